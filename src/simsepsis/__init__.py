@@ -1,0 +1,1 @@
+"""simsepsis: registries with a known truth, and the analyses that clinicians judge treatments by."""

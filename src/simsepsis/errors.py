@@ -1,0 +1,48 @@
+"""One tree of errors; each message is one sentence with the value, its place and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SimsepsisError(Exception):
+    """Anything that simsepsis refuses to do, or could not do, for a reason it can name."""
+
+
+class ScenarioError(SimsepsisError):
+    """A scenario that does not exist, cannot be read, or asks for an impossible world."""
+
+
+class DataError(SimsepsisError):
+    """A cohort file or array that the analysis cannot take as it is."""
+
+
+class ConvergenceError(SimsepsisError):
+    """An estimator or a solver that did not reach its solution."""
+
+
+class ExperimentError(SimsepsisError):
+    """An experiment plan or run folder that cannot be carried out."""
+
+
+class UsageError(SimsepsisError):
+    """A command or function called with an argument outside its range."""
+
+
+class OutputError(SimsepsisError):
+    """A result that cannot be written where it was asked for."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string.
+
+    Parameters
+    ----------
+    name
+        What was written.
+    known
+        What could have been meant.
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""

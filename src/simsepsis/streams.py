@@ -1,0 +1,55 @@
+"""Named random streams: randomness is an argument, addressed by what it is for."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from simsepsis.errors import UsageError
+
+STREAMS = (
+    "icus",
+    "patients",
+    "treatment",
+    "adjuncts",
+    "course",
+    "scores",
+    "observation",
+    "unmeasured",
+    "dose",
+    "matching",
+    "population",
+)
+"""One stream per mechanism, so that changing one mechanism leaves all other random numbers alone."""
+
+
+def stream(seed: int, name: str, *, cell: int = 0, replicate: int = 0) -> np.random.Generator:
+    """Return the generator of one mechanism in one replicate of one cell.
+
+    The state depends on the address only, never on what was drawn before, so results are the same
+    for any number of workers, any batching, and whichever other cells run.
+
+    Parameters
+    ----------
+    seed
+        The user's seed, ≥ 0.
+    name
+        One of `STREAMS`.
+    cell
+        Key of the cell, a stable hash of the generator's parameters; 0 outside experiments. Two
+        cells with the same key share their random numbers.
+    replicate
+        Number of the replicate, from 0.
+
+    Raises
+    ------
+    UsageError
+        If the seed is negative or the name is not one of `STREAMS`.
+    """
+    if seed < 0:
+        raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
+    if name not in STREAMS:
+        raise UsageError(f"random stream '{name}' is unknown; known are {', '.join(STREAMS)}")
+    address = (cell, replicate, zlib.crc32(name.encode()))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=address)))
