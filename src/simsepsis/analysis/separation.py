@@ -1,0 +1,201 @@
+"""Separation in binary regression: which rows and columns have no finite maximum-likelihood estimate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+
+from simsepsis.analysis.fit import Fit, independent_columns, spread
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+
+_ZERO = 1e-7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reduction:
+    """The part of a binary regression that has a finite solution.
+
+    Attributes
+    ----------
+    rows
+        Rows whose fitted probability stays between 0 and 1, shape (n,); all of them without separation.
+    columns
+        Linearly independent columns on those rows, shape (q,).
+    repeated
+        Columns that repeat earlier ones on *all* rows.
+    direction
+        Direction of separation over all columns, shape (p,); None without separation.
+    """
+
+    rows: BoolArray
+    columns: IntArray
+    repeated: tuple[int, ...]
+    direction: FloatArray | None = None
+
+
+def whole(X: FloatArray, columns: IntArray) -> Reduction:
+    """Return the reduction that keeps every row and the given independent columns."""
+    repeated = np.setdiff1d(np.arange(X.shape[1]), columns)
+    return Reduction(rows=np.ones(X.shape[0], np.bool_), columns=columns, repeated=tuple(repeated.tolist()))
+
+
+def reduce_separated(X: FloatArray, y: FloatArray, so_far: Reduction) -> Reduction | None:
+    """Take the separated rows out of a binary regression.
+
+    Rows are separated when some linear combination of the columns is ≥ 0 on every case, ≤ 0 on every
+    non-case, and not zero on these rows. Along that combination the likelihood rises for ever: the fitted
+    probabilities of these rows go to 0 or 1 and the estimates of the rest go to their values without them.
+
+    Parameters
+    ----------
+    X
+        Design matrix, shape (n, p).
+    y
+        Outcome 0 or 1, shape (n,).
+    so_far
+        What has been taken out already.
+
+    Returns
+    -------
+    Reduction or None
+        The smaller regression, or None when the present one has a finite solution.
+
+    References
+    ----------
+    Albert A, Anderson JA. Biometrika 1984;71:1. Konis K. DPhil thesis, Oxford 2007 (R: `detectseparation`).
+    """
+    signed = np.where(y > 0, 1.0, -1.0)[:, None] * X
+    active = signed[np.ix_(so_far.rows, so_far.columns)]
+    found = _by_single_columns(active)
+    if found is None:
+        found = _by_linear_programme(active)
+    if found is None:
+        return None
+    later = np.zeros(X.shape[1])
+    later[so_far.columns] = found
+    margins = signed @ later
+    rows = so_far.rows & (np.abs(margins) <= _ZERO)
+    direction = later if so_far.direction is None else _lexicographic(signed, so_far, later)
+    columns = so_far.columns[independent_columns(X[np.ix_(rows, so_far.columns)])] if rows.any() else rows[:0]
+    return Reduction(
+        rows=rows, columns=columns.astype(np.int64), repeated=so_far.repeated, direction=direction
+    )
+
+
+def _by_single_columns(signed: FloatArray) -> FloatArray | None:
+    """Find the columns that separate on their own, such as a rare treatment without a single event."""
+    low, high = signed.min(axis=0), signed.max(axis=0)
+    direction = np.where(low >= 0, 1.0, 0.0) - np.where(high <= 0, 1.0, 0.0)
+    scale = np.maximum(np.abs(low), np.abs(high))
+    direction = np.divide(direction, scale, out=np.zeros_like(direction), where=scale > 0)
+    return direction if direction.any() else None
+
+
+def _by_linear_programme(signed: FloatArray) -> FloatArray | None:
+    """Maximize the sum of the margins over the box |d| ≤ 1 with no margin negative."""
+    scale = np.abs(signed).max(axis=0)
+    scaled = signed / scale
+    answer = scipy.optimize.linprog(
+        -scaled.sum(axis=0), A_ub=-scaled, b_ub=np.zeros(len(scaled)), bounds=(-1, 1), method="highs"
+    )
+    if answer.x is None:
+        return None
+    direction = np.where(np.abs(answer.x) > _ZERO, answer.x, 0.0)
+    margins = scaled @ direction
+    separates = bool(margins.min() >= -_ZERO and margins.max() > _ZERO * 100)
+    return direction / scale if separates else None
+
+
+def _lexicographic(signed: FloatArray, so_far: Reduction, later: FloatArray) -> FloatArray:
+    """Add a later direction to an earlier one that must stay dominant on the rows it had separated."""
+    earlier = so_far.direction
+    assert earlier is not None
+    gone = ~so_far.rows
+    pull = float(np.abs(signed[gone] @ later).max())
+    return earlier * (1 + 2 * pull / float((signed[gone] @ earlier).min())) + later
+
+
+def _unidentified(X: FloatArray, reduction: Reduction) -> BoolArray:
+    """Columns whose coefficients the remaining rows do not determine, shape (p,)."""
+    width = X.shape[1]
+    unidentified = np.ones(width, np.bool_)
+    unidentified[reduction.columns] = False
+    others = np.setdiff1d(np.flatnonzero(unidentified), reduction.repeated).astype(np.int64)
+    if reduction.columns.size and others.size:
+        rest = X[reduction.rows]
+        weights, *_ = np.linalg.lstsq(rest[:, reduction.columns], rest[:, others], rcond=None)
+        entangled = (np.abs(weights) > _ZERO).any(axis=1)
+        unidentified[reduction.columns[entangled]] = True
+    return unidentified
+
+
+def reduced_fit(
+    X: FloatArray,
+    reduction: Reduction,
+    params: FloatArray,
+    covariance: FloatArray,
+    *,
+    iterations: int,
+    failure: str | None = None,
+    correlation: float | None = None,
+    log_likelihood: float | None = None,
+) -> Fit:
+    """Report a regression that was solved on its reduction.
+
+    Parameters
+    ----------
+    X
+        Whole design matrix, shape (n, p).
+    reduction
+        Rows and columns that were fitted.
+    params, covariance
+        Solution for the fitted columns, shapes (q,) and (q, q).
+    iterations, failure, correlation, log_likelihood
+        As in `Fit`. Separation is reported here and need not be in `failure`.
+
+    Returns
+    -------
+    Fit
+        Separated columns get ±inf and a NaN standard error; a column that only the separated rows could
+        have told about gets NaN; the others get their limits.
+    """
+    width = X.shape[1]
+    full, errors, matrix = spread(reduction.columns, width, params, covariance)
+    if reduction.direction is not None:
+        lost = _unidentified(X, reduction)
+        endless = reduction.direction != 0
+        full[lost] = np.nan
+        full[endless] = np.copysign(np.inf, reduction.direction[endless])
+        errors[lost] = np.nan
+        matrix[lost, :] = np.nan
+        matrix[:, lost] = np.nan
+        if not reduction.rows.any():
+            full[:] = np.nan
+    reasons = [reason for reason in (_separation_message(reduction), failure) if reason]
+    return Fit(
+        params=full,
+        std_errors=errors,
+        covariance=matrix,
+        converged=not reasons,
+        iterations=iterations,
+        correlation=correlation,
+        log_likelihood=log_likelihood,
+        dropped=reduction.repeated,
+        failure="; ".join(reasons) or None,
+        direction=reduction.direction,
+    )
+
+
+def _separation_message(reduction: Reduction) -> str | None:
+    """Say which columns separate how many rows."""
+    if reduction.direction is None:
+        return None
+    if not reduction.rows.any():
+        return "perfect separation: the columns predict every outcome, so no coefficient has a finite estimate"
+    names = ", ".join(str(j) for j in np.flatnonzero(reduction.direction))
+    return (
+        f"separation: columns {names} predict the outcome of {int((~reduction.rows).sum())} rows exactly, "
+        "so these coefficients are infinite; the others are at their limits"
+    )
