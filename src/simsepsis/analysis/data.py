@@ -1,0 +1,183 @@
+"""The patients of one analysis as arrays, where they come from and who is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.errors import DataError
+from simsepsis.thesis.dictionary import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CohortArrays:
+    """The patients of one analysis as arrays.
+
+    Attributes
+    ----------
+    source
+        Name of the file, or ``registry``, for messages.
+    values
+        (columns, patients): one row per column; levels of categories as their number; NaN is missing.
+    rows
+        Column → its row in `values`.
+    kinds
+        Column → ``continuous``, ``ordinal``, ``binary`` or ``category``.
+    levels
+        Category column → its levels, reference first.
+    treated
+        (patients,): True where the treatment is 1.
+    cluster
+        (patients,): number of the ICU from 0, or None where the file names no ICU.
+    patient
+        (patients,): identifiers as in the file.
+    record
+        (patients,): row in the file, from 0.
+    """
+
+    source: str
+    values: FloatArray
+    rows: Mapping[str, int]
+    kinds: Mapping[str, Kind]
+    levels: Mapping[str, tuple[str, ...]]
+    treated: BoolArray
+    cluster: IntArray | None
+    patient: NDArray[Any]
+    record: IntArray
+
+    @property
+    def n(self) -> int:
+        """Return the number of patients."""
+        return int(self.treated.size)
+
+    def column(self, name: str) -> FloatArray:
+        """Return one column, (patients,)."""
+        column: FloatArray = self.values[self.rows[name]]
+        return column
+
+    def block(self, names: Sequence[str]) -> FloatArray:
+        """Return some columns, (len(names), patients)."""
+        return self.values[[self.rows[name] for name in names]]
+
+    def subset(self, keep: BoolArray) -> CohortArrays:
+        """Return the patients for whom `keep` is True."""
+        return CohortArrays(
+            source=self.source,
+            values=self.values[:, keep],
+            rows=self.rows,
+            kinds=self.kinds,
+            levels=self.levels,
+            treated=self.treated[keep],
+            cluster=None if self.cluster is None else self.cluster[keep],
+            patient=self.patient[keep],
+            record=self.record[keep],
+        )
+
+
+def read_cohort(path: str | Path) -> pd.DataFrame:
+    """Return the cohort in a ``.csv`` or ``.parquet`` file; its name stays in ``attrs["source"]``.
+
+    Parameters
+    ----------
+    path
+        The file: one row per patient, one column per variable.
+
+    Raises
+    ------
+    DataError
+        If the file does not exist, is of another type, cannot be parsed, or has no row.
+    """
+    path = Path(path)
+    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
+    if path.suffix not in readers:
+        raise DataError(f"{path}: a cohort is a .csv or .parquet file, not '{path.suffix}'; convert it")
+    try:
+        frame = readers[path.suffix](path)
+    except OSError as error:
+        reason = error.strerror or "not a readable file"
+        raise DataError(f"{path}: cannot be read ({reason}); give the path of a cohort file") from error
+    except (ValueError, pd.errors.ParserError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path}: not a valid {path.suffix[1:]} file ({reason}); write it again") from error
+    if frame.empty:
+        raise DataError(f"{path}: has no rows; give a file with one row per patient")
+    frame.attrs["source"] = path.name
+    return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, low_memory=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """How many patients each step of the analysis had.
+
+    Attributes
+    ----------
+    registered
+        Rows of the cohort.
+    missing_day1
+        Patients without one of the score's covariates.
+    missing_later
+        Further patients without an outcome or an adjunct.
+    analysed, analysed_treated
+        Patients left, and those of them who were treated.
+    """
+
+    registered: int
+    missing_day1: int
+    missing_later: int
+    analysed: int
+    analysed_treated: int
+
+
+def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArrays, Flow]:
+    """Return the patients with all covariates of day 1 and all outcomes and adjuncts, and the flow.
+
+    Parameters
+    ----------
+    cohort
+        Everybody registered.
+    spec
+        Names what has to be there. Durations and later scores may be missing.
+
+    Raises
+    ------
+    DataError
+        If nobody is complete.
+    """
+    day1 = _complete(cohort, spec.covariates)
+    survival = tuple(name for name in (spec.survival_time, spec.survival_event) if name)
+    subgroups = tuple(subgroup.column for subgroup in spec.subgroups)
+    later = (*spec.outcomes, *spec.adjusters, *survival, *subgroups)
+    keep: BoolArray = np.logical_and(day1, _complete(cohort, later))
+    if not keep.any():
+        empty = np.isnan(cohort.values).sum(axis=1)
+        worst = max(spec.numbers_used, key=lambda name: int(empty[cohort.rows[name]]))
+        raise DataError(
+            f"{cohort.source}: no patient has complete data; '{worst}' is empty in "
+            f"{empty[cohort.rows[worst]]} of {cohort.n} rows, fill it or take it out of the spec"
+        )
+    kept = cohort if keep.all() else cohort.subset(keep)
+    flow = Flow(
+        registered=cohort.n,
+        missing_day1=int(cohort.n - day1.sum()),
+        missing_later=int(day1.sum() - keep.sum()),
+        analysed=kept.n,
+        analysed_treated=int(kept.treated.sum()),
+    )
+    return kept, flow
+
+
+def _complete(cohort: CohortArrays, names: Sequence[str]) -> BoolArray:
+    complete: BoolArray = np.logical_and.reduce(~np.isnan(cohort.block(names)), axis=0)
+    return complete

@@ -1,0 +1,116 @@
+"""One row per result: an estimate with its uncertainty, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import pandas as pd
+import scipy.special
+
+from simsepsis.arrays import FloatArray
+
+Z_95 = float(scipy.special.ndtri(0.975))
+"""Half width of a 95% confidence interval in standard errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """One estimate of one estimand by one method.
+
+    Attributes
+    ----------
+    method, estimand
+        Names as listed by ``simsepsis list``.
+    estimate, std_error, ci_low, ci_high, p_value
+        On the scale of the estimand (log odds ratio, risk difference …); NaN where not estimable. The
+        p value is that of the method's own test.
+    n_used
+        Patients that the estimate rests on.
+    converged
+        Whether there is an estimate that solves the method's equations.
+    failure
+        One sentence with the reason where there is none; None otherwise.
+    seconds
+        Time that the method took, shared among the rows of one fit.
+    """
+
+    method: str
+    estimand: str
+    estimate: float = math.nan
+    std_error: float = math.nan
+    ci_low: float = math.nan
+    ci_high: float = math.nan
+    p_value: float = math.nan
+    n_used: int = 0
+    converged: bool = False
+    failure: str | None = None
+    seconds: float = 0.0
+
+
+ESTIMATE_COLUMNS = tuple(item.name for item in fields(Estimate))
+"""Columns of a frame of estimates, in order."""
+
+
+def normal_tests(
+    estimate: FloatArray | float, std_error: FloatArray | float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return 95% limits and two-sided p values of estimates by the normal distribution.
+
+    Parameters
+    ----------
+    estimate, std_error
+        Arrays of one shape; NaN stays NaN, and an infinite estimate gives NaN.
+    """
+    usable = np.isfinite(estimate) & np.isfinite(std_error)
+    value = np.where(usable, estimate, np.nan)
+    error = np.where(usable, std_error, np.nan)
+    z = np.divide(np.abs(value), error, out=np.full(value.shape, np.nan), where=error > 0)
+    return value - Z_95 * error, value + Z_95 * error, 2.0 * scipy.special.ndtr(-z)
+
+
+def normal_estimate(
+    method: str,
+    estimand: str,
+    estimate: float,
+    std_error: float,
+    *,
+    n_used: int,
+    p_value: float | None = None,
+    failure: str | None = None,
+    seconds: float = 0.0,
+) -> Estimate:
+    """Return an estimate with its normal interval; without a finite standard error it is a failure.
+
+    Parameters
+    ----------
+    method, estimand, estimate, std_error, n_used, seconds
+        As in `Estimate`.
+    p_value
+        The method's own test; None for the Wald test.
+    failure
+        Why there may be no estimate; used only where there is none.
+    """
+    if not (math.isfinite(estimate) and math.isfinite(std_error)):
+        reason = failure or "not estimable from these data"
+        return Estimate(method=method, estimand=estimand, n_used=n_used, failure=reason, seconds=seconds)
+    low, high, wald = (float(value) for value in normal_tests(estimate, std_error))
+    return Estimate(
+        method=method,
+        estimand=estimand,
+        estimate=estimate,
+        std_error=std_error,
+        ci_low=low,
+        ci_high=high,
+        p_value=wald if p_value is None else p_value,
+        n_used=n_used,
+        converged=True,
+        seconds=seconds,
+    )
+
+
+def estimates_frame(rows: Iterable[Estimate]) -> pd.DataFrame:
+    """Return estimates as a frame with the columns `ESTIMATE_COLUMNS`."""
+    return pd.DataFrame([asdict(row) for row in rows], columns=list(ESTIMATE_COLUMNS))

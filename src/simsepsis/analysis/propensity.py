@@ -1,0 +1,178 @@
+"""The propensity score: its design matrix, its logistic model, how well it separates the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.special
+import scipy.stats
+
+from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.fit import Fit
+from simsepsis.analysis.logistic import fit_logistic, linear_predictor
+from simsepsis.arrays import BoolArray, FloatArray
+
+Term = tuple[str, str]
+"""A column of a design matrix: variable and level; the level is empty unless it is a category's."""
+
+INTERCEPT: Term = ("intercept", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Propensity:
+    """A fitted propensity score.
+
+    Attributes
+    ----------
+    terms
+        Columns of the model, intercept first, p of them.
+    fit
+        The logistic regression, in the order of `terms`.
+    logit
+        (n,): linear predictor; ±inf for patients whose treatment the model is certain of (separation).
+    note
+        Which terms were dropped as repeating others, or separate the arms; empty where nothing was.
+    """
+
+    terms: tuple[Term, ...]
+    fit: Fit
+    logit: FloatArray
+    note: str
+
+    @property
+    def probability(self) -> FloatArray:
+        """Return the probability of treatment, (n,)."""
+        probability: FloatArray = scipy.special.expit(self.logit)
+        return probability
+
+    @property
+    def usable(self) -> BoolArray:
+        """Return the patients with a finite linear predictor, (n,)."""
+        usable: BoolArray = np.isfinite(self.logit)
+        return usable
+
+
+def fit_propensity(cohort: CohortArrays, names: Sequence[str]) -> Propensity:
+    """Estimate the probability of treatment given covariates by logistic regression.
+
+    Parameters
+    ----------
+    cohort
+        The patients.
+    names
+        Covariates; categories become indicators of every level but the first, numbers enter linearly.
+
+    Notes
+    -----
+    Terms that repeat others are dropped in the order of `names`, as R's `glm` does, and named in the
+    note. Where a term separates the arms, the patients that it decides get ±inf, the others their limit.
+
+    References
+    ----------
+    Rosenbaum PR, Rubin DB. Biometrika 1983;70:41.
+    """
+    X, terms = design(cohort, names)
+    fit = fit_logistic(X, cohort.treated)
+    return Propensity(terms=terms, fit=fit, logit=linear_predictor(X, fit), note=fit_note(fit, terms))
+
+
+def design(cohort: CohortArrays, names: Sequence[str]) -> tuple[FloatArray, tuple[Term, ...]]:
+    """Return the design matrix (n, p) with intercept, and its terms.
+
+    Parameters
+    ----------
+    cohort
+        The patients.
+    names
+        Columns; categories become indicators of every level but the first.
+    """
+    # Built row by row, which is how the cohort holds its columns; the transpose costs nothing.
+    rows: list[FloatArray] = [np.ones(cohort.n)]
+    terms: list[Term] = [INTERCEPT]
+    for name in names:
+        values = cohort.column(name)
+        levels = cohort.levels.get(name)
+        if levels is None:
+            rows.append(values)
+            terms.append((name, ""))
+            continue
+        rows.extend(indicators(values, len(levels))[1:])
+        terms.extend((name, level) for level in levels[1:])
+    return np.stack(rows).T, tuple(terms)
+
+
+def indicators(codes: FloatArray, levels: int) -> FloatArray:
+    """Return one row of 0/1 per level, (levels, n), from level numbers."""
+    shown: FloatArray = (codes == np.arange(levels)[:, None]).astype(np.float64)
+    return shown
+
+
+def fit_note(fit: Fit, terms: Sequence[Term]) -> str:
+    """Say in words which terms a fit dropped or could not estimate, or why it failed; else empty."""
+    parts = []
+    if fit.dropped:
+        parts.append(f"dropped as repeating other terms: {_named(fit.dropped, terms)}")
+    if fit.separated:
+        parts.append(f"no finite estimate because of separation: {_named(fit.separated, terms)}")
+    elif fit.failure:
+        parts.append(fit.failure)
+    return "; ".join(parts)
+
+
+def _named(columns: Sequence[int], terms: Sequence[Term]) -> str:
+    return ", ".join(f"{terms[j][0]} = {terms[j][1]}" if terms[j][1] else terms[j][0] for j in columns)
+
+
+def c_statistic(score: FloatArray, treated: BoolArray) -> float:
+    """Estimate the probability that a treated patient's score exceeds an untreated one's (AUC).
+
+    Parameters
+    ----------
+    score
+        (n,): any increasing function of the propensity score; ties count one half.
+    treated
+        (n,): the arms.
+
+    Notes
+    -----
+    The Mann–Whitney statistic over the number of pairs. R: ``pROC::auc``.
+    """
+    ranks = scipy.stats.rankdata(score)
+    n1 = int(treated.sum())
+    n0 = treated.size - n1
+    if n1 == 0 or n0 == 0:
+        return float("nan")
+    return float((ranks[treated].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+
+
+def overlap_summary(propensity: Propensity, treated: BoolArray) -> dict[str, float]:
+    """Describe how far the arms' propensity scores overlap.
+
+    Parameters
+    ----------
+    propensity
+        The score.
+    treated
+        (n,): the arms.
+
+    Returns
+    -------
+    dict
+        C-statistic; least and greatest probability in each arm; patients outside the range that both
+        arms share; patients whose treatment the model is certain of.
+    """
+    probability = propensity.probability
+    ivigg, control = probability[treated], probability[~treated]
+    low, high = max(ivigg.min(), control.min()), min(ivigg.max(), control.max())
+    return {
+        "c_statistic": c_statistic(propensity.logit, treated),
+        "min_ivigg": float(ivigg.min()),
+        "max_ivigg": float(ivigg.max()),
+        "min_control": float(control.min()),
+        "max_control": float(control.max()),
+        "outside_ivigg": float(((ivigg < low) | (ivigg > high)).sum()),
+        "outside_control": float(((control < low) | (control > high)).sum()),
+        "certain": float((~propensity.usable).sum()),
+    }

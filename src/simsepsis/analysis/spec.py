@@ -1,0 +1,244 @@
+"""What an analysis uses: the columns, the matching rule and the models, all named."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from simsepsis.errors import DataError, did_you_mean
+from simsepsis.thesis.dictionary import ADJUNCTS, DURATIONS, SCORE_COVARIATES, SOFA_LATER, TRANSFUSIONS
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subgroup:
+    """Two strata of an interaction test: patients at or above a limit, and the others.
+
+    Attributes
+    ----------
+    name
+        Short name; the test's method is called ``breslow_day_<name>``.
+    column, at_least
+        A patient belongs to the upper stratum if the column is `at_least` or more.
+    """
+
+    name: str
+    column: str
+    at_least: float
+
+
+THESIS_SUBGROUPS = (
+    Subgroup(name="apache2", column="apache2", at_least=29.0),
+    Subgroup(name="immunocompromised", column="immunocompromised", at_least=1.0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisSpec:
+    """The thesis's analysis in its literal reading, every choice of which can be replaced.
+
+    Attributes
+    ----------
+    name
+        Slug of the analysis.
+    treatment, outcomes
+        Column of the treatment and columns of the deaths, coded 0/1.
+    cluster, patient
+        Columns of the ICU and of the patient; None where the file has none.
+    covariates
+        Columns of the propensity score, day 1 only; a patient must have them all.
+    categorical
+        Columns that are numbers in the file but categories in the models.
+    adjuncts, transfusions
+        Columns that the generalized estimating equations adjust for, and that the second score adds.
+    durations
+        Further columns that are compared between the arms.
+    later_scores
+        Scores after day 1 that the extended model adds; patients without them leave that model.
+    survival_time, survival_event
+        Columns of the time (days) and of the death of Kaplan–Meier and Cox.
+    censoring
+        ``discharge``: follow-up of the living ends at `survival_time`. ``day28_alive``: those who left
+        alive count as alive until day 28, where all follow-up ends. A number: as ``discharge``, and
+        all follow-up ends on that day.
+    rmst_horizon
+        Day to which restricted mean survival time is counted.
+    scale
+        Matching on the linear predictor (``logit``) or on the probability (``ps``).
+    caliper, caliper_sd, order, select
+        As in `simsepsis.analysis.matching.match_pairs`.
+    second_score
+        ``added``: covariates, adjuncts and transfusions; ``alone``: adjuncts and transfusions only;
+        ``none``: no second score.
+    correlation, moment
+        Working correlation and its moment estimator, as in `simsepsis.analysis.gee.fit_gee`.
+    subgroups
+        Interaction tests.
+    min_adjunct_users
+        An adjunct that fewer matched patients received is left out of the models. The thesis left out
+        balloon pumping (3 users) and kept veno-arterial ECMO (10 users).
+    columns
+        Name here → name in the file, for columns that the file calls otherwise.
+    recode
+        Column → value in the file → number or level; a value that is not listed stays, NaN is missing.
+    levels
+        Column → levels of a category in their order; the first is the reference.
+    """
+
+    name: str = "thesis"
+    treatment: str = "ivigg"
+    outcomes: tuple[str, ...] = ("icu_death", "hospital_death")
+    cluster: str | None = "icu_id"
+    patient: str | None = "patient_id"
+    covariates: tuple[str, ...] = SCORE_COVARIATES
+    categorical: tuple[str, ...] = ()
+    adjuncts: tuple[str, ...] = ADJUNCTS
+    transfusions: tuple[str, ...] = TRANSFUSIONS
+    durations: tuple[str, ...] = DURATIONS
+    later_scores: tuple[str, ...] = SOFA_LATER
+    survival_time: str | None = "hospital_days"
+    survival_event: str | None = "hospital_death"
+    censoring: Literal["discharge", "day28_alive"] | float = "discharge"
+    rmst_horizon: float = 28.0
+    scale: Literal["logit", "ps"] = "logit"
+    caliper: float | None = 0.2
+    caliper_sd: Literal["overall", "pooled", "raw"] = "overall"
+    order: Literal["random", "largest", "smallest", "data", "closest"] = "random"
+    select: Literal["nearest", "random_in_caliper"] = "nearest"
+    second_score: Literal["added", "alone", "none"] = "added"
+    correlation: Literal["exchangeable", "independence"] = "exchangeable"
+    moment: Literal["statsmodels", "geepack"] = "statsmodels"
+    subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
+    min_adjunct_users: int = 5
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    recode: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict, hash=False)
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def adjusters(self) -> tuple[str, ...]:
+        """Return adjuncts and transfusions: what was done besides the treatment."""
+        return (*self.adjuncts, *self.transfusions)
+
+    @property
+    def numbers_used(self) -> tuple[str, ...]:
+        """Return every column that is read as numbers or levels, once each."""
+        optional = (self.survival_time, self.survival_event)
+        subgroups = (subgroup.column for subgroup in self.subgroups)
+        names = (
+            self.treatment,
+            *self.covariates,
+            *self.adjusters,
+            *self.outcomes,
+            *self.durations,
+            *self.later_scores,
+            *(name for name in optional if name),
+            *subgroups,
+        )
+        return tuple(dict.fromkeys(names))
+
+
+THESIS_SPEC = AnalysisSpec()
+"""The default: the literal reading of the thesis's methods."""
+
+_REQUIRED = ("treatment", "covariates", "outcomes")
+_ABSENT: dict[str, Any] = {
+    "name": "analysis",
+    "cluster": None,
+    "patient": None,
+    "adjuncts": (),
+    "transfusions": (),
+    "durations": (),
+    "later_scores": (),
+    "survival_time": None,
+    "survival_event": None,
+    "subgroups": (),
+}
+
+
+def load_spec(path: str | Path) -> AnalysisSpec:
+    """Return the analysis that a TOML file describes.
+
+    A file says what it uses: parts that it does not name (clusters, adjuncts, survival …) are absent.
+    With ``extends = "thesis"`` they are the thesis's instead. Matching and model settings have the
+    thesis's values unless named. An empty string stands for "no such column".
+
+    Parameters
+    ----------
+    path
+        File whose keys are the attributes of `AnalysisSpec`.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, has an unknown key, lacks a required one, or a value is of the
+        wrong kind.
+    """
+    path = Path(path)
+    document = _read_toml(path)
+    extends = document.pop("extends", None)
+    if extends not in (None, "thesis"):
+        raise DataError(f'{path.name}: extends = {extends!r} is unknown; write "thesis" or leave it out')
+    _refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name)
+    if extends is None:
+        document = {**_ABSENT, **document}
+        for name in _REQUIRED:
+            if name not in document:
+                raise DataError(f"{path.name}: '{name}' is missing; name it, or add extends = \"thesis\"")
+    return _validate(document, path.name)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path.name}: not valid TOML ({error}); correct it there") from error
+
+
+def _refuse_unknown(document: Mapping[str, Any], known: list[str], place: str) -> None:
+    for key in document:
+        if key not in known:
+            raise DataError(f"{place}: {key}: unknown key{did_you_mean(key, known) or '; leave it out'}")
+
+
+def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
+    # Imported here because no replicate needs it and it is the slowest import of this room.
+    from pydantic import TypeAdapter, ValidationError
+
+    values: dict[str, Any] = {key: None if value == "" else value for key, value in document.items()}
+    for number, subgroup in enumerate(values.get("subgroups", ())):
+        if isinstance(subgroup, Mapping):
+            _refuse_unknown(subgroup, ["name", "column", "at_least"], f"{place}: subgroups.{number}")
+    try:
+        spec = TypeAdapter(AnalysisSpec).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        raise DataError(f"{place}: {where} = {first['input']!r}: {problem}") from error
+    _check_settings(spec, place)
+    return spec
+
+
+def _check_settings(spec: AnalysisSpec, place: str) -> None:
+    """Refuse combinations that no file can satisfy."""
+    if not spec.outcomes or not spec.covariates:
+        name = "covariates" if spec.outcomes else "outcomes"
+        raise DataError(f"{place}: '{name}' is empty; name at least one column")
+    if (spec.survival_time is None) != (spec.survival_event is None):
+        raise DataError(f"{place}: 'survival_time' and 'survival_event' go together; name both or neither")
+    if spec.caliper is not None and spec.caliper < 0:
+        raise DataError(f"{place}: caliper = {spec.caliper} is negative; give 0 or more")
+    if not isinstance(spec.censoring, str) and spec.censoring <= 0:
+        raise DataError(
+            f"{place}: censoring = {spec.censoring} is not a day after admission; give a positive number"
+        )
+    if spec.treatment in spec.covariates:
+        raise DataError(
+            f"{place}: '{spec.treatment}' is the treatment and a covariate; take it out of 'covariates'"
+        )
