@@ -1,0 +1,131 @@
+"""One thing that does not fit in the printed tables, with its arithmetic and its likely cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.thesis.printed import KEY, Cell, Cells, Key
+
+MISPRINT = "misprint"
+FOLLOWS = "follows from a misprint"
+UNEXPLAINED = "not reproducible from the printed numbers"
+ONE_SIDED = "one-sided test"
+VERDICTS = {
+    MISPRINT: "one number is wrong, and the numbers around it prove which and what it should be",
+    FOLLOWS: "rightly computed, but from a number that is itself a misprint",
+    UNEXPLAINED: "the printed numbers cannot all be true; which of them is wrong remains open",
+    ONE_SIDED: "agrees with the one-sided exact test only",
+}
+NO_CAUSE = "no likely cause was found"
+FINDING_COLUMNS = (
+    *KEY,
+    "where",
+    "printed",
+    "recomputed",
+    "corrected",
+    "verdict",
+    "arithmetic",
+    "cause",
+    "explain",
+)
+STATISTIC_LABELS = {
+    "smd_percent": "standardized difference (%)",
+    "p_value": "p value",
+    "odds_ratio": "odds ratio",
+    "hazard_ratio": "hazard ratio",
+    "ci_low": "lower 95% limit",
+    "ci_high": "upper 95% limit",
+    "q1": "first quartile",
+    "q3": "third quartile",
+}
+ARM_LABELS = {"ivigg": "IVIgG(+)", "control": "IVIgG(-)"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A printed number that does not fit.
+
+    Attributes
+    ----------
+    key, cell
+        Where it stands, and what stands there.
+    recomputed
+        What the other printed numbers give, or None where they give no single number.
+    corrected
+        What it should read, not yet rounded; None where nothing is proven.
+    verdict
+        One of `VERDICTS`.
+    arithmetic, cause
+        The sum that does not come out; what probably happened.
+    """
+
+    key: Key
+    cell: Cell
+    verdict: str
+    arithmetic: str
+    cause: str = NO_CAUSE
+    recomputed: float | None = None
+    corrected: float | None = None
+
+    @property
+    def decimals(self) -> int:
+        """Return the digits of a corrected value: p values have three, though a last 0 is not printed."""
+        return max(self.cell.decimals, 3) if self.key.statistic == "p_value" else self.cell.decimals
+
+    @property
+    def explain(self) -> str:
+        """Return the finding as one line of text."""
+        better = "" if self.corrected is None else f" It should read {self.corrected:.{self.decimals}f}."
+        return f"{where(self.key)} reads {self.cell.text}, but {self.arithmetic}; {self.cause}.{better}"
+
+
+def where(key: Key) -> str:
+    """Return the address of a number in words."""
+    column = COLUMNS.get(key.variable)
+    label = key.variable.replace("_", " ") if column is None else column.label
+    level = dict(column.levels).get(key.level, key.level.replace("_", " ")) if column else key.level
+    parts = (
+        key.table.replace("table", "Table ").replace("text", "Text"),
+        f"{key.phase} matching" if key.phase else "",
+        f"{label}: {level}" if level else label,
+        ARM_LABELS.get(key.arm, ""),
+        STATISTIC_LABELS.get(key.statistic, key.statistic),
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Return findings as a table, one row each, columns `FINDING_COLUMNS`."""
+    rows = [
+        (
+            *finding.key,
+            where(finding.key),
+            finding.cell.text,
+            finding.recomputed,
+            None if finding.corrected is None else round(finding.corrected, finding.decimals),
+            finding.verdict,
+            finding.arithmetic,
+            finding.cause,
+            finding.explain,
+        )
+        for finding in findings
+    ]
+    frame = pd.DataFrame(rows, columns=list(FINDING_COLUMNS))
+    return frame.astype({"recomputed": "float64", "corrected": "float64"})
+
+
+def corrected_cells(cells: Cells, findings: Iterable[Finding]) -> dict[Key, Cell]:
+    """Return the numbers with every proven correction in place."""
+    return dict(cells) | {
+        finding.key: _corrected(finding) for finding in findings if finding.corrected is not None
+    }
+
+
+def _corrected(finding: Finding) -> Cell:
+    assert finding.corrected is not None
+    text = f"{finding.corrected:.{finding.decimals}f}"
+    return Cell(value=float(text), text=text, decimals=finding.decimals)
