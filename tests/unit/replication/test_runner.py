@@ -1,0 +1,84 @@
+import os
+
+import numpy as np
+import pytest
+
+from simsepsis.errors import DataError, UsageError
+from simsepsis.replication import ReplicateError, run_replicates
+from simsepsis.streams import stream
+
+
+def draw(replicate: int) -> tuple[int, float]:
+    return replicate, float(stream(7, "patients", replicate=replicate).random())
+
+
+def blas_threads(replicate: int) -> tuple[int, str]:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return os.getpid(), os.environ.get("OPENBLAS_NUM_THREADS", "")
+
+
+def fails_at_three(replicate: int) -> int:
+    if replicate == 3:
+        raise ValueError("a bad number")
+    return replicate
+
+
+def refuses_at_three(replicate: int) -> int:
+    if replicate == 3:
+        raise DataError("cohort.csv: column 'apache2' is missing")
+    return replicate
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 53])
+def test_results_are_in_replicate_order_and_the_same_for_any_number_of_workers(n):
+    alone = run_replicates(draw, n, jobs=1)
+    assert [replicate for replicate, _ in alone] == list(range(n))
+    assert run_replicates(draw, n, jobs=2) == alone
+
+
+def test_more_replicates_keep_the_first_ones():
+    assert run_replicates(draw, 9, jobs=1)[:4] == run_replicates(draw, 4, jobs=1)
+
+
+def test_workers_are_other_processes_with_one_blas_thread():
+    seen = run_replicates(blas_threads, 8, jobs=2)
+    assert os.getpid() not in {process for process, _ in seen}
+    assert {threads for _, threads in seen} == {"1"}
+
+
+def test_one_job_stays_in_this_process():
+    assert {process for process, _ in run_replicates(blas_threads, 3, jobs=1)} == {os.getpid()}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_rises_to_the_total(jobs):
+    calls: list[tuple[int, int]] = []
+    run_replicates(draw, 45, jobs=jobs, progress=lambda done, total: calls.append((done, total)))
+    done = [first for first, _ in calls]
+    assert done == sorted(set(done))
+    assert calls[-1] == (45, 45)
+    assert len(calls) >= 10
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_defect_names_its_replicate(jobs):
+    with pytest.raises(ReplicateError, match="replicate 3: ValueError: a bad number"):
+        run_replicates(fails_at_three, 6, jobs=jobs)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_refusal_keeps_its_kind_and_names_its_replicate(jobs):
+    with pytest.raises(DataError, match=r"replicate 3: cohort\.csv"):
+        run_replicates(refuses_at_three, 6, jobs=jobs)
+
+
+@pytest.mark.parametrize("jobs", [0, -2, 1.5, True])
+def test_impossible_numbers_of_jobs_are_refused(jobs):
+    with pytest.raises(UsageError, match="give a number of worker processes"):
+        run_replicates(draw, 3, jobs=jobs)
+
+
+@pytest.mark.parametrize("n", [0, -5, 2.5])
+def test_impossible_numbers_of_replicates_are_refused(n):
+    with pytest.raises(UsageError, match="whole number of 1 or more"):
+        run_replicates(draw, n, jobs=1)
