@@ -1,0 +1,1 @@
+"""Figures: plain frames in, drawings out; the only room that knows matplotlib."""

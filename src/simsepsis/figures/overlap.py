@@ -1,0 +1,104 @@
+"""Overlap: who could have been matched, and who was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.figures.style import (
+    ARM_COLORS,
+    ARM_LABELS,
+    INK,
+    MUTED,
+    TEXT,
+    add_panel,
+    in_house_style,
+    new_figure,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+OVERLAP_COLUMNS = ("arm", "matched", "logit")
+BINS = 48
+_SIGNS = {"ivigg": 1, "control": -1}
+_HATCHES = {"ivigg": "", "control": "////"}
+
+
+def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
+    """Count patients by arm and matching in equal bins of the logit of the propensity score.
+
+    Parameters
+    ----------
+    scores
+        One row per patient: ``arm`` (ivigg | control), ``matched`` (bool), ``logit``.
+    bins
+        Number of bins over the whole range.
+
+    Returns
+    -------
+    DataFrame
+        ``arm, bin_low, bin_high, patients, matched``; `matched` is a part of `patients`.
+    """
+    edges = np.histogram_bin_edges(scores["logit"].to_numpy(np.float64), bins)
+    tables = []
+    for arm in ARM_LABELS:
+        chosen = scores.loc[scores["arm"] == arm]
+        everyone, _ = np.histogram(chosen["logit"], edges)
+        matched, _ = np.histogram(chosen.loc[chosen["matched"].astype(bool), "logit"], edges)
+        columns = {"bin_low": edges[:-1], "bin_high": edges[1:], "patients": everyone, "matched": matched}
+        tables.append(pd.DataFrame({"arm": arm, **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+@in_house_style
+def plot_overlap(binned: pd.DataFrame, *, note: str = "") -> Figure:
+    """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients.
+
+    Parameters
+    ----------
+    binned
+        As returned by `bin_scores`.
+    note
+        Line with scenario, replicates, seed and version.
+    """
+    figure = new_figure(8.6, 5.2, note=note)
+    axes = add_panel(figure, 0.95, 0.95, 7.4, 4.05)
+    for arm, sign in _SIGNS.items():
+        _draw_arm(axes, binned.loc[binned["arm"] == arm], arm, sign)
+    axes.axhline(0, color=INK, linewidth=0.9)
+    tallest = binned["patients"].max() * 1.25
+    axes.set_ylim(-tallest, tallest)
+    axes.set_xlim(binned["bin_low"].min(), binned["bin_high"].max())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
+    axes.set_xlabel("Propensity score (logit)")
+    axes.set_ylabel("Patients per bin (n)")
+    return figure
+
+
+def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int) -> None:
+    left, width = rows["bin_low"].to_numpy(), (rows["bin_high"] - rows["bin_low"]).to_numpy()
+    color, total, matched = ARM_COLORS[arm], rows["patients"].to_numpy(), rows["matched"].to_numpy()
+    axes.bar(left, sign * total, width, align="edge", facecolor="white", edgecolor=MUTED, linewidth=0.7)
+    axes.bar(
+        left,
+        sign * matched,
+        width,
+        align="edge",
+        facecolor=color,
+        edgecolor="white",
+        linewidth=0.4,
+        hatch=_HATCHES[arm],
+    )
+    words = f"{ARM_LABELS[arm]}: {matched.sum():,} matched (filled) of {total.sum():,} (outline)"
+    axes.annotate(
+        words,
+        (0.01, 0.985 if sign > 0 else 0.015),
+        xycoords="axes fraction",
+        va="top" if sign > 0 else "bottom",
+        fontsize=TEXT,
+        fontweight="bold",
+    )

@@ -1,0 +1,141 @@
+"""One look for every figure: readable in grey, safe for colour-blind readers, the same on every machine."""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+INK = "#1a1a1a"
+MUTED = "#5f5f5f"
+RULE = "#bdbdbd"
+PALE = "#efefec"
+BLUE = "#1f5a92"
+OCHRE = "#d9912b"
+
+ARM_LABELS = {"ivigg": "IVIgG", "control": "Control"}
+ARM_COLORS = {"ivigg": BLUE, "control": OCHRE}
+ARM_LINES = {"ivigg": "-", "control": (0, (5, 2))}
+
+TEXT = 10.0
+SMALL = 8.5
+
+_PARAMETERS = {
+    "font.family": "DejaVu Sans",
+    "font.size": TEXT,
+    "axes.labelsize": TEXT,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": TEXT - 0.5,
+    "ytick.labelsize": TEXT - 0.5,
+    "text.color": INK,
+    "hatch.linewidth": 0.6,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "simsepsis",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save with the house parameters only, whatever the reader's own settings are."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_PARAMETERS)
+        yield
+
+
+def in_house_style(function: Callable[P, T]) -> Callable[P, T]:
+    """Return the function, run inside `house_style`."""
+
+    @functools.wraps(function)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> T:
+        with house_style():
+            return function(*args, **kwargs)
+
+    return styled
+
+
+def new_figure(width: float, height: float, *, note: str = "") -> Figure:
+    """Return an empty figure that belongs to no window and no global state.
+
+    Parameters
+    ----------
+    width, height
+        Size in inches.
+    note
+        Small line at the lower left corner: scenario, replicates, seed, version.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    if note:
+        lines = textwrap.fill(note, int(width * 14))
+        figure.text(0.12 / width, 0.1 / height, lines, fontsize=SMALL - 1, color=MUTED, va="bottom")
+    return figure
+
+
+def add_panel(
+    figure: Figure, left: float, bottom: float, width: float, height: float, **options: object
+) -> Axes:
+    """Return axes placed in inches, so that row heights stay the same whatever the number of rows."""
+    full_width, full_height = figure.get_size_inches()
+    box = (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    return figure.add_axes(box, **options)
+
+
+def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x: float, y: float) -> None:
+    """Write one line of marks with their meaning, in inches from the lower left corner of the figure.
+
+    Parameters
+    ----------
+    axes
+        Any axes of the figure.
+    entries
+        Words and the marker's properties (as of ``Line2D``).
+    x, y
+        Where the line starts.
+    """
+    from matplotlib.lines import Line2D
+
+    figure = axes.figure
+    handles = [Line2D([], [], label=words, **properties) for words, properties in entries]
+    width, height = figure.get_size_inches()
+    figure.legend(
+        handles=handles,
+        loc="center left",
+        bbox_to_anchor=(x / width, y / height),
+        ncols=len(handles),
+        frameon=False,
+        fontsize=TEXT - 0.5,
+        handletextpad=0.5,
+        columnspacing=1.4,
+        borderaxespad=0.0,
+        borderpad=0.0,
+    )
+
+
+PRINTED = {"marker": "D", "markersize": 5.0, "color": INK, "markerfacecolor": "white", "linestyle": "none"}
+PRINTED_OUTSIDE = {**PRINTED, "markerfacecolor": INK}
+SIMULATED = {"marker": "o", "markersize": 4.5, "color": BLUE, "linewidth": 2.2, "linestyle": "-"}
+"""The two marks of every comparison: what the thesis printed and what the simulation gives."""
