@@ -1,0 +1,1 @@
+"""Calibration: the generator's parameters from the printed tables, before matching only."""

@@ -1,0 +1,184 @@
+"""Adjuncts, transfusions and organ support from Tables 2 and 3, one at a time given the course."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from simsepsis.arrays import FloatArray
+from simsepsis.cohort.adjuncts import adjunct_log_hazard, draw_units, renal_support_days, support_days
+from simsepsis.cohort.calibration.population import Population, Treated, fit_parameters
+from simsepsis.cohort.calibration.residuals import Weights, arm_weights, percent_residuals, quartile_residuals
+from simsepsis.cohort.starts import exposure, start_times
+from simsepsis.scenario import Adjunct, Scenario, Support, Transfusion
+from simsepsis.streams import stream
+
+LIMIT = 3.0
+"""Largest absolute loading of an adjunct on the intensity of care."""
+
+
+def _adjunct_probability(
+    population: Population, scenario: Scenario, adjunct: Adjunct, exposed: FloatArray
+) -> FloatArray:
+    log_hazard = adjunct_log_hazard(
+        adjunct, population.patients, scenario.icus.roster, population.care
+    )
+    return -np.expm1(-np.exp(np.minimum(log_hazard, 20.0)) * exposed)
+
+
+def fit_adjunct(
+    population: Population,
+    scenario: Scenario,
+    treated: Treated,
+    name: str,
+    assumed: dict[str, Any],
+    never: FloatArray,
+) -> Adjunct:
+    """Return an adjunct whose share in both arms is that of Table 2: two equations, two unknowns.
+
+    Parameters
+    ----------
+    assumed
+        Its assumed effects; intercept and loading on care are solved.
+    never
+        (n,) probability that it is ruled out (the other kind of renal replacement).
+    """
+    exposed = exposure(
+        population.fate.path,
+        treated.exits.icu_time,
+        severity=assumed["severity"],
+        decay=scenario.treatment.decay,
+    )[:, -1]
+    weights = arm_weights(treated.probability)
+
+    def adjunct(values: FloatArray) -> Adjunct:
+        return Adjunct(intercept=float(values[0]), care=float(values[1]), **assumed)
+
+    def gaps(values: FloatArray) -> FloatArray:
+        share = _adjunct_probability(population, scenario, adjunct(values), exposed) * (1.0 - never)
+        return percent_residuals(population.targets, name, share, weights)
+
+    pooled = population.targets.pooled(name)
+    start = np.array([np.log(-np.log1p(-pooled)) - 1.0, 0.3])
+    found = least_squares(gaps, start, bounds=([-20.0, -LIMIT], [10.0, LIMIT]))
+    return adjunct(np.round(found.x, 4))
+
+
+def fit_adjuncts(
+    population: Population, scenario: Scenario, treated: Treated, assumed: dict[str, Any]
+) -> dict[str, Adjunct]:
+    """Return every adjunct, fitted; non-renal replacement among those without renal replacement."""
+    fitted: dict[str, Adjunct] = {}
+    for name, effects in assumed.items():
+        never = np.zeros(population.care.size)
+        if name == "rrt_nonrenal":
+            never = _ever(population, scenario, treated, fitted["rrt"])
+        fitted[name] = fit_adjunct(population, scenario, treated, name, effects, never)
+    return fitted
+
+
+def _ever(population: Population, scenario: Scenario, treated: Treated, adjunct: Adjunct) -> FloatArray:
+    exposed = exposure(
+        population.fate.path,
+        treated.exits.icu_time,
+        severity=adjunct.severity,
+        decay=scenario.treatment.decay,
+    )[:, -1]
+    return _adjunct_probability(population, scenario, adjunct, exposed)
+
+
+TRANSFUSION_START = {
+    "rbc": (-0.1, 0.2, 1.0, 0.1),
+    "ffp": (-0.7, 0.3, 1.4, 0.1),
+    "platelet": (-0.9, 0.4, 0.6, 0.1),
+}
+"""Judged intercept and care of "any", then of the log number of packs."""
+
+
+def fit_transfusion(
+    population: Population, scenario: Scenario, treated: Treated, name: str, assumed: dict[str, Any], row: int
+) -> Transfusion:
+    """Return a transfusion whose quartiles in both arms are those of Table 2."""
+    weights = arm_weights(treated.probability)
+    roster = scenario.icus.roster
+
+    def transfusion(v: FloatArray) -> Transfusion:
+        v = np.round(v, 4)
+        ever = {"intercept": float(v[0]), "care": float(v[1]), **assumed["ever"]}
+        units = {"intercept": float(v[2]), "care": float(v[3]), **assumed["units"]}
+        return Transfusion(ever=ever, units=units, log_sd=assumed["log_sd"], pack=assumed["pack"])
+
+    def gaps(v: FloatArray) -> FloatArray:
+        given = draw_units(
+            transfusion(v), population.patients, roster, population.care, population.noise[row]
+        )
+        return quartile_residuals(population.targets, f"{name}_units", given, weights)
+
+    spread = np.array([0.4, 0.3, 0.4, 0.2])
+    return transfusion(fit_parameters(gaps, np.array(TRANSFUSION_START[name]), spread))
+
+
+SUPPORT_START = {
+    "ventilator": (0.5, 0.2, 1.7, 0.1),
+    "vasopressor": (1.0, 0.2, 1.2, 0.1),
+    "rrt": (-2.0, 0.0, 1.2, 0.1),
+}
+"""Judged intercept and care of "ever", then of the log of days."""
+
+
+def _support(assumed: dict[str, Any], v: FloatArray) -> Support:
+    v = np.round(v, 4)
+    ever = {"intercept": float(v[0]), "care": float(v[1]), **assumed["ever"]}
+    days = {"intercept": float(v[2]), "care": float(v[3]), **assumed["days"]}
+    return Support(ever=ever, days=days, log_sd=float(np.clip(assumed["log_sd"] * np.exp(v[4]), 0.2, 3.0)))
+
+
+def _support_values(
+    population: Population, scenario: Scenario, treated: Treated, name: str, support: Support, row: int
+) -> FloatArray:
+    roster, noise = scenario.icus.roster, population.noise[row]
+    if name != "rrt":
+        trend = population.fate.path[:, 6] - population.fate.path[:, 0]
+        return support_days(
+            support, population.patients, roster, population.care, trend, treated.exits, noise
+        )
+    start = _renal_start(population, scenario, treated)
+    return renal_support_days(
+        support, population.patients, roster, population.care, start, treated.exits, noise
+    )
+
+
+def _renal_start(population: Population, scenario: Scenario, treated: Treated) -> FloatArray:
+    rng = stream(0, "adjuncts")
+    starts = []
+    for name in ("rrt", "rrt_nonrenal"):
+        adjunct = scenario.adjuncts[name]
+        exposed = exposure(
+            population.fate.path,
+            treated.exits.icu_time,
+            severity=adjunct.severity,
+            decay=scenario.treatment.decay,
+        )
+        log_hazard = adjunct_log_hazard(
+            adjunct, population.patients, scenario.icus.roster, population.care
+        )
+        threshold = rng.standard_exponential(population.care.size)
+        starts.append(start_times(exposed, treated.exits.icu_time, log_hazard, threshold))
+    return np.asarray(np.where(np.isfinite(starts[0]), starts[0], starts[1]))
+
+
+def fit_support(
+    population: Population, scenario: Scenario, treated: Treated, name: str, assumed: dict[str, Any], row: int
+) -> Support:
+    """Return an organ support whose days have the quartiles of Table 3 in both arms."""
+    weights: Weights = arm_weights(treated.probability)
+
+    def gaps(v: FloatArray) -> FloatArray:
+        days = _support_values(population, scenario, treated, name, _support(assumed, v), row)
+        return quartile_residuals(population.targets, f"{name}_days", days, weights)
+
+    start = np.array([*SUPPORT_START[name], 0.0])
+    spread = np.array([0.4, 0.3, 0.4, 0.2, 0.3])
+    return _support(assumed, fit_parameters(gaps, start, spread))

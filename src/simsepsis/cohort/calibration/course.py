@@ -1,0 +1,120 @@
+"""Hazards of death and discharge from Table 3, with the tilt of Table 1 solved at every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simsepsis.arrays import FloatArray
+from simsepsis.cohort.calibration.population import Population, Treated, fit_parameters, with_offsets
+from simsepsis.cohort.calibration.residuals import arm_weights, percent_residuals, quartile_residuals
+from simsepsis.cohort.calibration.tilt import solve_tilt
+from simsepsis.cohort.course import run_course
+from simsepsis.cohort.starts import exposure
+from simsepsis.scenario import Course, Hazard, Scenario
+
+PARAMETERS = (
+    ("icu_death", "intercept", -4.8, 0.7),
+    ("icu_death", "early", 0.3, 0.3),
+    ("icu_death", "log_day", -0.2, 0.2),
+    ("icu_death", "severity", 0.9, 0.3),
+    ("icu_discharge", "intercept", -1.8, 0.7),
+    ("icu_discharge", "early", -2.0, 0.7),
+    ("icu_discharge", "log_day", 0.0, 0.3),
+    ("icu_discharge", "severity", -0.4, 0.2),
+    ("icu_discharge", "care", -0.1, 0.1),
+    ("ward_death", "intercept", -5.0, 0.7),
+    ("ward_death", "log_day", -0.1, 0.2),
+    ("ward_death", "severity", 0.5, 0.3),
+    ("hospital_discharge", "intercept", -4.0, 0.7),
+    ("hospital_discharge", "log_day", 0.2, 0.3),
+    ("hospital_discharge", "severity", -0.2, 0.2),
+    ("hospital_discharge", "care", 0.0, 0.1),
+)
+"""(hazard, parameter, judged value, how far it may be from it): what Table 3 may move."""
+
+FIXED = {
+    "icu_death": {"risk": 1.0, "icu": 1.0},
+    "icu_discharge": {},
+    "ward_death": {"risk": 1.0, "icu": 0.5},
+    "hospital_discharge": {"risk": -0.2},
+}
+"""Weights of risk factors and of the ICU's effect, by judgement."""
+
+DEATHS_BY_DAY_7 = (0.105, 0.02)
+"""Share dead by day 7 and how well that is known: US and French septic shock, scaled to this mortality."""
+
+
+def hazards(values: FloatArray) -> dict[str, Hazard]:
+    """Return the four hazards from a parameter vector in the order of `PARAMETERS`."""
+    table: dict[str, dict[str, float]] = {name: dict(fixed) for name, fixed in FIXED.items()}
+    for (hazard, parameter, _, _), value in zip(PARAMETERS, values, strict=True):
+        table[hazard][parameter] = round(float(value), 4)
+    return {name: Hazard.model_validate(parameters) for name, parameters in table.items()}
+
+
+def judged() -> tuple[FloatArray, FloatArray]:
+    """Return the judged values and their spreads."""
+    return np.array([p[2] for p in PARAMETERS]), np.array([p[3] for p in PARAMETERS])
+
+
+def with_course(scenario: Scenario, course: dict[str, Any]) -> Scenario:
+    """Return the scenario with some fields of its course replaced."""
+    changed: Course = scenario.course.model_copy(update=course)
+    return scenario.model_copy(update={"course": changed})
+
+
+def treatment_offset(population: Population, scenario: Scenario, icu_time: FloatArray) -> FloatArray:
+    """Return (n,) log exposure plus care and ICU habit: what drives treatment beside Table 1's covariates."""
+    treatment = scenario.treatment
+    exposed = exposure(
+        population.fate.path, icu_time, severity=treatment.severity, decay=treatment.decay
+    )[:, -1]
+    habit = np.asarray(scenario.icus.roster.ivigg)[population.patients.icu]
+    return np.log(exposed) + treatment.care * population.care + habit
+
+
+class _Trial:
+    """One evaluation of the course; keeps the last tilt only as a start for the next Newton search."""
+
+    def __init__(self, population: Population) -> None:
+        self.population = population
+        self.beta: FloatArray | None = None
+
+    def __call__(self, values: FloatArray) -> tuple[Scenario, Treated, FloatArray]:
+        population = self.population
+        scenario = with_course(population.scenario, dict(hazards(values)))
+        exits = run_course(scenario.course, with_offsets(population, scenario))
+        offset = treatment_offset(population, scenario, exits.icu_time)
+        self.beta, probability = solve_tilt(population.tilt, offset, self.beta)
+        return scenario, Treated(exits=exits, probability=probability), self.beta
+
+
+def _gaps(population: Population, treated: Treated) -> FloatArray:
+    targets, exits = population.targets, treated.exits
+    weights = arm_weights(treated.probability)
+    early = np.mean(exits.hospital_death & (exits.hospital_time <= 7.0))
+    return np.concatenate(
+        [
+            percent_residuals(targets, "icu_death", exits.icu_death.astype(np.float64), weights),
+            percent_residuals(targets, "hospital_death", exits.hospital_death.astype(np.float64), weights),
+            quartile_residuals(targets, "icu_days", np.ceil(exits.icu_time), weights),
+            quartile_residuals(targets, "hospital_days", np.ceil(exits.hospital_time), weights),
+            [(early - DEATHS_BY_DAY_7[0]) / DEATHS_BY_DAY_7[1]],
+        ]
+    )
+
+
+def fit_course(population: Population) -> tuple[Scenario, Treated, FloatArray]:
+    """Return the scenario with fitted hazards, the population's treatment under it, and the tilt.
+
+    Parameters
+    ----------
+    population
+        The population, drawn under the judged hazards.
+    """
+    trial = _Trial(population)
+    start, spread = judged()
+    values = fit_parameters(lambda v: _gaps(population, trial(v)[1]), start, spread)
+    return trial(values)

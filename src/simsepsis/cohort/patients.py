@@ -1,0 +1,107 @@
+"""Who is admitted: patients drawn from the copula and decoded into the registry's columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.cohort.world import FACTORS, World
+from simsepsis.cohort.margins import Z_GRID
+
+COAGULATION_CUTS = (150.0, 100.0, 50.0, 20.0)
+"""Platelets (10⁹/L) below which the SOFA coagulation score gains a point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Patients:
+    """Patients on day 1.
+
+    Attributes
+    ----------
+    icu
+        (n,) row of each patient's ICU in the roster.
+    severity
+        (n,) latent severity on day 1, variance one.
+    latent
+        Variable → (n,) latent score, variance one.
+    columns
+        Registry column → (n,) value, or level index for a category.
+    """
+
+    icu: IntArray
+    severity: FloatArray
+    latent: dict[str, FloatArray]
+    columns: dict[str, FloatArray | IntArray]
+
+
+def allocate(sizes: IntArray, n: int) -> IntArray:
+    """Return how many of `n` patients each ICU has, in proportion to `sizes` (largest remainders)."""
+    exact = np.asarray(sizes) * (n / np.sum(sizes))
+    counts = np.floor(exact).astype(np.int64)
+    missing = n - int(counts.sum())
+    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
+    return counts
+
+
+def _draw(world: World, icu: IntArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Return (k, n) factors and (d, n) latent scores."""
+    latents = world.latents
+    factors = rng.standard_normal((len(FACTORS), icu.size))
+    factors[0] *= latents.factor_sd
+    factors[0] += latents.factor_mean[icu]
+    scores = rng.standard_normal((len(latents.names), icu.size))
+    scores *= latents.unique[:, None]
+    scores += latents.loadings.T @ factors
+    scores += latents.mean.T[:, icu]
+    return factors, scores
+
+
+def _numbers(world: World, latent: dict[str, FloatArray]) -> dict[str, FloatArray | IntArray]:
+    patients = world.scenario.patients
+    decimals = {name: margin.decimals for name, margin in patients.continuous.items()}
+    decimals |= {name: lab.decimals for name, lab in patients.labs.items()}
+    return {
+        name: np.round(np.interp(latent[name], Z_GRID, values), decimals[name])
+        for name, values in world.values.items()
+    }
+
+
+def _graded(world: World, latent: dict[str, FloatArray]) -> dict[str, FloatArray | IntArray]:
+    patients = world.scenario.patients
+    return {
+        name: np.searchsorted(world.cuts[name], latent[name], side="right")
+        for name in (*patients.ordinal, *patients.binary)
+    }
+
+
+def sofa_coagulation(platelets: FloatArray) -> IntArray:
+    """Return the SOFA coagulation score of a platelet count (10⁹/L)."""
+    below = np.array(COAGULATION_CUTS[::-1])
+    return len(below) - np.searchsorted(below, platelets, side="right")
+
+
+def draw_patients(world: World, n: int, rng: np.random.Generator) -> Patients:
+    """Return `n` patients on day 1, in the ICUs of the roster.
+
+    Parameters
+    ----------
+    world
+        The scenario's tables.
+    n
+        Number of patients.
+    rng
+        Random numbers of the mechanism "patients".
+    """
+    roster = world.scenario.icus.roster
+    icu = np.repeat(np.arange(len(roster.size)), allocate(np.asarray(roster.size), n))
+    factors, scores = _draw(world, icu, rng)
+    latent = dict(zip(world.latents.names, scores, strict=True))
+    columns = _numbers(world, latent) | _graded(world, latent)
+    columns["sofa_coag_day1"] = sofa_coagulation(np.asarray(columns["platelets"], dtype=np.float64))
+    columns["admission_route"] = np.searchsorted(world.cuts["admission_route"], latent["route"])
+    combination = np.searchsorted(world.cuts["infection"], latent["infection"])
+    columns |= {name: decode[combination] for name, decode in world.infection.items()}
+    columns["cirrhosis"] = columns["cirrhosis"] * columns["liver_disease"]
+    return Patients(icu=icu, severity=factors[0], latent=latent, columns=columns)

@@ -1,0 +1,69 @@
+"""When a therapy of the first week starts: hazards while in the ICU, inverted exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simsepsis.arrays import FloatArray
+
+WINDOW_DAYS = 7
+"""The registry records what was started within seven days of ICU admission."""
+
+
+def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: float) -> FloatArray:
+    r"""Return the cumulative exposure to a start by the end of each of the first seven days.
+
+    .. math:: R_i(t) = \sum_{s \le t} e^{\gamma L_{is} - \delta (s-1)} \, (\text{share of day } s \text{ in the ICU})
+
+    Everything that time does to treatment is in this one number: a patient's probability of ever
+    starting is :math:`1 - \exp(-e^{\eta_i} R_i(7))`, and immortal time, late starts and dependence on
+    current severity enter through it.
+
+    Parameters
+    ----------
+    path
+        (n, days) latent severity.
+    icu_time
+        (n,) days in the ICU.
+    severity, decay
+        :math:`\gamma` and :math:`\delta`.
+
+    Returns
+    -------
+    FloatArray
+        (n, 7), non-decreasing along the second axis.
+    """
+    day = np.arange(WINDOW_DAYS)
+    weight = path[:, :WINDOW_DAYS] * severity
+    weight -= decay * day
+    np.exp(weight, out=weight)
+    weight *= np.clip(icu_time[:, None] - day, 0.0, 1.0)
+    return np.cumsum(weight, axis=1)
+
+
+def start_times(
+    exposed: FloatArray, icu_time: FloatArray, log_hazard: FloatArray, threshold: FloatArray
+) -> FloatArray:
+    """Return days from ICU admission to the start, inf if it does not start.
+
+    Parameters
+    ----------
+    exposed
+        (n, 7) of `exposure`.
+    icu_time
+        (n,) days in the ICU: no start comes later.
+    log_hazard
+        (n,) log hazard per unit of exposure.
+    threshold
+        (n,) unit exponentials.
+    """
+    needed = threshold * np.exp(-log_hazard)
+    times = np.full(needed.shape, np.inf)
+    rows = np.flatnonzero(needed < exposed[:, -1])
+    cumulative, want = exposed[rows], needed[rows]
+    day = (cumulative <= want[:, None]).sum(axis=1)
+    at = np.arange(rows.size)
+    before = np.where(day > 0, cumulative[at, day - 1], 0.0)
+    within = (want - before) / (cumulative[at, day] - before)
+    times[rows] = day + within * np.minimum(icu_time[rows] - day, 1.0)
+    return times
