@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from simsepsis.thesis.arithmetic import Interval, attainable_counts, smd_percent, smd_percent_range
 from simsepsis.thesis.counts import arm_size
 from simsepsis.thesis.finding import FOLLOWS, MISPRINT, NO_CAUSE, UNEXPLAINED, Finding, where
-from simsepsis.thesis.printed import Cell, Cells, Key
+from simsepsis.thesis.printed import Cell, Cells, Key, original_prints
 
 PAIRS_OF_LEVEL = {"adjuncts_crude": "adjuncts"}
 """Which matched set the percentages of a level of the text belong to."""
@@ -144,12 +144,7 @@ def _cut_off(cell: Cell, above: tuple[int, float]) -> str:
 
 def check_repeats(cells: Cells, repaired: Cells) -> Iterator[Finding]:
     """Yield numbers of the text and of later tables that differ from where they first stand."""
-    first: dict[tuple[str, ...], Key] = {}
-    for key in cells:
-        if key.table in ("table5", "table6"):
-            continue
-        level = "" if key.level == "unadjusted" else key.level
-        original = first.setdefault((key.variable, level, *key[3:]), key)
+    for key, original in original_prints(cells).items():
         if not cells[key].admits(cells[original].low, cells[original].high):
             yield Finding(
                 key=key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
@@ -122,6 +122,21 @@ def cells_of(frame: pd.DataFrame) -> dict[Key, Cell]:
         Key(*row[:6]): Cell(value=float(row[6]), text=row[7], bound=row[8], decimals=int(row[9]))
         for row in zip(*columns, strict=True)
     }
+
+
+def original_prints(keys: Iterable[Key]) -> dict[Key, Key]:
+    """Return for every number where it stands first: its own key, or that of an earlier table.
+
+    Table 4 repeats the crude deaths of Table 3, and the text repeats the tables. Tables 5 and 6 have the
+    same terms for different outcomes, so that nothing in them is a repetition.
+    """
+    first: dict[tuple[str, ...], Key] = {}
+    originals = {}
+    for key in keys:
+        level = "" if key.level == "unadjusted" else key.level
+        outcome = key.table if key.table in ("table5", "table6") else ""
+        originals[key] = first.setdefault((outcome, key.variable, level, *key[3:]), key)
+    return originals
 
 
 def check_printed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from simsepsis.thesis.printed import (
     cells_of,
     check_printed,
     load_literature,
+    original_prints,
     read_printed,
 )
 
@@ -118,6 +119,16 @@ def test_the_literature_has_the_numbers_that_a_trial_planner_needs():
     assert literature["sbits_2007", "patients"] == 653
     assert literature["dpc_pneumonia_2015", "patients"] == 8264
     assert literature.index.is_unique
+
+
+def test_repeated_numbers_point_to_where_they_stand_first(printed):
+    originals = original_prints(cells_of(printed))
+    text = Key("text", "icu_death", "", "percent", "after", "ivigg")
+    crude = Key("table4", "icu_death", "unadjusted", "count", "after", "ivigg")
+    for repeated in (text, crude):
+        assert originals[repeated] == repeated._replace(table="table3", level="")
+    own = [Key(table, "rrt", "", "odds_ratio", "after", "contrast") for table in ("table5", "table6")]
+    assert [originals[key] for key in own] == own
 
 
 def test_keys_are_unique(printed):
