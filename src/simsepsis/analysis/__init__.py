@@ -1,0 +1,1 @@
+"""The thesis's analysis and its parts, on any table of patients."""

@@ -123,22 +123,61 @@ def level_indicators(cohort: CohortArrays, names: Sequence[str]) -> tuple[FloatA
     return np.array(rows).reshape(len(terms), cohort.n), tuple(terms)
 
 
-def numeric_names(cohort: CohortArrays, names: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the columns that are summarized by quartiles."""
-    return tuple(name for name in names if cohort.kinds[name] in ("continuous", "ordinal"))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Description:
+    """Some columns in each of the four groups.
+
+    Attributes
+    ----------
+    terms
+        Binary columns and levels of categories, q of them.
+    shown
+        (q, n): 1 where the patient has the level, else 0.
+    counts, fractions
+        (q, 2 phases, 2 arms): patients with the level; NaN in an empty group.
+    numeric
+        Numbers, k of them, as terms.
+    values
+        (k, n): the numbers.
+    quartiles
+        (k, 2 phases, 2 arms, 3).
+    """
+
+    terms: tuple[Term, ...]
+    shown: FloatArray
+    counts: FloatArray
+    fractions: FloatArray
+    numeric: tuple[Term, ...]
+    values: FloatArray
+    quartiles: FloatArray
 
 
-def level_counts(shown: FloatArray, groups: Groups) -> FloatArray:
-    """Return how many patients of each group have each level, (q, 2 phases, 2 arms)."""
-    counts: FloatArray = (shown @ groups.member).reshape(len(shown), 2, 2)
-    return counts
+def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Description:
+    """Count levels and take quartiles of some columns in each group.
 
-
-def share(counts: FloatArray, groups: Groups) -> FloatArray:
-    """Return counts as fractions of their group; NaN for an empty group."""
+    Parameters
+    ----------
+    cohort
+        The analysed patients.
+    names
+        Columns of any kind.
+    groups
+        The four groups.
+    """
+    shown, terms = level_indicators(cohort, names)
+    numeric = tuple(name for name in names if cohort.kinds[name] in ("continuous", "ordinal"))
+    values = cohort.block(numeric)
     sizes = groups.sizes
-    fractions: FloatArray = counts / np.where(sizes > 0, sizes, np.nan)
-    return fractions
+    counts = np.where(sizes > 0, (shown @ groups.member).reshape(-1, 2, 2), np.nan)
+    return Description(
+        terms=terms,
+        shown=shown,
+        counts=counts,
+        fractions=counts / np.maximum(sizes, 1.0),
+        numeric=tuple((name, "") for name in numeric),
+        values=values,
+        quartiles=group_quartiles(values, groups),
+    )
 
 
 def level_differences(fractions: FloatArray) -> FloatArray:

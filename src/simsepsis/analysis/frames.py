@@ -1,0 +1,254 @@
+"""The thesis's analysis laid out in frames, for files, figures and people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.analysis.balance import (
+    IMBALANCE_PERCENT,
+    ecdf_distances,
+    group_moments,
+    pooled_sd,
+    standardized,
+)
+from simsepsis.analysis.cells import Cells, ratios
+from simsepsis.analysis.descriptive import PHASES, describe, phase_groups
+from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.outcomes import AdjustedModel
+from simsepsis.analysis.propensity import Propensity, overlap_summary
+from simsepsis.analysis.result import SCORES, Attempt, ThesisResult
+from simsepsis.analysis.time_to_death import survival_curves, survival_tests
+from simsepsis.arrays import FloatArray
+
+T = TypeVar("T")
+
+TABLE_COLUMNS = ("variable", "level", "statistic", "phase", "arm", "value")
+PAIR_COLUMNS = (
+    "score",
+    "pair",
+    "treated_row",
+    "treated_patient",
+    "control_row",
+    "control_patient",
+    "distance",
+)
+MODEL_COLUMNS = (
+    "model",
+    "score",
+    "outcome",
+    "variable",
+    "level",
+    "coefficient",
+    "std_error",
+    "odds_ratio",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "note",
+)
+
+
+def table_frames(found: Cells) -> dict[str, pd.DataFrame]:
+    """Return one frame per table, ``table1`` … ``table6`` and ``text``, with `TABLE_COLUMNS`.
+
+    Parameters
+    ----------
+    found
+        Every number by its key.
+    """
+    rows: dict[str, list[tuple[object, ...]]] = {}
+    for (table, *key), value in found.items():
+        rows.setdefault(table, []).append((*key, value))
+    return {table: pd.DataFrame(rows[table], columns=list(TABLE_COLUMNS)) for table in sorted(rows)}
+
+
+def flow_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return how many patients each step had: step, score (empty before matching), patients."""
+    flow = result.flow
+    rows: list[tuple[str, str, float]] = [
+        ("registered", "", flow.registered),
+        ("without complete day-1 data", "", flow.missing_day1),
+        ("without an outcome or adjunct", "", flow.missing_later),
+        ("analysed", "", flow.analysed),
+        ("treated", "", flow.analysed_treated),
+    ]
+    for score, step in result.matched.items():
+        pairs = np.nan if step.value is None else step.value.matches.n_pairs
+        rows.append(("matched pairs", score, pairs))
+        model = result.models.get((score, True, result.spec.outcomes[0]))
+        if model is not None:
+            excluded = np.nan if model.value is None else model.value.data.excluded
+            rows.append(("matched without later scores", score, excluded))
+    return pd.DataFrame(rows, columns=["step", "score", "patients"])
+
+
+def pairs_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return the matched pairs of each score, with `PAIR_COLUMNS`; rows of the file count from 0."""
+    parts = [
+        _pairs(result, score, step.value) for score, step in result.matched.items() if step.value is not None
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PAIR_COLUMNS))
+
+
+def _pairs(result: ThesisResult, score: str, matched: MatchedSet) -> pd.DataFrame:
+    cohort, pairs = result.cohort, matched.matches
+    columns = (
+        score,
+        np.arange(1, pairs.n_pairs + 1),
+        cohort.record[pairs.treated],
+        cohort.patient[pairs.treated],
+        cohort.record[pairs.control],
+        cohort.patient[pairs.control],
+        pairs.distance,
+    )
+    return pd.DataFrame(dict(zip(PAIR_COLUMNS, columns, strict=True)))
+
+
+def balance_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return the balance of every covariate and level before and after matching on each score.
+
+    Parameters
+    ----------
+    result
+        The whole analysis.
+
+    Returns
+    -------
+    DataFrame
+        score, variable, level, phase; mean_ivigg, mean_control (proportions for levels); standardized
+        differences in percent, treated minus control, over each phase's own pooled SD (``pooled_after``:
+        what the thesis printed), the pooled SD before matching (``pooled_before``), the SD of the treated
+        before matching (``treated_before``); unbalanced (more than 10% by the first); variance_ratio (NaN
+        for levels); ecdf_mean, ecdf_max.
+    """
+    parts = [_balance(result, score, step.value) for score, step in result.matched.items()]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd.DataFrame:
+    names = result.spec.covariates if matched is None else matched.names
+    groups = phase_groups(result.cohort, None if matched is None else matched.matches)
+    found = describe(result.cohort, names, groups)
+    values = np.vstack([found.shown, found.values])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean, variance = (part.reshape(-1, 2, 2) for part in group_moments(values, groups.member))
+    levels = len(found.terms)
+    variance[:levels] = mean[:levels] * (1 - mean[:levels])
+    parts = []
+    for phase, name in enumerate(PHASES):
+        frame = pd.DataFrame([*found.terms, *found.numeric], columns=["variable", "level"])
+        frame.insert(0, "score", score)
+        frame["phase"] = name
+        frame["mean_ivigg"], frame["mean_control"] = mean[:, phase].T
+        for label, spread in _denominators(variance, phase).items():
+            frame[label] = 100 * standardized(mean[:, phase, 0] - mean[:, phase, 1], spread)
+        frame["unbalanced"] = frame["pooled_after"].abs() > IMBALANCE_PERCENT
+        with np.errstate(invalid="ignore", divide="ignore"):
+            frame["variance_ratio"] = variance[:, phase, 0] / variance[:, phase, 1]
+        frame.loc[: levels - 1, "variance_ratio"] = np.nan
+        rows = np.concatenate(groups.rows[2 * phase : 2 * phase + 2])
+        frame["ecdf_mean"], frame["ecdf_max"] = _distances(values[:, rows], result.cohort.treated[rows])
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _denominators(variance: FloatArray, phase: int) -> dict[str, FloatArray]:
+    """Return the SDs that a difference may be measured in, by name."""
+    return {
+        "pooled_after": pooled_sd(variance[:, phase, 0], variance[:, phase, 1]),
+        "pooled_before": pooled_sd(variance[:, 0, 0], variance[:, 0, 1]),
+        "treated_before": np.sqrt(variance[:, 0, 0]),
+    }
+
+
+def _distances(values: FloatArray, treated: np.typing.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    if treated.size == 0:
+        nothing = np.full(len(values), np.nan)
+        return nothing, nothing
+    return ecdf_distances(values, treated)
+
+
+def scores_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return one row per propensity score: columns, C-statistic, overlap, caliper, pairs, notes."""
+    rows = []
+    for score, step in result.matched.items():
+        row: dict[str, object] = {"score": score, "scale": result.spec.scale, "note": step.failure or ""}
+        if step.value is not None:
+            matched = step.value
+            row |= {"terms": len(matched.propensity.terms)}
+            row |= overlap_summary(matched.propensity, result.cohort.treated)
+            row |= {"caliper": matched.matches.caliper, "pairs": matched.matches.n_pairs}
+            row["note"] = matched.propensity.note
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def score_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return one row per analysed patient: row, patient, treated, ``propensity_*`` and ``matched_*``."""
+    cohort = result.cohort
+    frame = pd.DataFrame({"row": cohort.record, "patient": cohort.patient, "treated": cohort.treated})
+    for score in SCORES:
+        step = result.matched.get(score)
+        if step is None or step.value is None:
+            continue
+        matched = np.zeros(cohort.n, np.bool_)
+        matched[step.value.matches.treated] = matched[step.value.matches.control] = True
+        frame[f"propensity_{score}"] = step.value.propensity.probability
+        frame[f"matched_{score}"] = matched
+    return frame
+
+
+def models_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return every coefficient of the propensity models and the GEEs, with `MODEL_COLUMNS`.
+
+    Parameters
+    ----------
+    result
+        The whole analysis.
+
+    Returns
+    -------
+    DataFrame
+        ``model`` is ``propensity``, ``gee`` or ``gee_sofa``; a model that failed is one row with its note.
+    """
+    parts = [
+        _model_rows(("propensity", score, ""), step, lambda found: found.propensity)
+        for score, step in result.matched.items()
+    ]
+    for (score, extended, outcome), model in result.models.items():
+        name = "gee_sofa" if extended else "gee"
+        parts.append(_model_rows((name, score, outcome), model, lambda found: found))
+    return pd.DataFrame([row for part in parts for row in part], columns=list(MODEL_COLUMNS))
+
+
+def _model_rows(
+    place: tuple[str, str, str], step: Attempt[T], model_of: Callable[[T], Propensity | AdjustedModel]
+) -> list[tuple[object, ...]]:
+    """Return one row per term; one row with the reason where the model failed."""
+    if step.value is None:
+        return [(*place, "", "", *[np.nan] * 6, step.failure)]
+    model = model_of(step.value)
+    effects = ratios(model.fit).tolist()
+    coefficients = zip(model.fit.params.tolist(), model.fit.std_errors.tolist(), strict=True)
+    return [
+        (*place, *term, *coefficient, *effect, model.note)
+        for term, coefficient, effect in zip(model.terms, coefficients, effects, strict=True)
+    ]
+
+
+def survival_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return both arms' survival curves as `survival_curves` gives them; empty where there is none."""
+    step = result.survival
+    return pd.DataFrame() if step is None or step.value is None else survival_curves(step.value)
+
+
+def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:
+    """Return what compares the curves as `survival_tests` gives it; empty where there is none."""
+    step = result.survival
+    if step is None or step.value is None:
+        return pd.DataFrame()
+    return survival_tests(step.value, result.spec.rmst_horizon)

@@ -1,0 +1,257 @@
+"""Outcomes of the arms compared: crude, adjusted by GEE, and within subgroups."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.special
+
+from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.fit import Fit
+from simsepsis.analysis.gee import fit_gee
+from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
+from simsepsis.analysis.spec import AnalysisSpec, Subgroup
+from simsepsis.analysis.two_by_two import (
+    BreslowDay,
+    Effect,
+    breslow_day,
+    fisher,
+    odds_ratio,
+    risk_difference,
+    risk_ratio,
+    two_by_two_table,
+)
+from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.errors import ConvergenceError
+
+LEAST_EXPECTED = 5.0
+"""Below this expected count Fisher's exact test replaces the chi-square test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrudeComparison:
+    """One death in both arms.
+
+    Attributes
+    ----------
+    table
+        (2, 2): rows treated and control, columns dead and alive.
+    odds_ratio, risk_ratio, risk_difference
+        Effects with unpaired standard errors.
+    p_value
+        Chi-square test, or Fisher's where an expected count is below 5.
+    """
+
+    table: FloatArray
+    odds_ratio: Effect
+    risk_ratio: Effect
+    risk_difference: Effect
+    p_value: float
+
+
+def compare_crude(cohort: CohortArrays, outcome: str) -> CrudeComparison:
+    """Estimate odds ratio, risk ratio and risk difference of one outcome, unadjusted.
+
+    Parameters
+    ----------
+    cohort
+        The patients compared.
+    outcome
+        Column of the death.
+    """
+    table = two_by_two_table(cohort.treated, cohort.column(outcome))
+    return CrudeComparison(
+        table=table,
+        odds_ratio=odds_ratio(table),
+        risk_ratio=risk_ratio(table),
+        risk_difference=risk_difference(table),
+        p_value=float(association_p_values(table[None])[0]),
+    )
+
+
+def association_p_values(tables: FloatArray) -> FloatArray:
+    """Test association in many 2 × 2 tables: chi-square, or Fisher's exact test where counts are small.
+
+    Parameters
+    ----------
+    tables
+        (q, 2, 2): counts.
+
+    Returns
+    -------
+    FloatArray
+        Two-sided p values, (q,). NaN where a margin is empty.
+
+    Notes
+    -----
+    n(ad − bc)²/(product of the margins) on one degree of freedom, without continuity correction; Fisher's
+    test where the least expected count is below 5, as the custom is.
+    """
+    a, b, c, d = tables.reshape(-1, 4).T
+    rows, columns, total = (a + b) * (c + d), (a + c) * (b + d), a + b + c + d
+    margins = rows * columns
+    square = np.divide(total * (a * d - b * c) ** 2, margins, out=np.full(a.shape, np.nan), where=margins > 0)
+    p_values: FloatArray = scipy.special.chdtrc(1.0, square)
+    least = np.minimum(a + b, c + d) * np.minimum(a + c, b + d)
+    for q in np.flatnonzero((margins > 0) & (least < LEAST_EXPECTED * total)):
+        p_values[q] = fisher(tables[q]).p_value
+    return p_values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ModelData:
+    """The patients and terms of one model.
+
+    Attributes
+    ----------
+    cohort
+        Patients with all terms.
+    X
+        (n, p): intercept, treatment, adjuncts, transfusions and, in the extended model, later scores.
+    terms
+        Columns of `X`.
+    left_out
+        Adjuncts that too few matched patients received.
+    excluded
+        Matched patients without the later scores.
+    """
+
+    cohort: CohortArrays
+    X: FloatArray
+    terms: tuple[Term, ...]
+    left_out: tuple[str, ...]
+    excluded: int
+
+
+def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> ModelData:
+    """Return what the GEE of the matched patients adjusts for.
+
+    Parameters
+    ----------
+    matched
+        The matched patients.
+    spec
+        Names adjuncts, transfusions and later scores, and the least number of users.
+    extended
+        Add the later scores, for those who have them all.
+    """
+    users = matched.block(spec.adjuncts).sum(axis=1)
+    left_out = tuple(name for name, n in zip(spec.adjuncts, users, strict=True) if n < spec.min_adjunct_users)
+    names = [spec.treatment, *(name for name in spec.adjusters if name not in left_out)]
+    kept = matched
+    if extended:
+        names.extend(spec.later_scores)
+        known: BoolArray = np.logical_and.reduce(np.isfinite(matched.block(spec.later_scores)))
+        kept = matched.subset(known)
+    X = np.vstack([np.ones(kept.n), kept.block(names)]).T
+    return ModelData(
+        cohort=kept,
+        X=X,
+        terms=(INTERCEPT, *((name, "") for name in names)),
+        left_out=left_out,
+        excluded=matched.n - kept.n,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AdjustedModel:
+    """Conditional odds ratios by GEE in matched patients.
+
+    Attributes
+    ----------
+    data
+        Patients and terms.
+    fit
+        Coefficients in the order of ``data.terms``.
+    note
+        Terms without an estimate, and why; empty where there are none.
+    """
+
+    data: ModelData
+    fit: Fit
+    note: str
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Return the terms of the model."""
+        return self.data.terms
+
+    def position(self, name: str) -> int:
+        """Return the place of a column among the terms."""
+        return self.terms.index((name, ""))
+
+
+def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedModel:
+    """Estimate conditional log odds ratios by GEE over ICUs with robust standard errors.
+
+    Parameters
+    ----------
+    data
+        Patients and terms.
+    outcome
+        Column of the death.
+    spec
+        Working correlation and its moment estimator.
+
+    Raises
+    ------
+    ConvergenceError
+        If the spec names no cluster.
+    """
+    if data.cohort.cluster is None:
+        raise ConvergenceError("the spec names no column for the clusters")
+    fit = fit_gee(
+        data.X,
+        data.cohort.column(outcome),
+        data.cohort.cluster,
+        correlation=spec.correlation,
+        moment=spec.moment,
+    )
+    return AdjustedModel(data=data, fit=fit, note=fit_note(fit, data.terms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interaction:
+    """Whether the odds ratio differs between the two strata of a subgroup.
+
+    Attributes
+    ----------
+    tables
+        (2, 2, 2): lower and upper stratum; rows treated and control, columns dead and alive.
+    test
+        Breslow–Day and Tarone.
+    log_ratio, std_error
+        Log odds ratio of the upper stratum minus that of the lower one.
+    """
+
+    tables: FloatArray
+    test: BreslowDay
+    log_ratio: float
+    std_error: float
+
+
+def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> Interaction:
+    """Test whether the odds ratio of one outcome is the same in both strata (Breslow–Day).
+
+    Parameters
+    ----------
+    cohort
+        The matched patients.
+    outcome
+        Column of the death.
+    subgroup
+        The strata.
+    """
+    upper = cohort.column(subgroup.column) >= subgroup.at_least
+    dead = cohort.column(outcome)
+    tables = np.stack([two_by_two_table(cohort.treated[side], dead[side]) for side in (~upper, upper)])
+    lower_or, upper_or = (odds_ratio(table) for table in tables)
+    usable = lower_or.failure is None and upper_or.failure is None
+    return Interaction(
+        tables=tables,
+        test=breslow_day(tables),
+        log_ratio=math.log(upper_or.estimate / lower_or.estimate) if usable else math.nan,
+        std_error=math.hypot(lower_or.std_error, upper_or.std_error),
+    )

@@ -1,0 +1,119 @@
+"""The whole result of the thesis's analysis, with a reason in place of each step that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from simsepsis.analysis.data import CohortArrays, Flow
+from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, Interaction
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.time_to_death import SurvivalComparison
+from simsepsis.errors import SimsepsisError
+
+S = TypeVar("S")
+T = TypeVar("T")
+P = ParamSpec("P")
+
+EVERYBODY = "before"
+FIRST_SCORE = "covariates"
+SECOND_SCORE = "adjuncts"
+SCORES = (FIRST_SCORE, SECOND_SCORE)
+"""The two matched sets, by what the score has in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attempt(Generic[T]):
+    """One step of an analysis: its value, or why there is none, and how long it took.
+
+    Attributes
+    ----------
+    value
+        What the step returned; None if it failed.
+    failure
+        One sentence with the reason; None if it did not fail.
+    seconds
+        Wall time.
+    """
+
+    value: T | None
+    failure: str | None
+    seconds: float
+
+
+def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Attempt[T]:
+    """Run one step; a numerical or data failure becomes its reason.
+
+    Parameters
+    ----------
+    step
+        A function of one step.
+    args, kwargs
+        Its arguments.
+
+    Notes
+    -----
+    Programming errors (wrong types, unknown names) still raise: they are no property of the data.
+    """
+    begin = perf_counter()
+    try:
+        value, failure = step(*args, **kwargs), None
+    except (SimsepsisError, ArithmeticError, ValueError) as error:
+        value, failure = None, str(error) or type(error).__name__
+    return Attempt(value=value, failure=failure, seconds=perf_counter() - begin)
+
+
+def then(
+    earlier: Attempt[S], step: Callable[Concatenate[S, P], T], *args: P.args, **kwargs: P.kwargs
+) -> Attempt[T]:
+    """Run a step on what an earlier one returned; if that failed, pass its reason on.
+
+    Parameters
+    ----------
+    earlier
+        The step before.
+    step
+        A function whose first argument is what the earlier step returned.
+    args, kwargs
+        Its other arguments.
+    """
+    if earlier.value is None:
+        return Attempt(value=None, failure=earlier.failure, seconds=0.0)
+    return attempt(step, earlier.value, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ThesisResult:
+    """Everything that the thesis's analysis found in one cohort; numbers in arrays, nothing formatted.
+
+    Attributes
+    ----------
+    spec
+        What was done.
+    flow
+        Who was left out.
+    cohort
+        The analysed patients.
+    matched
+        Score → matched set; keys as in `SCORES`, without the second where the spec has none.
+    crude
+        (``before`` or score, outcome) → crude comparison.
+    models
+        (score, whether later scores are in it, outcome) → GEE.
+    survival
+        Time to death in the first matched set; None where the spec names no time.
+    interactions
+        (subgroup, outcome) → Breslow–Day test in the first matched set.
+    """
+
+    spec: AnalysisSpec
+    flow: Flow
+    cohort: CohortArrays
+    matched: Mapping[str, Attempt[MatchedSet]]
+    crude: Mapping[tuple[str, str], Attempt[CrudeComparison]]
+    models: Mapping[tuple[str, bool, str], Attempt[AdjustedModel]]
+    survival: Attempt[SurvivalComparison] | None
+    interactions: Mapping[tuple[str, str], Attempt[Interaction]]

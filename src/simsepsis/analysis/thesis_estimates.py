@@ -1,0 +1,181 @@
+"""The thesis's results as rows of estimates, one per method and estimand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from simsepsis.analysis.estimates import Estimate, normal_estimate
+from simsepsis.analysis.fit import Fit
+from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult, attempt
+from simsepsis.analysis.time_to_death import rmst_difference
+from simsepsis.analysis.two_by_two import pair_table, paired_risk_difference
+
+METHOD_OF_SCORE = {FIRST_SCORE: "psm", SECOND_SCORE: "psm_adjuncts"}
+
+
+def thesis_estimates(result: ThesisResult) -> tuple[Estimate, ...]:
+    """Return one row per result of the thesis's analysis, failures included.
+
+    Parameters
+    ----------
+    result
+        The whole analysis.
+
+    Returns
+    -------
+    tuple
+        Estimands end in the truth that they are measured against: ``_att`` before matching, ``_matched``
+        for marginal effects in the matched patients, ``_twin`` for effects conditional on adjuncts. Log
+        odds ratios of crude comparisons carry the p value of the chi-square or Fisher test, interactions
+        that of Breslow–Day, everything else the Wald test.
+    """
+    return tuple(_rows(result))
+
+
+def _rows(result: ThesisResult) -> Iterator[Estimate]:
+    yield from _crude_rows(result, EVERYBODY, "crude", "att")
+    for score in result.matched:
+        method = METHOD_OF_SCORE[score]
+        yield from _crude_rows(result, score, method, "matched")
+        if score == FIRST_SCORE:
+            yield from _paired_rows(result)
+        yield from _model_rows(result, score, f"{method}_gee", extended=False)
+        yield from _model_rows(result, score, f"{method}_gee_sofa", extended=True)
+    yield from _survival_rows(result)
+    yield from _interaction_rows(result)
+
+
+def _crude_rows(result: ThesisResult, label: str, method: str, truth: str) -> Iterator[Estimate]:
+    """Log odds ratio, log risk ratio and risk difference, unpaired, of each outcome."""
+    matching = result.matched[label].seconds if label in result.matched else 0.0
+    for outcome in result.spec.outcomes:
+        step = result.crude[label, outcome]
+        names = [f"{scale}_{outcome}_{truth}" for scale in ("log_or", "log_rr", "rd")]
+        if step.value is None:
+            yield from (_failed(method, name, step) for name in names)
+            continue
+        crude = step.value
+        effects = (crude.odds_ratio, crude.risk_ratio, crude.risk_difference)
+        for name, effect in zip(names, effects, strict=True):
+            yield normal_estimate(
+                method,
+                name,
+                effect.estimate if name.startswith("rd_") else _log(effect.estimate),
+                effect.std_error,
+                n_used=int(crude.table.sum()),
+                p_value=crude.p_value if name.startswith("log_or_") else None,
+                failure=effect.failure,
+                seconds=matching + step.seconds,
+            )
+
+
+def _log(ratio: float) -> float:
+    return math.log(ratio) if ratio > 0 else math.nan
+
+
+def _failed(method: str, estimand: str, step: Attempt[Any]) -> Estimate:
+    return Estimate(method=method, estimand=estimand, failure=step.failure, seconds=step.seconds)
+
+
+def _paired_rows(result: ThesisResult) -> Iterator[Estimate]:
+    """Risk differences and the hazard ratio with standard errors that respect the pairs."""
+    method = "psm_paired_se"
+    step = result.matched[FIRST_SCORE]
+    for outcome in result.spec.outcomes:
+        name = f"rd_{outcome}_matched"
+        if step.value is None:
+            yield _failed(method, name, step)
+            continue
+        treated, control = step.value.cohort.column(outcome).reshape(2, -1)
+        effect = paired_risk_difference(pair_table(treated, control))
+        yield normal_estimate(
+            method,
+            name,
+            effect.estimate,
+            effect.std_error,
+            n_used=step.value.cohort.n,
+            failure=effect.failure,
+            seconds=step.seconds,
+        )
+    yield from _hazard_rows(result, method, robust=True)
+
+
+def _hazard_rows(result: ThesisResult, method: str, *, robust: bool) -> Iterator[Estimate]:
+    step = result.survival
+    if step is None:
+        return
+    name = f"log_hr_{result.spec.survival_event}_matched"
+    if step.value is None:
+        yield _failed(method, name, step)
+    else:
+        fit = step.value.cox_robust if robust else step.value.cox
+        yield _coefficient_row(method, name, fit, 0, step.value.follow_up.duration.size, step.seconds)
+
+
+def _coefficient_row(
+    method: str, estimand: str, fit: Fit, position: int, n_used: int, seconds: float, note: str = ""
+) -> Estimate:
+    """Return one coefficient; a fit in which only other coefficients have no estimate is no failure."""
+    return normal_estimate(
+        method,
+        estimand,
+        float(fit.params[position]),
+        float(fit.std_errors[position]),
+        n_used=n_used,
+        failure=note or fit.failure,
+        seconds=seconds,
+    )
+
+
+def _model_rows(result: ThesisResult, score: str, method: str, *, extended: bool) -> Iterator[Estimate]:
+    for (model_score, model_extended, outcome), step in result.models.items():
+        if (model_score, model_extended) != (score, extended):
+            continue
+        name = f"log_or_{outcome}_twin"
+        if step.value is None:
+            yield _failed(method, name, step)
+            continue
+        model = step.value
+        position = model.position(result.spec.treatment)
+        seconds = result.matched[score].seconds + step.seconds
+        yield _coefficient_row(
+            method, name, model.fit, position, model.data.cohort.n, seconds, note=model.note
+        )
+
+
+def _survival_rows(result: ThesisResult) -> Iterator[Estimate]:
+    yield from _hazard_rows(result, "psm_cox", robust=False)
+    if result.survival is None:
+        return
+    method, name = "rmst28", f"rmst{result.spec.rmst_horizon:g}_difference_matched"
+    if result.survival.value is None:
+        yield _failed(method, name, result.survival)
+        return
+    step = attempt(rmst_difference, result.survival.value, result.spec.rmst_horizon)
+    if step.value is None:
+        yield _failed(method, name, step)
+        return
+    difference, error = step.value
+    n_used = result.survival.value.follow_up.duration.size
+    yield normal_estimate(method, name, difference, error, n_used=n_used, seconds=step.seconds)
+
+
+def _interaction_rows(result: ThesisResult) -> Iterator[Estimate]:
+    for (subgroup, outcome), step in result.interactions.items():
+        method, name = f"breslow_day_{subgroup}", f"log_or_ratio_{outcome}_matched"
+        if step.value is None:
+            yield _failed(method, name, step)
+            continue
+        found = step.value
+        yield normal_estimate(
+            method,
+            name,
+            found.log_ratio,
+            found.std_error,
+            n_used=int(found.tables.sum()),
+            p_value=found.test.p_value,
+            failure=found.test.failure,
+            seconds=step.seconds,
+        )
