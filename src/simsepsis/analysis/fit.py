@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import scipy.linalg
 import scipy.stats
+from numpy.typing import ArrayLike
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
@@ -217,7 +219,7 @@ def _independent_by_qr(X: FloatArray) -> IntArray:
     return kept
 
 
-def design_matrix(X: object, rows: int | None = None) -> FloatArray:
+def design_matrix(X: ArrayLike, rows: int | None = None) -> FloatArray:
     """Return the covariates as a finite (n, p) float matrix.
 
     Parameters
@@ -245,7 +247,7 @@ def design_matrix(X: object, rows: int | None = None) -> FloatArray:
     return matrix
 
 
-def finite_vector(values: object, name: str, rows: int | None = None) -> FloatArray:
+def finite_vector(values: ArrayLike, name: str, rows: int | None = None) -> FloatArray:
     """Return values as a finite vector of floats.
 
     Parameters
@@ -272,7 +274,7 @@ def finite_vector(values: object, name: str, rows: int | None = None) -> FloatAr
     return vector
 
 
-def binary_vector(values: object, name: str, rows: int | None = None) -> FloatArray:
+def binary_vector(values: ArrayLike, name: str, rows: int | None = None) -> FloatArray:
     """Return a vector of zeros and ones as floats.
 
     Parameters
@@ -294,3 +296,51 @@ def binary_vector(values: object, name: str, rows: int | None = None) -> FloatAr
     if wrong.size:
         raise DataError(f"{name}: row {wrong[0]} is {vector[wrong[0]]:g}; give 0 or 1")
     return vector
+
+
+def case_weights(weights: ArrayLike, rows: int) -> FloatArray:
+    """Return case weights, finite and none of them negative.
+
+    Parameters
+    ----------
+    weights
+        One weight for each row.
+    rows
+        Number of rows.
+
+    Raises
+    ------
+    DataError
+        If a weight is missing, infinite or negative.
+    """
+    vector = finite_vector(weights, "weights", rows)
+    negative = np.flatnonzero(vector < 0)
+    if negative.size:
+        raise DataError(f"weights: row {negative[0]} is {vector[negative[0]]:g}; give weights of 0 or more")
+    return vector
+
+
+def label_codes(labels: ArrayLike, name: str, rows: int) -> IntArray:
+    """Return the labels of clusters or strata as integers from 0, in sorted order of the labels.
+
+    Parameters
+    ----------
+    labels
+        One label for each row, of any type that sorts.
+    name
+        What the labels are, for the message.
+    rows
+        Number of rows.
+
+    Raises
+    ------
+    DataError
+        If there is not one label for each row, or one is missing.
+    """
+    values = np.asarray(labels)
+    if values.shape != (rows,):
+        raise DataError(f"{name} has shape {values.shape}; give one label for each of the {rows} rows")
+    missing = np.flatnonzero(pd.isna(values))
+    if missing.size:
+        raise DataError(f"{name}: row {missing[0]} has no label; leave out incomplete rows first")
+    return np.unique(values, return_inverse=True)[1].astype(np.int64, copy=False)

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import Fit, binary_vector, design_matrix, failed_fit, finite_vector, independent_columns, spread
-from simsepsis.analysis.survival.partial_likelihood import Evaluation, PartialLikelihood, risk_sets
+from simsepsis.analysis.fit import Fit, failed_fit, label_codes, spread
+from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likelihood, with_columns
+from simsepsis.analysis.survival.monotone import monotone_levels
+from simsepsis.analysis.survival.partial_likelihood import Evaluation, PartialLikelihood
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.errors import DataError, UsageError
 
-TIES = ("efron", "breslow")
-_MAX_ITERATIONS = 40
-_PATIENCE = 15
-_TOLERANCE = 1e-15
-_NEGLIGIBLE = 1e-3
+_MAX_ITERATIONS = 50
+_QUICK = 8
+_HALVINGS = 30
+_TOLERANCE = 1e-9
+_UNINFORMATIVE = 1e-11
+_FLAT = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ascent:
+    """Where Newton's method stopped; `step` is the last one, `obstacle` says why it did not arrive."""
+
+    params: FloatArray
+    here: Evaluation
+    iterations: int
+    step: FloatArray
+    obstacle: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Solution:
+    """A solved partial likelihood: the columns it tells about, in the limit if it was monotone."""
+
+    likelihood: PartialLikelihood
+    order: IntArray
+    ascent: _Ascent
+    kept: IntArray
+    dropped: IntArray
+    entangled: IntArray
+    direction: FloatArray | None
 
 
 def fit_cox(
-    X: object,
-    duration: object,
-    event: object,
+    X: ArrayLike,
+    duration: ArrayLike,
+    event: ArrayLike,
     *,
-    entry: object | None = None,
+    entry: ArrayLike | None = None,
     ties: str = "efron",
-    weights: object | None = None,
-    strata: object | None = None,
-    cluster: object | None = None,
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
 ) -> Fit:
     """Estimate log hazard ratios by Cox's partial likelihood.
 
@@ -48,15 +77,16 @@ def fit_cox(
     strata
         Stratum label of each row, shape (n,); each stratum has its own baseline hazard.
     cluster
-        Cluster label of each row, shape (n,): the covariance becomes the robust sandwich Σ d d' of the
-        dfbeta residuals summed by cluster. None: inverse information.
+        Cluster label of each row, shape (n,): the covariance becomes the robust sandwich, the sum of d d'
+        with d the weighted dfbeta residuals of a cluster. None: inverse information.
 
     Returns
     -------
     Fit
-        `log_likelihood` is the log partial likelihood. With a monotone likelihood (a column or combination
-        is highest in the risk set at every event) `converged` is False, `failure` names the columns and their
-        coefficients are ±inf.
+        `log_likelihood` is the log partial likelihood. Columns that do not vary in the risk sets, or repeat
+        earlier columns there, are `dropped`. When the likelihood is monotone (a combination of columns is
+        highest, among those at risk, at every event) `converged` is False, `failure` names the columns,
+        their coefficients are ±inf and the others are at their limits.
 
     Raises
     ------
@@ -67,159 +97,173 @@ def fit_cox(
 
     Notes
     -----
+    Newton's method with step halving. In the direction of a monotone likelihood each death is compared, in the
+    limit, with those at risk who equal it there; that is one more stratification, and is fitted as such.
     R: ``coxph(Surv(entry, duration, event) ~ X + strata(s), weights = w, ties = "efron", cluster = id)``.
 
     References
     ----------
     Cox DR. JRSS B 1972;34:187. Efron B. JASA 1977;72:557. Lin DY, Wei LJ. JASA 1989;84:1074.
+    Heinze G, Schemper M. Biometrics 2001;57:114 (monotone likelihood).
     """
-    if ties not in TIES:
-        raise UsageError(f"ties '{ties}' is unknown; choose one of {', '.join(TIES)}")
-    likelihood, order = sorted_likelihood(X, duration, event, entry, ties, weights, strata)
-    width = np.asarray(X).shape[1] if np.ndim(X) == 2 else 1
-    if likelihood is None:
+    data = cox_data(X, duration, event, entry=entry, ties=ties, weights=weights, strata=strata)
+    groups = None if cluster is None else label_codes(cluster, "cluster", data.event.size)
+    width = data.X.shape[1]
+    if not data.event[data.weights > 0].any():
         return failed_fit(width, "there is no event, so hazards cannot be compared")
-    kept = _informative_columns(likelihood)
-    groups = None if cluster is None else _cluster_codes(cluster, order)
-    return _climb(likelihood, kept, groups)
+    solution = _solve(data)
+    if solution.kept.size == 0 and solution.direction is None:
+        reason = "no covariate varies among those at risk at an event"
+        return failed_fit(width, reason, dropped=solution.dropped.tolist())
+    if solution.ascent.obstacle is not None:
+        ascent = solution.ascent
+        return failed_fit(
+            width, str(ascent.obstacle), iterations=ascent.iterations, dropped=solution.dropped.tolist()
+        )
+    return _report(solution, width, None if groups is None else groups[solution.order])
 
 
-def sorted_likelihood(
-    X: object,
-    duration: object,
-    event: object,
-    entry: object | None,
-    ties: str,
-    weights: object | None,
-    strata: object | None,
-) -> tuple[PartialLikelihood | None, IntArray]:
-    """Check the data, sort them by stratum and descending time, and index the risk sets.
+def _solve(data: CoxData) -> _Solution:
+    """Climb the partial likelihood, and as long as it is monotone, that of its limit."""
+    direction = dropped = None
+    iterations = 0
+    while True:
+        likelihood, order = sorted_likelihood(data)
+        kept, entangled, here = _informative_columns(likelihood)
+        reduced = with_columns(likelihood, kept)
+        if kept.size < data.X.shape[1]:
+            here = reduced.at(np.zeros(kept.size))
+        ascent = _climb(reduced, here)
+        iterations += ascent.iterations
+        dropped = np.setdiff1d(np.arange(data.X.shape[1]), kept) if dropped is None else dropped
+        monotone = monotone_levels(reduced, ascent.step) if _suspicious(reduced, ascent) else None
+        if monotone is None:
+            return _Solution(
+                likelihood=reduced,
+                order=order,
+                ascent=replace(ascent, iterations=iterations),
+                kept=kept,
+                dropped=dropped,
+                entangled=entangled,
+                direction=direction,
+            )
+        found = np.zeros(data.X.shape[1])
+        found[kept] = monotone.direction
+        direction = found if direction is None else np.where(direction != 0, direction, found)
+        levels = np.zeros(data.strata.size, np.int64)
+        levels[order] = monotone.levels
+        data = replace(data, strata=data.strata * (int(levels.max()) + 1) + levels)
 
-    Parameters
-    ----------
-    X, duration, event, entry, ties, weights, strata
-        As in `fit_cox`.
 
-    Returns
-    -------
-    tuple
-        The partial likelihood (None without any event) and the row of each sorted position.
+def _informative_columns(likelihood: PartialLikelihood) -> tuple[IntArray, IntArray, Evaluation]:
+    """Columns with information of their own at β = 0, found by pivots in order as in R.
+
+    Returns the kept columns, those of them from which a column left out cannot be told apart, and the likelihood
+    at zero.
     """
-    dead = binary_vector(event, "event")
-    rows = dead.size
-    design = design_matrix(X, rows)
-    times = finite_vector(duration, "duration", rows)
-    case_weights = np.ones(rows) if weights is None else finite_vector(weights, "weights", rows)
-    if (case_weights < 0).any():
-        row = int(np.argmax(case_weights < 0))
-        raise DataError(f"weights: row {row} is {case_weights[row]:g}; give weights of 0 or more")
-    codes = np.zeros(rows, np.int64) if strata is None else _codes(strata, "strata", rows)
-    begin = None if entry is None else _entry_times(entry, times)
-    used = np.flatnonzero(case_weights > 0)
-    order = used[np.lexsort((-times[used], codes[used])) if strata is not None else np.argsort(-times[used])]
-    if not dead[order].any():
-        return None, order
-    time_code, entry_code = _time_codes(times[order], None if begin is None else begin[order])
-    stratum = np.unique(codes[order], return_inverse=True)[1] if strata is not None else codes[order]
-    likelihood = PartialLikelihood(
-        X=design[order] - design[order].mean(axis=0),
-        weights=case_weights[order],
-        stratum=stratum,
-        stratum_begin=np.flatnonzero(np.diff(stratum, prepend=-1)),
-        sets=risk_sets(time_code, dead[order], stratum, entry_code, ties),
-    )
-    return likelihood, order
+    here = likelihood.at(np.zeros(likelihood.X.shape[1]))
+    work = here.information.copy()
+    scale = np.einsum("ij,ij->j", likelihood.X, likelihood.X) / len(likelihood.X)
+    floor = _UNINFORMATIVE * scale * likelihood.term_weights().sum()
+    kept = []
+    for j in range(len(work)):
+        if work[j, j] > floor[j]:
+            kept.append(j)
+            work -= np.outer(work[:, j], work[j]) / work[j, j]
+    others = np.setdiff1d(np.arange(len(work)), kept)
+    columns = np.array(kept, dtype=np.int64)
+    if others.size == 0 or columns.size == 0:
+        return columns, columns[:0], here
+    inside = here.information[np.ix_(columns, columns)]
+    shares = np.linalg.solve(inside, here.information[np.ix_(columns, others)])
+    return columns, columns[(np.abs(shares) > _UNINFORMATIVE**0.5).any(axis=1)], here
 
 
-def _entry_times(entry: object, times: FloatArray) -> FloatArray:
-    """Return entry times, each before the end of its row."""
-    begin = finite_vector(entry, "entry", times.size)
-    late = np.flatnonzero(begin >= times)
-    if late.size:
-        row = late[0]
-        raise DataError(f"entry: row {row} enters at {begin[row]:g}, not before its duration {times[row]:g}")
-    return begin
-
-
-def _time_codes(times: FloatArray, entry: FloatArray | None) -> tuple[IntArray, IntArray | None]:
-    """Replace times by their ranks 0, 1, 2 …, common to both."""
-    if entry is None:
-        return np.unique(times, return_inverse=True)[1], None
-    codes = np.unique(np.concatenate((times, entry)), return_inverse=True)[1]
-    return codes[: times.size], codes[times.size :]
-
-
-def _codes(labels: object, name: str, rows: int) -> IntArray:
-    """Return labels as integers from 0."""
-    values = np.asarray(labels)
-    if values.shape != (rows,):
-        raise DataError(f"{name} has shape {values.shape}; give one label for each of the {rows} rows")
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
-
-
-def _cluster_codes(cluster: object, order: IntArray) -> IntArray:
-    """Return cluster codes of the sorted rows."""
-    values = np.asarray(cluster)
-    if values.ndim != 1 or values.size <= order.max():
-        raise DataError(f"cluster has shape {values.shape}; give one label for each row")
-    return np.unique(values[order], return_inverse=True)[1].astype(np.int64)
-
-
-def _informative_columns(likelihood: PartialLikelihood) -> IntArray:
-    """Columns that vary within strata and repeat no earlier column."""
-    sizes = np.diff(np.append(likelihood.stratum_begin, likelihood.stratum.size))
-    means = np.add.reduceat(likelihood.X, likelihood.stratum_begin, axis=0) / sizes[:, None]
-    within = likelihood.X - means[likelihood.stratum]
-    noise = np.linalg.norm(within, axis=0) <= 1e-11 * np.linalg.norm(likelihood.X, axis=0)
-    within[:, noise] = 0.0
-    return independent_columns(within)
-
-
-def _climb(likelihood: PartialLikelihood, kept: IntArray, groups: IntArray | None) -> Fit:
-    """Newton's method with step halving on the informative columns."""
-    width = likelihood.X.shape[1]
-    dropped = tuple(np.setdiff1d(np.arange(width), kept).tolist())
-    if kept.size == 0:
-        return failed_fit(width, "no covariate varies within the strata", dropped=dropped)
-    if kept.size < width:
-        likelihood = PartialLikelihood(X=likelihood.X[:, kept], weights=likelihood.weights,
-                                       stratum=likelihood.stratum, stratum_begin=likelihood.stratum_begin,
-                                       sets=likelihood.sets)  # fmt: skip
-    params = np.zeros(kept.size)
-    here = likelihood.at(params)
-    failure = None
+def _climb(likelihood: PartialLikelihood, here: Evaluation) -> _Ascent:
+    """Newton's method with step halving from β = 0."""
+    params = np.zeros(likelihood.X.shape[1])
+    step = np.zeros_like(params)
+    if params.size == 0:
+        return _Ascent(params=params, here=here, iterations=0, step=step, obstacle=None)
+    tolerance = _TOLERANCE * likelihood.weights.mean()
     for iteration in range(1, _MAX_ITERATIONS + 1):
         factor, info = scipy.linalg.lapack.dpotrf(here.information, lower=1, clean=1)
         if info != 0:
-            failure = "the information matrix became singular"
+            obstacle: str | None = "the information became singular"
             break
         step = scipy.linalg.lapack.dpotrs(factor, here.gradient, lower=1)[0]
-        if float(here.gradient @ step) < _TOLERANCE:
-            break
+        close = float(here.gradient @ step) < tolerance
         params, here = _advance(likelihood, params, step, here)
+        if close:
+            # each step squares the error, so this was the last one that could matter
+            obstacle = None
+            break
     else:
-        failure = f"no convergence in {iteration} Newton steps"
-    if failure is not None:
-        return failed_fit(width, failure, iterations=iteration, dropped=dropped)
-    covariance = np.linalg.inv(here.information)
-    if groups is not None:
-        influence = (likelihood.score_residuals(here) * likelihood.weights[:, None]) @ covariance
-        summed = np.zeros((int(groups.max()) + 1, kept.size))
-        np.add.at(summed, groups, influence)
-        covariance = summed.T @ summed
-    full, errors, matrix = spread(kept, width, params, covariance)
-    return Fit(params=full, std_errors=errors, covariance=matrix, converged=True, iterations=iteration,
-               log_likelihood=here.value, dropped=dropped)  # fmt: skip
+        obstacle = f"no convergence in {iteration} Newton steps"
+    return _Ascent(params=params, here=here, iterations=iteration, step=step, obstacle=obstacle)
 
 
 def _advance(
     likelihood: PartialLikelihood, params: FloatArray, step: FloatArray, here: Evaluation
 ) -> tuple[FloatArray, Evaluation]:
-    """Take a step, halved until the likelihood does not fall."""
-    there = likelihood.at(params + step)
-    for _ in range(20):
-        if there.value >= here.value - 1e-10 * abs(here.value):
-            break
+    """Take a step, halved until the likelihood is finite and does not fall."""
+    floor = here.value - 1e-10 * abs(here.value)
+    for _ in range(_HALVINGS):
+        with np.errstate(all="ignore"):
+            there = likelihood.at(params + step)
+        if floor <= there.value < np.inf and np.isfinite(there.information).all():
+            return params + step, there
         step = step / 2
-        there = likelihood.at(params + step)
-    return params + step, there
+    return params, here
+
+
+def _suspicious(likelihood: PartialLikelihood, ascent: _Ascent) -> bool:
+    """Whether the ascent failed, was slow, or ended where the likelihood is flat."""
+    if likelihood.X.shape[1] == 0:
+        return False
+    if ascent.obstacle is not None or ascent.iterations > _QUICK:
+        return True
+    curvature = np.diag(ascent.here.information) * np.ptp(likelihood.X, axis=0) ** 2
+    return bool(curvature.min() < _FLAT)
+
+
+def _report(solution: _Solution, width: int, groups: IntArray | None) -> Fit:
+    """Turn a solution into a fit over all columns."""
+    ascent, direction = solution.ascent, solution.direction
+    covariance = np.linalg.inv(ascent.here.information)
+    if groups is not None:
+        covariance = _sandwich(solution.likelihood, ascent.here, covariance, groups)
+    params, errors, matrix = spread(solution.kept, width, ascent.params, covariance)
+    failure = None
+    if direction is not None:
+        lost = np.append(solution.entangled, np.flatnonzero(direction))
+        params[lost] = errors[lost] = np.nan
+        matrix[lost, :] = matrix[:, lost] = np.nan
+        endless = direction != 0
+        params[endless] = np.copysign(np.inf, direction[endless])
+        failure = (
+            f"monotone likelihood: columns {', '.join(str(j) for j in np.flatnonzero(endless))} order the "
+            "events exactly, so these coefficients are infinite; the others are at their limits"
+        )
+    return Fit(
+        params=params,
+        std_errors=errors,
+        covariance=matrix,
+        converged=failure is None,
+        iterations=ascent.iterations,
+        log_likelihood=ascent.here.value,
+        dropped=tuple(solution.dropped.tolist()),
+        failure=failure,
+        direction=direction,
+    )
+
+
+def _sandwich(
+    likelihood: PartialLikelihood, here: Evaluation, inverse: FloatArray, groups: IntArray
+) -> FloatArray:
+    """Σ d d' over clusters, d the weighted dfbeta residuals summed within the cluster."""
+    influence = (likelihood.score_residuals(here) * likelihood.weights[:, None]) @ inverse
+    order = np.argsort(groups, kind="stable")
+    begin = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    summed = np.add.reduceat(influence[order], begin, axis=0)
+    return np.asarray(summed.T @ summed)

@@ -139,7 +139,9 @@ def log_rank(duration: object, event: object, group: object) -> tuple[float, flo
     times = finite_vector(duration, "duration", dead.size)
     labels = np.asarray(group)
     if labels.shape != times.shape:
-        raise DataError(f"group has shape {labels.shape}; give one label for each of the {times.size} durations")
+        raise DataError(
+            f"group has shape {labels.shape}; give one label for each of the {times.size} durations"
+        )
     names, member = np.unique(labels, return_inverse=True)
     distinct, code = np.unique(times, return_inverse=True)
     if names.size < 2:
@@ -233,7 +235,9 @@ def cumulative_incidence(duration: object, cause: object, *, level: float = 0.95
     codes = finite_vector(cause, "cause")
     wrong = np.flatnonzero((codes < 0) | (codes != np.round(codes)))
     if wrong.size:
-        raise DataError(f"cause: row {wrong[0]} is {codes[wrong[0]]:g}; give 0 for censoring or 1, 2, … for a cause")
+        raise DataError(
+            f"cause: row {wrong[0]} is {codes[wrong[0]]:g}; give 0 for censoring or 1, 2, … for a cause"
+        )
     table = _life_table(duration, codes > 0)
     times = finite_vector(duration, "duration", codes.size)
     place = np.searchsorted(table.time, times)

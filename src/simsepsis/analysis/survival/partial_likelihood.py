@@ -1,4 +1,4 @@
-"""Cox's partial likelihood by cumulative sums over sorted times, with ties, weights, strata and late entry."""
+"""Cox's partial likelihood by cumulative sums over sorted times: ties, weights, strata, late entry."""
 
 from __future__ import annotations
 
@@ -11,44 +11,41 @@ from simsepsis.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RiskSets:
-    """Where the risk set of each death lies in the sorted rows. Rows are sorted by stratum, then time descending.
+    """Where the risk set of each death lies in rows sorted by stratum, then time descending.
+
+    Deaths at one time of one stratum form a group; each death gives one term of the likelihood.
 
     Attributes
     ----------
     deaths
         Rows that have the event, in sorted order, shape (d,).
-    first
-        Position in `deaths` at which each group of tied deaths begins, shape (g,).
-    count
-        Deaths in each group, as floats, shape (g,).
+    first, count
+        Where each group begins in `deaths`, and its number of deaths, shape (g,).
     group
-        Group of each term of the likelihood, shape (d,).
+        Group of each death and of each term, shape (d,).
     fraction
-        Share of the tied deaths already gone in each term (Efron), 0 for Breslow, shape (d,).
+        Share of the tied deaths already gone in each term (Efron), shape (d,); None without ties or for
+        Breslow.
     stop_from, stop_to
         Rows of the stratum still followed at each group's time are [stop_from, stop_to), shape (g,).
-    entered
-        Rows by stratum, then entry time descending, shape (n,); None when everybody enters at the start.
-    late_to
-        Among `entered`, rows of the stratum not yet entered are [stop_from, late_to), shape (g,).
+    entered, late_to
+        Rows by stratum, then entry descending, shape (n,); those of the stratum that enter at the group's
+        time or later are [stop_from, late_to), shape (g,). None when everybody is there from the start.
     terms_from, terms_to
-        Groups whose risk set holds a row are [terms_from, terms_to) in group order, shape (n,).
-    own
-        Group at whose time a death dies, shape (d,).
+        Groups whose risk set holds a row are [terms_from, terms_to), shape (n,).
     """
 
     deaths: IntArray
     first: IntArray
     count: FloatArray
     group: IntArray
-    fraction: FloatArray
+    fraction: FloatArray | None
     stop_from: IntArray
     stop_to: IntArray
     entered: IntArray | None
     late_to: IntArray | None
     terms_from: IntArray
     terms_to: IntArray
-    own: IntArray
 
 
 def risk_sets(
@@ -67,36 +64,36 @@ def risk_sets(
     ties
         ``"efron"`` or ``"breslow"``.
     """
-    top = int(time_code.max()) + 1
-    if entry_code is not None:
-        top = max(top, int(entry_code.max()) + 1)
-    # later times come first within a stratum, so that a risk set is a run of rows
+    top = 1 + int(max(time_code.max(), time_code.max() if entry_code is None else entry_code.max()))
+    # the later time has the lower key, so that a risk set is a run of rows
     key = stratum * top + (top - 1 - time_code)
     deaths = np.flatnonzero(event > 0)
-    death_key, first, count = np.unique(key[deaths], return_index=True, return_counts=True)
-    stratum_key = death_key - death_key % top
-    own = np.repeat(np.arange(first.size), count)
-    within = np.arange(deaths.size) - first[own]
+    death_keys = key[deaths]
+    first = np.flatnonzero(np.diff(death_keys, prepend=-1))
+    group_key = death_keys[first]
+    count = np.diff(first, append=deaths.size)
+    group = np.repeat(np.arange(first.size), count)
+    fraction = (np.arange(deaths.size) - first[group]) / count[group] if ties == "efron" else None
     entered = late_to = None
-    terms_to = np.searchsorted(death_key, stratum * top + top)
-    if entry_code is not None:
+    if entry_code is None:
+        terms_to = np.searchsorted(group_key, (stratum + 1) * top)
+    else:
         entry_key = stratum * top + (top - 1 - entry_code)
         entered = np.argsort(entry_key, kind="stable")
-        late_to = np.searchsorted(entry_key[entered], death_key, side="right")
-        terms_to = np.searchsorted(death_key, entry_key, side="left")
+        late_to = np.searchsorted(entry_key[entered], group_key, side="right")
+        terms_to = np.searchsorted(group_key, entry_key)
     return RiskSets(
         deaths=deaths,
         first=first,
         count=count.astype(np.float64),
-        group=own,
-        fraction=within / count[own] if ties == "efron" else np.zeros(deaths.size),
-        stop_from=np.searchsorted(key, stratum_key, side="left"),
-        stop_to=np.searchsorted(key, death_key, side="right"),
+        group=group,
+        fraction=fraction if fraction is not None and fraction.any() else None,
+        stop_from=np.searchsorted(key, group_key - group_key % top),
+        stop_to=np.searchsorted(key, group_key, side="right"),
         entered=entered,
         late_to=late_to,
-        terms_from=np.searchsorted(death_key, key, side="left"),
+        terms_from=np.searchsorted(group_key, key),
         terms_to=terms_to,
-        own=own,
     )
 
 
@@ -131,9 +128,16 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PartialLikelihood:
-    """Sorted data of a Cox regression: covariates (n, p), weights (n,), strata and risk sets.
+    """Sorted data of a Cox regression.
 
-    `stratum_begin` holds the first row of each stratum, `stratum` the code of each row.
+    Attributes
+    ----------
+    X, weights, stratum
+        Covariates (n, p), case weights (n,) and stratum codes (n,) of the sorted rows.
+    stratum_begin
+        First row of each stratum.
+    sets
+        Risk sets.
     """
 
     X: FloatArray
@@ -145,30 +149,24 @@ class PartialLikelihood:
     def at(self, params: FloatArray) -> Evaluation:
         """Evaluate value, gradient and information.
 
-        Σ_terms [x̄ over the risk set] needs cumulative sums of p columns; Σ_terms of the second moments is
-        X' diag(r h) X with h the hazard each row accumulates, so no p × p matrices are accumulated.
+        The means over risk sets take cumulative sums of p columns. The second moments, summed over all terms,
+        are X' diag(w r h) X with h the hazard that each row accumulates, so that no p × p matrices are cumulated.
         """
         sets = self.sets
         eta = self.X @ params
         eta = eta - np.maximum.reduceat(eta, self.stratum_begin)[self.stratum]
         risk = np.exp(eta)
         weighted = risk * self.weights
-        moments = np.column_stack((weighted, self.X * weighted[:, None]))
-        sums = self.over_risk_sets(moments)[sets.group]
-        if sets.fraction.any():
-            tied = np.add.reduceat(moments[sets.deaths], sets.first, axis=0)
-            sums = sums - sets.fraction[:, None] * tied[sets.group]
+        sums = self._over_terms(weighted, self.X)
         means = sums[:, 1:] / sums[:, :1]
         term_weights = self.term_weights()
         increments = term_weights / sums[:, 0]
         hazard = self.accumulated(increments[:, None])[:, 0]
         death_weights = self.weights[sets.deaths]
-        value = death_weights @ eta[sets.deaths] - term_weights @ np.log(sums[:, 0])
-        information = self.X.T @ (self.X * (weighted * hazard)[:, None]) - means.T @ (
-            means * term_weights[:, None]
-        )
+        second = self.X.T @ (self.X * (weighted * hazard)[:, None])
+        information = second - means.T @ (means * term_weights[:, None])
         return Evaluation(
-            value=float(value),
+            value=float(death_weights @ eta[sets.deaths] - term_weights @ np.log(sums[:, 0])),
             gradient=death_weights @ self.X[sets.deaths] - term_weights @ means,
             information=(information + information.T) / 2,
             risk=risk,
@@ -182,55 +180,71 @@ class PartialLikelihood:
         totals = np.add.reduceat(self.weights[self.sets.deaths], self.sets.first)
         return np.asarray((totals / self.sets.count)[self.sets.group])
 
-    def over_risk_sets(self, values: FloatArray) -> FloatArray:
-        """Sum rows of values (n, k) over the risk set of each group of deaths, shape (g, k)."""
-        sets = self.sets
-        if sets.entered is None and self.stratum_begin.size == 1:
-            return np.asarray(np.cumsum(values, axis=0)[sets.stop_to - 1])
-        # extended precision, since these are differences of sums over all strata
-        total = _cumulated(values)
-        sums = total[sets.stop_to] - total[sets.stop_from]
-        if sets.entered is not None and sets.late_to is not None:
-            late = _cumulated(values[sets.entered])
-            sums = sums - (late[sets.late_to] - late[sets.stop_from])
-        return sums.astype(np.float64)
-
     def accumulated(self, terms: FloatArray) -> FloatArray:
-        """Sum terms (d, k) over the groups in whose risk set each row is, shape (n, k); a tied death counts in part."""
+        """Sum terms (d, k) over the risk sets that hold each row, shape (n, k).
+
+        A row that dies is in the terms of its own time in part only (Efron).
+        """
         sets = self.sets
-        total = _cumulated(np.add.reduceat(terms, sets.first, axis=0))
-        collected = (total[sets.terms_to] - total[sets.terms_from]).astype(np.float64)
-        if sets.fraction.any():
+        groups = np.add.reduceat(terms, sets.first, axis=0)
+        later = self._cumulated(groups[::-1])[::-1]
+        collected = np.take(later, sets.terms_from, axis=0)
+        if self.sums_are_differences:
+            collected -= np.take(later, sets.terms_to, axis=0)
+        collected = collected.astype(np.float64, copy=False)
+        if sets.fraction is not None:
             own = np.add.reduceat(terms * sets.fraction[:, None], sets.first, axis=0)
-            collected[sets.deaths] -= own[sets.own]
+            collected[sets.deaths] -= own[sets.group]
         return np.asarray(collected)
 
-    def term_variances(self, at: Evaluation) -> FloatArray:
-        """Weighted covariance of the covariates in the risk set of each term, shape (d, p, p); they sum to the information."""
-        sets, width = self.sets, self.X.shape[1]
-        weighted = at.risk * self.weights
-        squares = (self.X[:, :, None] * self.X[:, None, :]).reshape(len(self.X), -1)
-        moments = np.column_stack((weighted, squares * weighted[:, None]))
-        sums = self.over_risk_sets(moments)[sets.group]
-        if sets.fraction.any():
-            tied = np.add.reduceat(moments[sets.deaths], sets.first, axis=0)
-            sums = sums - sets.fraction[:, None] * tied[sets.group]
-        second = (sums[:, 1:] / sums[:, :1]).reshape(-1, width, width)
-        centred = second - at.means[:, :, None] * at.means[:, None, :]
-        return np.asarray(centred * self.term_weights()[:, None, None])
-
     def score_residuals(self, at: Evaluation) -> FloatArray:
-        """Score residual of each row without its weight, shape (n, p); they sum to the gradient when weighted."""
+        """Score residual of each row, shape (n, p); times the weights they sum to the gradient."""
         sets = self.sets
         expected = self.X * at.hazard[:, None] - self.accumulated(at.means * at.increments[:, None])
         residuals = -expected * at.risk[:, None]
         mean = np.add.reduceat(at.means, sets.first, axis=0) / sets.count[:, None]
-        residuals[sets.deaths] += self.X[sets.deaths] - mean[sets.own]
+        residuals[sets.deaths] += self.X[sets.deaths] - mean[sets.group]
         return residuals
 
+    def term_variances(self, at: Evaluation) -> FloatArray:
+        """Weighted covariance of the covariates in each term, shape (d, p, p); their sum is the information."""
+        width = self.X.shape[1]
+        squares = (self.X[:, :, None] * self.X[:, None, :]).reshape(len(self.X), -1)
+        sums = self._over_terms(at.risk * self.weights, squares)
+        second = (sums[:, 1:] / sums[:, :1]).reshape(-1, width, width)
+        centred = second - at.means[:, :, None] * at.means[:, None, :]
+        return np.asarray(centred * self.term_weights()[:, None, None])
 
-def _cumulated(values: FloatArray) -> np.typing.NDArray[np.longdouble]:
-    """Cumulative sums from zero in extended precision, shape (n + 1, k)."""
-    total = np.zeros((len(values) + 1, values.shape[1]), np.longdouble)
-    np.cumsum(values, axis=0, out=total[1:])
-    return total
+    def _over_terms(self, weighted: FloatArray, columns: FloatArray) -> FloatArray:
+        """Sum the weighted risk, alone and times each column, over the risk set of each term, shape (d, 1 + k)."""
+        sets = self.sets
+        moments = np.empty((len(columns), 1 + columns.shape[1]))
+        moments[:, 0] = weighted
+        np.multiply(columns, weighted[:, None], out=moments[:, 1:])
+        total = self._cumulated(moments)
+        sums = np.take(total, sets.stop_to, axis=0)
+        if self.sums_are_differences:
+            sums -= np.take(total, sets.stop_from, axis=0)
+        if sets.entered is not None and sets.late_to is not None:
+            late = self._cumulated(moments[sets.entered])
+            sums -= late[sets.late_to] - late[sets.stop_from]
+        by_term = np.take(sums.astype(np.float64, copy=False), sets.group, axis=0)
+        if sets.fraction is not None:
+            tied = np.add.reduceat(np.take(moments, sets.deaths, axis=0), sets.first, axis=0)
+            by_term -= sets.fraction[:, None] * np.take(tied, sets.group, axis=0)
+        return np.asarray(by_term)
+
+    @property
+    def sums_are_differences(self) -> bool:
+        """Whether a risk set is the difference of two runs of rows, as with strata and late entry."""
+        return self.sets.entered is not None or self.stratum_begin.size > 1
+
+    def _cumulated(self, values: FloatArray) -> np.typing.NDArray[np.floating]:
+        """Cumulative sums from zero, shape (n + 1, k).
+
+        Where sums are differences of these, extended precision guards the small risk sets.
+        """
+        precision = np.longdouble if self.sums_are_differences else np.float64
+        total = np.zeros((len(values) + 1, values.shape[1]), precision)
+        np.cumsum(values, axis=0, out=total[1:])
+        return total

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.stats
+from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import Fit, finite_vector
-from simsepsis.analysis.survival.cox import sorted_likelihood
+from simsepsis.analysis.fit import Fit
+from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likelihood, with_columns
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import UsageError
@@ -42,15 +43,15 @@ class ProportionalHazardsTest:
 
 def proportional_hazards_test(
     fit: Fit,
-    X: object,
-    duration: object,
-    event: object,
+    X: ArrayLike,
+    duration: ArrayLike,
+    event: ArrayLike,
     *,
     transform: str = "km",
-    entry: object | None = None,
+    entry: ArrayLike | None = None,
     ties: str = "efron",
-    weights: object | None = None,
-    strata: object | None = None,
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
 ) -> ProportionalHazardsTest:
     """Score test that adding x·g(t) to a Cox regression changes nothing (Grambsch–Therneau).
 
@@ -80,24 +81,13 @@ def proportional_hazards_test(
     """
     if transform not in TRANSFORMS:
         raise UsageError(f"transform '{transform}' is unknown; choose one of {', '.join(TRANSFORMS)}")
-    likelihood, order = sorted_likelihood(X, duration, event, entry, ties, weights, strata)
+    data = cox_data(X, duration, event, entry=entry, ties=ties, weights=weights, strata=strata)
+    likelihood, order = sorted_likelihood(data)
     usable = fit.estimated
-    if likelihood is None or not fit.converged or not usable.any():
+    if not fit.converged or not usable.any():
         return _no_test(fit.params.size, fit.failure or "nothing was estimated")
-    times = finite_vector(duration, "duration")
-    scale = _transformed(times, np.asarray(event) > 0, entry, transform)[order][likelihood.sets.deaths]
-    return _score_test(_columns(likelihood, usable), fit.params[usable], scale - scale.mean(), usable)
-
-
-def _columns(likelihood: PartialLikelihood, usable: BoolArray) -> PartialLikelihood:
-    """Keep the estimated columns."""
-    return PartialLikelihood(
-        X=likelihood.X[:, usable],
-        weights=likelihood.weights,
-        stratum=likelihood.stratum,
-        stratum_begin=likelihood.stratum_begin,
-        sets=likelihood.sets,
-    )
+    scale = _transformed(data, transform)[order][likelihood.sets.deaths]
+    return _score_test(with_columns(likelihood, usable), fit.params[usable], scale - scale.mean(), usable)
 
 
 def _score_test(
@@ -107,7 +97,7 @@ def _score_test(
     at = likelihood.at(params)
     sets = likelihood.sets
     expected = np.add.reduceat(at.means, sets.first, axis=0) / sets.count[:, None]
-    schoenfeld = likelihood.X[sets.deaths] - expected[sets.own]
+    schoenfeld = likelihood.X[sets.deaths] - expected[sets.group]
     score = (scale * likelihood.weights[sets.deaths]) @ schoenfeld
     variances = likelihood.term_variances(at)
     cross = np.einsum("d,dij->ij", scale, variances)
@@ -126,8 +116,9 @@ def _score_test(
     )
 
 
-def _transformed(times: FloatArray, dead: BoolArray, entry: object | None, transform: str) -> FloatArray:
+def _transformed(data: CoxData, transform: str) -> FloatArray:
     """Return g(t) of each row."""
+    times = data.duration
     if transform == "identity":
         return times
     if transform == "rank":
@@ -136,13 +127,11 @@ def _transformed(times: FloatArray, dead: BoolArray, entry: object | None, trans
         if times.min() <= 0:
             raise UsageError(f"duration {times.min():g} has no logarithm; choose another transform")
         return np.log(times)
-    distinct = np.unique(times)
-    at_risk = times.size - np.searchsorted(np.sort(times), distinct, side="left").astype(np.float64)
-    if entry is not None:
-        begin = np.sort(finite_vector(entry, "entry", times.size))
-        at_risk -= times.size - np.searchsorted(begin, distinct, side="left")
-    place = np.searchsorted(distinct, times)
-    survival = np.cumprod(1 - np.bincount(place, weights=dead) / at_risk)
+    distinct, place = np.unique(times, return_inverse=True)
+    at_risk = times.size - np.searchsorted(np.sort(times), distinct).astype(np.float64)
+    if data.entry is not None:
+        at_risk -= times.size - np.searchsorted(np.sort(data.entry), distinct)
+    survival = np.cumprod(1 - np.bincount(place, weights=data.event) / at_risk)
     return np.asarray(1 - np.concatenate(([1.0], survival))[place])
 
 

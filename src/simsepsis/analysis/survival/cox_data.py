@@ -1,0 +1,154 @@
+"""What Cox regression works on: checked data, and their rows sorted into risk sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simsepsis.analysis.fit import binary_vector, case_weights, design_matrix, finite_vector, label_codes
+from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood, risk_sets
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.errors import DataError, UsageError
+
+TIES = ("efron", "breslow")
+_CONSTANT = 1e-11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CoxData:
+    """Checked data of a Cox regression in their own order.
+
+    Attributes
+    ----------
+    X, duration, event, weights
+        Covariates (n, p), times, events 0 or 1 and case weights, shape (n,).
+    entry
+        Entry times, shape (n,); None when everybody is there from the start.
+    strata
+        Stratum codes from 0, shape (n,).
+    ties
+        ``"efron"`` or ``"breslow"``.
+    """
+
+    X: FloatArray
+    duration: FloatArray
+    event: FloatArray
+    entry: FloatArray | None
+    weights: FloatArray
+    strata: IntArray
+    ties: str
+
+
+def cox_data(
+    X: ArrayLike,
+    duration: ArrayLike,
+    event: ArrayLike,
+    *,
+    entry: ArrayLike | None = None,
+    ties: str = "efron",
+    weights: ArrayLike | None = None,
+    strata: ArrayLike | None = None,
+) -> CoxData:
+    """Check the data of a Cox regression.
+
+    Parameters
+    ----------
+    X, duration, event, entry, ties, weights, strata
+        As in `fit_cox`.
+
+    Raises
+    ------
+    DataError
+        If a value is missing, an entry is not before its duration or a weight is negative.
+    UsageError
+        If `ties` is unknown.
+    """
+    if ties not in TIES:
+        raise UsageError(f"ties '{ties}' is unknown; choose one of {', '.join(TIES)}")
+    dead = binary_vector(event, "event")
+    times = finite_vector(duration, "duration", dead.size)
+    return CoxData(
+        X=design_matrix(X, dead.size),
+        duration=times,
+        event=dead,
+        entry=None if entry is None else _entry_times(entry, times),
+        weights=np.ones(dead.size) if weights is None else case_weights(weights, dead.size),
+        strata=np.zeros(dead.size, np.int64) if strata is None else label_codes(strata, "strata", dead.size),
+        ties=ties,
+    )
+
+
+def sorted_likelihood(data: CoxData) -> tuple[PartialLikelihood, IntArray]:
+    """Sort rows by stratum and descending time, and index the risk sets.
+
+    Parameters
+    ----------
+    data
+        Checked data.
+
+    Returns
+    -------
+    tuple
+        The partial likelihood and the row of each sorted position. Rows of weight 0 are left out.
+    """
+    used = np.flatnonzero(data.weights > 0)
+    strata = data.strata[used]
+    by_time = -data.duration[used]
+    order = used[np.lexsort((by_time, strata)) if strata.any() else np.argsort(by_time, kind="stable")]
+    stratum = np.cumsum(np.diff(data.strata[order], prepend=data.strata[order][:1]) != 0)
+    time_code, entry_code = _time_codes(
+        data.duration[order], None if data.entry is None else data.entry[order]
+    )
+    likelihood = PartialLikelihood(
+        X=_centred(data.X[order]),
+        weights=data.weights[order],
+        stratum=stratum,
+        stratum_begin=np.flatnonzero(np.diff(stratum, prepend=-1)),
+        sets=risk_sets(time_code, data.event[order], stratum, entry_code, data.ties),
+    )
+    return likelihood, order
+
+
+def with_columns(likelihood: PartialLikelihood, kept: IntArray | BoolArray) -> PartialLikelihood:
+    """Return the partial likelihood of some of the columns.
+
+    Parameters
+    ----------
+    likelihood
+        Partial likelihood of all columns.
+    kept
+        Indices or a mask of the columns.
+    """
+    return replace(likelihood, X=np.ascontiguousarray(likelihood.X[:, kept]))
+
+
+def _centred(X: FloatArray) -> FloatArray:
+    """Centre columns, which changes no estimate; a constant becomes exactly zero in spite of rounding."""
+    if len(X) == 0:
+        return X
+    centred = X - X.mean(axis=0)
+    constant = np.abs(centred).max(axis=0) <= _CONSTANT * np.abs(X).max(axis=0)
+    return np.where(constant, 0.0, centred)
+
+
+def _entry_times(entry: ArrayLike, times: FloatArray) -> FloatArray:
+    """Return entry times, each before the end of its row."""
+    begin = finite_vector(entry, "entry", times.size)
+    late = np.flatnonzero(begin >= times)
+    if late.size:
+        row = late[0]
+        raise DataError(
+            f"entry: row {row} enters at {begin[row]:g}, which is not before its duration {times[row]:g}; "
+            "give the beginning of each interval"
+        )
+    return begin
+
+
+def _time_codes(times: FloatArray, entry: FloatArray | None) -> tuple[IntArray, IntArray | None]:
+    """Replace times by their ranks 0, 1, 2 …, common to both."""
+    if entry is None:
+        return np.unique(times, return_inverse=True)[1], None
+    codes = np.unique(np.concatenate((times, entry)), return_inverse=True)[1]
+    return codes[: times.size], codes[times.size :]
