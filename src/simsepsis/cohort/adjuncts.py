@@ -19,9 +19,7 @@ EXCLUSIVE = ("rrt", "rrt_nonrenal")
 39.3% + 14.1% > 50%, that is, two groups without overlap."""
 
 
-def adjunct_log_hazard(
-    adjunct: Adjunct, patients: Patients, roster: Roster, care: FloatArray
-) -> FloatArray:
+def adjunct_log_hazard(adjunct: Adjunct, patients: Patients, roster: Roster, care: FloatArray) -> FloatArray:
     """Return the log hazard of an adjunct's start per unit of exposure, shape (n,)."""
     icu = np.asarray(roster.adjuncts)[patients.icu]
     effects = linear_predictor(adjunct.effects, patients, roster)
@@ -67,9 +65,7 @@ def draw_adjuncts(
     return starts
 
 
-def with_care(
-    coefficients: Coefficients, patients: Patients, roster: Roster, care: FloatArray
-) -> FloatArray:
+def with_care(coefficients: Coefficients, patients: Patients, roster: Roster, care: FloatArray) -> FloatArray:
     """Return a linear predictor whose keys may include ``"intercept"`` and ``"care"``, shape (n,)."""
     own = {key: value for key, value in coefficients.items() if key not in ("intercept", "care")}
     fixed = coefficients.get("intercept", 0.0) + coefficients.get("care", 0.0) * care
@@ -144,7 +140,9 @@ def renal_support_days(
     late = with_care(support.ever, patients, roster, care) + noise[0] > 0.0
     late &= exits.icu_time > SUPPORT_LIMIT_DAYS / 3
     begin = np.where(np.isfinite(start), start, np.where(late, SUPPORT_LIMIT_DAYS / 3, np.inf))
-    wanted = np.exp(np.minimum(with_care(support.days, patients, roster, care) + support.log_sd * noise[1], 6.0))
+    wanted = np.exp(
+        np.minimum(with_care(support.days, patients, roster, care) + support.log_sd * noise[1], 6.0)
+    )
     end = np.minimum(np.minimum(begin + wanted, exits.hospital_time), SUPPORT_LIMIT_DAYS)
     on: BoolArray = np.isfinite(begin)
     days = np.subtract(end, begin, out=np.zeros(end.size), where=on)

@@ -123,8 +123,9 @@ def _day_terms(course: Course) -> FloatArray:
 def _first_crossing(
     low: float, high: float, hazard: float, start: float, factor: float, left: float
 ) -> tuple[float, float]:  # pragma: no cover - counted with compilation off
-    """Return when a hazard that is multiplied by `factor` after `start` uses up `left`, or inf, and what is left."""
-    change = min(max(start, low), high)
+    """Return when a hazard, multiplied by `factor` after `start`, uses up `left` (or inf), and the rest."""
+    # Without an effect nothing changes at the start, not even by rounding.
+    change = high if factor == 1.0 else min(max(start, low), high)
     before = hazard * (change - low)
     if before >= left:
         return low + left / hazard, 0.0

@@ -79,10 +79,20 @@ def _treat(
     effect = scenario.effect.log_hazard_ratio
     if effect == 0.0:
         return start, untreated, propensity
-    exits = run_course(
-        scenario.course, fate, start=start, log_hazard_ratio=np.full(start.size, effect)
-    )
+    exits = run_course(scenario.course, fate, start=start, log_hazard_ratio=np.full(start.size, effect))
     return start, exits, propensity
+
+
+def oracle_frame(cohort: Cohort) -> pd.DataFrame:
+    """Return the oracle as a table with one row per patient, keyed by ``patient_id``.
+
+    Columns: propensity, ivigg_hour (hours from ICU admission, NaN if never), severity_day1 …
+    """
+    oracle = cohort.oracle
+    hour = np.where(np.isfinite(oracle.ivigg_day), oracle.ivigg_day * 24.0, np.nan)
+    path = {f"severity_day{day}": value for day, value in enumerate(oracle.path.T, start=1)}
+    first = {"patient_id": cohort.registry["patient_id"], "propensity": oracle.propensity}
+    return pd.DataFrame({**first, "ivigg_hour": hour, **path})
 
 
 def _stay(exits: Exits) -> dict[str, FloatArray | IntArray]:

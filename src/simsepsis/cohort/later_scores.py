@@ -6,7 +6,7 @@ import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.course import Exits
-from simsepsis.cohort.margins import Z_GRID
+from simsepsis.cohort.margins import tabulated
 from simsepsis.cohort.patients import Patients, sofa_coagulation
 from simsepsis.cohort.world import World
 from simsepsis.thesis.dictionary import ORGANS
@@ -44,7 +44,7 @@ def _column(name: str, day: int) -> str:
 
 def _graded(world: World, name: str, latent: FloatArray) -> IntArray:
     if name == "coag":
-        return sofa_coagulation(np.interp(latent, Z_GRID, world.values["platelets"]))
+        return sofa_coagulation(tabulated(latent, world.values["platelets"]))
     return np.searchsorted(world.cuts[_column(name, 1)], latent, side="right")
 
 
@@ -76,7 +76,7 @@ def later_scores(
     """
     change = path[:, [day - 1 for day in LATER_DAYS]] - path[:, :1]
     followed = _followed(world, patients, change, rng)
-    columns = {}
+    columns: dict[str, FloatArray] = {}
     for j, day in enumerate(LATER_DAYS):
         gone = exits.hospital_time <= day - 1
         graded = {name: _graded(world, name, latent[j]) for name, latent in followed.items()}

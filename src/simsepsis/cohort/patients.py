@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.cohort.margins import tabulated
 from simsepsis.cohort.world import FACTORS, World
-from simsepsis.cohort.margins import Z_GRID
 
 COAGULATION_CUTS = (150.0, 100.0, 50.0, 20.0)
 """Platelets (10⁹/L) below which the SOFA coagulation score gains a point."""
@@ -63,7 +63,7 @@ def _numbers(world: World, latent: dict[str, FloatArray]) -> dict[str, FloatArra
     decimals = {name: margin.decimals for name, margin in patients.continuous.items()}
     decimals |= {name: lab.decimals for name, lab in patients.labs.items()}
     return {
-        name: np.round(np.interp(latent[name], Z_GRID, values), decimals[name])
+        name: np.round(tabulated(latent[name], values), decimals[name])
         for name, values in world.values.items()
     }
 

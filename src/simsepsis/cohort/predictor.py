@@ -52,7 +52,8 @@ def evaluate(key: str, patients: Patients, roster: Roster) -> FloatArray:
     if key in patients.latent:
         return patients.latent[key]
     raise ScenarioError(
-        f"predictor term '{key}' is unknown; use 'severity', 'column=level', a 0/1 column or a latent variable"
+        f"predictor term '{key}' is unknown; "
+        "use 'severity', 'column=level', a 0/1 column or a latent variable"
     )
 
 

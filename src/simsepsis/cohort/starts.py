@@ -13,7 +13,9 @@ WINDOW_DAYS = 7
 def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: float) -> FloatArray:
     r"""Return the cumulative exposure to a start by the end of each of the first seven days.
 
-    .. math:: R_i(t) = \sum_{s \le t} e^{\gamma L_{is} - \delta (s-1)} \, (\text{share of day } s \text{ in the ICU})
+    .. math:: R_i(t) = \sum_{s \le t} e^{\gamma L_{is} - \delta (s-1)} a_{is},
+
+    with :math:`a_{is}` the share of day s that is spent in the ICU.
 
     Everything that time does to treatment is in this one number: a patient's probability of ever
     starting is :math:`1 - \exp(-e^{\eta_i} R_i(7))`, and immortal time, late starts and dependence on

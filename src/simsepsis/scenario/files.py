@@ -79,8 +79,10 @@ def _sentence(path: Path, error: ValidationError) -> str:
         near = did_you_mean(str(first["loc"][-1]), _keys_near(first["loc"]))
         return f"{path}: {where}: unknown key{near or '; remove it'}"
     if first["type"] == "missing":
-        return f"{path}: {where}: missing; give it or add extends = \"thesis\""
-    return f"{path}: {where} = {first['input']!r}: {first['msg'].lower()}; correct the value"
+        return f'{path}: {where}: missing; give it or add extends = "thesis"'
+    if first["type"] == "value_error":
+        return f"{path}: {where}: {first['ctx']['error']}; correct the value"
+    return f"{path}: {where} = {first['input']!r:.60}: {first['msg'].lower()}; correct the value"
 
 
 def load_scenario(name_or_path: str | Path) -> Scenario:

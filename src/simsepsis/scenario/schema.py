@@ -98,7 +98,10 @@ class Treatment(Section):
 
 
 class Hazard(Section):
-    """Daily log hazard: intercept + early·exp(−(day − 1)) + log_day·log(day) + severity·L + risk·r + icu·b + care·c."""
+    """Daily log hazard of leaving one way, on day t with severity L, risk r, ICU effect b and care c.
+
+    ``intercept + early·exp(1 - t) + log_day·log(t) + severity·L + risk·r + icu·b + care·c``
+    """
 
     intercept: float
     early: float = 0.0

@@ -45,7 +45,9 @@ def _value(value: Any) -> str:
 
 def _is_leaf(value: Any) -> bool:
     """Return whether a value stays on its key's line: no mapping, or one of plain values."""
-    return not isinstance(value, Mapping) or not any(isinstance(item, Mapping | list) for item in value.values())
+    return not isinstance(value, Mapping) or not any(
+        isinstance(item, Mapping | list) for item in value.values()
+    )
 
 
 def _comment(path: str, notes: Mapping[str, str]) -> Iterator[str]:

@@ -22,9 +22,7 @@ LIMIT = 3.0
 def _adjunct_probability(
     population: Population, scenario: Scenario, adjunct: Adjunct, exposed: FloatArray
 ) -> FloatArray:
-    log_hazard = adjunct_log_hazard(
-        adjunct, population.patients, scenario.icus.roster, population.care
-    )
+    log_hazard = adjunct_log_hazard(adjunct, population.patients, scenario.icus.roster, population.care)
     return -np.expm1(-np.exp(np.minimum(log_hazard, 20.0)) * exposed)
 
 
@@ -161,9 +159,7 @@ def _renal_start(population: Population, scenario: Scenario, treated: Treated) -
             severity=adjunct.severity,
             decay=scenario.treatment.decay,
         )
-        log_hazard = adjunct_log_hazard(
-            adjunct, population.patients, scenario.icus.roster, population.care
-        )
+        log_hazard = adjunct_log_hazard(adjunct, population.patients, scenario.icus.roster, population.care)
         threshold = rng.standard_exponential(population.care.size)
         starts.append(start_times(exposed, treated.exits.icu_time, log_hazard, threshold))
     return np.asarray(np.where(np.isfinite(starts[0]), starts[0], starts[1]))

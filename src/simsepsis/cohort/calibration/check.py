@@ -63,13 +63,18 @@ def _cells() -> pd.DataFrame:
 
 
 def _tally(
-    cells: pd.DataFrame, frame: pd.DataFrame, arm_rows: dict[str, BoolArray], quantiles: dict[int, list[FloatArray]]
+    cells: pd.DataFrame,
+    frame: pd.DataFrame,
+    arm_rows: dict[str, BoolArray],
+    quantiles: dict[int, list[FloatArray]],
 ) -> FloatArray:
     """Return (cells, 2) sums: patients below and up to a quartile's band, or with the level (twice)."""
     sums = np.zeros((len(cells), 2))
     cached: dict[tuple[str, str], FloatArray] = {}
     for row, (variable, level, statistic, arm, printed) in enumerate(
-        zip(cells["variable"], cells["level"], cells["statistic"], cells["arm"], cells["printed"], strict=True)
+        zip(
+            cells["variable"], cells["level"], cells["statistic"], cells["arm"], cells["printed"], strict=True
+        )
     ):
         rows = arm_rows[arm]
         if variable == "n":

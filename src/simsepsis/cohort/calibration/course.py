@@ -68,11 +68,11 @@ def with_course(scenario: Scenario, course: dict[str, Any]) -> Scenario:
 def treatment_offset(population: Population, scenario: Scenario, icu_time: FloatArray) -> FloatArray:
     """Return (n,) log exposure plus care and ICU habit: what drives treatment beside Table 1's covariates."""
     treatment = scenario.treatment
-    exposed = exposure(
-        population.fate.path, icu_time, severity=treatment.severity, decay=treatment.decay
-    )[:, -1]
+    exposed = exposure(population.fate.path, icu_time, severity=treatment.severity, decay=treatment.decay)[
+        :, -1
+    ]
     habit = np.asarray(scenario.icus.roster.ivigg)[population.patients.icu]
-    return np.log(exposed) + treatment.care * population.care + habit
+    return np.asarray(np.log(exposed) + treatment.care * population.care + habit)
 
 
 class _Trial:

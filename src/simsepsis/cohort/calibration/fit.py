@@ -11,10 +11,10 @@ from simsepsis.cohort.calibration.care import fit_adjuncts, fit_support, fit_tra
 from simsepsis.cohort.calibration.course import fit_course, hazards, judged
 from simsepsis.cohort.calibration.margins import fit_patients
 from simsepsis.cohort.calibration.population import Population, draw_population
+from simsepsis.cohort.calibration.provenance import HEADER, NOTES
 from simsepsis.cohort.calibration.roster import fit_roster
 from simsepsis.cohort.calibration.targets import Targets, load_targets
 from simsepsis.cohort.calibration.tilt import treatment_section
-from simsepsis.cohort.calibration.provenance import HEADER, NOTES
 from simsepsis.scenario import Scenario, scenario_toml
 from simsepsis.streams import stream
 

@@ -13,7 +13,14 @@ from simsepsis.cohort.calibration.targets import ARMS, QUARTILES, Targets
 from simsepsis.errors import ConvergenceError
 from simsepsis.thesis.dictionary import COLUMNS, names_of
 
-GRADED = ("sirs_day1", "sofa_resp_day1", "sofa_liver_day1", "sofa_cv_day1", "sofa_cns_day1", "sofa_renal_day1")
+GRADED = (
+    "sirs_day1",
+    "sofa_resp_day1",
+    "sofa_liver_day1",
+    "sofa_cv_day1",
+    "sofa_cns_day1",
+    "sofa_renal_day1",
+)
 SLACKS = (0.03, 0.02, 0.01, 0.004)
 """How far each quartile's probability is kept from the edge of its step, widest that can be had first."""
 

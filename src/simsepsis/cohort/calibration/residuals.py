@@ -36,7 +36,9 @@ def percent_residuals(targets: Targets, variable: str, value: FloatArray, weight
     return np.array(gaps)
 
 
-def quartile_gap(below: FloatArray, upto: FloatArray, p: FloatArray, size: int, room: float = 0.0) -> FloatArray:
+def quartile_gap(
+    below: FloatArray, upto: FloatArray, p: FloatArray, size: int, room: float = 0.0
+) -> FloatArray:
     r"""Return how far probability `p` lies outside [`below`, `upto`] in SEs of a sample proportion.
 
     A quartile printed as q says that the share of patients below q's rounding interval is at most p and
@@ -53,7 +55,7 @@ def quartile_gap(below: FloatArray, upto: FloatArray, p: FloatArray, size: int, 
 def quartile_residuals(
     targets: Targets, variable: str, value: FloatArray, weights: Weights, room: float = ROOM
 ) -> FloatArray:
-    """Return (6,) gaps of the quartiles of both arms in SEs, IVIgG first; 0 where print and population agree."""
+    """Return (6,) gaps of the quartiles in SEs, IVIgG first; 0 where print and population agree."""
     p = np.array(list(QUARTILES.values()))
     gaps = []
     for arm in ARMS:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.cohort.calibration.targets import Targets
 from simsepsis.cohort.treatment import BED_STEPS
 from simsepsis.thesis.dictionary import COLUMNS
@@ -22,7 +22,7 @@ ICUS_WITH = {
     "icu_model": {"closed": 19, "open": 16, "comanagement": 7},
     "dic_policy": {"active": 24, "conservative": 7, "neither": 11},
 }
-"""ICUs per trait, in proportion to their patients; another paper of the registry counts 18 closed and 17 open."""
+"""ICUs per trait, in proportion to their patients; another paper counts 18 closed and 17 open."""
 
 BEDS_AT_MOST = {7: 0.215, 8: 0.262, 9: 0.275, 10: 0.305, 11: 0.455, 12: 0.54, 18: 0.733, 19: 0.77}
 """Share of patients in ICUs of at most so many beds, between what the quartiles of both arms need."""
@@ -44,7 +44,7 @@ def _sizes(n: int) -> IntArray:
     exact = quantile * (n / quantile.sum())
     sizes = np.floor(exact).astype(np.int64)
     sizes[np.argsort(sizes - exact)[: n - int(sizes.sum())]] += 1
-    return sizes
+    return np.asarray(sizes)
 
 
 def _start(rng: np.random.Generator) -> dict[str, IntArray]:
@@ -85,7 +85,7 @@ def _beds_loss(sizes: IntArray, treated: FloatArray) -> Callable[[IntArray], flo
 def _swap_search(
     codes: IntArray, loss: Callable[[IntArray], float], rng: np.random.Generator, *, step: bool
 ) -> IntArray:
-    """Return the codes after a swap search: exchange two ICUs' values (or move one by one bed) if it helps."""
+    """Return the codes after a swap search: exchange two ICUs' values, or move one bed, if it helps."""
     best, score = codes.copy(), loss(codes)
     for _ in range(SWEEPS):
         trial = best.copy()
@@ -102,7 +102,7 @@ def _swap_search(
 
 def _traits(codes: dict[str, IntArray]) -> FloatArray:
     """Return (ICUs, k) indicators of what the tilt may adjust for, with a constant."""
-    columns = [np.ones(N_ICUS)]
+    columns: list[FloatArray | BoolArray] = [np.ones(N_ICUS)]
     for name in ICUS_WITH:
         columns += [codes[name] == level for level in range(1, len(ICUS_WITH[name]))]
     columns += [codes["icu_beds"] < step for step in BED_STEPS]

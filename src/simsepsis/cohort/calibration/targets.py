@@ -51,7 +51,7 @@ class Targets:
         return low, median, high
 
     def shift(self, variable: str) -> float:
-        """Return the printed standardized difference of a number as a fraction, with the sign of the quartiles."""
+        """Return a number's printed standardized difference as a fraction, signed by the quartiles."""
         means = {arm: float(np.mean(self.quartiles(variable, arm))) for arm in ARMS}
         sign = 1.0 if means["ivigg"] >= means["control"] else -1.0
         return sign * self.cells[variable, "", "smd_percent", "contrast"] / 100.0
@@ -109,4 +109,4 @@ def weighted_cdf(x: FloatArray, weights: FloatArray, at: FloatArray) -> FloatArr
     """Return the share of weight at or below each of `at`."""
     order = np.argsort(x, kind="stable")
     cumulative = np.concatenate([[0.0], np.cumsum(weights[order])]) / weights.sum()
-    return cumulative[np.searchsorted(x[order], at, side="right")]
+    return np.asarray(cumulative[np.searchsorted(x[order], at, side="right")])

@@ -12,10 +12,10 @@ from scipy.optimize import brentq
 from simsepsis.arrays import FloatArray
 from simsepsis.cohort.calibration.margins import GRADED, tilted
 from simsepsis.cohort.calibration.targets import Targets
-from simsepsis.cohort.margins import Z_GRID, arm_cdf
+from simsepsis.cohort.margins import arm_cdf, tabulated
 from simsepsis.cohort.patients import Patients
 from simsepsis.cohort.predictor import ROSTER_TRAITS, evaluate
-from simsepsis.cohort.treatment import BED_STEPS, beds_basis, number_basis
+from simsepsis.cohort.treatment import BED_STEPS, beds_basis
 from simsepsis.cohort.world import World
 from simsepsis.errors import ConvergenceError
 from simsepsis.thesis.dictionary import COLUMNS
@@ -43,7 +43,7 @@ CATEGORIES = (
     "microorganism",
 )
 TREATED_BELOW_STEP = {9.5: 0.235, 12.5: 0.53, 18.5: 0.735}
-"""Share of the treated in ICUs below each step of beds: just inside their printed quartiles of 10, 12 and 19."""
+"""Share of the treated in ICUs below each step of beds: just inside their printed quartiles."""
 
 RIDGE = 1e-5
 """Keeps the Newton step finite where a category is almost never treated."""
@@ -72,8 +72,9 @@ class Tilt:
 
 
 def _number_terms(world: World, patients: Patients, name: str) -> tuple[FloatArray, FloatArray]:
-    basis = number_basis(world, name)
-    features = np.column_stack([np.interp(patients.latent[name], Z_GRID, column) for column in basis.T])
+    basis = world.bases[name]
+    columns = [tabulated(patients.latent[name], np.ascontiguousarray(column)) for column in basis.T]
+    features = np.column_stack(columns)
     margin = world.scenario.patients.continuous[name]
     mass = np.diff(arm_cdf(margin, "ivigg", world.values[name]))
     middle = 0.5 * (basis[1:] + basis[:-1])
@@ -122,7 +123,12 @@ def build_tilt(world: World, patients: Patients, targets: Targets) -> Tilt:
     features, means = _beds_terms(world, patients)
     add("icu_beds", [str(k) for k in range(len(means))], features, means)
     for name in GRADED:
-        add(name, ["0"], np.asarray(patients.columns[name], dtype=np.float64), [_graded_mean(world, targets, name)])
+        add(
+            name,
+            ["0"],
+            np.asarray(patients.columns[name], dtype=np.float64),
+            [_graded_mean(world, targets, name)],
+        )
     for name in BINARY:
         add(name, ["0"], evaluate(name, patients, roster), [targets.proportion(name, "", "ivigg")])
     for name in CATEGORIES:
@@ -198,7 +204,7 @@ def treatment_section(tilt: Tilt, beta: FloatArray) -> dict[str, Any]:
     levels: dict[str, dict[str, float]] = {}
     for (variable, key), value in zip(tilt.terms[1:], beta[1:], strict=True):
         rounded = round(float(value), 5)
-        if variable in CATEGORIES or variable in ROSTER_TRAITS and not key.isdigit():
+        if variable in CATEGORIES or (variable in ROSTER_TRAITS and not key.isdigit()):
             levels.setdefault(variable, {})[key] = rounded
         else:
             numbers.setdefault(variable, []).append(rounded)

@@ -1,0 +1,51 @@
+"""The command line: parse, call one function, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from simsepsis.cli.app import app
+from simsepsis.errors import SimsepsisError
+
+BAD_INPUT = 2
+FAILURE = 1
+INTERRUPTED = 130
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"simsepsis: {sentence}", file=sys.stderr)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """Return the exit status of one command line; every refusal is one sentence on stderr."""
+    try:
+        return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
+    except SimsepsisError as error:
+        return _fail(str(error), BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; nothing half-written was left behind", INTERRUPTED)
+    except Exception as error:
+        # What the parser raises is not public, but it always brings its sentence with it.
+        describe = getattr(error, "format_message", None)
+        if describe is None:
+            sentence = " ".join(f"{type(error).__name__}: {error}".split())
+            return _fail(f"{sentence}; run again with --debug for the traceback", FAILURE)
+        return _fail(f"{describe().rstrip('.')}; see --help", BAD_INPUT)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 bad input, 1 anything else."""
+    arguments = sys.argv[1:]
+    if "--debug" in arguments:
+        arguments.remove("--debug")
+        raise SystemExit(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
+    status = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(status)

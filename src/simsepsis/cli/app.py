@@ -1,0 +1,83 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simsepsis.cli.show import console, show_table
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Synthetic sepsis registries with a known truth, and the analyses that clinicians judge "
+    "treatments by.",
+)
+
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers, 0 or more.")]
+Jobs = Annotated[int, typer.Option(help="Worker processes; -1: one per core.")]
+
+
+@app.command()
+def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path(".")) -> None:
+    """List the thesis's internal inconsistencies, with the arithmetic.
+
+    Example: simsepsis audit --out audit
+    """
+    from simsepsis.files import write_files
+    from simsepsis.thesis.audit import audit_thesis
+
+    findings = audit_thesis()
+    write_files(out, {"audit.csv": findings.to_csv(index=False).encode()})
+    for number, text in enumerate(findings["explain"], start=1):
+        console().print(f"{number:3d}. {text}")
+    console().print(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
+
+
+@app.command(name="list")
+def list_(what: Annotated[str, typer.Argument(help="scenarios")] = "scenarios") -> None:
+    """List what there is.
+
+    Example: simsepsis list scenarios
+    """
+    import pandas as pd
+
+    from simsepsis.errors import UsageError, did_you_mean
+    from simsepsis.scenario import load_scenario, scenario_names
+
+    known = ("scenarios",)
+    if what not in known:
+        raise UsageError(f"list '{what}' is unknown{did_you_mean(what, known)}; known are {', '.join(known)}")
+    rows = [{"name": name, "label": load_scenario(name).label} for name in scenario_names()]
+    show_table(pd.DataFrame(rows), "Scenarios", {"name": "name", "label": "label"})
+
+
+@app.command()
+def generate(
+    scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario, or path of a .toml file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The registry: .csv or .parquet.")],
+    seed: Seed = 0,
+    n: Annotated[int | None, typer.Option(help="Patients registered; default: the scenario's.")] = None,
+    oracle: Annotated[
+        Path | None, typer.Option(help="What only the simulator knows: .csv or .parquet.")
+    ] = None,
+) -> None:
+    """Simulate one registry.
+
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+    """
+    from simsepsis.cohort import generate_cohort, oracle_frame
+    from simsepsis.files import check_table_path, table_bytes, write_files
+    from simsepsis.scenario import load_scenario
+
+    for path in (output, oracle):
+        if path is not None:
+            check_table_path(path)
+    cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n)
+    write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
+    if oracle is not None:
+        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort))})
+    console().print(f"{len(cohort.registry)} patients in {output}")

@@ -1,0 +1,42 @@
+"""Files are written whole or not at all."""
+
+import pandas as pd
+import pytest
+
+from simsepsis.errors import OutputError
+from simsepsis.files import check_folder, check_table_path, table_bytes, write_files
+
+
+def test_files_and_subfolders_are_made(tmp_path):
+    paths = write_files(tmp_path / "a" / "b", {"x.txt": b"1", "tables/y.txt": b"2"})
+    assert [path.read_bytes() for path in paths] == [b"1", b"2"]
+    assert sorted(p.name for p in (tmp_path / "a" / "b").iterdir()) == ["tables", "x.txt"]
+
+
+def test_a_file_in_the_way_of_a_folder_is_refused_and_kept(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(OutputError, match=r"out: cannot be written .*; name a folder"):
+        check_folder(tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_nothing_is_replaced_when_one_file_cannot_be_written(tmp_path):
+    (tmp_path / "old.txt").write_text("old")
+    (tmp_path / "tables").write_text("in the way")
+    with pytest.raises(OutputError):
+        write_files(tmp_path, {"tables/new.txt": b"new", "old.txt": b"new"})
+    assert (tmp_path / "old.txt").read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["old.txt", "tables"]
+
+
+@pytest.mark.parametrize(("suffix", "read"), [(".csv", pd.read_csv), (".parquet", pd.read_parquet)])
+def test_tables_come_back_as_they_were(tmp_path, suffix, read):
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, None]})
+    path = tmp_path / f"t{suffix}"
+    write_files(tmp_path, {path.name: table_bytes(path, frame)})
+    pd.testing.assert_frame_equal(read(path), frame)
+
+
+def test_other_endings_are_refused(tmp_path):
+    with pytest.raises(OutputError, match=r"t\.xlsx: a table is written as \.csv or \.parquet"):
+        check_table_path(tmp_path / "t.xlsx")
