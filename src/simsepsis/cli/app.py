@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simsepsis.cli.show import console, show_table
+
+if TYPE_CHECKING:
+    from simsepsis.scenario import Scenario
 
 app = typer.Typer(
     add_completion=False,
@@ -81,3 +84,50 @@ def generate(
     if oracle is not None:
         write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort))})
     console().print(f"{len(cohort.registry)} patients in {output}")
+
+
+@app.command()
+def calibrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only measure the fit; exit 1 below the bar.")
+    ] = False,
+    scenario: Annotated[str, typer.Option(help="With --check: the scenario to measure.")] = "thesis",
+    out: Annotated[
+        Path, typer.Option(help="Folder for thesis.toml or, with --check, calibration.csv.")
+    ] = Path("calibration"),
+    seed: Seed = 0,
+    patients: Annotated[int, typer.Option(help="Patients simulated to measure the fit.")] = 500_000,
+) -> None:
+    """Fit the generator to the printed tables, or measure how well a scenario fits them.
+
+    Example: simsepsis calibrate --out scenarios
+    Example: simsepsis calibrate --check
+    """
+    from simsepsis.cohort.calibration import calibrated_toml, fit_calibration
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.scenario import load_scenario
+
+    check_folder(out)
+    if check:
+        raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
+    fitted = fit_calibration(seed=seed, say=lambda line: console().print(f"  {line}"))
+    (path,) = write_files(out, {"thesis.toml": calibrated_toml(fitted).encode()})
+    status = _check(fitted, patients, seed + 1, out)
+    console().print(f"\nThe scenario is in {path}")
+    raise typer.Exit(status)
+
+
+def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
+    """Print and store the goodness of fit; return the exit status."""
+    from simsepsis.cohort.calibration import check_calibration, describe_fit, summarize_check
+    from simsepsis.files import write_files
+
+    table = check_calibration(scenario, patients=patients, seed=seed)
+    (path,) = write_files(out, {"calibration.csv": table.to_csv(index=False).encode()})
+    shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})
+    heads = {name: name.replace("_", " ") for name in table.columns}
+    show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))
+    for sentence in describe_fit(table):
+        console().print(sentence)
+    console().print(f"Every cell is in {path}")
+    return 0 if summarize_check(table).passed else 1

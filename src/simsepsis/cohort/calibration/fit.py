@@ -51,7 +51,7 @@ def _draft(targets: Targets, assumptions: dict[str, Any], seed: int) -> Scenario
     )
 
 
-def calibrate(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
+def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
     """Return the scenario fitted to the before-matching columns of Tables 1 to 3.
 
     In order: roster and pooled margins from Table 1; hazards of death and discharge from Table 3, each
