@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import joblib
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from simsepsis.errors import SimsepsisError, UsageError
 
@@ -36,7 +37,7 @@ def run_replicates(
         Number of replicates, at least 1.
     jobs
         Number of worker processes; −1 for one per core, 1 to stay in this process. Every worker uses one
-        BLAS thread.
+        BLAS thread, this process too: with more, the last bits of a matrix product depend on their number.
     progress
         Called after each finished batch.
 
@@ -76,7 +77,8 @@ def _batches(n: int, workers: int) -> list[range]:
 def _finished(task: Callable[[int], T], batches: list[range], jobs: int) -> Iterator[list[tuple[int, T]]]:
     """Yield the batches' results as they come in, in any order."""
     if _workers(jobs) == 1:
-        yield from (_run_batch(task, batch) for batch in batches)
+        with threadpool_limits(limits=1):
+            yield from (_run_batch(task, batch) for batch in batches)
         return
     with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)

@@ -42,6 +42,28 @@ STATISTIC_LABELS = {
     "q1": "first quartile",
     "q3": "third quartile",
 }
+QUANTITY_LABELS = {
+    "n": "patients",
+    "icus": "ICUs",
+    "institutions": "institutions",
+    "matched_pairs": "matched pairs",
+    "sofa_missing": "matched patients without SOFA of day 3 or 7",
+}
+LEVEL_LABELS = {
+    "registered": "registered",
+    "analysed": "analysed",
+    "severe": "limit of the severest quarter",
+    "unadjusted": "unadjusted",
+    "adjusted": "adjusted by GEE",
+    "cox": "Cox",
+    "breslow_day_apache2": "interaction with APACHE II",
+    "breslow_day_immunocompromised": "interaction with immunocompromise",
+    "adjuncts": "score with adjuncts",
+    "adjuncts_crude": "score with adjuncts, crude",
+    "adjuncts_gee": "score with adjuncts, GEE",
+    "adjuncts_gee_sofa": "score with adjuncts, GEE with SOFA of days 3 and 7",
+}
+"""Levels of the text and of Table 4, which are no levels of a column."""
 ARM_LABELS = {"ivigg": "IVIgG(+)", "control": "IVIgG(-)"}
 
 
@@ -85,17 +107,24 @@ class Finding:
 
 def where(key: Key) -> str:
     """Return the address of a number in words."""
-    column = COLUMNS.get(key.variable)
-    label = key.variable.replace("_", " ") if column is None else column.label
-    level = dict(column.levels).get(key.level, key.level.replace("_", " ")) if column else key.level
     parts = (
         key.table.replace("table", "Table ").replace("text", "Text"),
         f"{key.phase} matching" if key.phase else "",
-        f"{label}: {level}" if level else label,
+        row_name(key),
         ARM_LABELS.get(key.arm, ""),
         STATISTIC_LABELS.get(key.statistic, key.statistic),
     )
     return ", ".join(part for part in parts if part)
+
+
+def row_name(key: Key) -> str:
+    """Return the row in which a number stands, in words."""
+    column = COLUMNS.get(key.variable)
+    name = column.label if column else QUANTITY_LABELS.get(key.variable, key.variable)
+    if not key.level:
+        return name
+    levels = dict(column.levels) if column else {}
+    return f"{name}: {levels.get(key.level, LEVEL_LABELS.get(key.level, key.level))}"
 
 
 def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:

@@ -1,0 +1,210 @@
+"""Printed numbers beside what the replicates gave: mean, interval, inside or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.reproduction.replicate import ARMS, CURVE_DAYS
+from simsepsis.thesis.printed import Key, cells_of, original_prints
+
+TAIL = 0.025
+RATIOS = ("odds_ratio", "hazard_ratio", "ci_low", "ci_high")
+QUANTILES = ("median", "q1", "q3")
+TABLE_COLUMNS = (
+    "variable",
+    "level",
+    "statistic",
+    "phase",
+    "arm",
+    "printed",
+    "simulated",
+    "low",
+    "high",
+    "inside",
+    "text",
+    "corrected",
+    "inside_corrected",
+    "mcse",
+    "n_used",
+    "fitted",
+    "repeats",
+)
+"""Columns of a compared table; the first ten are the contract of ``tableN.csv``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spread:
+    """Where the replicates' values of each number lie; every array has one entry per number.
+
+    Attributes
+    ----------
+    mean, mcse
+        Mean (geometric for ratios and their limits) and its Monte Carlo standard error.
+    low, high
+        Order statistics that hold the middle 95% of replicates.
+    n_used
+        Replicates with a usable value.
+    """
+
+    mean: FloatArray
+    mcse: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n_used: IntArray
+
+
+def spread_of(draws: FloatArray, ratio: BoolArray | None = None) -> Spread:
+    """Return mean, Monte Carlo error and 95% interval of each column over replicates.
+
+    Parameters
+    ----------
+    draws
+        (replicates, numbers); what is not finite is not usable.
+    ratio
+        (numbers,): which are averaged on the log scale, where only positive values are usable.
+
+    Notes
+    -----
+    With n usable values the limits are the k-th smallest and the k-th largest, k = max(1, ⌊0.025 (n + 1)⌋): a
+    further replicate falls between them with probability (n + 1 − 2k)/(n + 1), 95.02% for n = 200. Below
+    n = 39 they are the extremes, and hold less.
+    """
+    ratio = np.zeros(draws.shape[1], dtype=bool) if ratio is None else ratio
+    usable = np.isfinite(draws) & (~ratio | (draws > 0))
+    n_used = usable.sum(axis=0)
+    scaled = np.where(usable, draws, np.nan)
+    scaled[:, ratio] = np.log(scaled[:, ratio])
+    count = np.where(n_used > 0, n_used, np.nan)
+    mean = np.nansum(scaled, axis=0) / count
+    square = np.nansum((scaled - mean) ** 2, axis=0)
+    mcse = np.sqrt(square / np.where(n_used > 1, n_used - 1, np.nan) / count)
+    low, high = _limits(np.where(usable, draws, np.nan), n_used)
+    center = np.where(ratio, np.exp(np.where(ratio, mean, 0.0)), mean)
+    return Spread(mean=center, mcse=np.where(ratio, center * mcse, mcse), low=low, high=high, n_used=n_used)
+
+
+def _limits(draws: FloatArray, n_used: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the k-th smallest and k-th largest usable value of each column."""
+    ordered = np.sort(draws, axis=0)  # NaN last
+    k = np.maximum(1, np.floor(TAIL * (n_used + 1)).astype(np.int64))
+    columns = np.arange(draws.shape[1])
+    return ordered[k - 1, columns], ordered[np.maximum(n_used - k, 0), columns]
+
+
+def compare(thesis: pd.DataFrame, corrected: pd.DataFrame, draws: FloatArray) -> pd.DataFrame:
+    """Return every printed number beside its simulated mean and 95% interval.
+
+    Parameters
+    ----------
+    thesis, corrected
+        The thesis's numbers as printed, and with proven misprints corrected (`load_thesis`).
+    draws
+        (replicates, numbers): the simulated values, in the order of `thesis`.
+
+    Returns
+    -------
+    DataFrame
+        ``table`` and `TABLE_COLUMNS`. Limits are rounded as the number is printed, so that rounding puts
+        nothing outside. `inside` is missing where nothing was simulated; for an upper bound (p <0.001) it
+        says whether the interval reaches below the bound. `corrected` is the corrected value of a
+        misprint, `inside_corrected` the verdict on it (on the printed number where that is no misprint).
+        `fitted` marks what the calibration aims at, `repeats` the table in which the number stood before.
+    """
+    keys = list(cells_of(thesis))
+    spread = spread_of(draws, thesis["statistic"].isin(RATIOS).to_numpy())
+    low, high = _as_printed(thesis, spread)
+    misprint = corrected["corrected"].to_numpy()
+    inside = _inside(thesis, thesis["printed"].to_numpy(), low, high)
+    bound = thesis["bound"].mask(misprint, "")
+    mended = _inside(thesis.assign(bound=bound), corrected["printed"].to_numpy(), low, high)
+    originals = original_prints(keys)
+    columns = {
+        "simulated": spread.mean,
+        "low": low,
+        "high": high,
+        "inside": inside,
+        "corrected": corrected["printed"].where(misprint),
+        "inside_corrected": mended,
+        "mcse": spread.mcse,
+        "n_used": spread.n_used,
+        "fitted": [_is_fitted(key) for key in keys],
+        "repeats": ["" if originals[key] == key else originals[key].table for key in keys],
+    }
+    return thesis.assign(**columns)[["table", *TABLE_COLUMNS]]
+
+
+def _as_printed(thesis: pd.DataFrame, spread: Spread) -> tuple[FloatArray, FloatArray]:
+    """Return the limits with the printed number of decimals.
+
+    Quartiles are printed as they fall (6.5 beside 6) and stay as they are; so do the limits of upper
+    bounds. P values and ratios have three decimals, though a last 0 or those of large ratios are not printed.
+    """
+    exact = thesis["statistic"].isin(QUANTILES).to_numpy() | (thesis["bound"] != "").to_numpy()
+    least = np.where(thesis["statistic"].isin(("p_value", *RATIOS)), 3, 0)
+    scale = 10.0 ** np.maximum(thesis["decimals"].to_numpy(), least)
+    low, high = (np.where(exact, end, np.round(end * scale) / scale) for end in (spread.low, spread.high))
+    return low, high
+
+
+def _inside(thesis: pd.DataFrame, printed: FloatArray, low: FloatArray, high: FloatArray) -> pd.Series:
+    bounded = (thesis["bound"] != "").to_numpy()
+    slack = 1e-9 * (1.0 + np.abs(printed))
+    within = (low - slack <= printed) & (printed <= high + slack)
+    verdict = pd.Series(np.where(bounded, low < printed, within), index=thesis.index, dtype="boolean")
+    return verdict.mask(np.isnan(low))
+
+
+def _is_fitted(key: Key) -> bool:
+    """Tell whether the calibration aims at a number: everything before matching, and the flow to it."""
+    return key.phase == "before" or (key.variable, key.level) == ("n", "analysed")
+
+
+def curves_of(survival: Sequence[FloatArray], at_risk: Sequence[FloatArray]) -> pd.DataFrame:
+    """Return the mean Kaplan–Meier curves of both arms with their pointwise 95% simulation intervals.
+
+    Parameters
+    ----------
+    survival, at_risk
+        One (2, days) array per replicate, as in `Replicate`.
+
+    Returns
+    -------
+    DataFrame
+        ``arm, time, survival, low, high, at_risk, n_used``; `at_risk` is the mean.
+    """
+    days = CURVE_DAYS.size
+    alive = spread_of(np.stack([curve.ravel() for curve in survival]))
+    followed = spread_of(np.stack([curve.ravel() for curve in at_risk]))
+    return pd.DataFrame(
+        {
+            "arm": np.repeat(ARMS, days),
+            "time": np.tile(CURVE_DAYS, len(ARMS)),
+            "survival": alive.mean,
+            "low": alive.low,
+            "high": alive.high,
+            "at_risk": followed.mean,
+            "n_used": alive.n_used,
+        }
+    )
+
+
+def failures_of(failures: Sequence[tuple[tuple[str, str], ...]]) -> pd.DataFrame:
+    """Return how often each step failed: ``step, replicates, first, reason``, the most frequent first.
+
+    Parameters
+    ----------
+    failures
+        (step, reason) of each replicate, in order. `first` is the first replicate in which the step
+        failed, and `reason` why it did there.
+    """
+    rows = [(step, number, reason) for number, failed in enumerate(failures) for step, reason in failed]
+    frame = pd.DataFrame(rows, columns=["step", "replicate", "reason"])
+    counted = frame.groupby("step", as_index=False).agg(
+        replicates=("replicate", "nunique"), first=("replicate", "min"), reason=("reason", "first")
+    )
+    return counted.sort_values(["replicates", "step"], ascending=[False, True], ignore_index=True)

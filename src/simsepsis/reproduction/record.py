@@ -1,0 +1,98 @@
+"""A reproduction as files: the compared tables, and the record of the run."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from simsepsis.files import write_files
+from simsepsis.reproduction.comparison import TABLE_COLUMNS
+from simsepsis.reproduction.reproduce import Reproduction
+from simsepsis.thesis.printed import TABLES
+
+PACKAGES = ("simsepsis", "numpy", "scipy", "pandas", "numba", "joblib")
+DIGITS = "%.6g"
+
+
+def write_reproduction(reproduction: Reproduction, out: Path | str) -> tuple[Path, ...]:
+    """Write ``tables/table1.csv`` … ``tables/text.csv`` and ``reproduction.json``, and return their paths.
+
+    Parameters
+    ----------
+    reproduction
+        What to write.
+    out
+        Folder; made if it does not exist. Files of an earlier run are replaced once all new ones are there.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be written; nothing half-written is left.
+    """
+    return write_files(out, contents_of(reproduction))
+
+
+def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
+    """Return every file of a reproduction by its name in the folder.
+
+    All is the same for any number of workers, but the ``timings`` in ``reproduction.json``.
+    """
+    record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
+    tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in TABLES}
+    return tables | {"reproduction.json": record.encode()}
+
+
+def _csv(reproduction: Reproduction, table: str) -> bytes:
+    rows = reproduction.comparison[reproduction.comparison["table"] == table]
+    text = rows.to_csv(columns=list(TABLE_COLUMNS), index=False, float_format=DIGITS, lineterminator="\n")
+    return str(text).encode()
+
+
+def record_of(reproduction: Reproduction) -> dict[str, Any]:
+    """Return what ``reproduction.json`` holds: what was run, what it says, how long it took."""
+    scenario = reproduction.scenario
+    return {
+        "scenario": {"name": scenario.name, "label": scenario.label, "hash": scenario.hash},
+        "seed": reproduction.seed,
+        "replicates": reproduction.replicates,
+        "summary": list(reproduction.summary),
+        "inside": _counts(reproduction),
+        "failures": reproduction.failures.to_dict("records"),
+        "versions": versions(),
+        "timings": {
+            "jobs": reproduction.jobs,
+            "seconds": round(reproduction.seconds, 3),
+            "seconds_per_replicate": round(reproduction.seconds / reproduction.replicates, 5),
+        },
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that the numbers depend on."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _counts(reproduction: Reproduction) -> list[dict[str, Any]]:
+    """Return how many numbers lie inside, by table, fitted and held out apart; repetitions left out."""
+    frame = reproduction.comparison
+    own = frame[frame["inside"].notna() & (frame["repeats"] == "")]
+    return [
+        {
+            "table": str(table),
+            "fitted": bool(fitted),
+            "numbers": len(rows),
+            "inside": int(rows["inside"].sum()),
+            "inside_corrected": int(rows["inside_corrected"].sum()),
+        }
+        for (table, fitted), rows in own.groupby(["table", "fitted"], sort=True)
+    ]
