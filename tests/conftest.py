@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,7 @@ from simsepsis.thesis.dictionary import COLUMNS, Column, names_of
 
 N_PATIENTS = 1_200
 N_ICUS = 20
-ICU_TRAITS = names_of("icu")
-RARE = {"plasma_exchange": -4.0, "va_ecmo": -4.2, "vv_ecmo": -4.0, "iabp": -6.2}
+RARE = {"plasma_exchange": -4.0, "va_ecmo": -4.2, "vv_ecmo": -4.0, "iabp": -4.9}
 NUMBERS = {  # mean, SD, of a normal distribution on the scale named
     "age": (70.0, 13.0, "plain"),
     "weight_kg": (56.0, 12.0, "plain"),
@@ -48,50 +49,78 @@ def _coin(logit: FloatArray, rng: np.random.Generator) -> np.ndarray:
     return (rng.random(logit.size) < 1.0 / (1.0 + np.exp(-logit))).astype(np.int64)
 
 
+def _traits(icu: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    traits = {}
+    for name in names_of("icu"):
+        column = COLUMNS[name]
+        drawn = _level(column, N_ICUS, rng) if column.kind == "category" else rng.integers(6, 24, N_ICUS)
+        traits[name] = drawn[icu]
+    return traits
+
+
+def _measured(column: Column, severity: FloatArray, rng: np.random.Generator) -> np.ndarray:
+    if column.kind == "category":
+        return _level(column, severity.size, rng)
+    if column.kind == "ordinal":
+        return np.clip(np.rint(1.6 + 0.8 * severity + 1.1 * rng.normal(size=severity.size)), 0, 4)
+    if column.kind == "binary":
+        return _coin(np.full(severity.size, 0.4 if column.name == "male" else -2.6), rng)
+    return _number(column, severity, rng)
+
+
+def _care(severity: FloatArray, push: FloatArray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    data = {"ivigg": _coin(-1.2 + 0.5 * severity + push, rng)}
+    for name in names_of("adjunct"):
+        data[name] = _coin(RARE.get(name, -1.5) + 0.5 * severity + 0.5 * data["ivigg"], rng)
+    for name in names_of("transfusion"):
+        given = rng.random(severity.size) < 0.5
+        data[name] = (rng.poisson(np.exp(0.8 + 0.4 * severity)) * given).astype(float)
+    return data
+
+
+def _outcomes(severity: FloatArray, style: FloatArray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    n = severity.size
+    died = _coin(-1.7 + 0.8 * severity + style, rng)
+    data = {"icu_death": died, "hospital_death": np.maximum(died, _coin(-2.2 + 0.6 * severity, rng))}
+    data["icu_days"] = np.ceil(rng.gamma(1.2, 8.0, size=n))
+    ward_days = np.ceil(rng.gamma(1.3, 17.0, size=n))
+    data["hospital_days"] = data["icu_days"] + np.where(died == 1, 0.0, ward_days)
+    for name in ("ventilator_days", "vasopressor_days", "rrt_days"):
+        data[name] = np.minimum(np.rint(data["icu_days"] * rng.random(n)), 28.0)
+    data["death_28d"] = ((data["hospital_death"] == 1) & (data["hospital_days"] <= 28)).astype(np.int64)
+    return data
+
+
+def _with_gaps(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Take out what a registry lacks: some laboratory values, and scores after death."""
+    for name, share in {"wbc": 0.01, "weight_kg": 0.01, "lactate": 0.15, "antithrombin": 0.3}.items():
+        frame.loc[rng.random(len(frame)) < share, name] = np.nan
+    for day in (3, 7):
+        gone = (frame["icu_days"] < day) & (frame["icu_death"] == 1)
+        frame.loc[gone, [*names_of(f"sofa_day{day}"), f"sirs_day{day}"]] = np.nan
+    return frame
+
+
 def make_registry(seed: int = 1, n: int = N_PATIENTS) -> pd.DataFrame:
     """Return a plausible registry with every column of the dictionary, drawn column by column."""
     rng = np.random.default_rng(seed)
     severity = rng.normal(size=n)
     icu = rng.choice(N_ICUS, size=n, p=rng.dirichlet(np.full(N_ICUS, 3.0)))
-    data: dict[str, np.ndarray] = {"patient_id": np.arange(1, n + 1), "icu_id": icu + 1}
-    for name in ICU_TRAITS:
-        column = COLUMNS[name]
-        traits = _level(column, N_ICUS, rng) if column.kind == "category" else rng.integers(6, 24, N_ICUS)
-        data[name] = traits[icu]
+    data = {"patient_id": np.arange(1, n + 1), "icu_id": icu + 1, **_traits(icu, rng)}
+    later = {"treatment", "adjunct", "transfusion", "duration", "outcome"}
     for column in COLUMNS.values():
-        if column.name in data or column.group in {"treatment", "adjunct", "transfusion", "duration", "outcome"}:
-            continue
-        if column.kind == "category":
-            data[column.name] = _level(column, n, rng)
-        elif column.kind == "ordinal":
-            drawn = np.rint(1.6 + 0.8 * severity + 1.1 * rng.normal(size=n))
-            data[column.name] = np.clip(drawn, 0, 4)
-        elif column.kind == "binary":
-            data[column.name] = _coin(np.full(n, 0.4 if column.name == "male" else -2.6), rng)
-        else:
-            data[column.name] = _number(column, severity, rng)
-    active = (data["dic_policy"] == "active").astype(float)
+        if column.name not in data and column.group not in later:
+            data[column.name] = _measured(column, severity, rng)
     style = rng.normal(scale=0.4, size=N_ICUS)[icu]
-    data["ivigg"] = _coin(-1.2 + 0.5 * severity + 0.5 * active + style, rng)
-    for name in names_of("adjunct"):
-        data[name] = _coin(RARE.get(name, -1.5) + 0.5 * severity + 0.5 * data["ivigg"], rng)
-    for name in names_of("transfusion"):
-        data[name] = (rng.poisson(np.exp(0.8 + 0.4 * severity)) * (rng.random(n) < 0.5)).astype(float)
-    data["icu_death"] = _coin(-1.7 + 0.8 * severity + style, rng)
-    data["hospital_death"] = np.maximum(data["icu_death"], _coin(-2.2 + 0.6 * severity, rng))
-    data["icu_days"] = np.ceil(rng.gamma(1.2, 8.0, size=n))
-    data["hospital_days"] = data["icu_days"] + np.where(data["icu_death"] == 1, 0.0, np.ceil(rng.gamma(1.3, 17.0, n)))
-    for name in ("ventilator_days", "vasopressor_days", "rrt_days"):
-        data[name] = np.minimum(np.rint(data["icu_days"] * rng.random(n)), 28.0)
-    data["death_28d"] = ((data["hospital_death"] == 1) & (data["hospital_days"] <= 28)).astype(np.int64)
-    for day in (3, 7):
-        gone = (data["icu_days"] < day) & (data["icu_death"] == 1)
-        for name in (*names_of(f"sofa_day{day}"), f"sirs_day{day}"):
-            data[name] = np.where(gone, np.nan, data[name])
-    frame = pd.DataFrame({name: data[name] for name in COLUMNS})
-    for name, share in {"wbc": 0.01, "weight_kg": 0.01, "lactate": 0.15, "antithrombin": 0.3}.items():
-        frame.loc[rng.random(n) < share, name] = np.nan
-    return frame
+    data |= _care(severity, style + 0.5 * (data["dic_policy"] == "active"), rng)
+    data |= _outcomes(severity, style, rng)
+    return _with_gaps(pd.DataFrame({name: data[name] for name in COLUMNS}), rng)
+
+
+@pytest.fixture(scope="session")
+def registry_of() -> Callable[..., pd.DataFrame]:
+    """Return the maker of registries: ``registry_of(seed, n)``."""
+    return make_registry
 
 
 @pytest.fixture(scope="session")

@@ -151,8 +151,11 @@ def ecdf_distances(values: FloatArray, treated: BoolArray) -> tuple[FloatArray, 
     tuple
         Mean and maximum, (k,) each. The mean is over the distinct values below the largest, so that for a
         0/1 covariate both are the difference of the proportions. The maximum is the Kolmogorov–Smirnov
-        statistic.
+        statistic. NaN where an arm is empty.
     """
+    if treated.all() or not treated.any():
+        nothing = np.full(len(values), np.nan)
+        return nothing, nothing.copy()
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
     step = np.where(treated, 1 / treated.sum(), -1 / (~treated).sum())[order]

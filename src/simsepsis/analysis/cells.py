@@ -156,8 +156,8 @@ def _put_deaths(
 ) -> None:
     values = np.full(2, np.nan)
     if crude.value is not None:
-        dead = crude.value.table[:, 0]
-        values = 100 * dead / crude.value.table.sum(axis=1) if percent else dead
+        dead, sizes = crude.value.table[:, 0], crude.value.table.sum(axis=1)
+        values = 100 * dead / np.where(sizes > 0, sizes, np.nan) if percent else dead
     _put(found, table, term, places, values)
 
 

@@ -114,7 +114,8 @@ def read_cohort(path: str | Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, low_memory=False)
+    # The default parser is off by one unit in the last place; a cohort must survive being written.
+    return pd.read_csv(path, low_memory=False, float_precision="round_trip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,18 +176,21 @@ def _check_values(column: _Coded, series: pd.Series, source: str) -> None:
     """Refuse values outside the limits; NaN passes, it is for the flow to count."""
     values = column.values
     counts = column.kind in ("binary", "ordinal") and series.dtype.kind not in "iub"
-    if not (
-        np.fmin.reduce(values) < column.low
-        or np.fmax.reduce(values) > column.high
-        or (counts and np.fmax.reduce(np.abs(values - np.rint(values))) > 0)
-    ):
+    fraction = _fractional(values) if counts else np.zeros(1, np.bool_)
+    # Two reductions and no temporary array for the many columns in which all is well.
+    if not (np.fmin.reduce(values) < column.low or np.fmax.reduce(values) > column.high or fraction.any()):
         return
-    wrong = (values < column.low) | (values > column.high) | (counts & (np.abs(values - np.rint(values)) > 0))
+    wrong = (values < column.low) | (values > column.high) | fraction
     row = int(np.argmax(wrong))
     raise DataError(
         f"{source}: column '{series.name}' has the value {_quoted(series.iloc[row])} in row {row + 1}; "
         f"{_rule(column)}"
     )
+
+
+def _fractional(values: FloatArray) -> BoolArray:
+    fractional: BoolArray = (np.rint(values) != values) & ~np.isnan(values)
+    return fractional
 
 
 def _quoted(value: object) -> str:

@@ -135,9 +135,10 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
     found = describe(result.cohort, names, groups)
     values = np.vstack([found.shown, found.values])
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean, variance = (part.reshape(-1, 2, 2) for part in group_moments(values, groups.member))
-    levels = len(found.terms)
-    variance[:levels] = mean[:levels] * (1 - mean[:levels])
+        moments = group_moments(found.values, groups.member)
+    shares = found.fractions
+    mean = np.concatenate([shares, moments[0].reshape(-1, 2, 2)])
+    variance = np.concatenate([shares * (1 - shares), moments[1].reshape(-1, 2, 2)])
     parts = []
     for phase, name in enumerate(PHASES):
         frame = pd.DataFrame([*found.terms, *found.numeric], columns=["variable", "level"])
@@ -149,9 +150,9 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
         frame["unbalanced"] = frame["pooled_after"].abs() > IMBALANCE_PERCENT
         with np.errstate(invalid="ignore", divide="ignore"):
             frame["variance_ratio"] = variance[:, phase, 0] / variance[:, phase, 1]
-        frame.loc[: levels - 1, "variance_ratio"] = np.nan
+        frame.loc[: len(shares) - 1, "variance_ratio"] = np.nan
         rows = np.concatenate(groups.rows[2 * phase : 2 * phase + 2])
-        frame["ecdf_mean"], frame["ecdf_max"] = _distances(values[:, rows], result.cohort.treated[rows])
+        frame["ecdf_mean"], frame["ecdf_max"] = ecdf_distances(values[:, rows], result.cohort.treated[rows])
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -163,13 +164,6 @@ def _denominators(variance: FloatArray, phase: int) -> dict[str, FloatArray]:
         "pooled_before": pooled_sd(variance[:, 0, 0], variance[:, 0, 1]),
         "treated_before": np.sqrt(variance[:, 0, 0]),
     }
-
-
-def _distances(values: FloatArray, treated: np.typing.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    if treated.size == 0:
-        nothing = np.full(len(values), np.nan)
-        return nothing, nothing
-    return ecdf_distances(values, treated)
 
 
 def scores_frame(result: ThesisResult) -> pd.DataFrame:

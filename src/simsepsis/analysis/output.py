@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from simsepsis.analysis.thesis_analysis import Analysis
-from simsepsis.errors import OutputError
+from simsepsis.files import table_bytes, write_files
 
 
 def write_analysis(analysis: Analysis, out: str | Path) -> tuple[Path, ...]:
@@ -32,24 +29,13 @@ def write_analysis(analysis: Analysis, out: str | Path) -> tuple[Path, ...]:
     ------
     OutputError
         If the folder cannot be made or written; then no file has been replaced.
-
-    Notes
-    -----
-    All files are written beside their places first and moved there together at the end.
     """
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=out) as draft:
-            return _written(_frames(analysis), Path(draft), out)
-    except OSError as error:
-        raise OutputError(
-            f"{out}: cannot be written ({error.strerror}); name a folder that you may write"
-        ) from error
+    frames = _frames(analysis)
+    return write_files(out, {name: table_bytes(Path(name), frame) for name, frame in frames.items()})
 
 
 def _frames(analysis: Analysis) -> dict[str, pd.DataFrame]:
-    """Return the frame of each file by its path in the folder."""
+    """Return the frame of each file by its path in the folder; what was not analysed has no file."""
     extra = {
         "flow": analysis.flow,
         "balance": analysis.balance,
@@ -64,13 +50,3 @@ def _frames(analysis: Analysis) -> dict[str, pd.DataFrame]:
         "matched_pairs.csv": analysis.pairs,
         "estimates.csv": analysis.estimates,
     }
-
-
-def _written(frames: Mapping[str, pd.DataFrame], draft: Path, out: Path) -> tuple[Path, ...]:
-    (draft / "tables").mkdir()
-    for name, frame in frames.items():
-        frame.to_csv(draft / name, index=False)
-    (out / "tables").mkdir(exist_ok=True)
-    for name in frames:
-        os.replace(draft / name, out / name)
-    return tuple(out / name for name in frames)
