@@ -122,7 +122,7 @@ def _day_terms(course: Course) -> FloatArray:
 @numba.njit(cache=True)
 def _first_crossing(
     low: float, high: float, hazard: float, start: float, factor: float, left: float
-) -> tuple[float, float]:  # pragma: no cover - counted with compilation off
+) -> tuple[float, float]:
     """Return when a hazard, multiplied by `factor` after `start`, uses up `left` (or inf), and the rest."""
     # Without an effect nothing changes at the start, not even by rounding.
     change = high if factor == 1.0 else min(max(start, low), high)
@@ -148,7 +148,7 @@ def _stay(
     start: float,
     factor: float,
     edges: FloatArray,
-) -> tuple[float, bool]:  # pragma: no cover - counted with compilation off
+) -> tuple[float, bool]:
     """Return when and how one patient's stay ends: two competing piecewise-constant hazards."""
     left_death, left_leave = left
     for k in range(len(edges) - 1):
@@ -177,7 +177,7 @@ def _run(
     start: FloatArray,
     factor: FloatArray,
     edges: FloatArray,
-) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:  # pragma: no cover - counted with compilation off
+) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
     n = len(path)
     icu_time, hospital_time = np.empty(n), np.empty(n)
     icu_death, hospital_death = np.zeros(n, np.bool_), np.zeros(n, np.bool_)

@@ -18,9 +18,7 @@ Z_GRID: FloatArray = np.linspace(-Z_LIMIT, Z_LIMIT, Z_STEPS + 1)
 
 
 @numba.njit(cache=True)
-def tabulated(
-    z: FloatArray, table: FloatArray
-) -> FloatArray:  # pragma: no cover - counted with compilation off
+def tabulated(z: FloatArray, table: FloatArray) -> FloatArray:
     """Return a function tabulated on `Z_GRID` at `z`, linear in between and constant beyond.
 
     The grid is even, so the place is computed, not searched: ten times faster than `numpy.interp`.
