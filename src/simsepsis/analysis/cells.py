@@ -25,6 +25,7 @@ from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, associat
 from simsepsis.analysis.propensity import Term
 from simsepsis.analysis.ranks import mann_whitney
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult
+from simsepsis.analysis.two_by_two import odds_ratio
 from simsepsis.arrays import FloatArray, IntArray
 
 Key = tuple[str, str, str, str, str, str]
@@ -164,7 +165,7 @@ def _put_deaths(
 def _crude_odds(crude: Attempt[CrudeComparison]) -> FloatArray:
     if crude.value is None:
         return np.full(4, np.nan)
-    effect = crude.value.odds_ratio
+    effect = odds_ratio(crude.value.table)
     return np.array([effect.estimate, effect.ci_low, effect.ci_high, crude.value.p_value])
 
 

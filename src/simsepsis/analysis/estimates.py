@@ -34,7 +34,7 @@ class Estimate:
     failure
         One sentence with the reason where there is none; None otherwise.
     seconds
-        Time that the method took, shared among the rows of one fit.
+        Wall time of the steps behind the row, matching included; rows of one fit repeat it.
     """
 
     method: str

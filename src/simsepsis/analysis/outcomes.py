@@ -15,12 +15,9 @@ from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
 from simsepsis.analysis.spec import AnalysisSpec, Subgroup
 from simsepsis.analysis.two_by_two import (
     BreslowDay,
-    Effect,
     breslow_day,
     fisher,
     odds_ratio,
-    risk_difference,
-    risk_ratio,
     two_by_two_table,
 )
 from simsepsis.arrays import BoolArray, FloatArray
@@ -37,22 +34,18 @@ class CrudeComparison:
     Attributes
     ----------
     table
-        (2, 2): rows treated and control, columns dead and alive.
-    odds_ratio, risk_ratio, risk_difference
-        Effects with unpaired standard errors.
+        (2, 2): rows treated and control, columns dead and alive. Effects are `odds_ratio`, `risk_ratio` and
+        `risk_difference` of it.
     p_value
         Chi-square test, or Fisher's where an expected count is below 5.
     """
 
     table: FloatArray
-    odds_ratio: Effect
-    risk_ratio: Effect
-    risk_difference: Effect
     p_value: float
 
 
 def compare_crude(cohort: CohortArrays, outcome: str) -> CrudeComparison:
-    """Estimate odds ratio, risk ratio and risk difference of one outcome, unadjusted.
+    """Count one outcome in both arms and test whether it is associated with the arm.
 
     Parameters
     ----------
@@ -62,13 +55,7 @@ def compare_crude(cohort: CohortArrays, outcome: str) -> CrudeComparison:
         Column of the death.
     """
     table = two_by_two_table(cohort.treated, cohort.column(outcome))
-    return CrudeComparison(
-        table=table,
-        odds_ratio=odds_ratio(table),
-        risk_ratio=risk_ratio(table),
-        risk_difference=risk_difference(table),
-        p_value=float(association_p_values(table[None])[0]),
-    )
+    return CrudeComparison(table=table, p_value=float(association_p_values(table[None])[0]))
 
 
 def association_p_values(tables: FloatArray) -> FloatArray:
@@ -222,14 +209,10 @@ class Interaction:
         (2, 2, 2): lower and upper stratum; rows treated and control, columns dead and alive.
     test
         Breslow–Day and Tarone.
-    log_ratio, std_error
-        Log odds ratio of the upper stratum minus that of the lower one.
     """
 
     tables: FloatArray
     test: BreslowDay
-    log_ratio: float
-    std_error: float
 
 
 def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> Interaction:
@@ -247,11 +230,18 @@ def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> In
     upper = cohort.column(subgroup.column) >= subgroup.at_least
     dead = cohort.column(outcome)
     tables = np.stack([two_by_two_table(cohort.treated[side], dead[side]) for side in (~upper, upper)])
-    lower_or, upper_or = (odds_ratio(table) for table in tables)
-    usable = lower_or.failure is None and upper_or.failure is None
-    return Interaction(
-        tables=tables,
-        test=breslow_day(tables),
-        log_ratio=math.log(upper_or.estimate / lower_or.estimate) if usable else math.nan,
-        std_error=math.hypot(lower_or.std_error, upper_or.std_error),
-    )
+    return Interaction(tables=tables, test=breslow_day(tables))
+
+
+def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:
+    """Estimate the upper stratum's log odds ratio minus the lower one's, and its SE; NaN with a zero cell.
+
+    Parameters
+    ----------
+    tables
+        (2, 2, 2): lower and upper stratum.
+    """
+    lower, upper = (odds_ratio(table) for table in tables)
+    if lower.failure or upper.failure:
+        return math.nan, math.nan
+    return math.log(upper.estimate / lower.estimate), math.hypot(lower.std_error, upper.std_error)

@@ -8,9 +8,16 @@ from typing import Any
 
 from simsepsis.analysis.estimates import Estimate, normal_estimate
 from simsepsis.analysis.fit import Fit
+from simsepsis.analysis.outcomes import log_odds_ratio_difference
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult, attempt
-from simsepsis.analysis.time_to_death import rmst_difference
-from simsepsis.analysis.two_by_two import pair_table, paired_risk_difference
+from simsepsis.analysis.time_to_death import cox_by_pair, rmst_difference
+from simsepsis.analysis.two_by_two import (
+    odds_ratio,
+    pair_table,
+    paired_risk_difference,
+    risk_difference,
+    risk_ratio,
+)
 
 METHOD_OF_SCORE = {FIRST_SCORE: "psm", SECOND_SCORE: "psm_adjuncts"}
 
@@ -57,7 +64,7 @@ def _crude_rows(result: ThesisResult, label: str, method: str, truth: str) -> It
             yield from (_failed(method, name, step) for name in names)
             continue
         crude = step.value
-        effects = (crude.odds_ratio, crude.risk_ratio, crude.risk_difference)
+        effects = [measure(crude.table) for measure in (odds_ratio, risk_ratio, risk_difference)]
         for name, effect in zip(names, effects, strict=True):
             yield normal_estimate(
                 method,
@@ -110,7 +117,7 @@ def _hazard_rows(result: ThesisResult, method: str, *, robust: bool) -> Iterator
     if step.value is None:
         yield _failed(method, name, step)
     else:
-        fit = step.value.cox_robust if robust else step.value.cox
+        fit = cox_by_pair(step.value) if robust else step.value.cox
         yield _coefficient_row(method, name, fit, 0, step.value.follow_up.duration.size, step.seconds)
 
 
@@ -168,14 +175,14 @@ def _interaction_rows(result: ThesisResult) -> Iterator[Estimate]:
         if step.value is None:
             yield _failed(method, name, step)
             continue
-        found = step.value
+        difference, error = log_odds_ratio_difference(step.value.tables)
         yield normal_estimate(
             method,
             name,
-            found.log_ratio,
-            found.std_error,
-            n_used=int(found.tables.sum()),
-            p_value=found.test.p_value,
-            failure=found.test.failure,
+            difference,
+            error,
+            n_used=int(step.value.tables.sum()),
+            p_value=step.value.test.p_value,
+            failure=step.value.test.failure or "a stratum has an empty cell",
             seconds=step.seconds,
         )

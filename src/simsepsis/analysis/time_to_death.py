@@ -21,7 +21,7 @@ from simsepsis.analysis.survival import (
     proportional_hazards_test,
     rmst,
 )
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
 
 DAY_28 = 28.0
@@ -59,13 +59,13 @@ class SurvivalComparison:
         The times.
     cox
         Unadjusted Cox model of the treatment, Efron ties, model-based standard error.
-    cox_robust
-        The same with the sandwich over pairs.
+    pair
+        (n,): number of each patient's pair, for standard errors that respect it.
     """
 
     follow_up: FollowUp
     cox: Fit
-    cox_robust: Fit
+    pair: IntArray
 
 
 def follow_up(time: FloatArray, event: FloatArray, treated: BoolArray, censoring: str | float) -> FollowUp:
@@ -121,8 +121,20 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
     return SurvivalComparison(
         follow_up=times,
         cox=fit_cox(times.treated, times.duration, times.event),
-        cox_robust=fit_cox(times.treated, times.duration, times.event, cluster=matched.pair),
+        pair=matched.pair,
     )
+
+
+def cox_by_pair(found: SurvivalComparison) -> Fit:
+    """Estimate the hazard ratio of death with the sandwich standard error over pairs.
+
+    Parameters
+    ----------
+    found
+        The matched patients' times.
+    """
+    times = found.follow_up
+    return fit_cox(times.treated, times.duration, times.event, cluster=found.pair)
 
 
 def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, float]:
@@ -188,7 +200,7 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
     times = found.follow_up
     rows = [
         _hazard_row("hazard_ratio", found.cox),
-        _hazard_row("hazard_ratio_pair_robust", found.cox_robust),
+        _hazard_row("hazard_ratio_pair_robust", cox_by_pair(found)),
         _test_row("log_rank", *log_rank(times.duration, times.event, times.treated)),
     ]
     proportional = proportional_hazards_test(found.cox, times.treated, times.duration, times.event)
