@@ -7,64 +7,88 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 import scipy.special
+from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import (
-    Fit,
-    binary_vector,
-    design_matrix,
-    failed_fit,
-    finite_vector,
-    independent_columns,
-)
+from simsepsis.analysis.fit import Fit, failed_fit
+from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
+from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
 from simsepsis.analysis.logistic import solve_logistic, symmetric_inverse
+from simsepsis.analysis.rank import independent_columns
 from simsepsis.analysis.separation import Reduction, reduced_fit, whole
-from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.errors import DataError, UsageError
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.errors import UsageError
 
 CORRELATIONS = ("exchangeable", "independence")
-COVARIANCES = ("robust", "mancl_derouen", "kauermann_carroll", "fay_graubard")
 MOMENTS = ("statsmodels", "geepack")
 _MAX_ITERATIONS = 60
-_TOLERANCE = 1e-10
-_FAY_GRAUBARD_BOUND = 0.75
+_TOLERANCE = 1e-18
+_LONGEST_STRIDE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Clusters:
-    """Rows in cluster order: where each cluster begins, and its size."""
+    """Rows in cluster order: first row and size of each cluster, shape (K,)."""
 
     begin: IntArray
     size: FloatArray
 
     def total(self, values: FloatArray) -> FloatArray:
         """Sum the rows of each cluster."""
-        return np.add.reduceat(values, self.begin, axis=0)
+        return np.asarray(np.add.reduceat(values, self.begin, axis=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Problem:
+    """The data of the equations in cluster order, on the columns and rows that have a finite solution.
+
+    `rows` is None when no row is decided by separation. `lost` is what the moment estimator of α takes off
+    the numbers of rows and pairs.
+    """
+
+    X: FloatArray
+    y: FloatArray
+    clusters: _Clusters
+    rows: BoolArray | None
+    exchangeable: bool
+    lost: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _State:
-    """The estimating equations at one set of coefficients, in standardized units.
+    """The estimating equations at one set of coefficients.
 
-    `scores` holds the cluster scores U_i (K, p) and `bread` the expected derivative B (p, p).
+    With R⁻¹ = (I − c 11')/(1 − α) and c = α/(1 + (n − 1)α) in each cluster, only sums over clusters are
+    needed: `scaled` rows √v x (n, p) and Pearson residuals (n,), their cluster sums (K, p) and (K,), and
+    c (K,).
     """
 
     scaled: FloatArray
-    sums: FloatArray
-    scores: FloatArray
-    bread: FloatArray
+    pearson: FloatArray
+    scaled_sums: FloatArray
+    pearson_sums: FloatArray
     shared: FloatArray
     alpha: float
 
+    def score(self) -> FloatArray:
+        """Σ D'V⁻¹(y − μ), shape (p,)."""
+        plain = self.pearson @ self.scaled - (self.shared * self.pearson_sums) @ self.scaled_sums
+        return np.asarray(plain / (1 - self.alpha))
+
+    def bread(self) -> FloatArray:
+        """Σ D'V⁻¹D, shape (p, p)."""
+        plain = self.scaled.T @ self.scaled - self.scaled_sums.T @ (self.scaled_sums * self.shared[:, None])
+        return np.asarray(plain / (1 - self.alpha))
+
 
 def fit_gee(
-    X: object,
-    y: object,
-    cluster: object,
+    X: ArrayLike,
+    y: ArrayLike,
+    cluster: ArrayLike,
     *,
     correlation: str = "exchangeable",
     covariance: str = "robust",
     moment: str = "statsmodels",
-    start: object | None = None,
+    start: ArrayLike | None = None,
 ) -> Fit:
     """Estimate marginal log odds ratios by GEE (logit link) with a sandwich covariance over clusters.
 
@@ -91,9 +115,11 @@ def fit_gee(
     Returns
     -------
     Fit
-        `correlation` holds α. Rows decided by separation are held at their limit: residual and variance
-        0, still counted in their cluster's size. Then `converged` is False, `failure` names the columns, their
-        coefficients are ±inf and the others solve the equations in that limit.
+        `correlation` holds α. Columns that repeat earlier ones are `dropped`. Rows that separation decides (a
+        rare treatment without any death) are held at their limit: residual and variance 0, still counted in
+        the size of their cluster. Then `converged` is False, `failure` names the columns, their coefficients
+        are ±inf, and the others solve the equations in that limit and may be used. No convergence, an
+        impossible α or a single cluster gives NaN with the reason.
 
     Raises
     ------
@@ -104,15 +130,43 @@ def fit_gee(
 
     Notes
     -----
-    U = Σ D_i'V_i⁻¹(y_i − μ_i), covariance B⁻¹ (Σ U_i U_i') B⁻¹, with V_i⁻¹ in closed form so that only sums over
-    clusters are needed. α = Σ_pairs r r' / ((n_pairs − p) φ) and φ = Σ r²/(n − p), r the Pearson residuals; for
-    "geepack" without the two p. R: ``geepack::geeglm(..., corstr = "exchangeable")``.
+    U = Σ D_i'V_i⁻¹(y_i − μ_i), covariance B⁻¹ (Σ U_i U_i') B⁻¹. α = Σ_pairs r r' / ((n_pairs − p) φ) with
+    φ = Σ r²/(n − p) and r the Pearson residuals; "geepack" takes no p off. R:
+    ``geepack::geeglm(y ~ X - 1, id = cluster, family = binomial, corstr = "exchangeable")``. With no more
+    clusters than columns the sandwich is singular, and its standard errors mean little.
 
     References
     ----------
     Liang KY, Zeger SL. Biometrika 1986;73:13. Mancl LA, DeRouen TA. Biometrics 2001;57:126.
     Kauermann G, Carroll RJ. JASA 2001;96:1387. Fay MP, Graubard BI. Biometrics 2001;57:1198.
     """
+    _check_options(correlation, covariance, moment)
+    outcome = binary_vector(y, "outcome")
+    design = design_matrix(X, outcome.size)
+    width = design.shape[1]
+    if design.size == 0:
+        return failed_fit(width, "nothing to fit: there are no rows or no columns")
+    codes = label_codes(cluster, "cluster", outcome.size)
+    order = np.argsort(codes, kind="stable")
+    design, outcome = design[order], outcome[order]
+    size = np.bincount(codes)
+    clusters = _Clusters(begin=np.cumsum(size) - size, size=size.astype(np.float64))
+    reduction, params = _starting_point(design, outcome, start)
+    if reduction.columns.size == 0:
+        return reduced_fit(design, reduction, params, np.empty((0, 0)), iterations=0)
+    problem = _Problem(
+        X=design if reduction.columns.size == width else design[:, reduction.columns],
+        y=outcome,
+        clusters=clusters,
+        rows=None if reduction.rows.all() else reduction.rows,
+        exchangeable=correlation == "exchangeable",
+        lost=reduction.columns.size if moment == "statsmodels" else 0,
+    )
+    return _solve(problem, params, covariance, design, reduction)
+
+
+def _check_options(correlation: str, covariance: str, moment: str) -> None:
+    """Refuse options that do not exist."""
     for value, known, name in (
         (correlation, CORRELATIONS, "correlation"),
         (covariance, COVARIANCES, "covariance"),
@@ -120,30 +174,9 @@ def fit_gee(
     ):
         if value not in known:
             raise UsageError(f"{name} '{value}' is unknown; choose one of {', '.join(known)}")
-    outcome = binary_vector(y, "outcome")
-    design = design_matrix(X, outcome.size)
-    if outcome.size == 0 or design.shape[1] == 0:
-        return failed_fit(design.shape[1], "nothing to fit: there are no rows or no columns")
-    order, clusters = _sorted_clusters(cluster, outcome.size)
-    design, outcome = design[order], outcome[order]
-    reduction, params = _starting_point(design, outcome, start)
-    equations = _Equations(design, outcome, clusters, reduction, correlation, moment)
-    return _solve(equations, params, covariance, design)
 
 
-def _sorted_clusters(cluster: object, rows: int) -> tuple[IntArray, _Clusters]:
-    """Return the order of rows by cluster and where each cluster begins."""
-    labels = np.asarray(cluster)
-    if labels.shape != (rows,):
-        raise DataError(f"cluster has shape {labels.shape}; give one label for each of the {rows} rows")
-    codes = np.unique(labels, return_inverse=True)[1]
-    order = np.argsort(codes, kind="stable")
-    sizes = np.bincount(codes)
-    begin = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    return order, _Clusters(begin=begin, size=sizes.astype(np.float64))
-
-
-def _starting_point(X: FloatArray, y: FloatArray, start: object | None) -> tuple[Reduction, FloatArray]:
+def _starting_point(X: FloatArray, y: FloatArray, start: ArrayLike | None) -> tuple[Reduction, FloatArray]:
     """Return what has a finite solution and where to start from: logistic regression, or as told."""
     if start is None:
         reduction, solution = solve_logistic(X, y)
@@ -153,144 +186,116 @@ def _starting_point(X: FloatArray, y: FloatArray, start: object | None) -> tuple
     return reduction, given[reduction.columns]
 
 
-class _Equations:
-    """The estimating equations of one data set, evaluated at any coefficients."""
-
-    def __init__(
-        self,
-        X: FloatArray,
-        y: FloatArray,
-        clusters: _Clusters,
-        reduction: Reduction,
-        correlation: str,
-        moment: str,
-    ) -> None:
-        everything = reduction.columns.size == X.shape[1]
-        self.X = X if everything else X[:, reduction.columns]
-        self.y = y
-        self.clusters = clusters
-        self.reduction = reduction
-        self.exchangeable = correlation == "exchangeable"
-        lost = self.X.shape[1] if moment == "statsmodels" else 0
-        self.rows = float(y.size - lost)
-        self.pairs = float((clusters.size * (clusters.size - 1)).sum() / 2 - lost)
-
-    def at(self, params: FloatArray) -> _State:
-        """Evaluate cluster scores, bread and α at the coefficients."""
-        fitted = scipy.special.expit(self.X @ params)
-        spread = np.sqrt(fitted * (1 - fitted))
-        if not self.reduction.rows.all():
-            spread = np.where(self.reduction.rows, spread, 0.0)
-        pearson = np.divide(self.y - fitted, spread, out=np.zeros_like(spread), where=spread > 0)
-        scaled = self.X * spread[:, None]
-        residual_sums = self.clusters.total(pearson)
-        alpha = self._alpha(pearson, residual_sums)
-        shared = alpha / (1 + (self.clusters.size - 1) * alpha)
-        sums = self.clusters.total(scaled)
-        scores = self.clusters.total(scaled * pearson[:, None]) - sums * (shared * residual_sums)[:, None]
-        bread = scaled.T @ scaled - sums.T @ (sums * shared[:, None])
-        return _State(
-            scaled=scaled,
-            sums=sums,
-            scores=scores / (1 - alpha),
-            bread=bread / (1 - alpha),
-            shared=shared,
-            alpha=alpha,
-        )
-
-    def _alpha(self, pearson: FloatArray, residual_sums: FloatArray) -> float:
-        """Moment estimate of the exchangeable correlation; 0 where no pair tells about it."""
-        if not self.exchangeable or self.pairs <= 0 or self.rows <= 0:
-            return 0.0
-        squares = float(pearson @ pearson)
-        if squares == 0:
-            return 0.0
-        products = (float(residual_sums @ residual_sums) - squares) / 2
-        return products / (self.pairs * squares / self.rows)
-
-
-def _solve(equations: _Equations, params: FloatArray, covariance: str, X: FloatArray) -> Fit:
-    """Alternate scoring steps and estimates of α until neither moves."""
-    failure = None
-    largest = equations.clusters.size.max()
-    for iteration in range(1, _MAX_ITERATIONS + 1):
-        state = equations.at(params)
-        if not -1 < (largest - 1) * state.alpha or not state.alpha < 1:
-            failure = f"working correlation {state.alpha:.3g} is not possible in a cluster of {largest:.0f}"
-            break
-        factor, info = scipy.linalg.lapack.dpotrf(state.bread, lower=1, clean=1)
-        if info != 0:
-            failure = "the estimating equations became singular"
-            break
-        step = scipy.linalg.lapack.dpotrs(factor, state.scores.sum(axis=0), lower=1)[0]
-        params = params + step
-        if float(step @ state.bread @ step) < _TOLERANCE**2:
-            break
-    else:
-        failure = f"no convergence in {iteration} scoring steps"
-    if failure is not None:
-        return failed_fit(X.shape[1], failure, iterations=iteration, dropped=equations.reduction.repeated)
-    return reduced_fit(
-        X,
-        equations.reduction,
-        params,
-        _sandwich(equations, state, factor, covariance),
-        iterations=iteration,
-        correlation=state.alpha,
+def _at(problem: _Problem, params: FloatArray) -> _State:
+    """Evaluate the equations, with α estimated at the coefficients."""
+    fitted = scipy.special.expit(problem.X @ params)
+    spread = np.sqrt(fitted * (1 - fitted))
+    if problem.rows is not None:
+        spread = np.where(problem.rows, spread, 0.0)
+    pearson = np.divide(problem.y - fitted, spread, out=np.zeros_like(spread), where=spread > 0)
+    scaled = problem.X * spread[:, None]
+    pearson_sums = problem.clusters.total(pearson)
+    alpha = _alpha(problem, pearson, pearson_sums) if problem.exchangeable else 0.0
+    return _State(
+        scaled=scaled,
+        pearson=pearson,
+        scaled_sums=problem.clusters.total(scaled),
+        pearson_sums=pearson_sums,
+        shared=alpha / (1 + (problem.clusters.size - 1) * alpha),
+        alpha=alpha,
     )
 
 
-def _sandwich(equations: _Equations, state: _State, factor: FloatArray, covariance: str) -> FloatArray:
-    """Return B⁻¹ (Σ C_i U_i U_i' C_i') B⁻¹ with the correction C_i of the chosen estimator."""
+def _alpha(problem: _Problem, pearson: FloatArray, pearson_sums: FloatArray) -> float:
+    """Moment estimate of the exchangeable correlation."""
+    squares = float(pearson @ pearson)
+    products = (float(pearson_sums @ pearson_sums) - squares) / 2
+    pairs = _pairs(problem.clusters) - problem.lost
+    return products / (pairs * squares / (pearson.size - problem.lost)) if squares > 0 and pairs > 0 else 0.0
+
+
+def _pairs(clusters: _Clusters) -> float:
+    """Number of pairs of rows that share a cluster."""
+    return float((clusters.size * (clusters.size - 1)).sum() / 2)
+
+
+def _obstacle(problem: _Problem, state: _State) -> str | None:
+    """Say why the equations cannot be solved here; None when they can."""
+    largest = float(problem.clusters.size.max())
+    if not (largest - 1) * state.alpha > -1 or not state.alpha < 1:
+        return f"working correlation {state.alpha:.3g} is impossible in a cluster of {largest:.0f} rows"
+    return None
+
+
+def _hopeless(problem: _Problem) -> str | None:
+    """Say why the data cannot give an answer at all; None when they may."""
+    if problem.clusters.size.size < 2:
+        return "there is a single cluster, and a sandwich needs several"
+    pairs = _pairs(problem.clusters)
+    if problem.exchangeable and 0 < pairs <= problem.lost:
+        return (
+            f"only {pairs:.0f} pairs of rows share a cluster, too few for the correlation; use independence"
+        )
+    if problem.y.size <= problem.lost:
+        return f"{problem.y.size} rows are too few for {problem.lost} columns"
+    return None
+
+
+def _solve(
+    problem: _Problem, params: FloatArray, covariance: str, X: FloatArray, reduction: Reduction
+) -> Fit:
+    """Alternate scoring steps and estimates of α until neither moves."""
+    failure = _hopeless(problem)
+    iteration = 0
+    arrived = False
+    while failure is None and not arrived:
+        iteration += 1
+        state = _at(problem, params)
+        failure = _obstacle(problem, state)
+        bread = state.bread()
+        factor, info = scipy.linalg.lapack.dpotrf(bread, lower=1, clean=1)
+        if failure is None and info != 0:
+            failure = "the estimating equations became singular"
+        if failure is None:
+            step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], problem.X)
+            params = params + step
+            arrived = bool(step @ bread @ step < _TOLERANCE)
+        if not arrived and iteration == _MAX_ITERATIONS:
+            failure = failure or f"no convergence in {iteration} scoring steps"
+    if failure is None:
+        matrix, failure = _sandwich(problem, state, factor, covariance)
+    if failure is not None:
+        return failed_fit(X.shape[1], failure, iterations=iteration, dropped=reduction.repeated)
+    return reduced_fit(X, reduction, params, matrix, iterations=iteration, correlation=state.alpha)
+
+
+def _stride(step: FloatArray, X: FloatArray) -> FloatArray:
+    """Shorten a step that moves some log odds by more than a plausible amount."""
+    longest = float(np.abs(X @ step).max())
+    return step if longest <= _LONGEST_STRIDE else step * (_LONGEST_STRIDE / longest)
+
+
+def _sandwich(
+    problem: _Problem, state: _State, factor: FloatArray, covariance: str
+) -> tuple[FloatArray, str | None]:
+    """Return B⁻¹ (Σ C_i U_i U_i' C_i') B⁻¹ with the correction C_i asked for, and why there is none."""
+    outer = problem.clusters.total(state.scaled * state.pearson[:, None])
+    scores = outer - state.scaled_sums * (state.shared * state.pearson_sums)[:, None]
+    scores /= 1 - state.alpha
     inverse = symmetric_inverse(factor)
-    scores = state.scores
+    failure = None
     if covariance != "robust":
-        scores = _corrected(equations, state, factor, inverse, covariance)
+        breads = _cluster_breads(problem, state)
+        scores, failure = corrected_scores(covariance, scores, breads, factor, inverse)
     half = scores @ inverse
-    return half.T @ half
+    return np.asarray(half.T @ half), failure
 
 
-def _corrected(
-    equations: _Equations, state: _State, factor: FloatArray, inverse: FloatArray, covariance: str
-) -> FloatArray:
-    """Enlarge the cluster scores for the leverage of their cluster.
-
-    D'V⁻¹ f(D B⁻¹ D'V⁻¹) = f(A B⁻¹) D'V⁻¹ with A = D'V⁻¹D, so that matrices of p columns suffice.
-    """
-    ends = np.append(equations.clusters.begin[1:], len(state.scaled))
-    corrected = np.empty_like(state.scores)
-    for k, (begin, end) in enumerate(zip(equations.clusters.begin, ends, strict=True)):
+def _cluster_breads(problem: _Problem, state: _State) -> FloatArray:
+    """D'V⁻¹D of each cluster, shape (K, p, p)."""
+    ends = np.append(problem.clusters.begin[1:], len(state.scaled))
+    breads = np.empty((ends.size, state.scaled.shape[1], state.scaled.shape[1]))
+    for k, (begin, end) in enumerate(zip(problem.clusters.begin, ends, strict=True)):
         rows = state.scaled[begin:end]
-        own = rows.T @ rows - state.shared[k] * np.outer(state.sums[k], state.sums[k])
-        own /= 1 - state.alpha
-        corrected[k] = _CORRECTIONS[covariance](own, factor, inverse, state.scores[k])
-    return corrected
-
-
-def _mancl_derouen(own: FloatArray, factor: FloatArray, inverse: FloatArray, score: FloatArray) -> FloatArray:
-    """(I − A B⁻¹)⁻¹ U."""
-    return np.linalg.solve(np.eye(score.size) - own @ inverse, score)
-
-
-def _kauermann_carroll(
-    own: FloatArray, factor: FloatArray, inverse: FloatArray, score: FloatArray
-) -> FloatArray:
-    """(I − A B⁻¹)^(−1/2) U, by the symmetric matrix L⁻¹AL⁻ᵀ that is similar to A B⁻¹ = L (·) L⁻¹."""
-    inner = scipy.linalg.solve_triangular(factor, own, lower=True)
-    inner = scipy.linalg.solve_triangular(factor, inner.T, lower=True)
-    leverage, axes = np.linalg.eigh((inner + inner.T) / 2)
-    turned = axes.T @ scipy.linalg.solve_triangular(factor, score, lower=True)
-    return factor @ (axes @ (turned / np.sqrt(1 - leverage)))
-
-
-def _fay_graubard(own: FloatArray, factor: FloatArray, inverse: FloatArray, score: FloatArray) -> FloatArray:
-    """diag(1 − min(b, Q_jj))^(−1/2) U with Q = A B⁻¹."""
-    leverage = np.einsum("ij,ji->i", own, inverse)
-    return score / np.sqrt(1 - np.minimum(_FAY_GRAUBARD_BOUND, leverage))
-
-
-_CORRECTIONS = {
-    "mancl_derouen": _mancl_derouen,
-    "kauermann_carroll": _kauermann_carroll,
-    "fay_graubard": _fay_graubard,
-}
+        breads[k] = rows.T @ rows - state.shared[k] * np.outer(state.scaled_sums[k], state.scaled_sums[k])
+    return breads / (1 - state.alpha)

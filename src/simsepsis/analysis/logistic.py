@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
 import scipy.special
+from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import (
-    Fit,
-    binary_vector,
-    design_matrix,
-    failed_fit,
-    finite_vector,
-    independent_columns,
-)
+from simsepsis.analysis.fit import Fit, failed_fit
+from simsepsis.analysis.inputs import binary_vector, case_weights, design_matrix, label_codes
+from simsepsis.analysis.rank import independent_columns, well_conditioned
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
-from simsepsis.errors import DataError
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
 _MAX_ITERATIONS = 60
-_ILL_CONDITIONED = 1e-5
+_HALVINGS = 20
+_EXTREME = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Solution:
-    """Where Newton's method stopped: coefficients, their covariance, and whether it arrived."""
+class LogisticSolution:
+    """Where Newton's method stopped.
+
+    Attributes
+    ----------
+    params, covariance
+        Coefficients (q,) and their model-based covariance (q, q).
+    log_likelihood
+        Log likelihood there.
+    iterations
+        Steps taken.
+    arrived
+        Whether the score is zero.
+    extreme
+        Whether some fitted log odds are so far out that the data may be separated.
+    doubtful
+        Whether the columns may repeat each other, so that nothing was tried.
+    """
 
     params: FloatArray
     covariance: FloatArray
     log_likelihood: float
     iterations: int
     arrived: bool
-    extreme: bool
+    extreme: bool = False
+    doubtful: bool = False
 
 
-def fit_logistic(X: object, y: object, *, weights: object | None = None, firth: bool = False) -> Fit:
+def fit_logistic(X: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None, firth: bool = False) -> Fit:
     """Estimate log odds ratios by logistic regression with model-based standard errors.
 
     Parameters
@@ -74,20 +87,16 @@ def fit_logistic(X: object, y: object, *, weights: object | None = None, firth: 
     McCullagh P, Nelder JA. Generalized Linear Models, 2nd ed., 1989.
     Heinze G, Schemper M. Stat Med 2002;21:2409 (Firth).
     """
-    outcome = binary_vector(y, "outcome")
-    design = design_matrix(X, outcome.size)
+    design, outcome, cases = _used_rows(X, y, weights)
     width = design.shape[1]
-    if weights is not None:
-        case_weights = _case_weights(weights, outcome.size)
-        used = case_weights > 0
-        design, outcome, case_weights = design[used], outcome[used], case_weights[used]
-    else:
-        case_weights = None
-    if outcome.size == 0 or width == 0:
+    if design.size == 0:
         return failed_fit(width, "nothing to fit: there are no rows or no columns")
     if firth:
-        return _fit_firth(design, outcome, case_weights)
-    reduction, solution = solve_logistic(design, outcome, case_weights)
+        return _fit_firth(design, outcome, np.ones(outcome.size) if cases is None else cases)
+    reduction, solution = solve_logistic(design, outcome, cases)
+    if not solution.arrived:
+        reason = f"no convergence in {solution.iterations} Newton steps"
+        return failed_fit(width, reason, iterations=solution.iterations, dropped=reduction.repeated)
     return reduced_fit(
         design,
         reduction,
@@ -95,11 +104,55 @@ def fit_logistic(X: object, y: object, *, weights: object | None = None, firth: 
         solution.covariance,
         iterations=solution.iterations,
         log_likelihood=solution.log_likelihood,
-        failure=None if solution.arrived else f"no convergence in {solution.iterations} Newton steps",
     )
 
 
-def linear_predictor(X: object, fit: Fit) -> FloatArray:
+def sandwich_covariance(
+    X: ArrayLike,
+    y: ArrayLike,
+    fit: Fit,
+    *,
+    weights: ArrayLike | None = None,
+    cluster: ArrayLike | None = None,
+) -> FloatArray:
+    """Robust covariance of a (weighted) logistic regression, over rows or over clusters.
+
+    Parameters
+    ----------
+    X, y, weights
+        As given to `fit_logistic`.
+    fit
+        Its result.
+    cluster
+        Cluster label of each row, shape (n,); None: each row by itself.
+
+    Returns
+    -------
+    FloatArray
+        B⁻¹ (Σ U U') B⁻¹ with B⁻¹ the model-based covariance and U the sum of w(y − p)x over a cluster,
+        shape (p, p); NaN where the fit has no estimate. No small-sample factor. R:
+        ``sandwich::vcovCL(fit, cluster, type = "HC0", cadjust = FALSE)``.
+
+    References
+    ----------
+    Huber PJ. 1967. White H. Econometrica 1982;50:1.
+    """
+    outcome = binary_vector(y, "outcome")
+    design = design_matrix(X, outcome.size)
+    residual = outcome - scipy.special.expit(linear_predictor(design, fit))
+    if weights is not None:
+        residual = residual * case_weights(weights, outcome.size)
+    codes = np.arange(outcome.size) if cluster is None else label_codes(cluster, "cluster", outcome.size)
+    known = fit.estimated
+    scores = np.zeros((int(codes.max()) + 1, int(known.sum())))
+    np.add.at(scores, codes, design[:, known] * residual[:, None])
+    half = scores @ fit.covariance[np.ix_(known, known)]
+    robust = np.full(fit.covariance.shape, np.nan)
+    robust[np.ix_(known, known)] = half.T @ half
+    return robust
+
+
+def linear_predictor(X: ArrayLike, fit: Fit) -> FloatArray:
     """Return the fitted log odds of each row; ±inf for rows that separation decides.
 
     Parameters
@@ -129,18 +182,22 @@ def linear_predictor(X: object, fit: Fit) -> FloatArray:
     return np.where(decided, np.copysign(np.inf, margin), log_odds)
 
 
-def _case_weights(weights: object, rows: int) -> FloatArray:
-    """Return case weights, none of them negative and one at least positive."""
-    vector = finite_vector(weights, "weights", rows)
-    negative = np.flatnonzero(vector < 0)
-    if negative.size:
-        raise DataError(f"weights: row {negative[0]} is {vector[negative[0]]:g}; give weights of 0 or more")
-    return vector
+def _used_rows(
+    X: ArrayLike, y: ArrayLike, weights: ArrayLike | None
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Check the data and leave out rows of weight 0."""
+    outcome = binary_vector(y, "outcome")
+    design = design_matrix(X, outcome.size)
+    if weights is None:
+        return design, outcome, None
+    cases = case_weights(weights, outcome.size)
+    used = cases > 0
+    return design[used], outcome[used], cases[used]
 
 
 def solve_logistic(
     X: FloatArray, y: FloatArray, weights: FloatArray | None = None
-) -> tuple[Reduction, _Solution]:
+) -> tuple[Reduction, LogisticSolution]:
     """Fit a logistic regression, taking out whatever separation takes to infinity.
 
     Parameters
@@ -153,78 +210,99 @@ def solve_logistic(
     tuple
         The rows and columns that have a finite solution, and the solution on these columns.
     """
-    reduction = whole(X, independent_columns(X))
-    while True:
+    reduction = whole(X, np.arange(X.shape[1]))
+    solution = _climb(X, y, weights, _PATIENCE)
+    if solution.doubtful:
+        reduction = whole(X, independent_columns(X))
         solution = _newton(X, y, weights, reduction, _PATIENCE)
-        if solution.arrived and not solution.extreme:
-            return reduction, solution
+    while not solution.arrived or solution.extreme:
         smaller = reduce_separated(X, y, reduction)
         if smaller is None:
             return reduction, _newton(X, y, weights, reduction, _MAX_ITERATIONS)
         reduction = smaller
+        solution = _newton(X, y, weights, reduction, _PATIENCE)
+    return reduction, solution
 
 
 def _newton(
     X: FloatArray, y: FloatArray, weights: FloatArray | None, reduction: Reduction, patience: int
-) -> _Solution:
-    """Climb the log likelihood of a reduction from zero, for so many steps at most."""
-    everything = reduction.rows.all() and reduction.columns.size == X.shape[1]
-    design = X if everything else X[np.ix_(reduction.rows, reduction.columns)]
-    outcome = y if everything else y[reduction.rows]
-    case_weights = weights if weights is None or everything else weights[reduction.rows]
-    if design.size == 0:
-        return _Solution(params=np.empty(0), covariance=np.empty((0, 0)), log_likelihood=0.0,
-                         iterations=0, arrived=True, extreme=False)  # fmt: skip
-    return _climb(design, outcome, case_weights, patience)
+) -> LogisticSolution:
+    """Climb the log likelihood of a reduction, in an orthonormal basis where the columns nearly repeat."""
+    rows = reduction.rows
+    design, outcome = X[np.ix_(rows, reduction.columns)], y[rows]
+    cases = None if weights is None else weights[rows]
+    solution = _climb(design, outcome, cases, patience)
+    if not solution.doubtful:
+        return solution
+    basis, triangle = scipy.linalg.qr(design, mode="economic")
+    solution = _climb(basis, outcome, cases, patience)
+    back = scipy.linalg.solve_triangular(triangle, np.eye(len(triangle)))
+    return replace(solution, params=back @ solution.params, covariance=back @ solution.covariance @ back.T)
 
 
-def _climb(X: FloatArray, y: FloatArray, weights: FloatArray | None, patience: int) -> _Solution:
+def _climb(X: FloatArray, y: FloatArray, weights: FloatArray | None, patience: int) -> LogisticSolution:
     """Newton's method with step halving."""
-    params = np.zeros(X.shape[1])
-    eta = np.zeros(X.shape[0])
+    width = X.shape[1]
+    params, eta = np.zeros(width), np.zeros(X.shape[0])
     value = _log_likelihood(eta, y, weights)
-    arrived = False
-    for iteration in range(1, patience + 1):
+    covariance = np.full((width, width), np.nan)
+    arrived = X.size == 0
+    tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
+    iteration, doubtful = 0, False
+    while not arrived and iteration < patience:
+        iteration += 1
         fitted = scipy.special.expit(eta)
-        variance = fitted * (1 - fitted)
-        residual = y - fitted
+        variance, residual = fitted * (1 - fitted), y - fitted
         if weights is not None:
             variance, residual = variance * weights, residual * weights
-        gradient = residual @ X
-        factor, info = scipy.linalg.lapack.dpotrf(information(X, variance), lower=1, clean=1)
-        if info != 0:
+        curvature = information(X, variance)
+        factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
+        # at zero all fitted probabilities are equal, so the first factor shows how new each column is
+        doubtful = iteration == 1 and (info != 0 or not well_conditioned(curvature, factor))
+        if info != 0 or doubtful:
             break
+        gradient = residual @ X
         step = scipy.linalg.lapack.dpotrs(factor, gradient, lower=1)[0]
-        arrived = bool(gradient @ step < _TOLERANCE)
-        change = X @ step
-        if not arrived:
-            step, change, value = _halved(step, change, eta, y, weights, value)
+        arrived = bool(gradient @ step < tolerance)
+        step, change, value = _halved(step, X @ step, eta, y, weights, value)
         params, eta = params + step, eta + change
         if arrived:
-            break
-    covariance = np.full((X.shape[1],) * 2, np.nan)
-    if info == 0:
-        covariance = symmetric_inverse(factor)
-    return _Solution(
+            covariance = symmetric_inverse(factor)
+    return LogisticSolution(
         params=params,
         covariance=covariance,
-        log_likelihood=_log_likelihood(eta, y, weights),
+        log_likelihood=value,
         iterations=iteration,
         arrived=arrived,
-        extreme=bool(np.abs(eta).max() > 20),
+        extreme=bool(np.abs(eta).max(initial=0.0) > _EXTREME),
+        doubtful=doubtful,
     )
 
 
 def information(X: FloatArray, variance: FloatArray) -> FloatArray:
-    """Return X' diag(variance) X, computed as a symmetric product."""
+    """Return X' diag(variance) X as a symmetric product.
+
+    Parameters
+    ----------
+    X
+        Shape (n, p).
+    variance
+        Non-negative, shape (n,).
+    """
     root = X * np.sqrt(variance)[:, None]
-    return root.T @ root
+    return np.asarray(root.T @ root)
 
 
 def symmetric_inverse(factor: FloatArray) -> FloatArray:
-    """Return the inverse of a matrix from its lower Cholesky factor."""
+    """Return the inverse of a matrix from its lower Cholesky factor.
+
+    Parameters
+    ----------
+    factor
+        Lower triangle L of A = LL', shape (p, p).
+    """
     lower = scipy.linalg.lapack.dpotri(factor, lower=1)[0]
-    return np.tril(lower) + np.tril(lower, -1).T
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
 
 
 def _halved(
@@ -235,13 +313,13 @@ def _halved(
     weights: FloatArray | None,
     value: float,
 ) -> tuple[FloatArray, FloatArray, float]:
-    """Shorten a step until the likelihood does not fall."""
-    reached = _log_likelihood(eta + change, y, weights)
-    for _ in range(20):
-        if reached >= value - 1e-9 * abs(value):
+    """Shorten a step until the likelihood does not fall, rounding apart."""
+    floor = value - 1e-9 * abs(value)
+    for _ in range(_HALVINGS):
+        reached = _log_likelihood(eta + change, y, weights)
+        if reached >= floor:
             break
         step, change = step / 2, change / 2
-        reached = _log_likelihood(eta + change, y, weights)
     return step, change, reached
 
 
@@ -251,41 +329,42 @@ def _log_likelihood(eta: FloatArray, y: FloatArray, weights: FloatArray | None) 
     return float(terms.sum() if weights is None else terms @ weights)
 
 
-def _fit_firth(X: FloatArray, y: FloatArray, weights: FloatArray | None) -> Fit:
+def _fit_firth(X: FloatArray, y: FloatArray, weights: FloatArray) -> Fit:
     """Climb the penalized log likelihood with the modified score of Firth."""
     kept = independent_columns(X)
     design = X[:, kept]
-    case_weights = np.ones(y.size) if weights is None else weights
     params = np.zeros(kept.size)
-    value, factor = _penalized(design @ params, design, y, case_weights)
+    value, factor = _penalized(design @ params, design, y, weights)
+    tolerance = _TOLERANCE * float(weights.mean())
     arrived = False
-    for iteration in range(1, 4 * _MAX_ITERATIONS + 1):
-        eta = design @ params
-        fitted = scipy.special.expit(eta)
-        variance = case_weights * fitted * (1 - fitted)
-        half = scipy.linalg.solve_triangular(factor, design.T, lower=True)
-        leverage = variance * np.einsum("ij,ij->j", half, half)
-        score = (case_weights * (y - fitted) + leverage * (0.5 - fitted)) @ design
+    iteration = 0
+    while not arrived and iteration < 4 * _MAX_ITERATIONS:
+        iteration += 1
+        score = _firth_score(design @ params, design, y, weights, factor)
         step = scipy.linalg.cho_solve((factor, True), score)
-        arrived = bool(score @ step < _TOLERANCE)
-        reached, next_factor = _penalized(design @ (params + step), design, y, case_weights)
-        for _ in range(20):
-            if arrived or reached >= value - 1e-12 * abs(value):
+        arrived = bool(score @ step < tolerance)
+        floor = value - 1e-12 * abs(value)
+        for _ in range(_HALVINGS):
+            value, factor = _penalized(design @ (params + step), design, y, weights)
+            if value >= floor:
                 break
             step = step / 2
-            reached, next_factor = _penalized(design @ (params + step), design, y, case_weights)
-        params, value, factor = params + step, reached, next_factor
-        if arrived:
-            break
-    return reduced_fit(
-        X,
-        whole(X, kept),
-        params,
-        symmetric_inverse(factor),
-        iterations=iteration,
-        log_likelihood=value,
-        failure=None if arrived else f"no convergence in {iteration} steps of the penalized likelihood",
-    )
+        params = params + step
+    if not arrived:
+        reason = f"no convergence in {iteration} steps of the penalized likelihood"
+        return failed_fit(X.shape[1], reason, iterations=iteration)
+    covariance = symmetric_inverse(factor)
+    return reduced_fit(X, whole(X, kept), params, covariance, iterations=iteration, log_likelihood=value)
+
+
+def _firth_score(
+    eta: FloatArray, X: FloatArray, y: FloatArray, weights: FloatArray, factor: FloatArray
+) -> FloatArray:
+    """Σ [w(y − p) + h(½ − p)] x with h the leverages."""
+    fitted = scipy.special.expit(eta)
+    half = scipy.linalg.solve_triangular(factor, X.T, lower=True)
+    leverage = weights * fitted * (1 - fitted) * np.einsum("ij,ij->j", half, half)
+    return np.asarray((weights * (y - fitted) + leverage * (0.5 - fitted)) @ X)
 
 
 def _penalized(
@@ -293,9 +372,8 @@ def _penalized(
 ) -> tuple[float, FloatArray]:
     """Penalized log likelihood and the Cholesky factor of the information; −inf where it is singular."""
     fitted = scipy.special.expit(eta)
-    factor, info = scipy.linalg.lapack.dpotrf(
-        information(X, weights * fitted * (1 - fitted)), lower=1, clean=1
-    )
+    matrix = information(X, weights * fitted * (1 - fitted))
+    factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=1)
     if info != 0:
         return -np.inf, factor
     return _log_likelihood(eta, y, weights) + float(np.log(np.diag(factor)).sum()), factor

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from simsepsis.analysis.matching_kernels import match_closest, match_in_order, match_with_replacement
-from simsepsis.analysis.matching_kernels import match_random as _match_random
+from simsepsis.analysis.inputs import label_codes
+from simsepsis.analysis.matching_kernels import (
+    match_closest,
+    match_in_order,
+    match_random,
+    match_with_replacement,
+)
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
 
 CALIPER_SDS = ("overall", "pooled", "raw")
 ORDERS = ("random", "largest", "smallest", "data", "closest")
 SELECTIONS = ("nearest", "random_in_caliper")
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,16 +69,16 @@ class _Sample:
 
 
 def match_pairs(
-    score: object,
-    treated: object,
+    score: ArrayLike,
+    treated: ArrayLike,
     *,
     caliper: float | None = 0.2,
     caliper_sd: str = "overall",
-    order: object = "random",
+    order: ArrayLike = "random",
     select: str = "nearest",
     ratio: int = 1,
     replace: bool = False,
-    exact: object | None = None,
+    exact: ArrayLike | None = None,
     rng: np.random.Generator | None = None,
 ) -> Matches:
     """Match each treated unit to the nearest control on a scalar score (estimand: the treated, ATT).
@@ -88,8 +97,8 @@ def match_pairs(
         ``"raw"``: no standard deviation. Always of the whole sample, also with `exact`.
     order
         Which treated unit chooses first: ``"random"`` (needs `rng`), ``"largest"`` or ``"smallest"`` score,
-        ``"data"`` (row order), ``"closest"`` (the globally closest free pair, again and again), or an array with
-        the row indices of all treated units in the order in which they choose.
+        ``"data"`` (row order), ``"closest"`` (the globally closest free pair, again and again), or an array
+        with the row indices of all treated units in the order in which they choose.
     select
         ``"nearest"`` control, or ``"random_in_caliper"``: any free control inside the caliper with equal
         chance (needs `rng`).
@@ -105,8 +114,8 @@ def match_pairs(
     Returns
     -------
     Matches
-        Row indices of the pairs. More treated than controls leaves treated units unmatched; the arms are never
-        swapped.
+        Row indices of the pairs. More treated than controls leaves treated units unmatched; the arms are
+        never swapped.
 
     Raises
     ------
@@ -128,7 +137,8 @@ def match_pairs(
     scores, arm = _checked_units(score, treated)
     _check_options(caliper_sd, order, select, ratio, rng)
     width = caliper_width(scores, arm, caliper, caliper_sd)
-    sample = _joint_order(scores, arm, _stratum_codes(exact, scores.size))
+    stratum = np.zeros(arm.size, np.int64) if exact is None else label_codes(exact, "exact", arm.size)
+    sample = _joint_order(scores, arm, stratum)
     choice = _choose(sample, width, order, select, ratio, replace, rng)
     rounds, units = np.nonzero(choice.T)
     controls = choice.T[rounds, units] - 1
@@ -164,7 +174,9 @@ def caliper_width(score: FloatArray, treated: BoolArray, caliper: float | None, 
     if caliper is None or caliper == np.inf:
         return float("inf")
     if not caliper >= 0:
-        raise UsageError(f"caliper {caliper} is not a width; give a number of 0 or more, or None for no caliper")
+        raise UsageError(
+            f"caliper {caliper} is not a width; give a number of 0 or more, or None for no caliper"
+        )
     if caliper_sd == "raw":
         return float(caliper)
     if caliper_sd == "overall":
@@ -192,17 +204,19 @@ def match_weights(matches: Matches, n: int) -> FloatArray:
     """
     partners = np.bincount(matches.treated, minlength=n).astype(np.float64)
     share = 1 / partners[matches.treated]
-    weights = np.bincount(matches.control, weights=share, minlength=n)
+    weights: FloatArray = np.bincount(matches.control, weights=share, minlength=n).astype(np.float64)
     weights[matches.treated] = 1.0
     return weights
 
 
-def _checked_units(score: object, treated: object) -> tuple[FloatArray, BoolArray]:
+def _checked_units(score: ArrayLike, treated: ArrayLike) -> tuple[FloatArray, BoolArray]:
     """Return finite scores and a Boolean arm, both arms present."""
     scores = np.asarray(score, dtype=np.float64)
     arm = np.asarray(treated)
     if scores.ndim != 1 or arm.shape != scores.shape:
-        raise DataError(f"score has shape {scores.shape} and treated {arm.shape}; give two vectors of one length")
+        raise DataError(
+            f"score has shape {scores.shape} and treated {arm.shape}; give two vectors of one length"
+        )
     bad = np.flatnonzero(~np.isfinite(scores))
     if bad.size:
         raise DataError(f"score: row {bad[0]} is {scores[bad[0]]}; match on finite scores only")
@@ -218,7 +232,7 @@ def _checked_units(score: object, treated: object) -> tuple[FloatArray, BoolArra
 
 
 def _check_options(
-    caliper_sd: str, order: object, select: str, ratio: int, rng: np.random.Generator | None
+    caliper_sd: str, order: ArrayLike, select: str, ratio: int, rng: np.random.Generator | None
 ) -> None:
     """Refuse options that do not exist or do not go together."""
     for value, known, name in (
@@ -232,19 +246,13 @@ def _check_options(
         raise UsageError(f"ratio {ratio} is not a number of controls; give 1 or more")
     random = select == "random_in_caliper"
     if random and isinstance(order, str) and order == "closest":
-        raise UsageError("order 'closest' takes the nearest pair; it cannot go with select 'random_in_caliper'")
+        raise UsageError(
+            "order 'closest' takes the nearest pair; it cannot go with select 'random_in_caliper'"
+        )
     if rng is None and (random or (isinstance(order, str) and order == "random")):
-        raise UsageError("a random order or choice needs a generator; pass rng=numpy.random.default_rng(seed)")
-
-
-def _stratum_codes(exact: object | None, n: int) -> IntArray:
-    """Return the strata as integers from 0; one stratum when there are no labels."""
-    if exact is None:
-        return np.zeros(n, np.int64)
-    labels = np.asarray(exact)
-    if labels.shape != (n,):
-        raise DataError(f"exact has shape {labels.shape}; give one stratum label for each of the {n} units")
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+        raise UsageError(
+            "a random order or choice needs a generator; pass rng=numpy.random.default_rng(seed)"
+        )
 
 
 def _joint_order(score: FloatArray, arm: BoolArray, stratum: IntArray) -> _Sample:
@@ -254,7 +262,7 @@ def _joint_order(score: FloatArray, arm: BoolArray, stratum: IntArray) -> _Sampl
     rank[joint] = np.arange(score.size)
     controls = joint[~arm[joint]]
     rows = np.flatnonzero(arm)
-    before = np.cumsum(~arm[joint])[rank[rows]]
+    before = np.cumsum(~arm[joint], dtype=np.int64)[rank[rows]]
     return _Sample(
         treated_rows=rows,
         control_rows=controls,
@@ -262,13 +270,13 @@ def _joint_order(score: FloatArray, arm: BoolArray, stratum: IntArray) -> _Sampl
         treated_rank=rank[rows],
         treated_stratum=stratum[rows],
         before=before,
-        control_score=_between_sentinels(score[controls], np.nan),
-        control_rank=_between_sentinels(rank[controls], -1),
-        control_stratum=_between_sentinels(stratum[controls], -1),
+        control_score=_between(score[controls], np.nan),
+        control_rank=_between(rank[controls], -1),
+        control_stratum=_between(stratum[controls], -1),
     )
 
 
-def _between_sentinels(values: FloatArray | IntArray, sentinel: float) -> np.typing.NDArray[np.generic]:
+def _between(values: NDArray[_Number], sentinel: float) -> NDArray[_Number]:
     """Return the values with the sentinel before the first and after the last."""
     framed = np.full(values.size + 2, sentinel, dtype=values.dtype)
     framed[1:-1] = values
@@ -278,7 +286,7 @@ def _between_sentinels(values: FloatArray | IntArray, sentinel: float) -> np.typ
 def _choose(
     sample: _Sample,
     width: float,
-    order: object,
+    order: ArrayLike,
     select: str,
     ratio: int,
     replace: bool,
@@ -288,17 +296,17 @@ def _choose(
     units = (sample.treated_score, sample.treated_rank, sample.treated_stratum, sample.before)
     controls = (sample.control_score, sample.control_rank, sample.control_stratum)
     if isinstance(order, str) and order == "closest" and not replace:
-        return match_closest(*units, *controls, width, ratio)
+        return np.asarray(match_closest(*units, *controls, width, ratio))
     sequence = _sequence(sample, order, rng)
     if select == "random_in_caliper":
         assert rng is not None
         draws = rng.random((ratio, sequence.size))
-        return _match_random(sequence, *units, *controls, width, ratio, replace, draws)
+        return np.asarray(match_random(sequence, *units, *controls, width, ratio, replace, draws))
     kernel = match_with_replacement if replace else match_in_order
-    return kernel(sequence, *units, *controls, width, ratio)
+    return np.asarray(kernel(sequence, *units, *controls, width, ratio))
 
 
-def _sequence(sample: _Sample, order: object, rng: np.random.Generator | None) -> IntArray:
+def _sequence(sample: _Sample, order: ArrayLike, rng: np.random.Generator | None) -> IntArray:
     """Return the positions of the treated units in the order in which they choose."""
     count = sample.treated_rows.size
     if not isinstance(order, str):

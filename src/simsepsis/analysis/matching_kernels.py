@@ -1,7 +1,8 @@
-"""Compiled loops of the matcher; each returns control positions (from 1; 0 for none) by treated unit and round.
+"""Compiled loops of the matcher.
 
-Controls are laid out in joint order at positions 1 … m, with a sentinel at 0 and m + 1. `before` is the number of
-controls ranked below each treated unit, so that its neighbours are the positions `before` and `before` + 1.
+Each returns, by treated unit and round, the position of its control: 1 … m in joint order, 0 for none. Arrays
+of controls have a sentinel at 0 and at m + 1. `before` is the number of controls ranked below a treated
+unit, so that its neighbours are the positions `before` and `before` + 1.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import heapq
 import numpy as np
 from numba import njit
 
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 
 @njit(cache=True)
@@ -208,6 +209,14 @@ def _nth(tree: IntArray, wanted: int) -> int:
 
 
 @njit(cache=True)
+def _release(tree: IntArray, held: IntArray, change: int) -> None:
+    """Change the count of every control that a unit holds."""
+    for position in held:
+        if position > 0:
+            _add(tree, position, change)
+
+
+@njit(cache=True)
 def match_random(
     sequence: IntArray,
     score: FloatArray,
@@ -223,19 +232,16 @@ def match_random(
     draws: FloatArray,
 ) -> IntArray:
     """Any free control inside the caliper with equal chance, by a Fenwick tree of the free controls."""
-    count = score.size
     controls = control_score.size - 2
     tree = np.zeros(controls + 1, np.int64)
     for position in range(1, controls + 1):
         _add(tree, position, 1)
-    choice = np.zeros((count, ratio), np.int64)
+    choice = np.zeros((score.size, ratio), np.int64)
     for turn in range(ratio):
-        for place in range(count):
+        for place in range(score.size):
             unit = sequence[place]
             if replace:
-                for held in range(turn):
-                    if choice[unit, held] > 0:
-                        _add(tree, choice[unit, held], -1)
+                _release(tree, choice[unit], -1)
             first, final = _window(
                 score[unit], stratum[unit], before[unit], control_score, control_stratum, width
             )
@@ -247,10 +253,62 @@ def match_random(
                 if not replace:
                     _add(tree, used, -1)
             if replace:
-                for held in range(turn):
-                    if choice[unit, held] > 0:
-                        _add(tree, choice[unit, held], 1)
+                # its new control was never taken out, so all it holds goes back but that one
+                _release(tree, choice[unit, :turn], 1)
     return choice
+
+
+@njit(cache=True)
+def _push(
+    heap: list[tuple[float, int, int]],
+    left: int,
+    right: int,
+    who: IntArray,
+    value: FloatArray,
+    stratum_at: IntArray,
+    width: float,
+) -> None:
+    """Offer two neighbours as a pair if they are of opposite arms, of one stratum and near enough."""
+    if who[left] * who[right] < 0 and stratum_at[left] == stratum_at[right]:
+        gap = value[right] - value[left]
+        if gap <= width:
+            heapq.heappush(heap, (gap, left, right))
+
+
+@njit(cache=True)
+def _pair_round(
+    who: IntArray, value: FloatArray, stratum_at: IntArray, alive: BoolArray, width: float
+) -> IntArray:
+    """Pair the closest opposite neighbours until none is near enough; return the partner at each place.
+
+    The closest opposite pair of all is always adjacent among those alive, so neighbours are enough.
+    """
+    size = who.size - 2
+    following = np.arange(1, size + 3)
+    previous = np.arange(-1, size + 1)
+    partner = np.zeros(size + 2, np.int64)
+    for place in range(1, size + 1):
+        if not alive[place]:
+            following[previous[place]] = following[place]
+            previous[following[place]] = previous[place]
+    heap = [(0.0, 0, 0)]
+    heap.pop()
+    place = following[0]
+    while place <= size:
+        _push(heap, place, following[place], who, value, stratum_at, width)
+        place = following[place]
+    while len(heap) > 0:
+        _gap, left, right = heapq.heappop(heap)
+        if partner[left] > 0 or partner[right] > 0:
+            continue
+        partner[left] = right
+        partner[right] = left
+        lower = previous[left]
+        upper = following[right]
+        following[lower] = upper
+        previous[upper] = lower
+        _push(heap, lower, upper, who, value, stratum_at, width)
+    return partner
 
 
 @njit(cache=True)
@@ -266,59 +324,28 @@ def match_closest(
     ratio: int,
 ) -> IntArray:
     """The closest free pair of all, again and again, by a linked list over the joint order and a heap."""
-    count = score.size
-    controls = control_score.size - 2
-    size = count + controls
-    choice = np.zeros((count, ratio), np.int64)
-    # who stands at each joint rank: a treated unit as −1 − unit, a control as its position
+    size = score.size + control_score.size - 2
+    # who stands at each place of the joint order: a treated unit as −1 − unit, a control as its position
     who = np.zeros(size + 2, np.int64)
     value = np.zeros(size + 2)
-    group = np.full(size + 2, -1)
-    for unit in range(count):
+    stratum_at = np.full(size + 2, -1)
+    for unit in range(score.size):
         who[rank[unit] + 1] = -1 - unit
         value[rank[unit] + 1] = score[unit]
-        group[rank[unit] + 1] = stratum[unit]
-    for position in range(1, controls + 1):
+        stratum_at[rank[unit] + 1] = stratum[unit]
+    for position in range(1, control_score.size - 1):
         who[control_rank[position] + 1] = position
         value[control_rank[position] + 1] = control_score[position]
-        group[control_rank[position] + 1] = control_stratum[position]
-    taken = np.zeros(controls + 2, np.bool_)
+        stratum_at[control_rank[position] + 1] = control_stratum[position]
+    choice = np.zeros((score.size, ratio), np.int64)
+    alive = np.ones(size + 2, np.bool_)
     for turn in range(ratio):
-        following = np.arange(1, size + 3)
-        previous = np.arange(-1, size + 1)
-        alive = np.ones(size + 2, np.bool_)
-        for place in range(1, size + 1):
-            here = who[place]
-            spent = taken[here] if here > 0 else (turn > 0 and choice[-1 - here, turn - 1] == 0)
-            if spent:
+        partner = _pair_round(who, value, stratum_at, alive, width)
+        for unit in range(score.size):
+            place = rank[unit] + 1
+            if partner[place] > 0:
+                choice[unit, turn] = who[partner[place]]
+                alive[partner[place]] = False
+            else:
                 alive[place] = False
-                following[previous[place]] = following[place]
-                previous[following[place]] = previous[place]
-        heap = [(0.0, 0, 0)]
-        heap.pop()
-        place = following[0]
-        while place <= size:
-            after = following[place]
-            if after <= size and who[place] * who[after] < 0 and group[place] == group[after]:
-                gap = value[after] - value[place]
-                if gap <= width:
-                    heapq.heappush(heap, (gap, place, after))
-            place = after
-        while len(heap) > 0:
-            _gap, left, right = heapq.heappop(heap)
-            if not (alive[left] and alive[right]):
-                continue
-            unit, position = (left, right) if who[left] < 0 else (right, left)
-            choice[-1 - who[unit], turn] = who[position]
-            taken[who[position]] = True
-            alive[left] = False
-            alive[right] = False
-            lower = previous[left]
-            upper = following[right]
-            following[lower] = upper
-            previous[upper] = lower
-            if lower >= 1 and upper <= size and who[lower] * who[upper] < 0 and group[lower] == group[upper]:
-                gap = value[upper] - value[lower]
-                if gap <= width:
-                    heapq.heappush(heap, (gap, lower, upper))
     return choice

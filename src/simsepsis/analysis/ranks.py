@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.special
 import scipy.stats
+from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import binary_vector
-from simsepsis.arrays import FloatArray
+from simsepsis.analysis.inputs import binary_vector
+from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError
 
 
-def mann_whitney(x: object, group: object) -> FloatArray:
+def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
     """Mann–Whitney U test of each column: two-sided p-value, tie-corrected normal approximation.
 
     Parameters
@@ -56,7 +58,7 @@ def mann_whitney(x: object, group: object) -> FloatArray:
     return result
 
 
-def _p_values(values: FloatArray, arm: np.typing.NDArray[np.bool_]) -> FloatArray:
+def _p_values(values: FloatArray, arm: BoolArray) -> FloatArray:
     """p-values of complete columns."""
     n, ones = arm.size, int(arm.sum())
     if ones in (0, n):
@@ -68,7 +70,7 @@ def _p_values(values: FloatArray, arm: np.typing.NDArray[np.bool_]) -> FloatArra
     variance = ones * (n - ones) / 12 * ((n + 1) - ties / (n * (n - 1)))
     deviation = u - ones * (n - ones) / 2
     z = np.divide(deviation, np.sqrt(variance), out=np.zeros_like(deviation), where=variance > 0)
-    return 2 * scipy.stats.norm.sf(np.abs(z))
+    return np.asarray(2 * scipy.special.ndtr(-np.abs(z)))
 
 
 def _tie_sum(ascending: FloatArray) -> float:

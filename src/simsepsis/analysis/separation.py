@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
-from simsepsis.analysis.fit import Fit, independent_columns, spread
+from simsepsis.analysis.fit import Fit, spread
+from simsepsis.analysis.rank import independent_columns
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _ZERO = 1e-7
@@ -193,7 +194,7 @@ def _separation_message(reduction: Reduction) -> str | None:
     if reduction.direction is None:
         return None
     if not reduction.rows.any():
-        return "perfect separation: the columns predict every outcome, so no coefficient has a finite estimate"
+        return "perfect separation: the columns predict every outcome, so no coefficient is finite"
     names = ", ".join(str(j) for j in np.flatnonzero(reduction.direction))
     return (
         f"separation: columns {names} predict the outcome of {int((~reduction.rows).sum())} rows exactly, "

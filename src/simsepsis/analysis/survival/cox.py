@@ -8,7 +8,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import Fit, failed_fit, label_codes, spread
+from simsepsis.analysis.fit import Fit, failed_fit, spread
+from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likelihood, with_columns
 from simsepsis.analysis.survival.monotone import monotone_levels
 from simsepsis.analysis.survival.partial_likelihood import Evaluation, PartialLikelihood
@@ -97,8 +98,8 @@ def fit_cox(
 
     Notes
     -----
-    Newton's method with step halving. In the direction of a monotone likelihood each death is compared, in the
-    limit, with those at risk who equal it there; that is one more stratification, and is fitted as such.
+    Newton's method with step halving. In the direction of a monotone likelihood each death is compared, in
+    the limit, with those at risk who equal it there; that is one more stratification, and is fitted as such.
     R: ``coxph(Surv(entry, duration, event) ~ X + strata(s), weights = w, ties = "efron", cluster = id)``.
 
     References
@@ -158,8 +159,8 @@ def _solve(data: CoxData) -> _Solution:
 def _informative_columns(likelihood: PartialLikelihood) -> tuple[IntArray, IntArray, Evaluation]:
     """Columns with information of their own at β = 0, found by pivots in order as in R.
 
-    Returns the kept columns, those of them from which a column left out cannot be told apart, and the likelihood
-    at zero.
+    Returns the kept columns, those of them from which a column left out cannot be told apart, and the
+    likelihood at zero.
     """
     here = likelihood.at(np.zeros(likelihood.X.shape[1]))
     work = here.information.copy()
@@ -186,10 +187,13 @@ def _climb(likelihood: PartialLikelihood, here: Evaluation) -> _Ascent:
     if params.size == 0:
         return _Ascent(params=params, here=here, iterations=0, step=step, obstacle=None)
     tolerance = _TOLERANCE * likelihood.weights.mean()
-    for iteration in range(1, _MAX_ITERATIONS + 1):
+    obstacle: str | None = f"no convergence in {_MAX_ITERATIONS} Newton steps"
+    iteration = 0
+    while iteration < _MAX_ITERATIONS:
+        iteration += 1
         factor, info = scipy.linalg.lapack.dpotrf(here.information, lower=1, clean=1)
         if info != 0:
-            obstacle: str | None = "the information became singular"
+            obstacle = "the information became singular"
             break
         step = scipy.linalg.lapack.dpotrs(factor, here.gradient, lower=1)[0]
         close = float(here.gradient @ step) < tolerance
@@ -198,8 +202,6 @@ def _climb(likelihood: PartialLikelihood, here: Evaluation) -> _Ascent:
             # each step squares the error, so this was the last one that could matter
             obstacle = None
             break
-    else:
-        obstacle = f"no convergence in {iteration} Newton steps"
     return _Ascent(params=params, here=here, iterations=iteration, step=step, obstacle=obstacle)
 
 
@@ -230,7 +232,7 @@ def _suspicious(likelihood: PartialLikelihood, ascent: _Ascent) -> bool:
 def _report(solution: _Solution, width: int, groups: IntArray | None) -> Fit:
     """Turn a solution into a fit over all columns."""
     ascent, direction = solution.ascent, solution.direction
-    covariance = np.linalg.inv(ascent.here.information)
+    covariance = np.asarray(np.linalg.inv(ascent.here.information))
     if groups is not None:
         covariance = _sandwich(solution.likelihood, ascent.here, covariance, groups)
     params, errors, matrix = spread(solution.kept, width, ascent.params, covariance)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import binary_vector, case_weights, design_matrix, finite_vector, label_codes
+from simsepsis.analysis.inputs import binary_vector, case_weights, design_matrix, finite_vector, label_codes
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood, risk_sets
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.stats
+import scipy.special
+from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import binary_vector, finite_vector
-from simsepsis.arrays import FloatArray
+from simsepsis.analysis.inputs import binary_vector, finite_vector
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
 
 INTERVALS = ("log", "log_log", "plain")
@@ -24,7 +25,7 @@ class _LifeTable:
     events: FloatArray
 
 
-def _life_table(duration: object, event: object) -> _LifeTable:
+def _life_table(duration: ArrayLike, event: ArrayLike) -> _LifeTable:
     """Count who is at risk and who has the event at each distinct time."""
     dead = binary_vector(event, "event")
     times = finite_vector(duration, "duration", dead.size)
@@ -32,11 +33,12 @@ def _life_table(duration: object, event: object) -> _LifeTable:
         raise DataError("there is no duration; give at least one patient")
     distinct, code, count = np.unique(times, return_inverse=True, return_counts=True)
     at_risk = np.cumsum(count[::-1])[::-1].astype(np.float64)
-    return _LifeTable(time=distinct, at_risk=at_risk, events=np.bincount(code, weights=dead))
+    events = np.bincount(code, weights=dead).astype(np.float64)
+    return _LifeTable(time=distinct, at_risk=at_risk, events=events)
 
 
 def kaplan_meier(
-    duration: object, event: object, *, interval: str = "log", level: float = 0.95
+    duration: ArrayLike, event: ArrayLike, *, interval: str = "log", level: float = 0.95
 ) -> pd.DataFrame:
     """Kaplan–Meier estimate of the survival function with Greenwood's standard error.
 
@@ -47,15 +49,16 @@ def kaplan_meier(
     event
         1 for an event, 0 for censoring, shape (n,).
     interval
-        Scale on which the pointwise interval is symmetric: ``"log"`` (R's default), ``"log_log"`` or ``"plain"``.
+        Scale on which the pointwise interval is symmetric: ``"log"`` (R's default), ``"log_log"`` or
+        ``"plain"``.
     level
         Confidence level.
 
     Returns
     -------
     DataFrame
-        time, at_risk, events, survival, std_error, ci_low, ci_high: one row for each distinct time, ascending.
-        Where survival is 0 the standard error and the interval are NaN.
+        time, at_risk, events, survival, std_error, ci_low, ci_high: one row for each distinct time,
+        ascending. Where survival is 0 the standard error and the interval are NaN.
 
     Notes
     -----
@@ -68,11 +71,11 @@ def kaplan_meier(
     if interval not in INTERVALS:
         raise UsageError(f"interval '{interval}' is unknown; choose one of {', '.join(INTERVALS)}")
     table = _life_table(duration, event)
-    survival = np.cumprod(1 - table.events / table.at_risk)
+    survival = _survival(table)
     relative = np.sqrt(np.cumsum(_greenwood_terms(table)))
     alive = survival > 0
-    relative = np.where(alive, relative, np.nan)
-    low, high = _interval(survival, relative, interval, scipy.stats.norm.ppf(0.5 + level / 2))
+    relative = np.where(alive, relative, np.nan).astype(np.float64)
+    low, high = _interval(survival, relative, interval, scipy.special.ndtri(0.5 + level / 2))
     return pd.DataFrame(
         {
             "time": table.time,
@@ -84,6 +87,11 @@ def kaplan_meier(
             "ci_high": high,
         }
     )
+
+
+def _survival(table: _LifeTable) -> FloatArray:
+    """Product-limit estimate at each time."""
+    return np.asarray(np.cumprod(1 - table.events / table.at_risk))
 
 
 def _greenwood_terms(table: _LifeTable) -> FloatArray:
@@ -109,7 +117,7 @@ def _interval(
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
-def log_rank(duration: object, event: object, group: object) -> tuple[float, float]:
+def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[float, float]:
     """Log-rank test that survival is the same in all groups.
 
     Parameters
@@ -148,10 +156,10 @@ def log_rank(duration: object, event: object, group: object) -> tuple[float, flo
         return float("nan"), float("nan")
     cell = code * names.size + member
     shape = (distinct.size, names.size)
-    leaving = np.bincount(cell, minlength=distinct.size * names.size).reshape(shape)
-    events = np.bincount(cell, weights=dead, minlength=distinct.size * names.size).reshape(shape)
+    leaving = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    events = np.bincount(cell, weights=dead, minlength=shape[0] * shape[1]).reshape(shape)
     at_risk = np.cumsum(leaving[::-1], axis=0)[::-1]
-    return _log_rank_statistic(at_risk.astype(np.float64), events)
+    return _log_rank_statistic(at_risk.astype(np.float64), events.astype(np.float64))
 
 
 def _log_rank_statistic(at_risk: FloatArray, events: FloatArray) -> tuple[float, float]:
@@ -166,10 +174,10 @@ def _log_rank_statistic(at_risk: FloatArray, events: FloatArray) -> tuple[float,
     if df == 0:
         return float("nan"), float("nan")
     statistic = float(excess @ np.linalg.pinv(covariance, hermitian=True) @ excess)
-    return statistic, float(scipy.stats.chi2.sf(statistic, df))
+    return statistic, float(scipy.special.chdtrc(df, statistic))
 
 
-def rmst(duration: object, event: object, horizon: float) -> tuple[float, float]:
+def rmst(duration: ArrayLike, event: ArrayLike, horizon: float) -> tuple[float, float]:
     """Restricted mean survival time, the area under the Kaplan–Meier curve up to a horizon.
 
     Parameters
@@ -184,8 +192,8 @@ def rmst(duration: object, event: object, horizon: float) -> tuple[float, float]
     Returns
     -------
     tuple
-        Area and its standard error √Σ A_j² d_j/(n_j(n_j − d_j)), A_j the area after time j. NaN when the last patient
-        is censored before the horizon, as the curve is then unknown.
+        Area and its standard error √Σ A_j² d_j/(n_j(n_j − d_j)), A_j the area after time j. NaN when the
+        last patient is censored before the horizon, as the curve is then unknown.
 
     Notes
     -----
@@ -198,7 +206,7 @@ def rmst(duration: object, event: object, horizon: float) -> tuple[float, float]
     if not horizon > 0:
         raise UsageError(f"horizon {horizon} is not positive; give the time up to which survival is averaged")
     table = _life_table(duration, event)
-    survival = np.cumprod(1 - table.events / table.at_risk)
+    survival = _survival(table)
     if table.time[-1] < horizon and survival[-1] > 0:
         return float("nan"), float("nan")
     within = table.time < horizon
@@ -210,7 +218,7 @@ def rmst(duration: object, event: object, horizon: float) -> tuple[float, float]
     return float(areas.sum()), float(np.sqrt(variance))
 
 
-def cumulative_incidence(duration: object, cause: object, *, level: float = 0.95) -> pd.DataFrame:
+def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
     """Aalen–Johansen cumulative incidence of each cause with the other causes as competing events.
 
     Parameters
@@ -225,8 +233,8 @@ def cumulative_incidence(duration: object, cause: object, *, level: float = 0.95
     Returns
     -------
     DataFrame
-        cause, time, at_risk, events, incidence, std_error, ci_low, ci_high: for each cause one row for each distinct
-        time, ascending.
+        cause, time, at_risk, events, incidence, std_error, ci_low, ci_high: for each cause one row for each
+        distinct time, ascending.
 
     References
     ----------
@@ -239,46 +247,47 @@ def cumulative_incidence(duration: object, cause: object, *, level: float = 0.95
             f"cause: row {wrong[0]} is {codes[wrong[0]]:g}; give 0 for censoring or 1, 2, … for a cause"
         )
     table = _life_table(duration, codes > 0)
-    times = finite_vector(duration, "duration", codes.size)
-    place = np.searchsorted(table.time, times)
-    before = np.concatenate(([1.0], np.cumprod(1 - table.events / table.at_risk)[:-1]))
-    z = scipy.stats.norm.ppf(0.5 + level / 2)
-    frames = []
-    for kind in np.unique(codes[codes > 0]).astype(np.int64):
-        events = np.bincount(place, weights=codes == kind, minlength=table.time.size)
-        incidence = np.cumsum(before * events / table.at_risk)
-        error = _incidence_error(table, events, before, incidence)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "cause": kind,
-                    "time": table.time,
-                    "at_risk": table.at_risk.astype(np.int64),
-                    "events": events.astype(np.int64),
-                    "incidence": incidence,
-                    "std_error": error,
-                    "ci_low": np.clip(incidence - z * error, 0, 1),
-                    "ci_high": np.clip(incidence + z * error, 0, 1),
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+    place = np.searchsorted(table.time, np.asarray(duration, dtype=np.float64))
+    kinds = np.unique(codes[codes > 0])
+    return pd.concat([_one_cause(table, place, codes, kind, level) for kind in kinds], ignore_index=True)
+
+
+def _one_cause(
+    table: _LifeTable, place: IntArray, codes: FloatArray, kind: float, level: float
+) -> pd.DataFrame:
+    """Cumulative incidence of one cause."""
+    before = np.concatenate(([1.0], _survival(table)[:-1]))
+    events = np.bincount(place, weights=codes == kind, minlength=table.time.size).astype(np.float64)
+    incidence = np.cumsum(before * events / table.at_risk)
+    error = _incidence_error(table, events, before, incidence)
+    half = scipy.special.ndtri(0.5 + level / 2) * error
+    return pd.DataFrame(
+        {
+            "cause": int(kind),
+            "time": table.time,
+            "at_risk": table.at_risk.astype(np.int64),
+            "events": events.astype(np.int64),
+            "incidence": incidence,
+            "std_error": error,
+            "ci_low": np.clip(incidence - half, 0, 1),
+            "ci_high": np.clip(incidence + half, 0, 1),
+        }
+    )
 
 
 def _incidence_error(
     table: _LifeTable, events: FloatArray, before: FloatArray, incidence: FloatArray
 ) -> FloatArray:
-    """Delta-method standard error at each time, from cumulative sums."""
-    n, d = table.at_risk, table.events
+    """Delta-method standard error at each time.
+
+    Σ_j (F − F_j)² d_j/(n_j(n_j − d_j)) + Σ_j S_j² e_j(n_j − e_j)/n_j³ − 2 Σ_j (F − F_j) S_j e_j/n_j², with
+    the squares multiplied out into cumulative sums.
+    """
+    n = table.at_risk
     overall = _greenwood_terms(table)
     own = before**2 * (n - events) * events / n**3
     cross = before * events / n**2
-
-    def through(values: FloatArray) -> FloatArray:
-        return np.cumsum(values)
-
-    squared = incidence**2 * through(overall) - 2 * incidence * through(incidence * overall)
-    squared += through(incidence**2 * overall) + through(own)
-    squared -= 2 * (incidence * through(cross) - through(incidence * cross))
-    del d
-    return np.sqrt(np.maximum(squared, 0.0))
+    squared = incidence**2 * np.cumsum(overall) - 2 * incidence * np.cumsum(incidence * overall)
+    squared += np.cumsum(incidence**2 * overall) + np.cumsum(own)
+    squared -= 2 * (incidence * np.cumsum(cross) - np.cumsum(incidence * cross))
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))

@@ -15,7 +15,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Monotone:
-    """A direction along which the likelihood rises for ever, shape (p,), and the rank of each row's x'd, shape (n,)."""
+    """A direction d along which the likelihood rises for ever (p,), and the rank of each row's x'd (n,)."""
 
     direction: FloatArray
     levels: IntArray
@@ -35,8 +35,8 @@ def monotone_levels(likelihood: PartialLikelihood, step: FloatArray) -> Monotone
     Returns
     -------
     Monotone or None
-        The direction d and the levels of x'd, if at every event the one who has it has the highest level of all
-        at risk, and not all are level; None otherwise.
+        The direction d and the levels of x'd, if at every event the one who has it has the highest level
+        of all at risk, and not all are level; None otherwise.
 
     References
     ----------

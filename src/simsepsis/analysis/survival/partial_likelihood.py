@@ -149,8 +149,9 @@ class PartialLikelihood:
     def at(self, params: FloatArray) -> Evaluation:
         """Evaluate value, gradient and information.
 
-        The means over risk sets take cumulative sums of p columns. The second moments, summed over all terms,
-        are X' diag(w r h) X with h the hazard that each row accumulates, so that no p × p matrices are cumulated.
+        The means over risk sets take cumulative sums of p columns. The second moments, summed over all
+        terms, are X' diag(w r h) X with h the hazard that each row accumulates, so that no p × p matrices
+        are cumulated.
         """
         sets = self.sets
         eta = self.X @ params
@@ -207,7 +208,7 @@ class PartialLikelihood:
         return residuals
 
     def term_variances(self, at: Evaluation) -> FloatArray:
-        """Weighted covariance of the covariates in each term, shape (d, p, p); their sum is the information."""
+        """Weighted covariance of the covariates in each term (d, p, p); their sum is the information."""
         width = self.X.shape[1]
         squares = (self.X[:, :, None] * self.X[:, None, :]).reshape(len(self.X), -1)
         sums = self._over_terms(at.risk * self.weights, squares)
@@ -216,7 +217,7 @@ class PartialLikelihood:
         return np.asarray(centred * self.term_weights()[:, None, None])
 
     def _over_terms(self, weighted: FloatArray, columns: FloatArray) -> FloatArray:
-        """Sum the weighted risk, alone and times each column, over the risk set of each term, shape (d, 1 + k)."""
+        """Sum the weighted risk, alone and times each column, over each term's risk set, shape (d, 1 + k)."""
         sets = self.sets
         moments = np.empty((len(columns), 1 + columns.shape[1]))
         moments[:, 0] = weighted

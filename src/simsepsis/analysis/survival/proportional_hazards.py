@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
 import scipy.stats
 from numpy.typing import ArrayLike
 
@@ -109,9 +110,9 @@ def _score_test(
     overall = float(score @ np.linalg.solve(residual, score))
     return ProportionalHazardsTest(
         statistic=statistic,
-        p_value=scipy.stats.chi2.sf(statistic, 1),
+        p_value=scipy.special.chdtrc(1, statistic),
         global_statistic=overall,
-        global_p_value=float(scipy.stats.chi2.sf(overall, score.size)),
+        global_p_value=float(scipy.special.chdtrc(score.size, overall)),
         df=int(score.size),
     )
 

@@ -1,0 +1,68 @@
+"""Linear dependence among the columns of a design matrix, judged as R does."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+
+from simsepsis.arrays import FloatArray, IntArray
+
+RANK_TOLERANCE = 1e-11
+"""A column repeats the columns before it when less than this share of its length is new, as in R's `glm`."""
+
+_SURELY_INDEPENDENT = 1e-5
+
+
+def independent_columns(X: FloatArray) -> IntArray:
+    """Find the columns that R would keep: each that is not a combination of kept columns before it.
+
+    Parameters
+    ----------
+    X
+        Design matrix, shape (n, p).
+
+    Returns
+    -------
+    IntArray
+        Indices of the kept columns, ascending. A column is dropped when the part of it that the kept
+        columns before it do not explain is shorter than `RANK_TOLERANCE` of its length.
+
+    Notes
+    -----
+    A Cholesky factor of the cross-product clears the common case; only a doubtful matrix pays for
+    Householder QR, restarted after each dropped column, which is LINPACK's `dqrdc2` as R uses it.
+    """
+    gram = X.T @ X
+    factor, info = scipy.linalg.lapack.dpotrf(gram, lower=1)
+    if info == 0 and well_conditioned(gram, factor):
+        return np.arange(X.shape[1])
+    return _independent_by_qr(X)
+
+
+def well_conditioned(gram: FloatArray, factor: FloatArray) -> bool:
+    """Say whether every column of a cross-product is clearly new after those before it.
+
+    Parameters
+    ----------
+    gram
+        X'X, shape (p, p).
+    factor
+        Its lower Cholesky factor L; L_jj / √gram_jj is the share of the column's length that is new.
+    """
+    return bool((np.diag(factor) > _SURELY_INDEPENDENT * np.sqrt(np.diag(gram))).all())
+
+
+def _independent_by_qr(X: FloatArray) -> IntArray:
+    """Drop the first column that adds nothing, again and again, until every column adds something."""
+    length = np.linalg.norm(X, axis=0)
+    kept = np.flatnonzero(length > 0)
+    scaled = X[:, kept] / length[kept]
+    while kept.size:
+        new = np.zeros(kept.size)
+        triangle = scipy.linalg.qr(scaled, mode="r", check_finite=False)[0]
+        new[: min(triangle.shape)] = np.abs(np.diag(triangle))
+        repeats = np.flatnonzero(new < RANK_TOLERANCE)
+        if repeats.size == 0:
+            break
+        kept, scaled = np.delete(kept, repeats[0]), np.delete(scaled, repeats[0], axis=1)
+    return kept

@@ -1,0 +1,102 @@
+"""Tests of no association in a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.special
+import scipy.stats
+from numpy.typing import ArrayLike
+
+from simsepsis.analysis.two_by_two.counts import cells, counts_of
+from simsepsis.analysis.two_by_two.effects import ratio
+from simsepsis.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationTest:
+    """A test statistic and its p-value; NaN with a reason where the table does not allow the test."""
+
+    statistic: float
+    p_value: float
+    failure: str | None = None
+
+
+def chi_square(table: ArrayLike, *, yates: bool = False) -> AssociationTest:
+    """Pearson's chi-square test of no association, with or without Yates's correction.
+
+    Parameters
+    ----------
+    table
+        Counts, shape (r, c); Yates's correction for 2 × 2 only.
+    yates
+        Move each observed count towards the expected one by 0.5, or by all of a smaller difference.
+
+    Notes
+    -----
+    Empty rows and columns are left out. R: ``chisq.test(table, correct = yates)``.
+    """
+    counts = counts_of(table)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    if min(counts.shape) < 2:
+        return AssociationTest(statistic=np.nan, p_value=np.nan, failure="a margin is empty")
+    answer = scipy.stats.chi2_contingency(counts, correction=yates)
+    return AssociationTest(statistic=float(answer.statistic), p_value=float(answer.pvalue))
+
+
+def smallest_expected(table: ArrayLike) -> float:
+    """Smallest expected count under no association; Fisher's test is the custom below 5.
+
+    Parameters
+    ----------
+    table
+        Counts, shape (r, c).
+    """
+    counts = counts_of(table)
+    total = counts.sum()
+    return float((counts.sum(axis=1)[:, None] * counts.sum(axis=0) / total).min()) if total else 0.0
+
+
+def fisher(table: ArrayLike, *, sides: str = "two-sided") -> AssociationTest:
+    """Fisher's exact test; the statistic is the sample odds ratio.
+
+    Parameters
+    ----------
+    table
+        Counts, shape (2, 2).
+    sides
+        ``"two-sided"`` (tables no more likely than the observed one), ``"less"`` or ``"greater"``.
+    """
+    a, b, c, d = cells(table)
+    if sides not in ("two-sided", "less", "greater"):
+        raise UsageError(f"sides '{sides}' is unknown; choose two-sided, less or greater")
+    answer = scipy.stats.fisher_exact([[a, b], [c, d]], alternative=sides)
+    return AssociationTest(statistic=ratio(a * d, b * c), p_value=float(answer.pvalue))
+
+
+def mcnemar(pairs: ArrayLike, *, exact: bool = False, correction: bool = False) -> AssociationTest:
+    """McNemar's test of equal risks in matched pairs.
+
+    Parameters
+    ----------
+    pairs
+        Counts of pairs, shape (2, 2), from `pair_table`.
+    exact
+        Binomial test of the discordant pairs; the statistic is then the smaller of the two counts.
+    correction
+        Edwards's continuity correction, (|b − c| − 1)²/(b + c).
+
+    References
+    ----------
+    McNemar Q. Psychometrika 1947;12:153.
+    """
+    _, b, c, _ = cells(pairs)
+    if b + c == 0:
+        return AssociationTest(statistic=np.nan, p_value=1.0, failure="there is no discordant pair")
+    if exact:
+        p = scipy.stats.binomtest(int(min(b, c)), int(b + c)).pvalue
+        return AssociationTest(statistic=float(min(b, c)), p_value=float(p))
+    distance = max(abs(b - c) - 1, 0) if correction else abs(b - c)
+    statistic = distance**2 / (b + c)
+    return AssociationTest(statistic=float(statistic), p_value=float(scipy.special.chdtrc(1, statistic)))
