@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,13 @@ from simsepsis.figures.love import THRESHOLD, plot_love
 from simsepsis.figures.overlap import bin_scores, plot_overlap
 from simsepsis.figures.pairs import plot_pairs
 from simsepsis.figures.positions import outside_names, plot_positions, positions
+from simsepsis.figures.rows import balance_rows
 from simsepsis.figures.survival import plot_survival
 
 
 @pytest.fixture
 def balance(comparison: pd.DataFrame) -> pd.DataFrame:
-    return comparison.loc[comparison["statistic"] == "smd_percent"]
+    return balance_rows(comparison)
 
 
 @pytest.fixture
@@ -71,6 +71,12 @@ def ratios() -> pd.DataFrame:
 
 
 @pytest.fixture
+def marks() -> pd.DataFrame:
+    columns = {"printed": [653.0, 796.0], "simulated": 640.0, "low": 600.0, "high": 660.0}
+    return pd.DataFrame(columns, index=["covariates", "adjuncts"])
+
+
+@pytest.fixture
 def pairs() -> pd.DataFrame:
     rng = np.random.default_rng(5)
     counts = np.concatenate([rng.integers(620, 660, 50), rng.integers(560, 600, 50)])
@@ -84,13 +90,13 @@ def texts_of(figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
-def test_every_axis_names_its_quantity_and_unit(balance, curves, scores, ratios, pairs, comparison):
+def test_every_axis_names_its_quantity_and_unit(balance, curves, scores, ratios, pairs, marks, comparison):
     drawn = {
         "love": (plot_love(balance), r"\(%\)"),
         "overlap": (plot_overlap(bin_scores(scores)), r"\(logit\)"),
         "survival": (plot_survival(curves), r"\(days\)"),
         "forest": (plot_forest(ratios), r"[Oo]dds ratio"),
-        "pairs": (plot_pairs(pairs, {"covariates": 653.0}), r"\(n\)"),
+        "pairs": (plot_pairs(pairs, marks), r"\(n\)"),
         "positions": (plot_positions(positions(comparison)), r"interval"),
     }
     for name, (figure, unit) in drawn.items():
@@ -202,52 +208,77 @@ def test_ratio_text(numbers: tuple[float, float, float], text: str):
     assert ratio_text(*numbers) == text
 
 
-def test_pairs_marks_the_printed_numbers_on_one_common_axis(pairs):
-    figure = plot_pairs(pairs, {"covariates": 653.0, "adjuncts": 796.0})
+def test_pairs_marks_the_printed_numbers_on_one_common_axis(pairs, marks):
+    figure = plot_pairs(pairs, marks)
     assert {"printed 653", "printed 796"} <= set(texts_of(figure))
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
     drawn = sum(patch.get_height() for axes in figure.axes for patch in axes.patches)
     assert drawn == len(pairs)
 
 
-def test_pairs_of_a_single_score_and_a_single_value_still_draw(pairs):
+def test_pairs_of_a_single_score_and_a_single_value_still_draw(pairs, marks):
     one = pairs.loc[pairs["score"] == "covariates"].assign(pairs=640)
-    figure = plot_pairs(one, {})
+    figure = plot_pairs(one, marks.assign(printed=np.nan))
     assert len(figure.axes) == 1
     assert sum(patch.get_height() for patch in figure.axes[0].patches) == len(one)
 
 
-def row(**numbers: float) -> dict[str, object]:
+def row(printed: float, simulated: float, low: float, high: float, **others: object) -> pd.DataFrame:
     key = {
         "table": "table1",
         "variable": "age",
         "level": "",
-        "statistic": "median",
+        "statistic": "p_value",
         "phase": "before",
-        "arm": "ivigg",
+        "arm": "",
     }
-    return {**key, "inside": True, **numbers}
+    numbers = {"printed": printed, "simulated": simulated, "low": low, "high": high}
+    return pd.DataFrame([{**key, **numbers, "inside": low <= printed <= high, **others}])
 
 
 @pytest.mark.parametrize(
     ("numbers", "position"),
     [
-        ({"printed": 10, "simulated": 10, "low": 8, "high": 14}, 0.0),
-        ({"printed": 14, "simulated": 10, "low": 8, "high": 14}, 1.0),
-        ({"printed": 7, "simulated": 10, "low": 8, "high": 14}, -1.5),
-        ({"printed": 0, "simulated": 0, "low": 0, "high": 0}, 0.0),
-        ({"printed": 3, "simulated": 0, "low": 0, "high": 0}, np.inf),
+        ((10, 10, 8, 14), 0.0),
+        ((14, 10, 8, 14), 1.0),
+        ((7, 10, 8, 14), -1.5),
+        ((0, 0, 0, 0), 0.0),
+        ((3, 0, 0, 0), np.inf),
     ],
 )
-def test_position_is_measured_in_the_interval_of_its_own_side(numbers: dict[str, float], position: float):
-    assert positions(pd.DataFrame([row(**numbers)]))["position"].item() == position
+def test_position_is_measured_in_the_interval_of_its_own_side(numbers: tuple[float, ...], position: float):
+    assert positions(row(*numbers))["position"].item() == position
+
+
+def test_the_verdict_decides_on_which_side_of_the_end_a_number_stands():
+    assert positions(row(14.3, 10, 8, 14, inside=True))["position"].item() == 1.0
+    assert positions(row(13.9, 10, 8, 14, inside=False))["position"].item() == 1.0
+
+
+def test_an_upper_bound_stands_at_the_mean_below_it():
+    assert positions(row(0.001, 1e-6, 1e-9, 1e-5, inside=True, text="<0.001"))["position"].item() == 0.0
+    assert positions(row(0.001, 0.2, 0.1, 0.4, inside=False, text="<0.001"))["position"].item() < -1.0
+
+
+def test_numbers_that_stood_before_are_left_out():
+    twice = pd.concat([row(1, 1, 0, 2, repeats=""), row(1, 1, 0, 2, repeats="table4")])
+    assert len(positions(twice)) == 1
+
+
+def test_a_misprint_stands_at_its_corrected_value():
+    misprint = row(4.4, 2.4, 2.0, 3.0, inside=False, corrected=2.4, inside_corrected=True)
+    placed = positions(misprint)
+    assert (placed["position"].item(), placed["inside"].item()) == (0.0, True)
+    correct = row(4.4, 2.4, 2.0, 3.0, inside=False, corrected=np.nan, inside_corrected=False)
+    assert not positions(correct)["inside"].item()
 
 
 def test_positions_leave_out_what_cannot_be_compared_and_keep_the_input(comparison):
     changed = comparison.copy()
-    changed.loc[changed.index[:3], "simulated"] = np.nan
+    once = changed.index[(changed["repeats"] == "") & changed["simulated"].notna()]
+    changed.loc[once[:3], "simulated"] = np.nan
     before = changed.copy()
-    assert len(positions(changed)) == len(comparison) - 3
+    assert len(positions(changed)) == len(once) - 3
     pd.testing.assert_frame_equal(changed, before)
 
 
@@ -266,13 +297,10 @@ def test_positions_draws_one_dot_per_compared_number(comparison):
     assert dots == len(placed)
 
 
-@pytest.mark.parametrize("plot", [plot_love, lambda rows: plot_positions(positions(rows))])
-def test_drawing_leaves_no_trace_in_global_state(comparison, plot: Callable[[pd.DataFrame], object]):
+def test_drawing_leaves_no_trace_in_global_state_or_in_its_input(balance):
     import matplotlib
 
-    before = dict(matplotlib.rcParams)
-    rows = comparison.loc[comparison["statistic"] == "smd_percent"]
-    untouched = rows.copy()
-    plot(rows)
+    before, untouched = dict(matplotlib.rcParams), balance.copy()
+    plot_love(balance)
     assert dict(matplotlib.rcParams) == before
-    pd.testing.assert_frame_equal(rows, untouched)
+    pd.testing.assert_frame_equal(balance, untouched)

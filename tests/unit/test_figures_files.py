@@ -9,12 +9,13 @@ import pytest
 
 from simsepsis.errors import OutputError
 from simsepsis.figures.love import plot_love
-from simsepsis.figures.plate import Plate, save_figure, save_plates
+from simsepsis.figures.plate import Plate, render_plate, save_figure, save_plates
+from simsepsis.figures.rows import balance_rows
 
 
 @pytest.fixture
 def balance(comparison: pd.DataFrame) -> pd.DataFrame:
-    return comparison.loc[comparison["statistic"] == "smd_percent"].head(20)
+    return balance_rows(comparison).head(20)
 
 
 def test_same_input_gives_the_same_bytes(balance, tmp_path: Path):
@@ -43,16 +44,17 @@ def test_a_dot_in_the_name_is_part_of_the_name(balance, tmp_path: Path):
     assert png.name == "love.v2.png"
 
 
-def test_plates_keep_their_words(balance, tmp_path: Path):
+def test_plates_keep_their_words_and_stand_in_one_folder(balance, tmp_path: Path):
     plate = Plate(name="love", title="T", caption="C", alt="A", figure=plot_love(balance), data=balance)
-    (saved,) = save_plates([plate], tmp_path / "figures")
-    assert (saved.title, saved.caption, saved.alt) == ("T", "C", "A")
-    assert saved.svg == tmp_path / "figures" / "love.svg"
-    assert saved.svg.exists()
+    rendered = render_plate(plate)
+    assert (rendered.title, rendered.caption, rendered.alt) == ("T", "C", "A")
+    paths = save_plates([rendered], tmp_path / "figures")
+    assert [path.name for path in paths] == ["love.png", "love.svg", "love.csv"]
+    assert paths[1].read_bytes() == rendered.svg
 
 
 def test_a_folder_that_is_a_file_gets_one_sentence(balance, tmp_path: Path):
     blocked = tmp_path / "blocked"
     blocked.write_text("")
-    with pytest.raises(OutputError, match=r"the figure cannot be written .*--out"):
+    with pytest.raises(OutputError, match=r"blocked: cannot be written .*name a folder"):
         save_figure(plot_love(balance), blocked / "love", balance)

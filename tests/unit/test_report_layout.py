@@ -44,8 +44,16 @@ def test_all_seven_tables_hold_every_number_once(comparison):
         ("table4", "unadjusted", ["137 (21.0)", "118 (18.1)", "1.204 (0.915–1.584)", "0.185"]),
         ("table4", "adjusted (GEE)", ["", "", "0.883 (0.655–1.192)", "0.417"]),
         ("table5", "IVIgG", ["0.815 (0.456–1.457)", "0.49"]),
-        ("text", "Cox, after matching", ["", "", "", "HR 0.941 (0.765–1.158)", "0.566"]),
-        ("text", "adjuncts in the score, crude, after matching", ["", "20.8%", "18.9%", "", "0.38"]),
+        (
+            "text",
+            "In-hospital mortality: Cox, after matching",
+            ["", "", "", "HR 0.941 (0.765–1.158)", "0.566"],
+        ),
+        (
+            "text",
+            "ICU mortality: adjuncts in the score, crude, after matching",
+            ["", "20.8%", "18.9%", "", "0.38"],
+        ),
     ],
 )
 def test_cells_read_as_in_the_thesis(comparison, name: str, label: str, cells: list[str]):
@@ -112,8 +120,16 @@ def test_a_number_that_was_not_simulated_shows_a_dash():
 
 def test_counts_of_inside_are_those_of_the_comparison(comparison):
     for found in lay_out(comparison):
-        rows = comparison.loc[comparison["table"] == found.name]
-        assert (found.n_inside, found.n_compared) == (rows["inside"].sum(), len(rows))
+        rows = comparison.loc[(comparison["table"] == found.name) & (comparison["repeats"] == "")]
+        assert (found.n_inside, found.n_compared) == (rows["inside_corrected"].sum(), len(rows))
+
+
+def test_a_misprint_is_marked_and_judged_by_its_corrected_value():
+    misprint = {"corrected": 60.0, "inside_corrected": True, "text": "70"}
+    frame = one_number(printed=70.0, **_interval(60.0, 59.0, 62.0, False), **misprint)
+    (laid_out,) = lay_out(frame)
+    cell = laid_out.rows[-1].cells[0]
+    assert (cell.printed[0].text, cell.corrected, cell.outside) == ("70†", ("60",), False)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +142,8 @@ def test_counts_of_inside_are_those_of_the_comparison(comparison):
         (0.0416, "p_value", "0.042"),
         (2.0, "median", "2"),
         (107.26, "median", "107"),
-        (1.2044, "odds_ratio", "1.20"),
+        (1.2044, "odds_ratio", "1.204"),
+        (75.963, "ci_high", "75.96"),
         (np.inf, "ci_high", ">10⁵"),
     ],
 )

@@ -1,1 +1,32 @@
-"""Figures: plain frames in, drawings out; the only room that knows matplotlib."""
+"""Figures: plain frames in, drawings out; the only room that knows matplotlib.
+
+`draw_reproduction` and `draw_analysis` draw all figures of a run, `render_plate` turns each into the bytes of
+its files. Each ``plot_*`` draws one figure from a frame, `save_figure` writes it.
+"""
+
+from simsepsis.figures.drawings import draw_analysis, draw_reproduction
+from simsepsis.figures.forest import plot_forest
+from simsepsis.figures.love import plot_love
+from simsepsis.figures.overlap import bin_scores, plot_overlap
+from simsepsis.figures.pairs import plot_pairs
+from simsepsis.figures.plate import Plate, RenderedPlate, render_plate, save_figure, save_plates
+from simsepsis.figures.positions import plot_positions, positions
+from simsepsis.figures.survival import plot_survival
+
+__all__ = [
+    "Plate",
+    "RenderedPlate",
+    "bin_scores",
+    "draw_analysis",
+    "draw_reproduction",
+    "plot_forest",
+    "plot_love",
+    "plot_overlap",
+    "plot_pairs",
+    "plot_positions",
+    "plot_survival",
+    "positions",
+    "render_plate",
+    "save_figure",
+    "save_plates",
+]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 OVERLAP_COLUMNS = ("arm", "matched", "logit")
 BINS = 48
+_SHOWN = (0.002, 0.998)
+"""Quantiles of the finite scores between which the bins lie."""
+
 _SIGNS = {"ivigg": 1, "control": -1}
 _HATCHES = {"ivigg": "", "control": "////"}
 
@@ -34,19 +37,23 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     Parameters
     ----------
     scores
-        One row per patient: ``arm`` (ivigg | control), ``matched`` (bool), ``logit``.
+        One row per patient: ``arm`` (ivigg | control), ``matched`` (bool), ``logit``; infinite where the
+        model is certain of the treatment.
     bins
-        Number of bins over the whole range.
+        Number of bins; the outermost two hold everyone beyond them, too.
 
     Returns
     -------
     DataFrame
         ``arm, bin_low, bin_high, patients, matched``; `matched` is a part of `patients`.
     """
-    edges = np.histogram_bin_edges(scores["logit"].to_numpy(np.float64), bins)
+    logit = scores["logit"].to_numpy(np.float64)
+    low, high = np.quantile(logit[np.isfinite(logit)], _SHOWN).tolist()
+    edges = np.linspace(low, high, bins + 1)
+    shown = scores.assign(logit=np.clip(logit, edges[0], edges[-1]))
     tables = []
     for arm in ARM_LABELS:
-        chosen = scores.loc[scores["arm"] == arm]
+        chosen = shown.loc[shown["arm"] == arm]
         everyone, _ = np.histogram(chosen["logit"], edges)
         matched, _ = np.histogram(chosen.loc[chosen["matched"].astype(bool), "logit"], edges)
         columns = {"bin_low": edges[:-1], "bin_high": edges[1:], "patients": everyone, "matched": matched}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsepsis.errors import OutputError
 from simsepsis.figures.style import in_house_style
+from simsepsis.files import write_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,37 +47,73 @@ class Plate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SavedPlate:
-    """A plate on disk, and what a page needs to show it.
+class RenderedPlate:
+    """A plate as the content of files.
 
     Attributes
     ----------
     name, title, caption, alt
         As in `Plate`.
     png, svg, csv
-        The files written.
+        The drawing twice, and its numbers.
     """
 
     name: str
     title: str
     caption: str
     alt: str
-    png: Path
-    svg: Path
-    csv: Path
+    png: bytes
+    svg: bytes
+    csv: bytes
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """Return file name → content."""
+        return {f"{self.name}.png": self.png, f"{self.name}.svg": self.svg, f"{self.name}.csv": self.csv}
 
 
-@in_house_style
-def _rendered(figure: Figure, kind: str) -> bytes:
-    # Without these, both formats carry the moment of writing or the library's version in their bytes.
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata[kind])
-    return buffer.getvalue()
+def render_plate(plate: Plate) -> RenderedPlate:
+    """Draw a plate as PNG and SVG and write its numbers as CSV; the same plate gives the same bytes.
+
+    Parameters
+    ----------
+    plate
+        What to draw.
+    """
+    return RenderedPlate(
+        name=plate.name,
+        title=plate.title,
+        caption=plate.caption,
+        alt=plate.alt,
+        png=_drawn(plate.figure, "png"),
+        svg=_drawn(plate.figure, "svg"),
+        csv=_table(plate.data),
+    )
 
 
-def save_figure(figure: Figure, path_without_suffix: Path | str, data: DataFrame) -> tuple[Path, Path, Path]:
-    """Write a figure as PNG and SVG with its numbers as CSV beside it; the same input gives the same bytes.
+def save_plates(plates: Iterable[RenderedPlate], folder: Path | str) -> tuple[Path, ...]:
+    """Write the files of all plates into one folder.
+
+    Parameters
+    ----------
+    plates
+        As returned by `render_plate`.
+    folder
+        Where; made if it does not exist.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written there; then none has been replaced.
+    """
+    contents: dict[str, bytes] = {}
+    for plate in plates:
+        contents |= plate.contents
+    return write_files(folder, contents)
+
+
+def save_figure(figure: Figure, path_without_suffix: Path | str, data: DataFrame) -> tuple[Path, ...]:
+    """Write one figure as PNG and SVG with its numbers as CSV beside it.
 
     Parameters
     ----------
@@ -96,48 +132,21 @@ def save_figure(figure: Figure, path_without_suffix: Path | str, data: DataFrame
     Raises
     ------
     OutputError
-        If a file cannot be written there.
+        If a file cannot be written there; then none has been replaced.
     """
     stem = Path(path_without_suffix)
-    png, svg, csv = (stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "svg", "csv"))
-    try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        png.write_bytes(_rendered(figure, "png"))
-        svg.write_bytes(_rendered(figure, "svg"))
-        data.to_csv(csv, index=False, float_format="%.10g", lineterminator="\n")
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"{stem}: the figure cannot be written ({reason.lower()}); choose another folder with --out"
-        raise OutputError(message) from error
-    return png, svg, csv
+    plate = Plate(name=stem.name, title="", caption="", alt="", figure=figure, data=data)
+    return write_files(stem.parent, render_plate(plate).contents)
 
 
-def save_plates(plates: Iterable[Plate], folder: Path | str) -> tuple[SavedPlate, ...]:
-    """Write every plate into one folder under its own name.
-
-    Parameters
-    ----------
-    plates
-        What to write.
-    folder
-        Where; made if it does not exist.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written there.
-    """
-    return tuple(_save_plate(plate, Path(folder)) for plate in plates)
+@in_house_style
+def _drawn(figure: Figure, kind: str) -> bytes:
+    # Without these, both formats carry the moment of writing or the library's version in their bytes.
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata[kind])
+    return buffer.getvalue()
 
 
-def _save_plate(plate: Plate, folder: Path) -> SavedPlate:
-    png, svg, csv = save_figure(plate.figure, folder / plate.name, plate.data)
-    return SavedPlate(
-        name=plate.name,
-        title=plate.title,
-        caption=plate.caption,
-        alt=plate.alt,
-        png=png,
-        svg=svg,
-        csv=csv,
-    )
+def _table(data: DataFrame) -> bytes:
+    return str(data.to_csv(index=False, float_format="%.10g", lineterminator="\n")).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from simsepsis.figures.style import (
     PALE,
     SMALL,
     TEXT,
+    add_key,
     add_panel,
     in_house_style,
     new_figure,
@@ -29,8 +31,18 @@ if TYPE_CHECKING:
 POSITION_LIMIT = 4.0
 """Positions beyond are drawn at the edge."""
 
+_INSIDE = {
+    "marker": "o",
+    "markersize": 3.6,
+    "markerfacecolor": "white",
+    "color": BLUE,
+    "markeredgewidth": 0.9,
+    "linestyle": "none",
+}
+_OUTSIDE = {"marker": "D", "markersize": 4.2, "color": INK, "linestyle": "none"}
 _NAMED = 5
-_NAME_LENGTH = 58
+_RATIOS = ("odds_ratio", "hazard_ratio", "ci_low", "ci_high")
+_NAME_LENGTH = 55
 _ROW = 1.0
 _BINS = 65
 
@@ -40,27 +52,63 @@ def positions(comparison: DataFrame) -> DataFrame:
 
     .. math:: (printed - mean) / (end - mean)
 
-    with the end of the interval on the printed number's side; infinite where the interval has no width there.
+    on the log scale for ratios, with the end of the interval on the printed number's side; infinite where
+    the interval has no width there. An upper bound (p <0.001) stands at the mean where the mean is below it.
+    The verdict `inside`, which allows for rounding, decides on which side of ±1 a number stands.
 
     Parameters
     ----------
     comparison
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside``.
+        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside``; with
+        ``text`` also the printed string, from which bounds are known; with ``repeats``, rows in which it is
+        not empty are left out, because their number stood before.
 
     Returns
     -------
     DataFrame
         The rows that have all four numbers, with column `position`.
     """
-    rows = comparison.dropna(subset=["printed", "simulated", "low", "high"]).copy()
-    printed, mean, low, high = (
-        rows[name].to_numpy(np.float64) for name in ("printed", "simulated", "low", "high")
-    )
-    away = printed - mean
+    rows = mended(comparison).dropna(subset=["printed", "simulated", "low", "high"])
+    if "repeats" in rows:
+        rows = rows.loc[rows["repeats"] == ""]
+    printed, mean, low, high = _on_their_scales(rows)
+    inside = rows["inside"].to_numpy(bool)
+    bounded = rows["text"].str.startswith("<").to_numpy() if "text" in rows else np.zeros(len(rows), bool)
+    away = np.where(bounded, np.minimum(printed, mean), printed) - mean
     half = np.where(away > 0, high - mean, mean - low)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rows["position"] = np.where(away == 0, 0.0, np.where(half > 0, away / half, np.sign(away) * np.inf))
-    return rows
+        raw = np.where(away == 0, 0.0, np.where(half > 0, away / half, np.sign(away) * np.inf))
+    beyond = np.sign(away) * np.maximum(np.abs(raw), 1.0)
+    return rows.assign(inside=inside, position=np.where(inside, np.clip(raw, -1.0, 1.0), beyond))
+
+
+def _on_their_scales(rows: DataFrame) -> Iterator[FloatArray]:
+    """Yield printed number, mean and interval; of ratios the logarithms."""
+    ratio = rows["statistic"].isin(_RATIOS).to_numpy()
+    for name in ("printed", "simulated", "low", "high"):
+        values = rows[name].to_numpy(np.float64)
+        yield np.log(values, out=values.copy(), where=ratio & (values > 0))
+
+
+def mended(comparison: DataFrame) -> DataFrame:
+    """Return the comparison with proven misprints at their corrected value, judged by that value.
+
+    Parameters
+    ----------
+    comparison
+        Where it has ``corrected`` (NaN where there is no misprint) and ``inside_corrected``, these count;
+        otherwise it is returned as it is.
+    """
+    if "inside_corrected" not in comparison:
+        return comparison
+    misprint = comparison["corrected"].notna()
+    columns = {
+        "printed": comparison["corrected"].where(misprint, comparison["printed"]),
+        "inside": comparison["inside_corrected"],
+    }
+    if "text" in comparison:
+        columns["text"] = comparison["text"].mask(misprint, "")
+    return comparison.assign(**columns)
 
 
 @in_house_style
@@ -88,6 +136,8 @@ def plot_positions(placed: DataFrame, *, note: str = "") -> Figure:
         _name_group(axes, y, table, phase, rows)
         _name_outside(axes, y, rows)
     _prepare(axes, len(groups))
+    key = (("printed number inside its interval", _INSIDE), ("outside", _OUTSIDE))
+    add_key(axes, key, x=0.15, y=height - 0.2)
     return figure
 
 
@@ -132,19 +182,20 @@ def _draw_group(axes: Axes, y: int, rows: DataFrame) -> None:
     outside = ~rows["inside"].to_numpy(bool)
     x, height = _stacked(shown)
     axes.axhline(y + 0.5, color=MUTED, linewidth=0.3)
-    common = {"linestyle": "none", "clip_on": False, "zorder": 3}
-    inside_mark = {"marker": "o", "markersize": 3.6, "markerfacecolor": "white", "markeredgecolor": BLUE}
-    outside_mark = {"marker": "D", "markersize": 4.2, "color": INK}
-    axes.plot(x[~outside], y + height[~outside], **inside_mark, markeredgewidth=0.9, **common)
-    axes.plot(x[outside], y + height[outside], **outside_mark, **common)
+    common = {"clip_on": False, "zorder": 3}
+    axes.plot(x[~outside], y + height[~outside], **_INSIDE, **common)
+    axes.plot(x[outside], y + height[outside], **_OUTSIDE, **common)
 
 
 def _name_group(axes: Axes, y: int, table: str, phase: str, rows: DataFrame) -> None:
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+    fitted = " (fitted)" if "fitted" in rows and rows["fitted"].all() else ""
+    when = PHASE_LABELS[phase] + fitted if phase else ""
     share = f"{rows['inside'].sum()} of {len(rows)} inside"
     axes.annotate(TABLE_LABELS[table], (0, y), xytext=(-122, 14), fontweight="bold", **place)
-    axes.annotate(PHASE_LABELS.get(phase, ""), (0, y), xytext=(-122, 0), fontsize=SMALL + 0.5, **place)
-    axes.annotate(share, (0, y), xytext=(-122, -13), fontsize=SMALL + 0.5, **place)
+    words = "\n".join(part for part in (when, share) if part)
+    below = {**place, "va": "top", "linespacing": 1.4}
+    axes.annotate(words, (0, y), xytext=(-122, 5), fontsize=SMALL + 0.5, **below)
 
 
 def outside_names(rows: DataFrame, most: int = _NAMED) -> list[str]:
@@ -157,7 +208,7 @@ def outside_names(rows: DataFrame, most: int = _NAMED) -> list[str]:
     most
         With more than this, the last entry says how many are not named.
     """
-    outside = rows.loc[~rows["inside"].astype(bool)]
+    outside = rows.loc[~rows["inside"]]
     outside = outside.loc[outside["position"].abs().sort_values(ascending=False, kind="stable").index]
     names = [f"{_place(row.position)}  {_name(row)}" for row in outside.head(most).itertuples()]
     rest = len(outside) - len(names)

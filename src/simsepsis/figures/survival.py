@@ -53,6 +53,7 @@ def plot_survival(
     note
         Line with scenario, replicates, seed and version.
     """
+    curves = curves.loc[curves["time"] <= horizon]
     figure = new_figure(8.6, 6.0, note=note)
     axes = add_panel(figure, 1.15, 1.75, 5.75, 4.1)
     for arm in ARM_LABELS:
@@ -80,13 +81,12 @@ def _draw_arm(axes: Axes, rows: DataFrame, arm: str) -> None:
     axes.step(days, survival, where="post", color=color, linewidth=1.9, linestyle=ARM_LINES[arm])
 
 
-def _last_values(curves: DataFrame, horizon: float) -> dict[str, float]:
-    shown = curves.loc[curves["time"] <= horizon]
-    return {arm: 100 * float(rows["survival"].iloc[-1]) for arm, rows in shown.groupby("arm")}
+def _last_values(curves: DataFrame) -> dict[str, float]:
+    return {arm: 100 * float(rows["survival"].iloc[-1]) for arm, rows in curves.groupby("arm")}
 
 
 def _name_arms(axes: Axes, curves: DataFrame, horizon: float) -> None:
-    ends = _last_values(curves, horizon)
+    ends = _last_values(curves)
     middle = float(np.mean(list(ends.values())))
     order = sorted(ends, key=lambda arm: (ends[arm], arm))
     apart = max(_GAP, ends[order[-1]] - ends[order[0]])

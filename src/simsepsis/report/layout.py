@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsepsis.figures.labels import unit_of
+from simsepsis.figures.labels import row_label, unit_of
 from simsepsis.figures.outline import outline
+from simsepsis.figures.positions import mended
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -67,11 +68,14 @@ class Cell:
         The same composition of simulated means.
     interval
         The intervals, in pieces that a line break must not divide.
+    corrected
+        Correct values of the misprints in the cell, by which these are judged.
     """
 
     printed: tuple[Part, ...] = ()
     simulated: str = ""
     interval: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
 
     @property
     def outside(self) -> bool:
@@ -103,7 +107,8 @@ class LaidOutTable:
     rows
         Lines in order.
     n_inside, n_compared
-        How many printed numbers lie inside their interval, of how many that were compared.
+        How many printed numbers lie inside their interval, misprints by their corrected value, of how many
+        that were compared, repetitions left out.
     """
 
     name: str
@@ -201,7 +206,7 @@ _COMPOSITIONS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = 
 }
 _DECIMALS = {"count": 0, "percent": 1, "smd_percent": 1, "p_value": 3}
 _QUANTILES = ("median", "q1", "q3")
-_RATIO_DECIMALS = 2
+_RATIOS = ("odds_ratio", "hazard_ratio", "ci_low", "ci_high")
 
 Number = Mapping[str, Any]
 Numbers = Mapping[tuple[str, str, str, str], dict[str, Number]]
@@ -214,8 +219,8 @@ def lay_out(comparison: DataFrame) -> tuple[LaidOutTable, ...]:
     ----------
     comparison
         ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside`` and, where
-        there is one, ``text`` (the number as printed), one row per printed number in the thesis's order.
-        NaN where a number is missing.
+        there are, ``text`` (the number as printed), ``corrected``, ``inside_corrected`` and ``repeats``, one
+        row per printed number in the thesis's order. NaN where a number is missing.
     """
     tables = (_lay_out(layout, comparison.loc[comparison["table"] == layout.name]) for layout in LAYOUTS)
     return tuple(table for table in tables if table.rows)
@@ -227,7 +232,9 @@ def _lay_out(layout: TableLayout, rows: DataFrame) -> LaidOutTable:
         place = (row["variable"], row["level"], row["phase"], row["arm"])
         numbers.setdefault(place, {})[row["statistic"]] = row
     lines = _lines_by_phase(layout, numbers) if layout.by_phase else _lines(layout, numbers)
-    compared = rows.dropna(subset=["printed", "low", "high"])
+    compared = mended(rows).dropna(subset=["printed", "low", "high"])
+    if "repeats" in compared:
+        compared = compared.loc[compared["repeats"] == ""]
     return LaidOutTable(
         name=layout.name,
         title=layout.title,
@@ -256,13 +263,10 @@ def _lines(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
 
 
 def _lines_by_phase(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
-    for line in outline((place[0], place[1]) for place in numbers):
-        if line.key is None:
-            yield Row(label=line.label, depth=line.depth)
-            continue
-        for phase in dict.fromkeys(place[2] for place in numbers if place[:2] == line.key):
-            cells = (_cell(numbers.get((*line.key, phase, c.arm), {}), c.kind) for c in layout.columns)
-            yield Row(label=line.label + _PHASE_NOTES[phase], depth=line.depth, cells=tuple(cells))
+    """Yield rows with full labels and no headings: a text has no blocks."""
+    for variable, level, phase in dict.fromkeys(place[:3] for place in numbers):
+        cells = (_cell(numbers.get((variable, level, phase, c.arm), {}), c.kind) for c in layout.columns)
+        yield Row(label=row_label(variable, level) + _PHASE_NOTES[phase], depth=0, cells=tuple(cells))
 
 
 def _with_unit(label: str, key: tuple[str, str]) -> str:
@@ -279,30 +283,43 @@ def _cell(found: Mapping[str, Number], kind: str) -> Cell:
                 printed=tuple(_printed(chosen, signs)),
                 simulated=_composed([_simulated(number) for number in chosen], signs),
                 interval=_intervals([_interval(number) for number in chosen]),
+                corrected=tuple(_corrected(number) for number in chosen if _is_misprint(number)),
             )
     return Cell()
 
 
 def _printed(numbers: list[Number], signs: tuple[str, ...]) -> Iterable[Part]:
-    for sign, number in zip(signs, numbers, strict=False):
+    *before, last = signs
+    unit = last if last == "%" else ""
+    for sign, number in zip(before, numbers, strict=True):
         if sign:
             yield Part(text=sign)
-        yield Part(text=_printed_text(number), mark=_mark(number))
-    if signs[-1]:
-        yield Part(text=signs[-1])
+        yield Part(text=_printed_text(number) + unit, mark=_mark(number))
+    if last and not unit:
+        yield Part(text=last)
 
 
 def _printed_text(number: Number) -> str:
     text = number.get("text")
-    return text if isinstance(text, str) and text else format_number(number["printed"], number["statistic"])
+    said = text if isinstance(text, str) and text else format_number(number["printed"], number["statistic"])
+    return f"{said}†" if _is_misprint(number) else said
+
+
+def _is_misprint(number: Number) -> bool:
+    return not math.isnan(number.get("corrected", math.nan))
+
+
+def _corrected(number: Number) -> str:
+    return format_number(number["corrected"], number["statistic"])
 
 
 def _mark(number: Number) -> str:
     if any(math.isnan(number[name]) for name in ("printed", "low", "high")):
         return NOT_COMPARED
-    if bool(number["inside"]):
+    misprint = _is_misprint(number)
+    if bool(number["inside_corrected"] if misprint else number["inside"]):
         return INSIDE
-    return ABOVE if number["printed"] > number["simulated"] else BELOW
+    return ABOVE if number["corrected" if misprint else "printed"] > number["simulated"] else BELOW
 
 
 def _simulated(number: Number) -> str:
@@ -348,4 +365,6 @@ def format_number(value: float, statistic: str) -> str:
         return "<0.001"
     if statistic in _QUANTILES:
         return f"{value:.1f}".removesuffix(".0") if abs(value) < 100 else f"{value:.0f}"
-    return f"{value:.{_DECIMALS.get(statistic, _RATIO_DECIMALS)}f}"
+    if statistic in _RATIOS:
+        return f"{value:.3f}" if value < 10 else f"{value:.4g}"
+    return f"{value:.{_DECIMALS[statistic]}f}"

@@ -6,12 +6,10 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import jinja2
 
-from simsepsis.errors import OutputError
-from simsepsis.figures.plate import SavedPlate
+from simsepsis.figures.plate import RenderedPlate
 from simsepsis.report.layout import LaidOutTable
 
 
@@ -61,8 +59,8 @@ class ReproductionPage:
     ----------
     title, question
         What the page is about, and what was asked.
-    answer
-        Sentences, computed.
+    answer, details
+        Sentences, computed; the answer stands at the top.
     command
         What to type to get the same page.
     facts
@@ -78,6 +76,7 @@ class ReproductionPage:
     title: str
     question: str
     answer: tuple[str, ...]
+    details: tuple[str, ...]
     command: str
     facts: tuple[tuple[str, str], ...]
     figures: tuple[EmbeddedFigure, ...]
@@ -86,13 +85,13 @@ class ReproductionPage:
     extras: tuple[PlainTable, ...] = ()
 
 
-def embed_figures(plates: Sequence[SavedPlate]) -> tuple[EmbeddedFigure, ...]:
-    """Read the vector files of saved plates into data URIs.
+def embed_figures(plates: Sequence[RenderedPlate]) -> tuple[EmbeddedFigure, ...]:
+    """Return the vector drawings of plates as data URIs with their words.
 
     Parameters
     ----------
     plates
-        As returned by `simsepsis.figures.save_plates`.
+        As returned by `simsepsis.figures.render_plate`.
     """
     return tuple(
         EmbeddedFigure(
@@ -100,7 +99,7 @@ def embed_figures(plates: Sequence[SavedPlate]) -> tuple[EmbeddedFigure, ...]:
             title=plate.title,
             caption=plate.caption,
             alt=plate.alt,
-            uri=f"data:image/svg+xml;base64,{base64.b64encode(plate.svg.read_bytes()).decode('ascii')}",
+            uri=f"data:image/svg+xml;base64,{base64.b64encode(plate.svg).decode('ascii')}",
         )
         for plate in plates
     )
@@ -128,29 +127,3 @@ def render_page(template: str, page: object) -> str:
         What the template shows, under the name ``page``.
     """
     return _environment().get_template(template).render(page=page)
-
-
-def write_page(html: str, path: Path | str) -> Path:
-    """Write the page and return where it stands.
-
-    Parameters
-    ----------
-    html
-        The page.
-    path
-        File to write; its folder is made if it does not exist.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(html, encoding="utf-8", newline="\n")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        message = f"{target}: the report cannot be written ({reason}); choose another folder with --out"
-        raise OutputError(message) from error
-    return target

@@ -1,0 +1,77 @@
+"""The figures of one cohort's analysis: its own numbers, nothing printed beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simsepsis.analysis.thesis_analysis import Analysis, analyze
+from simsepsis.figures import Plate, draw_analysis
+from simsepsis.figures.outline import outline
+from simsepsis.figures.rows import as_comparison
+
+
+@pytest.fixture(scope="module")
+def analysis(registry: pd.DataFrame) -> Analysis:
+    return analyze(registry, seed=1)
+
+
+@pytest.fixture(scope="module")
+def plates(analysis: Analysis) -> dict[str, Plate]:
+    return {plate.name: plate for plate in draw_analysis(analysis, source="cohort.csv", version="0.0")}
+
+
+def test_all_figures_are_drawn_with_their_source(plates):
+    assert list(plates) == ["love", "forest", "overlap", "survival", "forest-table5", "forest-table6"]
+    assert all("cohort.csv, simsepsis 0.0." in plate.caption for plate in plates.values())
+    assert not any("printed" in plate.alt for plate in plates.values())
+
+
+def test_love_plot_shows_the_table_and_stands_in_the_thesis_order(analysis, plates):
+    drawn = plates["love"].data
+    table = analysis.tables["table1"]
+    expected = table.loc[table["statistic"] == "smd_percent"]
+    merged = drawn.merge(expected, on=["variable", "level", "phase"], validate="one_to_one")
+    assert len(merged) == len(expected)
+    np.testing.assert_allclose(merged["simulated"], merged["value"])
+    headings = [
+        line.label for line in outline(zip(drawn["variable"], drawn["level"], strict=True)) if not line.key
+    ]
+    assert len(headings) == len(set(headings))
+
+
+def test_forest_shows_confidence_intervals_of_the_cohort(analysis, plates):
+    drawn = plates["forest"].data
+    table = analysis.tables["table4"].set_index(["variable", "level", "statistic", "arm"])["value"]
+    crude = drawn.loc[(drawn["group"] == "ICU mortality") & (drawn["label"] == "Crude")].iloc[0]
+    place = ("icu_death", "unadjusted")
+    for column, statistic in (("simulated", "odds_ratio"), ("low", "ci_low"), ("high", "ci_high")):
+        assert crude[column] == pytest.approx(table[*place, statistic, "contrast"])
+
+
+def test_overlap_counts_every_analysed_patient(analysis, plates):
+    binned = plates["overlap"].data
+    assert binned["patients"].sum() == len(analysis.score)
+    assert binned["matched"].sum() == analysis.score["matched_covariates"].sum()
+
+
+def test_survival_starts_at_day_0_with_everybody(analysis, plates):
+    start = plates["survival"].data.groupby("arm").first()
+    assert (start["time"] == 0).all()
+    assert (start["survival"] == 1).all()
+    assert (start["at_risk"] == analysis.result.matched["covariates"].value.matches.n_pairs).all()
+
+
+def test_steps_that_failed_leave_their_figures_out(analysis):
+    failed = replace(analysis, survival=pd.DataFrame(), score=analysis.score[["row", "patient", "treated"]])
+    names = [plate.name for plate in draw_analysis(failed, source="x", version="0")]
+    assert names == ["love", "forest", "forest-table5", "forest-table6"]
+
+
+def test_one_cohort_as_a_comparison_has_nothing_printed(analysis):
+    comparison = as_comparison(analysis.tables)
+    assert comparison["printed"].isna().all()
+    assert len(comparison) == sum(len(table) for table in analysis.tables.values())
