@@ -80,6 +80,9 @@ def encode_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> CohortArrays:
 def _require_columns(registry: pd.DataFrame, names: Sequence[str], spec: AnalysisSpec, source: str) -> None:
     if len(registry) == 0:
         raise DataError(f"{source}: has no rows; give one row per patient")
+    if not registry.columns.is_unique:
+        twice = registry.columns[registry.columns.duplicated()][0]
+        raise DataError(f"{source}: column '{twice}' stands twice; leave one")
     for name in (*names, *(extra for extra in (spec.cluster, spec.patient) if extra)):
         file_name = spec.columns.get(name, name)
         if file_name not in registry.columns:
@@ -160,9 +163,12 @@ def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None) -> _Coded:
     """Number the levels; an unknown level becomes −1, a missing one NaN."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         present, codes = series.cat.categories, series.cat.codes.to_numpy()
+    elif levels is None and series.dtype == object:
+        # Mixed types have no order, their names have.
+        codes, present = pd.factorize(series.map(_label, na_action="ignore"), sort=True)
     else:
         codes, present = pd.factorize(series, sort=levels is None)
-    labels = [f"{level:g}" if isinstance(level, (int, float)) else str(level) for level in present]
+    labels = [_label(level) for level in present]
     if levels is None:
         used = np.unique(codes[codes >= 0])
         levels = tuple(labels[code] for code in used)
@@ -170,6 +176,11 @@ def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None) -> _Coded:
     # A missing value has the code −1, which picks the last entry.
     table = np.array([*(number.get(label, -1.0) for label in labels), np.nan])
     return _Coded(table[codes], "category", 0.0, float(len(levels) - 1), levels)
+
+
+def _label(level: object) -> str:
+    """Return a level's name; 3.0 is called 3, as it is in a file without missing values."""
+    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 
 
 def _check_values(column: _Coded, series: pd.Series, source: str) -> None:

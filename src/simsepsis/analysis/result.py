@@ -12,7 +12,7 @@ from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, Interaction
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import SurvivalComparison
-from simsepsis.errors import SimsepsisError
+from simsepsis.errors import SimsepsisError, UsageError
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -56,11 +56,13 @@ def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Attempt[
 
     Notes
     -----
-    Programming errors (wrong types, unknown names) still raise: they are no property of the data.
+    Wrong settings and programming errors still raise: they are no property of the data.
     """
     begin = perf_counter()
     try:
         value, failure = step(*args, **kwargs), None
+    except UsageError:
+        raise
     except (SimsepsisError, ArithmeticError, ValueError) as error:
         value, failure = None, str(error) or type(error).__name__
     return Attempt(value=value, failure=failure, seconds=perf_counter() - begin)

@@ -6,12 +6,54 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from simsepsis.errors import DataError, did_you_mean
+from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.thesis.dictionary import ADJUNCTS, DURATIONS, SCORE_COVARIATES, SOFA_LATER, TRANSFUSIONS
 
 Scalar = str | int | float | bool
+Censoring = Literal["discharge", "day28_alive"]
+Scale = Literal["logit", "ps"]
+CaliperSD = Literal["overall", "pooled", "raw"]
+Order = Literal["random", "largest", "smallest", "data", "closest"]
+Select = Literal["nearest", "random_in_caliper"]
+SecondScore = Literal["added", "alone", "none"]
+Correlation = Literal["exchangeable", "independence"]
+Moment = Literal["statsmodels", "geepack"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "scale": get_args(Scale),
+    "caliper_sd": get_args(CaliperSD),
+    "order": get_args(Order),
+    "select": get_args(Select),
+    "second_score": get_args(SecondScore),
+    "correlation": get_args(Correlation),
+    "moment": get_args(Moment),
+}
+"""What each setting may be."""
+
+
+def _check_settings(spec: AnalysisSpec) -> None:
+    for name, known in CHOICES.items():
+        if getattr(spec, name) not in known:
+            raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
+    for name in ("outcomes", "covariates"):
+        if not getattr(spec, name):
+            raise UsageError(f"'{name}' is empty; name at least one column")
+    if (spec.survival_time is None) != (spec.survival_event is None):
+        raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
+    if spec.caliper is not None and spec.caliper < 0:
+        raise UsageError(f"caliper {spec.caliper} is negative; give 0 or more")
+    _check_censoring(spec.censoring)
+    if spec.treatment in spec.covariates:
+        raise UsageError(f"'{spec.treatment}' is the treatment; take it out of 'covariates'")
+
+
+def _check_censoring(censoring: Censoring | float) -> None:
+    known = get_args(Censoring)
+    if isinstance(censoring, str) and censoring not in known:
+        raise UsageError(f"censoring '{censoring}' is unknown; choose {' or '.join(known)} or a day")
+    if not isinstance(censoring, str) and not censoring > 0:
+        raise UsageError(f"censoring {censoring} is not a day; give a positive number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +144,31 @@ class AnalysisSpec:
     later_scores: tuple[str, ...] = SOFA_LATER
     survival_time: str | None = "hospital_days"
     survival_event: str | None = "hospital_death"
-    censoring: Literal["discharge", "day28_alive"] | float = "discharge"
+    censoring: Censoring | float = "discharge"
     rmst_horizon: float = 28.0
-    scale: Literal["logit", "ps"] = "logit"
+    scale: Scale = "logit"
     caliper: float | None = 0.2
-    caliper_sd: Literal["overall", "pooled", "raw"] = "overall"
-    order: Literal["random", "largest", "smallest", "data", "closest"] = "random"
-    select: Literal["nearest", "random_in_caliper"] = "nearest"
-    second_score: Literal["added", "alone", "none"] = "added"
-    correlation: Literal["exchangeable", "independence"] = "exchangeable"
-    moment: Literal["statsmodels", "geepack"] = "statsmodels"
+    caliper_sd: CaliperSD = "overall"
+    order: Order = "random"
+    select: Select = "nearest"
+    second_score: SecondScore = "added"
+    correlation: Correlation = "exchangeable"
+    moment: Moment = "statsmodels"
     subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     recode: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no cohort can satisfy.
+
+        Raises
+        ------
+        UsageError
+            With the setting, its value and what it may be.
+        """
+        _check_settings(self)
 
     @property
     def adjusters(self) -> tuple[str, ...]:
@@ -215,30 +267,11 @@ def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
         if isinstance(subgroup, Mapping):
             _refuse_unknown(subgroup, ["name", "column", "at_least"], f"{place}: subgroups.{number}")
     try:
-        spec = TypeAdapter(AnalysisSpec).validate_python(values)
+        return TypeAdapter(AnalysisSpec).validate_python(values)
+    except UsageError as error:
+        raise DataError(f"{place}: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
         problem = f"{first['msg'][0].lower()}{first['msg'][1:]}"
         raise DataError(f"{place}: {where} = {first['input']!r}: {problem}") from error
-    _check_settings(spec, place)
-    return spec
-
-
-def _check_settings(spec: AnalysisSpec, place: str) -> None:
-    """Refuse combinations that no file can satisfy."""
-    if not spec.outcomes or not spec.covariates:
-        name = "covariates" if spec.outcomes else "outcomes"
-        raise DataError(f"{place}: '{name}' is empty; name at least one column")
-    if (spec.survival_time is None) != (spec.survival_event is None):
-        raise DataError(f"{place}: 'survival_time' and 'survival_event' go together; name both or neither")
-    if spec.caliper is not None and spec.caliper < 0:
-        raise DataError(f"{place}: caliper = {spec.caliper} is negative; give 0 or more")
-    if not isinstance(spec.censoring, str) and spec.censoring <= 0:
-        raise DataError(
-            f"{place}: censoring = {spec.censoring} is not a day after admission; give a positive number"
-        )
-    if spec.treatment in spec.covariates:
-        raise DataError(
-            f"{place}: '{spec.treatment}' is the treatment and a covariate; take it out of 'covariates'"
-        )

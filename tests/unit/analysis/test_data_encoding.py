@@ -95,6 +95,30 @@ def test_recode_rename_and_numbers_as_categories(small: pd.DataFrame) -> None:
     assert cohort.levels["stay"] == ("1", "3", "10")
 
 
+def test_other_types_of_columns(small: pd.DataFrame) -> None:
+    other = small.assign(
+        drug=small["drug"].astype(bool),
+        dead=pd.array([0, 1, None, 0], dtype="Int64"),
+        site=pd.array(["lung", "abdomen", "lung", None], dtype="string"),
+        age=pd.Categorical([20.0, 21.0, 100.0, 21.0]),
+        stay=["a", 2, 3.0, np.nan],
+    )
+    cohort = encode_cohort(other, replace(SMALL, categorical=("age",)))
+    np.testing.assert_array_equal(cohort.treated, [True, False, True, False])
+    np.testing.assert_array_equal(cohort.column("dead"), [0, 1, np.nan, 0])
+    np.testing.assert_array_equal(cohort.column("site"), [1, 0, 1, np.nan])
+    assert cohort.levels["age"] == ("20", "21", "100")
+    assert cohort.levels["stay"] == ("2", "3", "a")
+    plain = encode_cohort(other, SMALL)
+    np.testing.assert_array_equal(plain.column("age"), [20, 21, 100, 21])
+
+
+def test_many_clusters_as_a_category_keep_their_names(small: pd.DataFrame) -> None:
+    big = small.assign(ward=[1234567, 1234568, 1234567, 7])
+    cohort = encode_cohort(big, replace(SMALL, covariates=("age", "ward"), categorical=("ward",)))
+    assert cohort.levels["ward"] == ("7", "1234567", "1234568")
+
+
 def test_registry_is_not_changed(registry: pd.DataFrame) -> None:
     before = registry.copy(deep=True)
     check_cohort(registry, THESIS_SPEC)
@@ -145,6 +169,7 @@ def test_bad_cohort_is_one_sentence(registry: pd.DataFrame) -> None:
         "'ivigg' is 0 for all 1200 patients, one arm is empty": registry.assign(ivigg=0),
         "'icu_id' is 7 for all patients": registry.assign(icu_id=7),
         "has no rows": registry.iloc[:0],
+        "'age' stands twice": pd.concat([registry, registry[["age"]]], axis=1),
     }
     for words, bad in cases.items():
         with pytest.raises(DataError) as caught:

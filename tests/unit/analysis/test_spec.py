@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, Subgroup, load_spec
-from simsepsis.errors import DataError
+from simsepsis.errors import DataError, UsageError
 from simsepsis.thesis.dictionary import ADJUNCTS, SCORE_COVARIATES
 
 OTHER = """
@@ -74,8 +74,8 @@ def test_extends_thesis_keeps_the_rest(tmp_path: Path) -> None:
         ('extends = "paper"', ["extends = 'paper' is unknown"]),
         ('extends = "thesis"\nscale = "logits"', ["scale = 'logits'", "'logit' or 'ps'"]),
         ('extends = "thesis"\ncensoring = "never"', ["analysis.toml: censoring = 'never'"]),
-        ('extends = "thesis"\ncensoring = 0', ["censoring = 0.0 is not a day"]),
-        ('extends = "thesis"\ncaliper = -1', ["caliper = -1.0 is negative"]),
+        ('extends = "thesis"\ncensoring = 0', ["censoring 0.0 is not a day"]),
+        ('extends = "thesis"\ncaliper = -1', ["analysis.toml: caliper -1.0 is negative"]),
         ('extends = "thesis"\nadjuncts = "rrt"', ["adjuncts = 'rrt'"]),
         ('extends = "thesis"\noutcomes = []', ["'outcomes' is empty"]),
         ('extends = "thesis"\nsurvival_time = ""', ["go together"]),
@@ -94,6 +94,20 @@ def test_bad_spec_is_one_sentence(tmp_path: Path, text: str, words: list[str]) -
     message = str(caught.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"scale": "logits"}, "scale 'logits' is unknown; choose logit or ps"),
+        ({"order": "best"}, "order 'best' is unknown"),
+        ({"censoring": "never"}, "censoring 'never' is unknown"),
+        ({"covariates": ()}, "'covariates' is empty"),
+    ],
+)
+def test_wrong_settings_are_refused_at_once(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        AnalysisSpec(**settings)  # type: ignore[arg-type]
 
 
 def test_missing_file_names_its_path(tmp_path: Path) -> None:
