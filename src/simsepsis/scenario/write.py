@@ -78,4 +78,5 @@ def scenario_toml(scenario: Scenario, notes: Mapping[str, str] | None = None) ->
     notes
         Dotted key → comment that goes above it, such as where its value comes from.
     """
-    return "\n".join(_lines(scenario.model_dump(mode="json"), "", notes or {})) + "\n"
+    values = scenario.model_dump(mode="json", exclude_none=True)
+    return "\n".join(_lines(values, "", notes or {})) + "\n"
