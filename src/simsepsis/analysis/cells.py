@@ -77,7 +77,7 @@ def cells(result: ThesisResult) -> Cells:
             _put_compared(found, table, describe(result.cohort, names, groups), groups)
     _put_table4(found, result, groups)
     for number, outcome in enumerate(spec.outcomes, start=5):
-        if spec.later_scores:
+        if (FIRST_SCORE, True, outcome) in result.models:
             _put_terms(found, f"table{number}", result, outcome)
     _put_text(found, result, groups)
     return found

@@ -135,6 +135,14 @@ def test_absent_parts_are_absent(registry: pd.DataFrame) -> None:
     assert failures(analysis).empty
 
 
+def test_without_clusters_there_is_no_model(registry: pd.DataFrame) -> None:
+    analysis = analyze(registry, replace(THESIS_SPEC, cluster=None))
+    assert set(analysis.tables) == {"table1", "table2", "table3", "table4", "text"}
+    assert not analysis.estimates["method"].str.contains("gee").any()
+    assert set(analysis.models["model"]) == {"propensity"}
+    assert failures(analysis).empty
+
+
 def test_an_arm_lost_with_the_incomplete_patients_is_a_failure(registry: pd.DataFrame) -> None:
     analysis = analyze(registry.assign(wbc=registry["wbc"].where(registry["ivigg"] == 0)))
     failed = failures(analysis)
