@@ -196,12 +196,13 @@ def _at(problem: _Problem, params: FloatArray) -> _State:
     scaled = problem.X * spread[:, None]
     pearson_sums = problem.clusters.total(pearson)
     alpha = _alpha(problem, pearson, pearson_sums) if problem.exchangeable else 0.0
+    inflation = 1 + (problem.clusters.size - 1) * alpha
     return _State(
         scaled=scaled,
         pearson=pearson,
         scaled_sums=problem.clusters.total(scaled),
         pearson_sums=pearson_sums,
-        shared=alpha / (1 + (problem.clusters.size - 1) * alpha),
+        shared=np.divide(alpha, inflation, out=np.zeros_like(inflation), where=inflation > 0),
         alpha=alpha,
     )
 
@@ -223,7 +224,10 @@ def _obstacle(problem: _Problem, state: _State) -> str | None:
     """Say why the equations cannot be solved here; None when they can."""
     largest = float(problem.clusters.size.max())
     if not (largest - 1) * state.alpha > -1 or not state.alpha < 1:
-        return f"working correlation {state.alpha:.3g} is impossible in a cluster of {largest:.0f} rows"
+        return (
+            f"working correlation {state.alpha:.3g} is impossible in a cluster of {largest:.0f} rows; "
+            "use independence"
+        )
     return None
 
 
@@ -252,16 +256,18 @@ def _solve(
         iteration += 1
         state = _at(problem, params)
         failure = _obstacle(problem, state)
+        if failure is not None:
+            break
         bread = state.bread()
         factor, info = scipy.linalg.lapack.dpotrf(bread, lower=1, clean=1)
-        if failure is None and info != 0:
+        if info != 0:
             failure = "the estimating equations became singular"
-        if failure is None:
-            step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], problem.X)
-            params = params + step
-            arrived = bool(step @ bread @ step < _TOLERANCE)
+            break
+        step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], problem.X)
+        params = params + step
+        arrived = bool(step @ bread @ step < _TOLERANCE)
         if not arrived and iteration == _MAX_ITERATIONS:
-            failure = failure or f"no convergence in {iteration} scoring steps"
+            failure = f"no convergence in {iteration} scoring steps"
     if failure is None:
         matrix, failure = _sandwich(problem, state, factor, covariance)
     if failure is not None:
