@@ -122,6 +122,7 @@ def test_counts_of_inside_are_those_of_the_comparison(comparison):
     for found in lay_out(comparison):
         rows = comparison.loc[(comparison["table"] == found.name) & (comparison["repeats"] == "")]
         assert (found.n_inside, found.n_compared) == (rows["inside_corrected"].sum(), len(rows))
+        assert found.n_repeated == (comparison["table"] == found.name).sum() - len(rows)
 
 
 def test_a_misprint_is_marked_and_judged_by_its_corrected_value():

@@ -25,7 +25,7 @@ from simsepsis.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 FOREST_COLUMNS = (
     "group",
@@ -73,8 +73,8 @@ def plot_forest(
         Line with scenario, replicates, seed and version.
     """
     lines = _lines(rows)
-    height, axis_width = _ROW * len(lines) + 1.8, 3.3
     has_printed = bool(rows["printed"].notna().any())
+    height, axis_width = _ROW * len(lines) + (1.8 if has_printed else 1.45), 3.3
     width = labels_width + axis_width + _NUMBERS * (1 + has_printed) + 0.35
     figure = new_figure(width, height, note=note)
     axes = add_panel(figure, labels_width, 0.95, axis_width, _ROW * len(lines))
@@ -85,7 +85,7 @@ def plot_forest(
             continue
         row = rows.iloc[line]
         _write(axes, y, -labels_width + 0.3, str(row["label"]))
-        _draw_row(axes, y, row, limits)
+        _draw_row(axes, y, row, limits, _APART * has_printed)
         _write_numbers(axes, y, row, axis_width, has_printed)
     _write_heads(axes, axis_width, has_printed)
     if has_printed:
@@ -124,14 +124,11 @@ def _prepare(axes: Axes, n_lines: int, limits: tuple[float, float], label: str) 
     axes.set_xlabel(label)
 
 
-def _draw_row(axes: Axes, y: int, row: DataFrame, limits: tuple[float, float]) -> None:
-    outside = not bool(row["inside"])
-    mark = PRINTED_OUTSIDE if outside else PRINTED
+def _draw_row(axes: Axes, y: int, row: Series, limits: tuple[float, float], apart: float) -> None:
+    mark = {**(PRINTED if row["inside"] else PRINTED_OUTSIDE), "linewidth": 0.9}
     axes.axhline(y + 0.5, color=RULE, linewidth=0.4, zorder=0)
-    _draw_interval(
-        axes, y - _APART, row[["printed", "printed_low", "printed_high"]], {**mark, "linewidth": 0.9}, limits
-    )
-    _draw_interval(axes, y + _APART, row[["simulated", "low", "high"]], SIMULATED, limits)
+    _draw_interval(axes, y - apart, row[["printed", "printed_low", "printed_high"]], mark, limits)
+    _draw_interval(axes, y + apart, row[["simulated", "low", "high"]], SIMULATED, limits)
 
 
 def _draw_interval(
@@ -176,7 +173,7 @@ def _ratio(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def _write_numbers(axes: Axes, y: int, row: DataFrame, axis_width: float, has_printed: bool) -> None:
+def _write_numbers(axes: Axes, y: int, row: Series, axis_width: float, has_printed: bool) -> None:
     columns = [("simulated", "low", "high")]
     if has_printed:
         columns.insert(0, ("printed", "printed_low", "printed_high"))

@@ -106,9 +106,9 @@ class LaidOutTable:
         Heading of each column.
     rows
         Lines in order.
-    n_inside, n_compared
+    n_inside, n_compared, n_repeated
         How many printed numbers lie inside their interval, misprints by their corrected value, of how many
-        that were compared, repetitions left out.
+        that were compared; and how many were not counted, because they stood in an earlier table.
     """
 
     name: str
@@ -118,6 +118,7 @@ class LaidOutTable:
     rows: tuple[Row, ...] = field(repr=False)
     n_inside: int
     n_compared: int
+    n_repeated: int = 0
 
 
 def _arms(phase: str, third: Column) -> tuple[Column, ...]:
@@ -233,16 +234,16 @@ def _lay_out(layout: TableLayout, rows: DataFrame) -> LaidOutTable:
         numbers.setdefault(place, {})[row["statistic"]] = row
     lines = _lines_by_phase(layout, numbers) if layout.by_phase else _lines(layout, numbers)
     compared = mended(rows).dropna(subset=["printed", "low", "high"])
-    if "repeats" in compared:
-        compared = compared.loc[compared["repeats"] == ""]
+    counted = compared.loc[compared["repeats"] == ""] if "repeats" in compared else compared
     return LaidOutTable(
         name=layout.name,
         title=layout.title,
         groups=_groups(layout),
         heads=tuple(column.title for column in layout.columns),
         rows=tuple(lines),
-        n_inside=int(compared["inside"].astype(bool).sum()),
-        n_compared=len(compared),
+        n_inside=int(counted["inside"].astype(bool).sum()),
+        n_compared=len(counted),
+        n_repeated=len(compared) - len(counted),
     )
 
 
