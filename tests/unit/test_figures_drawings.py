@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from simsepsis.figures.forest import plot_forest, ratio_text
 from simsepsis.figures.love import THRESHOLD, plot_love
@@ -85,8 +86,6 @@ def pairs() -> pd.DataFrame:
 
 
 def texts_of(figure) -> list[str]:
-    from matplotlib.text import Text
-
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
@@ -174,7 +173,7 @@ def test_number_at_risk_between_two_times_is_that_before_the_next_one():
             "at_risk": [9, 8, 3],
         }
     )
-    words = texts_of(plot_survival(pd.concat([curve, curve.assign(arm="control")]), horizon=30))
+    words = texts_of(plot_survival(pd.concat([curve, curve.assign(arm="control")])))
     assert [words.count(count) for count in ("9", "3", "8")] == [2, 4, 0]
     assert words.count("0") >= 2
 
@@ -304,3 +303,19 @@ def test_drawing_leaves_no_trace_in_global_state_or_in_its_input(balance):
     plot_love(balance)
     assert dict(matplotlib.rcParams) == before
     pd.testing.assert_frame_equal(balance, untouched)
+
+
+def test_the_time_axis_ends_with_follow_up(curves):
+    axes = plot_survival(curves.loc[curves["time"] <= 28]).axes[0]
+    assert axes.get_xlim() == (0, 30)
+
+
+def test_dollar_signs_in_a_level_are_words_not_formulas(balance):
+    rows = balance.assign(level=balance["level"].where(balance["level"] == "", "$11-$25k"))
+    rows = rows.drop_duplicates(["variable", "level", "phase"])
+    assert not any(text.get_parse_math() for text in plot_love(rows).findobj(Text) if "$" in text.get_text())
+
+
+def test_another_treatment_has_its_own_name(curves, scores):
+    assert "swang1 (solid)" in " ".join(texts_of(plot_survival(curves, treated="swang1")))
+    assert not any("IVIgG" in text for text in texts_of(plot_overlap(bin_scores(scores), treated="swang1")))

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.figures.gallery import (
+    SurvivalWords,
     forest_plate,
     love_plate,
     overlap_plate,
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
     from simsepsis.analysis.thesis_analysis import Analysis
     from simsepsis.reproduction import Reproduction
 
-_SIMULATION_BAND = "95% simulation interval of each curve, day by day"
-_CONFIDENCE_BAND = "95% confidence interval of each curve, day by day"
+_SIMULATED_CURVES = SurvivalWords(
+    curves="Figure 1 of the thesis: Kaplan–Meier curves of time to hospital death, mean of the replicates; "
+    "patients discharged alive are censored then. Number at risk: mean of the replicates.",
+    band="95% simulation interval of each curve, day by day",
+)
 _FIRST_SCORE = "covariates"
 
 
@@ -53,7 +58,7 @@ def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Plat
     pairs = _pairs_of(reproduction)
     plates = [positions_plate(comparison, note), forest_plate(comparison, note)]
     if len(curves):
-        plates.append(survival_plate(curves, comparison, note, _SIMULATION_BAND))
+        plates.append(survival_plate(curves, comparison, _SIMULATED_CURVES, note))
     if len(pairs):
         plates.append(pairs_plate(pairs, comparison, note))
     plates.append(love_plate(comparison, note))
@@ -82,13 +87,14 @@ def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Pla
     """
     note = f"{source}, simsepsis {version}."
     treatment = analysis.result.spec.treatment
+    treated = row_label(treatment)
     comparison = as_comparison(analysis.tables)
     scores, curves = _scores_of(analysis), _curves_of(analysis)
-    plates = [love_plate(comparison, note), forest_plate(comparison, note, treatment)]
+    plates = [love_plate(comparison, note), forest_plate(comparison, note, treatment, treated)]
     if len(scores):
-        plates.append(overlap_plate(scores, note, ""))
+        plates.append(overlap_plate(scores, note, "", treated))
     if len(curves):
-        plates.append(survival_plate(curves, comparison, note, _CONFIDENCE_BAND))
+        plates.append(survival_plate(curves, comparison, _own_curves(analysis), note, treated))
     plates += _terms_plates(comparison, note)
     return tuple(plate for plate in plates if len(plate.data))
 
@@ -137,6 +143,17 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
         }
     )
     return frame
+
+
+def _own_curves(analysis: Analysis) -> SurvivalWords:
+    spec = analysis.result.spec
+    words = SurvivalWords(
+        curves="Kaplan–Meier curves of matched patients, event: "
+        f"{_in_a_sentence(row_label(str(spec.survival_event)))}.",
+        band="95% confidence interval of each curve, day by day",
+    )
+    own_axis = spec.survival_time != THESIS_SPEC.survival_time
+    return words._replace(axis=f"{row_label(str(spec.survival_time))} (days)") if own_axis else words
 
 
 def _curves_of(analysis: Analysis) -> pd.DataFrame:

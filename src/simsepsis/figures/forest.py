@@ -50,7 +50,7 @@ _NUMBERS = 1.62
 def plot_forest(
     rows: DataFrame,
     *,
-    label: str = "Odds ratio, IVIgG against control",
+    label: str = "Odds ratio, treated against control",
     limits: tuple[float, float] = (0.4, 2.5),
     labels_width: float = 3.0,
     note: str = "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -13,10 +15,18 @@ from simsepsis.figures.pairs import SCORE_LABELS, plot_pairs, spread_text
 from simsepsis.figures.plate import Plate
 from simsepsis.figures.positions import outside_names, plot_positions, positions
 from simsepsis.figures.rows import balance_rows, effect_rows, term_rows
-from simsepsis.figures.style import ARM_LABELS
+from simsepsis.figures.style import ARMS, TREATED, arm_labels
 from simsepsis.figures.survival import plot_survival
 
 _PRINTED_PAIRS = {"covariates": "", "adjuncts": "adjuncts"}
+
+
+class SurvivalWords(NamedTuple):
+    """What the curves of a survival figure are, as a sentence; what the band is; the time axis."""
+
+    curves: str
+    band: str
+    axis: str = "Time from ICU admission (days)"
 
 
 def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
@@ -45,7 +55,9 @@ def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
     )
 
 
-def forest_plate(comparison: pd.DataFrame, note: str, treatment: str = "ivigg") -> Plate:
+def forest_plate(
+    comparison: pd.DataFrame, note: str, treatment: str = "ivigg", treated: str = TREATED
+) -> Plate:
     """Show the treatment's odds and hazard ratios of every analysis.
 
     Parameters
@@ -54,6 +66,8 @@ def forest_plate(comparison: pd.DataFrame, note: str, treatment: str = "ivigg") 
         As of `positions_plate`, or one cohort's numbers by `as_comparison`.
     treatment
         Term of the treatment in the models.
+    treated
+        Words for the treatment.
     """
     rows = effect_rows(comparison, treatment)
     texts = (
@@ -61,11 +75,11 @@ def forest_plate(comparison: pd.DataFrame, note: str, treatment: str = "ivigg") 
     )
     return Plate(
         name="forest",
-        title="The effect of IVIgG in every analysis",
-        caption="Odds ratios (Cox: hazard ratio) of death with IVIgG against control in matched patients; "
-        f"below 1 favours IVIgG. {_intervals(rows)} The second score contains the adjuncts. {note}",
+        title=f"The effect of {treated} in every analysis",
+        caption=f"Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours {treated}. "
+        f"{_intervals(rows)} The second score contains the adjuncts. {note}",
         alt="; ".join(texts) + ".",
-        figure=plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
+        figure=plot_forest(rows, label=f"Odds or hazard ratio, {treated} against control", note=note),
         data=rows,
     )
 
@@ -129,7 +143,7 @@ def love_plate(comparison: pd.DataFrame, note: str) -> Plate:
     )
 
 
-def overlap_plate(scores: pd.DataFrame, note: str, which: str = "One replicate.") -> Plate:
+def overlap_plate(scores: pd.DataFrame, note: str, which: str, treated: str = TREATED) -> Plate:
     """Show the propensity score of both arms, all and matched.
 
     Parameters
@@ -140,26 +154,30 @@ def overlap_plate(scores: pd.DataFrame, note: str, which: str = "One replicate."
         Scenario, replicates, seed and version.
     which
         Which cohort it is.
+    treated
+        Words for the treated arm.
     """
     binned = bin_scores(scores)
     sums = binned.groupby("arm")[["patients", "matched"]].sum()
-    arms = ((label, sums.loc[arm]) for arm, label in ARM_LABELS.items())
+    arms = ((label, sums.loc[arm]) for arm, label in arm_labels(treated).items())
     texts = (f"{label}: {row['matched']} of {row['patients']} matched" for label, row in arms)
     logits = scores.groupby("arm")["logit"].median()
-    medians = " and ".join(f"{logits[arm]:.2f}" for arm in ARM_LABELS)
+    medians = " and ".join(f"{logits[arm]:.2f}" for arm in ARMS)
     return Plate(
         name="overlap",
         title="Overlap of the propensity score",
-        caption="Histogram of the propensity score (logit), IVIgG upwards and control downwards; filled: "
+        caption="Histogram of the propensity score (logit), treated upwards and control downwards; filled: "
         f"matched patients, outline: all. The outermost bins hold everyone beyond them. {which} {note}",
         alt=f"Mirrored histogram. {'; '.join(texts)}. Median logit {medians}.",
-        figure=plot_overlap(binned, note=note),
+        figure=plot_overlap(binned, treated=treated, note=note),
         data=binned,
     )
 
 
-def survival_plate(curves: pd.DataFrame, comparison: pd.DataFrame, note: str, band: str) -> Plate:
-    """Show the Kaplan–Meier curves of both arms, the thesis's Figure 1.
+def survival_plate(
+    curves: pd.DataFrame, comparison: pd.DataFrame, words: SurvivalWords, note: str, treated: str = TREATED
+) -> Plate:
+    """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does.
 
     Parameters
     ----------
@@ -167,22 +185,26 @@ def survival_plate(curves: pd.DataFrame, comparison: pd.DataFrame, note: str, ba
         ``arm, time, survival, low, high, at_risk``.
     comparison, note
         As of `positions_plate`, or one cohort's numbers by `as_comparison`.
-    band
-        What the shaded band is.
+    words
+        What the curves and the band are.
+    treated
+        Words for the treated arm.
     """
     rows = effect_rows(comparison)
     hazard = rows.loc[rows["label"] == "Cox, hazard ratio"]
-    words = _both_ratios(hazard.iloc[0].to_dict()) if len(hazard) else ""
-    comment = f"Hazard ratio: {words}".replace("; ", "\n") if words else ""
+    ratio = f"Hazard ratio: {_both_ratios(hazard.iloc[0].to_dict())}" if len(hazard) else ""
+    comment = ratio.replace("; ", "\n")
     at_28 = curves.loc[curves["time"] <= 28].groupby("arm")["survival"].last()
-    texts = (f"{label} {100 * at_28[arm]:.1f}%" for arm, label in ARM_LABELS.items() if arm in at_28.index)
+    labels = arm_labels(treated)
+    texts = (f"{labels[arm]} {100 * alive:.1f}%" for arm, alive in at_28.loc[list(ARMS)].items())
     return Plate(
         name="survival",
-        title="Figure 1: survival of matched patients",
-        caption="Kaplan–Meier curves of time to hospital death; those discharged alive are censored then. "
-        f"Shaded: {band}; number at risk: mean of the replicates, where there are several. {note}",
-        alt=f"Survival at day 28: {', '.join(texts)}. {comment}".replace("\n", "; ").strip(),
-        figure=plot_survival(curves, comment=comment, band=band, note=note),
+        title="Survival of matched patients",
+        caption=f"{words.curves} Shaded: {words.band}. {note}",
+        alt=f"Survival at day 28: {', '.join(texts)}. {ratio}".strip(),
+        figure=plot_survival(
+            curves, comment=comment, band=words.band, axis=words.axis, treated=treated, note=note
+        ),
         data=curves,
     )
 

@@ -9,11 +9,13 @@ import pandas as pd
 
 from simsepsis.figures.style import (
     ARM_COLORS,
-    ARM_LABELS,
+    ARMS,
     INK,
     MUTED,
     TEXT,
+    TREATED,
     add_panel,
+    arm_labels,
     in_house_style,
     new_figure,
 )
@@ -52,7 +54,7 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     edges = np.linspace(low, high, bins + 1)
     shown = scores.assign(logit=np.clip(logit, edges[0], edges[-1]))
     tables = []
-    for arm in ARM_LABELS:
+    for arm in ARMS:
         chosen = shown.loc[shown["arm"] == arm]
         everyone, _ = np.histogram(chosen["logit"], edges)
         matched, _ = np.histogram(chosen.loc[chosen["matched"].astype(bool), "logit"], edges)
@@ -62,20 +64,22 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 
 
 @in_house_style
-def plot_overlap(binned: pd.DataFrame, *, note: str = "") -> Figure:
+def plot_overlap(binned: pd.DataFrame, *, treated: str = TREATED, note: str = "") -> Figure:
     """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients.
 
     Parameters
     ----------
     binned
         As returned by `bin_scores`.
+    treated
+        Words for the treated arm.
     note
         Line with scenario, replicates, seed and version.
     """
     figure = new_figure(8.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 0.95, 7.4, 4.05)
     for arm, sign in _SIGNS.items():
-        _draw_arm(axes, binned.loc[binned["arm"] == arm], arm, sign)
+        _draw_arm(axes, binned.loc[binned["arm"] == arm], arm, sign, arm_labels(treated)[arm])
     axes.axhline(0, color=INK, linewidth=0.9)
     tallest = binned["patients"].max() * 1.25
     axes.set_ylim(-tallest, tallest)
@@ -86,7 +90,7 @@ def plot_overlap(binned: pd.DataFrame, *, note: str = "") -> Figure:
     return figure
 
 
-def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int) -> None:
+def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int, label: str) -> None:
     left, width = rows["bin_low"].to_numpy(), (rows["bin_high"] - rows["bin_low"]).to_numpy()
     color, total, matched = ARM_COLORS[arm], rows["patients"].to_numpy(), rows["matched"].to_numpy()
     axes.bar(left, sign * total, width, align="edge", facecolor="white", edgecolor=MUTED, linewidth=0.7)
@@ -100,7 +104,7 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int) -> None:
         linewidth=0.4,
         hatch=_HATCHES[arm],
     )
-    words = f"{ARM_LABELS[arm]}: {matched.sum():,} matched (filled) of {total.sum():,} (outline)"
+    words = f"{label}: {matched.sum():,} matched (filled) of {total.sum():,} (outline)"
     axes.annotate(
         words,
         (0.01, 0.985 if sign > 0 else 0.015),

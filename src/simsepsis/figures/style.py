@@ -22,7 +22,9 @@ PALE = "#efefec"
 BLUE = "#1f5a92"
 OCHRE = "#d9912b"
 
-ARM_LABELS = {"ivigg": "IVIgG", "control": "Control"}
+ARMS = ("ivigg", "control")
+TREATED = "IVIgG"
+"""Words for the treated arm, unless a file of another treatment is analysed."""
 ARM_COLORS = {"ivigg": BLUE, "control": OCHRE}
 ARM_LINES = {"ivigg": "-", "control": (0, (5, 2))}
 
@@ -46,12 +48,19 @@ _PARAMETERS = {
     "xtick.labelsize": TEXT - 0.5,
     "ytick.labelsize": TEXT - 0.5,
     "text.color": INK,
+    # A level such as "$11-$25k" is words, not a formula.
+    "text.parse_math": False,
     "hatch.linewidth": 0.6,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "simsepsis",
 }
+
+
+def arm_labels(treated: str) -> dict[str, str]:
+    """Return arm → words; parameter: the words for the treated arm."""
+    return dict(zip(ARMS, (treated, "Control"), strict=True))
 
 
 @contextmanager
