@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from simsepsis.errors import UsageError
 STREAMS = (
     "icus",
     "patients",
+    "care",
     "treatment",
     "adjuncts",
+    "supports",
     "course",
     "scores",
     "observation",
@@ -24,7 +27,11 @@ STREAMS = (
 """One stream per mechanism, so that changing one mechanism leaves all other random numbers alone."""
 
 
-def stream(seed: int, name: str, *, cell: int = 0, replicate: int = 0) -> np.random.Generator:
+Streams = Callable[[str], np.random.Generator]
+"""Name of a mechanism → its generator, the rest of the address being settled."""
+
+
+def stream(seed: int, name: str, *, cell: int = 0, replicate: int = 0, block: int = 0) -> np.random.Generator:
     """Return the generator of one mechanism in one replicate of one cell.
 
     The state depends on the address only, never on what was drawn before, so results are the same
@@ -41,6 +48,8 @@ def stream(seed: int, name: str, *, cell: int = 0, replicate: int = 0) -> np.ran
         cells with the same key share their random numbers.
     replicate
         Number of the replicate, from 0.
+    block
+        Number of the block of patients, from 0, where a large registry is made in blocks.
 
     Raises
     ------
@@ -51,5 +60,10 @@ def stream(seed: int, name: str, *, cell: int = 0, replicate: int = 0) -> np.ran
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
     if name not in STREAMS:
         raise UsageError(f"random stream '{name}' is unknown; known are {', '.join(STREAMS)}")
-    address = (cell, replicate, zlib.crc32(name.encode()))
+    address = (cell, replicate, zlib.crc32(name.encode()), *((block,) if block else ()))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=address)))
+
+
+def streams(seed: int, *, cell: int = 0, replicate: int = 0, block: int = 0) -> Streams:
+    """Return the function from a mechanism's name to its generator at one address."""
+    return lambda name: stream(seed, name, cell=cell, replicate=replicate, block=block)

@@ -41,7 +41,7 @@ def scenarios(draw):
 @given(scenario=scenarios(), seed=st.integers(0, 2**32), n=st.integers(1, 400))
 def test_every_scenario_gives_possible_patients(scenario, seed, n):
     cohort = generate_cohort(scenario, seed=seed, n=n)
-    registry, day = cohort.registry, cohort.oracle.ivigg_day
+    registry, day = cohort.registry, cohort.oracle.hours["ivigg"] / 24.0
     assert len(registry) == n
     treated = np.isfinite(day)
     assert np.array_equal(registry["ivigg"] == 1, treated)

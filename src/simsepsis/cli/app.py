@@ -79,10 +79,10 @@ def generate(
     for path in (output, oracle):
         if path is not None:
             check_table_path(path)
-    cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n)
+    cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
     write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
-    if oracle is not None:
-        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort))})
+    if oracle is not None and cohort.oracle is not None:
+        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort.oracle))})
     console().print(f"{len(cohort.registry)} patients in {output}")
 
 
@@ -103,7 +103,7 @@ def calibrate(
     Example: simsepsis calibrate --out scenarios
     Example: simsepsis calibrate --check
     """
-    from simsepsis.cohort.calibration import calibrated_toml, fit_calibration
+    from simsepsis.cohort.calibration.fit import calibrated_toml, fit_calibration
     from simsepsis.files import check_folder, write_files
     from simsepsis.scenario import load_scenario
 
@@ -119,7 +119,7 @@ def calibrate(
 
 def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     """Print and store the goodness of fit; return the exit status."""
-    from simsepsis.cohort.calibration import check_calibration, describe_fit, summarize_check
+    from simsepsis.cohort.calibration.check import check_calibration, describe_fit, summarize_check
     from simsepsis.files import write_files
 
     table = check_calibration(scenario, patients=patients, seed=seed)

@@ -10,7 +10,7 @@ import numpy as np
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.cohort.patients import Patients
 from simsepsis.cohort.predictor import linear_predictor
-from simsepsis.scenario import Course, Hazard, Roster
+from simsepsis.scenario import Course, Hazard, Scenario
 
 PATH_DAYS = 14
 """Days for which severity changes; it stays where it is after that."""
@@ -83,28 +83,38 @@ def severity_path(severity: FloatArray, course: Course, rng: np.random.Generator
     return path
 
 
-def draw_fate(
-    course: Course, roster: Roster, patients: Patients, care: FloatArray, rng: np.random.Generator
-) -> Fate:
+def fixed_log_hazards(scenario: Scenario, patients: Patients) -> FloatArray:
+    """Return (n, 4) log hazards of `CAUSES` apart from day and severity.
+
+    The unmeasured confounder acts on both hazards of death. It is centred, so that it spreads
+    mortality and hardly moves its mean.
+    """
+    course, u = scenario.course, scenario.unmeasured
+    risk = linear_predictor(course.risk, patients)
+    icu = np.asarray(patients.roster.death)[patients.icu]
+    centre = u.prevalence if u.kind == "binary" else 0.0
+    hidden = np.log(u.hr_death) * (patients.unmeasured - centre) if u.kind != "none" else 0.0
+    return np.column_stack(
+        [
+            h.risk * risk + h.icu * icu + h.care * patients.care + (hidden if "death" in cause else 0.0)
+            for cause, h in zip(CAUSES, _hazards(course), strict=True)
+        ]
+    )
+
+
+def draw_fate(scenario: Scenario, patients: Patients, rng: np.random.Generator) -> Fate:
     """Return everything about the course that no treatment changes.
 
     Parameters
     ----------
-    course, roster
-        The scenario's parts.
-    patients
-        Patients on day 1.
-    care
-        (n,) latent intensity of care.
+    scenario, patients
+        The world and its patients.
     rng
         Random numbers of the mechanism "course".
     """
     thresholds = rng.standard_exponential((patients.icu.size, len(CAUSES)))
-    path = severity_path(patients.severity, course, rng)
-    risk = linear_predictor(course.risk, patients, roster)
-    icu = np.asarray(roster.death)[patients.icu]
-    offsets = np.column_stack([h.risk * risk + h.icu * icu + h.care * care for h in _hazards(course)])
-    return Fate(path=path, offsets=offsets, thresholds=thresholds)
+    path = severity_path(patients.severity, scenario.course, rng)
+    return Fate(path=path, offsets=fixed_log_hazards(scenario, patients), thresholds=thresholds)
 
 
 def _hazards(course: Course) -> list[Hazard]:

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort.adjuncts import draw_adjuncts, draw_units, renal_support_days, support_days
-from simsepsis.cohort.course import Exits, Fate, draw_fate, run_course
+from simsepsis.cohort.adjuncts import draw_adjuncts, draw_units
+from simsepsis.cohort.course import Exits
+from simsepsis.cohort.icus import assign_icus
 from simsepsis.cohort.later_scores import later_scores
-from simsepsis.cohort.observation import observe
-from simsepsis.cohort.patients import Patients, draw_patients
-from simsepsis.cohort.starts import exposure, start_times
-from simsepsis.cohort.treatment import start_log_hazard
-from simsepsis.cohort.world import World, build_world
+from simsepsis.cohort.observation import observe, registry_frame
+from simsepsis.cohort.oracle import Oracle, join_oracles, oracle_of
+from simsepsis.cohort.resolve import resolve
+from simsepsis.cohort.simulate import Simulated, simulate
+from simsepsis.cohort.supports import renal_support_days, support_days
+from simsepsis.cohort.world import World, settle
 from simsepsis.errors import UsageError
 from simsepsis.scenario import Scenario
-from simsepsis.streams import stream
+from simsepsis.streams import Streams, streams
 
+BLOCK = 16_384
+"""Patients simulated at a time: few enough to stay in the cache, so that cost is linear in n."""
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Oracle:
-    """What only the simulator knows; never given to a method that does not ask for it by name.
-
-    Attributes
-    ----------
-    propensity
-        (n,) probability of IVIgG within seven days given everything that precedes it, path included.
-    ivigg_day
-        (n,) days from ICU admission to the first dose, inf if never.
-    path
-        (n, days) latent severity.
-    """
-
-    propensity: FloatArray
-    ivigg_day: FloatArray
-    path: FloatArray
+Columns = dict[str, FloatArray | IntArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,53 +38,19 @@ class Cohort:
     registry
         One row per patient, columns of the data dictionary.
     oracle
-        What only the simulator knows.
+        What only the simulator knows, if it was asked for.
     scenario_hash, seed, replicate
         Where it came from.
     """
 
     registry: pd.DataFrame
-    oracle: Oracle
+    oracle: Oracle | None
     scenario_hash: str
     seed: int
     replicate: int
 
 
-def _treat(
-    world: World, patients: Patients, fate: Fate, care: FloatArray, threshold: FloatArray
-) -> tuple[FloatArray, Exits, FloatArray]:
-    """Return days to IVIgG, the exits under it, and the probability of it.
-
-    What happens before the start is the untreated course, so the start is found there; only then is
-    the course run again with the effect, if there is one.
-    """
-    scenario = world.scenario
-    untreated = run_course(scenario.course, fate)
-    treatment = scenario.treatment
-    exposed = exposure(fate.path, untreated.icu_time, severity=treatment.severity, decay=treatment.decay)
-    log_hazard = start_log_hazard(world, patients, care)
-    start = start_times(exposed, untreated.icu_time, log_hazard, threshold)
-    propensity = -np.expm1(-np.exp(log_hazard) * exposed[:, -1])
-    effect = scenario.effect.log_hazard_ratio
-    if effect == 0.0:
-        return start, untreated, propensity
-    exits = run_course(scenario.course, fate, start=start, log_hazard_ratio=np.full(start.size, effect))
-    return start, exits, propensity
-
-
-def oracle_frame(cohort: Cohort) -> pd.DataFrame:
-    """Return the oracle as a table with one row per patient, keyed by ``patient_id``.
-
-    Columns: propensity, ivigg_hour (hours from ICU admission, NaN if never), severity_day1 …
-    """
-    oracle = cohort.oracle
-    hour = np.where(np.isfinite(oracle.ivigg_day), oracle.ivigg_day * 24.0, np.nan)
-    path = {f"severity_day{day}": value for day, value in enumerate(oracle.path.T, start=1)}
-    first = {"patient_id": cohort.registry["patient_id"], "propensity": oracle.propensity}
-    return pd.DataFrame({**first, "ivigg_hour": hour, **path})
-
-
-def _stay(exits: Exits) -> dict[str, FloatArray | IntArray]:
+def _stay(exits: Exits) -> Columns:
     died = exits.hospital_death
     return {
         "icu_days": np.ceil(exits.icu_time),
@@ -106,35 +61,85 @@ def _stay(exits: Exits) -> dict[str, FloatArray | IntArray]:
     }
 
 
-def _care_columns(
-    world: World,
-    patients: Patients,
-    fate: Fate,
-    exits: Exits,
-    starts: dict[str, FloatArray],
-    care: FloatArray,
-    rng: np.random.Generator,
-) -> dict[str, FloatArray | IntArray]:
+def _care(world: World, block: Simulated, starts: dict[str, FloatArray], rng: np.random.Generator) -> Columns:
     """Return transfusions and days of organ support."""
-    scenario, roster = world.scenario, world.scenario.icus.roster
-    columns: dict[str, FloatArray | IntArray] = {}
-    for name, transfusion in scenario.transfusions.items():
-        noise = rng.standard_normal((2, care.size))
-        columns[f"{name}_units"] = draw_units(transfusion, patients, roster, care, noise)
-    trend = fate.path[:, 6] - fate.path[:, 0]
-    for name in ("ventilator", "vasopressor"):
-        noise = rng.standard_normal((2, care.size))
-        support = scenario.supports[name]
-        columns[f"{name}_days"] = support_days(support, patients, roster, care, trend, exits, noise)
-    renal_start = np.minimum(starts["rrt"], starts["rrt_nonrenal"])
-    noise = rng.standard_normal((2, care.size))
-    columns["rrt_days"] = renal_support_days(
-        scenario.supports["rrt"], patients, roster, care, renal_start, exits, noise
-    )
+    scenario, patients = world.scenario, block.patients
+    noise = rng.standard_normal((len(scenario.transfusions) + len(scenario.supports), 2, patients.icu.size))
+    columns: Columns = {
+        f"{name}_units": draw_units(transfusion, patients, noise[row])
+        for row, (name, transfusion) in enumerate(scenario.transfusions.items())
+    }
+    trend = block.fate.path[:, 6] - block.fate.path[:, 0]
+    supports = scenario.supports
+    for row, name in enumerate(("ventilator", "vasopressor"), start=len(scenario.transfusions)):
+        columns[f"{name}_days"] = support_days(supports[name], patients, trend, block.exits, noise[row])
+    start = np.minimum(starts["rrt"], starts["rrt_nonrenal"])
+    columns["rrt_days"] = renal_support_days(supports["rrt"], patients, trend, start, block.exits, noise[-1])
     return columns
 
 
-def generate_cohort(scenario: Scenario, *, seed: int, n: int | None = None, replicate: int = 0) -> Cohort:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Block:
+    """A block of patients with everything that was done to them and came of it."""
+
+    simulated: Simulated
+    starts: dict[str, FloatArray]
+    columns: Columns
+
+
+def _block(world: World, icu: IntArray, draw: Streams) -> _Block:
+    simulated = simulate(world, icu, draw)
+    path, exits = simulated.fate.path, simulated.exits
+    starts = draw_adjuncts(
+        world.scenario, simulated.patients, path, exits.icu_time, simulated.ivigg_day, draw("adjuncts")
+    )
+    columns = dict(simulated.patients.columns)
+    columns |= _stay(exits)
+    columns |= later_scores(world, simulated.patients, path, exits, starts, draw("scores"))
+    columns |= _care(world, simulated, starts, draw("supports"))
+    columns |= {name: np.isfinite(start).astype(np.int64) for name, start in starts.items()}
+    columns["ivigg"] = np.isfinite(simulated.ivigg_day).astype(np.int64)
+    starts["ivigg"] = simulated.ivigg_day
+    columns = observe(world.scenario, simulated.patients, columns, starts, draw("observation"))
+    return _Block(simulated=simulated, starts=starts, columns=columns)
+
+
+def blocks_of(
+    scenario: Scenario, *, seed: int, n: int, replicate: int = 0
+) -> Iterator[tuple[World, IntArray, Streams]]:
+    """Yield (world, ICU of each patient, streams) of each block of one registry.
+
+    Parameters
+    ----------
+    scenario
+        The world.
+    seed, replicate
+        Address of the random numbers.
+    n
+        Patients in all, at least 1.
+
+    Raises
+    ------
+    UsageError
+        If `n` is not positive.
+    """
+    if n < 1:
+        raise UsageError(f"n = {n}: a registry needs at least one patient; give a positive number")
+    world = settle(scenario, streams(seed, replicate=replicate))
+    icu = assign_icus(world.roster, n)
+    for number, first in enumerate(range(0, n, BLOCK)):
+        yield world, icu[first : first + BLOCK], streams(seed, replicate=replicate, block=number)
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def generate_cohort(
+    scenario: Scenario, *, seed: int, n: int | None = None, replicate: int = 0, oracle: bool = True
+) -> Cohort:
     """Return one simulated registry and what only the simulator knows of it.
 
     Parameters
@@ -147,42 +152,34 @@ def generate_cohort(scenario: Scenario, *, seed: int, n: int | None = None, repl
         Number of patients registered; the scenario's if None.
     replicate
         Number of the replicate, from 0.
+    oracle
+        Whether to keep what only the simulator knows; without it nothing of it is computed.
 
     Raises
     ------
     UsageError
         If `n` is not positive or `seed` is negative.
+    ScenarioError
+        If the scenario asks for a world that does not exist.
 
     Notes
     -----
     Every mechanism has its own stream of random numbers, so two scenarios that differ in one
     mechanism share the random numbers of all others.
     """
-    size = scenario.n if n is None else n
-    if size < 1:
-        raise UsageError(f"n = {size}: a registry needs at least one patient; give a positive number")
-    world = build_world(scenario)
-    rng = {
-        name: stream(seed, name, replicate=replicate)
-        for name in ("patients", "treatment", "course", "adjuncts", "scores", "observation")
-    }
-    patients = draw_patients(world, size, rng["patients"])
-    care = rng["treatment"].standard_normal(size)
-    threshold = rng["treatment"].standard_exponential(size)
-    fate = draw_fate(scenario.course, scenario.icus.roster, patients, care, rng["course"])
-    ivigg_day, exits, propensity = _treat(world, patients, fate, care, threshold)
-    starts = draw_adjuncts(scenario, patients, fate.path, exits, care, rng["adjuncts"])
-    columns = dict(patients.columns)
-    columns |= _stay(exits)
-    columns |= later_scores(world, patients, fate.path, exits, starts, rng["scores"])
-    columns |= _care_columns(world, patients, fate, exits, starts, care, rng["adjuncts"])
-    columns |= {name: np.isfinite(start).astype(np.int64) for name, start in starts.items()}
-    columns["ivigg"] = np.isfinite(ivigg_day).astype(np.int64)
-    registry = observe(scenario, patients, columns, rng["observation"])
+    settled = resolve(scenario)
+    size = settled.n if n is None else n
+    columns: list[Columns] = []
+    oracles: list[Oracle] = []
+    for world, icu, draw in blocks_of(settled, seed=seed, n=size, replicate=replicate):
+        block = _block(world, icu, draw)
+        columns.append(block.columns)
+        if oracle:
+            oracles.append(oracle_of(world, block.simulated, block.starts))
     return Cohort(
-        registry=registry,
-        oracle=Oracle(propensity=propensity, ivigg_day=ivigg_day, path=fate.path),
-        scenario_hash=scenario.hash,
+        registry=registry_frame(_joined(columns)),
+        oracle=join_oracles(oracles) if oracle else None,
+        scenario_hash=settled.hash,
         seed=seed,
         replicate=replicate,
     )

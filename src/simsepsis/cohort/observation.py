@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
-from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.patients import Patients
 from simsepsis.cohort.predictor import ROSTER_TRAITS
-from simsepsis.scenario import Scenario
+from simsepsis.scenario import Observation, Scenario
 from simsepsis.thesis.dictionary import COLUMNS, SOFA_DAY1
+
+Columns = dict[str, FloatArray | IntArray]
 
 DAY1_ITEMS = ("apache2", "weight_kg", "wbc", "hemoglobin", "platelets", "sirs_day1", *SOFA_DAY1)
 """Items of which an incomplete patient lacks one. Judgement: what is measured can be missing."""
@@ -17,51 +20,51 @@ DAY1_ITEMS = ("apache2", "weight_kg", "wbc", "hemoglobin", "platelets", "sirs_da
 BLEEDING = (-1.35, 0.2, -0.25)
 """Probit of a bleeding complication: intercept, per SD of severity, per SD of platelets. Judgement."""
 
+HOURS = 24.0
 
-def _blank(columns: dict[str, FloatArray | IntArray], name: str, missing: BoolArray) -> FloatArray:
-    return np.where(missing, np.nan, columns[name])
+
+def _missing_probability(observation: Observation, share: float, severity: FloatArray) -> FloatArray | float:
+    """Return the probability of a missing value; it may rise or fall with severity."""
+    if observation.by_severity == 0.0 or share in (0.0, 1.0):
+        return share
+    return np.asarray(expit(logit(share) + observation.by_severity * severity))
 
 
 def _with_missing(
-    scenario: Scenario, columns: dict[str, FloatArray | IntArray], rng: np.random.Generator
-) -> dict[str, FloatArray | IntArray]:
-    n = len(columns["age"])
-    labs = scenario.patients.labs
-    lost = rng.random((len(labs), n))
-    incomplete = rng.random(n) < scenario.observation.incomplete_day1
+    scenario: Scenario, patients: Patients, columns: Columns, rng: np.random.Generator
+) -> Columns:
+    labs, observation = scenario.patients.labs, scenario.observation
+    n = patients.icu.size
+    lost = rng.random((len(labs) + 1, n))
     item = rng.integers(len(DAY1_ITEMS), size=n)
     recorded = dict(columns)
     for k, (name, lab) in enumerate(labs.items()):
-        recorded[name] = _blank(columns, name, lost[k] < lab.missing)
+        share = _missing_probability(observation, lab.missing, patients.severity)
+        recorded[name] = np.where(lost[k] < share, np.nan, columns[name])
+    incomplete = lost[-1] < _missing_probability(observation, observation.incomplete_day1, patients.severity)
     for k, name in enumerate(DAY1_ITEMS):
-        recorded[name] = _blank(columns, name, incomplete & (item == k))
+        recorded[name] = np.where(incomplete & (item == k), np.nan, columns[name])
     return recorded
 
 
-def _icu_columns(scenario: Scenario, patients: Patients) -> dict[str, pd.Categorical | IntArray]:
-    roster = scenario.icus.roster
-    columns: dict[str, pd.Categorical | IntArray] = {"icu_id": patients.icu + 1}
+def _icu_columns(patients: Patients) -> Columns:
+    columns: Columns = {"icu_id": patients.icu + 1}
     for name, trait in ROSTER_TRAITS.items():
-        values = getattr(roster, trait)
-        if COLUMNS[name].kind == "category":
-            codes = np.array([COLUMNS[name].level_names.index(value) for value in values])
-            columns[name] = _category(name, codes[patients.icu])
-        else:
-            columns[name] = np.asarray(values, dtype=np.int64)[patients.icu]
+        values = getattr(patients.roster, trait)
+        levels = COLUMNS[name].level_names
+        codes = [levels.index(value) for value in values] if levels else values
+        columns[name] = np.asarray(codes, dtype=np.int64)[patients.icu]
     return columns
-
-
-def _category(name: str, codes: FloatArray | IntArray) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(COLUMNS[name].level_names))
 
 
 def observe(
     scenario: Scenario,
     patients: Patients,
-    columns: dict[str, FloatArray | IntArray],
+    columns: Columns,
+    starts: dict[str, FloatArray],
     rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Return the registry as recorded: one row per patient, columns of the data dictionary in its order.
+) -> Columns:
+    """Return the columns as recorded: some values missing, ICU traits and bleeding added.
 
     Parameters
     ----------
@@ -69,15 +72,37 @@ def observe(
         The world and its patients.
     columns
         Column → (n,) true value, or level index for a category.
+    starts
+        Therapy → (n,) days to its start; recorded as hours by an ideal registry only.
     rng
         Random numbers of the mechanism "observation".
     """
-    recorded = _with_missing(scenario, columns, rng)
+    recorded = _with_missing(scenario, patients, columns, rng) | _icu_columns(patients)
     intercept, severity, platelets = BLEEDING
     probit = intercept + severity * patients.severity + platelets * patients.latent["platelets"]
     recorded["bleeding"] = (rng.standard_normal(patients.icu.size) < probit).astype(np.int64)
-    recorded["patient_id"] = np.arange(1, patients.icu.size + 1)
-    table: dict[str, object] = dict(_icu_columns(scenario, patients))
-    for name, value in recorded.items():
-        table[name] = _category(name, value) if COLUMNS[name].kind == "category" else value
-    return pd.DataFrame({name: table[name] for name in COLUMNS}, copy=False)
+    if scenario.observation.timing:
+        recorded |= {
+            f"{name}_hour": np.where(np.isfinite(start), start * HOURS, np.nan)
+            for name, start in starts.items()
+        }
+    return recorded
+
+
+def registry_frame(columns: Columns) -> pd.DataFrame:
+    """Return the registry: one row per patient, columns of the data dictionary in its order, then hours.
+
+    Parameters
+    ----------
+    columns
+        Column → (n,) recorded value, or level index for a category.
+    """
+    table: dict[str, object] = {"patient_id": np.arange(1, columns["age"].size + 1)}
+    for name, column in COLUMNS.items():
+        if column.kind == "category":
+            dtype = pd.CategoricalDtype(column.level_names)
+            table[name] = pd.Categorical.from_codes(columns[name].astype(np.int8), dtype=dtype)
+        elif name in columns:
+            table[name] = columns[name]
+    hours = {name: value for name, value in columns.items() if name.endswith("_hour")}
+    return pd.DataFrame(table | hours, copy=False)

@@ -9,6 +9,8 @@ import numpy as np
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.margins import tabulated
 from simsepsis.cohort.world import FACTORS, World
+from simsepsis.scenario import Roster, Unmeasured
+from simsepsis.streams import Streams
 
 COAGULATION_CUTS = (150.0, 100.0, 50.0, 20.0)
 """Platelets (10⁹/L) below which the SOFA coagulation score gains a point."""
@@ -20,29 +22,29 @@ class Patients:
 
     Attributes
     ----------
+    roster
+        The ICUs.
     icu
         (n,) row of each patient's ICU in the roster.
     severity
         (n,) latent severity on day 1, variance one.
+    care
+        (n,) latent intensity of care, standard normal: what makes IVIgG and adjuncts go together.
+    unmeasured
+        (n,) the confounder u that the registry does not record; zeros without one.
     latent
         Variable → (n,) latent score, variance one.
     columns
         Registry column → (n,) value, or level index for a category.
     """
 
+    roster: Roster
     icu: IntArray
     severity: FloatArray
+    care: FloatArray
+    unmeasured: FloatArray
     latent: dict[str, FloatArray]
     columns: dict[str, FloatArray | IntArray]
-
-
-def allocate(sizes: IntArray, n: int) -> IntArray:
-    """Return how many of `n` patients each ICU has, in proportion to `sizes` (largest remainders)."""
-    exact = np.asarray(sizes) * (n / np.sum(sizes))
-    counts = np.floor(exact).astype(np.int64)
-    missing = n - int(counts.sum())
-    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
-    return counts
 
 
 def _draw(world: World, icu: IntArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -82,21 +84,25 @@ def sofa_coagulation(platelets: FloatArray) -> IntArray:
     return len(below) - np.searchsorted(below, platelets, side="right")
 
 
-def draw_patients(world: World, n: int, rng: np.random.Generator) -> Patients:
-    """Return `n` patients on day 1, in the ICUs of the roster.
+def _unmeasured(u: Unmeasured, n: int, rng: np.random.Generator) -> FloatArray:
+    if u.kind == "binary":
+        return (rng.random(n) < u.prevalence).astype(np.float64)
+    return rng.standard_normal(n) if u.kind == "normal" else np.zeros(n)
+
+
+def draw_patients(world: World, icu: IntArray, streams: Streams) -> Patients:
+    """Return patients on day 1.
 
     Parameters
     ----------
     world
         The scenario's tables.
-    n
-        Number of patients.
-    rng
-        Random numbers of the mechanism "patients".
+    icu
+        (n,) row of each patient's ICU in the roster.
+    streams
+        Random numbers by mechanism: "patients", "care", "unmeasured".
     """
-    roster = world.scenario.icus.roster
-    icu = np.repeat(np.arange(len(roster.size)), allocate(np.asarray(roster.size), n))
-    factors, scores = _draw(world, icu, rng)
+    factors, scores = _draw(world, icu, streams("patients"))
     latent = dict(zip(world.latents.names, scores, strict=True))
     columns = _numbers(world, latent) | _graded(world, latent)
     columns["sofa_coag_day1"] = sofa_coagulation(np.asarray(columns["platelets"], dtype=np.float64))
@@ -104,4 +110,12 @@ def draw_patients(world: World, n: int, rng: np.random.Generator) -> Patients:
     combination = np.searchsorted(world.cuts["infection"], latent["infection"])
     columns |= {name: decode[combination] for name, decode in world.infection.items()}
     columns["cirrhosis"] = columns["cirrhosis"] * columns["liver_disease"]
-    return Patients(icu=icu, severity=factors[0], latent=latent, columns=columns)
+    return Patients(
+        roster=world.roster,
+        icu=icu,
+        severity=factors[0],
+        care=streams("care").standard_normal(icu.size),
+        unmeasured=_unmeasured(world.scenario.unmeasured, icu.size, streams("unmeasured")),
+        latent=latent,
+        columns=columns,
+    )

@@ -43,9 +43,7 @@ def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: 
     return np.cumsum(weight, axis=1)
 
 
-def start_times(
-    exposed: FloatArray, icu_time: FloatArray, log_hazard: FloatArray, threshold: FloatArray
-) -> FloatArray:
+def start_times(exposed: FloatArray, icu_time: FloatArray, needed: FloatArray) -> FloatArray:
     """Return days from ICU admission to the start, inf if it does not start.
 
     Parameters
@@ -54,12 +52,9 @@ def start_times(
         (n, 7) of `exposure`.
     icu_time
         (n,) days in the ICU: no start comes later.
-    log_hazard
-        (n,) log hazard per unit of exposure.
-    threshold
-        (n,) unit exponentials.
+    needed
+        (n,) exposure at which it starts: a unit exponential over the hazard per unit of exposure.
     """
-    needed = threshold * np.exp(-log_hazard)
     times = np.full(needed.shape, np.inf)
     rows = np.flatnonzero(needed < exposed[:, -1])
     cumulative, want = exposed[rows], needed[rows]
@@ -69,3 +64,24 @@ def start_times(
     within = (want - before) / (cumulative[at, day] - before)
     times[rows] = day + within * np.minimum(icu_time[rows] - day, 1.0)
     return times
+
+
+def exposure_until(exposed: FloatArray, icu_time: FloatArray, times: FloatArray) -> FloatArray:
+    """Return the exposure gathered by a time within the first week, shape (n,).
+
+    Parameters
+    ----------
+    exposed
+        (n, 7) of `exposure`.
+    icu_time
+        (n,) days in the ICU.
+    times
+        (n,) days; beyond the window or the stay all exposure has been gathered.
+    """
+    n, rows = times.size, np.arange(times.size)
+    ends = np.minimum(np.minimum(times, icu_time), float(WINDOW_DAYS))
+    day = np.minimum(ends.astype(np.int64), WINDOW_DAYS - 1)
+    padded = np.concatenate([np.zeros((n, 1)), exposed], axis=1)
+    length = np.clip(icu_time - day, 1e-12, 1.0)
+    share = np.clip((ends - day) / length, 0.0, 1.0)
+    return np.asarray(padded[rows, day] + share * (padded[rows, day + 1] - padded[rows, day]))

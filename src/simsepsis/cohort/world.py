@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr
 
 from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.cohort.icus import draw_icus
 from simsepsis.cohort.infection import joint_infection_table
 from simsepsis.cohort.margins import Z_GRID, cut_points, pooled_quantiles
 from simsepsis.scenario import Patients, Roster, Scenario
+from simsepsis.streams import Streams, stream
 from simsepsis.thesis.dictionary import COLUMNS
 
 FACTORS = ("severity", "hematologic", "aging", "size")
@@ -63,6 +65,8 @@ class World:
     ----------
     scenario
         The scenario they belong to.
+    roster
+        The ICUs.
     latents
         The copula.
     values
@@ -78,6 +82,7 @@ class World:
     """
 
     scenario: Scenario
+    roster: Roster
     latents: Latents
     values: dict[str, FloatArray]
     cuts: dict[str, FloatArray]
@@ -161,12 +166,15 @@ def _cuts(patients: Patients, latents: Latents) -> tuple[dict[str, FloatArray], 
 def build_world(scenario: Scenario) -> World:
     """Return the tables of a scenario; built once per process and scenario."""
     patients, numbers = scenario.patients, scenario.treatment.numbers
-    latents = _latents(patients, scenario.icus.roster)
+    registry = scenario.icus.model_copy(update={"kind": "registry", "number": None})
+    roster = draw_icus(registry, stream(0, "icus"))
+    latents = _latents(patients, roster)
     cuts, decoding = _cuts(patients, latents)
     values = _values(patients, latents)
     bases = {name: _number_basis(margin.ivigg, values[name]) for name, margin in patients.continuous.items()}
     return World(
         scenario=scenario,
+        roster=roster,
         latents=latents,
         values=values,
         cuts=cuts,
@@ -174,3 +182,15 @@ def build_world(scenario: Scenario) -> World:
         bases=bases,
         hazards={name: basis @ numbers[name] for name, basis in bases.items() if name in numbers},
     )
+
+
+def settle(scenario: Scenario, streams: Streams) -> World:
+    """Return the world of one replicate: the scenario's tables, with new ICUs where it samples them.
+
+    The tables stay those of the registry's ICUs, since they describe the population of patients.
+    """
+    world = build_world(scenario)
+    if scenario.icus.kind == "registry":
+        return world
+    roster = draw_icus(scenario.icus, streams("icus"))
+    return replace(world, roster=roster, latents=_latents(scenario.patients, roster))

@@ -52,7 +52,7 @@ class Adjunct(Section):
     """Log hazard per unit of the ICU's habit of giving adjuncts. Judgement."""
     severity: float
     """Log hazard per SD of the current day's severity. Judgement."""
-    effects: Coefficients = {}
+    effects: Coefficients = Field(default_factory=dict)
     """Term → log hazard. Judgement."""
     after_ivigg: float = 0.0
     """Change of the log hazard once IVIgG has started: what makes an adjunct a mediator. Judgement."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -74,9 +74,9 @@ class Scenario(Section):
         """Return 16 hexadecimal digits that change with any parameter, but not with the names."""
         return self.digest(exclude={"name", "label"})
 
-    def digest(self, **selection: set[str]) -> str:
+    def digest(self, **selection: Any) -> str:
         """Return 16 hexadecimal digits of the content of some fields (``include`` or ``exclude``)."""
-        values = self.model_dump(mode="json", **selection)  # type: ignore[arg-type]
+        values = self.model_dump(mode="json", **selection)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
     def __hash__(self) -> int:

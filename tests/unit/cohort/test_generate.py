@@ -90,7 +90,7 @@ def test_incomplete_patients_lack_one_item(thesis, registry):
 
 
 def test_treatment_follows_its_propensity_and_stays_in_the_icu(cohort):
-    day, p = cohort.oracle.ivigg_day, cohort.oracle.propensity
+    day, p = cohort.oracle.hours["ivigg"] / 24.0, cohort.oracle.propensity
     treated = np.isfinite(day)
     assert np.array_equal(treated, cohort.registry["ivigg"] == 1)
     assert abs(treated.sum() - p.sum()) < 4 * np.sqrt((p * (1 - p)).sum())
@@ -108,7 +108,7 @@ def test_an_effect_leaves_patients_treatment_and_adjunct_draws_alone(thesis, coh
 
 
 def test_oracle_columns_never_reach_the_registry(cohort):
-    assert set(oracle_frame(cohort)).intersection(cohort.registry) == {"patient_id"}
+    assert set(oracle_frame(cohort.oracle)).intersection(cohort.registry) == {"patient_id"}
 
 
 def test_treated_get_more_of_nearly_everything(registry):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from simsepsis.cohort.patients import allocate, draw_patients, sofa_coagulation
+from simsepsis.cohort.icus import allocate, assign_icus
+from simsepsis.cohort.patients import draw_patients, sofa_coagulation
 from simsepsis.cohort.world import build_world
 from simsepsis.scenario import load_scenario
-from simsepsis.streams import stream
+from simsepsis.streams import streams
 from simsepsis.thesis.dictionary import COLUMNS
 
 N = 60_000
@@ -19,7 +20,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def patients(world):
-    return draw_patients(world, N, stream(11, "patients"))
+    return draw_patients(world, assign_icus(world.roster, N), streams(11))
 
 
 def test_latents_are_standard(patients):

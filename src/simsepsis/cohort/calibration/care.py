@@ -8,22 +8,30 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from simsepsis.arrays import FloatArray
-from simsepsis.cohort.adjuncts import adjunct_log_hazard, draw_units, renal_support_days, support_days
+from simsepsis.cohort.adjuncts import EXCLUSIVE, adjunct_log_hazard, draw_units
 from simsepsis.cohort.calibration.population import Population, Treated, fit_parameters
-from simsepsis.cohort.calibration.residuals import Weights, arm_weights, percent_residuals, quartile_residuals
+from simsepsis.cohort.calibration.residuals import arm_weights, percent_residuals, quartile_residuals
 from simsepsis.cohort.starts import exposure, start_times
+from simsepsis.cohort.supports import renal_support_days, support_days
 from simsepsis.scenario import Adjunct, Scenario, Support, Transfusion
-from simsepsis.streams import stream
 
 LIMIT = 3.0
 """Largest absolute loading of an adjunct on the intensity of care."""
 
 
-def _adjunct_probability(
-    population: Population, scenario: Scenario, adjunct: Adjunct, exposed: FloatArray
-) -> FloatArray:
-    log_hazard = adjunct_log_hazard(adjunct, population.patients, scenario.icus.roster, population.care)
-    return -np.expm1(-np.exp(np.minimum(log_hazard, 20.0)) * exposed)
+def _exposed(population: Population, scenario: Scenario, treated: Treated, severity: float) -> FloatArray:
+    return exposure(
+        population.fate.path,
+        treated.exits.icu_time,
+        severity=severity,
+        decay=scenario.treatment.decay,
+    )
+
+
+def _probability(population: Population, adjunct: Adjunct, exposed: FloatArray) -> FloatArray:
+    """Return the probability that an adjunct ever starts, shape (n,)."""
+    log_hazard = adjunct_log_hazard(adjunct, population.patients)
+    return np.asarray(-np.expm1(-np.exp(np.minimum(log_hazard, 20.0)) * exposed[:, -1]))
 
 
 def fit_adjunct(
@@ -43,19 +51,14 @@ def fit_adjunct(
     never
         (n,) probability that it is ruled out (the other kind of renal replacement).
     """
-    exposed = exposure(
-        population.fate.path,
-        treated.exits.icu_time,
-        severity=assumed["severity"],
-        decay=scenario.treatment.decay,
-    )[:, -1]
+    exposed = _exposed(population, scenario, treated, assumed["severity"])
     weights = arm_weights(treated.probability)
 
     def adjunct(values: FloatArray) -> Adjunct:
         return Adjunct(intercept=float(values[0]), care=float(values[1]), **assumed)
 
     def gaps(values: FloatArray) -> FloatArray:
-        share = _adjunct_probability(population, scenario, adjunct(values), exposed) * (1.0 - never)
+        share = _probability(population, adjunct(values), exposed) * (1.0 - never)
         return percent_residuals(population.targets, name, share, weights)
 
     pooled = population.targets.pooled(name)
@@ -68,23 +71,15 @@ def fit_adjuncts(
     population: Population, scenario: Scenario, treated: Treated, assumed: dict[str, Any]
 ) -> dict[str, Adjunct]:
     """Return every adjunct, fitted; non-renal replacement among those without renal replacement."""
+    renal, other = EXCLUSIVE
     fitted: dict[str, Adjunct] = {}
     for name, effects in assumed.items():
-        never = np.zeros(population.care.size)
-        if name == "rrt_nonrenal":
-            never = _ever(population, scenario, treated, fitted["rrt"])
+        never = np.zeros(population.patients.icu.size)
+        if name == other:
+            exposed = _exposed(population, scenario, treated, fitted[renal].severity)
+            never = _probability(population, fitted[renal], exposed)
         fitted[name] = fit_adjunct(population, scenario, treated, name, effects, never)
     return fitted
-
-
-def _ever(population: Population, scenario: Scenario, treated: Treated, adjunct: Adjunct) -> FloatArray:
-    exposed = exposure(
-        population.fate.path,
-        treated.exits.icu_time,
-        severity=adjunct.severity,
-        decay=scenario.treatment.decay,
-    )[:, -1]
-    return _adjunct_probability(population, scenario, adjunct, exposed)
 
 
 TRANSFUSION_START = {
@@ -95,23 +90,23 @@ TRANSFUSION_START = {
 """Judged intercept and care of "any", then of the log number of packs."""
 
 
+def _with_intercepts(assumed: dict[str, Any], part: str, values: FloatArray) -> dict[str, float]:
+    return {"intercept": float(values[0]), "care": float(values[1]), **assumed[part]}
+
+
 def fit_transfusion(
-    population: Population, scenario: Scenario, treated: Treated, name: str, assumed: dict[str, Any], row: int
+    population: Population, treated: Treated, name: str, assumed: dict[str, Any], row: int
 ) -> Transfusion:
     """Return a transfusion whose quartiles in both arms are those of Table 2."""
     weights = arm_weights(treated.probability)
-    roster = scenario.icus.roster
 
     def transfusion(v: FloatArray) -> Transfusion:
         v = np.round(v, 4)
-        ever = {"intercept": float(v[0]), "care": float(v[1]), **assumed["ever"]}
-        units = {"intercept": float(v[2]), "care": float(v[3]), **assumed["units"]}
+        ever, units = _with_intercepts(assumed, "ever", v[:2]), _with_intercepts(assumed, "units", v[2:])
         return Transfusion(ever=ever, units=units, log_sd=assumed["log_sd"], pack=assumed["pack"])
 
     def gaps(v: FloatArray) -> FloatArray:
-        given = draw_units(
-            transfusion(v), population.patients, roster, population.care, population.noise[row]
-        )
+        given = draw_units(transfusion(v), population.patients, population.noise[row])
         return quartile_residuals(population.targets, f"{name}_units", given, weights)
 
     spread = np.array([0.4, 0.3, 0.4, 0.2])
@@ -128,40 +123,17 @@ SUPPORT_START = {
 
 def _support(assumed: dict[str, Any], v: FloatArray) -> Support:
     v = np.round(v, 4)
-    ever = {"intercept": float(v[0]), "care": float(v[1]), **assumed["ever"]}
-    days = {"intercept": float(v[2]), "care": float(v[3]), **assumed["days"]}
+    ever, days = _with_intercepts(assumed, "ever", v[:2]), _with_intercepts(assumed, "days", v[2:4])
     return Support(ever=ever, days=days, log_sd=float(np.clip(assumed["log_sd"] * np.exp(v[4]), 0.2, 3.0)))
 
 
-def _support_values(
-    population: Population, scenario: Scenario, treated: Treated, name: str, support: Support, row: int
-) -> FloatArray:
-    roster, noise = scenario.icus.roster, population.noise[row]
-    if name != "rrt":
-        trend = population.fate.path[:, 6] - population.fate.path[:, 0]
-        return support_days(
-            support, population.patients, roster, population.care, trend, treated.exits, noise
-        )
-    start = _renal_start(population, scenario, treated)
-    return renal_support_days(
-        support, population.patients, roster, population.care, start, treated.exits, noise
-    )
-
-
 def _renal_start(population: Population, scenario: Scenario, treated: Treated) -> FloatArray:
-    rng = stream(0, "adjuncts")
     starts = []
-    for name in ("rrt", "rrt_nonrenal"):
+    for name, threshold in zip(EXCLUSIVE, population.thresholds, strict=True):
         adjunct = scenario.adjuncts[name]
-        exposed = exposure(
-            population.fate.path,
-            treated.exits.icu_time,
-            severity=adjunct.severity,
-            decay=scenario.treatment.decay,
-        )
-        log_hazard = adjunct_log_hazard(adjunct, population.patients, scenario.icus.roster, population.care)
-        threshold = rng.standard_exponential(population.care.size)
-        starts.append(start_times(exposed, treated.exits.icu_time, log_hazard, threshold))
+        exposed = _exposed(population, scenario, treated, adjunct.severity)
+        needed = threshold * np.exp(-adjunct_log_hazard(adjunct, population.patients))
+        starts.append(start_times(exposed, treated.exits.icu_time, needed))
     return np.asarray(np.where(np.isfinite(starts[0]), starts[0], starts[1]))
 
 
@@ -169,12 +141,19 @@ def fit_support(
     population: Population, scenario: Scenario, treated: Treated, name: str, assumed: dict[str, Any], row: int
 ) -> Support:
     """Return an organ support whose days have the quartiles of Table 3 in both arms."""
-    weights: Weights = arm_weights(treated.probability)
+    weights, patients = arm_weights(treated.probability), population.patients
+    trend = population.fate.path[:, 6] - population.fate.path[:, 0]
+    noise, exits = population.noise[row], treated.exits
+    start = _renal_start(population, scenario, treated) if name == "rrt" else None
 
     def gaps(v: FloatArray) -> FloatArray:
-        days = _support_values(population, scenario, treated, name, _support(assumed, v), row)
+        support = _support(assumed, v)
+        if start is None:
+            days = support_days(support, patients, trend, exits, noise)
+        else:
+            days = renal_support_days(support, patients, trend, start, exits, noise)
         return quartile_residuals(population.targets, f"{name}_days", days, weights)
 
-    start = np.array([*SUPPORT_START[name], 0.0])
+    judged = np.array([*SUPPORT_START[name], 0.0])
     spread = np.array([0.4, 0.3, 0.4, 0.2, 0.3])
-    return _support(assumed, fit_parameters(gaps, start, spread))
+    return _support(assumed, fit_parameters(gaps, judged, spread))

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from simsepsis.arrays import FloatArray
-from simsepsis.cohort.calibration.population import Population, Treated, fit_parameters, with_offsets
+from simsepsis.cohort.calibration.population import (
+    Population,
+    Treated,
+    fit_parameters,
+    treated_population,
+)
 from simsepsis.cohort.calibration.residuals import arm_weights, percent_residuals, quartile_residuals
-from simsepsis.cohort.calibration.tilt import solve_tilt
-from simsepsis.cohort.course import run_course
-from simsepsis.cohort.starts import exposure
+from simsepsis.cohort.calibration.tilt import TiltStart
 from simsepsis.scenario import Course, Hazard, Scenario
 
 PARAMETERS = (
@@ -65,32 +68,6 @@ def with_course(scenario: Scenario, course: dict[str, Any]) -> Scenario:
     return scenario.model_copy(update={"course": changed})
 
 
-def treatment_offset(population: Population, scenario: Scenario, icu_time: FloatArray) -> FloatArray:
-    """Return (n,) log exposure plus care and ICU habit: what drives treatment beside Table 1's covariates."""
-    treatment = scenario.treatment
-    exposed = exposure(population.fate.path, icu_time, severity=treatment.severity, decay=treatment.decay)[
-        :, -1
-    ]
-    habit = np.asarray(scenario.icus.roster.ivigg)[population.patients.icu]
-    return np.asarray(np.log(exposed) + treatment.care * population.care + habit)
-
-
-class _Trial:
-    """One evaluation of the course; keeps the last tilt only as a start for the next Newton search."""
-
-    def __init__(self, population: Population) -> None:
-        self.population = population
-        self.beta: FloatArray | None = None
-
-    def __call__(self, values: FloatArray) -> tuple[Scenario, Treated, FloatArray]:
-        population = self.population
-        scenario = with_course(population.scenario, dict(hazards(values)))
-        exits = run_course(scenario.course, with_offsets(population, scenario))
-        offset = treatment_offset(population, scenario, exits.icu_time)
-        self.beta, probability = solve_tilt(population.tilt, offset, self.beta)
-        return scenario, Treated(exits=exits, probability=probability), self.beta
-
-
 def _gaps(population: Population, treated: Treated) -> FloatArray:
     targets, exits = population.targets, treated.exits
     weights = arm_weights(treated.probability)
@@ -114,7 +91,12 @@ def fit_course(population: Population) -> tuple[Scenario, Treated, FloatArray]:
     population
         The population, drawn under the judged hazards.
     """
-    trial = _Trial(population)
+    found = TiltStart()
+
+    def trial(values: FloatArray) -> tuple[Scenario, Treated]:
+        scenario = with_course(population.scenario, dict(hazards(values)))
+        return scenario, treated_population(population, scenario, found)
+
     start, spread = judged()
     values = fit_parameters(lambda v: _gaps(population, trial(v)[1]), start, spread)
-    return trial(values)
+    return *trial(values), found.required()

@@ -14,7 +14,7 @@ from simsepsis.cohort.calibration.population import Population, draw_population
 from simsepsis.cohort.calibration.provenance import HEADER, NOTES
 from simsepsis.cohort.calibration.roster import fit_roster
 from simsepsis.cohort.calibration.targets import Targets, load_targets
-from simsepsis.cohort.calibration.tilt import treatment_section
+from simsepsis.cohort.calibration.tilt import treatment_mark, treatment_section
 from simsepsis.scenario import Scenario, scenario_toml
 from simsepsis.streams import stream
 
@@ -76,7 +76,7 @@ def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
     adjuncts = fit_adjuncts(population, scenario, treated, assumptions["adjuncts"])
     scenario = scenario.model_copy(update={"adjuncts": adjuncts})
     transfusions = {
-        name: fit_transfusion(population, scenario, treated, name, assumed, row)
+        name: fit_transfusion(population, treated, name, assumed, row)
         for row, (name, assumed) in enumerate(assumptions["transfusions"].items())
     }
     say("organ support from Table 3")
@@ -85,7 +85,9 @@ def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
         for row, (name, assumed) in enumerate(assumptions["supports"].items())
     }
     fitted = scenario.model_copy(update={"transfusions": transfusions, "supports": supports})
-    return Scenario.model_validate(_rounded(fitted.model_dump(mode="json")))
+    rounded = Scenario.model_validate(_rounded(fitted.model_dump(mode="json")))
+    marked = rounded.treatment.model_copy(update={"solved_for": treatment_mark(rounded)})
+    return rounded.model_copy(update={"treatment": marked})
 
 
 def _rounded(value: Any) -> Any:

@@ -10,12 +10,14 @@ from scipy.optimize import least_squares
 
 from simsepsis.arrays import FloatArray
 from simsepsis.cohort.calibration.targets import Targets
-from simsepsis.cohort.calibration.tilt import Tilt, build_tilt
-from simsepsis.cohort.course import Exits, Fate, draw_fate
+from simsepsis.cohort.calibration.tilt import Tilt, TiltStart, build_tilt, solve_tilt
+from simsepsis.cohort.course import Exits, Fate, draw_fate, fixed_log_hazards, run_course
+from simsepsis.cohort.icus import assign_icus
 from simsepsis.cohort.patients import Patients, draw_patients
+from simsepsis.cohort.starts import exposure
 from simsepsis.cohort.world import World, build_world
 from simsepsis.scenario import Scenario
-from simsepsis.streams import stream
+from simsepsis.streams import streams
 
 REGISTRIES = 12
 """Registries in the population: Monte Carlo error a quarter of the thesis's sampling error."""
@@ -33,21 +35,23 @@ class Population:
 
     Attributes
     ----------
-    targets, world, patients, care, fate
+    targets, world, patients, fate
         The printed cells; the scenario's tables; and what was drawn.
     tilt
         The moment problem of Table 1's treated column.
     noise
-        (variables, 2, n) standard normals of supports and transfusions.
+        (variables, 2, n) standard normals of transfusions and supports.
+    thresholds
+        (2, n) unit exponentials of renal replacement.
     """
 
     targets: Targets
     world: World
     patients: Patients
-    care: FloatArray
     fate: Fate
     tilt: Tilt
     noise: FloatArray
+    thresholds: FloatArray
 
     @property
     def scenario(self) -> Scenario:
@@ -57,35 +61,69 @@ class Population:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Treated:
-    """What the course makes of the population: exits and each patient's probability of IVIgG."""
+    """What a course makes of the population, nobody being helped or harmed by treatment.
+
+    Attributes
+    ----------
+    exits
+        How patients leave.
+    exposed
+        (n, 7) exposure to the start of IVIgG by day.
+    log_hazard
+        (n,) log hazard of IVIgG per unit of exposure.
+    probability
+        (n,) probability of IVIgG.
+    """
 
     exits: Exits
+    exposed: FloatArray
+    log_hazard: FloatArray
     probability: FloatArray
 
 
 def draw_population(scenario: Scenario, targets: Targets, seed: int) -> Population:
     """Return a population of `REGISTRIES` registries drawn from the scenario's patients."""
-    world = build_world(scenario)
-    n = REGISTRIES * scenario.n
-    patients = draw_patients(world, n, stream(seed, "population"))
-    care = stream(seed, "treatment").standard_normal(n)
-    fate = draw_fate(scenario.course, scenario.icus.roster, patients, care, stream(seed, "course"))
+    world, draw = build_world(scenario), streams(seed)
+    icu = assign_icus(world.roster, REGISTRIES * scenario.n)
+    patients = draw_patients(world, icu, draw)
     return Population(
         targets=targets,
         world=world,
         patients=patients,
-        care=care,
-        fate=fate,
+        fate=draw_fate(scenario, patients, draw("course")),
         tilt=build_tilt(world, patients, targets),
-        noise=stream(seed, "adjuncts").standard_normal((6, 2, n)),
+        noise=draw("supports").standard_normal((6, 2, icu.size)),
+        thresholds=draw("adjuncts").standard_exponential((2, icu.size)),
     )
 
 
-def with_offsets(population: Population, scenario: Scenario) -> Fate:
-    """Return the population's fate under a scenario whose hazards differ, random numbers kept."""
-    course, roster = scenario.course, scenario.icus.roster
-    fresh = draw_fate(course, roster, population.patients, population.care, stream(0, "course"))
-    return replace(population.fate, offsets=fresh.offsets)
+def treated_population(population: Population, scenario: Scenario, start: TiltStart) -> Treated:
+    """Return who is treated when the scenario's hazards hold: the tilt of Table 1, solved anew.
+
+    Parameters
+    ----------
+    population
+        The population; its random numbers are kept, its hazards are not.
+    scenario
+        The scenario to try.
+    start
+        Coefficients from which the search starts; replaced by what it finds.
+    """
+    patients, treatment = population.patients, scenario.treatment
+    fate = replace(population.fate, offsets=fixed_log_hazards(scenario, patients))
+    exits = run_course(scenario.course, fate)
+    exposed = exposure(fate.path, exits.icu_time, severity=treatment.severity, decay=treatment.decay)
+    hidden = np.log(scenario.unmeasured.or_treatment) if scenario.unmeasured.kind == "normal" else 0.0
+    outside = np.asarray(patients.roster.ivigg)[patients.icu] + treatment.care * patients.care
+    outside += hidden * patients.unmeasured
+    beta, probability = solve_tilt(population.tilt, np.log(exposed[:, -1]) + outside, start.beta)
+    start.beta = beta
+    return Treated(
+        exits=exits,
+        exposed=exposed,
+        log_hazard=population.tilt.X @ beta + outside,
+        probability=probability,
+    )
 
 
 def fit_parameters(

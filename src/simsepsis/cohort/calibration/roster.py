@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.cohort.calibration.targets import Targets
+from simsepsis.cohort.icus import EFFECTS
 from simsepsis.cohort.treatment import BED_STEPS
 from simsepsis.thesis.dictionary import COLUMNS
 
@@ -29,9 +30,6 @@ BEDS_AT_MOST = {7: 0.215, 8: 0.262, 9: 0.275, 10: 0.305, 11: 0.455, 12: 0.54, 18
 
 TREATED_BEDS_AT_MOST = {9: 0.235, 10: 0.28, 11: 0.46, 12: 0.54, 18: 0.735, 19: 0.77}
 """The same among the treated: just inside their printed quartiles of 10, 12 and 19."""
-
-EFFECTS = ("ivigg", "adjuncts", "death", "severity", "age", "infection", "route")
-"""Random effects of the roster, in the order in which they are drawn."""
 
 TYPE_ROUTE_SHIFT = 0.35
 """Mean of the latent route in general ICUs, and its negative in emergency ICUs, in SDs. Judgement."""

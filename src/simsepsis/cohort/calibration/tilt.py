@@ -18,6 +18,7 @@ from simsepsis.cohort.predictor import ROSTER_TRAITS, evaluate
 from simsepsis.cohort.treatment import BED_STEPS, beds_basis
 from simsepsis.cohort.world import World
 from simsepsis.errors import ConvergenceError
+from simsepsis.scenario import Scenario, Unmeasured
 from simsepsis.thesis.dictionary import COLUMNS
 
 BINARY = (
@@ -71,6 +72,19 @@ class Tilt:
     share: float
 
 
+@dataclass(slots=True)
+class TiltStart:
+    """Where a search for tilt coefficients starts; each search leaves its result for the next."""
+
+    beta: FloatArray | None = None
+
+    def required(self) -> FloatArray:
+        """Return the coefficients of the last search."""
+        if self.beta is None:
+            raise ConvergenceError("the tilt has not been solved yet; solve it first")
+        return self.beta
+
+
 def _number_terms(world: World, patients: Patients, name: str) -> tuple[FloatArray, FloatArray]:
     basis = world.bases[name]
     columns = [tabulated(patients.latent[name], np.ascontiguousarray(column)) for column in basis.T]
@@ -81,8 +95,8 @@ def _number_terms(world: World, patients: Patients, name: str) -> tuple[FloatArr
     return features, mass @ middle / mass.sum()
 
 
-def _beds_terms(world: World, patients: Patients) -> tuple[FloatArray, FloatArray]:
-    beds = np.asarray(world.scenario.icus.roster.beds, dtype=np.float64)
+def _beds_terms(patients: Patients) -> tuple[FloatArray, FloatArray]:
+    beds = np.asarray(patients.roster.beds, dtype=np.float64)
     return beds_basis(beds)[patients.icu], np.array([TREATED_BELOW_STEP[step] for step in BED_STEPS])
 
 
@@ -97,6 +111,27 @@ def _graded_mean(world: World, targets: Targets, name: str) -> float:
     return float(tilted(pooled, slope) @ levels)
 
 
+def unmeasured_share(u: Unmeasured, treated: float) -> float:
+    """Return the share with u = 1 among the treated at which u and treatment have the stated odds ratio.
+
+    Parameters
+    ----------
+    u
+        Prevalence and marginal odds ratio.
+    treated
+        Share of patients treated.
+    """
+
+    def log_odds_ratio(share: float) -> float:
+        others = (u.prevalence - treated * share) / (1.0 - treated)
+        return float(np.log(share / (1.0 - share) * (1.0 - others) / others))
+
+    low = max(0.0, (u.prevalence - (1.0 - treated)) / treated)
+    high = min(1.0, u.prevalence / treated)
+    edge = 1e-9 * (high - low)
+    return float(brentq(lambda s: log_odds_ratio(s) - np.log(u.or_treatment), low + edge, high - edge))
+
+
 def build_tilt(world: World, patients: Patients, targets: Targets) -> Tilt:
     """Return the moment problem of a population.
 
@@ -107,7 +142,6 @@ def build_tilt(world: World, patients: Patients, targets: Targets) -> Tilt:
     targets
         The printed cells.
     """
-    roster = world.scenario.icus.roster
     terms: list[tuple[str, str]] = [("intercept", "")]
     columns = [np.ones((patients.icu.size, 1))]
     wanted: list[float] = [1.0]
@@ -120,7 +154,7 @@ def build_tilt(world: World, patients: Patients, targets: Targets) -> Tilt:
     for name in world.scenario.patients.continuous:
         features, means = _number_terms(world, patients, name)
         add(name, [str(k) for k in range(len(means))], features, means)
-    features, means = _beds_terms(world, patients)
+    features, means = _beds_terms(patients)
     add("icu_beds", [str(k) for k in range(len(means))], features, means)
     for name in GRADED:
         add(
@@ -130,13 +164,15 @@ def build_tilt(world: World, patients: Patients, targets: Targets) -> Tilt:
             [_graded_mean(world, targets, name)],
         )
     for name in BINARY:
-        add(name, ["0"], evaluate(name, patients, roster), [targets.proportion(name, "", "ivigg")])
+        add(name, ["0"], evaluate(name, patients), [targets.proportion(name, "", "ivigg")])
     for name in CATEGORIES:
         levels = list(COLUMNS[name].level_names)
         total = sum(targets.proportion(name, level, "ivigg") for level in levels)
         for level in levels[1:]:
-            indicator = evaluate(f"{name}={level}", patients, roster)
+            indicator = evaluate(f"{name}={level}", patients)
             add(name, [level], indicator, [targets.proportion(name, level, "ivigg") / total])
+    if world.scenario.unmeasured.kind == "binary":
+        add("u", ["0"], patients.unmeasured, [unmeasured_share(world.scenario.unmeasured, targets.share)])
     return Tilt(terms=tuple(terms), X=np.hstack(columns), wanted=np.array(wanted), share=targets.share)
 
 
@@ -209,3 +245,16 @@ def treatment_section(tilt: Tilt, beta: FloatArray) -> dict[str, Any]:
         else:
             numbers.setdefault(variable, []).append(rounded)
     return {"intercept": round(float(beta[0]), 5), "numbers": numbers, "levels": levels}
+
+
+def treatment_mark(scenario: Scenario) -> str:
+    """Return the mark of everything that the treatment coefficients were solved for."""
+    return scenario.digest(
+        include={
+            "icus": {"roster", "spread"},
+            "patients": True,
+            "course": True,
+            "unmeasured": {"kind", "prevalence", "or_treatment", "hr_death"},
+            "treatment": {"care", "severity", "decay", "late_share"},
+        }
+    )

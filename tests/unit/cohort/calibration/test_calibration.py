@@ -141,7 +141,9 @@ def test_shipped_scenario_fits_the_tables_it_was_fitted_to():
 def test_a_scenario_that_does_not_fit_fails_the_check():
     thesis = load_scenario("thesis")
     treatment = thesis.treatment.model_copy(update={"numbers": thesis.treatment.numbers | {"male": [1.5]}})
-    fit = summarize_check(check_calibration(thesis.model_copy(update={"treatment": treatment}), patients=60_000))
+    fit = summarize_check(
+        check_calibration(thesis.model_copy(update={"treatment": treatment}), patients=60_000)
+    )
     assert not fit.passed
 
 
