@@ -32,7 +32,7 @@ def table_bytes(path: Path, frame: pd.DataFrame) -> bytes:
 
 
 def check_folder(folder: Path | str) -> Path:
-    """Return the folder, made if it was not there, after writing to it once.
+    """Return the folder after having tried that it can be made and written; nothing is left behind.
 
     Called before a long run, so that nothing is computed that cannot be kept.
 
@@ -41,8 +41,12 @@ def check_folder(folder: Path | str) -> Path:
     OutputError
         If the folder cannot be made or written.
     """
+    folder = Path(folder)
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     write_files(folder, {})
-    return Path(folder)
+    for place in missing:
+        place.rmdir()
+    return folder
 
 
 def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path, ...]:

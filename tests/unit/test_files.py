@@ -20,6 +20,11 @@ def test_a_file_in_the_way_of_a_folder_is_refused_and_kept(tmp_path):
     assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_a_folder_that_was_only_checked_is_not_left_behind(tmp_path):
+    assert check_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_replaced_when_one_file_cannot_be_written(tmp_path):
     (tmp_path / "old.txt").write_text("old")
     (tmp_path / "tables").write_text("in the way")

@@ -30,8 +30,12 @@ def write_analysis(analysis: Analysis, out: str | Path) -> tuple[Path, ...]:
     OutputError
         If the folder cannot be made or written; then no file has been replaced.
     """
-    frames = _frames(analysis)
-    return write_files(out, {name: table_bytes(Path(name), frame) for name, frame in frames.items()})
+    return write_files(out, analysis_contents(analysis))
+
+
+def analysis_contents(analysis: Analysis) -> dict[str, bytes]:
+    """Return every file of an analysis by its path in the folder."""
+    return {name: table_bytes(Path(name), frame) for name, frame in _frames(analysis).items()}
 
 
 def _frames(analysis: Analysis) -> dict[str, pd.DataFrame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 
 import typer
 
@@ -20,6 +21,14 @@ def _fail(sentence: str, code: int) -> int:
     return code
 
 
+def _given(message: str, arguments: list[str]) -> str:
+    """Return the value that an option was given, which the parser's sentence leaves out."""
+    for option, value in pairwise(arguments):
+        if f"'{option}'" in message:
+            return f", not '{value}'"
+    return ""
+
+
 def _run(arguments: list[str]) -> int:
     """Return the exit status of one command line; every refusal is one sentence on stderr."""
     try:
@@ -34,7 +43,7 @@ def _run(arguments: list[str]) -> int:
         if describe is None:
             sentence = " ".join(f"{type(error).__name__}: {error}".split())
             return _fail(f"{sentence}; run again with --debug for the traceback", FAILURE)
-        return _fail(f"{describe().rstrip('.')}; see --help", BAD_INPUT)
+        return _fail(f"{describe().rstrip('.')}{_given(describe(), arguments)}; see --help", BAD_INPUT)
 
 
 def main() -> None:

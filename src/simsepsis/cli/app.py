@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simsepsis.cli.show import console, show_table
+from simsepsis import __version__
+from simsepsis.cli.show import progress_bar, say, show_comparison, show_estimates, show_table
+from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from simsepsis.scenario import Scenario
@@ -36,8 +38,8 @@ def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Pat
     findings = audit_thesis()
     write_files(out, {"audit.csv": findings.to_csv(index=False).encode()})
     for number, text in enumerate(findings["explain"], start=1):
-        console().print(f"{number:3d}. {text}")
-    console().print(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
+        say(f"{number:3d}. {text}")
+    say(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
 
 
 @app.command(name="list")
@@ -48,7 +50,6 @@ def list_(what: Annotated[str, typer.Argument(help="scenarios")] = "scenarios") 
     """
     import pandas as pd
 
-    from simsepsis.errors import UsageError, did_you_mean
     from simsepsis.scenario import load_scenario, scenario_names
 
     known = ("scenarios",)
@@ -83,7 +84,7 @@ def generate(
     write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
     if oracle is not None and cohort.oracle is not None:
         write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort.oracle))})
-    console().print(f"{len(cohort.registry)} patients in {output}")
+    say(f"{len(cohort.registry)} patients in {output}")
 
 
 @app.command()
@@ -110,10 +111,10 @@ def calibrate(
     check_folder(out)
     if check:
         raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
-    fitted = fit_calibration(seed=seed, say=lambda line: console().print(f"  {line}"))
+    fitted = fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
     (path,) = write_files(out, {"thesis.toml": calibrated_toml(fitted).encode()})
     status = _check(fitted, patients, seed + 1, out)
-    console().print(f"\nThe scenario is in {path}")
+    say(f"\nThe scenario is in {path}")
     raise typer.Exit(status)
 
 
@@ -128,6 +129,82 @@ def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     heads = {name: name.replace("_", " ") for name in table.columns}
     show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))
     for sentence in describe_fit(table):
-        console().print(sentence)
-    console().print(f"Every cell is in {path}")
+        say(sentence)
+    say(f"Every cell is in {path}")
     return 0 if summarize_check(table).passed else 1
+
+
+@app.command()
+def analyze(
+    cohort: Annotated[Path, typer.Argument(help="The patients: .csv or .parquet.")],
+    spec: Annotated[
+        Path | None, typer.Option(help="What the columns are and what to do: a .toml file.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for tables, figures, pairs and estimates.")] = Path(
+        "analysis"
+    ),
+    seed: Seed = 0,
+) -> None:
+    """Run the thesis's analysis, or a spec's, on a file of patients.
+
+    Example: simsepsis analyze cohort.csv --out analysis
+    """
+    from simsepsis.analysis.data import read_cohort
+    from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.spec import THESIS_SPEC, load_spec
+    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+    from simsepsis.figures import draw_analysis, render_plate
+    from simsepsis.files import check_folder, write_files
+
+    chosen = THESIS_SPEC if spec is None else load_spec(spec)
+    patients = read_cohort(cohort)
+    check_folder(out)
+    analysis = run_analysis(patients, chosen, seed=seed)
+    figures: dict[str, bytes] = {}
+    for plate in draw_analysis(analysis, source=cohort.name, version=__version__):
+        figures |= {f"figures/{name}": content for name, content in render_plate(plate).contents.items()}
+    write_files(out, analysis_contents(analysis) | figures)
+    show_estimates(analysis.estimates)
+    say(f"\nTables, figures, pairs and estimates are in {out}")
+
+
+@app.command()
+def reproduce(
+    replicates: Annotated[int, typer.Option(help="Registries to simulate.")] = 200,
+    jobs: Jobs = -1,
+    seed: Seed = 20260101,
+    scenario: Annotated[
+        str, typer.Option(help="The world: a shipped name or the path of a .toml file.")
+    ] = "thesis",
+    out: Annotated[Path, typer.Option(help="Folder for tables, figures and the report.")] = Path(
+        "reproduction"
+    ),
+) -> None:
+    """Simulate the thesis's registry, analyse every replicate as the thesis did, and set print beside it.
+
+    Example: simsepsis reproduce --replicates 200 --out reproduction
+    """
+    from simsepsis.figures import draw_reproduction, render_plate
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.report import reproduction_html
+    from simsepsis.reproduction import contents_of
+    from simsepsis.reproduction import reproduce as run_reproduction
+    from simsepsis.scenario import load_scenario
+
+    world = load_scenario(scenario)
+    if replicates < 1:
+        raise UsageError(f"--replicates {replicates}: at least one registry is needed; give 1 or more")
+    check_folder(out)
+    with progress_bar("Registries simulated and analysed") as progress:
+        result = run_reproduction(world, replicates=replicates, jobs=jobs, seed=seed, progress=progress)
+    plates = [render_plate(plate) for plate in draw_reproduction(result, version=__version__)]
+    command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
+    contents = contents_of(result)
+    for plate in plates:
+        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    contents["report.html"] = reproduction_html(result, plates, command=command).encode()
+    write_files(out, contents)
+    show_comparison(result.comparison)
+    for sentence in result.summary:
+        say(f"• {sentence}")
+    say(f"\nThe report is {out / 'report.html'}")

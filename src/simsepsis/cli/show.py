@@ -20,6 +20,11 @@ def console() -> Console:
     return screen if screen.is_terminal else Console(highlight=False, width=TABLE_WIDTH)
 
 
+def say(text: str) -> None:
+    """Print a sentence, unbroken where the output is not a terminal."""
+    console().print(text, soft_wrap=not console().is_terminal)
+
+
 def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: Sequence[str] = ()) -> None:
     """Print the named columns of a frame under the given heads.
 
@@ -57,3 +62,44 @@ def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
     with bar:
         task = bar.add_task(words, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def show_estimates(estimates: pd.DataFrame) -> None:
+    """Print one line per estimate: method, estimand, value with 95% interval, p, patients, failure."""
+    shown = estimates.assign(
+        interval=[
+            "" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
+            for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
+        ],
+        estimate=[f"{value:.3f}" for value in estimates["estimate"]],
+        p=["" if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in estimates["p_value"]],
+        failure=estimates["failure"].fillna(""),
+    )
+    heads = {"method": "method", "estimand": "estimand", "estimate": "estimate", "interval": "95% interval"}
+    heads |= {"p": "p", "n_used": "n", "failure": "failure"}
+    show_table(shown, "Estimates", heads, right=("estimate", "p", "n_used"))
+
+
+def show_comparison(comparison: pd.DataFrame) -> None:
+    """Print every printed number beside its simulated mean, interval and verdict, table by table."""
+    name = [
+        " ".join(str(part) for part in parts if part)
+        for parts in zip(
+            *(comparison[c] for c in ("variable", "level", "statistic", "phase", "arm")), strict=True
+        )
+    ]
+    shown = comparison.assign(
+        number=name,
+        printed=[f"{value:g}" for value in comparison["printed"]],
+        mean=[f"{value:.4g}" for value in comparison["simulated"]],
+        interval=[
+            f"{low:.4g} to {high:.4g}"
+            for low, high in zip(comparison["low"], comparison["high"], strict=True)
+        ],
+        verdict=["?" if pd.isna(i) else "yes" if i else "NO" for i in comparison["inside"]],
+    )
+    heads = {"number": "number", "printed": "printed", "mean": "simulated"}
+    heads |= {"interval": "95% interval", "verdict": "inside?"}
+    for table, rows in shown.groupby("table", sort=False):
+        title = str(table).replace("table", "Table ").replace("text", "Text")
+        show_table(rows, f"\n{title}", heads, right=("printed", "mean", "interval"))
