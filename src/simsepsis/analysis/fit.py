@@ -42,6 +42,9 @@ class Fit:
     direction
         Under separation (monotone likelihood) the direction, shape (p,), along which the likelihood
         rises for ever; None otherwise.
+    finite_part
+        Under separation the likelihood approaches its supremum along finite_part + t·direction as t grows,
+        shape (p,); rows that the direction leaves alone get their fitted values from it. None otherwise.
     """
 
     params: FloatArray
@@ -54,6 +57,7 @@ class Fit:
     dropped: tuple[int, ...] = ()
     failure: str | None = None
     direction: FloatArray | None = None
+    finite_part: FloatArray | None = None
 
     @property
     def estimated(self) -> BoolArray:

@@ -20,6 +20,7 @@ _PATIENCE = 9
 _MAX_ITERATIONS = 60
 _HALVINGS = 20
 _EXTREME = 20.0
+_DECIDED = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,28 +159,22 @@ def linear_predictor(X: ArrayLike, fit: Fit) -> FloatArray:
     Parameters
     ----------
     X
-        Design matrix, shape (n, p), the one fitted or another with the same columns.
+        Design matrix, shape (n, p), the one that was fitted.
     fit
         A logistic or GEE fit. Dropped columns count as 0, as in R's `predict`.
 
     Returns
     -------
     FloatArray
-        Shape (n,). NaN where the fit cannot say.
+        Shape (n,). NaN where the fit gave nothing.
     """
     design = design_matrix(X)
-    silent = list(fit.dropped)
-    params = fit.params.copy()
-    params[silent] = 0.0
-    if fit.direction is None:
-        return design @ params
+    if fit.direction is None or fit.finite_part is None:
+        silent = np.isin(np.arange(fit.params.size), fit.dropped)
+        return np.asarray(design @ np.where(silent, 0.0, fit.params))
     margin = design @ fit.direction
-    decided = np.abs(margin) > 1e-7 * np.abs(design) @ np.abs(fit.direction)
-    finite = np.isfinite(params)
-    log_odds = design[:, finite] @ params[finite]
-    unknown = (design[:, np.isnan(params)] != 0).any(axis=1)
-    log_odds[unknown] = np.nan
-    return np.where(decided, np.copysign(np.inf, margin), log_odds)
+    decided = np.abs(margin) > _DECIDED * (np.abs(design) @ np.abs(fit.direction))
+    return np.where(decided, np.copysign(np.inf, margin), design @ fit.finite_part)
 
 
 def _used_rows(

@@ -25,12 +25,11 @@ _FLAT = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Ascent:
-    """Where Newton's method stopped; `step` is the last one, `obstacle` says why it did not arrive."""
+    """Where Newton's method stopped; `obstacle` says why it did not arrive."""
 
     params: FloatArray
     here: Evaluation
     iterations: int
-    step: FloatArray
     obstacle: str | None
 
 
@@ -137,7 +136,7 @@ def _solve(data: CoxData) -> _Solution:
         ascent = _climb(reduced, here)
         iterations += ascent.iterations
         dropped = np.setdiff1d(np.arange(data.X.shape[1]), kept) if dropped is None else dropped
-        monotone = monotone_levels(reduced, ascent.step) if _suspicious(reduced, ascent) else None
+        monotone = monotone_levels(reduced) if _suspicious(reduced, ascent) else None
         if monotone is None:
             return _Solution(
                 likelihood=reduced,
@@ -150,10 +149,17 @@ def _solve(data: CoxData) -> _Solution:
             )
         found = np.zeros(data.X.shape[1])
         found[kept] = monotone.direction
-        direction = found if direction is None else np.where(direction != 0, direction, found)
+        direction = found if direction is None else _before(direction, found, data.X)
         levels = np.zeros(data.strata.size, np.int64)
         levels[order] = monotone.levels
         data = replace(data, strata=data.strata * (int(levels.max()) + 1) + levels)
+
+
+def _before(earlier: FloatArray, later: FloatArray, X: FloatArray) -> FloatArray:
+    """Add a later direction to an earlier one, stretched so that no lead along it is lost."""
+    gaps = np.diff(np.sort(X @ earlier))
+    smallest = gaps[gaps > _UNINFORMATIVE**0.5 * gaps.max()].min()
+    return np.asarray(earlier * (1 + 2 * np.ptp(X @ later) / smallest) + later)
 
 
 def _informative_columns(likelihood: PartialLikelihood) -> tuple[IntArray, IntArray, Evaluation]:
@@ -183,9 +189,8 @@ def _informative_columns(likelihood: PartialLikelihood) -> tuple[IntArray, IntAr
 def _climb(likelihood: PartialLikelihood, here: Evaluation) -> _Ascent:
     """Newton's method with step halving from β = 0."""
     params = np.zeros(likelihood.X.shape[1])
-    step = np.zeros_like(params)
     if params.size == 0:
-        return _Ascent(params=params, here=here, iterations=0, step=step, obstacle=None)
+        return _Ascent(params=params, here=here, iterations=0, obstacle=None)
     tolerance = _TOLERANCE * likelihood.weights.mean()
     obstacle: str | None = f"no convergence in {_MAX_ITERATIONS} Newton steps"
     iteration = 0
@@ -202,7 +207,7 @@ def _climb(likelihood: PartialLikelihood, here: Evaluation) -> _Ascent:
             # each step squares the error, so this was the last one that could matter
             obstacle = None
             break
-    return _Ascent(params=params, here=here, iterations=iteration, step=step, obstacle=obstacle)
+    return _Ascent(params=params, here=here, iterations=iteration, obstacle=obstacle)
 
 
 def _advance(
@@ -237,6 +242,7 @@ def _report(solution: _Solution, width: int, groups: IntArray | None) -> Fit:
         covariance = _sandwich(solution.likelihood, ascent.here, covariance, groups)
     params, errors, matrix = spread(solution.kept, width, ascent.params, covariance)
     failure = None
+    finite_part = np.nan_to_num(params)
     if direction is not None:
         lost = np.append(solution.entangled, np.flatnonzero(direction))
         params[lost] = errors[lost] = np.nan
@@ -257,6 +263,7 @@ def _report(solution: _Solution, width: int, groups: IntArray | None) -> Fit:
         dropped=tuple(solution.dropped.tolist()),
         failure=failure,
         direction=direction,
+        finite_part=None if direction is None else finite_part,
     )
 
 

@@ -216,20 +216,25 @@ class PartialLikelihood:
         centred = second - at.means[:, :, None] * at.means[:, None, :]
         return np.asarray(centred * self.term_weights()[:, None, None])
 
+    def over_risk_sets(self, values: FloatArray) -> FloatArray:
+        """Sum rows of values (n, k) over the risk set of each group of deaths, shape (g, k)."""
+        sets = self.sets
+        total = self._cumulated(values)
+        sums = np.take(total, sets.stop_to, axis=0)
+        if self.sums_are_differences:
+            sums -= np.take(total, sets.stop_from, axis=0)
+        if sets.entered is not None and sets.late_to is not None:
+            late = self._cumulated(values[sets.entered])
+            sums -= late[sets.late_to] - late[sets.stop_from]
+        return np.asarray(sums.astype(np.float64, copy=False))
+
     def _over_terms(self, weighted: FloatArray, columns: FloatArray) -> FloatArray:
         """Sum the weighted risk, alone and times each column, over each term's risk set, shape (d, 1 + k)."""
         sets = self.sets
         moments = np.empty((len(columns), 1 + columns.shape[1]))
         moments[:, 0] = weighted
         np.multiply(columns, weighted[:, None], out=moments[:, 1:])
-        total = self._cumulated(moments)
-        sums = np.take(total, sets.stop_to, axis=0)
-        if self.sums_are_differences:
-            sums -= np.take(total, sets.stop_from, axis=0)
-        if sets.entered is not None and sets.late_to is not None:
-            late = self._cumulated(moments[sets.entered])
-            sums -= late[sets.late_to] - late[sets.stop_from]
-        by_term = np.take(sums.astype(np.float64, copy=False), sets.group, axis=0)
+        by_term = np.take(self.over_risk_sets(moments), sets.group, axis=0)
         if sets.fraction is not None:
             tied = np.add.reduceat(np.take(moments, sets.deaths, axis=0), sets.first, axis=0)
             by_term -= sets.fraction[:, None] * np.take(tied, sets.group, axis=0)
