@@ -1,0 +1,368 @@
+"""Trials in which ICUs, not patients, are randomized."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simsepsis.arrays import FloatArray
+from simsepsis.errors import UsageError
+from simsepsis.trial.designs.design import RANDOMIZATIONS, Design
+from simsepsis.trial.inputs import chosen, positive, within
+
+_FEW_CLUSTERS = 40
+_PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StratifiedAnalysis:
+    """What the ICC does to a trial that randomizes patients within ICUs.
+
+    `variance_factor` is 1 − ρ, of a stratified analysis against one of independent patients. The
+    unstratified test counts variance that the design has removed: `unstratified_alpha` and
+    `unstratified_power` are what it has left.
+    """
+
+    icc: float
+    variance_factor: float
+    stratified_power: float
+    unstratified_alpha: float
+    unstratified_power: float
+    sentence: str
+
+
+def cluster_design_effect(cluster_size: float, icc: float, *, cac: float = 0.0, cv: float = 0.0) -> float:
+    """Design effect of a parallel or a crossover trial of clusters.
+
+    Parameters
+    ----------
+    cluster_size
+        Mean patients per cluster and period.
+    icc
+        Correlation ρ of two patients of one cluster and period.
+    cac
+        Correlation in another period over that in the same one, η/ρ; 0 for a parallel trial.
+    cv
+        Coefficient of variation of the cluster sizes.
+
+    Notes
+    -----
+    1 + ((1 + cv²)m − 1)ρ − (1 + cv²)m·η. Clusters weighted by size, each as large in both periods.
+
+    References
+    ----------
+    Eldridge SM, Ashby D, Kerry S. Int J Epidemiol 2006;35:1292. Giraudeau B, Ravaud P, Donner A. Stat Med
+    2008;27:5578. Arnup SJ et al. Trials 2017;18:381.
+    """
+    size, rho = _size(cluster_size), _icc(icc)
+    weighted = (1.0 + within(cv, "cv", 0.0, 10.0, closed=True) ** 2) * size
+    return 1.0 + (weighted - 1.0) * rho - weighted * _cac(cac) * rho
+
+
+def size_variation(sizes: ArrayLike) -> tuple[float, float]:
+    """Return mean and coefficient of variation of cluster sizes.
+
+    Parameters
+    ----------
+    sizes
+        Patients in each cluster, shape (k,).
+    """
+    counts = np.asarray(sizes, np.float64)
+    if counts.ndim != 1 or counts.size == 0 or not np.all(counts > 0):
+        raise UsageError(
+            f"sizes={counts.tolist()} has no cluster, or an empty one; give the patients of each"
+        )
+    return float(counts.mean()), float(counts.std() / counts.mean())
+
+
+def stepped_wedge_schedule(steps: int, *, clusters_per_step: int = 1, baseline: int = 1) -> FloatArray:
+    """Return which clusters are treated in which period of a stepped-wedge trial.
+
+    Parameters
+    ----------
+    steps
+        Number of times at which clusters cross over.
+    clusters_per_step
+        Clusters that cross over at each of them.
+    baseline
+        Periods before the first.
+
+    Returns
+    -------
+    ndarray
+        0 or 1, shape (steps × clusters_per_step, baseline + steps).
+    """
+    if steps < 2 or clusters_per_step < 1 or baseline < 1:
+        raise UsageError(
+            f"steps={steps}, clusters_per_step={clusters_per_step}, baseline={baseline} make no stepped "
+            "wedge; give at least 2 steps, 1 cluster for each and 1 period before the first"
+        )
+    first = baseline + np.repeat(np.arange(steps), clusters_per_step)
+    return (np.arange(baseline + steps) >= first[:, None]).astype(np.float64)
+
+
+def cluster_variance(
+    schedule: ArrayLike, cluster_size: float, icc: float, *, cac: float = 1.0, decay: bool = False
+) -> float:
+    """Variance of the treatment effect by generalized least squares, for outcomes of variance 1.
+
+    Parameters
+    ----------
+    schedule
+        Treatment of each cluster in each period, shape (clusters, periods).
+    cluster_size
+        Patients per cluster and period, new ones in each.
+    icc
+        Correlation ρ of two patients of one cluster and period.
+    cac
+        Correlation in another period over that in the same one.
+    decay
+        False: `cac` between any two periods; True: `cac` to the power of their distance.
+
+    Notes
+    -----
+    Fixed effects of treatment and of each period; cluster-period means have variance ρ + (1 − ρ)/m and
+    covariance ρ·cac or ρ·cac^|s − t|. With cac = 1 it is the model of Hussey and Hughes.
+
+    References
+    ----------
+    Hussey MA, Hughes JP. Contemp Clin Trials 2007;28:182. Hooper R et al. Stat Med 2016;35:4718. Kasza J et
+    al. Stat Methods Med Res 2019;28:703.
+    """
+    plan = np.asarray(schedule, np.float64)
+    periods = np.arange(plan.shape[1])
+    apart = np.abs(periods[:, None] - periods)
+    shared = _cac(cac) ** (apart if decay else np.minimum(apart, 1))
+    size, rho = _size(cluster_size), _icc(icc)
+    inverse = np.linalg.inv(rho * shared + (1.0 - rho) / size * np.eye(periods.size))
+    # Period effects are taken out: what is left is the precision of treatment.
+    seen = plan.sum(axis=0)
+    precision = np.einsum("ij,jk,ik->", plan, inverse, plan) - seen @ inverse @ seen / plan.shape[0]
+    if precision <= 1e-12:
+        raise UsageError("schedule does not tell treatment from period; let clusters differ within a period")
+    return float(1.0 / precision)
+
+
+def schedule_design_effect(
+    schedule: ArrayLike, cluster_size: float, icc: float, *, cac: float = 1.0, decay: bool = False
+) -> float:
+    """Design effect of a schedule: its variance over that of as many patients randomized one by one, 1:1.
+
+    Parameters
+    ----------
+    schedule, cluster_size, icc, cac, decay
+        As in `cluster_variance`.
+    """
+    patients = np.asarray(schedule).size * cluster_size
+    return cluster_variance(schedule, cluster_size, icc, cac=cac, decay=decay) * patients / 4.0
+
+
+def design_cluster(
+    design: Design,
+    *,
+    randomization: str,
+    cluster_size: float,
+    icc: float,
+    cac: float | None = None,
+    cv: float = 0.0,
+    steps: int | None = None,
+    decay: bool = False,
+) -> Design:
+    """Sample size when clusters are randomized, from the design for patients randomized one by one.
+
+    Parameters
+    ----------
+    design
+        The individually randomized design with the same endpoint, effect and power.
+    randomization
+        ``"parallel_cluster"``, ``"cluster_crossover"`` (two periods) or ``"stepped_wedge"``.
+    cluster_size
+        Mean patients per cluster and period.
+    icc
+        Correlation of two patients of one cluster and period.
+    cac
+        Correlation in another period over that in the same one; has to be given where there is more than one
+        period.
+    cv
+        Coefficient of variation of the cluster sizes; not for a stepped wedge.
+    steps
+        Of a stepped wedge.
+    decay
+        Of a stepped wedge: whether the correlation falls with the distance of periods.
+
+    Returns
+    -------
+    Design
+        With `design_effect`, `n_total` and `clusters`, not rounded.
+
+    Raises
+    ------
+    UsageError
+        When patients are randomized one by one: a design effect would then be wrong.
+    """
+    chosen(randomization, RANDOMIZATIONS, "randomization")
+    if randomization == "individual" or design.randomization != "individual":
+        _refuse_design_effect(design, randomization, icc)
+    periods, inflation = _design_effect(design, randomization, cluster_size, icc, cac, cv, steps, decay)
+    total = design.n_total * inflation
+    clusters = total / (cluster_size * periods)
+    few = (
+        f"{math.ceil(clusters)} clusters: normal critical values overstate the power below about "
+        f"{_FEW_CLUSTERS}; add a cluster for each arm or step, or simulate.",
+    )
+    return replace(
+        design,
+        randomization=randomization,
+        design_effect=inflation,
+        n_total=total,
+        clusters=clusters,
+        notes=design.notes + (few if clusters < _FEW_CLUSTERS else ()),
+    )
+
+
+def _refuse_design_effect(design: Design, randomization: str, icc: float) -> None:
+    if randomization == "individual":
+        raise UsageError(
+            f"icc={icc:g} with randomization='individual' asks for a design effect that does not exist: "
+            f"patients of one ICU are in both arms; keep n_total={design.n_total:.1f} and stratify the "
+            "analysis by ICU"
+        )
+    raise UsageError(
+        f"design is {design.randomization} already; start from the individually randomized design"
+    )
+
+
+def _design_effect(
+    design: Design,
+    randomization: str,
+    cluster_size: float,
+    icc: float,
+    cac: float | None,
+    cv: float,
+    steps: int | None,
+    decay: bool,
+) -> tuple[int, float]:
+    """Return the number of periods and the design effect."""
+    if randomization == "parallel_cluster":
+        return 1, cluster_design_effect(cluster_size, icc, cv=cv)
+    if cac is None:
+        raise UsageError(
+            f"cac is missing for randomization={randomization!r}; give the correlation in another period "
+            "over that in the same one, such as cac=0.8"
+        )
+    if design.ratio != 1.0:
+        raise UsageError(
+            f"ratio={design.ratio:g} does not fit randomization={randomization!r}, whose clusters take "
+            "turns; use ratio=1"
+        )
+    if randomization == "cluster_crossover":
+        return 2, cluster_design_effect(cluster_size, icc, cac=cac, cv=cv)
+    if steps is None or cv != 0.0:
+        raise UsageError(f"steps={steps}, cv={cv:g}: a stepped wedge needs steps and clusters of one size")
+    schedule = stepped_wedge_schedule(steps)
+    return schedule.shape[1], schedule_design_effect(schedule, cluster_size, icc, cac=cac, decay=decay)
+
+
+def cluster_size_for(
+    design: Design,
+    clusters: float,
+    *,
+    randomization: str,
+    icc: float,
+    cac: float = 0.0,
+    cv: float = 0.0,
+) -> float:
+    """Patients per cluster and period that a fixed number of clusters needs.
+
+    Parameters
+    ----------
+    design
+        The individually randomized design with the same endpoint, effect and power.
+    clusters
+        Clusters that there are.
+    randomization
+        ``"parallel_cluster"`` or ``"cluster_crossover"``.
+    icc, cac, cv
+        As in `design_cluster`.
+
+    Raises
+    ------
+    UsageError
+        When no size is large enough, since more patients of one cluster tell less and less.
+
+    Notes
+    -----
+    m = N(1 − ρ)/(kP − N(1 + cv²)(ρ − η)), P periods, k clusters, N patients of the design.
+
+    References
+    ----------
+    Hemming K et al. BMC Med Res Methodol 2011;11:102.
+    """
+    periods = _PERIODS[chosen(randomization, _PERIODS, "randomization")]
+    rho = _icc(icc)
+    repeated = design.n_total * (1.0 + cv**2) * rho * (1.0 - _cac(cac))
+    room = positive(clusters, "clusters") * periods - repeated
+    if room <= 0:
+        least = math.floor(repeated / periods) + 1
+        raise UsageError(
+            f"clusters={clusters:g} never reach a power of {design.power:g} with icc={rho:g}, whatever "
+            f"their size; use at least {least}, or randomize patients within clusters"
+        )
+    return design.n_total * (1.0 - rho) / room
+
+
+def stratified_analysis(design: Design, icc: float) -> StratifiedAnalysis:
+    """What an ICC does, and does not do, to an individually randomized trial in several ICUs.
+
+    Parameters
+    ----------
+    design
+        Individually randomized, 1:1 within each ICU.
+    icc
+        Correlation of two patients of one ICU.
+
+    Notes
+    -----
+    ICUs are in both arms alike, so their variance cancels and (1 − ρ) is left. The stratified analysis
+    gains it. The unstratified test uses the whole variance: its type I error falls to that of z/√(1 − ρ).
+
+    References
+    ----------
+    Vierron E, Giraudeau B. BMC Med Res Methodol 2009;9:39. Kahan BC, Morris TP. BMJ 2012;345:e5840.
+    """
+    if design.randomization != "individual":
+        raise UsageError(f"design is {design.randomization}; this is about patients randomized within ICUs")
+    factor = 1.0 - _icc(icc)
+    level, told = design.level, design.signal_at(design.effect)
+    shrunk = replace(told, sd_true=told.sd_true * math.sqrt(factor))
+    null = replace(shrunk, delta=0.0, shift=0.0, sd_true=told.sd_null * math.sqrt(factor))
+    return StratifiedAnalysis(
+        icc=icc,
+        variance_factor=factor,
+        stratified_power=told.power(design.n_total / factor, level.z),
+        unstratified_alpha=level.sides * null.power(design.n_total, level.z),
+        unstratified_power=shrunk.power(design.n_total, level.z),
+        sentence=(
+            "Patients are randomized within ICUs: no design effect; analyse stratified by ICU, or an ICC "
+            f"of {icc:g} makes the test conservative."
+        ),
+    )
+
+
+def _icc(icc: float) -> float:
+    if icc == 0:
+        return 0.0
+    return within(icc, "icc", 0.0, 1.0)
+
+
+def _cac(cac: float) -> float:
+    return within(cac, "cac", 0.0, 1.0, closed=True)
+
+
+def _size(cluster_size: float) -> float:
+    if positive(cluster_size, "cluster_size") < 1:
+        raise UsageError(f"cluster_size={cluster_size:g} is below 1; give patients per cluster and period")
+    return cluster_size

@@ -1,0 +1,268 @@
+"""What is believed of the effect before the trial: normal components, each on its own named scale."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+
+from scipy.special import ndtr, ndtri
+
+from simsepsis.errors import UsageError
+from simsepsis.trial.effect import SCALES, Effect, with_scale
+from simsepsis.trial.inputs import chosen, number, positive, probability, within
+
+_COHORT = "cohort"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A normal distribution of the effect's coefficient: the log of a ratio, the distance from no effect
+    otherwise.
+
+    `horizon` is needed for hazard ratios.
+    """
+
+    weight: float
+    mean: float
+    sd: float
+    scale: str
+    label: str = ""
+    horizon: float | None = None
+
+    def __post_init__(self) -> None:
+        chosen(self.scale, SCALES, "scale of the prior")
+        within(self.weight, "weight", 0.0, 1.0, closed=True)
+        number(self.mean, "mean of the prior")
+        within(self.sd, "SD of the prior", 0.0, math.inf, closed=True)
+
+    def beyond(self, coefficient: float, direction: float) -> float:
+        """Return the probability of a coefficient at least this far in a direction.
+
+        Parameters
+        ----------
+        coefficient
+            The limit.
+        direction
+            1 for upwards, −1 for downwards.
+        """
+        distance = direction * (self.mean - coefficient)
+        if self.sd == 0:
+            return 1.0 if distance > 0 else 0.0
+        return float(ndtr(distance / self.sd))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """A mixture of normal components whose weights sum to 1."""
+
+    name: str
+    components: tuple[Component, ...]
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        total = sum(component.weight for component in self.components)
+        if abs(total - 1.0) > 1e-9:
+            raise UsageError(f"weights of prior '{self.name}' sum to {total:g}; make them sum to 1")
+
+    def probability_beyond(self, effect: Effect) -> float:
+        """Return the probability that the true effect is better than one that is stated.
+
+        Parameters
+        ----------
+        effect
+            Such as the smallest effect that matters; better is farther from no effect on its side. All
+            components must be on its scale.
+
+        Raises
+        ------
+        UsageError
+            When a component is on another scale, or the effect is none.
+        """
+        stated = with_scale(effect)
+        scales = {component.scale for component in self.components}
+        if scales != {stated.name} or stated.coefficient == 0:
+            raise UsageError(
+                f"{stated.name}={stated.value:g} cannot be set against prior '{self.name}' on "
+                f"{', '.join(sorted(scales))}; state an effect other than none on the same scale"
+            )
+        side = math.copysign(1.0, stated.coefficient)
+        return sum(part.weight * part.beyond(stated.coefficient, side) for part in self.components)
+
+
+def prior_from_interval(
+    estimate: float,
+    low: float,
+    high: float,
+    *,
+    scale: str,
+    level: float = 0.95,
+    name: str = "prior",
+    label: str = "",
+    source: str = "",
+    horizon: float | None = None,
+) -> Prior:
+    """Return the normal prior that an estimate with its confidence interval stands for.
+
+    Parameters
+    ----------
+    estimate, low, high
+        Effect and limits; ratios not as logarithms.
+    scale
+        One of the scales of `Effect`.
+    level
+        Level of the interval.
+    name, label, source
+        For reports.
+    horizon
+        Of a hazard ratio, in days.
+
+    Notes
+    -----
+    Mean ln(estimate), SD (ln high − ln low)/(2·1.96), without logarithms for differences.
+
+    Raises
+    ------
+    UsageError
+        When the estimate is not between its limits.
+    """
+    ends = [Effect(value=value, scale=scale, horizon=horizon).coefficient for value in (low, estimate, high)]
+    if not ends[0] < ends[1] < ends[2]:
+        raise UsageError(
+            f"estimate {estimate:g} is not between {low:g} and {high:g}; give the interval as low, high"
+        )
+    width = 2.0 * float(ndtri(0.5 + 0.5 * probability(level, "level")))
+    part = Component(
+        weight=1.0,
+        mean=ends[1],
+        sd=(ends[2] - ends[0]) / width,
+        scale=scale,
+        label=label or name,
+        horizon=horizon,
+    )
+    return Prior(name=name, components=(part,), source=source)
+
+
+def sceptical_prior(effect: Effect, *, doubt: float = 0.05, name: str = "sceptical") -> Prior:
+    """Return the prior of one who expects no effect and gives little to the planned one.
+
+    Parameters
+    ----------
+    effect
+        Planned effect.
+    doubt
+        Probability that the true effect is beyond it.
+    name
+        For reports.
+
+    References
+    ----------
+    Spiegelhalter DJ, Freedman LS, Parmar MKB. J R Stat Soc A 1994;157:357.
+    """
+    planned = with_scale(effect)
+    spread = abs(planned.coefficient) / float(-ndtri(within(doubt, "doubt", 0.0, 0.5)))
+    part = Component(
+        weight=1.0,
+        mean=0.0,
+        sd=positive(spread, "SD of the prior"),
+        scale=planned.name,
+        label=name,
+        horizon=planned.horizon,
+    )
+    return Prior(name=name, components=(part,))
+
+
+def mix_priors(parts: Sequence[tuple[float, Prior]], *, name: str = "mixture") -> Prior:
+    """Return a mixture of priors with stated weights.
+
+    Parameters
+    ----------
+    parts
+        Weight and prior of each; the weights sum to 1. Priors may be on different scales.
+    name
+        For reports.
+    """
+    components = tuple(
+        replace(component, weight=weight * component.weight)
+        for weight, prior in parts
+        for component in prior.components
+    )
+    sources = dict.fromkeys(prior.source for _, prior in parts if prior.source)
+    return Prior(name=name, components=components, source="; ".join(sources))
+
+
+def load_priors() -> dict[str, Prior]:
+    """Return the priors that come with the package: Cochrane 2013, Turgeon 2007 and a sceptical one.
+
+    Returns
+    -------
+    dict
+        all_trials, low_risk_of_bias, low_risk_of_bias_both, turgeon_2007, sceptical.
+    """
+    text = resources.files(__package__).joinpath("priors.toml").read_text("utf-8")
+    return {name: prior_from_interval(**entry, name=name) for name, entry in tomllib.loads(text).items()}
+
+
+def bridge_prior(
+    estimate: float,
+    std_error: float,
+    bias: float,
+    bias_mcse: float,
+    *,
+    scale: str,
+    weights: Mapping[str, float],
+    bias_sd: float = 0.0,
+    horizon: float | None = None,
+    name: str = "bridge",
+) -> Prior:
+    """Prior from an observational estimate, corrected for the bias of its method, mixed with published ones.
+
+    Parameters
+    ----------
+    estimate, std_error
+        On the scale of the analysis: log for ratios.
+    bias, bias_mcse
+        Bias of the method as the experiments measured it, and its Monte Carlo standard error; log for ratios.
+    scale
+        Of the estimate, such as ``"odds_ratio"``.
+    weights
+        Weight of ``"cohort"``, the corrected estimate, and of each prior of `load_priors`; they sum to 1.
+    bias_sd
+        SD of the bias over the worlds held possible, beyond its Monte Carlo error.
+    horizon
+        Of a hazard ratio, in days.
+    name
+        For reports.
+
+    Raises
+    ------
+    UsageError
+        When the weight of the cohort is missing, a prior is unknown, or the weights do not sum to 1.
+
+    Notes
+    -----
+    Cohort component: mean estimate − bias, variance std_error² + bias_mcse² + bias_sd².
+    """
+    known = load_priors()
+    if _COHORT not in weights:
+        raise UsageError(f"weights={dict(weights)!r} has no '{_COHORT}'; state the cohort's own weight")
+    errors = [
+        within(value, label, 0.0, math.inf, closed=True)
+        for value, label in ((bias_mcse, "bias_mcse"), (bias_sd, "bias_sd"))
+    ]
+    part = Component(
+        weight=1.0,
+        mean=number(estimate, "estimate") - number(bias, "bias"),
+        sd=math.hypot(positive(std_error, "std_error"), *errors),
+        scale=scale,
+        label="cohort, corrected for bias",
+        horizon=horizon,
+    )
+    cohort = Prior(name=_COHORT, components=(part,), source="observational estimate corrected by simulation")
+    parts = [
+        (weight, cohort if key == _COHORT else known[chosen(key, (_COHORT, *known), "weights")])
+        for key, weight in weights.items()
+    ]
+    return mix_priors(parts, name=name)

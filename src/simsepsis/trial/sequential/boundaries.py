@@ -1,0 +1,166 @@
+"""Boundaries of a group-sequential trial, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr
+
+from simsepsis.arrays import FloatArray
+from simsepsis.trial.inputs import Level
+from simsepsis.trial.sequential.recursion import Exits, exits
+from simsepsis.trial.sequential.schedule import Futility
+from simsepsis.trial.sequential.solve import root_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Boundaries:
+    """When a trial stops.
+
+    Arrays have one entry for each of the K looks. `z` are the efficacy bounds, mirrored below 0 in a
+    two-sided test; inf where a look spends nothing. `futility_z` are the bounds at or below which the trial
+    stops for futility, the last one equal to the efficacy bound, or None. `cumulative_alpha` is the type I
+    error spent so far, both sides together, counted without a futility rule that does not bind.
+    """
+
+    information: FloatArray
+    spending_time: FloatArray
+    alpha: float
+    sides: int
+    spending: str | tuple[float, ...]
+    parameter: float | None
+    z: FloatArray
+    futility_z: FloatArray | None
+    futility: Futility | None
+    cumulative_alpha: FloatArray
+    fineness: float
+
+    @property
+    def looks(self) -> int:
+        """Number of looks, the last one included."""
+        return int(self.z.size)
+
+    @property
+    def level(self) -> Level:
+        """Type I error and sides."""
+        return Level(alpha=self.alpha, sides=self.sides)
+
+    @property
+    def binding(self) -> bool:
+        """Whether the efficacy bounds rely on the futility rule."""
+        return self.futility is not None and self.futility.binding
+
+    @property
+    def nominal_p(self) -> FloatArray:
+        """p-value at which each look stops for efficacy, with the sides of the test."""
+        return np.asarray(self.sides * ndtr(-self.z))
+
+    def lower(self, *, follow_futility: bool = True) -> FloatArray:
+        """Return the lower bounds (K,) of going on; −inf for none.
+
+        Parameters
+        ----------
+        follow_futility
+            Whether the trial stops where the futility rule says so; a binding rule is always followed.
+        """
+        if self.sides == 2:
+            return -self.z
+        followed = follow_futility or self.binding
+        if self.futility_z is None or not followed:
+            return np.append(np.full(self.looks - 1, -np.inf), self.z[-1])
+        return self.futility_z
+
+    def exits(self, drift: float, *, follow_futility: bool = True) -> Exits:
+        """Return the probabilities of stopping at each look through each bound.
+
+        Parameters
+        ----------
+        drift
+            Expectation of Z at full information, θ√I_max; benefit is positive.
+        follow_futility
+            Whether the trial stops for futility.
+        """
+        below = self.lower(follow_futility=follow_futility)
+        return exits(self.information, below, self.z, drift, fineness=self.fineness)
+
+    def power(self, drift: float, *, follow_futility: bool = True) -> float:
+        """Return the probability of stopping for efficacy, in the direction of benefit.
+
+        Parameters
+        ----------
+        drift, follow_futility
+            As in `exits`.
+        """
+        return float(self.exits(drift, follow_futility=follow_futility).upper.sum())
+
+    def drift(self, power: float) -> float:
+        """Return the drift θ√I_max at which the trial has a given power.
+
+        Parameters
+        ----------
+        power
+            Above the one-sided type I error.
+        """
+        fixed = self.level.z + self.level.z_power(power)
+        high = 1.1 * fixed + 0.5
+        while self.power(high) < power:
+            high *= 1.2
+        return root_of(lambda drift: self.power(drift) - power, 0.0, high)
+
+    def inflation(self, power: float) -> float:
+        """Return maximum information over that of the fixed design with the same errors.
+
+        Parameters
+        ----------
+        power
+            At the planned effect. Bounds by β spending are taken as they are, also for another power.
+
+        Notes
+        -----
+        η²/(z_α + z_β)².
+        """
+        return (self.drift(power) / (self.level.z + self.level.z_power(power))) ** 2
+
+    def stopping_probabilities(self, drift: float, *, follow_futility: bool = True) -> pd.DataFrame:
+        """Return, look by look, how the trial ends.
+
+        Parameters
+        ----------
+        drift, follow_futility
+            As in `exits`.
+
+        Returns
+        -------
+        DataFrame
+            look, information_fraction, efficacy, harm (rejection in the other direction of a two-sided test),
+            futility (at the last look: no rejection), stop, cumulative_stop.
+        """
+        out = self.exits(drift, follow_futility=follow_futility)
+        nothing = np.zeros(self.looks)
+        harm, futility = (out.lower, nothing.copy()) if self.sides == 2 else (nothing, out.lower.copy())
+        if self.sides == 2:
+            futility[-1] = 1.0 - float(out.upper.sum() + out.lower.sum())
+        stop = out.upper + harm + futility
+        columns = {
+            "look": np.arange(1, self.looks + 1),
+            "information_fraction": self.information,
+            "efficacy": out.upper,
+            "harm": harm,
+            "futility": futility,
+            "stop": stop,
+            "cumulative_stop": np.cumsum(stop),
+        }
+        return pd.DataFrame(columns)
+
+    def expected_information(self, drift: float, *, follow_futility: bool = True) -> float:
+        """Return the expected information at the end, as a fraction of the maximum.
+
+        Parameters
+        ----------
+        drift, follow_futility
+            As in `exits`.
+        """
+        stop = self.stopping_probabilities(drift, follow_futility=follow_futility)["stop"].to_numpy()
+        return float(stop @ self.information)

@@ -1,0 +1,290 @@
+"""From information fractions and spending to boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simsepsis.arrays import FloatArray
+from simsepsis.errors import UsageError
+from simsepsis.trial.inputs import Level, chosen, positive, probability, within
+from simsepsis.trial.sequential.boundaries import Boundaries
+from simsepsis.trial.sequential.schedule import Futility, cumulative_errors, information_fractions
+from simsepsis.trial.sequential.solve import (
+    EfficacyTest,
+    Solution,
+    beta_spending_bounds,
+    haybittle_peto_bounds,
+    shaped_bounds,
+    spending_bounds,
+)
+from simsepsis.trial.sequential.spending import SPENDING, spending_parameter, spent_by
+
+# δ of Wang and Tsiatis; None where the user chooses it.
+_SHAPES: dict[str, float | None] = {"obrien_fleming": 0.0, "pocock": 0.5, "wang_tsiatis": None}
+_WANG_TSIATIS_DELTA = 0.25
+_HAYBITTLE_PETO_Z = 3.0
+RULES = (*_SHAPES, "haybittle_peto", *SPENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Rule:
+    """An efficacy rule: the errors (K,) that each look spends on one side, or None for a shape, and its "
+    "parameter.
+    """
+
+    name: str | tuple[float, ...]
+    parameter: float | None
+    errors: FloatArray | None
+
+
+def design_group_sequential(
+    information: ArrayLike,
+    *,
+    alpha: float = 0.025,
+    sides: int = 1,
+    spending: str | Sequence[float] = "ld_obrien_fleming",
+    futility: str | Futility | None = None,
+    parameter: float | None = None,
+    spending_time: ArrayLike | None = None,
+    fineness: float = 1.0,
+) -> Boundaries:
+    """Boundaries of a group-sequential test by recursive numerical integration.
+
+    Parameters
+    ----------
+    information
+        Information fractions of the looks, increasing to 1; shape (K,).
+    alpha, sides
+        Type I error and sides. A two-sided test has symmetric bounds with α/2 on each side.
+    spending
+        ``"obrien_fleming"``, ``"pocock"``, ``"wang_tsiatis"``: bounds c·t^(δ−½); ``"haybittle_peto"``: one
+        bound until the last look; ``"ld_obrien_fleming"``, ``"ld_pocock"``, ``"hsd"``, ``"kim_demets"``:
+        spending functions, applied to the error of one side; or the cumulative α of each look, both sides
+        together.
+    futility
+        A `Futility` rule, or the name of a spending function for β: then non-binding at a power of 90 %.
+    parameter
+        δ of wang_tsiatis (0.25), early bound of haybittle_peto (3), γ of hsd (−4), ρ of kim_demets (3).
+    spending_time
+        Fractions at which the errors are spent, where they are not the information fractions: after the
+        planned maximum has been exceeded, say; shape (K,).
+    fineness
+        Multiplies the number of integration nodes; 1 is accurate to about 1e-12.
+
+    Raises
+    ------
+    UsageError
+        When the fractions do not increase to 1, or a rule is unknown or cannot be combined with another.
+
+    Notes
+    -----
+    R: ``gsDesign::gsDesign``, ``rpact::getDesignGroupSequential``.
+
+    References
+    ----------
+    Armitage P, McPherson CK, Rowe BC. J R Stat Soc A 1969;132:235.
+    Jennison C, Turnbull BW. Group Sequential Methods. Chapman & Hall 2000.
+    """
+    times = information_fractions(information)
+    clock = times if spending_time is None else _clock(spending_time, times.size)
+    level = Level(alpha=alpha, sides=sides)
+    stop = Futility(spending=futility) if isinstance(futility, str) else futility
+    rule = _rule(spending, parameter, clock, level)
+    test = EfficacyTest(
+        times=times,
+        lower=_binding_bounds(stop, times.size),
+        error=level.one_sided,
+        two_sided=sides == 2,
+        fineness=positive(fineness, "fineness"),
+    )
+    upper, lower = _bounds(test, rule, stop, clock, level)
+    relied = lower if stop is not None and stop.binding and lower is not None else test.lower
+    return Boundaries(
+        information=times,
+        spending_time=clock,
+        alpha=level.alpha,
+        sides=sides,
+        spending=rule.name,
+        parameter=rule.parameter,
+        z=upper,
+        futility_z=lower,
+        futility=stop,
+        cumulative_alpha=sides * np.cumsum(replace(test, lower=relied).spent(upper)),
+        fineness=fineness,
+    )
+
+
+def _clock(spending_time: ArrayLike, looks: int) -> FloatArray:
+    clock = information_fractions(spending_time)
+    if clock.size != looks:
+        raise UsageError(f"spending_time has {clock.size} entries for {looks} looks; give one for each look")
+    return clock
+
+
+def _rule(spending: str | Sequence[float], parameter: float | None, clock: FloatArray, level: Level) -> _Rule:
+    """Return the efficacy rule with its parameter checked."""
+    if not isinstance(spending, str):
+        return _stated_rule(spending, clock.size, level)
+    chosen(spending, RULES, "spending")
+    if spending in SPENDING:
+        value = spending_parameter(spending, parameter)
+        spent = spent_by(spending, clock, level.one_sided, value)
+        return _Rule(name=spending, parameter=value, errors=np.diff(spent, prepend=0.0))
+    if spending == "haybittle_peto":
+        early = _HAYBITTLE_PETO_Z if parameter is None else positive(parameter, "parameter of haybittle_peto")
+        return _Rule(name=spending, parameter=early, errors=None)
+    delta = _SHAPES[spending]
+    if delta is not None and parameter is not None:
+        raise UsageError(
+            f"parameter={parameter!r} has no meaning for {spending}; use wang_tsiatis to choose δ"
+        )
+    if delta is None:
+        delta = _WANG_TSIATIS_DELTA if parameter is None else parameter
+        within(delta, "parameter of wang_tsiatis", -1.0, 1.0, closed=True)
+    return _Rule(name=spending, parameter=delta, errors=None)
+
+
+def _stated_rule(spending: Sequence[float], looks: int, level: Level) -> _Rule:
+    cumulative = cumulative_errors(spending, looks, "spending")
+    if abs(cumulative[-1] - level.alpha) > 1e-9:
+        raise UsageError(
+            f"spending ends at {cumulative[-1]:g}, not at alpha={level.alpha:g}; make its last entry alpha"
+        )
+    errors = np.diff(cumulative, prepend=0.0) / level.sides
+    return _Rule(name=tuple(map(float, cumulative)), parameter=None, errors=errors)
+
+
+def _binding_bounds(stop: Futility | None, looks: int) -> FloatArray:
+    """Return the futility bounds that the efficacy bounds may rely on before any is solved for."""
+    bounds = np.full(looks, -np.inf)
+    if stop is not None and stop.binding and stop.z is not None:
+        bounds[:-1] = _stated_bounds(stop, looks)
+    return bounds
+
+
+def _stated_bounds(stop: Futility, looks: int) -> FloatArray:
+    bounds = np.array(stop.z, dtype=np.float64)
+    if bounds.shape != (looks - 1,) or np.any(np.isnan(bounds)):
+        raise UsageError(
+            f"futility z={list(stop.z or ())} has {bounds.size} bounds for {looks} looks; give one for each "
+            "look but the last"
+        )
+    return bounds
+
+
+def _bounds(
+    test: EfficacyTest, rule: _Rule, stop: Futility | None, clock: FloatArray, level: Level
+) -> tuple[FloatArray, FloatArray | None]:
+    """Return efficacy and futility bounds."""
+    if stop is not None and level.sides == 2:
+        raise UsageError(
+            "a futility rule has no single side in a test with sides=2; use sides=1 with "
+            f"alpha={level.one_sided:g}"
+        )
+    if stop is None:
+        return _efficacy(test, rule), None
+    if stop.z is None:
+        solution = _beta_spending(test, rule, stop, clock, level)
+        return solution.upper, solution.lower
+    upper = _efficacy(test, rule)
+    lower = np.append(_stated_bounds(stop, upper.size), upper[-1])
+    if np.any(lower[:-1] >= upper[:-1]):
+        raise UsageError(
+            f"futility z={list(stop.z)} reaches the efficacy bound of a look; lower it below "
+            f"{np.round(upper[:-1], 3).tolist()}"
+        )
+    return upper, lower
+
+
+def _efficacy(test: EfficacyTest, rule: _Rule) -> FloatArray:
+    if rule.errors is not None:
+        return spending_bounds(test, rule.errors)
+    value = 0.0 if rule.parameter is None else rule.parameter
+    if rule.name == "haybittle_peto":
+        return haybittle_peto_bounds(test, value)
+    return shaped_bounds(test, value)
+
+
+def _beta_spending(
+    test: EfficacyTest, rule: _Rule, stop: Futility, clock: FloatArray, level: Level
+) -> Solution:
+    errors = rule.errors
+    if errors is None and stop.binding:
+        raise UsageError(
+            f"spending={rule.name!r} with binding β spending has no look-by-look solution; use a spending "
+            "function, binding=False, or stated futility bounds Futility(z=...)"
+        )
+    if errors is None:
+        errors = test.spent(_efficacy(test, rule))
+    beta = _beta_errors(stop, clock)
+    start = level.z + level.z_power(1.0 - float(beta.sum()))
+    return beta_spending_bounds(test, errors, beta, binding=stop.binding, start=start)
+
+
+def _beta_errors(stop: Futility, clock: FloatArray) -> FloatArray:
+    if isinstance(stop.spending, str):
+        beta = 1.0 - probability(stop.power, "power of futility")
+        spent = spent_by(stop.spending, clock, beta, stop.parameter)
+    else:
+        spent = cumulative_errors(stop.spending, clock.size, "spending of futility")
+    return np.diff(spent, prepend=0.0)
+
+
+def update_boundaries(boundaries: Boundaries, observed: ArrayLike, *, final: bool = False) -> Boundaries:
+    """Boundaries at the information that was in fact observed.
+
+    Parameters
+    ----------
+    boundaries
+        As planned, from a spending function.
+    observed
+        Observed information at the looks held so far, as fractions of the planned maximum; shape (≤ K,).
+    final
+        Whether the last of them is the final analysis. It then spends all that is left, also when the
+        maximum was exceeded or not reached.
+
+    Returns
+    -------
+    Boundaries
+        With `information` as fractions of the information at the end: of the planned maximum, or of what the
+        final analysis has. Each observed look takes the place of a planned one; later looks are kept as
+        planned.
+
+    Raises
+    ------
+    UsageError
+        When the boundaries do not come from a spending function, so that they hold at the planned looks only.
+
+    Notes
+    -----
+    The errors are spent at the observed fractions of the planned maximum; the correlations are those of the
+    observed information.
+    """
+    if not isinstance(boundaries.spending, str) or boundaries.spending not in SPENDING:
+        raise UsageError(
+            f"spending={boundaries.spending!r} fixes the bounds at the planned looks; plan with one of "
+            f"{', '.join(SPENDING)} to follow the observed information"
+        )
+    seen = np.atleast_1d(np.asarray(observed, np.float64))
+    later = boundaries.information[seen.size :]
+    ahead = later[later > seen[-1] + 1e-9]
+    if not final and ahead.size == 0:
+        raise UsageError(
+            f"observed information {seen[-1]:g} leaves no look for the rest of the trial; say final=True"
+        )
+    fractions = seen if final else np.append(seen, ahead)
+    clock = np.append(fractions[:-1], 1.0)
+    return design_group_sequential(
+        fractions / fractions[-1],
+        alpha=boundaries.alpha,
+        sides=boundaries.sides,
+        spending=boundaries.spending,
+        futility=boundaries.futility,
+        parameter=boundaries.parameter,
+        spending_time=clock,
+        fineness=boundaries.fineness,
+    )

@@ -1,0 +1,231 @@
+"""Finding bounds: each is the root of one crossing probability, given the bounds before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtri
+
+from simsepsis.arrays import FloatArray
+from simsepsis.errors import UsageError
+from simsepsis.trial.sequential.recursion import Paths, above, advance, begin, below, exits, next_after
+
+_EXACT = 1e-14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EfficacyTest:
+    """The test that efficacy bounds belong to.
+
+    `times` (K,) are the information fractions, `lower` (K,) the binding futility bounds (−inf for none) and
+    `error` the type I error of one side.
+    """
+
+    times: FloatArray
+    lower: FloatArray
+    error: float
+    two_sided: bool
+    fineness: float
+
+    def lower_for(self, upper: FloatArray) -> FloatArray:
+        """Return the lower bounds that go with upper ones: their mirror image in a two-sided test."""
+        return -upper if self.two_sided else self.lower
+
+    def spent(self, upper: FloatArray) -> FloatArray:
+        """Return the probability under the null hypothesis of crossing each upper bound."""
+        return exits(self.times, self.lower_for(upper), upper, 0.0, fineness=self.fineness).upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """Bounds (K,) and the drift at which the β of the futility rule is spent exactly."""
+
+    upper: FloatArray
+    lower: FloatArray
+    drift: float
+
+
+def root_of(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return the root of a monotone function between two limits.
+
+    Parameters
+    ----------
+    function
+        Changes its sign between the limits.
+    low, high
+        The limits.
+    """
+    return float(brentq(function, low, high, xtol=1e-12, rtol=1e-14))
+
+
+def upper_bound(paths: Paths, time: float, error: float) -> float:
+    """Return u with P₀(go on until `time`, then Z ≥ u) = error; inf where nothing is spent.
+
+    Parameters
+    ----------
+    paths
+        Trials that go on after the look before, under the null hypothesis.
+    time
+        Information fraction.
+    error
+        To be spent at this look.
+    """
+    if error <= 0:
+        return math.inf
+    high = float(-ndtri(error))  # P(Z ≥ u) alone is at least the joint probability.
+    if above(paths, time, high, 0.0) >= error * (1.0 - _EXACT):
+        return high
+    low = high - 1.0
+    while above(paths, time, low, 0.0) < error:
+        low -= 2.0 * (high - low)
+    return root_of(lambda bound: above(paths, time, bound, 0.0) / error - 1.0, low, high)
+
+
+def lower_bound(paths: Paths, time: float, error: float, drift: float, cap: float) -> float:
+    """Return l ≤ cap with P(go on until `time`, then Z ≤ l) = error; −inf where nothing is spent.
+
+    Parameters
+    ----------
+    paths
+        Trials that go on after the look before, under the drift.
+    time
+        Information fraction.
+    error
+        To be spent at this look.
+    drift
+        Expectation of Z at full information.
+    cap
+        The efficacy bound: the trial ends where the two meet.
+    """
+    if error <= 0:
+        return -math.inf
+    low = float(ndtri(error)) + drift * math.sqrt(time)
+    if low >= cap or below(paths, time, cap, drift) <= error:
+        return cap
+    if below(paths, time, low, drift) >= error * (1.0 - _EXACT):
+        return low
+    top = cap if math.isfinite(cap) else low + 40.0
+    return root_of(lambda bound: below(paths, time, bound, drift) / error - 1.0, low, top)
+
+
+def spending_bounds(test: EfficacyTest, errors: FloatArray) -> FloatArray:
+    """Return the upper bounds that spend given errors, look by look.
+
+    Parameters
+    ----------
+    test
+        What the bounds are for.
+    errors
+        One-sided error of each look, shape (K,).
+    """
+    upper = np.full(test.times.size, np.inf)
+    paths = begin()
+    for look, time in enumerate(test.times):
+        upper[look] = upper_bound(paths, float(time), float(errors[look]))
+        bounds = (float(test.lower_for(upper)[look]), float(upper[look]))
+        ahead = next_after(test.times, look)
+        paths = advance(paths, float(time), bounds, 0.0, next_time=ahead, fineness=test.fineness)
+    return upper
+
+
+def shaped_bounds(test: EfficacyTest, delta: float) -> FloatArray:
+    """Return the Wang–Tsiatis bounds c·t^(δ−½) that spend the error exactly.
+
+    Parameters
+    ----------
+    test
+        What the bounds are for.
+    delta
+        0 for O'Brien and Fleming, ½ for Pocock.
+    """
+    shape = test.times ** (delta - 0.5)
+
+    def excess(scale: float) -> float:
+        return float(test.spent(scale * shape).sum()) - test.error
+
+    high = float(-ndtri(test.error)) + 1.0
+    while excess(high) > 0:
+        high += 1.0
+    return root_of(excess, 0.01, high) * shape
+
+
+def haybittle_peto_bounds(test: EfficacyTest, early: float) -> FloatArray:
+    """Return one bound for all looks before the last, and the last one that spends what is left.
+
+    Parameters
+    ----------
+    test
+        What the bounds are for.
+    early
+        Bound of all looks but the last.
+
+    Raises
+    ------
+    UsageError
+        When the early looks spend everything.
+    """
+    upper = np.full(test.times.size, early)
+    spent = test.spent(upper)
+    left = test.error - float(spent[:-1].sum())
+    if left <= 0:
+        raise UsageError(
+            f"parameter={early:g} of haybittle_peto spends {spent[:-1].sum():.3g} before the last look, all "
+            f"of the {test.error:g} there is; raise the early bound"
+        )
+    return spending_bounds(test, np.append(spent[:-1], left))
+
+
+def beta_spending_bounds(
+    test: EfficacyTest, alpha_errors: FloatArray, beta_errors: FloatArray, *, binding: bool, start: float
+) -> Solution:
+    """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly.
+
+    Parameters
+    ----------
+    test
+        What the bounds are for; one-sided.
+    alpha_errors, beta_errors
+        Errors to be spent at each look, shape (K,).
+    binding
+        Whether the efficacy bounds rely on the futility rule.
+    start
+        Drift of the fixed design with the same errors; the answer is above it.
+    """
+
+    def excess(drift: float) -> float:
+        return _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)[1]
+
+    low, high = 0.98 * start, 1.2 * start
+    while excess(high) > 0:
+        low, high = high, 1.3 * high
+    while excess(low) < 0:
+        low *= 0.9
+    drift = root_of(excess, low, high)
+    solution, _ = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)
+    return solution
+
+
+def _both_bounds(
+    test: EfficacyTest, alpha_errors: FloatArray, beta_errors: FloatArray, drift: float, *, binding: bool
+) -> tuple[Solution, float]:
+    """Return the bounds at a drift, and how much of β is overspent at the last look."""
+    upper, lower = np.full(test.times.size, np.inf), np.full(test.times.size, -np.inf)
+    null, other = begin(), begin()
+    last = test.times.size - 1
+    for look, time in enumerate(map(float, test.times)):
+        upper[look] = upper_bound(null, time, float(alpha_errors[look]))
+        if look == last:
+            break
+        lower[look] = lower_bound(other, time, float(beta_errors[look]), drift, float(upper[look]))
+        ahead = next_after(test.times, look)
+        relied = lower[look] if binding else -np.inf
+        bounds = float(lower[look]), float(upper[look])
+        null = advance(null, time, (float(relied), bounds[1]), 0.0, next_time=ahead, fineness=test.fineness)
+        other = advance(other, time, bounds, drift, next_time=ahead, fineness=test.fineness)
+    lower[last] = upper[last]
+    overspent = below(other, 1.0, float(upper[last]), drift) - float(beta_errors[last])
+    return Solution(upper=upper, lower=lower, drift=drift), overspent
