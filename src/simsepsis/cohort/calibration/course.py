@@ -29,7 +29,7 @@ PARAMETERS = (
     ("icu_discharge", "care", -0.1, 0.1),
     ("ward_death", "intercept", -5.0, 0.7),
     ("ward_death", "log_day", -0.1, 0.2),
-    ("ward_death", "severity", 0.5, 0.3),
+    ("ward_death", "severity", 0.8, 0.15),
     ("hospital_discharge", "intercept", -4.0, 0.7),
     ("hospital_discharge", "log_day", 0.2, 0.3),
     ("hospital_discharge", "severity", -0.2, 0.2),
