@@ -1,5 +1,43 @@
-"""simsepsis: registries with a known truth, and the analyses that clinicians judge treatments by."""
+"""simsepsis: registries with a known truth, and the analyses that clinicians judge treatments by.
 
+The public names, in the order of the river:
+
+load_scenario, generate_cohort, analyze, reproduce; fit_logistic, fit_gee, fit_cox, kaplan_meier,
+match_pairs, standardized_difference, breslow_day.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 __version__ = version("simsepsis")
+
+HOMES = {
+    "load_scenario": "scenario",
+    "generate_cohort": "cohort",
+    "analyze": "analysis.thesis_analysis",
+    "reproduce": "reproduction",
+    "audit_thesis": "thesis",
+    "match_pairs": "analysis.matching",
+    "standardized_difference": "analysis.balance",
+    "fit_logistic": "analysis.logistic",
+    "fit_gee": "analysis.gee",
+    "fit_cox": "analysis.survival",
+    "kaplan_meier": "analysis.survival",
+    "breslow_day": "analysis.two_by_two",
+}
+"""Public name → the room it lives in; rooms are opened when a name is first used."""
+
+__all__ = sorted([*HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'simsepsis' has no name '{name}'; it has {', '.join(HOMES)}")
+    return getattr(import_module(f"simsepsis.{HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

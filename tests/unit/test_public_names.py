@@ -1,0 +1,16 @@
+"""The front page: every public name leads to something, and only those."""
+
+import pytest
+
+import simsepsis
+
+
+@pytest.mark.parametrize("name", sorted(simsepsis.HOMES))
+def test_public_names_exist_and_are_documented(name):
+    assert name in dir(simsepsis)
+    assert getattr(simsepsis, name).__doc__
+
+
+def test_other_names_are_refused_with_those_that_exist():
+    with pytest.raises(AttributeError, match=r"no name 'lode_scenario'; it has load_scenario"):
+        simsepsis.lode_scenario  # noqa: B018
