@@ -270,9 +270,10 @@ def _solve(
             failure = f"no convergence in {iteration} scoring steps"
     if failure is None:
         matrix, failure = _sandwich(problem, state, factor, covariance)
-    if failure is not None:
-        return failed_fit(X.shape[1], failure, iterations=iteration, dropped=reduction.repeated)
-    return reduced_fit(X, reduction, params, matrix, iterations=iteration, correlation=state.alpha)
+    if failure is None:
+        return reduced_fit(X, reduction, params, matrix, iterations=iteration, correlation=state.alpha)
+    nothing = np.full((params.size, params.size), np.nan)
+    return reduced_fit(X, reduction, nothing[0], nothing, iterations=iteration, failure=failure)
 
 
 def _stride(step: FloatArray, X: FloatArray) -> FloatArray:

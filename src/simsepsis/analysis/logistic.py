@@ -21,6 +21,7 @@ _MAX_ITERATIONS = 60
 _HALVINGS = 20
 _EXTREME = 20.0
 _DECIDED = 1e-9
+_SWING = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,7 +132,8 @@ def sandwich_covariance(
     -------
     FloatArray
         B⁻¹ (Σ U U') B⁻¹ with B⁻¹ the model-based covariance and U the sum of w(y − p)x over a cluster,
-        shape (p, p); NaN where the fit has no estimate. No small-sample factor. R:
+        shape (p, p); NaN where the fit has no estimate, and everywhere with a single cluster. No small-sample
+        factor. R:
         ``sandwich::vcovCL(fit, cluster, type = "HC0", cadjust = FALSE)``.
 
     References
@@ -144,7 +146,7 @@ def sandwich_covariance(
     if weights is not None:
         residual = residual * case_weights(weights, outcome.size)
     codes = np.arange(outcome.size) if cluster is None else label_codes(cluster, "cluster", outcome.size)
-    known = fit.estimated
+    known = fit.estimated & (np.ptp(codes) > 0)
     scores = np.zeros((int(codes.max()) + 1, int(known.sum())))
     np.add.at(scores, codes, design[:, known] * residual[:, None])
     half = scores @ fit.covariance[np.ix_(known, known)]
@@ -324,51 +326,83 @@ def _log_likelihood(eta: FloatArray, y: FloatArray, weights: FloatArray | None) 
     return float(terms.sum() if weights is None else terms @ weights)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Penalized:
+    """Firth's penalized log likelihood at some coefficients, its score, and the information's factor."""
+
+    value: float
+    score: FloatArray
+    factor: FloatArray
+
+
 def _fit_firth(X: FloatArray, y: FloatArray, weights: FloatArray) -> Fit:
     """Climb the penalized log likelihood with the modified score of Firth."""
     kept = independent_columns(X)
-    design = X[:, kept]
+    if kept.size == 0:
+        return failed_fit(X.shape[1], "every column is zero", dropped=range(X.shape[1]))
+    # an orthonormal basis: the penalized likelihood does not depend on it, rounding does
+    basis, triangle = scipy.linalg.qr(X[:, kept], mode="economic")
     params = np.zeros(kept.size)
-    value, factor = _penalized(design @ params, design, y, weights)
+    here = _penalized(params, basis, y, weights)
     tolerance = _TOLERANCE * float(weights.mean())
     arrived = False
     iteration = 0
-    while not arrived and iteration < 4 * _MAX_ITERATIONS:
+    while not arrived and iteration < 2 * _MAX_ITERATIONS:
         iteration += 1
-        score = _firth_score(design @ params, design, y, weights, factor)
-        step = scipy.linalg.cho_solve((factor, True), score)
-        arrived = bool(score @ step < tolerance)
-        floor = value - 1e-12 * abs(value)
-        for _ in range(_HALVINGS):
-            value, factor = _penalized(design @ (params + step), design, y, weights)
-            if value >= floor:
-                break
-            step = step / 2
-        params = params + step
+        step = scipy.linalg.cho_solve((here.factor, True), here.score)
+        arrived = bool(here.score @ step < tolerance)
+        params, here = _penalized_step(params, step, here, basis, y, weights)
     if not arrived:
         reason = f"no convergence in {iteration} steps of the penalized likelihood"
         return failed_fit(X.shape[1], reason, iterations=iteration)
-    covariance = symmetric_inverse(factor)
-    return reduced_fit(X, whole(X, kept), params, covariance, iterations=iteration, log_likelihood=value)
+    back = scipy.linalg.solve_triangular(triangle, np.eye(kept.size))
+    return reduced_fit(
+        X,
+        whole(X, kept),
+        back @ params,
+        back @ symmetric_inverse(here.factor) @ back.T,
+        iterations=iteration,
+        log_likelihood=here.value + float(np.log(np.abs(np.diag(triangle))).sum()),
+    )
 
 
-def _firth_score(
-    eta: FloatArray, X: FloatArray, y: FloatArray, weights: FloatArray, factor: FloatArray
-) -> FloatArray:
-    """Σ [w(y − p) + h(½ − p)] x with h the leverages."""
+def _penalized_step(
+    params: FloatArray,
+    step: FloatArray,
+    here: _Penalized,
+    X: FloatArray,
+    y: FloatArray,
+    weights: FloatArray,
+) -> tuple[FloatArray, _Penalized]:
+    """Take a step, halved until the likelihood does not fall, and drawn back to the top if it went beyond.
+
+    The information leaves out the curvature of the penalty, so that full steps may swing around the top.
+    """
+    floor = here.value - 1e-12 * abs(here.value)
+    for _ in range(_HALVINGS):
+        there = _penalized(params + step, X, y, weights)
+        if there.value >= floor:
+            break
+        step = step / 2
+    slope, beyond = float(here.score @ step), float(there.score @ step)
+    if beyond < -_SWING * slope:
+        step = step * slope / (slope - beyond)
+        there = _penalized(params + step, X, y, weights)
+    return params + step, there
+
+
+def _penalized(params: FloatArray, X: FloatArray, y: FloatArray, weights: FloatArray) -> _Penalized:
+    """Evaluate; the score is Σ [w(y − p) + h(½ − p)] x with h the leverages."""
+    eta = X @ params
     fitted = scipy.special.expit(eta)
-    half = scipy.linalg.solve_triangular(factor, X.T, lower=True)
-    leverage = weights * fitted * (1 - fitted) * np.einsum("ij,ij->j", half, half)
-    return np.asarray((weights * (y - fitted) + leverage * (0.5 - fitted)) @ X)
-
-
-def _penalized(
-    eta: FloatArray, X: FloatArray, y: FloatArray, weights: FloatArray
-) -> tuple[float, FloatArray]:
-    """Penalized log likelihood and the Cholesky factor of the information; −inf where it is singular."""
-    fitted = scipy.special.expit(eta)
-    matrix = information(X, weights * fitted * (1 - fitted))
-    factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=1)
+    variance = weights * fitted * (1 - fitted)
+    factor, info = scipy.linalg.lapack.dpotrf(information(X, variance), lower=1, clean=1)
     if info != 0:
-        return -np.inf, factor
-    return _log_likelihood(eta, y, weights) + float(np.log(np.diag(factor)).sum()), factor
+        return _Penalized(value=-np.inf, score=np.zeros_like(params), factor=factor)
+    half = scipy.linalg.solve_triangular(factor, X.T, lower=True)
+    leverage = variance * np.einsum("ij,ij->j", half, half)
+    return _Penalized(
+        value=_log_likelihood(eta, y, weights) + float(np.log(np.diag(factor)).sum()),
+        score=np.asarray((weights * (y - fitted) + leverage * (0.5 - fitted)) @ X),
+        factor=factor,
+    )

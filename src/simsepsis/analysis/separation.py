@@ -175,7 +175,7 @@ def reduced_fit(
         matrix[:, lost] = np.nan
         if not reduction.rows.any():
             full[:] = np.nan
-    reasons = [reason for reason in (_separation_message(reduction), failure) if reason]
+    reasons = [reason for reason in (_separation_message(reduction, failure is None), failure) if reason]
     return Fit(
         params=full,
         std_errors=errors,
@@ -191,14 +191,15 @@ def reduced_fit(
     )
 
 
-def _separation_message(reduction: Reduction) -> str | None:
-    """Say which columns separate how many rows."""
+def _separation_message(reduction: Reduction, solved: bool) -> str | None:
+    """Say which columns separate how many rows, and whether the others have estimates."""
     if reduction.direction is None:
         return None
     if not reduction.rows.any():
         return "perfect separation: the columns predict every outcome, so no coefficient is finite"
     names = ", ".join(str(j) for j in np.flatnonzero(reduction.direction))
-    return (
+    message = (
         f"separation: columns {names} predict the outcome of {int((~reduction.rows).sum())} rows exactly, "
-        "so these coefficients are infinite; the others are at their limits"
+        "so these coefficients are infinite"
     )
+    return f"{message}; the others are at their limits" if solved else message

@@ -289,6 +289,44 @@ def test_no_event_is_a_reason_not_an_error() -> None:
         assert np.isnan(fit.params).all()
 
 
+def test_a_single_cluster_has_no_sandwich() -> None:
+    fit = fit_cox(*patients(16), cluster=np.zeros(300))
+    assert "single cluster" in str(fit.failure)
+    assert np.isnan(fit.std_errors).all()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_monotone_by_a_combination_of_two_covariates(late: bool) -> None:
+    """Neither column orders the events, their sum does; the third is as without the rows it sets apart."""
+    X, rare, time, event = rare_without_events(25)
+    a = np.random.default_rng(25).normal(size=time.size).round(1)
+    columns = np.column_stack([a, -rare - a, X[:, 0]])
+    options = {"entry": time - 7.0} if late else {}
+    fit = fit_cox(columns, time, event, **options)
+    rest = fit_cox(columns[5:, [0, 2]], time[5:], event[5:], **{k: v[5:] for k, v in options.items()})
+    assert fit.separated == (0, 1)
+    assert list(fit.params[:2]) == [np.inf, np.inf]
+    assert fit.params[2] == pytest.approx(rest.params[1], rel=1e-8)
+    assert fit.std_errors[2] == pytest.approx(rest.std_errors[1], rel=1e-7)
+
+
+def test_a_combination_that_orders_every_event_leaves_nothing_to_estimate() -> None:
+    X, time, event = patients(27, n=60, grain=1e-9)
+    a = np.random.default_rng(27).normal(size=60).round(1)
+    order = np.where(event == 1, -scipy.stats.rankdata(time), -100.0)
+    fit = fit_cox(np.column_stack([a, order - a, X[:, 2]]), time, event)
+    assert {0, 1} <= set(fit.separated)
+    assert not fit.estimated.any()
+    assert fit.log_likelihood == pytest.approx(0, abs=1e-12)
+
+
+def test_too_few_steps_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simsepsis.analysis.survival.cox._MAX_ITERATIONS", 1)
+    fit = fit_cox(*patients(26))
+    assert "no convergence in 1 Newton steps" in str(fit.failure)
+    assert np.isnan(fit.params).all()
+
+
 def test_extreme_covariates_do_not_overflow() -> None:
     X, time, event = patients(17)
     fit = fit_cox(X * [1, 1e6, 1], time, event)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -263,6 +264,35 @@ def test_a_cluster_with_a_column_of_its_own_has_no_correction(covariance: str) -
     assert "cluster number 3" in str(fit.failure)
     assert np.isnan(fit.std_errors).all()
     assert fit_gee(own, y, cluster, covariance="fay_graubard").converged
+
+
+@pytest.mark.parametrize(
+    ("seed", "reason"),
+    [
+        (55, "no convergence in 60 scoring steps"),
+        (930, "the estimating equations became singular"),
+        (1310, "separation: columns 2 predict .* infinite; no convergence"),
+    ],
+)
+def test_small_samples_without_a_solution_give_the_reason(seed: int, reason: str) -> None:
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(12), rng.integers(0, 3, (12, 2))])
+    y, cluster = rng.random(12) < 0.4, rng.integers(0, 4, 12)
+    fit = fit_gee(X, y, cluster, moment="geepack")
+    assert re.search(reason, str(fit.failure))
+    assert not fit.converged
+    assert not fit.estimated.any()
+
+
+def test_more_columns_than_rows_allow() -> None:
+    X = np.random.default_rng(23).normal(size=(6, 5)).round(1)
+    y, cluster = [0, 1, 1, 0, 1, 0], [0, 0, 0, 1, 1, 1]
+    start = np.zeros(5)
+    assert "only 6 pairs" not in str(fit_gee(X, y, cluster, start=start).failure)
+    six = np.column_stack([X, np.arange(6.0) ** 2])
+    assert "6 rows are too few for 6 columns" in str(
+        fit_gee(six, y, cluster, correlation="independence", start=np.zeros(6)).failure
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from numpy.testing import assert_allclose
 
 from simsepsis.analysis.fit import Fit, wald_tests
-from simsepsis.analysis.logistic import fit_logistic, linear_predictor
+from simsepsis.analysis.logistic import fit_logistic, linear_predictor, sandwich_covariance
 from simsepsis.errors import DataError
 
 
@@ -216,6 +216,48 @@ def test_firth_is_finite_where_maximum_likelihood_is_not() -> None:
     )
     assert fit.converged
     assert np.isfinite(fit.std_errors).all()
+
+
+@pytest.mark.parametrize("firth", [False, True])
+def test_heavy_tails_are_climbed_without_overshooting(firth: bool) -> None:
+    """A full Newton step would swing around the maximum, or past it."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([np.ones(60), np.exp(rng.normal(0, 2.5, 60))])
+        y = (rng.random(60) < scipy.special.expit(X[:, 1] - 2)).astype(float)
+        fit = fit_logistic(X, y, firth=firth)
+        assert fit.converged
+        assert fit.iterations < 25
+
+
+def test_firth_of_nearly_repeating_columns() -> None:
+    X, y = patients(18)
+    shifted = X.copy()
+    shifted[:, 1] += 1e9
+    fit, plain = fit_logistic(shifted, y, firth=True), fit_logistic(X, y, firth=True)
+    assert_allclose(fit.params[1:], plain.params[1:], rtol=1e-5)
+    assert fit.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-5)
+
+
+def test_columns_of_zeros_only() -> None:
+    fit = fit_logistic(np.zeros((5, 2)), [0, 1, 0, 1, 1])
+    assert fit.dropped == (0, 1)
+    assert not fit.estimated.any()
+    assert "every column is zero" in str(fit_logistic(np.zeros((5, 2)), [0, 1, 0, 1, 1], firth=True).failure)
+
+
+def test_too_few_steps_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = patients(25)
+    monkeypatch.setattr("simsepsis.analysis.logistic._PATIENCE", 1)
+    monkeypatch.setattr("simsepsis.analysis.logistic._MAX_ITERATIONS", 2)
+    for fit, steps in ((fit_logistic(X, y), 2), (fit_logistic(X, y, firth=True), 4)):
+        assert f"no convergence in {steps}" in str(fit.failure)
+        assert np.isnan(fit.params).all()
+
+
+def test_the_sandwich_needs_several_clusters() -> None:
+    X, y = patients(26)
+    assert np.isnan(sandwich_covariance(X, y, fit_logistic(X, y), cluster=np.zeros(y.size))).all()
 
 
 def test_wald_tests_by_normal_and_t() -> None:

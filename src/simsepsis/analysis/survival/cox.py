@@ -111,6 +111,8 @@ def fit_cox(
     width = data.X.shape[1]
     if not data.event[data.weights > 0].any():
         return failed_fit(width, "there is no event, so hazards cannot be compared")
+    if groups is not None and groups[data.weights > 0].min() == groups[data.weights > 0].max():
+        return failed_fit(width, "there is a single cluster, and a sandwich needs several")
     solution = _solve(data)
     if solution.kept.size == 0 and solution.direction is None:
         reason = "no covariate varies among those at risk at an event"
