@@ -26,7 +26,7 @@ NOTES = {
     "treatment.severity": "Assumed, not identified by the tables: effect of current severity.",
     "treatment.decay": "Assumed, not identified by the tables: how fast starts become rarer, per day.",
     "course.persistence": "Assumed: share of day-1 severity kept from day to day.",
-    "course.drift_sd": "Assumed: spread of the trend; SOFA's change to day 7 then foretells death as published.",
+    "course.drift_sd": "Assumed: spread of the trend, so that SOFA's change foretells death as published.",
     "course.noise_sd": "Assumed: day-to-day noise.",
     "course.noise_correlation": "Assumed: its correlation from day to day.",
     "course.icu_death": (
