@@ -114,7 +114,7 @@ def group_moments(values: FloatArray, groups: FloatArray) -> tuple[FloatArray, F
     Parameters
     ----------
     values
-        (k, n): covariates.
+        (k, n): covariates; NaN is left out.
     groups
         (n, g): 1 where the patient belongs to the group, else 0.
 
@@ -123,12 +123,14 @@ def group_moments(values: FloatArray, groups: FloatArray) -> tuple[FloatArray, F
     tuple
         Means (k, g) and variances (k, g).
     """
-    size = groups.sum(axis=0)
+    gaps = np.isnan(values)
+    size = groups.sum(axis=0) - gaps.astype(np.float64) @ groups
     # Centring first keeps the sums of squares from cancelling.
-    centred = values - values.mean(axis=1, keepdims=True)
+    centre = np.mean(values, axis=1, keepdims=True, where=~gaps)
+    centred = np.where(gaps, 0.0, values - centre)
     shift = (centred @ groups) / size
     squares = (centred * centred) @ groups - size * shift**2
-    return shift + values.mean(axis=1, keepdims=True), np.maximum(squares, 0.0) / np.maximum(size - 1, 1)
+    return shift + centre, np.maximum(squares, 0.0) / np.maximum(size - 1, 1)
 
 
 def pooled_sd(variance1: FloatArray, variance0: FloatArray) -> FloatArray:
@@ -142,7 +144,7 @@ def ecdf_distances(values: FloatArray, treated: BoolArray) -> tuple[FloatArray, 
     Parameters
     ----------
     values
-        (k, n): covariates.
+        (k, n): covariates; NaN is left out.
     treated
         (n,): the arms.
 
@@ -158,7 +160,9 @@ def ecdf_distances(values: FloatArray, treated: BoolArray) -> tuple[FloatArray, 
         return nothing, nothing.copy()
     order = np.argsort(values, axis=1)
     ranked = np.take_along_axis(values, order, axis=1)
-    step = np.where(treated, 1 / treated.sum(), -1 / (~treated).sum())[order]
+    arm, known = treated[order], ~np.isnan(ranked)
+    sizes = [np.maximum((side & known).sum(axis=1, keepdims=True), 1) for side in (arm, ~arm)]
+    step = np.where(known, np.where(arm, 1 / sizes[0], -1 / sizes[1]), 0.0)
     distance = np.abs(np.cumsum(step, axis=1))[:, :-1]
     last = np.diff(ranked, axis=1) > 0
     counted = np.where(last, distance, 0.0)

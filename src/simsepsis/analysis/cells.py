@@ -25,6 +25,7 @@ from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, associat
 from simsepsis.analysis.propensity import Term
 from simsepsis.analysis.ranks import mann_whitney
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult
+from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.two_by_two import odds_ratio
 from simsepsis.arrays import FloatArray, IntArray
 
@@ -74,7 +75,7 @@ def cells(result: ThesisResult) -> Cells:
     for table, names in (("table2", spec.adjusters), ("table3", (*spec.outcomes, *spec.durations))):
         if names:
             _put_sizes(found, table, groups)
-            _put_compared(found, table, describe(result.cohort, names, groups), groups)
+            _put_compared(found, table, describe(result.cohort, names, groups), groups, spec)
     _put_table4(found, result, groups)
     for number, outcome in enumerate(spec.outcomes, start=5):
         if (FIRST_SCORE, True, outcome) in result.models:
@@ -106,19 +107,20 @@ def _put_described(found: Cells, table: str, shown: Description) -> None:
 def _put_table1(found: Cells, result: ThesisResult, groups: Groups) -> None:
     _put_sizes(found, "table1", groups)
     _put(found, "table1", [("n", "")], PERCENTS[:2], 100 * groups.sizes[0] / result.cohort.n)
-    shown = describe(result.cohort, result.spec.covariates, groups)
+    shown = describe(result.cohort, result.spec.balance_columns, groups)
     _put_described(found, "table1", shown)
     _put(found, "table1", shown.terms, DIFFERENCES, 100 * np.abs(level_differences(shown.fractions)))
     numeric = 100 * np.abs(numeric_differences(shown.values, groups))
     _put(found, "table1", shown.numeric, DIFFERENCES, numeric)
 
 
-def _put_compared(found: Cells, table: str, shown: Description, groups: Groups) -> None:
+def _put_compared(found: Cells, table: str, shown: Description, groups: Groups, spec: AnalysisSpec) -> None:
     """Enter a block whose arms are compared by tests."""
     _put_described(found, table, shown)
     others = groups.sizes - shown.counts
     tables = np.stack([shown.counts, others], axis=-1)
-    _put(found, table, shown.terms, TESTS, association_p_values(tables.reshape(-1, 2, 2)))
+    p_values = association_p_values(tables.reshape(-1, 2, 2), chi_square=spec.chi_square, sides=spec.fisher)
+    _put(found, table, shown.terms, TESTS, p_values)
     if shown.numeric:
         phases = (groups.rows[:2], groups.rows[2:])
         tests = [rank_tests(shown.values, treated, control) for treated, control in phases]

@@ -156,7 +156,9 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
     DataError
         If nobody is complete.
     """
-    day1 = _complete(cohort, spec.covariates)
+    covariates = (*spec.covariates, *spec.score)
+    needed = [name for name in covariates if spec.missing.get(name, "complete") == "complete"]
+    day1 = _complete(cohort, needed)
     survival = tuple(name for name in (spec.survival_time, spec.survival_event) if name)
     subgroups = tuple(subgroup.column for subgroup in spec.subgroups)
     later = (*spec.outcomes, *spec.adjusters, *survival, *subgroups)

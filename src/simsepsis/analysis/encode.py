@@ -11,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simsepsis.analysis.data import CohortArrays
-from simsepsis.analysis.spec import AnalysisSpec, Scalar
+from simsepsis.analysis.spec import AnalysisSpec, Scalar, missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
 from simsepsis.thesis.dictionary import COLUMNS, Kind
 
+MISSING = "missing"
+"""Level of the patients without a value, where the spec makes it one."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -55,24 +57,25 @@ def encode_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> CohortArrays:
     source = str(registry.attrs.get("source", "registry"))
     names = spec.numbers_used
     _require_columns(registry, names, spec, source)
-    values = np.empty((len(names), len(registry)))
-    coded: dict[str, _Coded] = {}
-    for row, name in enumerate(names):
-        series = _series(registry, name, spec)
-        coded[name] = _encode_column(series, name, spec, source)
-        _check_values(coded[name], series, source)
-        values[row] = coded[name].values
-    rows = {name: row for row, name in enumerate(names)}
-    patient = _patients(registry, spec, source)
+    series = {name: _series(registry, name, spec, source) for name in names}
+    coded = {name: _encode_column(one, name, spec, source) for name, one in series.items()}
+    values = np.array([column.values for column in coded.values()])
+    _check_values(values, coded, series, source)
+    kinds = {name: column.kind for name, column in coded.items()}
+    flagged = [name for name in names if spec.missing.get(name) == "indicator"]
+    if flagged:
+        values = np.vstack([values, np.isnan(values[[names.index(name) for name in flagged]])])
+        kinds |= {missing_indicator(name): "binary" for name in flagged}
+    rows = {name: row for row, name in enumerate(kinds)}
     return CohortArrays(
         source=source,
         values=values,
         rows=rows,
-        kinds={name: column.kind for name, column in coded.items()},
+        kinds=kinds,
         levels={name: column.levels for name, column in coded.items() if column.levels},
         treated=_arms(values[rows[spec.treatment]], spec, source),
         cluster=_clusters(registry, spec, source),
-        patient=patient,
+        patient=_patients(registry, spec, source),
         record=np.arange(len(registry)),
     )
 
@@ -83,18 +86,55 @@ def _require_columns(registry: pd.DataFrame, names: Sequence[str], spec: Analysi
     if not registry.columns.is_unique:
         twice = registry.columns[registry.columns.duplicated()][0]
         raise DataError(f"{source}: column '{twice}' stands twice; leave one")
-    for name in (*names, *(extra for extra in (spec.cluster, spec.patient) if extra)):
-        file_name = spec.columns.get(name, name)
-        if file_name not in registry.columns:
-            hint = did_you_mean(file_name, [str(column) for column in registry.columns])
-            raise DataError(
-                f"{source}: column '{file_name}' is missing{hint}; add it or name another in the spec"
-            )
+    identifiers = [name for name in (spec.cluster, spec.patient) if name]
+    for name in (*names, *identifiers):
+        for column in spec.differences.get(name, (name,)):
+            file_name = spec.columns.get(column, column)
+            if file_name not in registry.columns:
+                hint = did_you_mean(file_name, [str(known) for known in registry.columns])
+                raise DataError(
+                    f"{source}: column '{file_name}' is missing{hint}; add it or name another in the spec"
+                )
 
 
-def _series(registry: pd.DataFrame, name: str, spec: AnalysisSpec) -> pd.Series:
+def _series(registry: pd.DataFrame, name: str, spec: AnalysisSpec, source: str) -> pd.Series:
+    """Return a column of the file, recoded, or a difference of two."""
+    if name in spec.differences:
+        earlier, later = (
+            days(_series(registry, column, spec, source), source) for column in spec.differences[name]
+        )
+        return pd.Series(later - earlier, name=name)
     series = registry[spec.columns.get(name, name)]
     return _recoded(series, spec.recode[name]) if name in spec.recode else series
+
+
+def days(series: pd.Series, source: str) -> FloatArray:
+    """Return dates as numbers of days; numbers are taken as such already.
+
+    Parameters
+    ----------
+    series
+        Numbers, dates, or text such as 2019-02-28.
+    source
+        Name of the file, for the message.
+
+    Raises
+    ------
+    DataError
+        If a text is no date.
+    """
+    if pd.api.types.is_numeric_dtype(series):
+        return _numbers(series, str(series.name), source)
+    dates = pd.to_datetime(series, format="ISO8601", errors="coerce")
+    wrong = dates.isna() & series.notna()
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{source}: column '{series.name}' has '{series.iloc[row]}' in row {row + 1}, which is no date; "
+            "give numbers of days or dates as 2019-02-28"
+        )
+    elapsed = (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    return np.asarray(elapsed.to_numpy(dtype=np.float64))
 
 
 def _recoded(series: pd.Series, recode: Mapping[str, Scalar]) -> pd.Series:
@@ -104,7 +144,8 @@ def _recoded(series: pd.Series, recode: Mapping[str, Scalar]) -> pd.Series:
             table[float(key)] = value
         except ValueError:
             continue
-    return series.astype(object).map(lambda value: table.get(value, value)).infer_objects()
+    recoded = series.astype(object).map(lambda value: table.get(value, value))
+    return (recoded.fillna(recode[""]) if "" in recode else recoded).infer_objects()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +161,13 @@ class _Coded:
 
 def _encode_column(series: pd.Series, name: str, spec: AnalysisSpec, source: str) -> _Coded:
     known = COLUMNS.get(name)
-    if name in spec.categorical or name in spec.levels or (known is None and _is_text(series)):
-        return _encode_levels(series, spec.levels.get(name))
-    if known is not None and known.kind == "category":
-        return _encode_levels(series, known.level_names)
+    levels = _levels_of(series, name, spec)
+    rule = spec.missing.get(name)
+    if rule not in (None, "complete", "indicator" if levels is None else "category"):
+        other = "numbers; write 'indicator'" if levels is None else "levels; write 'category'"
+        raise DataError(f"{source}: missing.{name} = '{rule}', but the column has {other} in the spec")
+    if levels is not None:
+        return _encode_levels(series, levels or None, gap_is_level=rule == "category")
     values = _numbers(series, spec.columns.get(name, name), source)
     if known is not None and known.kind != "id":
         low = -_LARGEST if known.low is None else known.low
@@ -131,6 +175,16 @@ def _encode_column(series: pd.Series, name: str, spec: AnalysisSpec, source: str
         return _Coded(values, known.kind, low, high)
     binary = name in _binary_columns(spec) or bool(np.all((values == 0) | (values == 1) | np.isnan(values)))
     return _Coded(values, "binary", 0.0, 1.0) if binary else _Coded(values, "continuous")
+
+
+def _levels_of(series: pd.Series, name: str, spec: AnalysisSpec) -> tuple[str, ...] | None:
+    """Return a category's levels, empty where the file decides; None for a column that is no category."""
+    known = COLUMNS.get(name)
+    if name in spec.levels:
+        return spec.levels[name]
+    if name in (*spec.categorical, spec.cluster) or (known is None and _is_text(series)):
+        return ()
+    return known.level_names if known is not None and known.kind == "category" else None
 
 
 def _binary_columns(spec: AnalysisSpec) -> tuple[str | None, ...]:
@@ -159,8 +213,8 @@ def _numbers(series: pd.Series, name: str, source: str) -> FloatArray:
     return numbers
 
 
-def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None) -> _Coded:
-    """Number the levels; an unknown level becomes −1, a missing one NaN."""
+def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None, *, gap_is_level: bool) -> _Coded:
+    """Number the levels; an unknown level becomes −1, a missing one NaN or, if that is a level, the last."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         present, codes = series.cat.categories, series.cat.codes.to_numpy()
     elif levels is None and series.dtype == object:
@@ -172,9 +226,12 @@ def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None) -> _Coded:
     if levels is None:
         used = np.unique(codes[codes >= 0])
         levels = tuple(labels[code] for code in used)
+    nothing = np.nan
+    if gap_is_level and (codes < 0).any():
+        levels, nothing = (*levels, MISSING), float(len(levels))
     number = {level: float(position) for position, level in enumerate(levels)}
     # A missing value has the code −1, which picks the last entry.
-    table = np.array([*(number.get(label, -1.0) for label in labels), np.nan])
+    table = np.array([*(number.get(label, -1.0) for label in labels), nothing])
     return _Coded(table[codes], "category", 0.0, float(len(levels) - 1), levels)
 
 
@@ -183,18 +240,25 @@ def _label(level: object) -> str:
     return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
 
 
-def _check_values(column: _Coded, series: pd.Series, source: str) -> None:
-    """Refuse values outside the limits; NaN passes, it is for the flow to count."""
-    values = column.values
-    counts = column.kind in ("binary", "ordinal") and series.dtype.kind not in "iub"
-    fraction = _fractional(values) if counts else np.zeros(1, np.bool_)
-    # Two reductions and no temporary array for the many columns in which all is well.
-    if not (np.fmin.reduce(values) < column.low or np.fmax.reduce(values) > column.high or fraction.any()):
+def _check_values(
+    values: FloatArray, coded: Mapping[str, _Coded], series: Mapping[str, pd.Series], source: str
+) -> None:
+    """Refuse values outside the limits of their columns; NaN passes, it is for the flow to count."""
+    low, high = (np.array([getattr(column, end) for column in coded.values()]) for end in ("low", "high"))
+    outside = (np.fmin.reduce(values, axis=1) < low) | (np.fmax.reduce(values, axis=1) > high)
+    counts = [
+        column.kind in ("binary", "ordinal") and one.dtype.kind not in "iub"
+        for column, one in zip(coded.values(), series.values(), strict=True)
+    ]
+    outside[counts] |= _fractional(values[counts]).any(axis=1)
+    if not outside.any():
         return
-    wrong = (values < column.low) | (values > column.high) | fraction
-    row = int(np.argmax(wrong))
+    place = int(np.argmax(outside))
+    column, original = list(coded.values())[place], list(series.values())[place]
+    wrong = (column.values < column.low) | (column.values > column.high)
+    row = int(np.argmax(wrong | _fractional(column.values) if counts[place] else wrong))
     raise DataError(
-        f"{source}: column '{series.name}' has the value {_quoted(series.iloc[row])} in row {row + 1}; "
+        f"{source}: column '{original.name}' has the value {_quoted(original.iloc[row])} in row {row + 1}; "
         f"{_rule(column)}"
     )
 

@@ -130,7 +130,7 @@ def balance_frame(result: ThesisResult) -> pd.DataFrame:
 
 
 def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd.DataFrame:
-    names = result.spec.covariates if matched is None else matched.names
+    names = result.spec.balance_columns if matched is None else matched.names
     groups = phase_groups(result.cohort, None if matched is None else matched.matches)
     found = describe(result.cohort, names, groups)
     values = np.vstack([found.shown, found.values])

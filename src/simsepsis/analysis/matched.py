@@ -43,7 +43,11 @@ class MatchedSet:
 
 
 def match_on_score(
-    cohort: CohortArrays, names: Sequence[str], spec: AnalysisSpec, rng: np.random.Generator
+    cohort: CohortArrays,
+    names: Sequence[str],
+    spec: AnalysisSpec,
+    rng: np.random.Generator,
+    propensity: Propensity | None = None,
 ) -> MatchedSet:
     """Fit the propensity score and match each treated patient to one control.
 
@@ -57,6 +61,8 @@ def match_on_score(
         Scale, caliper, order and choice.
     rng
         For a random order or choice.
+    propensity
+        The score of these columns, where it has been fitted already.
 
     Raises
     ------
@@ -67,7 +73,7 @@ def match_on_score(
     -----
     Patients whose treatment the model is certain of (separation) have no counterpart and are not matched.
     """
-    propensity = fit_propensity(cohort, names)
+    propensity = propensity or fit_propensity(cohort, names, spec.score_categories)
     if np.isnan(propensity.logit).any():
         raise ConvergenceError(f"the propensity score could not be estimated: {propensity.note}")
     score = propensity.logit if spec.scale == "logit" else propensity.probability

@@ -12,7 +12,7 @@ from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.gee import fit_gee
 from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
-from simsepsis.analysis.spec import AnalysisSpec, Subgroup
+from simsepsis.analysis.spec import AnalysisSpec, ChiSquare, Fisher, Subgroup
 from simsepsis.analysis.two_by_two import (
     BreslowDay,
     breslow_day,
@@ -44,7 +44,9 @@ class CrudeComparison:
     p_value: float
 
 
-def compare_crude(cohort: CohortArrays, outcome: str) -> CrudeComparison:
+def compare_crude(
+    cohort: CohortArrays, outcome: str, *, chi_square: ChiSquare = "plain", sides: Fisher = "two-sided"
+) -> CrudeComparison:
     """Count one outcome in both arms and test whether it is associated with the arm.
 
     Parameters
@@ -53,37 +55,50 @@ def compare_crude(cohort: CohortArrays, outcome: str) -> CrudeComparison:
         The patients compared.
     outcome
         Column of the death.
+    chi_square, sides
+        As in `association_p_values`.
     """
     table = two_by_two_table(cohort.treated, cohort.column(outcome))
-    return CrudeComparison(table=table, p_value=float(association_p_values(table[None])[0]))
+    p_values = association_p_values(table[None], chi_square=chi_square, sides=sides)
+    return CrudeComparison(table=table, p_value=float(p_values[0]))
 
 
-def association_p_values(tables: FloatArray) -> FloatArray:
+def association_p_values(
+    tables: FloatArray, *, chi_square: ChiSquare = "plain", sides: Fisher = "two-sided"
+) -> FloatArray:
     """Test association in many 2 × 2 tables: chi-square, or Fisher's exact test where counts are small.
 
     Parameters
     ----------
     tables
         (q, 2, 2): counts.
+    chi_square
+        ``plain`` or ``yates``.
+    sides
+        p value of Fisher's test: ``two-sided``, or ``one-sided`` for the tail in which the table lies.
 
     Returns
     -------
     FloatArray
-        Two-sided p values, (q,). NaN where a margin is empty.
+        p values, (q,). NaN where a margin is empty.
 
     Notes
     -----
-    n(ad − bc)²/(product of the margins) on one degree of freedom, without continuity correction; Fisher's
-    test where the least expected count is below 5, as the custom is.
+    n(ad − bc)²/(product of the margins) on one degree of freedom; Yates takes n/2 off |ad − bc|, to no less
+    than 0. Fisher's test where the least expected count is below 5, as the custom is.
     """
     a, b, c, d = tables.reshape(-1, 4).T
     rows, columns, total = (a + b) * (c + d), (a + c) * (b + d), a + b + c + d
     margins = rows * columns
-    square = np.divide(total * (a * d - b * c) ** 2, margins, out=np.full(a.shape, np.nan), where=margins > 0)
+    distance = np.abs(a * d - b * c)
+    if chi_square == "yates":
+        distance = np.maximum(distance - total / 2, 0.0)
+    square = np.divide(total * distance**2, margins, out=np.full(a.shape, np.nan), where=margins > 0)
     p_values: FloatArray = scipy.special.chdtrc(1.0, square)
     least = np.minimum(a + b, c + d) * np.minimum(a + c, b + d)
+    tails = ("two-sided",) if sides == "two-sided" else ("less", "greater")
     for q in np.flatnonzero((margins > 0) & (least < LEAST_EXPECTED * total)):
-        p_values[q] = fisher(tables[q]).p_value
+        p_values[q] = min(fisher(tables[q], sides=tail).p_value for tail in tails)
     return p_values
 
 
@@ -112,6 +127,21 @@ class ModelData:
     excluded: int
 
 
+def used_adjusters(matched: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
+    """Return the transfusions and the adjuncts that enough matched patients received.
+
+    Parameters
+    ----------
+    matched
+        The matched patients.
+    spec
+        Names adjuncts and transfusions, and the least number of users.
+    """
+    users = matched.block(spec.adjuncts).sum(axis=1)
+    enough = (name for name, n in zip(spec.adjuncts, users, strict=True) if n >= spec.min_adjunct_users)
+    return (*enough, *spec.transfusions)
+
+
 def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> ModelData:
     """Return what the GEE of the matched patients adjusts for.
 
@@ -124,9 +154,8 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
     extended
         Add the later scores, for those who have them all.
     """
-    users = matched.block(spec.adjuncts).sum(axis=1)
-    left_out = tuple(name for name, n in zip(spec.adjuncts, users, strict=True) if n < spec.min_adjunct_users)
-    names = [spec.treatment, *(name for name in spec.adjusters if name not in left_out)]
+    adjusters = used_adjusters(matched, spec)
+    names = [spec.treatment, *adjusters]
     kept = matched
     if extended:
         names.extend(spec.later_scores)
@@ -137,7 +166,7 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
         cohort=kept,
         X=X,
         terms=(INTERCEPT, *((name, "") for name in names)),
-        left_out=left_out,
+        left_out=tuple(name for name in spec.adjusters if name not in adjusters),
         excluded=matched.n - kept.n,
     )
 

@@ -12,6 +12,7 @@ import scipy.stats
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
+from simsepsis.analysis.spec import missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray
 
 Term = tuple[str, str]
@@ -54,7 +55,7 @@ class Propensity:
         return usable
 
 
-def fit_propensity(cohort: CohortArrays, names: Sequence[str]) -> Propensity:
+def fit_propensity(cohort: CohortArrays, names: Sequence[str], categories: Sequence[str] = ()) -> Propensity:
     """Estimate the probability of treatment given covariates by logistic regression.
 
     Parameters
@@ -63,6 +64,8 @@ def fit_propensity(cohort: CohortArrays, names: Sequence[str]) -> Propensity:
         The patients.
     names
         Covariates; categories become indicators of every level but the first, numbers enter linearly.
+    categories
+        Numbers among them that enter as categories.
 
     Notes
     -----
@@ -73,12 +76,14 @@ def fit_propensity(cohort: CohortArrays, names: Sequence[str]) -> Propensity:
     ----------
     Rosenbaum PR, Rubin DB. Biometrika 1983;70:41.
     """
-    X, terms = design(cohort, names)
+    X, terms = design(cohort, names, categories)
     fit = fit_logistic(X, cohort.treated)
     return Propensity(terms=terms, fit=fit, logit=linear_predictor(X, fit), note=fit_note(fit, terms))
 
 
-def design(cohort: CohortArrays, names: Sequence[str]) -> tuple[FloatArray, tuple[Term, ...]]:
+def design(
+    cohort: CohortArrays, names: Sequence[str], categories: Sequence[str] = ()
+) -> tuple[FloatArray, tuple[Term, ...]]:
     """Return the design matrix (n, p) with intercept, and its terms.
 
     Parameters
@@ -86,21 +91,30 @@ def design(cohort: CohortArrays, names: Sequence[str]) -> tuple[FloatArray, tupl
     cohort
         The patients.
     names
-        Columns; categories become indicators of every level but the first.
+        Columns; categories become indicators of every level but the first. Where a column has its
+        indicator of missing values, the mean stands for these.
+    categories
+        Numbers among them that are to be categories.
     """
-    # Built row by row, which is how the cohort holds its columns; the transpose costs nothing.
-    rows: list[FloatArray] = [np.ones(cohort.n)]
-    terms: list[Term] = [INTERCEPT]
-    for name in names:
+    codes = {name: _level_codes(cohort, name, name in categories) for name in names}
+    terms = [
+        (name, level) for name, levels in codes.items() for level in (list(levels)[1:] if levels else [""])
+    ]
+    # Filled row by row, which is how the cohort holds its columns; the transpose costs nothing.
+    rows = np.ones((1 + len(terms), cohort.n))
+    for row, (name, level) in zip(rows[1:], terms, strict=True):
         values = cohort.column(name)
-        levels = cohort.levels.get(name)
-        if levels is None:
-            rows.append(values)
-            terms.append((name, ""))
-            continue
-        rows.extend(indicators(values, len(levels))[1:])
-        terms.extend((name, level) for level in levels[1:])
-    return np.stack(rows).T, tuple(terms)
+        row[:] = values == codes[name][level] if level else values
+        if missing_indicator(name) in cohort.rows:
+            row[np.isnan(row)] = np.nanmean(row)
+    return rows.T, (INTERCEPT, *terms)
+
+
+def _level_codes(cohort: CohortArrays, name: str, as_category: bool) -> dict[str, float]:
+    """Return the levels of a column with the values that stand for them; none of a number."""
+    if as_category:
+        return {f"{value:g}": float(value) for value in np.unique(cohort.column(name))}
+    return {level: float(code) for code, level in enumerate(cohort.levels.get(name, ()))}
 
 
 def indicators(codes: FloatArray, levels: int) -> FloatArray:

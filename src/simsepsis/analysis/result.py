@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from simsepsis.analysis.data import CohortArrays, Flow
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, Interaction
+from simsepsis.analysis.propensity import Propensity
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import SurvivalComparison
 from simsepsis.errors import SimsepsisError, UsageError
@@ -119,3 +120,22 @@ class ThesisResult:
     models: Mapping[tuple[str, bool, str], Attempt[AdjustedModel]]
     survival: Attempt[SurvivalComparison] | None
     interactions: Mapping[tuple[str, str], Attempt[Interaction]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """Steps of an analysis of the same patients that another analysis has already run.
+
+    Attributes
+    ----------
+    propensity
+        Score → its model.
+    matched
+        Score → matched set.
+    models
+        (score, whether later scores are in it, outcome) → GEE.
+    """
+
+    propensity: Mapping[str, Propensity] = field(default_factory=dict)
+    matched: Mapping[str, Attempt[MatchedSet]] = field(default_factory=dict)
+    models: Mapping[tuple[str, bool, str], Attempt[AdjustedModel]] = field(default_factory=dict)

@@ -12,7 +12,8 @@ from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.thesis.dictionary import ADJUNCTS, DURATIONS, SCORE_COVARIATES, SOFA_LATER, TRANSFUSIONS
 
 Scalar = str | int | float | bool
-Censoring = Literal["discharge", "day28_alive"]
+Censoring = Literal["discharge", "day28_alive", "administrative"]
+Missing = Literal["complete", "indicator", "category"]
 Scale = Literal["logit", "ps"]
 CaliperSD = Literal["overall", "pooled", "raw"]
 Order = Literal["random", "largest", "smallest", "data", "closest"]
@@ -20,6 +21,8 @@ Select = Literal["nearest", "random_in_caliper"]
 SecondScore = Literal["added", "alone", "none"]
 Correlation = Literal["exchangeable", "independence"]
 Moment = Literal["statsmodels", "geepack"]
+ChiSquare = Literal["plain", "yates"]
+Fisher = Literal["two-sided", "one-sided"]
 CHOICES: dict[str, tuple[str, ...]] = {
     "scale": get_args(Scale),
     "caliper_sd": get_args(CaliperSD),
@@ -28,6 +31,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "second_score": get_args(SecondScore),
     "correlation": get_args(Correlation),
     "moment": get_args(Moment),
+    "chi_square": get_args(ChiSquare),
+    "fisher": get_args(Fisher),
 }
 """What each setting may be."""
 
@@ -44,8 +49,19 @@ def _check_settings(spec: AnalysisSpec) -> None:
     if spec.caliper is not None and spec.caliper < 0:
         raise UsageError(f"caliper {spec.caliper} is negative; give 0 or more")
     _check_censoring(spec.censoring)
-    if spec.treatment in spec.covariates:
-        raise UsageError(f"'{spec.treatment}' is the treatment; take it out of 'covariates'")
+    for name in ("covariates", "score"):
+        if spec.treatment in getattr(spec, name):
+            raise UsageError(f"'{spec.treatment}' is the treatment; take it out of '{name}'")
+    _check_missing(spec)
+
+
+def _check_missing(spec: AnalysisSpec) -> None:
+    for name, rule in spec.missing.items():
+        if rule not in get_args(Missing):
+            known = " or ".join(get_args(Missing))
+            raise UsageError(f"missing.{name} '{rule}' is unknown; choose {known}")
+        if name not in (*spec.covariates, *spec.score):
+            raise UsageError(f"missing.{name}: the rule is for covariates only; '{name}' is none")
 
 
 def _check_censoring(censoring: Censoring | float) -> None:
@@ -54,6 +70,11 @@ def _check_censoring(censoring: Censoring | float) -> None:
         raise UsageError(f"censoring '{censoring}' is unknown; choose {' or '.join(known)} or a day")
     if not isinstance(censoring, str) and not censoring > 0:
         raise UsageError(f"censoring {censoring} is not a day; give a positive number")
+
+
+def missing_indicator(name: str) -> str:
+    """Return the name of the column that is 1 where another one is missing."""
+    return f"{name}_missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +114,13 @@ class AnalysisSpec:
         Columns of the ICU and of the patient; None where the file has none.
     covariates
         Columns of the propensity score, day 1 only; a patient must have them all.
+    score
+        Columns of the propensity score where they are others than the `covariates`, whose balance is shown;
+        empty for the same. The clusters may be one of them, as indicators.
     categorical
-        Columns that are numbers in the file but categories in the models.
+        Columns that are numbers in the file but categories here.
+    score_categories
+        Columns that are numbers in the tables but categories in the score.
     adjuncts, transfusions
         Columns that the generalized estimating equations adjust for, and that the second score adds.
     durations
@@ -104,9 +130,10 @@ class AnalysisSpec:
     survival_time, survival_event
         Columns of the time (days) and of the death of Kaplan–Meier and Cox.
     censoring
-        ``discharge``: follow-up of the living ends at `survival_time`. ``day28_alive``: those who left
-        alive count as alive until day 28, where all follow-up ends. A number: as ``discharge``, and
-        all follow-up ends on that day.
+        ``discharge``: follow-up of the living ends at `survival_time`, when they leave. ``day28_alive``:
+        those who left alive count as alive until day 28, where all follow-up ends. A number: as
+        ``discharge``, and all follow-up ends on that day. ``administrative``: nobody leaves; follow-up of
+        the living ends at `survival_time`.
     rmst_horizon
         Day to which restricted mean survival time is counted.
     scale
@@ -118,6 +145,10 @@ class AnalysisSpec:
         ``none``: no second score.
     correlation, moment
         Working correlation and its moment estimator, as in `simsepsis.analysis.gee.fit_gee`.
+    cox_adjusted
+        Whether the Cox model adjusts for the adjuncts and transfusions, as the estimating equations do.
+    chi_square, fisher
+        Without or with Yates's correction; p value of both tails, or of the one observed.
     subgroups
         Interaction tests.
     min_adjunct_users
@@ -127,8 +158,18 @@ class AnalysisSpec:
         Name here → name in the file, for columns that the file calls otherwise.
     recode
         Column → value in the file → number or level; a value that is not listed stays, NaN is missing.
+        An empty key stands for a missing value.
     levels
         Column → levels of a category in their order; the first is the reference.
+    missing
+        Covariate → what becomes of patients without it. ``complete``, the rule for all others: they leave.
+        ``indicator``: the score gets the column ``<name>_missing``, and a constant stands for the number.
+        ``category``: ``missing`` is one more level.
+    differences
+        Column made here → the two columns whose difference in days it is, the earlier one first. Dates are
+        numbers of days, or text such as 2019-02-28.
+    labels
+        Column → its name in figures and reports.
     """
 
     name: str = "thesis"
@@ -137,7 +178,9 @@ class AnalysisSpec:
     cluster: str | None = "icu_id"
     patient: str | None = "patient_id"
     covariates: tuple[str, ...] = SCORE_COVARIATES
+    score: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+    score_categories: tuple[str, ...] = ()
     adjuncts: tuple[str, ...] = ADJUNCTS
     transfusions: tuple[str, ...] = TRANSFUSIONS
     durations: tuple[str, ...] = DURATIONS
@@ -154,11 +197,17 @@ class AnalysisSpec:
     second_score: SecondScore = "added"
     correlation: Correlation = "exchangeable"
     moment: Moment = "statsmodels"
+    cox_adjusted: bool = False
+    chi_square: ChiSquare = "plain"
+    fisher: Fisher = "two-sided"
     subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     recode: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    missing: Mapping[str, Missing] = field(default_factory=dict, hash=False)
+    differences: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Refuse settings that no cohort can satisfy.
@@ -176,6 +225,21 @@ class AnalysisSpec:
         return (*self.adjuncts, *self.transfusions)
 
     @property
+    def score_columns(self) -> tuple[str, ...]:
+        """Return the columns of the first propensity score, indicators of missing values among them."""
+        return self._with_indicators(self.score or self.covariates)
+
+    @property
+    def balance_columns(self) -> tuple[str, ...]:
+        """Return the covariates whose balance is shown, indicators of missing values among them."""
+        return self._with_indicators(self.covariates)
+
+    def _with_indicators(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        flagged = {name for name, rule in self.missing.items() if rule == "indicator"}
+        pairs = ((name, missing_indicator(name)) if name in flagged else (name,) for name in names)
+        return tuple(column for pair in pairs for column in pair)
+
+    @property
     def numbers_used(self) -> tuple[str, ...]:
         """Return every column that is read as numbers or levels, once each."""
         optional = (self.survival_time, self.survival_event)
@@ -183,6 +247,7 @@ class AnalysisSpec:
         names = (
             self.treatment,
             *self.covariates,
+            *self.score,
             *self.adjusters,
             *self.outcomes,
             *self.durations,

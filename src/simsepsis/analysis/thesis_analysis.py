@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.cells import Cells, Key, cells
-from simsepsis.analysis.data import CohortArrays, complete_cases
+from simsepsis.analysis.data import CohortArrays, Flow, complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.estimates import estimates_frame
 from simsepsis.analysis.frames import (
@@ -37,6 +37,7 @@ from simsepsis.analysis.result import (
     FIRST_SCORE,
     SECOND_SCORE,
     Attempt,
+    Known,
     ThesisResult,
     attempt,
     then,
@@ -75,22 +76,50 @@ def run_thesis_analysis(
     """
     spec = THESIS_SPEC if spec is None else spec
     cohort, flow = complete_cases(encode_cohort(registry, spec), spec)
-    names = _score_columns(spec)
-    matched = {
-        score: attempt(match_on_score, cohort, columns, spec, own_rng)
-        for (score, columns), own_rng in zip(names.items(), rng.spawn(len(names)), strict=True)
-    }
+    return analyse_patients(cohort, flow, spec, rng=rng)
+
+
+def analyse_patients(
+    cohort: CohortArrays,
+    flow: Flow,
+    spec: AnalysisSpec,
+    *,
+    rng: np.random.Generator,
+    known: Known | None = None,
+) -> ThesisResult:
+    """Estimate what the thesis estimated in patients who are complete; see `run_thesis_analysis`.
+
+    Parameters
+    ----------
+    cohort, flow
+        From `simsepsis.analysis.data.complete_cases`.
+    spec
+        What to do.
+    rng
+        For the random order of matching.
+    known
+        Steps that need not be run again.
+    """
+    known = known or Known()
+    names = score_columns(spec)
+    matched = {}
+    for (score, columns), own_rng in zip(names.items(), rng.spawn(len(names)), strict=True):
+        matched[score] = known.matched.get(score) or attempt(
+            match_on_score, cohort, columns, spec, own_rng, known.propensity.get(score)
+        )
     patients = {score: then(found, _patients) for score, found in matched.items()}
-    crude = {(EVERYBODY, outcome): attempt(compare_crude, cohort, outcome) for outcome in spec.outcomes}
-    for score, outcome in product(matched, spec.outcomes):
-        crude[score, outcome] = then(patients[score], compare_crude, outcome)
+    everybody = {EVERYBODY: attempt(lambda: cohort)}
+    crude = {
+        (group, outcome): then(found, compare_crude, outcome, chi_square=spec.chi_square, sides=spec.fisher)
+        for (group, found), outcome in product((everybody | patients).items(), spec.outcomes)
+    }
     return ThesisResult(
         spec=spec,
         flow=flow,
         cohort=cohort,
         matched=matched,
         crude=crude,
-        models=_models(patients, spec),
+        models=_models(patients, spec, known.models),
         survival=then(matched[FIRST_SCORE], compare_survival, spec) if spec.survival_time else None,
         interactions={
             (subgroup.name, outcome): then(patients[FIRST_SCORE], compare_strata, outcome, subgroup)
@@ -99,14 +128,14 @@ def run_thesis_analysis(
     )
 
 
-def _score_columns(spec: AnalysisSpec) -> dict[str, tuple[str, ...]]:
+def score_columns(spec: AnalysisSpec) -> dict[str, tuple[str, ...]]:
     """Return the columns of each score."""
     second = {
-        "added": (*spec.covariates, *spec.adjusters),
+        "added": (*spec.score_columns, *spec.adjusters),
         "alone": spec.adjusters,
         "none": (),
     }[spec.second_score]
-    scores = {FIRST_SCORE: spec.covariates}
+    scores = {FIRST_SCORE: spec.score_columns}
     return {**scores, SECOND_SCORE: second} if second and spec.adjusters else scores
 
 
@@ -115,15 +144,20 @@ def _patients(matched: MatchedSet) -> CohortArrays:
 
 
 def _models(
-    patients: Mapping[str, Attempt[CohortArrays]], spec: AnalysisSpec
+    patients: Mapping[str, Attempt[CohortArrays]],
+    spec: AnalysisSpec,
+    known: Mapping[tuple[str, bool, str], Attempt[AdjustedModel]],
 ) -> dict[tuple[str, bool, str], Attempt[AdjustedModel]]:
     """Fit the GEE of each score and outcome, without and with later scores, where there is what it needs."""
     wanted = [False] * bool(spec.adjusters) + [True] * bool(spec.later_scores)
-    models = {}
+    models: dict[tuple[str, bool, str], Attempt[AdjustedModel]] = {}
     for score, extended in product(patients, wanted if spec.cluster else []):
+        keys = [(score, extended, outcome) for outcome in spec.outcomes]
+        if all(key in known for key in keys):
+            models |= {key: known[key] for key in keys}
+            continue
         data = then(patients[score], model_data, spec, extended=extended)
-        for outcome in spec.outcomes:
-            models[score, extended, outcome] = then(data, fit_adjusted, outcome, spec)
+        models |= {key: then(data, fit_adjusted, key[2], spec) for key in keys}
     return models
 
 

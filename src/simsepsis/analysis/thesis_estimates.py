@@ -156,7 +156,8 @@ def _survival_rows(result: ThesisResult) -> Iterator[Estimate]:
     yield from _hazard_rows(result, "psm_cox", robust=False)
     if result.survival is None:
         return
-    method, name = "rmst28", f"rmst{result.spec.rmst_horizon:g}_difference_matched"
+    method = f"rmst{result.spec.rmst_horizon:g}"
+    name = f"{method}_difference_matched"
     if result.survival.value is None:
         yield _failed(method, name, result.survival)
         return

@@ -12,6 +12,7 @@ from simsepsis.analysis.descriptive import ARMS
 from simsepsis.analysis.estimates import normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.outcomes import used_adjusters
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.survival import (
     cumulative_incidence,
@@ -58,13 +59,18 @@ class SurvivalComparison:
     follow_up
         The times.
     cox
-        Unadjusted Cox model of the treatment, Efron ties, model-based standard error.
+        Cox model of the treatment, Efron ties, model-based standard error; the treatment comes first.
+    X, terms
+        Its covariates (n, p) and their names: the treatment alone or, adjusted, adjuncts and transfusions
+        after it.
     pair
         (n,): number of each patient's pair, for standard errors that respect it.
     """
 
     follow_up: FollowUp
     cox: Fit
+    X: FloatArray
+    terms: tuple[str, ...]
     pair: IntArray
 
 
@@ -83,8 +89,9 @@ def follow_up(time: FloatArray, event: FloatArray, treated: BoolArray, censoring
         As in `AnalysisSpec`.
     """
     died = event == 1.0
-    if censoring == "discharge":
-        return FollowUp(duration=time, event=died, left=~died, treated=treated)
+    if censoring in ("discharge", "administrative"):
+        left = ~died if censoring == "discharge" else np.zeros_like(died)
+        return FollowUp(duration=time, event=died, left=left, treated=treated)
     horizon = DAY_28 if isinstance(censoring, str) else float(censoring)
     left = ~died & (time <= horizon)
     if isinstance(censoring, str):
@@ -102,7 +109,7 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
     matched
         The matched set.
     spec
-        Names time and death and the censoring rule.
+        Names time and death, the censoring rule, and what the model adjusts for.
 
     Raises
     ------
@@ -118,9 +125,13 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
         cohort.treated,
         spec.censoring,
     )
+    terms = (spec.treatment, *(used_adjusters(cohort, spec) if spec.cox_adjusted else ()))
+    X = cohort.block(terms).T
     return SurvivalComparison(
         follow_up=times,
-        cox=fit_cox(times.treated, times.duration, times.event),
+        cox=fit_cox(X, times.duration, times.event),
+        X=X,
+        terms=terms,
         pair=matched.pair,
     )
 
@@ -134,7 +145,7 @@ def cox_by_pair(found: SurvivalComparison) -> Fit:
         The matched patients' times.
     """
     times = found.follow_up
-    return fit_cox(times.treated, times.duration, times.event, cluster=found.pair)
+    return fit_cox(found.X, times.duration, times.event, cluster=found.pair)
 
 
 def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, float]:
@@ -203,7 +214,7 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
         _hazard_row("hazard_ratio_pair_robust", cox_by_pair(found)),
         _test_row("log_rank", *log_rank(times.duration, times.event, times.treated)),
     ]
-    proportional = proportional_hazards_test(found.cox, times.treated, times.duration, times.event)
+    proportional = proportional_hazards_test(found.cox, found.X, times.duration, times.event)
     rows.append(_test_row("proportional_hazards", proportional.global_statistic, proportional.global_p_value))
     for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
         area, error = rmst(times.duration[side], times.event[side], horizon)
