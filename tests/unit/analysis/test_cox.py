@@ -285,6 +285,7 @@ def test_no_event_is_a_reason_not_an_error() -> None:
     X, time, event = patients(16)
     for fit in (fit_cox(X, time, 0 * event), fit_cox(X, time, event, weights=1 - event)):
         assert "there is no event" in str(fit.failure)
+        assert "there is no event" in str(proportional_hazards_test(fit, X, time, 0 * event).failure)
         assert not fit.converged
         assert np.isnan(fit.params).all()
 

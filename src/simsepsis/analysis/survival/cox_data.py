@@ -98,9 +98,8 @@ def sorted_likelihood(data: CoxData) -> tuple[PartialLikelihood, IntArray]:
     by_time = -data.duration[used]
     order = used[np.lexsort((by_time, strata)) if strata.any() else np.argsort(by_time, kind="stable")]
     stratum = np.cumsum(np.diff(data.strata[order], prepend=data.strata[order][:1]) != 0)
-    time_code, entry_code = _time_codes(
-        data.duration[order], None if data.entry is None else data.entry[order]
-    )
+    times = data.duration[order]
+    time_code, entry_code = _time_codes(times, stratum, None if data.entry is None else data.entry[order])
     likelihood = PartialLikelihood(
         X=_centred(data.X[order]),
         weights=data.weights[order],
@@ -146,9 +145,12 @@ def _entry_times(entry: ArrayLike, times: FloatArray) -> FloatArray:
     return begin
 
 
-def _time_codes(times: FloatArray, entry: FloatArray | None) -> tuple[IntArray, IntArray | None]:
-    """Replace times by their ranks 0, 1, 2 …, common to both."""
+def _time_codes(
+    times: FloatArray, stratum: IntArray, entry: FloatArray | None
+) -> tuple[IntArray, IntArray | None]:
+    """Replace the times of sorted rows by integers in the same order within each stratum."""
     if entry is None:
-        return np.unique(times, return_inverse=True)[1], None
+        changes = (np.diff(times, prepend=times[:1]) != 0) | (np.diff(stratum, prepend=0) != 0)
+        return changes.sum() - np.cumsum(changes), None
     codes = np.unique(np.concatenate((times, entry)), return_inverse=True)[1]
     return codes[: times.size], codes[times.size :]

@@ -76,7 +76,8 @@ def risk_sets(
     fraction = (np.arange(deaths.size) - first[group]) / count[group] if ties == "efron" else None
     entered = late_to = None
     if entry_code is None:
-        terms_to = np.searchsorted(group_key, (stratum + 1) * top)
+        ends = np.searchsorted(group_key, np.arange(1, stratum[-1] + 2) * top)
+        terms_to = ends[stratum]
     else:
         entry_key = stratum * top + (top - 1 - entry_code)
         entered = np.argsort(entry_key, kind="stable")

@@ -82,11 +82,11 @@ def proportional_hazards_test(
     """
     if transform not in TRANSFORMS:
         raise UsageError(f"transform '{transform}' is unknown; choose one of {', '.join(TRANSFORMS)}")
-    data = cox_data(X, duration, event, entry=entry, ties=ties, weights=weights, strata=strata)
-    likelihood, order = sorted_likelihood(data)
     usable = fit.estimated
     if not fit.converged or not usable.any():
         return _no_test(fit.params.size, fit.failure or "nothing was estimated")
+    data = cox_data(X, duration, event, entry=entry, ties=ties, weights=weights, strata=strata)
+    likelihood, order = sorted_likelihood(data)
     scale = _transformed(data, transform)[order][likelihood.sets.deaths]
     return _score_test(with_columns(likelihood, usable), fit.params[usable], scale - scale.mean(), usable)
 

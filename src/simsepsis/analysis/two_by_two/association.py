@@ -41,8 +41,13 @@ def chi_square(table: ArrayLike, *, yates: bool = False) -> AssociationTest:
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if min(counts.shape) < 2:
         return AssociationTest(statistic=np.nan, p_value=np.nan, failure="a margin is empty")
-    answer = scipy.stats.chi2_contingency(counts, correction=yates)
-    return AssociationTest(statistic=float(answer.statistic), p_value=float(answer.pvalue))
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / counts.sum()
+    excess = np.abs(counts - expected)
+    if yates and counts.shape == (2, 2):
+        excess = excess - np.minimum(0.5, excess)
+    statistic = float((excess**2 / expected).sum())
+    df = (counts.shape[0] - 1) * (counts.shape[1] - 1)
+    return AssociationTest(statistic=statistic, p_value=float(scipy.special.chdtrc(df, statistic)))
 
 
 def smallest_expected(table: ArrayLike) -> float:
