@@ -183,7 +183,7 @@ def _check(measure: str, guess: _Guess, *, proportion: bool) -> None:
         ("mcse", guess.mcse > 0, "a positive number"),
         ("sd", guess.sd >= 0, "a number of 0 or more"),
         ("correlation", abs(guess.correlation) <= 1, "a number from -1 to 1"),
-        ("expected", not proportion or 0 <= guess.expected <= 1, "a proportion from 0 to 1"),
+        ("expected", not proportion or 0 < guess.expected < 1, "a proportion between 0 and 1"),
     )
     for name, fine, rule in rules:
         if not fine:

@@ -14,7 +14,7 @@ N = 1_000
 
 def study(fails: np.ndarray, seed: int = 6) -> pd.DataFrame:
     """Return rows of a steady method and one that fails where told; both see the same data."""
-    steady = np.random.default_rng(seed).normal(size=N)
+    steady = np.random.default_rng(seed).normal(size=N) + 3.0
     frail = np.where(fails, np.nan, steady + 0.1)
     parts = {"frail": frail, "steady": steady, "other": steady**2}
     return pd.concat(

@@ -53,6 +53,11 @@ def test_non_coverage_says_on_which_side_the_truth_lies():
     assert numbers(noncoverage_right(LOW, HIGH, 1.0)) == pytest.approx((0.25, binomial(0.25, 4), 4))
 
 
+def test_a_limit_at_the_truth_is_no_miss():
+    assert noncoverage_left(LOW, HIGH, 2.0).value == 0.0
+    assert noncoverage_right(LOW, HIGH, 2.0).value == 0.25
+
+
 def test_bias_eliminated_coverage_looks_for_the_mean_estimate_between_both_limits():
     """Limits of unequal reach: with low taken for a half width on both sides, all four would cover."""
     estimate = np.array([10.0, 11.0, 12.0, 13.0, 14.0])  # mean 12, the last without limits
@@ -100,6 +105,7 @@ def test_exaggeration_and_wrong_sign_are_about_the_null_value():
     estimate, verdict = np.array([1.5, 3.0]), np.ones(2)
     assert exaggeration(estimate, verdict, 2.5, null=2.0).value == pytest.approx(1.5)  # 0.5 and 1, over 0.5
     assert wrong_sign(estimate, verdict, 2.5, null=2.0).value == 0.5
+    assert wrong_sign(np.array([1.5, 3.0, 4.0]), np.ones(3), 1.0, null=2.0).value == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("measure", [exaggeration, wrong_sign])

@@ -78,4 +78,5 @@ def test_the_wilson_width_is_positive_where_the_binomial_error_is_zero(p: float)
 
 
 def test_without_replicates_there_are_no_wilson_limits():
-    assert np.isnan([wilson_half_width(NAN, 0), *wilson_limits(NAN, 0)]).all()
+    for share in (NAN, 0.5):
+        assert np.isnan([wilson_half_width(share, 0), *wilson_limits(share, 0)]).all()

@@ -85,6 +85,8 @@ def test_a_stopping_rule_is_not_satisfied_by_what_is_missing():
         (lambda: replicates_needed("covrage", 0.005, expected=0.9), "did you mean 'coverage'"),
         (lambda: replicates_needed("coverage", 0.005), "needs expected="),
         (lambda: replicates_needed("coverage", 0.005, expected=95), "expected = 95"),
+        (lambda: replicates_needed("coverage", 0.005, expected=1.0), "expected = 1.0"),
+        (lambda: replicates_needed("rejection", 0.005, expected=0.0), "expected = 0.0"),
         (lambda: replicates_needed("bias", 0.0, sd=1.0), "mcse = 0"),
         (lambda: replicates_needed("bias", 0.1, sd=-1.0), "sd = -1"),
         (lambda: replicates_needed("relative_precision", 1.0, correlation=1.5), "correlation = 1.5"),

@@ -182,6 +182,12 @@ def test_infinite_standard_errors_cover_and_do_not_reject(pick):
     assert pick(table, "model_se")["value"] == np.inf
 
 
+def test_an_interval_may_be_a_point(pick):
+    table = summarize(simple([-0.2, 1.0], std_error=0.0, ci_low=[-0.2, 1.0], ci_high=[-0.2, 1.0]), TRUTH)
+    assert pick(table, "coverage")["value"] == 0.5
+    assert pick(table, "ci_width")["value"] == 0.0
+
+
 def test_the_rows_own_limits_are_used_and_others_are_made(pick):
     own = simple([0.0, 0.0, 0.0], std_error=1.0, ci_low=[-3.0, np.nan, -2.5], ci_high=[1.0, np.nan, np.nan])
     z = scipy.stats.norm.ppf(0.975)
@@ -202,6 +208,22 @@ def test_another_level_makes_limits_anew(pick):
     z = scipy.stats.norm.ppf(0.95)
     assert pick(summarize(given, TRUTH, alpha=0.1), "ci_width")["value"] == pytest.approx(2 * z)
     assert pick(summarize(given, TRUTH, alpha=0.1, limits_alpha=0.1), "ci_width")["value"] == 10.0
+
+
+def test_limits_that_touch_the_null_do_not_reject(pick):
+    given = simple([1.0, -1.0], ci_low=[0.0, -2.0], ci_high=[2.0, 0.0])
+    assert pick(summarize(given, TRUTH), "rejection")["value"] == 0.0
+
+
+def test_failures_count_as_the_bounds_say(pick):
+    given = simple(
+        [1.0, 0.2, np.nan, np.nan], ci_low=[0.5, -1.0, np.nan, np.nan], ci_high=[1.5, 1.0, np.nan, np.nan]
+    )
+    table = summarize(given, {"log_or_icu_death": 0.0})
+    names = ("rejection", "rejection_failure_as_no", "rejection_failure_as_yes")
+    assert [pick(table, name)["value"] for name in names] == [0.5, 0.25, 0.75]
+    names = ("coverage", "coverage_worst_case", "coverage_best_case")
+    assert [pick(table, name)["value"] for name in names] == [0.5, 0.25, 0.75]
 
 
 def test_a_p_value_decides_before_the_limits(pick):
@@ -348,7 +370,7 @@ def test_a_truth_that_does_not_fit_is_refused(rows, case: str):
     ("wrong", "message"),
     [
         ({"reference": "pms"}, "did you mean 'psm'"),
-        ({"alpha": 5}, "alpha = 5"),
+        ({"alpha": 1.0}, "alpha = 1.0: give a number between"),
         ({"limits_alpha": 0.0}, "limits_alpha = 0"),
         ({"mcse": "jackknife"}, "'robust' or 'normal'"),
         ({"measures": ["covrage"]}, "did you mean 'coverage'"),
