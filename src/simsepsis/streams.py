@@ -22,6 +22,7 @@ STREAMS = (
     "unmeasured",
     "dose",
     "matching",
+    "coin",
     "population",
 )
 """One stream per mechanism, so that changing one mechanism leaves all other random numbers alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from simsepsis.cohort.later_scores import later_scores
 from simsepsis.cohort.observation import observe, registry_frame
 from simsepsis.cohort.oracle import Oracle, join_oracles, oracle_of
 from simsepsis.cohort.resolve import resolve
-from simsepsis.cohort.simulate import Simulated, simulate
+from simsepsis.cohort.simulate import Simulated, assign_by_coin, simulate
 from simsepsis.cohort.supports import renal_support_days, support_days
 from simsepsis.cohort.world import World, settle
 from simsepsis.errors import UsageError
@@ -27,6 +28,7 @@ BLOCK = 16_384
 """Patients simulated at a time: few enough to stay in the cache, so that cost is linear in n."""
 
 Columns = dict[str, FloatArray | IntArray]
+Assignment = Literal["indication", "coin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,8 +89,10 @@ class _Block:
     columns: Columns
 
 
-def _block(world: World, icu: IntArray, draw: Streams) -> _Block:
+def _block(world: World, icu: IntArray, draw: Streams, assignment: Assignment) -> _Block:
     simulated = simulate(world, icu, draw)
+    if assignment == "coin":
+        simulated = assign_by_coin(world, simulated, draw("coin"))
     path, exits = simulated.fate.path, simulated.exits
     starts = draw_adjuncts(
         world.scenario, simulated.patients, path, exits.icu_time, simulated.ivigg_day, draw("adjuncts")
@@ -138,7 +142,13 @@ def _joined(parts: list[Columns]) -> Columns:
 
 
 def generate_cohort(
-    scenario: Scenario, *, seed: int, n: int | None = None, replicate: int = 0, oracle: bool = True
+    scenario: Scenario,
+    *,
+    seed: int,
+    n: int | None = None,
+    replicate: int = 0,
+    oracle: bool = True,
+    assignment: Assignment = "indication",
 ) -> Cohort:
     """Return one simulated registry and what only the simulator knows of it.
 
@@ -154,6 +164,9 @@ def generate_cohort(
         Number of the replicate, from 0.
     oracle
         Whether to keep what only the simulator knows; without it nothing of it is computed.
+    assignment
+        ``indication``: IVIgG is given as the scenario says. ``coin``: the randomized twin, the same
+        patients with IVIgG assigned by coin at the registry's rate.
 
     Raises
     ------
@@ -172,7 +185,7 @@ def generate_cohort(
     columns: list[Columns] = []
     oracles: list[Oracle] = []
     for world, icu, draw in blocks_of(settled, seed=seed, n=size, replicate=replicate):
-        block = _block(world, icu, draw)
+        block = _block(world, icu, draw, assignment)
         columns.append(block.columns)
         if oracle:
             oracles.append(oracle_of(world, block.simulated, block.starts))

@@ -86,6 +86,8 @@ def observe(
             f"{name}_hour": np.where(np.isfinite(start), start * HOURS, np.nan)
             for name, start in starts.items()
         }
+    for name in scenario.observation.omit:
+        del recorded[name]
     return recorded
 
 
@@ -97,12 +99,15 @@ def registry_frame(columns: Columns) -> pd.DataFrame:
     columns
         Column → (n,) recorded value, or level index for a category.
     """
-    table: dict[str, object] = {"patient_id": np.arange(1, columns["age"].size + 1)}
+    n = columns["icu_id"].size
+    table: dict[str, object] = {"patient_id": np.arange(1, n + 1)}
     for name, column in COLUMNS.items():
+        if name not in columns:
+            continue
         if column.kind == "category":
             dtype = pd.CategoricalDtype(column.level_names)
             table[name] = pd.Categorical.from_codes(columns[name].astype(np.int8), dtype=dtype)
-        elif name in columns:
+        else:
             table[name] = columns[name]
     hours = {name: value for name, value in columns.items() if name.endswith("_hour")}
     return pd.DataFrame(table | hours, copy=False)

@@ -24,14 +24,19 @@ class Potential:
     ----------
     icu_death, hospital_death, death_28d
         (n,) whether they die in the ICU, in hospital, in hospital by day 28.
-    hospital_time
-        (n,) days from ICU admission to death or discharge.
+    icu_time, hospital_time
+        (n,) days from ICU admission to leaving the ICU and the hospital, dead or alive.
     """
 
     icu_death: BoolArray
     hospital_death: BoolArray
     death_28d: BoolArray
+    icu_time: FloatArray
     hospital_time: FloatArray
+
+    def subset(self, rows: IntArray) -> Potential:
+        """Return the potential outcomes of some patients."""
+        return Potential(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +73,7 @@ def potential_of(exits: Exits) -> Potential:
         icu_death=exits.icu_death,
         hospital_death=exits.hospital_death,
         death_28d=exits.hospital_death & (exits.hospital_time <= 28.0),
+        icu_time=exits.icu_time,
         hospital_time=exits.hospital_time,
     )
 
@@ -97,7 +103,8 @@ def oracle_of(world: World, simulated: Simulated, starts: dict[str, FloatArray])
     )
 
 
-def _joined_potential(parts: Sequence[Potential]) -> Potential:
+def join_potentials(parts: Sequence[Potential]) -> Potential:
+    """Return the potential outcomes of several groups of patients, in their order."""
     return Potential(
         **{
             name: np.concatenate([getattr(part, name) for part in parts])
@@ -114,8 +121,8 @@ def join_oracles(parts: Sequence[Oracle]) -> Oracle:
     return Oracle(
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in plain},
         hours={name: np.concatenate([part.hours[name] for part in parts]) for name in parts[0].hours},
-        treated=_joined_potential([part.treated for part in parts]),
-        untreated=_joined_potential([part.untreated for part in parts]),
+        treated=join_potentials([part.treated for part in parts]),
+        untreated=join_potentials([part.untreated for part in parts]),
     )
 
 

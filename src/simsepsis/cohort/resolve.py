@@ -23,8 +23,11 @@ from simsepsis.scenario import Effect, Scenario
 from simsepsis.streams import streams
 
 POPULATION_SEED = 0
-REGISTRIES = 12
-"""Registries on which coefficients are solved."""
+REGISTRIES = 30
+"""Registries on which effects are solved: a risk ratio is then known to 0.4%."""
+
+HELD_REGISTRIES = 12
+"""Registries on which crude mortality is held: its error is a third of the thesis's sampling error."""
 
 LIMIT = 5.0
 """Largest absolute log hazard ratio that is tried."""
@@ -128,21 +131,26 @@ def _solve_margins(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
 
 
 def _held(scenario: Scenario, values: FloatArray) -> Scenario:
-    """Return the scenario with two intercepts and the effect replaced."""
+    """Return the scenario with the effect replaced, and what calibration fits to mortality with it.
+
+    Four numbers for four mortalities: both intercepts, the loading of ward death on care, the effect.
+    """
+    icu, ward, care, log_hazard_ratio = (float(value) for value in values)
     course = scenario.course
     hazards = {
-        name: getattr(course, name).model_copy(update={"intercept": float(value)})
-        for name, value in zip(("icu_death", "ward_death"), values[:2], strict=True)
+        "icu_death": course.icu_death.model_copy(update={"intercept": icu}),
+        "ward_death": course.ward_death.model_copy(update={"intercept": ward, "care": care}),
     }
-    effect = scenario.effect.model_copy(update={"log_hazard_ratio": float(values[2])})
+    effect = scenario.effect.model_copy(update={"log_hazard_ratio": log_hazard_ratio})
     return scenario.model_copy(update={"course": course.model_copy(update=hazards), "effect": effect})
 
 
 def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) -> FloatArray:
     """Return the crude mortalities' distance from Table 3 in its SEs: ICU and hospital, IVIgG first."""
     solved = solve_treatment(population, scenario, start)
-    simulated = _simulated(build_world(solved))
-    treated, untreated = _potentials(build_world(solved), simulated)
+    world = build_world(solved)
+    simulated = _simulated(world, HELD_REGISTRIES)
+    treated, untreated = _potentials(world, simulated)
     targets, p = population.targets, simulated.propensity
     gaps = []
     for endpoint in ("icu_death", "hospital_death"):
@@ -156,7 +164,8 @@ def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) ->
 def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
     """Return the scenario whose effect, given u, leaves crude mortality of both arms where it was printed."""
     course, start = scenario.course, TiltStart()
-    first = np.array([course.icu_death.intercept, course.ward_death.intercept, 0.0])
+    ward = course.ward_death
+    first = np.array([course.icu_death.intercept, ward.intercept, ward.care, -0.1])
     found = least_squares(
         lambda values: _crude_gaps(population, _held(scenario, values), start),
         first,
@@ -182,8 +191,8 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
 # --- the effect as stated -------------------------------------------------------------------------
 
 
-def _simulated(world: World) -> Simulated:
-    icu = assign_icus(world.roster, REGISTRIES * world.scenario.n)
+def _simulated(world: World, registries: int) -> Simulated:
+    icu = assign_icus(world.roster, registries * world.scenario.n)
     return simulate(world, icu, streams(POPULATION_SEED))
 
 
@@ -226,7 +235,7 @@ def _solve_effect(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
         )
         dose = scenario.dose.model_copy(update={"regimens": (one,)})
         at_reference = build_world(world.scenario.model_copy(update={"dose": dose}))
-    contrast = _contrast_at(at_reference, _simulated(at_reference), effect)
+    contrast = _contrast_at(at_reference, _simulated(at_reference, REGISTRIES), effect)
     asked = effect.value
     ends = sorted(contrast(side)[0] for side in (-LIMIT, LIMIT))
     if not ends[0] < asked < ends[1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,6 +118,21 @@ def day_if_treated(simulated: Simulated) -> FloatArray:
         simulated.ivigg_day,
         start_times(simulated.exposed, simulated.untreated.icu_time, needed),
     )
+
+
+def assign_by_coin(world: World, simulated: Simulated, rng: np.random.Generator) -> Simulated:
+    """Return the same patients with IVIgG assigned by coin at the registry's rate, and given to all of them.
+
+    Parameters
+    ----------
+    world, simulated
+        The world and what happened in it.
+    rng
+        Random numbers of the mechanism "coin".
+    """
+    heads = rng.random(simulated.uniform.size) < world.scenario.patients.ivigg_share
+    day = np.where(heads, day_if_treated(simulated), np.inf)
+    return replace(simulated, ivigg_day=day, exits=exits_if_treated(world, simulated, day))
 
 
 def exits_if_treated(world: World, simulated: Simulated, day: FloatArray) -> Exits:

@@ -7,13 +7,15 @@ import json
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from simsepsis.errors import did_you_mean
 from simsepsis.scenario.care import Adjunct, Support, Transfusion, Treatment
 from simsepsis.scenario.effect import Dose, Effect, Unmeasured
 from simsepsis.scenario.outcome import Course, Scores
 from simsepsis.scenario.people import Icus, Patients
 from simsepsis.scenario.section import Probability, Section
+from simsepsis.thesis.dictionary import COLUMNS
 
 
 class Observation(Section):
@@ -25,6 +27,16 @@ class Observation(Section):
     """Change of the log odds of a missing item or laboratory value per SD of severity; 0: at random."""
     timing: bool = False
     """Whether the registry records the hours at which IVIgG and the adjuncts started."""
+    omit: tuple[str, ...] = ()
+    """Columns that the registry does not have at all, such as the severity scores of a claims database."""
+
+    @field_validator("omit")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in COLUMNS:
+                raise ValueError(f"'{name}' is no column of the registry{did_you_mean(name, COLUMNS)}")
+        return names
 
 
 class Scenario(Section):

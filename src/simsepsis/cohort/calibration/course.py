@@ -30,6 +30,7 @@ PARAMETERS = (
     ("ward_death", "intercept", -5.0, 0.7),
     ("ward_death", "log_day", -0.1, 0.2),
     ("ward_death", "severity", 0.8, 0.15),
+    ("ward_death", "care", 0.0, 0.25),
     ("hospital_discharge", "intercept", -4.0, 0.7),
     ("hospital_discharge", "log_day", 0.2, 0.3),
     ("hospital_discharge", "severity", -0.2, 0.2),
@@ -47,6 +48,9 @@ FIXED = {
 
 DEATHS_BY_DAY_7 = (0.105, 0.02)
 """Share dead by day 7 and how well that is known: US and French septic shock, scaled to this mortality."""
+
+DEATHS_COUNT = 2.0
+"""Weight of the four mortalities against the quartiles of stays: every analysis rests on them."""
 
 
 def hazards(values: FloatArray) -> dict[str, Hazard]:
@@ -74,8 +78,10 @@ def _gaps(population: Population, treated: Treated) -> FloatArray:
     early = np.mean(exits.hospital_death & (exits.hospital_time <= 7.0))
     return np.concatenate(
         [
-            percent_residuals(targets, "icu_death", exits.icu_death.astype(np.float64), weights),
-            percent_residuals(targets, "hospital_death", exits.hospital_death.astype(np.float64), weights),
+            *(
+                DEATHS_COUNT * percent_residuals(targets, name, getattr(exits, name).astype(float), weights)
+                for name in ("icu_death", "hospital_death")
+            ),
             quartile_residuals(targets, "icu_days", np.ceil(exits.icu_time), weights),
             quartile_residuals(targets, "hospital_days", np.ceil(exits.hospital_time), weights),
             [(early - DEATHS_BY_DAY_7[0]) / DEATHS_BY_DAY_7[1]],
