@@ -1,0 +1,116 @@
+"""What a method is, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from simsepsis.analysis.estimates import Estimate
+from simsepsis.analysis.methods.shared import OracleView, Shared, Step
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.errors import ConvergenceError
+
+Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
+Need = Literal["clusters", "survival", "start_times", "oracle", "twin"]
+
+TRUTHS = ("att", "ate", "ato", "matched", "twin")
+"""Last word of an estimand: the truth that it is measured against.
+
+``att``: effect in the treated; ``ate``: in all; ``ato``: in the overlap, patients weighted by e(1 − e);
+``matched``: in the treated patients that the method matched; ``twin``: what the same method converges to
+where treatment is randomized, for effects that no average over patients equals.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """What a method is given.
+
+    Attributes
+    ----------
+    method
+        Its own name, for its rows.
+    shared
+        The registry, and steps that several methods use, each computed once.
+    oracle
+        What only the simulator knows, for methods that need it by name; None for all others.
+    """
+
+    method: str
+    shared: Shared
+    oracle: OracleView | None = None
+
+    @property
+    def spec(self) -> AnalysisSpec:
+        """Return the analysis's settings."""
+        return self.shared.spec
+
+    def known_oracle(self) -> OracleView:
+        """Return the oracle.
+
+        Raises
+        ------
+        ConvergenceError
+            If there is none.
+        """
+        if self.oracle is None:
+            raise ConvergenceError("needs the oracle, which a real registry does not have")
+        return self.oracle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One way to estimate the effect of the treatment.
+
+    Attributes
+    ----------
+    name, label
+        Key in tables; words for people.
+    group
+        Where it belongs in lists.
+    estimands
+        What it estimates, with ``{outcome}`` for each outcome of the spec, ``{event}`` for the death of its
+        survival analysis and ``{horizon}`` for its day of restricted means.
+    std_error
+        What the standard error takes account of.
+    function
+        From a task to rows; an error of the data or of numerics becomes the reason of all rows.
+    uses
+        Shared steps whose seconds belong to the method.
+    needs
+        What a cohort may lack.
+    reference
+        Where it is described.
+    """
+
+    name: str
+    label: str
+    group: Group
+    estimands: tuple[str, ...]
+    std_error: str
+    function: Callable[[Task], Iterable[Estimate]]
+    uses: tuple[Step, ...] = ("cohort",)
+    needs: tuple[Need, ...] = ()
+    reference: str = ""
+
+    @property
+    def truths(self) -> tuple[str, ...]:
+        """Return the truths that its estimands are measured against."""
+        return tuple(dict.fromkeys(name.rpartition("_")[2] for name in self.estimands))
+
+    def estimands_of(self, spec: AnalysisSpec) -> tuple[str, ...]:
+        """Return the names of its estimands under a spec, one for each row that it gives.
+
+        Parameters
+        ----------
+        spec
+            Names outcomes, the death of the survival analysis and the day of restricted means.
+        """
+        values = {"event": spec.survival_event or "death", "horizon": f"{spec.rmst_horizon:g}"}
+        names = (
+            pattern.format(outcome=outcome, **values)
+            for outcome in spec.outcomes
+            for pattern in self.estimands
+        )
+        return tuple(dict.fromkeys(names))

@@ -1,0 +1,155 @@
+"""Methods run on a registry; what cannot be estimated becomes a row with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+import pandas as pd
+
+from simsepsis.analysis.estimates import Estimate, estimates_frame
+from simsepsis.analysis.methods.method import Method, Task
+from simsepsis.analysis.methods.registry import GROUPS, METHODS
+from simsepsis.analysis.methods.shared import OracleView, Shared
+from simsepsis.analysis.result import attempt
+from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.streams import Streams, streams
+
+NO_SPREAD = 1e-10
+"""Standard error that is zero but for rounding."""
+
+
+def run_method(
+    name: str,
+    registry: pd.DataFrame,
+    *,
+    seed: int = 0,
+    oracle: OracleView | None = None,
+    twin: pd.DataFrame | None = None,
+    spec: AnalysisSpec | None = None,
+) -> pd.DataFrame:
+    """Return the estimates of one method, or of a group of methods, on one registry.
+
+    Parameters
+    ----------
+    name
+        A name of `METHODS` or of `GROUPS`.
+    registry
+        One row per patient.
+    seed
+        For random orders of matching; the thesis's methods give the rows of `analyze` with the same seed.
+    oracle
+        What only the simulator knows, in the order of the registry, for the methods that ask for it.
+    twin
+        Registry of the randomized twin, for the methods that ask for it.
+    spec
+        What the registry's columns are; None for the thesis's.
+
+    Returns
+    -------
+    DataFrame
+        One row per method and estimand, columns `simsepsis.analysis.estimates.ESTIMATE_COLUMNS`; a row that
+        has no estimate says why.
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown, the seed negative, or the oracle one of other patients.
+    """
+    return run_methods((name,), registry, draw=streams(seed), oracle=oracle, twin=twin, spec=spec)
+
+
+def run_methods(
+    names: Sequence[str],
+    registry: pd.DataFrame,
+    *,
+    draw: Streams,
+    oracle: OracleView | None = None,
+    twin: pd.DataFrame | None = None,
+    spec: AnalysisSpec | None = None,
+) -> pd.DataFrame:
+    """Return the estimates of several methods on one registry; what they share is computed once.
+
+    Parameters
+    ----------
+    names
+        Names of `METHODS` or `GROUPS`.
+    registry, oracle, twin, spec
+        As in `run_method`.
+    draw
+        Name of a mechanism → its generator, as `simsepsis.streams.streams` gives it for a seed and replicate.
+        No method's numbers depend on which others run.
+
+    Returns
+    -------
+    DataFrame
+        As `run_method`; ``seconds`` are those of the method and of the shared steps that it uses.
+
+    Raises
+    ------
+    UsageError
+        As in `run_method`.
+    """
+    if oracle is not None and len(oracle.propensity) != len(registry):
+        raise UsageError(
+            f"the oracle knows {len(oracle.propensity)} patients and the registry has {len(registry)}; "
+            "give the oracle of this registry"
+        )
+    shared = Shared(registry=registry, spec=spec or THESIS_SPEC, draw=draw, randomized=twin)
+    rows: list[Estimate] = []
+    for name in method_names(names):
+        method = METHODS[name]
+        seen = oracle if "oracle" in method.needs else None
+        rows.extend(_rows(method, Task(method=name, shared=shared, oracle=seen)))
+    return estimates_frame(rows)
+
+
+def method_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of methods, those of groups spelled out, each once.
+
+    Parameters
+    ----------
+    names
+        Names of `METHODS` or `GROUPS`.
+
+    Raises
+    ------
+    UsageError
+        If one is neither.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if name not in METHODS and name not in GROUPS:
+            hint = did_you_mean(name, [*METHODS, *GROUPS]) or "; `simsepsis list methods` shows them"
+            raise UsageError(f"method '{name}' is unknown{hint}")
+        found.update(dict.fromkeys((name,) if name in METHODS else GROUPS[name]))
+    return tuple(found)
+
+
+def _rows(method: Method, task: Task) -> Iterator[Estimate]:
+    """Yield one row for each estimand of a method, in its order."""
+    estimands = method.estimands_of(task.spec)
+    shared = sum(getattr(task.shared, step).seconds for step in method.uses)
+    begin = perf_counter()
+    found = attempt(lambda: {row.estimand: row for row in method.function(task)})
+    seconds = perf_counter() - begin + shared
+    rows = found.value or {}
+    reason = found.failure or "the spec names nothing that this method could estimate"
+    for name in estimands:
+        row = rows.get(name) or Estimate(method=method.name, estimand=name, failure=reason)
+        yield _with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))
+
+
+def _with_spread(row: Estimate) -> Estimate:
+    """Return a row as it is, or as a failure where the estimate has no spread, since nothing is certain."""
+    if not row.converged or row.std_error > NO_SPREAD:
+        return row
+    return Estimate(
+        method=row.method,
+        estimand=row.estimand,
+        n_used=row.n_used,
+        failure="the standard error is zero, so there is no interval and no test",
+        seconds=row.seconds,
+    )

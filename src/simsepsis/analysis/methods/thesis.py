@@ -1,0 +1,119 @@
+"""The thesis's results, one method at a time, from one shared analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from simsepsis.analysis.estimates import Estimate
+from simsepsis.analysis.methods.method import Method, Task
+from simsepsis.analysis.methods.shared import known
+
+ROSENBAUM_RUBIN = "Rosenbaum PR, Rubin DB. Biometrika 1983;70:41."
+LIANG_ZEGER = "Liang KY, Zeger SL. Biometrika 1986;73:13."
+BRESLOW_DAY = "Breslow NE, Day NE. Statistical Methods in Cancer Research, vol. 1, 1980."
+TWIN = "randomized_twin"
+
+UNPAIRED = "patients independent, pairs ignored, score taken as known"
+ROBUST = "sandwich over ICUs, score taken as known"
+RISKS_MATCHED = ("log_or_{outcome}_matched", "log_rr_{outcome}_matched", "rd_{outcome}_matched")
+RISKS_ATT = ("log_or_{outcome}_att", "log_rr_{outcome}_att", "rd_{outcome}_att")
+LOG_OR_TWIN = ("log_or_{outcome}_twin",)
+INTERACTION = ("log_or_ratio_{outcome}_matched",)
+
+
+def thesis_rows(task: Task) -> Iterable[Estimate]:
+    """Return the rows of one method of the thesis."""
+    return (row for row in known(task.shared.thesis).rows if row.method == task.method)
+
+
+def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
+    """Return the rows that a method of the thesis has in the randomized twin.
+
+    Parameters
+    ----------
+    task
+        Its shared steps hold the twin.
+    of
+        Name of the thesis's method.
+    """
+    rows = known(task.shared.twin).rows
+    return (replace(row, method=task.method) for row in rows if row.method == of)
+
+
+def _thesis(name: str, label: str, estimands: tuple[str, ...], std_error: str, reference: str) -> Method:
+    return Method(
+        name=name,
+        label=label,
+        group="thesis",
+        estimands=estimands,
+        std_error=std_error,
+        reference=reference,
+        function=thesis_rows,
+        uses=("thesis",),
+    )
+
+
+THESIS_METHODS = (
+    _thesis("crude", "Unmatched, unadjusted", RISKS_ATT, "patients independent", ""),
+    _thesis("psm", "Matched on the score of day 1", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN),
+    _thesis("psm_gee", "Matched, GEE adjusted for adjuncts", LOG_OR_TWIN, ROBUST, LIANG_ZEGER),
+    _thesis("psm_gee_sofa", "Matched, GEE with later SOFA too", LOG_OR_TWIN, ROBUST, LIANG_ZEGER),
+    _thesis("psm_cox", "Matched, Cox", ("log_hr_{event}_matched",), UNPAIRED, "Cox DR. JRSS B 1972;34:187."),
+    _thesis("psm_adjuncts", "Matched, adjuncts in the score", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN),
+    _thesis("psm_adjuncts_gee", "Adjuncts in the score, GEE", LOG_OR_TWIN, ROBUST, LIANG_ZEGER),
+    _thesis(
+        "psm_adjuncts_gee_sofa",
+        "Adjuncts in the score, GEE with later SOFA",
+        LOG_OR_TWIN,
+        ROBUST,
+        LIANG_ZEGER,
+    ),
+    _thesis("breslow_day_apache2", "Interaction with APACHE II ≥ 29", INTERACTION, UNPAIRED, BRESLOW_DAY),
+    _thesis(
+        "breslow_day_immunocompromised",
+        "Interaction with immunocompromise",
+        INTERACTION,
+        UNPAIRED,
+        BRESLOW_DAY,
+    ),
+)
+"""The thesis's methods; each takes its rows from the same analysis."""
+
+PSM_PAIRED_SE = replace(
+    _thesis(
+        "psm_paired_se",
+        "Matched, standard errors that respect the pairs",
+        ("rd_{outcome}_matched", "log_hr_{event}_matched"),
+        "pairs independent (discordant counts; sandwich for the hazard ratio), score taken as known",
+        "Austin PC. Int J Biostat 2009;5:13; Stat Med 2011;30:1292.",
+    ),
+    group="matching",
+)
+
+RMST28 = replace(
+    _thesis(
+        "rmst28",
+        "Matched, restricted mean survival time",
+        ("rmst{horizon}_difference_matched",),
+        UNPAIRED,
+        "Royston P, Parmar MKB. BMC Med Res Methodol 2013;13:152.",
+    ),
+    group="time",
+    needs=("survival",),
+)
+
+TWIN_METHODS = tuple(
+    replace(
+        method,
+        name=f"{TWIN}_{method.name}",
+        label=f"{method.label}, in the randomized twin",
+        group="randomized_twin",
+        function=partial(twin_rows, of=method.name),
+        uses=("twin",),
+        needs=("twin", *method.needs),
+    )
+    for method in THESIS_METHODS
+)
+"""The thesis's methods in the same world with treatment by coin: without confounding and delay."""
