@@ -74,16 +74,14 @@ def informative_failures(estimates: pd.DataFrame, *, alpha: float = 0.05) -> pd.
     `coverage_worst_case` and its companions before comparing the methods.
     """
     study = lay_out(estimates, None, Settings())
-    parts = [
-        _compared(study.series.iloc[part], block, series, alpha)
+    parts = {
+        study.layout.rank[part.start + series]: _compared(study.series.iloc[part], block, series, alpha)
         for part, block in study.blocks()
-        for series in np.flatnonzero(_failed(block).any(axis=-1)).tolist()
-    ]
+        for series in _worth_comparing(block)
+    }
     if not parts:
         return pd.DataFrame(columns=list(FAILURE_COLUMNS))
-    return pd.concat(parts).sort_values(
-        ["cell", "scenario", "estimand", "method", "other"], ignore_index=True
-    )
+    return pd.concat([parts[rank] for rank in sorted(parts)], ignore_index=True)
 
 
 def association(failed: BoolArray, others: FloatArray) -> Association:
@@ -113,14 +111,19 @@ def _failed(block: Block) -> BoolArray:
     return block.attempted & np.isnan(block.estimate)
 
 
+def _worth_comparing(block: Block) -> list[int]:
+    """Return the series with a failure whose family has other methods."""
+    alone = np.bincount(block.family)[block.family] < 2
+    return np.flatnonzero(_failed(block).any(axis=-1) & ~alone).tolist()
+
+
 def _compared(series: pd.DataFrame, block: Block, method: int, alpha: float) -> pd.DataFrame:
     """Return the rows of one method that failed: one for each other method of its family."""
     others = np.flatnonzero((block.family == block.family[method]) & (np.arange(len(series)) != method))
     run = block.attempted[method]
     found = association(_failed(block)[method][run], block.estimate[others][:, run])
-    level = alpha / max(2 * others.size, 1)
+    level = alpha / (2 * others.size)
     rows: dict[str, object] = {name: [series[name].iloc[method]] * others.size for name in KEYS}
     rows |= {"other": series["method"].iloc[others].tolist(), **found._asdict()}
-    with np.errstate(invalid="ignore"):
-        rows["informative"] = (found.p_location < level) | (found.p_spread < level)
+    rows["informative"] = (found.p_location < level) | (found.p_spread < level)
     return pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))

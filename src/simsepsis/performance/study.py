@@ -61,8 +61,8 @@ class Layout:
         Place of each row in the store, shape (n,).
     start
         Where each series begins, and the end of the last, shape (g + 1,).
-    family, method
-        Codes of each series, shape (g,).
+    family
+        Code of each series' cell, scenario and estimand, shape (g,).
     rank
         Place of each series in the order of cell, scenario, estimand and method, shape (g,).
     """
@@ -70,7 +70,6 @@ class Layout:
     position: IntArray
     start: IntArray
     family: IntArray
-    method: IntArray
     rank: IntArray
 
     @property
@@ -186,7 +185,7 @@ def _arrange(rows: Rows) -> Layout:
     family, _ = _compress(place + rows.codes["estimand"])
     column, family_width = _columns(family, rows.replicate)
     series, codes = _compress(family * sizes["method"] + rows.codes["method"])
-    series_family, method = np.divmod(codes, sizes["method"])
+    series_family = codes // sizes["method"]
     rank = np.lexsort((codes, family_width[series_family]))
     width = family_width[series_family[rank]]
     start = np.concatenate(([0], np.cumsum(width)))
@@ -196,7 +195,6 @@ def _arrange(rows: Rows) -> Layout:
         position=begin[series] + column,
         start=start,
         family=series_family[rank],
-        method=method[rank],
         rank=rank,
     )
 

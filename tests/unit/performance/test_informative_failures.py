@@ -80,6 +80,14 @@ def test_without_failures_or_without_rivals_there_is_nothing_to_say():
     assert len(informative_failures(alone[alone["method"] == "frail"])) == 0
 
 
+def test_rows_are_sorted_and_cells_of_one_method_are_passed_over():
+    rows = study(data() > 1.2)
+    cells = [rows.assign(cell=2), rows[rows["method"] == "frail"].assign(cell="alone"), rows.assign(cell=1)]
+    found = informative_failures(pd.concat(cells))
+    assert found["cell"].tolist() == [1, 1, 2, 2]
+    assert found["other"].tolist() == ["other", "steady"] * 2
+
+
 def test_replicates_that_were_not_run_are_not_failures():
     rows = study(np.zeros(N, dtype=bool))
     rows = rows[(rows["method"] != "frail") | (rows["replicate"] < 500)]

@@ -32,7 +32,9 @@ def test_means_spreads_and_ratios_by_hand():
     assert replicates_needed("rmse", 0.01, sd=0.2) == 201
     assert replicates_needed("median_bias", 0.01, sd=0.2) == 629
     assert replicates_needed("relative_error_model_se", 1.0) == 5_001
+    assert replicates_needed("relative_error_model_se", 1.0, expected=-20.0) == 3_201
     assert replicates_needed("relative_precision", 2.0, correlation=0.6) == 6_401
+    assert replicates_needed("relative_precision", 2.0, correlation=0.6, expected=50.0) == 14_401
     assert replicates_needed("relative_precision", 2.0, correlation=1.0) == 1
 
 

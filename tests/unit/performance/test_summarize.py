@@ -227,9 +227,9 @@ def test_failures_count_as_the_bounds_say(pick):
 
 
 def test_a_p_value_decides_before_the_limits(pick):
-    given = simple([3.0, 3.0, 3.0, 3.0], std_error=1.0, p_value=[0.04, 0.05, 0.9, np.nan])
+    given = simple([3.0, 3.0, 3.0, 3.0], std_error=1.0, p_value=[0.04, 0.05, 1.0, np.nan])
     assert pick(summarize(given, TRUTH), "rejection")["value"] == 0.5
-    assert pick(summarize(given, TRUTH, alpha=0.95), "rejection")["value"] == 1.0
+    assert pick(summarize(given, TRUTH, alpha=0.95), "rejection")["value"] == 0.75
 
 
 def test_a_p_value_of_another_null_is_not_used(pick):
@@ -290,6 +290,14 @@ def test_cells_may_be_numbers_and_have_different_sizes(rows_of, pick):
     assert table["cell"].drop_duplicates().tolist() == [9, 10]
     assert pick(table, "bias", cell=10, method="crude")["n_sim"] == 30
     assert pick(table, "bias", cell=9, method="crude")["n_sim"] == 50
+
+
+def test_rows_are_sorted_by_cell_scenario_estimand_and_method(rows):
+    both = pd.concat([rows.assign(estimand=name) for name in ("rd", "log_or", "log_hr")])
+    table = summarize(both, dict.fromkeys(("rd", "log_or", "log_hr"), 0.0), measures=["bias"])
+    keys = ["cell", "scenario", "estimand", "method"]
+    assert_frame_equal(table, table.sort_values(keys, ignore_index=True), check_exact=True)
+    assert len(table) == 18
 
 
 def test_columns_of_categories_give_the_same_numbers(rows):
