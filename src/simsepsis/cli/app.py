@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simsepsis import __version__
 from simsepsis.cli.show import progress_bar, say, show_comparison, show_estimates, show_table
 from simsepsis.errors import UsageError, did_you_mean
 
@@ -161,7 +161,7 @@ def analyze(
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
     figures: dict[str, bytes] = {}
-    for plate in draw_analysis(analysis, source=cohort.name, version=__version__):
+    for plate in draw_analysis(analysis, source=cohort.name, version=version("simsepsis")):
         figures |= {f"figures/{name}": content for name, content in render_plate(plate).contents.items()}
     write_files(out, analysis_contents(analysis) | figures)
     show_estimates(analysis.estimates)
@@ -197,7 +197,7 @@ def reproduce(
     check_folder(out)
     with progress_bar("Registries simulated and analysed") as progress:
         result = run_reproduction(world, replicates=replicates, jobs=jobs, seed=seed, progress=progress)
-    plates = [render_plate(plate) for plate in draw_reproduction(result, version=__version__)]
+    plates = [render_plate(plate) for plate in draw_reproduction(result, version=version("simsepsis"))]
     command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
     contents = contents_of(result)
     for plate in plates:

@@ -6,7 +6,7 @@ import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.course import Exits
-from simsepsis.cohort.margins import tabulated
+from simsepsis.cohort.margins import graded, tabulated
 from simsepsis.cohort.patients import Patients, sofa_coagulation
 from simsepsis.cohort.world import World
 from simsepsis.thesis.dictionary import ORGANS
@@ -42,10 +42,10 @@ def _column(name: str, day: int) -> str:
     return f"sirs_day{day}" if name == "sirs" else f"sofa_{name}_day{day}"
 
 
-def _graded(world: World, name: str, latent: FloatArray) -> IntArray:
+def _score(world: World, name: str, latent: FloatArray) -> IntArray:
     if name == "coag":
         return sofa_coagulation(tabulated(latent, world.values["platelets"]))
-    return np.searchsorted(world.cuts[_column(name, 1)], latent, side="right")
+    return np.asarray(graded(latent, world.cuts[_column(name, 1)]))
 
 
 def later_scores(
@@ -79,9 +79,9 @@ def later_scores(
     columns: dict[str, FloatArray] = {}
     for j, day in enumerate(LATER_DAYS):
         gone = exits.hospital_time <= day - 1
-        graded = {name: _graded(world, name, latent[j]) for name, latent in followed.items()}
+        scored = {name: _score(world, name, latent[j]) for name, latent in followed.items()}
         for organ, therapies, least in RULES:
             on = np.minimum.reduce([starts[name] for name in therapies]) < day
-            graded[organ] = np.where(on, np.maximum(graded[organ], least), graded[organ])
-        columns |= {_column(name, day): np.where(gone, np.nan, value) for name, value in graded.items()}
+            scored[organ] = np.where(on, np.maximum(scored[organ], least), scored[organ])
+        columns |= {_column(name, day): np.where(gone, np.nan, value) for name, value in scored.items()}
     return columns

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort.margins import tabulated
+from simsepsis.cohort.margins import graded, tabulated
 from simsepsis.cohort.world import FACTORS, World
 from simsepsis.scenario import Roster, Unmeasured
 from simsepsis.streams import Streams
@@ -56,7 +56,8 @@ def _draw(world: World, icu: IntArray, rng: np.random.Generator) -> tuple[FloatA
     scores = rng.standard_normal((len(latents.names), icu.size))
     scores *= latents.unique[:, None]
     scores += latents.loadings.T @ factors
-    scores += latents.mean.T[:, icu]
+    for row in np.flatnonzero(latents.mean.any(axis=0)):
+        scores[row] += latents.mean[icu, row]
     return factors, scores
 
 
@@ -72,10 +73,7 @@ def _numbers(world: World, latent: dict[str, FloatArray]) -> dict[str, FloatArra
 
 def _graded(world: World, latent: dict[str, FloatArray]) -> dict[str, FloatArray | IntArray]:
     patients = world.scenario.patients
-    return {
-        name: np.searchsorted(world.cuts[name], latent[name], side="right")
-        for name in (*patients.ordinal, *patients.binary)
-    }
+    return {name: graded(latent[name], world.cuts[name]) for name in (*patients.ordinal, *patients.binary)}
 
 
 def sofa_coagulation(platelets: FloatArray) -> IntArray:

@@ -68,5 +68,5 @@ def linear_predictor(coefficients: Coefficients, patients: Patients) -> FloatArr
     """Return ``sum(coefficient * term)`` for each patient, shape (n,)."""
     total = np.zeros(patients.icu.size)
     for key, coefficient in coefficients.items():
-        total += coefficient * evaluate(key, patients)
+        total += coefficient if key == "intercept" else coefficient * evaluate(key, patients)
     return total

@@ -9,6 +9,7 @@ from simsepsis.cohort.margins import (
     arm_cdf,
     cut_points,
     fit_joint,
+    graded,
     pooled_quantiles,
     split_normal_cdf,
     tabulated,
@@ -72,3 +73,9 @@ def test_impossible_margins_are_refused():
     seed = np.array([[1.0, 0.0], [1.0, 1.0]])
     with pytest.raises(ScenarioError, match="impossible combination"):
         fit_joint(seed, {0: np.array([0.7, 0.3]), 1: np.array([0.4, 0.6])})
+
+
+def test_graded_counts_the_cuts_reached():
+    cuts = np.array([-0.5, 0.0, 1.25])
+    z = np.concatenate([cuts, np.random.default_rng(4).normal(size=2_000)])
+    assert np.array_equal(graded(z, cuts), np.searchsorted(cuts, z, side="right"))
