@@ -2,7 +2,7 @@
 
 The public names, in the order of the river:
 
-load_scenario, generate_cohort, analyze, reproduce; fit_logistic, fit_gee, fit_cox, kaplan_meier,
+load_scenario, generate_cohort, true_estimands, analyze, reproduce, summarize; fit_logistic, fit_gee, fit_cox, kaplan_meier,
 match_pairs, standardized_difference, breslow_day.
 """
 
@@ -18,7 +18,10 @@ HOMES = {
     "load_scenario": "scenario",
     "generate_cohort": "cohort",
     "analyze": "analysis.thesis_analysis",
+    "true_estimands": "estimand",
     "reproduce": "reproduction",
+    "summarize": "performance",
+    "coverage_autopsy": "performance",
     "audit_thesis": "thesis",
     "match_pairs": "analysis.matching",
     "standardized_difference": "analysis.balance",

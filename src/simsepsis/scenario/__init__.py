@@ -7,7 +7,7 @@ from simsepsis.scenario.outcome import Course, Hazard, Scores
 from simsepsis.scenario.people import Icus, Lab, Margin, Patients, Roster
 from simsepsis.scenario.schema import Observation, Scenario
 from simsepsis.scenario.section import Coefficients
-from simsepsis.scenario.write import scenario_toml
+from simsepsis.scenario.write import scenario_schema, scenario_toml
 
 __all__ = [
     "Adjunct",
@@ -32,5 +32,6 @@ __all__ = [
     "Unmeasured",
     "load_scenario",
     "scenario_names",
+    "scenario_schema",
     "scenario_toml",
 ]

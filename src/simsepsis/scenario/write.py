@@ -80,3 +80,8 @@ def scenario_toml(scenario: Scenario, notes: Mapping[str, str] | None = None) ->
     """
     values = scenario.model_dump(mode="json", exclude_none=True)
     return "\n".join(_lines(values, "", notes or {})) + "\n"
+
+
+def scenario_schema() -> str:
+    """Return the JSON schema of a scenario file: every field with its meaning, limits and default."""
+    return json.dumps(Scenario.model_json_schema(), indent=1, ensure_ascii=False) + "\n"

@@ -1,10 +1,13 @@
 """Scenarios: read, written, inherited, and refused with one sentence."""
 
+import json
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from simsepsis.errors import ScenarioError
-from simsepsis.scenario import load_scenario, scenario_names, scenario_toml
+from simsepsis.scenario import load_scenario, scenario_names, scenario_schema, scenario_toml
 
 
 @pytest.fixture
@@ -90,3 +93,20 @@ def test_a_file_that_extends_itself_is_refused(tmp_path):
     path.write_text('extends = "loop"\n')
     with pytest.raises(ScenarioError, match="extends itself"):
         load_scenario(path)
+
+
+def test_every_field_says_what_it_is():
+    schema = json.loads(scenario_schema())
+    parts = {"Scenario": schema, **schema["$defs"]}
+    silent = [
+        f"{part}.{name}"
+        for part, content in parts.items()
+        for name, field in content.get("properties", {}).items()
+        if not field.get("description")
+    ]
+    assert silent == []
+
+
+def test_the_exported_schema_is_the_current_one():
+    path = Path(__file__).parents[3] / "scenarios" / "schema.json"
+    assert path.read_text(encoding="utf-8") == scenario_schema()
