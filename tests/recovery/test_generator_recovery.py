@@ -25,9 +25,7 @@ def unconfounded(u):
     roster = THESIS.icus.roster.model_copy(update={"ivigg": [0.0] * len(THESIS.icus.roster.size)})
     icus = THESIS.icus.model_copy(update={"roster": roster})
     scenario = THESIS.model_copy(update={"icus": icus, "unmeasured": u})
-    silent = t.model_copy(
-        update={"numbers": numbers, "levels": {}, "care": 0.0, "severity": 0.0, "decay": 0.0}
-    )
+    off = {"numbers": numbers, "levels": {}, "care": 0.0, "severity": 0.0, "decay": 0.0}
     return scenario, t.model_copy(update=off)
 
 
