@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from importlib.util import find_spec
 from typing import TypeVar
 
 import joblib
+from joblib.externals.loky.process_executor import BrokenProcessPool
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from simsepsis.errors import SimsepsisError, UsageError
+from simsepsis.errors import ExperimentError, SimsepsisError, UsageError, did_you_mean
 
+B = TypeVar("B")
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called with replicates done and replicates in all."""
@@ -17,6 +22,10 @@ Progress = Callable[[int, int], None]
 BATCHES_PER_WORKER = 10
 LARGEST_BATCH = 25
 """Batches are small enough for an even load and a moving progress bar, large enough to hide their cost."""
+
+
+BACKENDS = {"loky": "joblib", "dask": "distributed"}
+"""Where work may run → the package that this needs."""
 
 
 class ReplicateError(RuntimeError):
@@ -51,7 +60,7 @@ def run_replicates(
     """
     batches = _batches(n, _workers(jobs))
     results: dict[int, T] = {}
-    for batch in _finished(task, batches, jobs):
+    for batch in run_batches(partial(_run_batch, task), batches, jobs=jobs):
         results.update(batch)
         if progress is not None:
             progress(len(results), n)
@@ -74,15 +83,87 @@ def _batches(n: int, workers: int) -> list[range]:
     return [range(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def _finished(task: Callable[[int], T], batches: list[range], jobs: int) -> Iterator[list[tuple[int, T]]]:
-    """Yield the batches' results as they come in, in any order."""
-    if _workers(jobs) == 1:
+def run_batches(
+    task: Callable[[B], T],
+    batches: Iterable[B],
+    *,
+    jobs: int = -1,
+    backend: str = "loky",
+    scheduler: str | None = None,
+) -> Iterator[T]:
+    """Yield ``task(batch)`` of each batch as it is finished, in any order.
+
+    Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does not
+    depend on their number.
+
+    Parameters
+    ----------
+    task
+        Function of a batch that can be pickled, and that raises only what shall end the run.
+    batches
+        What to do; may be a generator.
+    jobs
+        As in `run_replicates`.
+    backend
+        ``loky``: processes of this machine; ``dask``: a dask.distributed cluster.
+    scheduler
+        Address of the cluster's scheduler, such as ``tcp://host:8786``; None: a cluster of this machine.
+
+    Raises
+    ------
+    UsageError
+        If `jobs` is out of range, or the backend is unknown or not installed.
+    ExperimentError
+        If a worker process was killed.
+    """
+    check_backend(backend, scheduler)
+    if _workers(jobs) == 1 and backend == "loky":
         with threadpool_limits(limits=1):
-            yield from (_run_batch(task, batch) for batch in batches)
+            yield from (task(batch) for batch in batches)
         return
-    with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+    with _parallel(backend, jobs, scheduler):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-        yield from parallel(joblib.delayed(_run_batch)(task, batch) for batch in batches)
+        try:
+            yield from parallel(joblib.delayed(_single_threaded)(task, batch) for batch in batches)
+        except BrokenProcessPool as error:
+            raise ExperimentError(
+                "a worker process was killed, perhaps for want of memory; what was finished before is kept: "
+                "run again to go on, with fewer jobs"
+            ) from error
+
+
+def check_backend(backend: str, scheduler: str | None = None) -> None:
+    """Raise `UsageError` unless work can run on a backend.
+
+    Parameters
+    ----------
+    backend, scheduler
+        As in `run_batches`.
+    """
+    if backend not in BACKENDS:
+        near = did_you_mean(backend, BACKENDS)
+        raise UsageError(f"backend '{backend}' is unknown{near}; known are {', '.join(BACKENDS)}")
+    if find_spec(BACKENDS[backend]) is None:
+        raise UsageError(
+            f"backend '{backend}' needs the package {BACKENDS[backend]}, which is not installed; install it "
+            "or use --backend loky"
+        )
+    if scheduler is not None and backend == "loky":
+        raise UsageError(f"scheduler '{scheduler}' has no use with backend 'loky'; give --backend dask")
+
+
+def _parallel(backend: str, jobs: int, scheduler: str | None) -> AbstractContextManager[object]:
+    """Return the context in which joblib uses a backend."""
+    options: dict[str, object] = {"inner_max_num_threads": 1} if backend == "loky" else {}
+    if scheduler is not None:
+        options["scheduler_host"] = scheduler
+    context: AbstractContextManager[object] = joblib.parallel_config(backend=backend, n_jobs=jobs, **options)
+    return context
+
+
+def _single_threaded(task: Callable[[B], T], batch: B) -> T:
+    with threadpool_limits(limits=1):
+        return task(batch)
 
 
 def _run_batch(task: Callable[[int], T], batch: range) -> list[tuple[int, T]]:

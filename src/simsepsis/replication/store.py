@@ -1,0 +1,238 @@
+"""Estimate rows on disk: one Parquet file per finished batch, each written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simsepsis.errors import OutputError
+
+STAMP = b"simsepsis.batch"
+"""Key of a part's metadata."""
+
+KEYS = ("cell", "replicate", "method", "estimand")
+"""What names a row, and the order of every table that is read back."""
+
+SET_ASIDE = "set-aside"
+"""Folder, beside the parts, for files that are not readable parts of this run."""
+
+DRAFT = ".draft-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one part holds: some methods on consecutive replicates of one cell.
+
+    Attributes
+    ----------
+    run
+        What all parts of one run share; parts of another run are foreign.
+    cell
+        Key of the cell.
+    first, last
+        First and last replicate, both included.
+    methods
+        Names of the methods.
+    """
+
+    run: str
+    cell: int
+    first: int
+    last: int
+    methods: tuple[str, ...]
+
+    def file_name(self, content: bytes) -> str:
+        """Return the name of the part, which ends in a checksum of its content.
+
+        Parameters
+        ----------
+        content
+            The whole file.
+        """
+        return f"{self.cell:08x}-{self.first:07d}-{self.last:07d}-{zlib.crc32(content):08x}.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A readable part of this run."""
+
+    path: Path
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a folder of parts holds.
+
+    Attributes
+    ----------
+    parts
+        Readable parts of this run, in the order of their names.
+    set_aside
+        One sentence for each file that is not one and was moved out of the way.
+    """
+
+    parts: tuple[Part, ...]
+    set_aside: tuple[str, ...]
+
+
+def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
+    """Write the rows of a finished batch; after a crash the part is there whole, or not at all.
+
+    Parameters
+    ----------
+    folder
+        The run's folder of parts; it must exist.
+    batch
+        What the rows are; kept in the file.
+    rows
+        Estimate rows with the columns `KEYS`.
+
+    Raises
+    ------
+    OutputError
+        If the part cannot be written; other parts are untouched.
+    """
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    stamp = {STAMP: json.dumps(asdict(batch)).encode()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **stamp})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    content = buffer.getvalue()
+    path = folder / batch.file_name(content)
+    draft = folder / f"{DRAFT}{os.getpid()}-{path.name}"
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _sync(folder)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: cannot be written ({(error.strerror or str(error)).lower()}); the rows stored before "
+            "are safe: mend that and run again to go on"
+        ) from error
+    return Part(path=path, batch=batch)
+
+
+def scan_parts(folder: Path, belongs: Callable[[Batch], bool]) -> Scan:
+    """Read every part once and move away what is no intact part of this run.
+
+    Parameters
+    ----------
+    folder
+        The run's folder of parts; one that does not exist holds none.
+    belongs
+        Whether a batch is one of this run.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be moved away.
+    """
+    parts: list[Part] = []
+    moved: list[str] = []
+    for path in sorted(folder.glob("*")):
+        if path.name.startswith(DRAFT):
+            path.unlink(missing_ok=True)
+        elif path.is_file():
+            batch = _intact(path)
+            if batch is not None and belongs(batch):
+                parts.append(Part(path=path, batch=batch))
+            else:
+                moved.append(_move(path, "is damaged" if batch is None else "belongs to another run"))
+    return Scan(parts=tuple(parts), set_aside=tuple(moved))
+
+
+def read_rows(
+    parts: Iterable[Part], keep: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """Return the rows of parts, sorted by `KEYS`, whatever the batches were that they came in.
+
+    Parameters
+    ----------
+    parts
+        Parts of one run.
+    keep
+        From the rows of a part to those that are wanted; None: all.
+    """
+    wanted = keep or (lambda rows: rows)
+    frames = [wanted(pd.read_parquet(part.path)) for part in parts]
+    if not frames:
+        return pd.DataFrame(columns=list(KEYS))
+    rows = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    # Two runs at once may have computed the same rows; they are the same bits.
+    rows = rows.drop_duplicates(list(KEYS))
+    return rows.sort_values(list(KEYS), kind="stable", ignore_index=True)
+
+
+def missing_replicates(
+    parts: Iterable[Part], cell: int, methods: Iterable[str], replicates: int
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield each replicate of a cell with the methods that no part holds for it.
+
+    Parameters
+    ----------
+    parts
+        Parts of the run.
+    cell
+        Key of the cell.
+    methods
+        Methods wanted, in order.
+    replicates
+        Replicates wanted, from 0.
+    """
+    stored: dict[str, set[int]] = {method: set() for method in methods}
+    for part in parts:
+        if part.batch.cell == cell:
+            for method in part.batch.methods:
+                stored.setdefault(method, set()).update(range(part.batch.first, part.batch.last + 1))
+    for replicate in range(replicates):
+        missing = tuple(method for method in methods if replicate not in stored[method])
+        if missing:
+            yield replicate, missing
+
+
+def _intact(path: Path) -> Batch | None:
+    """Return what a part holds; None where it is not the file that was written under this name."""
+    try:
+        content = path.read_bytes()
+        fields = json.loads(pq.read_schema(io.BytesIO(content)).metadata[STAMP])
+        batch = Batch(**{**fields, "methods": tuple(fields["methods"])})
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+    return batch if path.name == batch.file_name(content) else None
+
+
+def _move(path: Path, reason: str) -> str:
+    aside = path.parent.parent / SET_ASIDE
+    try:
+        aside.mkdir(exist_ok=True)
+        number = sum(1 for _ in aside.glob(f"{path.name}*"))
+        path.replace(aside / (f"{path.name}.{number}" if number else path.name))
+    except OSError as error:
+        raise OutputError(f"{path}: {reason} and cannot be moved away ({error}); remove it") from error
+    return f"{path.name} {reason}; it is now in {SET_ASIDE} and its rows are computed again where missing"
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename last through a power cut; systems without folder handles need no such call."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
