@@ -159,17 +159,24 @@ def _stay(
     factor: float,
     edges: FloatArray,
 ) -> tuple[float, bool]:
-    """Return when and how one patient's stay ends: two competing piecewise-constant hazards."""
+    """Return when and how one patient's stay ends: two competing piecewise-constant hazards.
+
+    `death` and `leave` are hazards by interval. What the patient adds changes with severity only, so its
+    exponential is taken anew only while the path moves: on the first days of the stay.
+    """
     left_death, left_leave = left
+    own_death, own_leave, fresh = 0.0, 0.0, True
     for k in range(len(edges) - 1):
         if edges[k + 1] <= entry:
             continue
         low, high = max(edges[k], entry), edges[k + 1]
-        severity = path[min(k, len(path) - 1)]
-        h_death = np.exp(death[k] + offsets[0] + slopes[0] * severity)
-        h_leave = np.exp(leave[k] + offsets[1] + slopes[1] * severity)
-        at_death, left_death = _first_crossing(low, high, h_death, start, factor, left_death)
-        at_leave, left_leave = _first_crossing(low, high, h_leave, np.inf, 1.0, left_leave)
+        if fresh or k < len(path):
+            severity = path[min(k, len(path) - 1)]
+            own_death = np.exp(offsets[0] + slopes[0] * severity)
+            own_leave = np.exp(offsets[1] + slopes[1] * severity)
+            fresh = False
+        at_death, left_death = _first_crossing(low, high, death[k] * own_death, start, factor, left_death)
+        at_leave, left_leave = _first_crossing(low, high, leave[k] * own_leave, np.inf, 1.0, left_leave)
         if at_death <= at_leave and at_death < np.inf:
             return at_death, True
         if at_leave < np.inf:
@@ -251,7 +258,7 @@ def run_course(
         fate.path,
         fate.offsets,
         fate.thresholds,
-        _day_terms(course),
+        np.exp(_day_terms(course)),
         slopes,
         nobody if start is None else start,
         factor,

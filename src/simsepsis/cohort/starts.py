@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from simsepsis.arrays import FloatArray
 
 WINDOW_DAYS = 7
 """The registry records what was started within seven days of ICU admission."""
+
+
+@numba.njit(cache=True)
+def _exposure(path: FloatArray, icu_time: FloatArray, severity: float, decay: float) -> FloatArray:
+    exposed = np.empty((len(path), WINDOW_DAYS))
+    for i in range(len(path)):
+        gathered = 0.0
+        for day in range(WINDOW_DAYS):
+            share = min(max(icu_time[i] - day, 0.0), 1.0)
+            if share > 0.0:
+                gathered += share * np.exp(severity * path[i, day] - decay * day)
+            exposed[i, day] = gathered
+    return exposed
 
 
 def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: float) -> FloatArray:
@@ -35,12 +49,7 @@ def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: 
     FloatArray
         (n, 7), non-decreasing along the second axis.
     """
-    day = np.arange(WINDOW_DAYS)
-    weight = path[:, :WINDOW_DAYS] * severity
-    weight -= decay * day
-    np.exp(weight, out=weight)
-    weight *= np.clip(icu_time[:, None] - day, 0.0, 1.0)
-    return np.cumsum(weight, axis=1)
+    return np.asarray(_exposure(path, icu_time, severity, decay))
 
 
 def start_times(exposed: FloatArray, icu_time: FloatArray, needed: FloatArray) -> FloatArray:
