@@ -161,6 +161,8 @@ def spread(
     tuple
         Coefficients (p,), standard errors (p,) and covariance (p, p).
     """
+    if kept.size == width:
+        return params, np.sqrt(np.diag(covariance)), covariance
     full_params = np.full(width, np.nan)
     full_covariance = np.full((width, width), np.nan)
     full_params[kept] = params

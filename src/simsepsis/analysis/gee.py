@@ -6,23 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-import scipy.special
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
 from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
-from simsepsis.analysis.logistic import solve_logistic, symmetric_inverse
+from simsepsis.analysis.logistic import rough_logistic, solve_logistic, symmetric_inverse
 from simsepsis.analysis.rank import independent_columns
-from simsepsis.analysis.separation import Reduction, reduced_fit, whole
-from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
 
 CORRELATIONS = ("exchangeable", "independence")
 MOMENTS = ("statsmodels", "geepack")
 _MAX_ITERATIONS = 60
+_FEW_ITERATIONS = 15
 _TOLERANCE = 1e-18
+_NEAR = 1e-3
 _LONGEST_STRIDE = 5.0
+_FARTHEST = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,22 +35,40 @@ class _Clusters:
     size: FloatArray
 
     def total(self, values: FloatArray) -> FloatArray:
-        """Sum the rows of each cluster."""
-        return np.asarray(np.add.reduceat(values, self.begin, axis=0))
+        """Sum values (…, n) over each cluster, (…, K)."""
+        return np.asarray(np.add.reduceat(values, self.begin, axis=-1))
+
+    @property
+    def pairs(self) -> float:
+        """Number of pairs of rows that share a cluster."""
+        return float((self.size * (self.size - 1)).sum() / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Problem:
-    """The data of the equations in cluster order, on the columns and rows that have a finite solution.
-
-    `rows` is None when no row is decided by separation. `lost` is what the moment estimator of α takes off
-    the numbers of rows and pairs.
-    """
+class _Request:
+    """What is to be fitted, and how: design (n, p) and outcome (n,) in cluster order."""
 
     X: FloatArray
     y: FloatArray
     clusters: _Clusters
-    rows: BoolArray | None
+    correlation: str
+    covariance: str
+    moment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Problem:
+    """The equations on the columns and rows that have a finite solution.
+
+    `columns` is the transposed design, (p, n). `half_sign` is ½ for events and −½ for others, (n,). `rows`
+    is 0 for rows that separation decides and 1 for others, (n,), or None when there are none. `lost` is what
+    the moment estimator of α takes off the numbers of rows and pairs.
+    """
+
+    columns: FloatArray
+    half_sign: FloatArray
+    clusters: _Clusters
+    rows: FloatArray | None
     exchangeable: bool
     lost: int
 
@@ -58,26 +78,24 @@ class _State:
     """The estimating equations at one set of coefficients.
 
     With R⁻¹ = (I − c 11')/(1 − α) and c = α/(1 + (n − 1)α) in each cluster, only sums over clusters are
-    needed: `scaled` rows √v x (n, p) and Pearson residuals (n,), their cluster sums (K, p) and (K,), and
-    c (K,).
+    needed. `moments` holds √v x and, as its last row, the Pearson residuals, (p + 1, n); `sums` are their
+    sums over clusters, (p + 1, K); `shared` is c, (K,).
     """
 
-    scaled: FloatArray
-    pearson: FloatArray
-    scaled_sums: FloatArray
-    pearson_sums: FloatArray
+    moments: FloatArray
+    sums: FloatArray
     shared: FloatArray
     alpha: float
 
     def score(self) -> FloatArray:
         """Σ D'V⁻¹(y − μ), shape (p,)."""
-        plain = self.pearson @ self.scaled - (self.shared * self.pearson_sums) @ self.scaled_sums
+        plain = self.moments[:-1] @ self.moments[-1] - self.sums[:-1] @ (self.shared * self.sums[-1])
         return np.asarray(plain / (1 - self.alpha))
 
     def bread(self) -> FloatArray:
         """Σ D'V⁻¹D, shape (p, p)."""
-        plain = self.scaled.T @ self.scaled - self.scaled_sums.T @ (self.scaled_sums * self.shared[:, None])
-        return np.asarray(plain / (1 - self.alpha))
+        scaled, sums = self.moments[:-1], self.sums[:-1]
+        return np.asarray((scaled @ scaled.T - (sums * self.shared) @ sums.T) / (1 - self.alpha))
 
 
 def fit_gee(
@@ -147,22 +165,48 @@ def fit_gee(
     if design.size == 0:
         return failed_fit(width, "nothing to fit: there are no rows or no columns")
     codes = label_codes(cluster, "cluster", outcome.size)
-    order = np.argsort(codes, kind="stable")
-    design, outcome = design[order], outcome[order]
+    if (codes[1:] < codes[:-1]).any():
+        order = np.argsort(codes, kind="stable")
+        design, outcome = design[order], outcome[order]
     size = np.bincount(codes)
-    clusters = _Clusters(begin=np.cumsum(size) - size, size=size.astype(np.float64))
-    reduction, params = _starting_point(design, outcome, start)
-    if reduction.columns.size == 0:
-        return reduced_fit(design, reduction, params, np.empty((0, 0)), iterations=0)
-    problem = _Problem(
-        X=design if reduction.columns.size == width else design[:, reduction.columns],
+    request = _Request(
+        X=design,
         y=outcome,
-        clusters=clusters,
-        rows=None if reduction.rows.all() else reduction.rows,
-        exchangeable=correlation == "exchangeable",
-        lost=reduction.columns.size if moment == "statsmodels" else 0,
+        clusters=_Clusters(begin=np.cumsum(size) - size, size=size.astype(np.float64)),
+        correlation=correlation,
+        covariance=covariance,
+        moment=moment,
     )
-    return _solve(problem, params, covariance, design, reduction)
+    if start is not None:
+        given = finite_vector(start, "start", width)
+        reduction = whole(design, independent_columns(design))
+        return _solve(request, reduction, given[reduction.columns])
+    return _solve_quickly(request) or _solve_thoroughly(request)
+
+
+def _solve_quickly(request: _Request) -> Fit | None:
+    """Start near the logistic regression, where that surely exists; None where this does not soon arrive."""
+    X, y = request.X, request.y
+    reduction = whole(X, np.arange(X.shape[1]))
+    cases = y @ X
+    if (cases == 0).any() or (cases == X.sum(axis=0)).any():
+        # a rare treatment without a single death, or with nothing else, separates on its own
+        independent = whole(X, independent_columns(X))
+        reduction = reduce_separated(X, y, independent, thorough=False) or independent
+        X, y = X[np.ix_(reduction.rows, reduction.columns)], y[reduction.rows]
+    rough = rough_logistic(X, y) if X.size else None
+    if rough is None:
+        return None
+    fit = _solve(request, reduction, rough, accelerated=True)
+    return fit if fit.correlation is not None else None
+
+
+def _solve_thoroughly(request: _Request) -> Fit:
+    """Start from the logistic regression, without the rows that separation decides."""
+    reduction, solution = solve_logistic(request.X, request.y)
+    if reduction.columns.size == 0:
+        return reduced_fit(request.X, reduction, solution.params, np.empty((0, 0)), iterations=0)
+    return _solve(request, reduction, solution.params)
 
 
 def _check_options(correlation: str, covariance: str, moment: str) -> None:
@@ -176,48 +220,47 @@ def _check_options(correlation: str, covariance: str, moment: str) -> None:
             raise UsageError(f"{name} '{value}' is unknown; choose one of {', '.join(known)}")
 
 
-def _starting_point(X: FloatArray, y: FloatArray, start: ArrayLike | None) -> tuple[Reduction, FloatArray]:
-    """Return what has a finite solution and where to start from: logistic regression, or as told."""
-    if start is None:
-        reduction, solution = solve_logistic(X, y)
-        return reduction, solution.params
-    given = finite_vector(start, "start", X.shape[1])
-    reduction = whole(X, independent_columns(X))
-    return reduction, given[reduction.columns]
-
-
-def _at(problem: _Problem, params: FloatArray) -> _State:
-    """Evaluate the equations, with α estimated at the coefficients."""
-    fitted = scipy.special.expit(problem.X @ params)
-    spread = np.sqrt(fitted * (1 - fitted))
-    if problem.rows is not None:
-        spread = np.where(problem.rows, spread, 0.0)
-    pearson = np.divide(problem.y - fitted, spread, out=np.zeros_like(spread), where=spread > 0)
-    scaled = problem.X * spread[:, None]
-    pearson_sums = problem.clusters.total(pearson)
-    alpha = _alpha(problem, pearson, pearson_sums) if problem.exchangeable else 0.0
-    inflation = 1 + (problem.clusters.size - 1) * alpha
-    return _State(
-        scaled=scaled,
-        pearson=pearson,
-        scaled_sums=problem.clusters.total(scaled),
-        pearson_sums=pearson_sums,
-        shared=np.divide(alpha, inflation, out=np.zeros_like(inflation), where=inflation > 0),
-        alpha=alpha,
+def _problem(request: _Request, reduction: Reduction) -> _Problem:
+    """Return the equations of a reduction."""
+    columns = reduction.columns
+    X = request.X if columns.size == request.X.shape[1] else request.X[:, columns]
+    return _Problem(
+        columns=np.ascontiguousarray(X.T),
+        half_sign=request.y - 0.5,
+        clusters=request.clusters,
+        rows=None if reduction.rows.all() else reduction.rows.astype(np.float64),
+        exchangeable=request.correlation == "exchangeable",
+        lost=columns.size if request.moment == "statsmodels" else 0,
     )
 
 
-def _alpha(problem: _Problem, pearson: FloatArray, pearson_sums: FloatArray) -> float:
-    """Moment estimate of the exchangeable correlation."""
-    squares = float(pearson @ pearson)
-    products = (float(pearson_sums @ pearson_sums) - squares) / 2
-    pairs = _pairs(problem.clusters) - problem.lost
-    return products / (pairs * squares / (pearson.size - problem.lost)) if squares > 0 and pairs > 0 else 0.0
+def _at(problem: _Problem, params: FloatArray) -> _State:
+    """Evaluate the equations, with α estimated at the coefficients.
+
+    The Pearson residual is ±exp(∓η/2) and its inverse weight √v = 1/(|r| + 1/|r|), free of cancellation.
+    """
+    width, rows = problem.columns.shape
+    exponent = np.clip((params @ problem.columns) * problem.half_sign, -_FARTHEST, _FARTHEST)
+    residual = np.exp(-exponent)
+    moments = np.empty((width + 1, rows))
+    np.multiply(problem.columns, 1 / (residual + 1 / residual), out=moments[:-1])
+    np.multiply(residual, 2 * problem.half_sign, out=moments[-1])
+    if problem.rows is not None:
+        moments *= problem.rows
+    sums = problem.clusters.total(moments)
+    alpha = _alpha(problem, moments[-1], sums[-1]) if problem.exchangeable else 0.0
+    inflation = 1 + (problem.clusters.size - 1) * alpha
+    shared = np.divide(alpha, inflation, out=np.zeros_like(inflation), where=inflation > 0)
+    return _State(moments=moments, sums=sums, shared=shared, alpha=alpha)
 
 
-def _pairs(clusters: _Clusters) -> float:
-    """Number of pairs of rows that share a cluster."""
-    return float((clusters.size * (clusters.size - 1)).sum() / 2)
+def _alpha(problem: _Problem, residuals: FloatArray, sums: FloatArray) -> float:
+    """Moment estimate of the exchangeable correlation, from Pearson residuals and their cluster sums."""
+    squares = float(residuals @ residuals)
+    products = (float(sums @ sums) - squares) / 2
+    pairs = problem.clusters.pairs - problem.lost
+    rows = residuals.size - problem.lost
+    return products / (pairs * squares / rows) if squares > 0 and pairs > 0 else 0.0
 
 
 def _obstacle(problem: _Problem, state: _State) -> str | None:
@@ -235,62 +278,97 @@ def _hopeless(problem: _Problem) -> str | None:
     """Say why the data cannot give an answer at all; None when they may."""
     if problem.clusters.size.size < 2:
         return "there is a single cluster, and a sandwich needs several"
-    pairs = _pairs(problem.clusters)
+    pairs, rows = problem.clusters.pairs, problem.half_sign.size
     if problem.exchangeable and 0 < pairs <= problem.lost:
         return (
             f"only {pairs:.0f} pairs of rows share a cluster, too few for the correlation; use independence"
         )
-    if problem.y.size <= problem.lost:
-        return f"{problem.y.size} rows are too few for {problem.lost} columns"
+    if rows <= problem.lost:
+        return f"{rows} rows are too few for {problem.lost} columns"
     return None
 
 
-def _solve(
-    problem: _Problem, params: FloatArray, covariance: str, X: FloatArray, reduction: Reduction
-) -> Fit:
-    """Alternate scoring steps and estimates of α until neither moves."""
+def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accelerated: bool = False) -> Fit:
+    """Alternate scoring steps and estimates of α until neither moves.
+
+    Where it is `accelerated`, secant steps follow scoring steps, and the factor of the bread is kept near the
+    end, where it hardly changes.
+    """
+    problem = _problem(request, reduction)
     failure = _hopeless(problem)
     iteration = 0
-    arrived = False
-    while failure is None and not arrived:
+    last: _Move | None = None
+    most = _FEW_ITERATIONS if accelerated else _MAX_ITERATIONS
+    while failure is None and (last is None or last.length >= _TOLERANCE):
         iteration += 1
         state = _at(problem, params)
         failure = _obstacle(problem, state)
+        if failure is None and not (accelerated and last is not None and last.length <= _NEAR):
+            bread, factor, failure = _factored(state)
         if failure is not None:
             break
-        bread = state.bread()
-        factor, info = scipy.linalg.lapack.dpotrf(bread, lower=1, clean=1)
-        if info != 0:
-            failure = "the estimating equations became singular"
-            break
-        step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], problem.X)
+        step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], problem.columns)
+        move = _Move(params=params, step=step, length=float(step @ bread @ step))
         params = params + step
-        arrived = bool(step @ bread @ step < _TOLERANCE)
-        if not arrived and iteration == _MAX_ITERATIONS:
+        if accelerated and last is not None and _TOLERANCE <= move.length < last.length:
+            params = params - _secant(last, move, bread)
+        last = move
+        if iteration == most and move.length >= _TOLERANCE:
             failure = f"no convergence in {iteration} scoring steps"
     if failure is None:
-        matrix, failure = _sandwich(problem, state, factor, covariance)
+        matrix, failure = _sandwich(problem, state, request.covariance)
     if failure is None:
-        return reduced_fit(X, reduction, params, matrix, iterations=iteration, correlation=state.alpha)
+        return reduced_fit(
+            request.X, reduction, params, matrix, iterations=iteration, correlation=state.alpha
+        )
     nothing = np.full((params.size, params.size), np.nan)
-    return reduced_fit(X, reduction, nothing[0], nothing, iterations=iteration, failure=failure)
+    return reduced_fit(request.X, reduction, nothing[0], nothing, iterations=iteration, failure=failure)
 
 
-def _stride(step: FloatArray, X: FloatArray) -> FloatArray:
+def _factored(state: _State) -> tuple[FloatArray, FloatArray, str | None]:
+    """Return the bread, its lower Cholesky factor, and why there is none."""
+    bread = state.bread()
+    factor, info = scipy.linalg.lapack.dpotrf(bread, lower=1, clean=1)
+    return bread, factor, None if info == 0 else "the estimating equations became singular"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Move:
+    """A scoring step, from where it was taken, and its squared length in standard errors."""
+
+    params: FloatArray
+    step: FloatArray
+    length: float
+
+
+def _secant(last: _Move, move: _Move, metric: FloatArray) -> FloatArray:
+    """Return what two scoring steps, taken as linear in the coefficients, say to take off the second.
+
+    References
+    ----------
+    Anderson DG. J ACM 1965;12:547 (depth 1).
+    """
+    change = move.step - last.step
+    weighted = change @ metric
+    share = float(weighted @ move.step) / float(weighted @ change)
+    return share * (move.params - last.params + change)
+
+
+def _stride(step: FloatArray, columns: FloatArray) -> FloatArray:
     """Shorten a step that moves some log odds by more than a plausible amount."""
-    longest = float(np.abs(X @ step).max())
+    longest = float(np.abs(step @ columns).max())
     return step if longest <= _LONGEST_STRIDE else step * (_LONGEST_STRIDE / longest)
 
 
-def _sandwich(
-    problem: _Problem, state: _State, factor: FloatArray, covariance: str
-) -> tuple[FloatArray, str | None]:
+def _sandwich(problem: _Problem, state: _State, covariance: str) -> tuple[FloatArray, str | None]:
     """Return B⁻¹ (Σ C_i U_i U_i' C_i') B⁻¹ with the correction C_i asked for, and why there is none."""
-    outer = problem.clusters.total(state.scaled * state.pearson[:, None])
-    scores = outer - state.scaled_sums * (state.shared * state.pearson_sums)[:, None]
-    scores /= 1 - state.alpha
+    _bread, factor, failure = _factored(state)
+    if failure is not None:
+        return factor, failure
+    scaled, pearson = state.moments[:-1], state.moments[-1]
+    scores = problem.clusters.total(scaled * pearson) - state.sums[:-1] * (state.shared * state.sums[-1])
+    scores = scores.T / (1 - state.alpha)
     inverse = symmetric_inverse(factor)
-    failure = None
     if covariance != "robust":
         breads = _cluster_breads(problem, state)
         scores, failure = corrected_scores(covariance, scores, breads, factor, inverse)
@@ -300,9 +378,10 @@ def _sandwich(
 
 def _cluster_breads(problem: _Problem, state: _State) -> FloatArray:
     """D'V⁻¹D of each cluster, shape (K, p, p)."""
-    ends = np.append(problem.clusters.begin[1:], len(state.scaled))
-    breads = np.empty((ends.size, state.scaled.shape[1], state.scaled.shape[1]))
+    scaled, sums = state.moments[:-1], state.sums[:-1]
+    ends = np.append(problem.clusters.begin[1:], scaled.shape[1])
+    breads = np.empty((ends.size, len(scaled), len(scaled)))
     for k, (begin, end) in enumerate(zip(problem.clusters.begin, ends, strict=True)):
-        rows = state.scaled[begin:end]
-        breads[k] = rows.T @ rows - state.shared[k] * np.outer(state.scaled_sums[k], state.scaled_sums[k])
+        rows = scaled[:, begin:end]
+        breads[k] = rows @ rows.T - state.shared[k] * np.outer(sums[:, k], sums[:, k])
     return breads / (1 - state.alpha)

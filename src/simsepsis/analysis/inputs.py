@@ -10,6 +10,10 @@ from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 
 
+_FEW = 4
+"""Labels that are whole numbers up to this many times the rows are counted, not sorted."""
+
+
 def design_matrix(X: ArrayLike, rows: int | None = None) -> FloatArray:
     """Return the covariates as a finite (n, p) float matrix.
 
@@ -132,6 +136,9 @@ def label_codes(labels: ArrayLike, name: str, rows: int) -> IntArray:
     values = np.asarray(labels)
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}; give one label for each of the {rows} rows")
+    if values.dtype.kind in "iu" and rows and 0 <= values.min() and values.max() < _FEW * rows:
+        present = np.bincount(values) > 0
+        return np.asarray((np.cumsum(present) - 1)[values])
     missing = np.flatnonzero(pd.isna(values))
     if missing.size:
         raise DataError(f"{name}: row {missing[0]} has no label; leave out incomplete rows first")

@@ -10,13 +10,22 @@ import scipy.special
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.fit import Fit, failed_fit
-from simsepsis.analysis.inputs import binary_vector, case_weights, design_matrix, label_codes
+from simsepsis.analysis.inputs import (
+    binary_vector,
+    case_weights,
+    design_matrix,
+    finite_vector,
+    label_codes,
+)
 from simsepsis.analysis.rank import independent_columns, well_conditioned
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
+_ROUGH = 4
+_KEPT = 0.03
+_FINE = 1e-5
 _MAX_ITERATIONS = 60
 _HALVINGS = 20
 _EXTREME = 20.0
@@ -35,7 +44,7 @@ class LogisticSolution:
     log_likelihood
         Log likelihood there.
     iterations
-        Steps taken.
+        Steps with a fresh factor.
     arrived
         Whether the score is zero.
     extreme
@@ -53,7 +62,14 @@ class LogisticSolution:
     doubtful: bool = False
 
 
-def fit_logistic(X: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None, firth: bool = False) -> Fit:
+def fit_logistic(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    firth: bool = False,
+    start: ArrayLike | None = None,
+) -> Fit:
     """Estimate log odds ratios by logistic regression with model-based standard errors.
 
     Parameters
@@ -67,6 +83,8 @@ def fit_logistic(X: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None
     firth
         Maximize the likelihood times the square root of the determinant of the information (Jeffreys
         prior), which is finite under separation and has less bias with rare events.
+    start
+        Coefficients to start from, shape (p,); None for zero. Not used by `firth`.
 
     Returns
     -------
@@ -95,7 +113,8 @@ def fit_logistic(X: ArrayLike, y: ArrayLike, *, weights: ArrayLike | None = None
         return failed_fit(width, "nothing to fit: there are no rows or no columns")
     if firth:
         return _fit_firth(design, outcome, np.ones(outcome.size) if cases is None else cases)
-    reduction, solution = solve_logistic(design, outcome, cases)
+    begin = None if start is None else finite_vector(start, "start", width)
+    reduction, solution = solve_logistic(design, outcome, cases, start=begin)
     if not solution.arrived:
         reason = f"no convergence in {solution.iterations} Newton steps"
         return failed_fit(width, reason, iterations=solution.iterations, dropped=reduction.repeated)
@@ -193,7 +212,11 @@ def _used_rows(
 
 
 def solve_logistic(
-    X: FloatArray, y: FloatArray, weights: FloatArray | None = None
+    X: FloatArray,
+    y: FloatArray,
+    weights: FloatArray | None = None,
+    *,
+    start: FloatArray | None = None,
 ) -> tuple[Reduction, LogisticSolution]:
     """Fit a logistic regression, taking out whatever separation takes to infinity.
 
@@ -201,6 +224,8 @@ def solve_logistic(
     ----------
     X, y, weights
         Checked arrays, shapes (n, p), (n,) and (n,) or None.
+    start
+        Coefficients to start from, shape (p,); None for zero.
 
     Returns
     -------
@@ -208,7 +233,7 @@ def solve_logistic(
         The rows and columns that have a finite solution, and the solution on these columns.
     """
     reduction = whole(X, np.arange(X.shape[1]))
-    solution = _climb(X, y, weights, _PATIENCE)
+    solution = _climb(X, y, weights, _PATIENCE, start)
     if solution.doubtful:
         reduction = whole(X, independent_columns(X))
         solution = _newton(X, y, weights, reduction, _PATIENCE)
@@ -219,6 +244,49 @@ def solve_logistic(
         reduction = smaller
         solution = _newton(X, y, weights, reduction, _PATIENCE)
     return reduction, solution
+
+
+def rough_logistic(X: FloatArray, y: FloatArray) -> FloatArray | None:
+    """Return coefficients near the maximum of the likelihood; None unless it surely has one.
+
+    Parameters
+    ----------
+    X, y
+        Checked arrays, shapes (n, p) and (n,).
+
+    Returns
+    -------
+    FloatArray or None
+        Shape (p,). None where the columns may repeat each other or the data may be separated.
+
+    Notes
+    -----
+    A full Newton step s that moves every log odds by less than 1 proves that the data are not separated. For
+    let d separate them, with margins m = ±Xd ≥ 0. The step solves X'VXs = X'r, so that
+    Σ|r|m = d'X'r = d'X'VXs ≤ max|Xs| Σ v m, and v = μ(1 − μ) ≤ |r| makes max|Xs| ≥ 1.
+    """
+    params = _at_the_mean(X, y)
+    here = _point(X @ params, y, None)
+    for iteration in range(_ROUGH):
+        factor = _factor(X, here.variance, first=iteration == 0)
+        if factor is None:
+            return None
+        step = scipy.linalg.lapack.dpotrs(factor, here.residual @ X, lower=1)[0]
+        change = X @ step
+        params += step
+        if np.abs(change).max() < 1:
+            return params
+        here = _point(here.eta + change, y, None)
+    return None
+
+
+def _at_the_mean(X: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the coefficients with which an intercept in the first column fits the mean; else zero."""
+    params = np.zeros(X.shape[1])
+    mean = float(y.mean())
+    if 0 < mean < 1 and (X[:, 0] == 1).all():
+        params[0] = np.log(mean / (1 - mean))
+    return params
 
 
 def _newton(
@@ -237,43 +305,61 @@ def _newton(
     return replace(solution, params=back @ solution.params, covariance=back @ solution.covariance @ back.T)
 
 
-def _climb(X: FloatArray, y: FloatArray, weights: FloatArray | None, patience: int) -> LogisticSolution:
-    """Newton's method with step halving."""
+def _climb(
+    X: FloatArray,
+    y: FloatArray,
+    weights: FloatArray | None,
+    patience: int,
+    start: FloatArray | None = None,
+) -> LogisticSolution:
+    """Newton's method with step halving; `patience` is in factorizations.
+
+    The factor, by far the dearest part, is kept as long as it shrinks each step well. The last step has a
+    fresh one.
+    """
     width = X.shape[1]
-    params, eta = np.zeros(width), np.zeros(X.shape[0])
-    value = _log_likelihood(eta, y, weights)
+    params = np.zeros(width) if start is None else start
+    here = _point(X @ params, y, weights)
     covariance = np.full((width, width), np.nan)
-    arrived = X.size == 0
+    arrived, doubtful, kept = X.size == 0, False, False
     tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
-    iteration, doubtful = 0, False
-    while not arrived and iteration < patience:
-        iteration += 1
-        fitted = scipy.special.expit(eta)
-        variance, residual = fitted * (1 - fitted), y - fitted
-        if weights is not None:
-            variance, residual = variance * weights, residual * weights
-        curvature = information(X, variance)
-        factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
-        # at zero all fitted probabilities are equal, so the first factor shows how new each column is
-        doubtful = iteration == 1 and (info != 0 or not well_conditioned(curvature, factor))
-        if info != 0 or doubtful:
-            break
-        gradient = residual @ X
+    factored, last = 0, 0.0
+    while not arrived and (kept or factored < patience):
+        if not kept:
+            # at zero all fitted probabilities are equal, so the first factor shows how new each column is
+            found = _factor(X, here.variance, first=factored == 0)
+            doubtful = found is None and factored == 0
+            if found is None:
+                break
+            factor = found
+            factored += 1
+        gradient = here.residual @ X
         step = scipy.linalg.lapack.dpotrs(factor, gradient, lower=1)[0]
-        arrived = bool(gradient @ step < tolerance)
-        step, change, value = _halved(step, X @ step, eta, y, weights, value)
-        params, eta = params + step, eta + change
+        decrement = float(gradient @ step)
+        arrived = not kept and decrement < tolerance
+        kept = _FINE * tolerance <= decrement < _KEPT * last
+        last = decrement
+        step, here = _halved(step, X @ step, here, y, weights)
+        params = params + step
         if arrived:
             covariance = symmetric_inverse(factor)
     return LogisticSolution(
         params=params,
         covariance=covariance,
-        log_likelihood=value,
-        iterations=iteration,
+        log_likelihood=here.value,
+        iterations=factored,
         arrived=arrived,
-        extreme=bool(np.abs(eta).max(initial=0.0) > _EXTREME),
+        extreme=bool(np.abs(here.eta).max(initial=0.0) > _EXTREME),
         doubtful=doubtful,
     )
+
+
+def _factor(X: FloatArray, variance: FloatArray, *, first: bool) -> FloatArray | None:
+    """Return the Cholesky factor of the information; None where it is singular, or at first nearly so."""
+    curvature = information(X, variance)
+    factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
+    sound = info == 0 and (not first or well_conditioned(curvature, factor))
+    return np.asarray(factor) if sound else None
 
 
 def information(X: FloatArray, variance: FloatArray) -> FloatArray:
@@ -296,34 +382,47 @@ def symmetric_inverse(factor: FloatArray) -> FloatArray:
     Parameters
     ----------
     factor
-        Lower triangle L of A = LL', shape (p, p).
+        Lower triangle L of A = LL', zero above it, shape (p, p).
     """
     lower = scipy.linalg.lapack.dpotri(factor, lower=1)[0]
-    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+    whole_matrix = np.asarray(lower + lower.T)
+    np.fill_diagonal(whole_matrix, np.diag(lower))
+    return whole_matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Point:
+    """The binomial log likelihood at a linear predictor: w(y − μ) and wμ(1 − μ) of each row, shape (n,)."""
+
+    eta: FloatArray
+    value: float
+    residual: FloatArray
+    variance: FloatArray
+
+
+def _point(eta: FloatArray, y: FloatArray, weights: FloatArray | None) -> _Point:
+    """Evaluate the log likelihood Σ w[yη − log(1 + exp η)] and what its derivatives are made of."""
+    small = np.exp(-np.abs(eta))
+    large = 1 / (1 + small)
+    residual = y - np.where(eta < 0, small * large, large)
+    variance = small * large * large
+    terms = y * eta - np.maximum(eta, 0.0) - np.log1p(small)
+    if weights is None:
+        return _Point(eta, float(terms.sum()), residual, variance)
+    return _Point(eta, float(terms @ weights), residual * weights, variance * weights)
 
 
 def _halved(
-    step: FloatArray,
-    change: FloatArray,
-    eta: FloatArray,
-    y: FloatArray,
-    weights: FloatArray | None,
-    value: float,
-) -> tuple[FloatArray, FloatArray, float]:
+    step: FloatArray, change: FloatArray, here: _Point, y: FloatArray, weights: FloatArray | None
+) -> tuple[FloatArray, _Point]:
     """Shorten a step until the likelihood does not fall, rounding apart."""
-    floor = value - 1e-9 * abs(value)
+    floor = here.value - 1e-9 * abs(here.value)
     for _ in range(_HALVINGS):
-        reached = _log_likelihood(eta + change, y, weights)
-        if reached >= floor:
+        there = _point(here.eta + change, y, weights)
+        if there.value >= floor:
             break
         step, change = step / 2, change / 2
-    return step, change, reached
-
-
-def _log_likelihood(eta: FloatArray, y: FloatArray, weights: FloatArray | None) -> float:
-    """Binomial log likelihood at a linear predictor."""
-    terms = y * eta - np.logaddexp(0.0, eta)
-    return float(terms.sum() if weights is None else terms @ weights)
+    return step, there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -394,15 +493,14 @@ def _penalized_step(
 def _penalized(params: FloatArray, X: FloatArray, y: FloatArray, weights: FloatArray) -> _Penalized:
     """Evaluate; the score is Σ [w(y − p) + h(½ − p)] x with h the leverages."""
     eta = X @ params
-    fitted = scipy.special.expit(eta)
-    variance = weights * fitted * (1 - fitted)
-    factor, info = scipy.linalg.lapack.dpotrf(information(X, variance), lower=1, clean=1)
+    here = _point(eta, y, weights)
+    factor, info = scipy.linalg.lapack.dpotrf(information(X, here.variance), lower=1, clean=1)
     if info != 0:
         return _Penalized(value=-np.inf, score=np.zeros_like(params), factor=factor)
     half = scipy.linalg.solve_triangular(factor, X.T, lower=True)
-    leverage = variance * np.einsum("ij,ij->j", half, half)
+    leverage = here.variance * np.einsum("ij,ij->j", half, half)
     return _Penalized(
-        value=_log_likelihood(eta, y, weights) + float(np.log(np.diag(factor)).sum()),
-        score=np.asarray((weights * (y - fitted) + leverage * (0.5 - fitted)) @ X),
+        value=here.value + float(np.log(np.diag(factor)).sum()),
+        score=np.asarray((here.residual + leverage * (0.5 - scipy.special.expit(eta))) @ X),
         factor=factor,
     )

@@ -48,6 +48,7 @@ def match_on_score(
     spec: AnalysisSpec,
     rng: np.random.Generator,
     propensity: Propensity | None = None,
+    near: Propensity | None = None,
 ) -> MatchedSet:
     """Fit the propensity score and match each treated patient to one control.
 
@@ -63,6 +64,8 @@ def match_on_score(
         For a random order or choice.
     propensity
         The score of these columns, where it has been fitted already.
+    near
+        As in `fit_propensity`.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def match_on_score(
     -----
     Patients whose treatment the model is certain of (separation) have no counterpart and are not matched.
     """
-    propensity = propensity or fit_propensity(cohort, names, spec.score_categories)
+    propensity = propensity or fit_propensity(cohort, names, spec.score_categories, near)
     if np.isnan(propensity.logit).any():
         raise ConvergenceError(f"the propensity score could not be estimated: {propensity.note}")
     score = propensity.logit if spec.scale == "logit" else propensity.probability

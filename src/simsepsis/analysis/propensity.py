@@ -55,7 +55,12 @@ class Propensity:
         return usable
 
 
-def fit_propensity(cohort: CohortArrays, names: Sequence[str], categories: Sequence[str] = ()) -> Propensity:
+def fit_propensity(
+    cohort: CohortArrays,
+    names: Sequence[str],
+    categories: Sequence[str] = (),
+    near: Propensity | None = None,
+) -> Propensity:
     """Estimate the probability of treatment given covariates by logistic regression.
 
     Parameters
@@ -66,6 +71,9 @@ def fit_propensity(cohort: CohortArrays, names: Sequence[str], categories: Seque
         Covariates; categories become indicators of every level but the first, numbers enter linearly.
     categories
         Numbers among them that enter as categories.
+    near
+        A score of the same patients that shares terms with this one; its coefficients are where the search
+        begins.
 
     Notes
     -----
@@ -77,8 +85,13 @@ def fit_propensity(cohort: CohortArrays, names: Sequence[str], categories: Seque
     Rosenbaum PR, Rubin DB. Biometrika 1983;70:41.
     """
     X, terms = design(cohort, names, categories)
-    fit = fit_logistic(X, cohort.treated)
+    fit = fit_logistic(X, cohort.treated, start=None if near is None else _start(near, terms))
     return Propensity(terms=terms, fit=fit, logit=linear_predictor(X, fit), note=fit_note(fit, terms))
+
+
+def _start(near: Propensity, terms: Sequence[Term]) -> FloatArray:
+    known = dict(zip(near.terms, np.where(near.fit.estimated, near.fit.params, 0.0).tolist(), strict=True))
+    return np.array([known.get(term, 0.0) for term in terms])
 
 
 def design(

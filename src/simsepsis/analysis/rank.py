@@ -33,9 +33,11 @@ def independent_columns(X: FloatArray) -> IntArray:
     Householder QR, restarted after each dropped column, which is LINPACK's `dqrdc2` as R uses it.
     """
     gram = X.T @ X
+    present = np.flatnonzero(np.diag(gram) > 0)
+    gram = gram[np.ix_(present, present)]
     factor, info = scipy.linalg.lapack.dpotrf(gram, lower=1)
-    if info == 0 and well_conditioned(gram, factor):
-        return np.arange(X.shape[1])
+    if present.size and info == 0 and well_conditioned(gram, factor):
+        return present
     return _independent_by_qr(X)
 
 

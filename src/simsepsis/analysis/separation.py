@@ -38,11 +38,15 @@ class Reduction:
 
 def whole(X: FloatArray, columns: IntArray) -> Reduction:
     """Return the reduction that keeps every row and the given independent columns."""
-    repeated = np.setdiff1d(np.arange(X.shape[1]), columns)
-    return Reduction(rows=np.ones(X.shape[0], np.bool_), columns=columns, repeated=tuple(repeated.tolist()))
+    kept = np.zeros(X.shape[1], np.bool_)
+    kept[columns] = True
+    repeated = tuple(np.flatnonzero(~kept).tolist())
+    return Reduction(rows=np.ones(X.shape[0], np.bool_), columns=columns, repeated=repeated)
 
 
-def reduce_separated(X: FloatArray, y: FloatArray, so_far: Reduction) -> Reduction | None:
+def reduce_separated(
+    X: FloatArray, y: FloatArray, so_far: Reduction, *, thorough: bool = True
+) -> Reduction | None:
     """Take the separated rows out of a binary regression.
 
     Rows are separated when some linear combination of the columns is ≥ 0 on every case, ≤ 0 on every
@@ -57,20 +61,23 @@ def reduce_separated(X: FloatArray, y: FloatArray, so_far: Reduction) -> Reducti
         Outcome 0 or 1, shape (n,).
     so_far
         What has been taken out already.
+    thorough
+        Whether to look for combinations too, not only for columns that separate on their own.
 
     Returns
     -------
     Reduction or None
-        The smaller regression, or None when the present one has a finite solution.
+        The smaller regression, or None when the present one has a finite solution, as far as was looked.
 
     References
     ----------
     Albert A, Anderson JA. Biometrika 1984;71:1. Konis K. DPhil thesis, Oxford 2007 (R: `detectseparation`).
     """
     signed = np.where(y > 0, 1.0, -1.0)[:, None] * X
-    active = signed[np.ix_(so_far.rows, so_far.columns)]
+    untouched = so_far.columns.size == X.shape[1] and bool(so_far.rows.all())
+    active = signed if untouched else signed[np.ix_(so_far.rows, so_far.columns)]
     found = _by_single_columns(active)
-    if found is None:
+    if found is None and thorough:
         found = _by_linear_programme(active)
     if found is None:
         return None
@@ -124,8 +131,9 @@ def _unidentified(X: FloatArray, reduction: Reduction) -> BoolArray:
     unidentified = np.ones(width, np.bool_)
     unidentified[reduction.columns] = False
     others = np.setdiff1d(np.flatnonzero(unidentified), reduction.repeated).astype(np.int64)
+    rest = X[reduction.rows]
+    others = others[rest[:, others].any(axis=0)]
     if reduction.columns.size and others.size:
-        rest = X[reduction.rows]
         weights, *_ = np.linalg.lstsq(rest[:, reduction.columns], rest[:, others], rcond=None)
         entangled = (np.abs(weights) > _ZERO).any(axis=1)
         unidentified[reduction.columns[entangled]] = True

@@ -32,6 +32,7 @@ from simsepsis.analysis.outcomes import (
     fit_adjusted,
     model_data,
 )
+from simsepsis.analysis.propensity import Propensity
 from simsepsis.analysis.result import (
     EVERYBODY,
     FIRST_SCORE,
@@ -102,11 +103,14 @@ def analyse_patients(
     """
     known = known or Known()
     names = score_columns(spec)
-    matched = {}
+    matched: dict[str, Attempt[MatchedSet]] = {}
+    near: Propensity | None = None
     for (score, columns), own_rng in zip(names.items(), rng.spawn(len(names)), strict=True):
         matched[score] = known.matched.get(score) or attempt(
-            match_on_score, cohort, columns, spec, own_rng, known.propensity.get(score)
+            match_on_score, cohort, columns, spec, own_rng, known.propensity.get(score), near
         )
+        found = matched[score].value
+        near = None if found is None else found.propensity
     patients = {score: then(found, _patients) for score, found in matched.items()}
     everybody = {EVERYBODY: attempt(lambda: cohort)}
     crude = {
