@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike
 
 from simsepsis.analysis.two_by_two.counts import cells, counts_of
 from simsepsis.analysis.two_by_two.effects import ratio
+from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
+
+_SAME_CHANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,38 @@ def fisher(table: ArrayLike, *, sides: str = "two-sided") -> AssociationTest:
         Counts, shape (2, 2).
     sides
         ``"two-sided"`` (tables no more likely than the observed one), ``"less"`` or ``"greater"``.
+
+    Notes
+    -----
+    R: ``fisher.test(table, alternative = sides)$p.value``, with its tolerance for equally likely tables.
     """
     a, b, c, d = cells(table)
     if sides not in ("two-sided", "less", "greater"):
         raise UsageError(f"sides '{sides}' is unknown; choose two-sided, less or greater")
-    answer = scipy.stats.fisher_exact([[a, b], [c, d]], alternative=sides)
-    return AssociationTest(statistic=ratio(a * d, b * c), p_value=float(answer.pvalue))
+    counts = np.arange(max(0.0, a - d), min(a + b, a + c) + 1)
+    chance = _hypergeometric(counts, a + b, c + d, a + c)
+    observed = chance[int(a - counts[0])]
+    extreme = {
+        "two-sided": chance <= observed * (1 + _SAME_CHANCE),
+        "less": counts <= a,
+        "greater": counts >= a,
+    }[sides]
+    return AssociationTest(statistic=ratio(a * d, b * c), p_value=min(1.0, float(chance[extreme].sum())))
+
+
+def _hypergeometric(counts: FloatArray, treated: float, control: float, events: float) -> FloatArray:
+    """Chance of so many events among the treated, with the margins given."""
+    log = scipy.special.gammaln
+    ways = (
+        log(treated + 1)
+        - log(counts + 1)
+        - log(treated - counts + 1)
+        + log(control + 1)
+        - log(events - counts + 1)
+        - log(control - events + counts + 1)
+    )
+    chance = np.exp(ways - ways.max())
+    return np.asarray(chance / chance.sum())
 
 
 def mcnemar(pairs: ArrayLike, *, exact: bool = False, correction: bool = False) -> AssociationTest:
