@@ -13,8 +13,8 @@ from scipy.special import ndtr
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.effect import Effect, effect_from_coefficient
-from simsepsis.trial.inputs import Level, number, positive, probability
-from simsepsis.trial.priors import Component, Prior
+from simsepsis.trial.inputs import Level, number, positive, within
+from simsepsis.trial.priors import Component, Prior, named_prior
 
 _REACH = 8.5
 _IMPOSSIBLE = 1e-3
@@ -23,6 +23,10 @@ _LARGEST = 1e9
 
 class PlannedTrial(Protocol):
     """A trial whose power is known at any effect: a fixed or a sequential design."""
+
+    @property
+    def level(self) -> Level:
+        """Type I error and sides."""
 
     @property
     def n_total(self) -> float:
@@ -70,7 +74,7 @@ class Assurance:
     prior: str
 
 
-def assurance(design: PlannedTrial, prior: Prior) -> Assurance:
+def assurance(design: PlannedTrial, prior: Prior | str) -> Assurance:
     """Assurance of a trial: its power averaged over a prior for the effect.
 
     Parameters
@@ -95,16 +99,17 @@ def assurance(design: PlannedTrial, prior: Prior) -> Assurance:
     ----------
     O'Hagan A, Stevens JW, Campbell MJ. Pharm Stat 2005;4:187.
     """
+    belief = named_prior(prior)
     return Assurance(
-        value=sum(part.weight * _expected_power(design, part) for part in prior.components),
-        ceiling=assurance_ceiling(design, prior),
+        value=min(1.0, sum(part.weight * _expected_power(design, part) for part in belief.components)),
+        ceiling=assurance_ceiling(design, belief),
         power=design.power,
         n_total=design.n_total,
-        prior=prior.name,
+        prior=belief.name,
     )
 
 
-def assurance_ceiling(design: PlannedTrial, prior: Prior) -> float:
+def assurance_ceiling(design: PlannedTrial, prior: Prior | str) -> float:
     """Return the probability that the true effect is on the planned side.
 
     Parameters
@@ -112,7 +117,8 @@ def assurance_ceiling(design: PlannedTrial, prior: Prior) -> float:
     design, prior
         As in `assurance`.
     """
-    return sum(part.weight * part.beyond(0.0, design.direction) for part in prior.components)
+    belief = named_prior(prior)
+    return sum(part.weight * part.beyond(0.0, design.direction) for part in belief.components)
 
 
 def assurance_of_information(mean: float, sd: float, information: float, *, alpha: float = 0.025) -> float:
@@ -136,7 +142,7 @@ def assurance_of_information(mean: float, sd: float, information: float, *, alph
     return float(ndtr((number(mean, "mean") * root - z_alpha) / math.hypot(1.0, root * number(sd, "sd"))))
 
 
-def design_for_assurance(design: TrialT, prior: Prior, target: float) -> TrialT:
+def design_for_assurance(design: TrialT, prior: Prior | str, target: float) -> TrialT:
     """Return the trial with as many patients as a target assurance needs.
 
     Parameters
@@ -144,26 +150,27 @@ def design_for_assurance(design: TrialT, prior: Prior, target: float) -> TrialT:
     design
         A `Design` or a `SequentialDesign`.
     prior
-        Belief about the effect.
+        As in `assurance`.
     target
-        Assurance to be reached, below the ceiling.
+        Assurance to be reached, above the type I error of one side and below the ceiling.
 
     Raises
     ------
     UsageError
         When no sample size reaches the target.
     """
-    wanted = probability(target, "target")
-    ceiling = assurance_ceiling(design, prior)
+    wanted = within(target, "target", design.level.one_sided, 1.0)
+    belief = named_prior(prior)
+    ceiling = assurance_ceiling(design, belief)
     if wanted >= ceiling:
         raise UsageError(
-            f"target={wanted:g} is above the assurance ceiling {ceiling:.3f} of prior '{prior.name}', the "
+            f"target={wanted:g} is above the assurance ceiling {ceiling:.3f} of prior '{belief.name}', the "
             "probability of an effect on the planned side; no sample size reaches it, so aim below or "
             "justify another prior"
         )
 
     def missing(log_n: float) -> float:
-        return assurance(design.with_total(math.exp(log_n)), prior).value - wanted
+        return assurance(design.with_total(math.exp(log_n)), belief).value - wanted
 
     low = high = math.log(design.n_total)
     while missing(low) > 0:
@@ -172,7 +179,7 @@ def design_for_assurance(design: TrialT, prior: Prior, target: float) -> TrialT:
         high += 1.0
         if high > math.log(_LARGEST):
             raise UsageError(
-                f"target={wanted:g} needs more than {_LARGEST:.0e} patients under prior '{prior.name}', "
+                f"target={wanted:g} needs more than {_LARGEST:.0e} patients under prior '{belief.name}', "
                 f"whose ceiling is {ceiling:.3f}; aim lower"
             )
     return design.with_total(math.exp(brentq(missing, low, high, xtol=1e-9)))
@@ -201,9 +208,7 @@ def _expected_power(design: PlannedTrial, part: Component) -> float:
 
 
 def _half_power(power: Callable[[float], float], end: float, direction: float) -> float:
-    """Return the coefficient at which the power is ½: a large trial changes its mind in a narrow strip "
-    "around it.
-    """
+    """Return the coefficient of power ½: around it a large trial changes its mind within a narrow strip."""
     if direction * end <= 0 or power(end) <= 0.5:
         return 0.0
     return float(brentq(lambda coefficient: power(coefficient) - 0.5, 0.0, end, xtol=1e-13))

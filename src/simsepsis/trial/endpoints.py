@@ -230,7 +230,7 @@ def design_rank_sum(
 
     References
     ----------
-    Noether GE. J Am Stat Assoc 1987;82:645. R: ``rankFD::noether``.
+    Noether GE. J Am Stat Assoc 1987;82:645.
     """
     effect = Effect(value=probability(probability_index, "probability_index"), scale="probability_index")
     spread = (1.0 + positive(ratio, "ratio")) / math.sqrt(12.0 * ratio)

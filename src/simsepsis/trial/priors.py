@@ -205,6 +205,25 @@ def load_priors() -> dict[str, Prior]:
     return {name: prior_from_interval(**entry, name=name) for name, entry in tomllib.loads(text).items()}
 
 
+def named_prior(prior: Prior | str) -> Prior:
+    """Return a prior, or the one of `load_priors` with that name.
+
+    Parameters
+    ----------
+    prior
+        A prior or a name.
+
+    Raises
+    ------
+    UsageError
+        When no prior has that name.
+    """
+    if isinstance(prior, Prior):
+        return prior
+    known = load_priors()
+    return known[chosen(prior, known, "prior")]
+
+
 def bridge_prior(
     estimate: float,
     std_error: float,

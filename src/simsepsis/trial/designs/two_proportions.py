@@ -61,7 +61,7 @@ FORMULAS: dict[str, tuple[Callable[[float, float, float], Signal], str]] = {
     "pooled": (
         _pooled,
         "Fleiss JL, Levin B, Paik MC. Statistical Methods for Rates and Proportions, 3rd ed. Wiley 2003, "
-        "section 4.2",
+        "chapter 4",
     ),
     "unpooled": (
         _unpooled,

@@ -15,6 +15,8 @@ from simsepsis.errors import UsageError
 from simsepsis.trial.sequential.recursion import Paths, above, advance, begin, below, exits, next_after
 
 _EXACT = 1e-14
+_LOWEST_SCALE = 0.01
+_UNSOLVED = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,7 +65,8 @@ def root_of(function: Callable[[float], float], low: float, high: float) -> floa
 
 
 def upper_bound(paths: Paths, time: float, error: float) -> float:
-    """Return u with P₀(go on until `time`, then Z ≥ u) = error; inf where nothing is spent.
+    """Return u with P₀(go on until `time`, then Z ≥ u) = error; inf where nothing is spent, −inf where less
+    is left.
 
     Parameters
     ----------
@@ -79,6 +82,8 @@ def upper_bound(paths: Paths, time: float, error: float) -> float:
     high = float(-ndtri(error))  # P(Z ≥ u) alone is at least the joint probability.
     if above(paths, time, high, 0.0) >= error * (1.0 - _EXACT):
         return high
+    if float(paths.mass.sum()) <= error:
+        return -math.inf
     low = high - 1.0
     while above(paths, time, low, 0.0) < error:
         low -= 2.0 * (high - low)
@@ -121,15 +126,29 @@ def spending_bounds(test: EfficacyTest, errors: FloatArray) -> FloatArray:
         What the bounds are for.
     errors
         One-sided error of each look, shape (K,).
+
+    Raises
+    ------
+    UsageError
+        When binding futility bounds leave too few trials to spend them on.
     """
     upper = np.full(test.times.size, np.inf)
     paths = begin()
     for look, time in enumerate(test.times):
         upper[look] = upper_bound(paths, float(time), float(errors[look]))
+        if upper[look] == -math.inf:
+            raise _unspendable(look, float(errors[look]))
         bounds = (float(test.lower_for(upper)[look]), float(upper[look]))
         ahead = next_after(test.times, look)
         paths = advance(paths, float(time), bounds, 0.0, next_time=ahead, fineness=test.fineness)
     return upper
+
+
+def _unspendable(look: int, error: float) -> UsageError:
+    return UsageError(
+        f"binding futility leaves less than {error:.3g} of the trials under the null hypothesis at look "
+        f"{look + 1}, so alpha cannot be spent; lower the futility bounds, or use binding=False"
+    )
 
 
 def shaped_bounds(test: EfficacyTest, delta: float) -> FloatArray:
@@ -150,7 +169,7 @@ def shaped_bounds(test: EfficacyTest, delta: float) -> FloatArray:
     high = float(-ndtri(test.error)) + 1.0
     while excess(high) > 0:
         high += 1.0
-    return root_of(excess, 0.01, high) * shape
+    return root_of(excess, _LOWEST_SCALE, high) * shape
 
 
 def haybittle_peto_bounds(test: EfficacyTest, early: float) -> FloatArray:
@@ -176,7 +195,8 @@ def haybittle_peto_bounds(test: EfficacyTest, early: float) -> FloatArray:
             f"parameter={early:g} of haybittle_peto spends {spent[:-1].sum():.3g} before the last look, all "
             f"of the {test.error:g} there is; raise the early bound"
         )
-    return spending_bounds(test, np.append(spent[:-1], left))
+    last = spending_bounds(test, np.append(spent[:-1], left))[-1]
+    return np.append(upper[:-1], last)
 
 
 def beta_spending_bounds(
@@ -194,6 +214,11 @@ def beta_spending_bounds(
         Whether the efficacy bounds rely on the futility rule.
     start
         Drift of the fixed design with the same errors; the answer is above it.
+
+    Raises
+    ------
+    UsageError
+        When the two errors cannot both be spent.
     """
 
     def excess(drift: float) -> float:
@@ -205,7 +230,12 @@ def beta_spending_bounds(
     while excess(low) < 0:
         low *= 0.9
     drift = root_of(excess, low, high)
-    solution, _ = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)
+    solution, left = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)
+    if abs(left) > _UNSOLVED:
+        raise UsageError(
+            f"no bounds spend both alpha={alpha_errors.sum():g} and beta={beta_errors.sum():g} at these "
+            "looks; spend less beta early, or use binding=False"
+        )
     return solution
 
 
