@@ -80,9 +80,7 @@ class Effect:
 
     @property
     def coefficient(self) -> float:
-        """The effect where no effect is 0: the logarithm of a ratio, the distance from no effect "
-        "otherwise.
-        """
+        """The effect where no effect is 0: the log of a ratio, otherwise the distance from no effect."""
         return math.log(self.value) if self.scale in RATIOS else self.value - self.null
 
     def treated_risk(self, p_control: float) -> float:

@@ -1,6 +1,4 @@
-"""What if: sample sizes over the assumptions that planners get wrong, and power over the sample sizes they "
-"get.
-"""
+"""What if: sample sizes over assumptions that planners get wrong, and power over sample sizes."""
 
 from __future__ import annotations
 

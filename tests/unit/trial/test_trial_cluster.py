@@ -54,6 +54,16 @@ def test_a_stepped_wedge_schedule():
     assert stepped_wedge_schedule(2, baseline=2).shape == (2, 4)
 
 
+def test_a_stepped_wedge_trial():
+    design = design_cluster(
+        DESIGN, randomization="stepped_wedge", cluster_size=60, icc=0.02, cac=0.9, steps=5
+    )
+    patients = 60 * 6 * design.clusters
+    assert design.n_total == pytest.approx(patients)
+    variance = cluster_variance(stepped_wedge_schedule(5), 60, 0.02, cac=0.9) * 5 / design.clusters
+    assert variance == pytest.approx(4 / DESIGN.n_total)
+
+
 def test_correlation_that_decays_changes_a_stepped_wedge():
     schedule = stepped_wedge_schedule(5)
     flat = cluster_variance(schedule, 30, 0.05, cac=0.8)

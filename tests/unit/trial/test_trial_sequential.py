@@ -277,6 +277,8 @@ def test_refusals_of_boundaries(arguments: dict, words: str):
 def test_refusals_of_updates_and_combinations():
     with pytest.raises(UsageError, match="spending='pocock' fixes the bounds at the planned looks"):
         update_boundaries(design_group_sequential([0.5, 1], spending="pocock"), [0.4])
+    with pytest.raises(UsageError, match=r"observed=.* is not a list of fractions"):
+        update_boundaries(design_group_sequential([0.5, 1]), [])
     with pytest.raises(UsageError, match="leaves no look"):
         update_boundaries(design_group_sequential([0.5, 1]), [0.5, 1.0])
     with pytest.raises(UsageError, match=r"one-sided type I error of 0.025, boundaries have 0.05"):

@@ -1,6 +1,4 @@
-"""A fixed design with looks: its size, its power at any effect, and what each look means in patients and "
-"deaths.
-"""
+"""A fixed design with looks: its size, its power at any effect, and what each look means in deaths."""
 
 from __future__ import annotations
 
@@ -59,8 +57,7 @@ class SequentialDesign:
         return self.power_at(self.effect)
 
     def drift_at(self, effect: Effect) -> float:
-        """Return the expectation of Z at the last look under a true effect; positive in the planned
-        direction.
+        """Return the expectation of Z at the last look; positive for an effect in the planned direction.
 
         Parameters
         ----------

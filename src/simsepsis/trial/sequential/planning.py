@@ -12,7 +12,7 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.trial.inputs import Level, chosen, positive, probability, within
 from simsepsis.trial.sequential.boundaries import Boundaries
-from simsepsis.trial.sequential.schedule import Futility, cumulative_errors, information_fractions
+from simsepsis.trial.sequential.schedule import Futility, cumulative_errors, information_fractions, listed
 from simsepsis.trial.sequential.solve import (
     EfficacyTest,
     Solution,
@@ -32,9 +32,7 @@ RULES = (*_SHAPES, "haybittle_peto", *SPENDING)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Rule:
-    """An efficacy rule: the errors (K,) that each look spends on one side, or None for a shape, and its "
-    "parameter.
-    """
+    """An efficacy rule with its parameter; `errors` (K,) of one side at each look, None for a shape."""
 
     name: str | tuple[float, ...]
     parameter: float | None
@@ -269,7 +267,7 @@ def update_boundaries(boundaries: Boundaries, observed: ArrayLike, *, final: boo
             f"spending={boundaries.spending!r} fixes the bounds at the planned looks; plan with one of "
             f"{', '.join(SPENDING)} to follow the observed information"
         )
-    seen = np.atleast_1d(np.asarray(observed, np.float64))
+    seen = listed(observed, "observed")
     later = boundaries.information[seen.size :]
     ahead = later[later > seen[-1] + 1e-9]
     if not final and ahead.size == 0:

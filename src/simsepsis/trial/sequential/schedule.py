@@ -27,7 +27,7 @@ def information_fractions(information: ArrayLike) -> FloatArray:
     UsageError
         When they do not increase to 1, or two looks are as good as one.
     """
-    times = _numbers(information)
+    times = listed(information, "information")
     written = ", ".join(f"{time:g}" for time in times)
     steps = np.diff(times, prepend=0.0)
     if not np.all(np.isfinite(times)) or np.any(steps <= 0) or abs(times[-1] - 1.0) > 1e-9:
@@ -43,17 +43,30 @@ def information_fractions(information: ArrayLike) -> FloatArray:
     return times
 
 
-def _numbers(information: ArrayLike) -> FloatArray:
+def listed(fractions: ArrayLike, name: str) -> FloatArray:
+    """Return fractions as an array, or say that they are no list of numbers.
+
+    Parameters
+    ----------
+    fractions
+        Numbers, shape (K,).
+    name
+        Name of the argument, for the message.
+
+    Raises
+    ------
+    UsageError
+        When they are not one or more numbers in a row.
+    """
     try:
-        times = np.array(information, dtype=np.float64)
+        numbers = np.array(fractions, dtype=np.float64)
     except (TypeError, ValueError):
-        times = np.zeros(0)
-    if times.ndim != 1 or times.size == 0:
+        numbers = np.zeros(0)
+    if numbers.ndim != 1 or numbers.size == 0:
         raise UsageError(
-            f"information={information!r} is not a list of fractions; give one for each look, such as [0.5, "
-            "1]"
+            f"{name}={fractions!r} is not a list of fractions; give one for each look, such as [0.5, 1]"
         )
-    return times
+    return numbers
 
 
 def cumulative_errors(spent: Iterable[float], looks: int, name: str) -> FloatArray:
