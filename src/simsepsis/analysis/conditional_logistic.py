@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from simsepsis.analysis.fit import Fit, failed_fit, spread
 from simsepsis.analysis.inputs import binary_vector, design_matrix, label_codes
-from simsepsis.analysis.logistic import fit_logistic, linear_predictor
+from simsepsis.analysis.logistic import fit_logistic, linear_predictor, symmetric_inverse
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _MAX_ITERATIONS = 60
 _TOLERANCE = 1e-16
 _COMPLEX_STEP = 1e-150
+_HALVINGS = 30
+_SLOW = 0.25
 
 _Number = TypeVar("_Number", np.float64, np.complex128)
 
@@ -32,17 +34,34 @@ class _Strata:
     begin: IntArray
     deaths: IntArray
 
-    def expected(self, eta: NDArray[_Number]) -> NDArray[_Number]:
-        """Probability of the event of each row, given the number of events in its stratum."""
-        return _expected(eta, self.begin, self.deaths)
+    def at(self, eta: FloatArray) -> tuple[float, FloatArray]:
+        """Return the conditional log likelihood and its gradient, shape (p,)."""
+        expected, normal = _conditional_chances(scipy.special.expit(eta), self.begin, self.deaths)
+        # Σ log p over the dead and log(1 − p) over the living, less the log chance of so many deaths
+        value = self.y @ eta - np.logaddexp(0.0, eta).sum() - np.log(normal).sum()
+        return float(value), np.asarray((self.y - expected) @ self.X)
 
     def information(self, eta: FloatArray) -> FloatArray:
-        """X' Cov(y | events) X, each column by a complex step, which is exact to rounding."""
-        moved = np.empty((len(self.X), self.X.shape[1]))
+        """X' Cov(y | deaths) X, each column by a complex step, which is exact to rounding."""
+        chance = scipy.special.expit(eta)
+        slope = 1j * _COMPLEX_STEP * chance * (1.0 - chance)
+        moved = np.empty(self.X.shape)
         for j, column in enumerate(self.X.T):
-            moved[:, j] = self.expected(eta + 1j * _COMPLEX_STEP * column).imag / _COMPLEX_STEP
+            expected, _ = _conditional_chances(chance + slope * column, self.begin, self.deaths)
+            moved[:, j] = expected.imag / _COMPLEX_STEP
         matrix = self.X.T @ moved
         return np.asarray((matrix + matrix.T) / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ascent:
+    """Where the climb ended, and the inverse information there; `obstacle` says why it did not arrive."""
+
+    params: FloatArray
+    covariance: FloatArray
+    value: float
+    iterations: int
+    obstacle: str | None
 
 
 def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> Fit:
@@ -71,8 +90,8 @@ def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> F
     Notes
     -----
     The exact conditional likelihood, no approximation of ties: P(y | Σy) of independent Bernoulli variables,
-    whose normalizing constant is a Poisson-binomial probability. Scoring starts at the unconditional
-    estimates with an intercept per stratum, whose information is also the metric of the steps. R:
+    whose normalizing constant is a Poisson-binomial probability. The climb starts at the unconditional
+    estimates with an intercept per stratum. R:
     ``survival::clogit(y ~ X + strata(s), method = "exact")``.
 
     References
@@ -171,52 +190,72 @@ def _conditional(
     """Climb from the unconditional estimates and report over all columns."""
     strata, rows = laid_out
     first = start.params.size - width
-    metric = start.covariance[np.ix_(first + kept, first + kept)]
-    params, steps, arrived, iterations = start.params[first + kept], eta[rows], False, 0
-    while not arrived and iterations < _MAX_ITERATIONS:
-        iterations += 1
-        gradient = (strata.y - strata.expected(steps)) @ strata.X
-        step = metric @ gradient
-        params, steps = params + step, steps + strata.X @ step
-        arrived = bool(gradient @ step < _TOLERANCE)
+    covariance = start.covariance[np.ix_(first + kept, first + kept)]
+    ascent = _climb(strata, start.params[first + kept], eta[rows], covariance)
     dropped = tuple(j - first for j in start.dropped if j >= first)
-    factor, info = scipy.linalg.lapack.dpotrf(strata.information(steps), lower=1, clean=1)
-    if not arrived or info != 0:
-        reason = "the information is singular" if arrived else f"no convergence in {iterations} steps"
-        return failed_fit(width, reason, iterations=iterations, dropped=dropped)
-    covariance = scipy.linalg.cho_solve((factor, True), np.eye(kept.size))
-    full, errors, matrix = spread(kept, width, params, covariance)
-    direction = None if start.direction is None else start.direction[first:]
+    if ascent.obstacle is not None:
+        return failed_fit(width, ascent.obstacle, iterations=ascent.iterations, dropped=dropped)
+    params, errors, matrix = spread(kept, width, ascent.params, ascent.covariance)
     infinite = np.isinf(start.params[first:])
+    direction = None if start.direction is None else start.direction[first:]
     return Fit(
-        params=np.where(infinite, start.params[first:], full),
+        params=np.where(infinite, start.params[first:], params),
         std_errors=errors,
         covariance=matrix,
         converged=not infinite.any(),
-        iterations=iterations,
+        iterations=ascent.iterations,
+        log_likelihood=ascent.value,
         dropped=dropped,
         failure=start.failure if infinite.any() else None,
         direction=direction if infinite.any() else None,
     )
 
 
-def _expected(eta: NDArray[_Number], begin: IntArray, deaths: IntArray) -> NDArray[_Number]:
-    chance = scipy.special.expit(eta.real)
-    if np.iscomplexobj(eta):
-        # expit of a complex number for an imaginary part far below rounding
-        chance = chance + 1j * chance * (1.0 - chance) * eta.imag
-    expected: NDArray[_Number] = _conditional_chances(chance, begin, deaths)
-    return expected
+def _climb(strata: _Strata, params: FloatArray, eta: FloatArray, metric: FloatArray) -> _Ascent:
+    """Scoring in a fixed metric, which suits large strata; Newton's method as soon as that is slow."""
+    value, gradient = strata.at(eta)
+    last, arrived, iteration = np.inf, False, 0
+    while not arrived and iteration < _MAX_ITERATIONS:
+        iteration += 1
+        step = metric @ gradient
+        decrement = float(gradient @ step)
+        if decrement > _SLOW * last:
+            metric = _inverse(strata.information(eta))
+            step = metric @ gradient
+            decrement = float(gradient @ step)
+        last, arrived = decrement, decrement < _TOLERANCE
+        floor = value - 1e-10 * abs(value)
+        for _ in range(_HALVINGS):
+            change = strata.X @ step
+            value, gradient = strata.at(eta + change)
+            if value >= floor:
+                break
+            step = step / 2
+        params, eta = params + step, eta + change
+    covariance = _inverse(strata.information(eta))
+    obstacle = None if arrived else f"no convergence in {iteration} steps"
+    if not np.isfinite(covariance).all():
+        obstacle = "the information is singular"
+    return _Ascent(params=params, covariance=covariance, value=value, iterations=iteration, obstacle=obstacle)
+
+
+def _inverse(matrix: FloatArray) -> FloatArray:
+    """Return the inverse of an information matrix, NaN where it is singular."""
+    factor, info = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=1)
+    return symmetric_inverse(factor) if info == 0 else np.full(matrix.shape, np.nan)
 
 
 @njit(cache=True)
-def _conditional_chances(chance: NDArray[_Number], begin: IntArray, deaths: IntArray) -> NDArray[_Number]:
-    """Return P(y_i = 1 | Σy = d) of independent Bernoulli variables in each stratum.
+def _conditional_chances(
+    chance: NDArray[_Number], begin: IntArray, deaths: IntArray
+) -> tuple[NDArray[_Number], NDArray[_Number]]:
+    """Return P(y_i = 1 | Σy = d) of independent Bernoulli variables, and P(Σy = d) of each stratum.
 
-    With F_i(j) the probability of j events among the first i rows and B_i(j) among the rows after i, that is
-    p_i Σ_j F_{i−1}(j) B_i(d − 1 − j) / Σ_j F_i(j) B_i(d − j).
+    With F_i(j) the probability of j events among the first i rows and B_i(j) among the rows after i, these
+    are p_i Σ_j F_{i−1}(j) B_i(d − 1 − j) / P(Σy = d), and F_n(d).
     """
     expected = np.zeros_like(chance)
+    normal = np.zeros(deaths.size, chance.dtype)
     for s in range(deaths.size):
         d, first, size = deaths[s], begin[s], begin[s + 1] - begin[s]
         forward = np.zeros((size + 1, d + 1), chance.dtype)
@@ -226,14 +265,15 @@ def _conditional_chances(chance: NDArray[_Number], begin: IntArray, deaths: IntA
             forward[i + 1, 0] = forward[i, 0] * (1.0 - p)
             for j in range(1, d + 1):
                 forward[i + 1, j] = forward[i, j] * (1.0 - p) + forward[i, j - 1] * p
+        normal[s] = forward[size, d]
         backward = np.zeros(d + 1, chance.dtype)
         backward[0] = 1.0
         for i in range(size - 1, -1, -1):
             p = chance[first + i]
             for j in range(d):
                 expected[first + i] += forward[i, j] * backward[d - 1 - j]
-            expected[first + i] *= p / forward[size, d]
+            expected[first + i] *= p / normal[s]
             for j in range(d, 0, -1):
                 backward[j] = backward[j] * (1.0 - p) + backward[j - 1] * p
             backward[0] = backward[0] * (1.0 - p)
-    return expected
+    return expected, normal

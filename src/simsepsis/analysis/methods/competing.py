@@ -8,6 +8,7 @@ from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.rows import coefficient_row
 from simsepsis.analysis.methods.shared import known
+from simsepsis.analysis.methods.start_times import recorded_times
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.time_to_death import follow_up
 from simsepsis.errors import ConvergenceError
@@ -40,12 +41,7 @@ def subdistribution_rows(task: Task) -> Iterator[Estimate]:
     cohort, spec = matched.cohort, task.spec
     if spec.censoring == "administrative":
         raise ConvergenceError("the spec says that nobody leaves alive, so that nothing competes with death")
-    times = follow_up(
-        cohort.column(spec.survival_time or ""),
-        cohort.column(spec.survival_event or ""),
-        cohort.treated,
-        "day28_alive",
-    )
+    times = follow_up(*recorded_times(cohort, spec), cohort.treated, "day28_alive")
     fit = fit_cox(times.treated, times.duration, times.event, cluster=matched.pair)
     yield coefficient_row(task.method, "log_hr_death_28d_matched", fit, 0, cohort.n)
 

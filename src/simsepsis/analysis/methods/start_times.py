@@ -45,18 +45,46 @@ def hour_column(spec: AnalysisSpec) -> str:
     return spec.columns.get(name, name)
 
 
+def recorded_times(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[FloatArray, FloatArray]:
+    """Return the days from admission to death or discharge as recorded, and 1 for death, (n,) each.
+
+    Parameters
+    ----------
+    cohort, spec
+        The patients, and the names of the columns.
+
+    Raises
+    ------
+    ConvergenceError
+        If the spec names no time to death.
+    DataError
+        If a time is negative.
+    """
+    if spec.survival_time is None or spec.survival_event is None:
+        raise ConvergenceError("the spec names no time to death")
+    days = cohort.column(spec.survival_time)
+    if (days < 0).any():
+        row = int(cohort.record[np.argmax(days < 0)]) + 1
+        raise DataError(f"{cohort.source}: '{spec.survival_time}' is negative in row {row}; correct it")
+    return days, cohort.column(spec.survival_event)
+
+
 def times_to_death(task: Task) -> tuple[FloatArray, BoolArray]:
     """Return how long patients were followed under the spec's censoring, in days, and who died, (n,) each.
+
+    Parameters
+    ----------
+    task
+        The registry.
 
     Raises
     ------
     ConvergenceError, DataError
-        As `recorded_days`.
+        As `recorded_times`.
     """
-    spec, cohort = task.spec, known(task.shared.cohort)
-    days = recorded_days(task)
-    dead = cohort.column(spec.survival_event or "")
-    found = follow_up(days, dead, cohort.treated, spec.censoring)
+    cohort = known(task.shared.cohort)
+    days, dead = recorded_times(cohort, task.spec)
+    found = follow_up(days, dead, cohort.treated, task.spec.censoring)
     return found.duration, found.event
 
 
@@ -84,7 +112,7 @@ def course_of(task: Task) -> Course:
     cohort = known(task.shared.cohort)
     duration, event = times_to_death(task)
     start = _start_days(task.shared.registry, cohort, task.spec)
-    late = np.flatnonzero(np.isfinite(start) & (start > recorded_days(task)))
+    late = np.flatnonzero(np.isfinite(start) & (start > recorded_times(cohort, task.spec)[0]))
     if late.size:
         raise DataError(
             f"{cohort.source}: '{hour_column(task.spec)}' is after the end of follow-up in row "
@@ -98,26 +126,6 @@ def course_of(task: Task) -> Course:
         start=np.where(start <= duration, start, NEVER),
         since=np.where(since < duration, since, NEVER),
     )
-
-
-def recorded_days(task: Task) -> FloatArray:
-    """Return the days from admission to death or discharge as recorded, (n,), whatever the censoring.
-
-    Raises
-    ------
-    ConvergenceError
-        If the spec names no time to death.
-    DataError
-        If one is negative.
-    """
-    name, cohort = task.spec.survival_time, known(task.shared.cohort)
-    if name is None:
-        raise ConvergenceError("the spec names no time to death")
-    days = cohort.column(name)
-    if (days < 0).any():
-        row = int(cohort.record[np.argmax(days < 0)]) + 1
-        raise DataError(f"{cohort.source}: '{name}' is negative in row {row}; correct it")
-    return days
 
 
 def _start_days(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec) -> FloatArray:
