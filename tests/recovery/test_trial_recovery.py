@@ -118,21 +118,14 @@ def ordinal_counts(design: Design, control: FloatArray, treated: FloatArray) -> 
     return rng.multinomial(sizes[0], control, TRIALS), rng.multinomial(sizes[1], treated, TRIALS)
 
 
-def beats(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return for each treated category the share of controls below it, and for each control those above "
-    "it."""
-    below = np.cumsum(left, axis=1) - left
-    above = right.sum(1, keepdims=True) - np.cumsum(right, axis=1)
-    return below, above
-
-
 @pytest.mark.parametrize("ratio", [1.0, 2.0])
 def test_ventilator_free_days_by_the_rank_test(ratio: float):
     control, treated = ventilator_free_days(0.33, VENTILATED), ventilator_free_days(0.25, VENTILATED)
     design = design_ventilator_free_days(control, treated, ratio=ratio).rounded()
     left, right = ordinal_counts(design, control, treated)
     n0, n1 = arms(design)
-    index = (right * (beats(left, right)[0] + 0.5 * left)).sum(1) / (n0 * n1)
+    below = np.cumsum(left, axis=1) - left
+    index = (right * (below + 0.5 * left)).sum(1) / (n0 * n1)
     pooled = left + right
     n = n0 + n1
     ties = (pooled.astype(float) ** 3 - pooled).sum(1) / (n * (n - 1))
@@ -309,8 +302,7 @@ def test_conditional_and_predictive_power(looks: str):
 
 @pytest.mark.parametrize("name", ["plain", "binding", "two_sided"])
 def test_adjusted_intervals_cover_and_the_estimate_is_median_unbiased(name: str):
-    """Under the true drift the stage-wise exceedance is uniform, so limits and median are where they "
-    "should be."""
+    """Under the true drift the exceedance is uniform: limits and median are where they should be."""
     plan, drift = PLANS[name], 2.0
     z = brownian_z(np.random.default_rng(22), plan.information, drift, 4_000)
     look, _ = stop_of(z, plan.lower(), plan.z)

@@ -274,8 +274,7 @@ def test_log_rank_with_everybody_censored_at_day_28():
 
 
 def test_scales_are_not_to_be_mixed_up():
-    """At 33 % control risk: HR 0.81 is RR 0.839, RR 0.81 is HR 0.777; confusion costs 42 % or saves 28 % "
-    "of N."""
+    """At 33 % control risk HR 0.81 is RR 0.839 and RR 0.81 is HR 0.777: 42 % too many or 28 % too few."""
     hazard = Effect(value=0.81, scale="hazard_ratio", horizon=28)
     assert hazard.treated_risk(0.33) == pytest.approx(0.2770, abs=5e-5)
     assert hazard.on("risk_ratio", 0.33).value == pytest.approx(0.839, abs=5e-4)
@@ -334,8 +333,7 @@ def test_stepped_wedge_variance_of_hussey_and_hughes():
 
 
 def test_stepped_wedge_design_effect_of_woertman():
-    """Woertman W et al. J Clin Epidemiol 2013;66:752, times the periods: patients of all of them are "
-    "counted."""
+    """Woertman W et al. J Clin Epidemiol 2013;66:752, times the periods: patients of all are counted."""
     steps, size, icc = 4, 20, 0.05
     factor = (1 + icc * (steps * size + size - 1)) / (1 + icc * (0.5 * steps * size + size - 1))
     factor *= 3 * (1 - icc) / (2 * (steps - 1 / steps)) * (1 + steps)
