@@ -7,6 +7,7 @@ from simsepsis.replication.store import (
     Scan,
     missing_replicates,
     read_rows,
+    remove_drafts,
     scan_parts,
     write_part,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "check_backend",
     "missing_replicates",
     "read_rows",
+    "remove_drafts",
     "run_batches",
     "run_replicates",
     "scan_parts",

@@ -144,15 +144,25 @@ def scan_parts(folder: Path, belongs: Callable[[Batch], bool]) -> Scan:
     parts: list[Part] = []
     moved: list[str] = []
     for path in sorted(folder.glob("*")):
-        if path.name.startswith(DRAFT):
-            path.unlink(missing_ok=True)
-        elif path.is_file():
+        if path.is_file() and not path.name.startswith(DRAFT):
             batch = _intact(path)
             if batch is not None and belongs(batch):
                 parts.append(Part(path=path, batch=batch))
             else:
                 moved.append(_move(path, "is damaged" if batch is None else "belongs to another run"))
     return Scan(parts=tuple(parts), set_aside=tuple(moved))
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what a killed run began to write; no other run may be writing there.
+
+    Parameters
+    ----------
+    folder
+        The run's folder of parts.
+    """
+    for path in folder.glob(f"{DRAFT}*"):
+        path.unlink(missing_ok=True)
 
 
 def read_rows(
