@@ -67,12 +67,14 @@ class CohortArrays:
         """Return some columns, (len(names), patients)."""
         return self.values[[self.rows[name] for name in names]]
 
-    def subset(self, keep: BoolArray) -> CohortArrays:
-        """Return the patients for whom `keep` is True."""
+    def subset(self, keep: BoolArray | IntArray, names: Sequence[str] = ()) -> CohortArrays:
+        """Return the patients for whom `keep` is True, or those in these rows; with some columns, or all."""
+        keep = np.flatnonzero(keep) if keep.dtype == np.bool_ else keep
+        values = self.block(names) if names else self.values
         return CohortArrays(
             source=self.source,
-            values=self.values[:, keep],
-            rows=self.rows,
+            values=np.take(values, keep, axis=1),
+            rows={name: row for row, name in enumerate(names)} if names else self.rows,
             kinds=self.kinds,
             levels=self.levels,
             treated=self.treated[keep],
@@ -158,17 +160,18 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
     """
     covariates = (*spec.covariates, *spec.score)
     needed = [name for name in covariates if spec.missing.get(name, "complete") == "complete"]
-    day1 = _complete(cohort, needed)
+    empty = np.isnan(cohort.values)
+    day1 = _complete(cohort, needed, empty)
     survival = tuple(name for name in (spec.survival_time, spec.survival_event) if name)
     subgroups = tuple(subgroup.column for subgroup in spec.subgroups)
     later = (*spec.outcomes, *spec.adjusters, *survival, *subgroups)
-    keep: BoolArray = np.logical_and(day1, _complete(cohort, later))
+    keep: BoolArray = np.logical_and(day1, _complete(cohort, later, empty))
     if not keep.any():
-        empty = np.isnan(cohort.values).sum(axis=1)
-        worst = max(spec.numbers_used, key=lambda name: int(empty[cohort.rows[name]]))
+        gaps = empty.sum(axis=1)
+        worst = max(spec.numbers_used, key=lambda name: int(gaps[cohort.rows[name]]))
         raise DataError(
             f"{cohort.source}: no patient has complete data; '{worst}' is empty in "
-            f"{empty[cohort.rows[worst]]} of {cohort.n} rows, fill it or take it out of the spec"
+            f"{gaps[cohort.rows[worst]]} of {cohort.n} rows, fill it or take it out of the spec"
         )
     kept = cohort if keep.all() else cohort.subset(keep)
     flow = Flow(
@@ -181,6 +184,7 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
     return kept, flow
 
 
-def _complete(cohort: CohortArrays, names: Sequence[str]) -> BoolArray:
-    complete: BoolArray = np.logical_and.reduce(~np.isnan(cohort.block(names)), axis=0)
+def _complete(cohort: CohortArrays, names: Sequence[str], empty: BoolArray) -> BoolArray:
+    rows = list(dict.fromkeys(cohort.rows[name] for name in names))
+    complete: BoolArray = ~np.logical_or.reduce(empty[rows], axis=0)
     return complete

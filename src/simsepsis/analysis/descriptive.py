@@ -83,13 +83,13 @@ def quartiles(values: FloatArray) -> FloatArray:
     ranked = np.sort(values, axis=1)
     if ranked.shape[1] == 0:
         return np.full((ranked.shape[0], 3), np.nan)
-    size = np.count_nonzero(~np.isnan(ranked), axis=1)[:, None]
+    size = ranked.shape[1] - np.isnan(ranked).sum(axis=1, keepdims=True)
     last = np.maximum(size - 1, 0)
-    position = np.clip(np.array([0.25, 0.5, 0.75]) * (size + 1) - 1, 0, last)
+    position = np.minimum(np.maximum(np.array([0.25, 0.5, 0.75]) * (size + 1) - 1, 0), last)
     below = position.astype(np.int64)
     share = position - below
-    low = np.take_along_axis(ranked, below, axis=1)
-    high = np.take_along_axis(ranked, np.minimum(below + 1, last), axis=1)
+    row = np.arange(len(ranked))[:, None]
+    low, high = ranked[row, below], ranked[row, np.minimum(below + 1, last)]
     between: FloatArray = low + share * (high - low)
     return between
 

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 
-
 _FEW = 4
 """Labels that are whole numbers up to this many times the rows are counted, not sorted."""
 
@@ -136,7 +135,7 @@ def label_codes(labels: ArrayLike, name: str, rows: int) -> IntArray:
     values = np.asarray(labels)
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}; give one label for each of the {rows} rows")
-    if values.dtype.kind in "iu" and rows and 0 <= values.min() and values.max() < _FEW * rows:
+    if values.dtype.kind in "iu" and rows and values.min() >= 0 and values.max() < _FEW * rows:
         present = np.bincount(values) > 0
         return np.asarray((np.cumsum(present) - 1)[values])
     missing = np.flatnonzero(pd.isna(values))

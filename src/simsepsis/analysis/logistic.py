@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.linalg
 import scipy.special
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.inputs import (
@@ -25,6 +26,7 @@ _TOLERANCE = 1e-15
 _PATIENCE = 9
 _ROUGH = 4
 _KEPT = 0.03
+_LARGE = 50_000
 _FINE = 1e-5
 _MAX_ITERATIONS = 60
 _HALVINGS = 20
@@ -280,11 +282,11 @@ def rough_logistic(X: FloatArray, y: FloatArray) -> FloatArray | None:
     return None
 
 
-def _at_the_mean(X: FloatArray, y: FloatArray) -> FloatArray:
+def _at_the_mean(X: FloatArray, y: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Return the coefficients with which an intercept in the first column fits the mean; else zero."""
     params = np.zeros(X.shape[1])
-    mean = float(y.mean())
-    if 0 < mean < 1 and (X[:, 0] == 1).all():
+    mean = float(np.average(y, weights=weights)) if y.size else 0.0
+    if X.size and 0 < mean < 1 and (X[:, 0] == 1).all():
         params[0] = np.log(mean / (1 - mean))
     return params
 
@@ -314,20 +316,25 @@ def _climb(
 ) -> LogisticSolution:
     """Newton's method with step halving; `patience` is in factorizations.
 
-    The factor, by far the dearest part, is kept as long as it shrinks each step well. The last step has a
-    fresh one.
+    The factor is by far the dearest part. It only steers the search, so that between the first step, which
+    judges the columns, and the last, whose factor gives the covariance, single precision is enough, and one
+    factor is kept as long as it shrinks each step well.
     """
     width = X.shape[1]
-    params = np.zeros(width) if start is None else start
+    params = _at_the_mean(X, y, weights) if start is None else start
     here = _point(X @ params, y, weights)
     covariance = np.full((width, width), np.nan)
     arrived, doubtful, kept = X.size == 0, False, False
     tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
-    factored, last = 0, 0.0
+    single = X.astype(np.float32) if X.size > _LARGE else X
+    factored, last = 0, np.inf
     while not arrived and (kept or factored < patience):
         if not kept:
-            # at zero all fitted probabilities are equal, so the first factor shows how new each column is
-            found = _factor(X, here.variance, first=factored == 0)
+            exact = factored == 0 or last < tolerance
+            # at first all fitted probabilities are alike, so that the factor shows how new each column is
+            found = _factor(X if exact else single, here.variance, first=factored == 0)
+            if found is None and not exact:
+                exact, found = True, _factor(X, here.variance, first=False)
             doubtful = found is None and factored == 0
             if found is None:
                 break
@@ -336,8 +343,8 @@ def _climb(
         gradient = here.residual @ X
         step = scipy.linalg.lapack.dpotrs(factor, gradient, lower=1)[0]
         decrement = float(gradient @ step)
-        arrived = not kept and decrement < tolerance
-        kept = _FINE * tolerance <= decrement < _KEPT * last
+        arrived = exact and not kept and decrement < tolerance
+        kept = _FINE * tolerance <= decrement < _KEPT * last < np.inf
         last = decrement
         step, here = _halved(step, X @ step, here, y, weights)
         params = params + step
@@ -354,7 +361,7 @@ def _climb(
     )
 
 
-def _factor(X: FloatArray, variance: FloatArray, *, first: bool) -> FloatArray | None:
+def _factor(X: NDArray[np.floating[Any]], variance: FloatArray, *, first: bool) -> FloatArray | None:
     """Return the Cholesky factor of the information; None where it is singular, or at first nearly so."""
     curvature = information(X, variance)
     factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
@@ -362,18 +369,19 @@ def _factor(X: FloatArray, variance: FloatArray, *, first: bool) -> FloatArray |
     return np.asarray(factor) if sound else None
 
 
-def information(X: FloatArray, variance: FloatArray) -> FloatArray:
+def information(X: NDArray[np.floating[Any]], variance: FloatArray) -> FloatArray:
     """Return X' diag(variance) X as a symmetric product.
 
     Parameters
     ----------
     X
-        Shape (n, p).
+        Shape (n, p); its precision is that of the product.
     variance
         Non-negative, shape (n,).
     """
-    root = X * np.sqrt(variance)[:, None]
-    return np.asarray(root.T @ root)
+    spread: NDArray[np.floating[Any]] = np.sqrt(variance).astype(X.dtype, copy=False)
+    root = X * spread[:, None]
+    return np.asarray(root.T @ root, dtype=np.float64)
 
 
 def symmetric_inverse(factor: FloatArray) -> FloatArray:

@@ -109,7 +109,7 @@ class ModelData:
     Attributes
     ----------
     cohort
-        Patients with all terms.
+        Patients with all terms, by cluster; with the columns of the model and the outcomes only.
     X
         (n, p): intercept, treatment, adjuncts, transfusions and, in the extended model, later scores.
     terms
@@ -156,12 +156,14 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
     """
     adjusters = used_adjusters(matched, spec)
     names = [spec.treatment, *adjusters]
-    kept = matched
+    # In the order of the clusters, which the estimating equations would otherwise make for every outcome.
+    rows = np.arange(matched.n) if matched.cluster is None else np.argsort(matched.cluster, kind="stable")
     if extended:
         names.extend(spec.later_scores)
         known: BoolArray = np.logical_and.reduce(np.isfinite(matched.block(spec.later_scores)))
-        kept = matched.subset(known)
-    X = np.vstack([np.ones(kept.n), kept.block(names)]).T
+        rows = rows[known[rows]]
+    kept = matched.subset(rows, (*names, *spec.outcomes))
+    X = np.vstack([np.ones(kept.n), kept.values[: len(names)]]).T
     return ModelData(
         cohort=kept,
         X=X,
@@ -257,8 +259,8 @@ def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> In
         The strata.
     """
     upper = cohort.column(subgroup.column) >= subgroup.at_least
-    dead = cohort.column(outcome)
-    tables = np.stack([two_by_two_table(cohort.treated[side], dead[side]) for side in (~upper, upper)])
+    place = 4 * upper + 2 * ~cohort.treated + (cohort.column(outcome) != 1.0)
+    tables = np.bincount(place, minlength=8).reshape(2, 2, 2).astype(np.float64)
     return Interaction(tables=tables, test=breslow_day(tables))
 
 

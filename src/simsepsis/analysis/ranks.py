@@ -76,7 +76,9 @@ def _rank_sums(column: FloatArray, arm: BoolArray) -> tuple[float, float]:
     Counting the arm in each group of equal values takes two sorts of values, and no ranks.
     """
     ascending, inside = np.sort(column), np.sort(column[arm])
-    begin = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1])))
-    size = np.diff(begin, append=column.size).astype(np.float64)
-    count = np.diff(np.searchsorted(inside, ascending[begin]), append=inside.size)
-    return float(count @ (begin + (size + 1) / 2)), float((size**3 - size).sum())
+    later = np.flatnonzero(ascending[1:] != ascending[:-1]) + 1
+    edges = np.concatenate(([0], later, [column.size]))
+    size = (edges[1:] - edges[:-1]).astype(np.float64)
+    reached = np.concatenate(([0], np.searchsorted(inside, ascending[later]), [inside.size]))
+    count = reached[1:] - reached[:-1]
+    return float(count @ (edges[:-1] + (size + 1) / 2)), float((size**3 - size).sum())

@@ -172,7 +172,7 @@ def reduced_fit(
     """
     width = X.shape[1]
     full, errors, matrix = spread(reduction.columns, width, params, covariance)
-    finite_part = np.nan_to_num(full)
+    finite_part = None if reduction.direction is None else np.nan_to_num(full)
     if reduction.direction is not None:
         lost = _unidentified(X, reduction)
         endless = reduction.direction != 0
@@ -195,7 +195,7 @@ def reduced_fit(
         dropped=reduction.repeated,
         failure="; ".join(reasons) or None,
         direction=reduction.direction,
-        finite_part=None if reduction.direction is None else finite_part,
+        finite_part=finite_part,
     )
 
 

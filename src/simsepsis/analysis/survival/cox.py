@@ -137,7 +137,7 @@ def _solve(data: CoxData) -> _Solution:
             here = reduced.at(np.zeros(kept.size))
         ascent = _climb(reduced, here)
         iterations += ascent.iterations
-        dropped = np.setdiff1d(np.arange(data.X.shape[1]), kept) if dropped is None else dropped
+        dropped = _others(kept, data.X.shape[1]) if dropped is None else dropped
         monotone = monotone_levels(reduced) if _suspicious(reduced, ascent) else None
         if monotone is None:
             return _Solution(
@@ -164,6 +164,13 @@ def _before(earlier: FloatArray, later: FloatArray, X: FloatArray) -> FloatArray
     return np.asarray(earlier * (1 + 2 * np.ptp(X @ later) / smallest) + later)
 
 
+def _others(kept: IntArray, width: int) -> IntArray:
+    """Return the columns that are not among the kept ones."""
+    other = np.ones(width, np.bool_)
+    other[kept] = False
+    return np.flatnonzero(other)
+
+
 def _informative_columns(likelihood: PartialLikelihood) -> tuple[IntArray, IntArray, Evaluation]:
     """Columns with information of their own at β = 0, found by pivots in order as in R.
 
@@ -179,8 +186,8 @@ def _informative_columns(likelihood: PartialLikelihood) -> tuple[IntArray, IntAr
         if work[j, j] > floor[j]:
             kept.append(j)
             work -= np.outer(work[:, j], work[j]) / work[j, j]
-    others = np.setdiff1d(np.arange(len(work)), kept)
     columns = np.array(kept, dtype=np.int64)
+    others = _others(columns, len(work))
     if others.size == 0 or columns.size == 0:
         return columns, columns[:0], here
     inside = here.information[np.ix_(columns, columns)]
