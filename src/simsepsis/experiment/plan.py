@@ -40,23 +40,31 @@ class Ademp(Section):
     performance: str
 
 
-class WorldChoice(Section):
-    """The scenario that the cells start from."""
+class Changed(Section):
+    """A scenario with changes."""
+
+    set: dict[str, Any] = {}
+    """Dotted key → value; tables of tables are read as dotted keys."""
+
+    @field_validator("set")
+    @classmethod
+    def _dotted(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        return dict(_flat(changes))
+
+
+class WorldChoice(Changed):
+    """The scenario that the cells start from, and what is changed in every cell."""
 
     base: str
     """Name of a shipped scenario, or path of a file, beside the plan or from the working folder."""
-    set: dict[str, Any] = {}
-    """What is changed in every cell."""
 
 
-class ListedCell(Section):
-    """One cell that is written out."""
+class ListedCell(Changed):
+    """One cell that is written out, and what is changed in it."""
 
     name: str
     base: str | None = None
     """Another scenario than that of the plan."""
-    set: dict[str, Any] = {}
-    """What is changed in this cell."""
 
 
 class RunSettings(Section):
@@ -249,7 +257,9 @@ def sentence(error: ValidationError, model: type[BaseModel]) -> str:
     model
         What was to be made, for the keys that could have been meant.
     """
-    first = error.errors()[0]
+    faults = error.errors()
+    # A key with a spelling mistake is missing too; the unknown one tells why.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         near = did_you_mean(str(first["loc"][-1]), _keys_beside(model, first["loc"]))
