@@ -30,6 +30,33 @@ HORIZON_DAYS = 28.0
 CONTRASTS = {"rd": risk_difference, "log_rr": log_risk_ratio, "log_or": log_odds_ratio}
 """Scale → contrast of two risks."""
 
+SCALE_LABELS = {
+    "rd": "risk difference",
+    "log_rr": "log risk ratio",
+    "log_or": "marginal log odds ratio",
+    "log_hr": "log hazard ratio (Cox, actual follow-up)",
+}
+TRUTH_LABELS = {
+    "att": "in patients given IVIgG",
+    "twin": "in everybody, as randomized by coin",
+    "matched": "in the treated whom matching keeps",
+}
+ENDPOINT_LABELS = {
+    "icu_death": "death in the ICU",
+    "hospital_death": "death in hospital",
+    "death_28d": "death by day 28",
+}
+ESTIMANDS: dict[str, str] = {
+    f"{scale}_{endpoint}_{suffix}": f"{scale_label} of {endpoint_label}, {truth_label}"
+    for suffix, truth_label in TRUTH_LABELS.items()
+    for endpoint, endpoint_label in ENDPOINT_LABELS.items()
+    for scale, scale_label in SCALE_LABELS.items()
+} | {
+    f"rmst28_difference_{suffix}": f"difference of mean days alive to day 28, {label}"
+    for suffix, label in TRUTH_LABELS.items()
+}
+"""Every estimand whose truth is known, with a line for people."""
+
 TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
 
 

@@ -8,8 +8,12 @@ from itertools import pairwise
 
 import typer
 
+from simsepsis.cli import studies, thesis, worlds
 from simsepsis.cli.app import app
 from simsepsis.errors import SimsepsisError
+
+COMMANDS = (thesis, worlds, studies)
+"""Rooms whose commands are added to the application by being opened."""
 
 BAD_INPUT = 2
 FAILURE = 1

@@ -59,7 +59,9 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if base is None:
         return raw
     beside = path.parent / f"{base}.toml"
-    return _merge(_read(beside if beside.is_file() else _find(base), (*seen, path)), raw)
+    inherited = _read(beside if beside.is_file() else _find(base), (*seen, path))
+    # A world is known by its own name, never by that of what it extends.
+    return _merge({key: value for key, value in inherited.items() if key not in ("name", "label")}, raw)
 
 
 def _keys_near(location: tuple[int | str, ...]) -> list[str]:

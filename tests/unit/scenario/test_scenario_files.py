@@ -44,6 +44,11 @@ def test_names_do_not_change_the_hash(child):
     )
 
 
+def test_a_file_is_known_by_its_own_name(child):
+    assert load_scenario(child("", name="mine")).name == "mine"
+    assert [load_scenario(name).name for name in scenario_names()] == scenario_names()
+
+
 def test_scenarios_are_frozen():
     with pytest.raises(ValidationError):
         load_scenario("thesis").n = 5

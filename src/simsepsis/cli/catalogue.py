@@ -1,0 +1,47 @@
+"""What there is, by kind: names with a line for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Rows = list[tuple[str, str]]
+
+
+def _scenarios() -> Rows:
+    from simsepsis.scenario import load_scenario, scenario_names
+
+    return [(name, load_scenario(name).label) for name in scenario_names()]
+
+
+def _experiments() -> Rows:
+    from simsepsis.experiment import experiment_names, load_plan
+
+    return [(name, load_plan(name).question) for name in experiment_names()]
+
+
+def _methods() -> Rows:
+    from simsepsis.analysis.methods.registry import METHODS
+
+    return [(name, method.label) for name, method in METHODS.items()]
+
+
+def _estimands() -> Rows:
+    from simsepsis.estimand import ESTIMANDS
+
+    return list(ESTIMANDS.items())
+
+
+def _measures() -> Rows:
+    from simsepsis.performance import MEASURES
+
+    return [(name, f"{measure.label} ({measure.unit})") for name, measure in MEASURES.items()]
+
+
+CATALOGUES: dict[str, Callable[[], Rows]] = {
+    "scenarios": _scenarios,
+    "experiments": _experiments,
+    "methods": _methods,
+    "estimands": _estimands,
+    "measures": _measures,
+}
+"""Kind → its rows; each opens the rooms it needs when it is asked."""

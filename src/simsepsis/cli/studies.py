@@ -1,0 +1,111 @@
+"""Commands about experiments: run, summarize, replay, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.show import progress_bar, say, show_table
+
+if TYPE_CHECKING:
+    from simsepsis.experiment import Run
+
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+def _tell(result: Run) -> None:
+    """Print what a run has come to."""
+    for note in result.notes:
+        say(note)
+    if len(result.verdicts):
+        columns = {name: name.replace("_", " ") for name in result.verdicts.columns}
+        show_table(result.verdicts.round(4), "Claims declared beforehand", columns)
+    say(f"{result.computed} replicates computed, {result.failures} rows without an estimate")
+
+
+@app.command()
+def run(
+    experiment: Annotated[str, typer.Argument(help="Name of a shipped experiment, or path of a .toml file.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/NAME.")] = None,
+    replicates: Annotated[int | None, typer.Option(help="In place of the plan's.")] = None,
+    jobs: Jobs = -1,
+    backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
+) -> None:
+    """Run an experiment, or go on with it: what is stored already is not computed again.
+
+    Example: simsepsis run null --replicates 50 --out runs/null
+    """
+    from simsepsis.experiment import load_plan, run_experiment
+
+    plan = load_plan(experiment)
+    folder = Path("runs") / plan.name if out is None else out
+    with progress_bar("Replicates") as progress:
+        result = run_experiment(
+            plan,
+            folder,
+            jobs=jobs,
+            backend=backend,
+            scheduler=scheduler,
+            replicates=replicates,
+            progress=lambda done, total, failures: progress(done, total),
+        )
+    _tell(result)
+    say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
+
+
+@app.command()
+def summarize(folder: Folder) -> None:
+    """Compute performance and verdicts again from the stored rows.
+
+    Example: simsepsis summarize runs/null
+    """
+    from simsepsis.experiment import summarize_run
+
+    _tell(summarize_run(folder))
+    say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
+
+
+@app.command()
+def replay(
+    folder: Folder,
+    cell: Annotated[str, typer.Option(help="Name or key of the cell.")],
+    replicate: Annotated[int, typer.Option(help="Number of the replicate, from 0.")],
+    method: Annotated[str | None, typer.Option(help="One method; default: all of the plan.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the registry and the estimates.")] = Path("replay"),
+) -> None:
+    """Compute one replicate again, bit for bit, and show where a method gave up.
+
+    Example: simsepsis replay runs/null --cell base --replicate 3 --method psm
+    """
+    from simsepsis.experiment import replay as compute_again
+    from simsepsis.files import check_folder, table_bytes, write_files
+
+    check_folder(out)
+    again = compute_again(folder, cell=cell, replicate=replicate, method=method)
+    frames = {"cohort.csv": again.cohort.registry, "estimates.csv": again.estimates}
+    write_files(out, {name: table_bytes(Path(name), frame) for name, frame in frames.items()})
+    for name, text in again.tracebacks.items():
+        say(f"{name}:\n{text}")
+    say(f"Registry and estimates are in {out}")
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    fraction: Annotated[float, typer.Option(help="Share of the stored replicates to compute again.")] = 0.02,
+    seed: Seed = 0,
+    jobs: Jobs = -1,
+) -> None:
+    """Compute a random share of the stored rows again and compare the bits; exit 1 if any differs.
+
+    Example: simsepsis verify runs/null --fraction 0.05
+    """
+    from simsepsis.experiment import verify as compare
+
+    found = compare(folder, fraction=fraction, seed=seed, jobs=jobs)
+    say(f"{found.rows} rows of {found.replicates} replicates computed again: {len(found.different)} differ")
+    raise typer.Exit(1 if len(found.different) else 0)

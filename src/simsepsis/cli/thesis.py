@@ -1,0 +1,105 @@
+"""Commands about the thesis and its analysis: audit, reproduce, analyze."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.show import progress_bar, say, show_comparison, show_estimates
+from simsepsis.errors import UsageError
+
+
+@app.command()
+def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path(".")) -> None:
+    """List the thesis's internal inconsistencies, with the arithmetic.
+
+    Example: simsepsis audit --out audit
+    """
+    from simsepsis.files import write_files
+    from simsepsis.thesis.audit import audit_thesis
+
+    findings = audit_thesis()
+    write_files(out, {"audit.csv": findings.to_csv(index=False).encode()})
+    for number, text in enumerate(findings["explain"], start=1):
+        say(f"{number:3d}. {text}")
+    say(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
+
+
+@app.command()
+def reproduce(
+    replicates: Annotated[int, typer.Option(help="Registries to simulate.")] = 200,
+    jobs: Jobs = -1,
+    seed: Seed = 20260101,
+    scenario: Annotated[
+        str, typer.Option(help="The world: a shipped name or the path of a .toml file.")
+    ] = "thesis",
+    out: Annotated[Path, typer.Option(help="Folder for tables, figures and the report.")] = Path(
+        "reproduction"
+    ),
+) -> None:
+    """Simulate the thesis's registry, analyse every replicate as the thesis did, and set print beside it.
+
+    Example: simsepsis reproduce --replicates 200 --out reproduction
+    """
+    from simsepsis.figures import draw_reproduction, render_plate
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.report import reproduction_html
+    from simsepsis.reproduction import contents_of
+    from simsepsis.reproduction import reproduce as run_reproduction
+    from simsepsis.scenario import load_scenario
+
+    world = load_scenario(scenario)
+    if replicates < 1:
+        raise UsageError(f"--replicates {replicates}: at least one registry is needed; give 1 or more")
+    check_folder(out)
+    with progress_bar("Registries simulated and analysed") as progress:
+        result = run_reproduction(world, replicates=replicates, jobs=jobs, seed=seed, progress=progress)
+    plates = [render_plate(plate) for plate in draw_reproduction(result, version=version("simsepsis"))]
+    command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
+    contents = contents_of(result)
+    for plate in plates:
+        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    contents["report.html"] = reproduction_html(result, plates, command=command).encode()
+    write_files(out, contents)
+    show_comparison(result.comparison)
+    for sentence in result.summary:
+        say(f"• {sentence}")
+    say(f"\nThe report is {out / 'report.html'}")
+
+
+@app.command()
+def analyze(
+    cohort: Annotated[Path, typer.Argument(help="The patients: .csv or .parquet.")],
+    spec: Annotated[
+        Path | None, typer.Option(help="What the columns are and what to do: a .toml file.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for tables, figures, pairs and estimates.")] = Path(
+        "analysis"
+    ),
+    seed: Seed = 0,
+) -> None:
+    """Run the thesis's analysis, or a spec's, on a file of patients.
+
+    Example: simsepsis analyze cohort.csv --out analysis
+    """
+    from simsepsis.analysis.data import read_cohort
+    from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.spec import THESIS_SPEC, load_spec
+    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+    from simsepsis.figures import draw_analysis, render_plate
+    from simsepsis.files import check_folder, write_files
+
+    chosen = THESIS_SPEC if spec is None else load_spec(spec)
+    patients = read_cohort(cohort)
+    check_folder(out)
+    analysis = run_analysis(patients, chosen, seed=seed)
+    figures: dict[str, bytes] = {}
+    for plate in draw_analysis(analysis, source=cohort.name, version=version("simsepsis")):
+        figures |= {f"figures/{name}": content for name, content in render_plate(plate).contents.items()}
+    write_files(out, analysis_contents(analysis) | figures)
+    show_estimates(analysis.estimates)
+    say(f"\nTables, figures, pairs and estimates are in {out}")

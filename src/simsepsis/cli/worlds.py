@@ -1,0 +1,138 @@
+"""Commands about worlds: generate, describe, calibrate, list."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import pandas as pd
+import typer
+
+from simsepsis.cli.app import Seed, World, app
+from simsepsis.cli.catalogue import CATALOGUES
+from simsepsis.cli.show import say, show_table
+from simsepsis.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from simsepsis.scenario import Scenario
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str, typer.Argument(help="scenarios, experiments, methods, …")] = "scenarios",
+) -> None:
+    """List what there is.
+
+    Example: simsepsis list scenarios
+    """
+    if what not in CATALOGUES:
+        known = ", ".join(CATALOGUES)
+        raise UsageError(f"list '{what}' is unknown{did_you_mean(what, CATALOGUES)}; known are {known}")
+    rows = pd.DataFrame(CATALOGUES[what](), columns=["name", "label"])
+    show_table(rows, what.capitalize(), {"name": "name", "label": "label"})
+
+
+@app.command()
+def generate(
+    scenario: World,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The registry: .csv or .parquet.")],
+    seed: Seed = 0,
+    n: Annotated[int | None, typer.Option(help="Patients registered; default: the scenario's.")] = None,
+    oracle: Annotated[
+        Path | None, typer.Option(help="What only the simulator knows: .csv or .parquet.")
+    ] = None,
+) -> None:
+    """Simulate one registry.
+
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+    """
+    from simsepsis.cohort import generate_cohort, oracle_frame
+    from simsepsis.files import check_table_path, table_bytes, write_files
+    from simsepsis.scenario import load_scenario
+
+    for path in (output, oracle):
+        if path is not None:
+            check_table_path(path)
+    cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
+    write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
+    if oracle is not None and cohort.oracle is not None:
+        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort.oracle))})
+    say(f"{len(cohort.registry)} patients in {output}")
+
+
+@app.command()
+def describe(
+    scenario: World,
+    out: Annotated[Path | None, typer.Option(help="Folder for page and figures; default: its name.")] = None,
+    seed: Seed = 0,
+    population: Annotated[int, typer.Option(help="Patients behind the truth.")] = 200_000,
+) -> None:
+    """Show a world: what it changes, its causal diagram, margins, overlap, event curves and the truth in it.
+
+    Example: simsepsis describe rr081 --out rr081
+    """
+    from simsepsis.figures import render_plate
+    from simsepsis.figures.scenario import describe_scenario, draw_description
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.report.scenario import description_contents, description_html
+    from simsepsis.scenario import load_scenario
+
+    world = load_scenario(scenario)
+    folder = check_folder(Path(world.name) if out is None else out)
+    description = describe_scenario(world, seed=seed, population=population)
+    plates = [render_plate(plate) for plate in draw_description(description, version=version("simsepsis"))]
+    contents = description_contents(description)
+    for plate in plates:
+        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
+    contents["report.html"] = description_html(description, plates, command=command).encode()
+    write_files(folder, contents)
+    say(f"The page is {folder / 'report.html'}")
+
+
+@app.command()
+def calibrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only measure the fit; exit 1 below the bar.")
+    ] = False,
+    scenario: Annotated[str, typer.Option(help="With --check: the scenario to measure.")] = "thesis",
+    out: Annotated[
+        Path, typer.Option(help="Folder for thesis.toml or, with --check, calibration.csv.")
+    ] = Path("calibration"),
+    seed: Seed = 0,
+    patients: Annotated[int, typer.Option(help="Patients simulated to measure the fit.")] = 500_000,
+) -> None:
+    """Fit the generator to the printed tables, or measure how well a scenario fits them.
+
+    Example: simsepsis calibrate --out scenarios
+    Example: simsepsis calibrate --check
+    """
+    from simsepsis.cohort.calibration.fit import calibrated_toml, fit_calibration
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.scenario import load_scenario
+
+    check_folder(out)
+    if check:
+        raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
+    fitted = fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
+    (path,) = write_files(out, {"thesis.toml": calibrated_toml(fitted).encode()})
+    status = _check(fitted, patients, seed + 1, out)
+    say(f"\nThe scenario is in {path}")
+    raise typer.Exit(status)
+
+
+def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
+    """Print and store the goodness of fit; return the exit status."""
+    from simsepsis.cohort.calibration.check import check_calibration, describe_fit, summarize_check
+    from simsepsis.files import write_files
+
+    table = check_calibration(scenario, patients=patients, seed=seed)
+    (path,) = write_files(out, {"calibration.csv": table.to_csv(index=False).encode()})
+    shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})
+    heads = {name: name.replace("_", " ") for name in table.columns}
+    show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))
+    for sentence in describe_fit(table):
+        say(sentence)
+    say(f"Every cell is in {path}")
+    return 0 if summarize_check(table).passed else 1

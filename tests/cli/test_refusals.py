@@ -1,0 +1,66 @@
+"""Bad input: one sentence that names value, place and remedy, exit 2, nothing left behind."""
+
+import pandas as pd
+import pytest
+
+
+def sentence(result):
+    """Return the one line on stderr of a refused command."""
+    assert result.returncode == 2, result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("reproduce", "--scenario", "thesos"), "did you mean 'thesis'"),
+        (("reproduce", "--replicates", "-5"), "-5"),
+        (("reproduce", "--replicates", "few"), "not 'few'"),
+        (("reproduce", "--jobs", "0", "--replicates", "2"), "jobs"),
+        (("reproduce", "--seed", "-1", "--replicates", "2"), "seed -1 is negative"),
+        (("reproduce", "--out", "/proc/nothing", "--replicates", "2"), "/proc/nothing: cannot be written"),
+        (("generate", "thesis", "-o", "c.xlsx"), "c.xlsx: a table is written as .csv or .parquet"),
+        (("generate", "thesis", "-o", "c.csv", "--n", "0"), "n = 0"),
+        (("generate", "absent.toml", "-o", "c.csv"), "absent.toml: no such scenario file"),
+        (("analyze", "absent.csv"), "absent.csv"),
+        (("list", "scenario"), "did you mean 'scenarios'"),
+        (("repoduce",), "reproduce"),
+    ],
+)
+def test_bad_arguments_get_one_sentence(simsepsis, tmp_path, arguments, words):
+    assert words in sentence(simsepsis(*arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def cohort(simsepsis, tmp_path):
+    """Return a function that writes a changed cohort file and analyses it."""
+    assert simsepsis("generate", "thesis", "--n", 400, "-o", "whole.csv").returncode == 0
+    whole = pd.read_csv(tmp_path / "whole.csv")
+
+    def analyse(change):
+        change(whole).to_csv(tmp_path / "bad.csv", index=False)
+        return sentence(simsepsis("analyze", "bad.csv", "--out", "nowhere"))
+
+    return analyse
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: f.drop(columns="apache2"), ("bad.csv", "apache2", "missing")),
+        (lambda f: f.assign(infection_site="liver"), ("bad.csv", "infection_site", "liver")),
+        (lambda f: f.assign(ivigg=f["ivigg"] + 1), ("bad.csv", "ivigg", "2")),
+        (lambda f: f.assign(ivigg=0), ("bad.csv", "ivigg")),
+        (lambda f: f.head(0), ("bad.csv",)),
+    ],
+    ids=["missing column", "wrong category", "treatment not binary", "empty arm", "no patients"],
+)
+def test_bad_cohorts_get_one_sentence_and_leave_nothing(cohort, tmp_path, change, words):
+    text = cohort(change)
+    for word in words:
+        assert word in text
+    assert not (tmp_path / "nowhere").exists()
