@@ -31,6 +31,10 @@ RESPONSES = {
 }
 
 
+_DETAIL_LENGTH = 26
+"""Characters that fit under a node's name."""
+
+
 class Strength(NamedTuple):
     """How strong an arrow is: in words, and as one number where there is one."""
 
@@ -74,11 +78,11 @@ def diagram_nodes(settled: Scenario) -> pd.DataFrame:
         ("habit", "ICU habit", "and case mix", False),
         ("covariates", "Covariates", _covariates_text(settled), True),
         ("severity", "Severity", "on day 1", False),
-        ("path", "Severity path", "from day 2 on", False),
+        ("path", "Severity path", "day by day", False),
         ("care", "Intensity of care", "", False),
         ("ivigg", "IVIgG", "started on days 1–7", True),
         ("adjuncts", "Adjuncts", f"{len(settled.adjuncts)} therapies", True),
-        ("dose", "Dose", regimens_text(settled.dose.regimens), False),
+        ("dose", "Dose", _doses_text(settled), False),
         ("death", "Death", "in ICU or hospital", True),
         ("selection", "Analysed", f"{100 * complete:.1f}% complete{at_random}", True),
     ]
@@ -88,6 +92,11 @@ def diagram_nodes(settled: Scenario) -> pd.DataFrame:
     if _own_igg(World(settled, settled)) is not None:
         rows.append(("igg", "Own IgG", f"median {settled.dose.igg_median:g} g/L", False))
     return pd.DataFrame(rows, columns=list(NODE_COLUMNS))
+
+
+def _doses_text(settled: Scenario) -> str:
+    words = regimens_text(settled.dose.regimens)
+    return words if len(words) <= _DETAIL_LENGTH else f"{len(settled.dose.regimens)} regimens"
 
 
 def _covariates_text(settled: Scenario) -> str:

@@ -152,7 +152,6 @@ def scenario_page(
 def _facts(description: ScenarioDescription) -> list[tuple[str, str]]:
     return [
         ("Scenario hash", description.scenario.hash[:12]),
-        ("Hash of the settled scenario", description.settled.hash[:12]),
         ("Patients of one registry", f"{description.scenario.n:,}"),
         ("Patients in margins and pictures", f"{description.n:,}"),
         ("Patients in the truth", f"{description.population:,}"),
