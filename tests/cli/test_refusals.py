@@ -1,7 +1,9 @@
 """Bad input: one sentence that names value, place and remedy, exit 2, nothing left behind."""
 
-import pandas as pd
 import pytest
+
+from simsepsis.cohort import generate_cohort
+from simsepsis.scenario import load_scenario
 
 
 def sentence(result):
@@ -35,11 +37,15 @@ def test_bad_arguments_get_one_sentence(simsepsis, tmp_path, arguments, words):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """Return a small registry with nothing wrong."""
+    return generate_cohort(load_scenario("thesis"), seed=0, n=400).registry
+
+
 @pytest.fixture
-def cohort(simsepsis, tmp_path):
+def cohort(simsepsis, tmp_path, whole):
     """Return a function that writes a changed cohort file and analyses it."""
-    assert simsepsis("generate", "thesis", "--n", 400, "-o", "whole.csv").returncode == 0
-    whole = pd.read_csv(tmp_path / "whole.csv")
 
     def analyse(change):
         change(whole).to_csv(tmp_path / "bad.csv", index=False)
