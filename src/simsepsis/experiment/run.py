@@ -49,6 +49,12 @@ from simsepsis.replication import (
 Progress = Callable[[int, int, int], None]
 """Called with replicates done, replicates to do in this call, and failed rows so far."""
 
+Say = Callable[[str], None]
+"""Called with what begins now, in words."""
+
+Spread = Callable[..., Iterator[Any]]
+"""`simsepsis.replication.run_batches` with its workers settled."""
+
 BATCH_SECONDS = 5.0
 """Time a batch shall take: its file's cost is then nothing beside it, and a kill loses little."""
 
@@ -129,6 +135,7 @@ def run_experiment(
     scheduler: str | None = None,
     replicates: int | None = None,
     progress: Progress | None = None,
+    say: Say = lambda _: None,
 ) -> Run:
     """Run an experiment, or go on with it, and summarize what is stored then.
 
@@ -149,6 +156,8 @@ def run_experiment(
         In place of the plan's.
     progress
         Called after each stored batch.
+    say
+        Called with what is done before the first batch, in words.
 
     Raises
     ------
@@ -167,7 +176,7 @@ def run_experiment(
     path = check_folder(out)
     check_same(path, plan, asked)
     spread = partial(run_batches, jobs=jobs, backend=backend, scheduler=scheduler)
-    folder = _prepared(path, plan, asked, spread)
+    folder = _prepared(path, plan, asked, spread, say)
     parts, notes, computed = _computed(folder, spread, progress)
     return _summarized(folder, parts, computed=computed, notes=notes, begin=begin)
 
@@ -199,23 +208,23 @@ def _with_replicates(plan: Plan, replicates: int | None) -> Plan:
     return plan.model_copy(update={"run": plan.run.model_copy(update={"replicates": replicates})})
 
 
-def _prepared(
-    path: Path, plan: Plan, asked: tuple[Cell, ...], spread: Callable[..., Iterator[Any]]
-) -> RunFolder:
+def _prepared(path: Path, plan: Plan, asked: tuple[Cell, ...], spread: Spread, say: Say) -> RunFolder:
     """Return the folder with worlds settled and truths known, those that it holds already left alone."""
     write_plan(path, plan)
     stored = {cell.key: cell for cell in stored_cells(path)}
-    new = list(spread(settled, [cell for cell in asked if cell.key not in stored]))
-    if new:
-        write_cells(path, new)
+    missing = [cell for cell in asked if cell.key not in stored]
+    if missing:
+        say(f"settling {len(missing)} worlds")
+        for cell in spread(settled, missing):
+            write_cells(path, [cell])
         stored = {cell.key: cell for cell in stored_cells(path)}
     folder = RunFolder(path=path, plan=plan, cells=tuple(stored[cell.key] for cell in asked))
-    _add_truths(folder, spread)
+    _add_truths(folder, spread, say)
     (path / ESTIMATES).mkdir(exist_ok=True)
     return folder
 
 
-def _add_truths(folder: RunFolder, spread: Callable[..., Iterator[Any]]) -> None:
+def _add_truths(folder: RunFolder, spread: Spread, say: Say) -> None:
     """Compute the truths that the folder lacks."""
     run, old = folder.plan.run, stored_truth(folder.path)
     known = set() if old is None else set(zip(old["cell"], old["method"], strict=True))
@@ -228,9 +237,12 @@ def _add_truths(folder: RunFolder, spread: Callable[..., Iterator[Any]]) -> None
         if names
     ]
     if works:
-        tables = [*([] if old is None else [old]), *spread(true_values, works)]
-        truth = pd.concat(tables).sort_values(["cell", "method", "estimand"], ignore_index=True)
-        write_truth(folder.path, truth)
+        say(f"computing the truths of {len(works)} worlds")
+    truth = [] if old is None else [old]
+    for table in spread(true_values, works) if works else ():
+        truth.append(table)
+        whole = pd.concat(truth).sort_values(["cell", "method", "estimand"], ignore_index=True)
+        write_truth(folder.path, whole)
 
 
 # --- batches ----------------------------------------------------------------------------------------
@@ -238,7 +250,7 @@ def _add_truths(folder: RunFolder, spread: Callable[..., Iterator[Any]]) -> None
 
 def _computed(
     folder: RunFolder,
-    spread: Callable[..., Iterator[Any]],
+    spread: Spread,
     progress: Progress | None,
 ) -> tuple[list[Part], tuple[str, ...], int]:
     """Store what is missing; return all parts, notes on damage, and the number of replicates computed."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TypeVar
 
@@ -121,7 +122,7 @@ def run_batches(
         with threadpool_limits(limits=1):
             yield from (task(batch) for batch in batches)
         return
-    with _parallel(backend, jobs, scheduler):
+    with _workers_of(backend, jobs, scheduler):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
         try:
             yield from parallel(joblib.delayed(_single_threaded)(task, batch) for batch in batches)
@@ -152,13 +153,29 @@ def check_backend(backend: str, scheduler: str | None = None) -> None:
         raise UsageError(f"scheduler '{scheduler}' has no use with backend 'loky'; give --backend dask")
 
 
-def _parallel(backend: str, jobs: int, scheduler: str | None) -> AbstractContextManager[object]:
-    """Return the context in which joblib uses a backend."""
-    options: dict[str, object] = {"inner_max_num_threads": 1} if backend == "loky" else {}
-    if scheduler is not None:
-        options["scheduler_host"] = scheduler
-    context: AbstractContextManager[object] = joblib.parallel_config(backend=backend, n_jobs=jobs, **options)
-    return context
+@contextmanager
+def _workers_of(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
+    """Have joblib use a backend's workers while the context lasts."""
+    if backend == "loky":
+        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+            yield
+        return
+    with _dask_client(jobs, scheduler), joblib.parallel_config(backend="dask", n_jobs=-1):
+        yield
+
+
+def _dask_client(jobs: int, scheduler: str | None) -> AbstractContextManager[object]:
+    """Return a client of a cluster; without an address, of a new one on this machine."""
+    # Dask is an optional extra.
+    client: Callable[..., AbstractContextManager[object]] = import_module("distributed").Client
+    if scheduler is None:
+        return client(n_workers=_workers(jobs), threads_per_worker=1, dashboard_address=None)
+    try:
+        return client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its address"
+        ) from error
 
 
 def _single_threaded(task: Callable[[B], T], batch: B) -> T:

@@ -342,3 +342,12 @@ def test_a_plan_may_be_given_as_an_object(plan_file, tmp_path):
     assert isinstance(plan, Plan)
     run = run_experiment(plan, tmp_path / "out", jobs=1, replicates=1)
     assert [cell.key for cell in run.folder.cells] == [cell.key for cell in cells_of(plan)]
+
+
+def test_what_takes_long_before_the_first_batch_is_said(plan_file, tmp_path):
+    words: list[str] = []
+    plan = plan_file(("[0.0, 1.0]", "[0.0]"))
+    run_experiment(plan, tmp_path / "out", jobs=1, replicates=1, say=words.append)
+    assert words == ["settling 1 worlds", "computing the truths of 1 worlds"]
+    run_experiment(plan, tmp_path / "out", jobs=1, replicates=2, say=words.append)
+    assert len(words) == 2

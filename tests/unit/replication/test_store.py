@@ -180,3 +180,14 @@ def test_a_backend_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("simsepsis.replication.runner.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs the package distributed, which is not installed"):
         check_backend("dask")
+
+
+def test_a_local_dask_cluster_does_the_same_work():
+    pytest.importorskip("distributed")
+    assert sorted(run_batches(square, range(6), jobs=2, backend="dask")) == [x * x for x in range(6)]
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence():
+    pytest.importorskip("distributed")
+    with pytest.raises(UsageError, match=r"scheduler 'tcp:.* does not answer; start one"):
+        list(run_batches(square, [1], backend="dask", scheduler="tcp://127.0.0.1:9"))
