@@ -2,8 +2,9 @@
 
 The public names, in the order of the river:
 
-load_scenario, generate_cohort, true_estimands, analyze, reproduce, summarize; fit_logistic, fit_gee, fit_cox, kaplan_meier,
-match_pairs, standardized_difference, breslow_day.
+load_scenario, generate_cohort, true_estimands; analyze, run_method; reproduce, run_experiment, summarize; the kernels
+fit_logistic, fit_gee, fit_cox, kaplan_meier, match_pairs, standardized_difference, breslow_day, e_value and
+rosenbaum_gamma; the designs of trials. `HOMES` has them all.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ HOMES = {
     "fit_cox": "analysis.survival",
     "kaplan_meier": "analysis.survival",
     "breslow_day": "analysis.two_by_two",
+    "run_method": "analysis.methods",
+    "e_value": "analysis.sensitivity",
+    "rosenbaum_gamma": "analysis.sensitivity",
+    "run_experiment": "experiment",
+    "design_two_proportions": "trial",
+    "design_log_rank": "trial",
+    "design_group_sequential": "trial",
+    "assurance": "trial",
 }
 """Public name → the room it lives in; rooms are opened when a name is first used."""
 
