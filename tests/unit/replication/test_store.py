@@ -1,11 +1,13 @@
 import json
+import os
+import signal
 from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.errors import OutputError, UsageError
+from simsepsis.errors import ExperimentError, OutputError, UsageError
 from simsepsis.replication import (
     Batch,
     Scan,
@@ -180,6 +182,17 @@ def test_a_backend_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr("simsepsis.replication.runner.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs the package distributed, which is not installed"):
         check_backend("dask")
+
+
+def dies_at_three(x: int) -> int:
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+def test_a_killed_worker_is_one_sentence():
+    with pytest.raises(ExperimentError, match=r"a worker process was killed.*run again to go on"):
+        list(run_batches(dies_at_three, range(8), jobs=2))
 
 
 def test_a_local_dask_cluster_does_the_same_work():
