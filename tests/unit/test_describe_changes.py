@@ -61,6 +61,8 @@ def test_lists_are_written_out_when_short_and_counted_when_long(thesis):
         "share 0.6, grams 15; share 0.4, grams_per_kg 1",
     )
     assert rows["icus.roster.death"][:2] == ("42 values", "42 values, 2 differ")
+    lacking = changed(thesis, "observation", omit=("wbc", "apache2"))
+    assert rows_of(changes_frame(thesis, lacking))["observation.omit"][:2] == ("none", "wbc, apache2")
 
 
 def test_solved_coefficients_are_told_apart_from_requests(thesis):

@@ -124,7 +124,9 @@ def _text(value: Any) -> str:
 
 
 def _list_text(values: list[Any]) -> str:
-    if values and isinstance(values[0], Mapping):
+    if not values:
+        return "none"
+    if isinstance(values[0], Mapping):
         return "; ".join(_text(item) for item in values)
     return ", ".join(map(_text, values)) if len(values) <= _MOST_SHOWN else f"{len(values)} values"
 

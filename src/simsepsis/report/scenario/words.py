@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simsepsis.figures.labels import number_label
+from simsepsis.figures.labels import number_label, row_label
 from simsepsis.figures.scenario.diagram import RESPONSES, regimens_text
 from simsepsis.report.scenario.numbers import Numbers, days, numbers_of, points, ratio, share
 
@@ -126,7 +126,7 @@ def _recording(description: ScenarioDescription) -> Iterator[str]:
     if observation.omit:
         yield (
             f"The registry lacks {len(observation.omit)} columns, among them "
-            f"{', '.join(observation.omit[:3])}; margins and pictures show them all the same."
+            f"{', '.join(map(row_label, observation.omit[:3]))}; margins and pictures show them all the same."
         )
     if observation.by_severity:
         rises = "more" if observation.by_severity > 0 else "less"
