@@ -69,8 +69,10 @@ class ReproductionPage:
         Pictures, and the thesis's tables with the simulated numbers.
     failures
         Analyses that failed, with their reasons.
+    readings
+        Sentences on the other readings of the thesis's methods; none where they were not run.
     extras
-        Further tables, after the thesis's own.
+        Tables of these readings.
     """
 
     title: str
@@ -82,6 +84,7 @@ class ReproductionPage:
     figures: tuple[EmbeddedFigure, ...]
     tables: tuple[LaidOutTable, ...]
     failures: PlainTable
+    readings: tuple[str, ...] = ()
     extras: tuple[PlainTable, ...] = ()
 
 

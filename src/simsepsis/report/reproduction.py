@@ -11,6 +11,7 @@ from simsepsis.figures.plate import RenderedPlate
 from simsepsis.files import write_files
 from simsepsis.report.layout import lay_out
 from simsepsis.report.page import PlainTable, ReproductionPage, embed_figures, render_page
+from simsepsis.report.readings import reading_tables
 from simsepsis.reproduction.record import versions
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def reproduction_page(
         figures=embed_figures(figures),
         tables=lay_out(reproduction.comparison),
         failures=_failures(reproduction.failures),
+        readings=() if reproduction.readings is None else reproduction.readings.summary,
+        extras=() if reproduction.readings is None else reading_tables(reproduction.readings),
     )
 
 

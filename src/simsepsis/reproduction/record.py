@@ -42,6 +42,9 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     """
     record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
     tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in TABLES}
+    if reproduction.readings is not None:
+        text = reproduction.readings.table.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+        tables["tables/readings.csv"] = str(text).encode()
     return tables | {"reproduction.json": record.encode()}
 
 
@@ -58,8 +61,9 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
         "scenario": {"name": scenario.name, "label": scenario.label, "hash": scenario.hash},
         "seed": reproduction.seed,
         "replicates": reproduction.replicates,
-        "summary": list(reproduction.summary),
+        "summary": [*reproduction.summary, *(reproduction.readings.summary if reproduction.readings else ())],
         "inside": _counts(reproduction),
+        "readings": _readings(reproduction),
         "failures": reproduction.failures.to_dict("records"),
         "versions": versions(),
         "timings": {
@@ -68,6 +72,16 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
             "seconds_per_replicate": round(reproduction.seconds / reproduction.replicates, 5),
         },
     }
+
+
+def _readings(reproduction: Reproduction) -> list[dict[str, str]]:
+    """Return what each further reading was; none where they were not run."""
+    if reproduction.readings is None:
+        return []
+    return [
+        {"name": reading.name, "label": reading.label, "changes": reading.changes}
+        for reading in reproduction.readings.readings
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.cells import cells
+from simsepsis.analysis.readings import LITERAL, READINGS, Reading, run_readings
 from simsepsis.analysis.result import FIRST_SCORE, Attempt, ThesisResult
 from simsepsis.analysis.survival import kaplan_meier
-from simsepsis.analysis.thesis_analysis import run_thesis_analysis
 from simsepsis.analysis.time_to_death import FollowUp
 from simsepsis.arrays import FloatArray
 from simsepsis.cohort import generate_cohort
@@ -42,6 +42,8 @@ class Replicate:
         (step, reason) of each step that gave no estimate, or not all.
     scores
         ``arm, matched, logit`` of every patient; for the first replicate only.
+    by_reading
+        (readings, keys): the numbers in each reading asked for.
     """
 
     values: FloatArray
@@ -49,6 +51,7 @@ class Replicate:
     at_risk: FloatArray
     failures: tuple[tuple[str, str], ...]
     scores: pd.DataFrame | None
+    by_reading: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,31 +64,42 @@ class SimulatedThesis:
         The world, and the user's seed.
     keys
         Which numbers to keep, in order.
+    readings
+        How to read the thesis's methods, the literal reading first.
     """
 
     scenario: Scenario
     seed: int
     keys: tuple[Key, ...]
+    readings: tuple[Reading, ...] = READINGS[:1]
 
     def __call__(self, replicate: int) -> Replicate:
         """Return what is kept of one replicate."""
         cohort = generate_cohort(self.scenario, seed=self.seed, replicate=replicate)
         rng = stream(self.seed, "matching", replicate=replicate)
-        result = run_thesis_analysis(cohort.registry, rng=rng)
-        return keep(result, self.keys, with_scores=replicate == 0)
+        results = run_readings(cohort.registry, self.readings, rng=rng)
+        literal = keep(results[LITERAL], self.keys, with_scores=replicate == 0)
+        others = [_values(result, self.keys) for name, result in results.items() if name != LITERAL]
+        return replace(literal, by_reading=np.stack([literal.values, *others]))
 
 
 def keep(result: ThesisResult, keys: tuple[Key, ...], *, with_scores: bool) -> Replicate:
     """Return of one analysis the numbers with these keys, the curves and the failures."""
-    found = cells(result)
     survival, at_risk = _curves(result)
+    values = _values(result, keys)
     return Replicate(
-        values=np.array([found.get(key, np.nan) for key in keys]),
+        values=values,
         survival=survival,
         at_risk=at_risk,
         failures=tuple(failed_steps(result)),
         scores=_scores(result) if with_scores else None,
+        by_reading=values[None],
     )
+
+
+def _values(result: ThesisResult, keys: tuple[Key, ...]) -> FloatArray:
+    found = cells(result)
+    return np.array([found.get(key, np.nan) for key in keys])
 
 
 def failed_steps(result: ThesisResult) -> Iterator[tuple[str, str]]:

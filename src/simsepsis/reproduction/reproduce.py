@@ -9,11 +9,13 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.readings import READINGS
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.replication import run_replicates
 from simsepsis.reproduction.comparison import compare, curves_of, failures_of
 from simsepsis.reproduction.evidence import gather
+from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.scenario import Scenario
@@ -47,6 +49,8 @@ class Reproduction:
         ``step, reason, replicates, first``: what failed, how often, in which replicate first.
     summary
         Sentences, computed.
+    readings
+        The same for the other readings of the thesis's methods; None where they were not run.
     """
 
     scenario: Scenario
@@ -61,6 +65,7 @@ class Reproduction:
     scores: pd.DataFrame | None
     failures: pd.DataFrame
     summary: tuple[str, ...]
+    readings: ReadingsComparison | None = None
 
     def values(self, *key: str) -> FloatArray:
         """Return one number in every replicate, (replicates,), by its key."""
@@ -74,6 +79,7 @@ def reproduce(
     replicates: int = 200,
     jobs: int = -1,
     seed: int = DEFAULT_SEED,
+    readings: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """Simulate the registry, run the thesis's whole analysis on each replicate and compare with print.
@@ -88,6 +94,8 @@ def reproduce(
         Worker processes; −1 for one per core. The results do not depend on it.
     seed
         ≥ 0; replicate r is the registry that ``generate_cohort(scenario, seed=seed, replicate=r)`` gives.
+    readings
+        Whether to run every reading of the thesis's methods on the same replicates.
     progress
         Called with replicates done and in all.
 
@@ -101,7 +109,8 @@ def reproduce(
     thesis, corrected = load_thesis(), load_thesis(corrected=True)
     keys = tuple(cells_of(thesis))
     begin = perf_counter()
-    task = SimulatedThesis(scenario=scenario, seed=seed, keys=keys)
+    chosen = READINGS if readings else READINGS[:1]
+    task = SimulatedThesis(scenario=scenario, seed=seed, keys=keys, readings=chosen)
     kept = run_replicates(task, replicates, jobs=jobs, progress=progress)
     draws = np.stack([one.values for one in kept])
     comparison = compare(thesis, corrected, draws)
@@ -120,4 +129,7 @@ def reproduce(
         scores=kept[0].scores,
         failures=failures,
         summary=summarize_in_words(gather(comparison, draws, failures, null=null)),
+        readings=compare_readings(thesis, corrected, chosen, np.stack([one.by_reading for one in kept]))
+        if readings
+        else None,
     )

@@ -174,13 +174,32 @@ def _pairs(evidence: Evidence) -> Iterator[str]:
             )
 
 
+def later_sofa_keys(outcome: str, *, second: bool = False) -> tuple[Key, Key]:
+    """Return the adjusted odds ratio of IVIgG without and with SOFA of days 3 and 7 in the model.
+
+    Parameters
+    ----------
+    outcome
+        One of `OUTCOMES`.
+    second
+        Of the second score's patients instead of the first's.
+    """
+    if second:
+        without, with_sofa = (
+            Key("text", outcome, level, "odds_ratio", "after", "contrast")
+            for level in ("adjuncts_gee", "adjuncts_gee_sofa")
+        )
+        return without, with_sofa
+    return (
+        Key("table4", outcome, "adjusted", "odds_ratio", "after", "contrast"),
+        Key(EXTENDED_TABLES[outcome], "ivigg", "", "odds_ratio", "after", "contrast"),
+    )
+
+
 def _extended(evidence: Evidence) -> Iterator[str]:
     """What SOFA of days 3 and 7 does to the odds ratio of IVIgG."""
     for outcome, table in EXTENDED_TABLES.items():
-        keys = (
-            Key("table4", outcome, "adjusted", "odds_ratio", "after", "contrast"),
-            Key(table, "ivigg", "", "odds_ratio", "after", "contrast"),
-        )
+        keys = later_sofa_keys(outcome)
         before, after = (evidence.values(key) for key in keys)
         printed = [evidence.printed(key) for key in keys]
         falls = printed[1] < printed[0]
