@@ -3,8 +3,8 @@
 The public names, in the order of the river:
 
 load_scenario, generate_cohort, true_estimands; analyze, run_method; reproduce, run_experiment, summarize;
-the kernels fit_logistic, fit_gee, fit_cox, kaplan_meier, match_pairs, standardized_difference, breslow_day, e_value and
-rosenbaum_gamma; the designs of trials. `HOMES` has them all.
+the kernels fit_logistic, fit_gee, fit_cox, kaplan_meier, match_pairs, standardized_difference, breslow_day,
+e_value and rosenbaum_gamma; the designs of trials. `HOMES` has them all.
 """
 
 from __future__ import annotations

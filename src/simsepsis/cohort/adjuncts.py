@@ -56,14 +56,14 @@ def draw_adjuncts(
         Random numbers of the mechanism "adjuncts".
     """
     thresholds = rng.standard_exponential((len(scenario.adjuncts), icu_time.size))
-    decay = scenario.treatment.decay
+    timings = {(adjunct.severity, adjunct.decay) for adjunct in scenario.adjuncts.values()}
     exposures = {
-        slope: exposure(path, icu_time, severity=slope, decay=decay)
-        for slope in sorted({adjunct.severity for adjunct in scenario.adjuncts.values()})
+        (severity, decay): exposure(path, icu_time, severity=severity, decay=decay)
+        for severity, decay in sorted(timings)
     }
     starts = {}
     for threshold, (name, adjunct) in zip(thresholds, scenario.adjuncts.items(), strict=True):
-        exposed = exposures[adjunct.severity]
+        exposed = exposures[adjunct.severity, adjunct.decay]
         needed = threshold * np.exp(-adjunct_log_hazard(adjunct, patients))
         needed = _needed_after(adjunct, needed, exposed, icu_time, ivigg_day)
         starts[name] = start_times(exposed, icu_time, needed)

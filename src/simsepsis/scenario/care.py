@@ -52,6 +52,8 @@ class Adjunct(Section):
     """Log hazard per unit of the ICU's habit of giving adjuncts. Judgement."""
     severity: float
     """Log hazard per SD of the current day's severity. Judgement."""
+    decay: float = 0.5
+    """Fall of the log hazard per day, whatever the timing of IVIgG. Judgement."""
     effects: Coefficients = Field(default_factory=dict)
     """Term → log hazard. Judgement."""
     after_ivigg: float = 0.0

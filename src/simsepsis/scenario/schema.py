@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Self
 
@@ -85,6 +86,12 @@ class Scenario(Section):
     def hash(self) -> str:
         """Return 16 hexadecimal digits that change with any parameter, but not with the names."""
         return self.digest(exclude={"name", "label"})
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields replaced, whose hash is its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("hash", None)
+        return copied
 
     def digest(self, **selection: Any) -> str:
         """Return 16 hexadecimal digits of the content of some fields (``include`` or ``exclude``)."""

@@ -33,8 +33,8 @@ def test_a_stated_effect_is_reached_within_its_error(measure, value):
 def test_margins_hold_when_timing_changes():
     late = resolve(changed("treatment", severity=1.0, late_share=0.6))
     table = check_calibration(late, patients=120_000)
-    table1 = table[(table["table"] == "table1") & (table["statistic"] != "smd_percent")]
-    assert (table1["difference_se"].abs() <= 2.0).mean() >= 0.95
+    table1 = table[table["table"].isin(["table1", "table2"]) & (table["statistic"] != "smd_percent")]
+    assert (table1["difference_se"].abs() <= 2.0).mean() >= 0.9
     oracle = generate_cohort(late, seed=8, n=60_000).oracle
     hours = oracle.hours["ivigg"][np.isfinite(oracle.hours["ivigg"])]
     assert abs((hours > 48).mean() - 0.6) < 4 * np.sqrt(0.24 / hours.size) + 0.01

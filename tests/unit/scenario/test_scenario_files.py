@@ -49,6 +49,13 @@ def test_a_file_is_known_by_its_own_name(child):
     assert [load_scenario(name).name for name in scenario_names()] == scenario_names()
 
 
+def test_a_changed_copy_has_a_hash_of_its_own():
+    thesis = load_scenario("thesis")
+    before = thesis.hash
+    assert thesis.model_copy(update={"n": 99}).hash != before
+    assert thesis.model_copy().hash == before
+
+
 def test_scenarios_are_frozen():
     with pytest.raises(ValidationError):
         load_scenario("thesis").n = 5

@@ -19,12 +19,12 @@ LIMIT = 3.0
 """Largest absolute loading of an adjunct on the intensity of care."""
 
 
-def _exposed(population: Population, scenario: Scenario, treated: Treated, severity: float) -> FloatArray:
+def _exposed(population: Population, treated: Treated, adjunct: Adjunct) -> FloatArray:
     return exposure(
         population.fate.path,
         treated.exits.icu_time,
-        severity=severity,
-        decay=scenario.treatment.decay,
+        severity=adjunct.severity,
+        decay=adjunct.decay,
     )
 
 
@@ -36,7 +36,6 @@ def _probability(population: Population, adjunct: Adjunct, exposed: FloatArray) 
 
 def fit_adjunct(
     population: Population,
-    scenario: Scenario,
     treated: Treated,
     name: str,
     assumed: dict[str, Any],
@@ -51,11 +50,12 @@ def fit_adjunct(
     never
         (n,) probability that it is ruled out (the other kind of renal replacement).
     """
-    exposed = _exposed(population, scenario, treated, assumed["severity"])
     weights = arm_weights(treated.probability)
 
     def adjunct(values: FloatArray) -> Adjunct:
         return Adjunct(intercept=float(values[0]), care=float(values[1]), **assumed)
+
+    exposed = _exposed(population, treated, adjunct(np.zeros(2)))
 
     def gaps(values: FloatArray) -> FloatArray:
         share = _probability(population, adjunct(values), exposed) * (1.0 - never)
@@ -67,18 +67,16 @@ def fit_adjunct(
     return adjunct(np.round(found.x, 4))
 
 
-def fit_adjuncts(
-    population: Population, scenario: Scenario, treated: Treated, assumed: dict[str, Any]
-) -> dict[str, Adjunct]:
+def fit_adjuncts(population: Population, treated: Treated, assumed: dict[str, Any]) -> dict[str, Adjunct]:
     """Return every adjunct, fitted; non-renal replacement among those without renal replacement."""
     renal, other = EXCLUSIVE
     fitted: dict[str, Adjunct] = {}
     for name, effects in assumed.items():
         never = np.zeros(population.patients.icu.size)
         if name == other:
-            exposed = _exposed(population, scenario, treated, fitted[renal].severity)
+            exposed = _exposed(population, treated, fitted[renal])
             never = _probability(population, fitted[renal], exposed)
-        fitted[name] = fit_adjunct(population, scenario, treated, name, effects, never)
+        fitted[name] = fit_adjunct(population, treated, name, effects, never)
     return fitted
 
 
@@ -131,7 +129,7 @@ def _renal_start(population: Population, scenario: Scenario, treated: Treated) -
     starts = []
     for name, threshold in zip(EXCLUSIVE, population.thresholds, strict=True):
         adjunct = scenario.adjuncts[name]
-        exposed = _exposed(population, scenario, treated, adjunct.severity)
+        exposed = _exposed(population, treated, adjunct)
         needed = threshold * np.exp(-adjunct_log_hazard(adjunct, population.patients))
         starts.append(start_times(exposed, treated.exits.icu_time, needed))
     return np.asarray(np.where(np.isfinite(starts[0]), starts[0], starts[1]))

@@ -73,7 +73,7 @@ def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
     treatment = scenario.treatment.model_copy(update=treatment_section(population.tilt, beta))
     scenario = scenario.model_copy(update={"treatment": treatment})
     say("adjuncts and transfusions from Table 2")
-    adjuncts = fit_adjuncts(population, scenario, treated, assumptions["adjuncts"])
+    adjuncts = fit_adjuncts(population, treated, assumptions["adjuncts"])
     scenario = scenario.model_copy(update={"adjuncts": adjuncts})
     transfusions = {
         name: fit_transfusion(population, treated, name, assumed, row)
