@@ -37,6 +37,10 @@ def reproduce(
     scenario: Annotated[
         str, typer.Option(help="The world: a shipped name or the path of a .toml file.")
     ] = "thesis",
+    readings: Annotated[
+        bool,
+        typer.Option("--readings", help="Run every reading of the thesis's words, not the literal one only."),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for tables, figures and the report.")] = Path(
         "reproduction"
     ),
@@ -57,16 +61,19 @@ def reproduce(
         raise UsageError(f"--replicates {replicates}: at least one registry is needed; give 1 or more")
     check_folder(out)
     with progress_bar("Registries simulated and analysed") as progress:
-        result = run_reproduction(world, replicates=replicates, jobs=jobs, seed=seed, progress=progress)
+        result = run_reproduction(
+            world, replicates=replicates, jobs=jobs, seed=seed, readings=readings, progress=progress
+        )
     plates = [render_plate(plate) for plate in draw_reproduction(result, version=version("simsepsis"))]
     command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
+    command += " --readings" if readings else ""
     contents = contents_of(result)
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["report.html"] = reproduction_html(result, plates, command=command).encode()
     write_files(out, contents)
     show_comparison(result.comparison)
-    for sentence in result.summary:
+    for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
         say(f"• {sentence}")
     say(f"\nThe report is {out / 'report.html'}")
 
