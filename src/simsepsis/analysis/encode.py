@@ -18,6 +18,7 @@ from simsepsis.thesis.dictionary import COLUMNS, Kind
 
 MISSING = "missing"
 """Level of the patients without a value, where the spec makes it one."""
+_YES_NO = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -105,7 +106,10 @@ def _series(registry: pd.DataFrame, name: str, spec: AnalysisSpec, source: str) 
         )
         return pd.Series(later - earlier, name=name)
     series = registry[spec.columns.get(name, name)]
-    return _recoded(series, spec.recode[name]) if name in spec.recode else series
+    if name in spec.recode:
+        return _recoded(series, spec.recode[name])
+    is_category = name in spec.levels or name in spec.categorical or name in COLUMNS
+    return _truths(series) if _is_text(series) and not is_category else series
 
 
 def days(series: pd.Series, source: str) -> FloatArray:
@@ -135,6 +139,14 @@ def days(series: pd.Series, source: str) -> FloatArray:
         )
     elapsed = (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
     return np.asarray(elapsed.to_numpy(dtype=np.float64))
+
+
+def _truths(series: pd.Series) -> pd.Series:
+    """Return 1 for yes and 0 for no where a column holds nothing else; any other column as it is."""
+    present = [str(value).strip().lower() for value in series.dropna().unique()]
+    if not present or not set(present) <= set(_YES_NO):
+        return series
+    return series.map(lambda value: _YES_NO[str(value).strip().lower()], na_action="ignore").astype(float)
 
 
 def _recoded(series: pd.Series, recode: Mapping[str, Scalar]) -> pd.Series:

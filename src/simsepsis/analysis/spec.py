@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -276,7 +277,31 @@ _ABSENT: dict[str, Any] = {
 }
 
 
-def load_spec(path: str | Path) -> AnalysisSpec:
+def _shipped_folder() -> Path:
+    package = Path(str(files("simsepsis")))
+    inside = package / "shipped" / "experiments"
+    return inside if inside.is_dir() else package.parents[1] / "experiments"
+
+
+def spec_names() -> list[str]:
+    """Return the names of the specs that come with the package."""
+    return sorted(path.stem for path in _shipped_folder().glob("analysis-*.toml"))
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    known = spec_names()
+    if path.suffix == ".toml" or path.is_file():
+        return path
+    if str(name_or_path) not in known:
+        raise DataError(
+            f"spec '{name_or_path}' is unknown{did_you_mean(str(name_or_path), known)}; shipped are "
+            f"{', '.join(known)}, or give the path of a .toml file"
+        )
+    return _shipped_folder() / f"{name_or_path}.toml"
+
+
+def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     """Return the analysis that a TOML file describes.
 
     A file says what it uses: parts that it does not name (clusters, adjuncts, survival …) are absent.
@@ -285,16 +310,16 @@ def load_spec(path: str | Path) -> AnalysisSpec:
 
     Parameters
     ----------
-    path
-        File whose keys are the attributes of `AnalysisSpec`.
+    name_or_path
+        A name of `spec_names`, or a file whose keys are the attributes of `AnalysisSpec`.
 
     Raises
     ------
     DataError
-        If the file cannot be read, has an unknown key, lacks a required one, or a value is of the
-        wrong kind.
+        If there is no such file, it cannot be read, has an unknown key, lacks a required one, or a value is
+        of the wrong kind.
     """
-    path = Path(path)
+    path = _find(name_or_path)
     document = _read_toml(path)
     extends = document.pop("extends", None)
     if extends not in (None, "thesis"):

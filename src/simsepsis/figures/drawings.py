@@ -18,9 +18,10 @@ from simsepsis.figures.gallery import (
     survival_plate,
     terms_plate,
 )
-from simsepsis.figures.labels import row_label
+from simsepsis.figures.labels import in_a_sentence, row_label
 from simsepsis.figures.plate import Plate
 from simsepsis.figures.rows import as_comparison
+from simsepsis.thesis.dictionary import COLUMNS
 
 if TYPE_CHECKING:
     from simsepsis.analysis.thesis_analysis import Analysis
@@ -86,9 +87,12 @@ def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Pla
         The plates; a figure whose step failed is left out.
     """
     note = f"{source}, simsepsis {version}."
-    treatment = analysis.result.spec.treatment
+    spec = analysis.result.spec
+    treatment = spec.labels.get(spec.treatment, spec.treatment)
     treated = row_label(treatment)
-    comparison = as_comparison(analysis.tables)
+    known = all(name in COLUMNS for name in spec.balance_columns)
+    order = tuple(COLUMNS) if known else spec.balance_columns
+    comparison = as_comparison(analysis.tables, spec.labels, order)
     scores, curves = _scores_of(analysis), _curves_of(analysis)
     plates = [love_plate(comparison, note), forest_plate(comparison, note, treatment, treated)]
     if len(scores):
@@ -102,14 +106,10 @@ def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Pla
 def _terms_plates(comparison: pd.DataFrame, note: str) -> list[Plate]:
     chosen = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n")]
     return [
-        terms_plate(comparison, f"table{number}", _in_a_sentence(row_label(outcome)), note)
+        terms_plate(comparison, f"table{number}", in_a_sentence(row_label(outcome)), note)
         for number, outcome in enumerate(chosen["variable"].unique(), start=5)
         if (comparison["table"] == f"table{number}").any()
     ]
-
-
-def _in_a_sentence(label: str) -> str:
-    return label if label[:2].isupper() else label[0].lower() + label[1:]
 
 
 def _pairs_of(reproduction: Reproduction) -> pd.DataFrame:
@@ -147,13 +147,14 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
 
 def _own_curves(analysis: Analysis) -> SurvivalWords:
     spec = analysis.result.spec
+    event, time = str(spec.survival_event), str(spec.survival_time)
     words = SurvivalWords(
         curves="Kaplan–Meier curves of matched patients, event: "
-        f"{_in_a_sentence(row_label(str(spec.survival_event)))}.",
+        f"{in_a_sentence(row_label(spec.labels.get(event, event)))}.",
         band="95% confidence interval of each curve, day by day",
     )
     own_axis = spec.survival_time != THESIS_SPEC.survival_time
-    return words._replace(axis=f"{row_label(str(spec.survival_time))} (days)") if own_axis else words
+    return words._replace(axis=f"{row_label(spec.labels.get(time, time))} (days)") if own_axis else words
 
 
 def _curves_of(analysis: Analysis) -> pd.DataFrame:

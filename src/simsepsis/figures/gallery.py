@@ -77,7 +77,7 @@ def forest_plate(
         name="forest",
         title=f"The effect of {treated} in every analysis",
         caption=f"Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours {treated}. "
-        f"{_intervals(rows)} The second score contains the adjuncts. {note}",
+        f"{_intervals(rows)} {_second_score(rows)}{note}",
         alt="; ".join(texts) + ".",
         figure=plot_forest(rows, label=f"Odds or hazard ratio, {treated} against control", note=note),
         data=rows,
@@ -135,8 +135,8 @@ def love_plate(comparison: pd.DataFrame, note: str) -> Plate:
     return Plate(
         name="love",
         title="Balance of the covariates before and after matching",
-        caption="Absolute standardized difference of every covariate level; the thesis calls a covariate "
-        f"unbalanced above {THRESHOLD:g}%. The right panel has a larger scale. {mends}{note}",
+        caption="Absolute standardized difference of every covariate level; above "
+        f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
         figure=plot_love(rows, note=note),
         data=rows,
@@ -242,6 +242,11 @@ def _both_ratios(row: dict[str, float]) -> str:
         return simulated
     printed = ratio_text(row["printed"], row["printed_low"], row["printed_high"])
     return f"printed {printed}; simulated {simulated}"
+
+
+def _second_score(rows: pd.DataFrame) -> str:
+    there = rows["label"].str.startswith("Second score").any()
+    return "The second score contains the adjuncts. " if there else ""
 
 
 def _intervals(rows: pd.DataFrame) -> str:

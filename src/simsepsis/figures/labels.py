@@ -109,6 +109,11 @@ def row_label(variable: str, level: str = "") -> str:
     return f"{label}: {level_label(variable, level)}" if level else label
 
 
+def in_a_sentence(label: str) -> str:
+    """Return a label as it stands inside a sentence: in small letters unless it begins with an acronym."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
 def number_label(
     variable: str, level: str, statistic: str, phase: str = "", arm: str = "", longest: int = 10_000
 ) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,13 +27,21 @@ _EFFECTS = (
 Number = Mapping[str, Any]
 
 
-def as_comparison(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def as_comparison(
+    tables: Mapping[str, pd.DataFrame],
+    labels: Mapping[str, str] | None = None,
+    order: Sequence[str] = tuple(COLUMNS),
+) -> pd.DataFrame:
     """Return one cohort's tables in the shape of a comparison in which nothing is printed.
 
     Parameters
     ----------
     tables
         Name → frame with ``variable, level, statistic, phase, arm, value``.
+    labels
+        Column → its name, where that is not the dictionary's.
+    order
+        Columns in their order; others follow as they come.
 
     Returns
     -------
@@ -43,16 +51,24 @@ def as_comparison(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """
     frames = [frame.assign(table=name) for name, frame in tables.items()]
     rows = pd.concat(frames, ignore_index=True).rename(columns={"value": "simulated"})
-    rows = rows.sort_values(["table", "variable"], key=_thesis_order, kind="stable", ignore_index=True)
-    rows = rows.assign(printed=np.nan, low=np.nan, high=np.nan, inside=True)
+    rows = rows.sort_values(
+        ["table", "variable"], key=lambda column: _placed(column, order), kind="stable", ignore_index=True
+    )
+    rows = rows.assign(
+        variable=rows["variable"].replace(dict(labels or {})),
+        printed=np.nan,
+        low=np.nan,
+        high=np.nan,
+        inside=True,
+    )
     return rows[[*KEY, "printed", "simulated", "low", "high", "inside"]]
 
 
-def _thesis_order(column: pd.Series) -> pd.Series:
-    """Return sort keys: tables by name, variables as in the dictionary, others after them as they come."""
+def _placed(column: pd.Series, order: Sequence[str]) -> pd.Series:
+    """Return sort keys: tables by name, variables in their order, others after them as they come."""
     if column.name == "table":
         return column
-    place = {name: position for position, name in enumerate(COLUMNS)}
+    place = {name: position for position, name in enumerate(order)}
     return column.map(lambda name: -1 if name == "n" else place.get(name, len(place)))
 
 

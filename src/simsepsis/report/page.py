@@ -24,12 +24,15 @@ class PlainTable:
     heads
         Headings of the columns.
     rows
-        Texts; the first of each row is its heading.
+        Texts; the first of each row is its heading. A row of one text is a heading over those below.
+    groups
+        Heading over several columns and how many it spans, from the second column on; none by default.
     """
 
     title: str
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
