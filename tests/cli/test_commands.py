@@ -29,7 +29,13 @@ def test_generate_then_analyze(simsepsis, tmp_path):
     done = simsepsis("analyze", "c.csv", "--out", "a")
     assert done.returncode == 0, done.stderr
     files = {str(p.relative_to(tmp_path / "a")) for p in (tmp_path / "a").rglob("*") if p.is_file()}
-    assert {"matched_pairs.csv", "estimates.csv", "tables/table1.csv", "figures/love.png"} <= files
+    assert {
+        "matched_pairs.csv",
+        "estimates.csv",
+        "tables/table1.csv",
+        "figures/love.png",
+        "report.html",
+    } <= files
     estimates = pd.read_csv(tmp_path / "a" / "estimates.csv")
     assert {"crude", "psm", "psm_gee", "psm_cox"} <= set(estimates["method"])
 

@@ -95,18 +95,26 @@ def analyze(
     """
     from simsepsis.analysis.data import read_cohort
     from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
     from simsepsis.analysis.thesis_analysis import analyze as run_analysis
     from simsepsis.figures import draw_analysis, render_plate
-    from simsepsis.files import check_folder, write_files
+    from simsepsis.files import check_folder, table_bytes, write_files
+    from simsepsis.report.analysis import analysis_html
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
     patients = read_cohort(cohort)
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
-    figures: dict[str, bytes] = {}
-    for plate in draw_analysis(analysis, source=cohort.name, version=version("simsepsis")):
-        figures |= {f"figures/{name}": content for name, content in render_plate(plate).contents.items()}
-    write_files(out, analysis_contents(analysis) | figures)
+    drawn = draw_analysis(analysis, source=cohort.name, version=version("simsepsis"))
+    plates = [render_plate(plate) for plate in drawn]
+    sensitivity = sensitivity_table(analysis)
+    contents = analysis_contents(analysis)
+    for plate in plates:
+        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
+    command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
+    page = analysis_html(analysis, plates, sensitivity, source=cohort.name, command=command)
+    write_files(out, contents | {"report.html": page.encode()})
     show_estimates(analysis.estimates)
-    say(f"\nTables, figures, pairs and estimates are in {out}")
+    say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")
