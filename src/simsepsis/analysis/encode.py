@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,8 @@ def encode_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> CohortArrays:
     source = str(registry.attrs.get("source", "registry"))
     names = spec.numbers_used
     _require_columns(registry, names, spec, source)
-    series = {name: _series(registry, name, spec, source) for name in names}
+    columns = dict(registry.items())
+    series = {name: _series(columns, name, spec, source) for name in names}
     coded = {name: _encode_column(one, name, spec, source) for name, one in series.items()}
     values = np.array([column.values for column in coded.values()])
     _check_values(values, coded, series, source)
@@ -87,29 +88,32 @@ def _require_columns(registry: pd.DataFrame, names: Sequence[str], spec: Analysi
     if not registry.columns.is_unique:
         twice = registry.columns[registry.columns.duplicated()][0]
         raise DataError(f"{source}: column '{twice}' stands twice; leave one")
+    present = set(registry.columns)
     identifiers = [name for name in (spec.cluster, spec.patient) if name]
     for name in (*names, *identifiers):
         for column in spec.differences.get(name, (name,)):
             file_name = spec.columns.get(column, column)
-            if file_name not in registry.columns:
+            if file_name not in present:
                 hint = did_you_mean(file_name, [str(known) for known in registry.columns])
                 raise DataError(
                     f"{source}: column '{file_name}' is missing{hint}; add it or name another in the spec"
                 )
 
 
-def _series(registry: pd.DataFrame, name: str, spec: AnalysisSpec, source: str) -> pd.Series:
+def _series(
+    columns: Mapping[Hashable, pd.Series], name: str, spec: AnalysisSpec, source: str
+) -> pd.Series:
     """Return a column of the file, recoded, or a difference of two."""
     if name in spec.differences:
         earlier, later = (
-            days(_series(registry, column, spec, source), source) for column in spec.differences[name]
+            days(_series(columns, column, spec, source), source) for column in spec.differences[name]
         )
         return pd.Series(later - earlier, name=name)
-    series = registry[spec.columns.get(name, name)]
+    series = columns[spec.columns.get(name, name)]
     if name in spec.recode:
         return _recoded(series, spec.recode[name])
-    is_category = name in spec.levels or name in spec.categorical or name in COLUMNS
-    return _truths(series) if _is_text(series) and not is_category else series
+    decided = name in COLUMNS or name in spec.levels or name in spec.categorical
+    return series if decided or not _is_text(series) else _truths(series)
 
 
 def days(series: pd.Series, source: str) -> FloatArray:
@@ -194,7 +198,7 @@ def _levels_of(series: pd.Series, name: str, spec: AnalysisSpec) -> tuple[str, .
     known = COLUMNS.get(name)
     if name in spec.levels:
         return spec.levels[name]
-    if name in (*spec.categorical, spec.cluster) or (known is None and _is_text(series)):
+    if name == spec.cluster or name in spec.categorical or (known is None and _is_text(series)):
         return ()
     return known.level_names if known is not None and known.kind == "category" else None
 

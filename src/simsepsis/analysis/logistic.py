@@ -18,7 +18,7 @@ from simsepsis.analysis.inputs import (
     finite_vector,
     label_codes,
 )
-from simsepsis.analysis.rank import independent_columns, well_conditioned
+from simsepsis.analysis.rank import SURELY_INDEPENDENT, independent_columns, well_conditioned
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
 
@@ -27,6 +27,7 @@ _PATIENCE = 9
 _ROUGH = 4
 _KEPT = 0.03
 _LARGE = 50_000
+_SURELY_IN_SINGLE_PRECISION = 1e-2
 _FINE = 1e-5
 _MAX_ITERATIONS = 60
 _HALVINGS = 20
@@ -316,9 +317,8 @@ def _climb(
 ) -> LogisticSolution:
     """Newton's method with step halving; `patience` is in factorizations.
 
-    The factor is by far the dearest part. It only steers the search, so that between the first step, which
-    judges the columns, and the last, whose factor gives the covariance, single precision is enough, and one
-    factor is kept as long as it shrinks each step well.
+    The factor is by far the dearest part. Until the last step, where it gives the covariance, it only steers
+    the search: single precision is enough, and one factor is kept as long as it shrinks each step well.
     """
     width = X.shape[1]
     params = _at_the_mean(X, y, weights) if start is None else start
@@ -330,11 +330,11 @@ def _climb(
     factored, last = 0, np.inf
     while not arrived and (kept or factored < patience):
         if not kept:
-            exact = factored == 0 or last < tolerance
+            exact = last < tolerance or single is X
             # at first all fitted probabilities are alike, so that the factor shows how new each column is
             found = _factor(X if exact else single, here.variance, first=factored == 0)
             if found is None and not exact:
-                exact, found = True, _factor(X, here.variance, first=False)
+                exact, found = True, _factor(X, here.variance, first=factored == 0)
             doubtful = found is None and factored == 0
             if found is None:
                 break
@@ -365,7 +365,8 @@ def _factor(X: NDArray[np.floating[Any]], variance: FloatArray, *, first: bool) 
     """Return the Cholesky factor of the information; None where it is singular, or at first nearly so."""
     curvature = information(X, variance)
     factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
-    sound = info == 0 and (not first or well_conditioned(curvature, factor))
+    least = SURELY_INDEPENDENT if X.dtype == np.float64 else _SURELY_IN_SINGLE_PRECISION
+    sound = info == 0 and (not first or well_conditioned(curvature, factor, least))
     return np.asarray(factor) if sound else None
 
 

@@ -10,7 +10,8 @@ from simsepsis.arrays import FloatArray, IntArray
 RANK_TOLERANCE = 1e-11
 """A column repeats the columns before it when less than this share of its length is new, as in R's `glm`."""
 
-_SURELY_INDEPENDENT = 1e-5
+SURELY_INDEPENDENT = 1e-5
+"""A share of new length that rounding in double precision cannot feign."""
 
 
 def independent_columns(X: FloatArray) -> IntArray:
@@ -41,7 +42,7 @@ def independent_columns(X: FloatArray) -> IntArray:
     return _independent_by_qr(X)
 
 
-def well_conditioned(gram: FloatArray, factor: FloatArray) -> bool:
+def well_conditioned(gram: FloatArray, factor: FloatArray, least: float = SURELY_INDEPENDENT) -> bool:
     """Say whether every column of a cross-product is clearly new after those before it.
 
     Parameters
@@ -50,8 +51,10 @@ def well_conditioned(gram: FloatArray, factor: FloatArray) -> bool:
         X'X, shape (p, p).
     factor
         Its lower Cholesky factor L; L_jj / √gram_jj is the share of the column's length that is new.
+    least
+        Share above which a column is clearly new.
     """
-    return bool((np.diag(factor) > _SURELY_INDEPENDENT * np.sqrt(np.diag(gram))).all())
+    return bool((np.diag(factor) > least * np.sqrt(np.diag(gram))).all())
 
 
 def _independent_by_qr(X: FloatArray) -> IntArray:

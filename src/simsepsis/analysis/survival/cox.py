@@ -132,8 +132,9 @@ def _solve(data: CoxData) -> _Solution:
     while True:
         likelihood, order = sorted_likelihood(data)
         kept, entangled, here = _informative_columns(likelihood)
-        reduced = with_columns(likelihood, kept)
+        reduced = likelihood
         if kept.size < data.X.shape[1]:
+            reduced = with_columns(likelihood, kept)
             here = reduced.at(np.zeros(kept.size))
         ascent = _climb(reduced, here)
         iterations += ascent.iterations
@@ -251,7 +252,7 @@ def _report(solution: _Solution, width: int, groups: IntArray | None) -> Fit:
         covariance = _sandwich(solution.likelihood, ascent.here, covariance, groups)
     params, errors, matrix = spread(solution.kept, width, ascent.params, covariance)
     failure = None
-    finite_part = np.nan_to_num(params)
+    finite_part = None if direction is None else np.nan_to_num(params)
     if direction is not None:
         lost = np.append(solution.entangled, np.flatnonzero(direction))
         params[lost] = errors[lost] = np.nan
@@ -272,7 +273,7 @@ def _report(solution: _Solution, width: int, groups: IntArray | None) -> Fit:
         dropped=tuple(solution.dropped.tolist()),
         failure=failure,
         direction=direction,
-        finite_part=None if direction is None else finite_part,
+        finite_part=finite_part,
     )
 
 

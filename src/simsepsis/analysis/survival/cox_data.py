@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import binary_vector, case_weights, design_matrix, finite_vector, label_codes
-from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood, risk_sets
+from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood, changes, risk_sets
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
 
@@ -97,14 +97,14 @@ def sorted_likelihood(data: CoxData) -> tuple[PartialLikelihood, IntArray]:
     strata = data.strata[used]
     by_time = -data.duration[used]
     order = used[np.lexsort((by_time, strata)) if strata.any() else np.argsort(by_time, kind="stable")]
-    stratum = np.cumsum(np.diff(data.strata[order], prepend=data.strata[order][:1]) != 0)
+    stratum = np.cumsum(changes(data.strata[order])) - 1
     times = data.duration[order]
     time_code, entry_code = _time_codes(times, stratum, None if data.entry is None else data.entry[order])
     likelihood = PartialLikelihood(
         X=_centred(data.X[order]),
         weights=data.weights[order],
         stratum=stratum,
-        stratum_begin=np.flatnonzero(np.diff(stratum, prepend=-1)),
+        stratum_begin=np.flatnonzero(changes(stratum)),
         sets=risk_sets(time_code, data.event[order], stratum, entry_code, data.ties),
     )
     return likelihood, order
@@ -150,7 +150,7 @@ def _time_codes(
 ) -> tuple[IntArray, IntArray | None]:
     """Replace the times of sorted rows by integers in the same order within each stratum."""
     if entry is None:
-        changes = (np.diff(times, prepend=times[:1]) != 0) | (np.diff(stratum, prepend=0) != 0)
-        return changes.sum() - np.cumsum(changes), None
+        steps = np.cumsum(changes(times) | changes(stratum))
+        return steps[-1:] - steps, None
     codes = np.unique(np.concatenate((times, entry)), return_inverse=True)[1]
     return codes[: times.size], codes[times.size :]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +48,19 @@ class RiskSets:
     terms_to: IntArray
 
 
+def changes(values: FloatArray | IntArray) -> BoolArray:
+    """Tell which of some values differ from the one before; the first one does.
+
+    Parameters
+    ----------
+    values
+        Shape (n,).
+    """
+    differs = np.ones(values.size, np.bool_)
+    np.not_equal(values[1:], values[:-1], out=differs[1:])
+    return differs
+
+
 def risk_sets(
     time_code: IntArray, event: FloatArray, stratum: IntArray, entry_code: IntArray | None, ties: str
 ) -> RiskSets:
@@ -69,9 +82,9 @@ def risk_sets(
     key = stratum * top + (top - 1 - time_code)
     deaths = np.flatnonzero(event > 0)
     death_keys = key[deaths]
-    first = np.flatnonzero(np.diff(death_keys, prepend=-1))
+    first = np.flatnonzero(changes(death_keys))
     group_key = death_keys[first]
-    count = np.diff(first, append=deaths.size)
+    count = np.concatenate((first[1:], [deaths.size])) - first
     group = np.repeat(np.arange(first.size), count)
     fraction = (np.arange(deaths.size) - first[group]) / count[group] if ties == "efron" else None
     entered = late_to = None
@@ -156,7 +169,8 @@ class PartialLikelihood:
         """
         sets = self.sets
         eta = self.X @ params
-        eta = eta - np.maximum.reduceat(eta, self.stratum_begin)[self.stratum]
+        single = self.stratum_begin.size == 1
+        eta = eta - (eta.max() if single else np.maximum.reduceat(eta, self.stratum_begin)[self.stratum])
         risk = np.exp(eta)
         weighted = risk * self.weights
         sums = self._over_terms(weighted, self.X)
