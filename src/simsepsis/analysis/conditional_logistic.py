@@ -11,9 +11,10 @@ import scipy.special
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from simsepsis.analysis.binomial import symmetric_inverse
 from simsepsis.analysis.fit import Fit, failed_fit, spread
 from simsepsis.analysis.inputs import binary_vector, design_matrix, label_codes
-from simsepsis.analysis.logistic import fit_logistic, linear_predictor, symmetric_inverse
+from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _MAX_ITERATIONS = 60

@@ -100,9 +100,7 @@ def _require_columns(registry: pd.DataFrame, names: Sequence[str], spec: Analysi
                 )
 
 
-def _series(
-    columns: Mapping[Hashable, pd.Series], name: str, spec: AnalysisSpec, source: str
-) -> pd.Series:
+def _series(columns: Mapping[Hashable, pd.Series], name: str, spec: AnalysisSpec, source: str) -> pd.Series:
     """Return a column of the file, recoded, or a difference of two."""
     if name in spec.differences:
         earlier, later = (

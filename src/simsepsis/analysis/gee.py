@@ -8,10 +8,11 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
+from simsepsis.analysis.binomial import symmetric_inverse
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
 from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
-from simsepsis.analysis.logistic import rough_logistic, solve_logistic, symmetric_inverse
+from simsepsis.analysis.logistic import rough_logistic, solve_logistic
 from simsepsis.analysis.rank import independent_columns
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray, IntArray

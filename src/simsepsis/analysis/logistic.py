@@ -10,6 +10,8 @@ import scipy.linalg
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
+from simsepsis.analysis.binomial import BinomialPoint, information, point_at, symmetric_inverse
+from simsepsis.analysis.firth import fit_firth
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.inputs import (
     binary_vector,
@@ -33,7 +35,6 @@ _MAX_ITERATIONS = 60
 _HALVINGS = 20
 _EXTREME = 20.0
 _DECIDED = 1e-9
-_SWING = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +116,8 @@ def fit_logistic(
     if design.size == 0:
         return failed_fit(width, "nothing to fit: there are no rows or no columns")
     if firth:
-        return _fit_firth(design, outcome, np.ones(outcome.size) if cases is None else cases)
+        weighted = np.ones(outcome.size) if cases is None else cases
+        return fit_firth(design, outcome, weighted, tolerance=_TOLERANCE, most=2 * _MAX_ITERATIONS)
     begin = None if start is None else finite_vector(start, "start", width)
     reduction, solution = solve_logistic(design, outcome, cases, start=begin)
     if not solution.arrived:
@@ -269,7 +271,7 @@ def rough_logistic(X: FloatArray, y: FloatArray) -> FloatArray | None:
     Σ|r|m = d'X'r = d'X'VXs ≤ max|Xs| Σ v m, and v = μ(1 − μ) ≤ |r| makes max|Xs| ≥ 1.
     """
     params = _at_the_mean(X, y)
-    here = _point(X @ params, y, None)
+    here = point_at(X @ params, y, None)
     for iteration in range(_ROUGH):
         factor = _factor(X, here.variance, first=iteration == 0)
         if factor is None:
@@ -279,7 +281,7 @@ def rough_logistic(X: FloatArray, y: FloatArray) -> FloatArray | None:
         params += step
         if np.abs(change).max() < 1:
             return params
-        here = _point(here.eta + change, y, None)
+        here = point_at(here.eta + change, y, None)
     return None
 
 
@@ -322,11 +324,13 @@ def _climb(
     """
     width = X.shape[1]
     params = _at_the_mean(X, y, weights) if start is None else start
-    here = _point(X @ params, y, weights)
+    here = point_at(X @ params, y, weights)
     covariance = np.full((width, width), np.nan)
     arrived, doubtful, kept = X.size == 0, False, False
     tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
-    single = X.astype(np.float32) if X.size > _LARGE else X
+    # what is too large for single precision becomes inf, has no factor there, and is done in double
+    with np.errstate(over="ignore"):
+        single = X.astype(np.float32) if X.size > _LARGE else X
     factored, last = 0, np.inf
     while not arrived and (kept or factored < patience):
         if not kept:
@@ -363,153 +367,22 @@ def _climb(
 
 def _factor(X: NDArray[np.floating[Any]], variance: FloatArray, *, first: bool) -> FloatArray | None:
     """Return the Cholesky factor of the information; None where it is singular, or at first nearly so."""
-    curvature = information(X, variance)
+    with np.errstate(over="ignore", invalid="ignore"):
+        curvature = information(X, variance)
     factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
     least = SURELY_INDEPENDENT if X.dtype == np.float64 else _SURELY_IN_SINGLE_PRECISION
     sound = info == 0 and (not first or well_conditioned(curvature, factor, least))
     return np.asarray(factor) if sound else None
 
 
-def information(X: NDArray[np.floating[Any]], variance: FloatArray) -> FloatArray:
-    """Return X' diag(variance) X as a symmetric product.
-
-    Parameters
-    ----------
-    X
-        Shape (n, p); its precision is that of the product.
-    variance
-        Non-negative, shape (n,).
-    """
-    spread: NDArray[np.floating[Any]] = np.sqrt(variance).astype(X.dtype, copy=False)
-    root = X * spread[:, None]
-    return np.asarray(root.T @ root, dtype=np.float64)
-
-
-def symmetric_inverse(factor: FloatArray) -> FloatArray:
-    """Return the inverse of a matrix from its lower Cholesky factor.
-
-    Parameters
-    ----------
-    factor
-        Lower triangle L of A = LL', zero above it, shape (p, p).
-    """
-    lower = scipy.linalg.lapack.dpotri(factor, lower=1)[0]
-    whole_matrix = np.asarray(lower + lower.T)
-    np.fill_diagonal(whole_matrix, np.diag(lower))
-    return whole_matrix
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Point:
-    """The binomial log likelihood at a linear predictor: w(y − μ) and wμ(1 − μ) of each row, shape (n,)."""
-
-    eta: FloatArray
-    value: float
-    residual: FloatArray
-    variance: FloatArray
-
-
-def _point(eta: FloatArray, y: FloatArray, weights: FloatArray | None) -> _Point:
-    """Evaluate the log likelihood Σ w[yη − log(1 + exp η)] and what its derivatives are made of."""
-    small = np.exp(-np.abs(eta))
-    large = 1 / (1 + small)
-    residual = y - np.where(eta < 0, small * large, large)
-    variance = small * large * large
-    terms = y * eta - np.maximum(eta, 0.0) - np.log1p(small)
-    if weights is None:
-        return _Point(eta, float(terms.sum()), residual, variance)
-    return _Point(eta, float(terms @ weights), residual * weights, variance * weights)
-
-
 def _halved(
-    step: FloatArray, change: FloatArray, here: _Point, y: FloatArray, weights: FloatArray | None
-) -> tuple[FloatArray, _Point]:
+    step: FloatArray, change: FloatArray, here: BinomialPoint, y: FloatArray, weights: FloatArray | None
+) -> tuple[FloatArray, BinomialPoint]:
     """Shorten a step until the likelihood does not fall, rounding apart."""
     floor = here.value - 1e-9 * abs(here.value)
     for _ in range(_HALVINGS):
-        there = _point(here.eta + change, y, weights)
+        there = point_at(here.eta + change, y, weights)
         if there.value >= floor:
             break
         step, change = step / 2, change / 2
     return step, there
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Penalized:
-    """Firth's penalized log likelihood at some coefficients, its score, and the information's factor."""
-
-    value: float
-    score: FloatArray
-    factor: FloatArray
-
-
-def _fit_firth(X: FloatArray, y: FloatArray, weights: FloatArray) -> Fit:
-    """Climb the penalized log likelihood with the modified score of Firth."""
-    kept = independent_columns(X)
-    if kept.size == 0:
-        return failed_fit(X.shape[1], "every column is zero", dropped=range(X.shape[1]))
-    # an orthonormal basis: the penalized likelihood does not depend on it, rounding does
-    basis, triangle = scipy.linalg.qr(X[:, kept], mode="economic")
-    params = np.zeros(kept.size)
-    here = _penalized(params, basis, y, weights)
-    tolerance = _TOLERANCE * float(weights.mean())
-    arrived = False
-    iteration = 0
-    while not arrived and iteration < 2 * _MAX_ITERATIONS:
-        iteration += 1
-        step = scipy.linalg.cho_solve((here.factor, True), here.score)
-        arrived = bool(here.score @ step < tolerance)
-        params, here = _penalized_step(params, step, here, basis, y, weights)
-    if not arrived:
-        reason = f"no convergence in {iteration} steps of the penalized likelihood"
-        return failed_fit(X.shape[1], reason, iterations=iteration)
-    back = scipy.linalg.solve_triangular(triangle, np.eye(kept.size))
-    return reduced_fit(
-        X,
-        whole(X, kept),
-        back @ params,
-        back @ symmetric_inverse(here.factor) @ back.T,
-        iterations=iteration,
-        log_likelihood=here.value + float(np.log(np.abs(np.diag(triangle))).sum()),
-    )
-
-
-def _penalized_step(
-    params: FloatArray,
-    step: FloatArray,
-    here: _Penalized,
-    X: FloatArray,
-    y: FloatArray,
-    weights: FloatArray,
-) -> tuple[FloatArray, _Penalized]:
-    """Take a step, halved until the likelihood does not fall, and drawn back to the top if it went beyond.
-
-    The information leaves out the curvature of the penalty, so that full steps may swing around the top.
-    """
-    floor = here.value - 1e-12 * abs(here.value)
-    for _ in range(_HALVINGS):
-        there = _penalized(params + step, X, y, weights)
-        if there.value >= floor:
-            break
-        step = step / 2
-    slope, beyond = float(here.score @ step), float(there.score @ step)
-    if beyond < -_SWING * slope:
-        step = step * slope / (slope - beyond)
-        there = _penalized(params + step, X, y, weights)
-    return params + step, there
-
-
-def _penalized(params: FloatArray, X: FloatArray, y: FloatArray, weights: FloatArray) -> _Penalized:
-    """Evaluate; the score is Σ [w(y − p) + h(½ − p)] x with h the leverages."""
-    eta = X @ params
-    here = _point(eta, y, weights)
-    factor, info = scipy.linalg.lapack.dpotrf(information(X, here.variance), lower=1, clean=1)
-    if info != 0:
-        return _Penalized(value=-np.inf, score=np.zeros_like(params), factor=factor)
-    half = scipy.linalg.solve_triangular(factor, X.T, lower=True)
-    leverage = here.variance * np.einsum("ij,ij->j", half, half)
-    return _Penalized(
-        value=here.value + float(np.log(np.diag(factor)).sum()),
-        score=np.asarray((here.residual + leverage * (0.5 - scipy.special.expit(eta))) @ X),
-        factor=factor,
-    )

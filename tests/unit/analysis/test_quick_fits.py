@@ -1,0 +1,109 @@
+"""The short cuts of the fits: they prove what they assume, and end where the long way ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simsepsis.analysis.gee import fit_gee
+from simsepsis.analysis.logistic import fit_logistic, rough_logistic
+from simsepsis.analysis.two_by_two import fisher
+
+
+def large(seed: int, n: int = 2_500, p: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Return a design large enough for single precision, with rare indicators, and an outcome."""
+    rng = np.random.default_rng(seed)
+    X = np.column_stack(
+        [np.ones(n), rng.normal(60, 12, n), rng.random((n, p - 2)) < rng.uniform(0.01, 0.5, p - 2)]
+    )
+    eta = -1 + 0.02 * (X[:, 1] - 60) + X[:, 2:] @ rng.normal(0, 0.4, p - 2)
+    return X.astype(float), (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.booleans(), st.floats(0.0, 3.0))
+def test_separated_data_are_never_certified(seed: int, complete: bool, shift: float) -> None:
+    rng = np.random.default_rng(seed)
+    X = np.column_stack([np.ones(40), rng.normal(size=(40, 2))])
+    margin = X @ rng.normal(size=3) + shift
+    y = (margin > 0).astype(float)
+    if not complete:
+        # on the plane itself both outcomes occur, so that only the others are separated
+        X[:8] = X[:8] - np.outer(X[:8] @ [0, 1, 0], [0, 1, 0])
+        y = np.where(X[:, 1] > 0, 1.0, np.where(X[:, 1] < 0, 0.0, np.arange(40) % 2))
+    assert rough_logistic(X, y) is None
+
+
+def test_data_that_are_not_separated_are_certified_near_the_maximum() -> None:
+    X, y = large(1)
+    rough = rough_logistic(X, y)
+    assert rough is not None
+    fit = fit_logistic(X, y)
+    assert np.abs((rough - fit.params) / fit.std_errors).max() < 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-12, 1e12, 1e30])
+def test_single_precision_steers_but_does_not_show(scale: float) -> None:
+    X, y = large(2)
+    X[:, 1] *= scale
+    fit = fit_logistic(X, y)
+    X[:, 1] /= scale
+    reference = sm.Logit(y, X).fit(method="newton", disp=0, tol=1e-14)
+    own = fit.params * np.where(np.arange(X.shape[1]) == 1, scale, 1.0)
+    errors = fit.std_errors * np.where(np.arange(X.shape[1]) == 1, scale, 1.0)
+    assert fit.converged
+    np.testing.assert_allclose(own, reference.params, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(errors, reference.bse, rtol=0, atol=1e-8)
+
+
+def test_columns_that_repeat_are_found_in_large_designs_too() -> None:
+    X, y = large(3)
+    twice = np.column_stack([X, X[:, 3] + X[:, 4]])
+    fit = fit_logistic(twice, y)
+    assert fit.dropped == (X.shape[1],)
+    np.testing.assert_allclose(fit.params[:-1], fit_logistic(X, y).params, atol=1e-9)
+    nearly = np.column_stack([X, X[:, 3] + 1e-4 * X[:, 1]])
+    assert fit_logistic(nearly, y).dropped == (X.shape[1],)
+    apart = np.column_stack([X, X[:, 3] + 1e-4 * np.random.default_rng(1).normal(size=len(X))])
+    assert fit_logistic(apart, y).dropped == ()
+
+
+def test_where_the_search_begins_does_not_matter() -> None:
+    X, y = large(4)
+    cold = fit_logistic(X, y)
+    warm = fit_logistic(X, y, start=cold.params + 0.3)
+    np.testing.assert_allclose(warm.params, cold.params, atol=1e-10)
+    np.testing.assert_allclose(warm.covariance, cold.covariance, rtol=1e-8)
+
+
+@pytest.mark.parametrize("correlation", ["exchangeable", "independence"])
+@pytest.mark.parametrize("rare", [False, True])
+def test_the_quick_and_the_long_way_to_a_gee_end_at_one_place(correlation: str, rare: bool) -> None:
+    X, y = large(5, n=900, p=14)
+    cluster = np.random.default_rng(6).integers(0, 25, 900)
+    if rare:
+        X[:, 5] = np.arange(900) < 6
+        y[:6] = 0
+    quick = fit_gee(X, y, cluster, correlation=correlation)
+    kept = np.arange(900) >= 6 if rare else np.ones(900, bool)
+    if rare:
+        assert quick.separated == (5,)
+        assert quick.params[5] == -np.inf
+    else:
+        start = fit_logistic(X[kept], y[kept]).params
+        long = fit_gee(X, y, cluster, correlation=correlation, start=start)
+        np.testing.assert_allclose(quick.params, long.params, atol=1e-9)
+        np.testing.assert_allclose(quick.covariance, long.covariance, rtol=1e-7)
+        assert quick.correlation == pytest.approx(long.correlation, abs=1e-10)
+    assert np.isfinite(quick.params).sum() == X.shape[1] - rare
+
+
+@settings(max_examples=80, deadline=None)
+@given(*[st.integers(0, 60)] * 4, st.sampled_from(["two-sided", "less", "greater"]))
+def test_fisher_equals_scipy(a: int, b: int, c: int, d: int, sides: str) -> None:
+    expected = scipy.stats.fisher_exact([[a, b], [c, d]], alternative=sides).pvalue
+    assert fisher([[a, b], [c, d]], sides=sides).p_value == pytest.approx(expected, rel=1e-9)
