@@ -30,19 +30,31 @@ _FARTHEST = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Clusters:
-    """Rows in cluster order: first row and size of each cluster, shape (K,)."""
+    """Rows in cluster order: first row and size of each cluster (K,), cluster of each row (n,).
+
+    `pairs` is the number of pairs of rows that share a cluster.
+    """
 
     begin: IntArray
     size: FloatArray
+    of_row: IntArray
+    pairs: float
 
     def total(self, values: FloatArray) -> FloatArray:
         """Sum values (…, n) over each cluster, (…, K)."""
         return np.asarray(np.add.reduceat(values, self.begin, axis=-1))
 
-    @property
-    def pairs(self) -> float:
-        """Number of pairs of rows that share a cluster."""
-        return float((self.size * (self.size - 1)).sum() / 2)
+
+def _clusters_of(codes: IntArray) -> _Clusters:
+    """Return the clusters of sorted codes."""
+    count = np.bincount(codes)
+    size = count.astype(np.float64)
+    return _Clusters(
+        begin=np.cumsum(count) - count,
+        size=size,
+        of_row=np.repeat(np.arange(count.size), count),
+        pairs=float((size * (size - 1)).sum() / 2),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,24 +91,40 @@ class _State:
     """The estimating equations at one set of coefficients.
 
     With R⁻¹ = (I − c 11')/(1 − α) and c = α/(1 + (n − 1)α) in each cluster, only sums over clusters are
-    needed. `moments` holds √v x and, as its last row, the Pearson residuals, (p + 1, n); `sums` are their
-    sums over clusters, (p + 1, K); `shared` is c, (K,).
+    needed. `root` is √v, (n,); `weighted` is √v (r − c Σr), with r the Pearson residuals and Σr their sum
+    over the cluster, (n,); `shared` is c, (K,).
     """
 
-    moments: FloatArray
-    sums: FloatArray
+    problem: _Problem
+    root: FloatArray
+    weighted: FloatArray
     shared: FloatArray
     alpha: float
 
     def score(self) -> FloatArray:
         """Σ D'V⁻¹(y − μ), shape (p,)."""
-        plain = self.moments[:-1] @ self.moments[-1] - self.sums[:-1] @ (self.shared * self.sums[-1])
-        return np.asarray(plain / (1 - self.alpha))
+        return np.asarray(self.problem.columns @ self.weighted / (1 - self.alpha))
+
+    def scores(self) -> FloatArray:
+        """D'V⁻¹(y − μ) of each cluster, shape (K, p)."""
+        return self.problem.clusters.total(self.problem.columns * self.weighted).T / (1 - self.alpha)
 
     def bread(self) -> FloatArray:
         """Σ D'V⁻¹D, shape (p, p)."""
-        scaled, sums = self.moments[:-1], self.sums[:-1]
+        scaled = self.problem.columns * self.root
+        sums = self.problem.clusters.total(scaled)
         return np.asarray((scaled @ scaled.T - (sums * self.shared) @ sums.T) / (1 - self.alpha))
+
+    def breads(self) -> FloatArray:
+        """D'V⁻¹D of each cluster, shape (K, p, p)."""
+        scaled, clusters = self.problem.columns * self.root, self.problem.clusters
+        sums = clusters.total(scaled)
+        ends = np.append(clusters.begin[1:], scaled.shape[1])
+        breads = np.empty((ends.size, len(scaled), len(scaled)))
+        for k, (begin, end) in enumerate(zip(clusters.begin, ends, strict=True)):
+            rows = scaled[:, begin:end]
+            breads[k] = rows @ rows.T - self.shared[k] * np.outer(sums[:, k], sums[:, k])
+        return breads / (1 - self.alpha)
 
 
 def fit_gee(
@@ -168,12 +196,11 @@ def fit_gee(
     codes = label_codes(cluster, "cluster", outcome.size)
     if (codes[1:] < codes[:-1]).any():
         order = np.argsort(codes, kind="stable")
-        design, outcome = design[order], outcome[order]
-    size = np.bincount(codes)
+        design, outcome, codes = design[order], outcome[order], codes[order]
     request = _Request(
         X=design,
         y=outcome,
-        clusters=_Clusters(begin=np.cumsum(size) - size, size=size.astype(np.float64)),
+        clusters=_clusters_of(codes),
         correlation=correlation,
         covariance=covariance,
         moment=moment,
@@ -240,19 +267,18 @@ def _at(problem: _Problem, params: FloatArray) -> _State:
 
     The Pearson residual is ±exp(∓η/2) and its inverse weight √v = 1/(|r| + 1/|r|), free of cancellation.
     """
-    width, rows = problem.columns.shape
     exponent = np.clip((params @ problem.columns) * problem.half_sign, -_FARTHEST, _FARTHEST)
-    residual = np.exp(-exponent)
-    moments = np.empty((width + 1, rows))
-    np.multiply(problem.columns, 1 / (residual + 1 / residual), out=moments[:-1])
-    np.multiply(residual, 2 * problem.half_sign, out=moments[-1])
+    size = np.exp(-exponent)
+    root, residual = 1 / (size + 1 / size), 2 * size * problem.half_sign
     if problem.rows is not None:
-        moments *= problem.rows
-    sums = problem.clusters.total(moments)
-    alpha = _alpha(problem, moments[-1], sums[-1]) if problem.exchangeable else 0.0
-    inflation = 1 + (problem.clusters.size - 1) * alpha
+        root, residual = root * problem.rows, residual * problem.rows
+    clusters = problem.clusters
+    sums = clusters.total(residual)
+    alpha = _alpha(problem, residual, sums) if problem.exchangeable else 0.0
+    inflation = 1 + (clusters.size - 1) * alpha
     shared = np.divide(alpha, inflation, out=np.zeros_like(inflation), where=inflation > 0)
-    return _State(moments=moments, sums=sums, shared=shared, alpha=alpha)
+    weighted = root * (residual - np.take(shared * sums, clusters.of_row))
+    return _State(problem=problem, root=root, weighted=weighted, shared=shared, alpha=alpha)
 
 
 def _alpha(problem: _Problem, residuals: FloatArray, sums: FloatArray) -> float:
@@ -317,7 +343,7 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accel
         if iteration == most and move.length >= _TOLERANCE:
             failure = f"no convergence in {iteration} scoring steps"
     if failure is None:
-        matrix, failure = _sandwich(problem, state, request.covariance)
+        matrix, failure = _sandwich(state, request.covariance)
     if failure is None:
         return reduced_fit(
             request.X, reduction, params, matrix, iterations=iteration, correlation=state.alpha
@@ -361,28 +387,13 @@ def _stride(step: FloatArray, columns: FloatArray) -> FloatArray:
     return step if longest <= _LONGEST_STRIDE else step * (_LONGEST_STRIDE / longest)
 
 
-def _sandwich(problem: _Problem, state: _State, covariance: str) -> tuple[FloatArray, str | None]:
+def _sandwich(state: _State, covariance: str) -> tuple[FloatArray, str | None]:
     """Return B⁻¹ (Σ C_i U_i U_i' C_i') B⁻¹ with the correction C_i asked for, and why there is none."""
     _bread, factor, failure = _factored(state)
     if failure is not None:
         return factor, failure
-    scaled, pearson = state.moments[:-1], state.moments[-1]
-    scores = problem.clusters.total(scaled * pearson) - state.sums[:-1] * (state.shared * state.sums[-1])
-    scores = scores.T / (1 - state.alpha)
-    inverse = symmetric_inverse(factor)
+    scores, inverse = state.scores(), symmetric_inverse(factor)
     if covariance != "robust":
-        breads = _cluster_breads(problem, state)
-        scores, failure = corrected_scores(covariance, scores, breads, factor, inverse)
+        scores, failure = corrected_scores(covariance, scores, state.breads(), factor, inverse)
     half = scores @ inverse
     return np.asarray(half.T @ half), failure
-
-
-def _cluster_breads(problem: _Problem, state: _State) -> FloatArray:
-    """D'V⁻¹D of each cluster, shape (K, p, p)."""
-    scaled, sums = state.moments[:-1], state.sums[:-1]
-    ends = np.append(problem.clusters.begin[1:], scaled.shape[1])
-    breads = np.empty((ends.size, len(scaled), len(scaled)))
-    for k, (begin, end) in enumerate(zip(problem.clusters.begin, ends, strict=True)):
-        rows = scaled[:, begin:end]
-        breads[k] = rows @ rows.T - state.shared[k] * np.outer(sums[:, k], sums[:, k])
-    return breads / (1 - state.alpha)
