@@ -31,10 +31,8 @@ Z_MEDIAN = 2.5758293035489004
 """Normal quantile of 0.995, which McKean and Schrader chose for the order statistics around the median."""
 
 
-def mean(estimate: FloatArray) -> Measured:
-    """Mean of θ̂, whatever the truth is, and where there is none.
-
-    MCSE s/√n, s the SD of the estimates.
+def mean_estimate(estimate: FloatArray) -> Measured:
+    """Mean of θ̂, MCSE s/√n.
 
     Parameters
     ----------
