@@ -1,4 +1,4 @@
-"""The thesis's matching on the scores that other Japanese studies of IVIgG could build."""
+"""The thesis's matching on other scores: its second one, and those that other Japanese studies could build."""
 
 from __future__ import annotations
 
@@ -92,6 +92,27 @@ def as_in_claims(shared: Shared, *, procedures: bool) -> Shared:
     return replace(shared, spec=_scored_by(spec, (*kept, *billed)))
 
 
+def with_adjuncts(shared: Shared, *, alone: bool) -> Shared:
+    """Return the registry with adjuncts and transfusions in the score.
+
+    Parameters
+    ----------
+    shared
+        The thesis's registry and spec.
+    alone
+        Whether the covariates leave the score.
+
+    Raises
+    ------
+    ConvergenceError
+        If the spec names no adjunct.
+    """
+    spec = shared.spec
+    if not spec.adjusters:
+        raise ConvergenceError("the spec names no adjunct")
+    return replace(shared, spec=_scored_by(spec, (*(() if alone else spec.covariates), *spec.adjusters)))
+
+
 def _is_severity(name: str) -> bool:
     return name in COLUMNS and COLUMNS[name].group in SEVERITY_GROUPS
 
@@ -117,7 +138,20 @@ def _other_score(name: str, label: str, change: Change, reference: str) -> Metho
 
 
 TAGAMI = "Tagami T et al. J Infect 2015;71:158."
+THESIS = "Iizuka Y et al. Crit Care 2017;21:181."
 OTHER_SCORES = (
+    _other_score(
+        "psm_second_score",
+        "Adjuncts in the score, with pairs and balance",
+        partial(with_adjuncts, alone=False),
+        THESIS,
+    ),
+    _other_score(
+        "psm_adjuncts_only",
+        "Nothing but adjuncts in the score",
+        partial(with_adjuncts, alone=True),
+        THESIS,
+    ),
     _other_score(
         "psm_registry_2007",
         "Matched on the covariates of the registry of 2007",
@@ -137,4 +171,4 @@ OTHER_SCORES = (
         TAGAMI,
     ),
 )
-"""Scores that know less than the thesis's."""
+"""Scores that know other things than the thesis's first."""
