@@ -1,4 +1,4 @@
-"""The thesis's matching on other scores: its second one, and those that other Japanese studies could build."""
+"""The thesis's matching on other scores: its second one, and those of other Japanese studies."""
 
 from __future__ import annotations
 
