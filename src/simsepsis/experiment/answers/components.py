@@ -82,14 +82,10 @@ def ladder_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
 
 
 def _ladder(name: str, part: pd.DataFrame, what: str) -> Iterator[str]:
-    ends = part[part["component"].isin([TRUE_VALUE, WHOLE])]
-    ends = ends.pivot_table(index="cell", columns="component", values="value", sort=False)
-    if WHOLE not in ends or TRUE_VALUE not in ends:
+    rows, cells = furthest(part), part["cell"].nunique()
+    if not len(rows):
         yield f"Ladder “{name}”, {what}: no replicate has an estimate of every method."
         return
-    worst = (ends[WHOLE] - ends[TRUE_VALUE]).abs().idxmax()
-    rows = part[part["cell"] == worst]
-    cells = len(ends)
     where = (
         f" in {rows['scenario'].iloc[0]}, where the estimate is furthest from the truth" if cells > 1 else ""
     )
@@ -99,6 +95,21 @@ def _ladder(name: str, part: pd.DataFrame, what: str) -> Iterator[str]:
     errors = part[~part["component"].isin([TRUE_VALUE, TOP, WHOLE])]
     if cells > 1 and errors["component"].nunique() > 1:
         yield f"{_largest(errors, name, cells)}."
+
+
+def furthest(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a ladder in the cell where its estimate is the furthest from the first truth.
+
+    Parameters
+    ----------
+    part
+        Rows of one ladder and estimand. None are returned if no cell has both numbers.
+    """
+    ends = part[part["component"].isin([TRUE_VALUE, WHOLE])]
+    gap = (
+        ends.groupby("cell", sort=False)["value"].agg(lambda pair: abs(pair.iloc[-1] - pair.iloc[0])).dropna()
+    )
+    return part[part["cell"] == gap.idxmax()] if len(gap) else part.iloc[:0]
 
 
 def component_words(row: pd.Series) -> str:
