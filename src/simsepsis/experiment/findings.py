@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.cells import cells_of, worlds
@@ -127,7 +128,9 @@ def cell_settings(folder: RunFolder) -> pd.DataFrame:
         for name, _, changes in asked
         if keys.get(name) in stored
     ]
-    return pd.DataFrame(rows, columns=["cell", "scenario", *plan.settings])
+    # Settings stay what the plan says: a column of numbers with a gap would turn whole ones into fractions.
+    table = pd.DataFrame(rows, columns=["cell", "scenario", *plan.settings], dtype=object)
+    return table.astype({"cell": np.int64})
 
 
 def contrast_name(methods: tuple[str, ...]) -> str:

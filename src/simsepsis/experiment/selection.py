@@ -130,4 +130,6 @@ def value_text(value: object) -> str:
     """Return a setting's value as people write it."""
     if isinstance(value, float):
         return f"{value:g}".replace("-", "−")
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None else str(value)

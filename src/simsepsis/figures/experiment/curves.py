@@ -67,7 +67,7 @@ def curve_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
         panel=_words(rows, others), line=_line_names(rows, series), x=[value_text(item) for item in at]
     )
     places = {item: number for number, item in enumerate(dict.fromkeys(found["x"]))}
-    found["at"] = at if numeric(at) else found["x"].map(places)
+    found["at"] = at.astype(np.float64) if numeric(at) else found["x"].map(places)
     kept = evenly(list(dict.fromkeys(found["panel"])), MOST_PANELS)
     found = found[found["panel"].isin(kept)].sort_values(["method order", "at"], kind="stable")
     return scaled(found)[list(CURVE_COLUMNS)].reset_index(drop=True)

@@ -17,7 +17,7 @@ from simsepsis.figures.experiment.marks import (
     scaled,
     span,
 )
-from simsepsis.figures.style import BLUE, INK, RULE, TEXT, add_panel, in_house_style, new_figure
+from simsepsis.figures.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,18 +92,18 @@ def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, labels: list[str], ideal: float | None) -> None:
-    for place, label in enumerate(labels):
-        axes.axhline(place, color=RULE, linewidth=0.4, zorder=0)
-        if label not in rows.index or np.isnan(rows.loc[label, "value"]):
-            axes.annotate(
-                "no number", (0.5, place), xycoords=("axes fraction", "data"), ha="center", va="center"
-            )
-            continue
-        row = rows.loc[label]
-        if ideal is not None:
-            axes.plot([ideal, row["value"]], [place, place], color=BLUE, linewidth=1.2, zorder=2)
-        axes.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=0.9, marker="|", zorder=3)
-        axes.plot(row["value"], place, marker="o", markersize=5.5, color=BLUE, zorder=4)
+    numbers = rows.reindex(labels)[["value", "low", "high"]]
+    value, low, high = numbers.to_numpy(np.float64).T
+    places = np.arange(len(labels))
+    axes.hlines(places, 0, 1, transform=axes.get_yaxis_transform(), color=RULE, linewidth=0.4, zorder=0)
+    if ideal is not None:
+        axes.hlines(places, ideal, value, color=BLUE, linewidth=1.2, zorder=2)
+    axes.hlines(places, low, high, color=INK, linewidth=0.9, zorder=3)
+    axes.plot(np.concatenate([low, high]), np.tile(places, 2), "|", color=INK, markersize=6, zorder=3)
+    axes.plot(value, places, "o", markersize=5.5, color=BLUE, zorder=4)
+    for place in np.flatnonzero(np.isnan(value)):
+        where = {"xycoords": ("axes fraction", "data"), "ha": "center", "va": "center"}
+        axes.annotate("no number", (0.5, place), fontsize=SMALL, color=MUTED, **where)
     draw_reference(axes, ideal, upright=True)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
