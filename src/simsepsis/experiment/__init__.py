@@ -6,6 +6,8 @@ from simsepsis.experiment.folder import RunFolder, open_run
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
 from simsepsis.experiment.run import Run, run_experiment, summarize_run
+from simsepsis.experiment.standing import Standing
+from simsepsis.experiment.stopping import Look, looks, parse_targets
 from simsepsis.experiment.truth import TRUTH_COLUMNS
 
 __all__ = [
@@ -14,19 +16,23 @@ __all__ = [
     "VERDICTS",
     "Cell",
     "Claim",
+    "Look",
     "Plan",
     "Replay",
     "Run",
     "RunFolder",
+    "Standing",
     "Verified",
     "cells_of",
     "experiment_names",
     "find_experiment",
     "judge",
     "load_plan",
+    "looks",
     "monte_carlo_limits",
     "open_run",
     "parse_claim",
+    "parse_targets",
     "replay",
     "run_experiment",
     "summarize_run",

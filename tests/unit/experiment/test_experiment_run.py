@@ -23,6 +23,7 @@ from simsepsis.experiment import (
     summarize_run,
     verify,
 )
+from simsepsis.performance import wilson_half_width
 from simsepsis.replication import scan_parts, write_part
 
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure"]
@@ -176,10 +177,15 @@ def test_progress_rises_to_the_total(plan_file, tmp_path):
         tmp_path / "out",
         jobs=1,
         replicates=3,
-        progress=lambda *numbers: calls.append(numbers),
+        progress=calls.append,
     )
-    assert [done for done, _, _ in calls] == [1, 2, 3]
-    assert {total for _, total, _ in calls} == {3}
+    assert [call.done for call in calls] == [1, 2, 3]
+    assert {call.total for call in calls} == {3}
+    assert [call.failures for call in calls] == [0, 0, 0]
+    assert all(call.per_second > 0 for call in calls)
+    assert calls[-1].seconds_left == 0
+    # Wilson's interval of 3 of 3: half width over its normal quantile.
+    assert calls[-1].coverage_mcse == pytest.approx(wilson_half_width(1.0, 3) / 1.959963984540054)
 
 
 # --- failures ---------------------------------------------------------------------------------------
