@@ -75,7 +75,7 @@ class RunSettings(Section):
     """Estimands that are judged, with or without the last word, which says whose truth it is."""
     replicates: Replicates | None = None
     """Replicates of every cell; or `until_mcse`."""
-    until_mcse: dict[str, float] = {}
+    until_mcse: dict[str, float] = Field(default_factory=dict)
     """Measure → Monte Carlo standard error; a cell has replicates enough once every series has reached it."""
     max_replicates: Replicates | None = None
     """Replicates of a cell at which `until_mcse` gives up."""
