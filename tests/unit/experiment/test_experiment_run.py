@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import signal
@@ -25,6 +26,9 @@ from simsepsis.experiment import (
 )
 from simsepsis.performance import wilson_half_width
 from simsepsis.replication import scan_parts, write_part
+
+# The package names its function as the module.
+replay_module = importlib.import_module("simsepsis.experiment.replay")
 
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure"]
 COLUMNS = ["cell", "scenario", "replicate", "method", "estimand", *NUMBERS, "seconds"]
@@ -357,3 +361,30 @@ def test_what_takes_long_before_the_first_batch_is_said(plan_file, tmp_path):
     assert words == ["settling 1 worlds", "computing the truths of 1 worlds"]
     run_experiment(plan, tmp_path / "out", jobs=1, replicates=2, say=words.append)
     assert len(words) == 2
+
+
+def test_a_method_that_never_ends_is_rows_with_the_reason_and_the_replicate_goes_on(
+    quick_plan, tmp_path, monkeypatch
+):
+    real = run_module.METHODS["icu_preference_iv"]
+
+    def endless(task):
+        while True:
+            pass
+
+    broken = {**METHODS, "icu_preference_iv": replace(real, function=endless)}
+    monkeypatch.setattr(run_module, "METHODS", broken)
+    monkeypatch.setattr(replay_module, "METHODS", broken)
+    plan = quick_plan(("replicates = 6", "replicates = 2\nmethod_seconds = 0.2"), ("[0.0, 1.0]", "[0.0]"))
+    run_experiment(plan, tmp_path / "out", jobs=1)
+    rows = open_run(tmp_path / "out").rows()
+    ended, other = (rows[rows["method"] == name] for name in ("icu_preference_iv", "oracle_ps"))
+    assert set(ended["failure"]) == {"ended at the time limit of 0.2 s"}
+    assert (ended["seconds"] >= 0.2).all()
+    assert not ended["converged"].any()
+    assert other["converged"].all()
+    assert set(rows["replicate"]) == {0, 1}
+    again = replay(tmp_path / "out", cell="by_severity=0.0", replicate=1)
+    assert "in endless" in again.tracebacks["icu_preference_iv"]
+    with pytest.raises(ExperimentError, match=r"run.method_seconds is 0\.2 there and None in the plan"):
+        run_experiment(quick_plan(("[0.0, 1.0]", "[0.0]")), tmp_path / "out", jobs=1)
