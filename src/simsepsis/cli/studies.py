@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,8 @@ def _note(standing: Standing) -> str:
 
 @contextmanager
 def _going_on(folder: Path) -> Iterator[None]:
-    """Have Ctrl-C say how to go on."""
+    """Have Ctrl-C, and the polite end that a cluster's queue puts to a job, say how to go on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
@@ -50,6 +52,8 @@ def _going_on(folder: Path) -> Iterator[None]:
         raise InterruptedRunError(
             f"interrupted; every finished batch is kept in {folder}: type `{command}` to go on"
         ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @app.command()

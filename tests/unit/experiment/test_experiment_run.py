@@ -1,10 +1,5 @@
 import importlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -312,39 +307,6 @@ def _change_a_row(out) -> None:
     rows.loc[place, "estimate"] = np.nextafter(rows.loc[place, "estimate"], np.inf)
     part.path.unlink()
     write_part(out / "estimates", part.batch, rows)
-
-
-# --- kill -9 ----------------------------------------------------------------------------------------
-
-RUN = """
-import sys
-from simsepsis.experiment import run_experiment
-
-if __name__ == "__main__":
-    run_experiment(sys.argv[1], sys.argv[2], jobs=2)
-"""
-
-
-def test_a_killed_run_goes_on_and_ends_with_the_same_bits(small, tmp_path):
-    folder, _ = small
-    script, out = tmp_path / "go.py", tmp_path / "out"
-    script.write_text(RUN)
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder / "small.toml"), str(out)],
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    deadline = time.monotonic() + 60
-    while len(list((out / "estimates").glob("*.parquet"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (out / "manifest.json").exists()
-    stored = len(open_run(out).rows().groupby(["cell", "replicate"]))
-    assert 1 <= stored < 12
-    assert summarize_run(out).performance["n_sim"].max() <= 6
-    assert run_experiment(folder / "small.toml", out, jobs=1).computed == 12 - stored
-    assert_same(folder / "out", out)
 
 
 def test_a_plan_may_be_given_as_an_object(plan_file, tmp_path):
