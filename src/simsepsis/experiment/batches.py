@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from simsepsis.experiment.cells import Cell
@@ -104,11 +105,12 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
         missing = sum(last - first + 1 for _, first, last, _ in spans)
         pace.largest = min(LARGEST_BATCH, max(1, missing // (workers.n * BATCHES_PER_WORKER)))
         total = tally.done + missing + sum(_later(folder, look) for look in found.values())
-        for done in workers.spread(do_batch, _works(folder, spans, pace)):
-            parts.append(write_part(folder.path / ESTIMATES, done.batch, done.rows))
-            _count(done, pace, tally)
-            if progress is not None:
-                progress(tally.standing(total))
+        with closing(workers.spread(do_batch, _works(folder, spans, pace))) as results:
+            for done in results:
+                parts.append(write_part(folder.path / ESTIMATES, done.batch, done.rows))
+                _count(done, pace, tally)
+                if progress is not None:
+                    progress(tally.standing(total))
 
 
 def _tally(folder: RunFolder) -> Tally:

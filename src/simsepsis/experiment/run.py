@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -191,8 +192,9 @@ def _prepared(path: Path, plan: Plan, asked: tuple[Cell, ...], workers: Workers,
     missing = [cell for cell in asked if cell.key not in stored]
     if missing:
         say(f"settling {len(missing)} worlds")
-        for cell in workers.spread(settled, missing):
-            write_cells(path, [cell])
+        with closing(workers.spread(settled, missing)) as worlds:
+            for cell in worlds:
+                write_cells(path, [cell])
         stored = {cell.key: cell for cell in stored_cells(path)}
     folder = RunFolder(path=path, plan=plan, cells=tuple(stored[cell.key] for cell in asked))
     _add_truths(folder, workers, say)
@@ -212,13 +214,15 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
         for cell, names in missing.items()
         if names
     ]
-    if works:
-        say(f"computing the truths of {len(works)} worlds")
+    if not works:
+        return
+    say(f"computing the truths of {len(works)} worlds")
     truth = [] if old is None else [old]
-    for table in workers.spread(true_values, works) if works else ():
-        truth.append(table)
-        whole = pd.concat(truth).sort_values(["cell", "method", "estimand"], ignore_index=True)
-        write_truth(folder.path, whole)
+    with closing(workers.spread(true_values, works)) as tables:
+        for table in tables:
+            truth.append(table)
+            whole = pd.concat(truth).sort_values(["cell", "method", "estimand"], ignore_index=True)
+            write_truth(folder.path, whole)
 
 
 # --- summary ----------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -127,11 +128,11 @@ class Workers:
     here: bool
     killed: tuple[type[Exception], ...]
 
-    def spread(self, task: Callable[[B], T], batches: Iterable[B]) -> Iterator[T]:
+    def spread(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
         """Yield ``task(batch)`` of each batch as it is finished, in any order.
 
         Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does
-        not depend on their number.
+        not depend on their number. A caller that stops early closes the generator, which ends the work.
 
         Parameters
         ----------
@@ -150,13 +151,20 @@ class Workers:
                 yield from (task(batch) for batch in batches)
             return
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        results = parallel(joblib.delayed(_in_worker)(task, batch) for batch in batches)
         try:
-            yield from parallel(joblib.delayed(_in_worker)(task, batch) for batch in batches)
+            # `yield from` would close the results, with joblib's warning, when the caller stops.
+            for result in results:  # noqa: UP028
+                yield result
         except self.killed as error:
             raise ExperimentError(
                 "a worker process was killed, perhaps for want of memory; what was finished before is kept: "
                 "run again to go on, with fewer jobs"
             ) from error
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -126,7 +127,9 @@ def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
         draft.replace(path)
         _sync(folder)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        # A file system that has become read-only keeps the draft too; the next run removes it.
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written ({(error.strerror or str(error)).lower()}); the rows stored before "
             "are safe: mend that and run again to go on"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claim import Z_95
+from simsepsis.experiment.claim import monte_carlo_limits
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.marks import cell_labels, span
 from simsepsis.figures.style import (
@@ -41,6 +40,8 @@ AUTOPSY_COLUMNS = (
     "together",
     "unexplained",
     "total",
+    "low",
+    "high",
     "n_used",
 )
 MOST_ROWS = 24
@@ -68,7 +69,8 @@ def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
     DataFrame
         `AUTOPSY_COLUMNS`: observed coverage with its MCSE and the nominal one; ``by_bias`` and ``by_se``,
         were there the one error only; ``together``, predicted from both; ``unexplained``, observed −
-        predicted; ``total``, observed − nominal = ``together`` + ``unexplained``.
+        predicted; ``total``, observed − nominal = ``together`` + ``unexplained``, with
+        its 95% Monte Carlo limits ``low, high``.
     """
     rows = about(choice, findings, findings.autopsy)
     rows = rows[rows["observed"].notna()]
@@ -79,11 +81,15 @@ def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
         f"{method}, {cell}" if many else str(method)
         for method, cell in zip(rows["method"], cell_labels(findings, rows), strict=True)
     ]
+    low, high = monte_carlo_limits(rows.assign(measure="coverage", value=rows["observed"]))
     found = pd.DataFrame(
         {
             "label": labels,
             "estimand": rows["estimand"],
             "n_used": rows["n_used"],
+            "method order": rows["method order"],
+            "low": 100.0 * (low - rows["nominal"]),
+            "high": 100.0 * (high - rows["nominal"]),
             **{name: 100.0 * rows[name] for name in ("observed", "mcse", "nominal", "unexplained")},
             "by_bias": 100.0 * (rows["from_bias"] - rows["nominal"]),
             "by_se": 100.0 * (rows["from_se"] - rows["nominal"]),
@@ -92,7 +98,8 @@ def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
         }
     )
     worst = found["total"].abs().sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
-    return found.loc[sorted(worst), list(AUTOPSY_COLUMNS)].reset_index(drop=True)
+    kept = found.loc[sorted(worst)].sort_values("method order", kind="stable")
+    return kept[list(AUTOPSY_COLUMNS)].reset_index(drop=True)
 
 
 @in_house_style
@@ -112,10 +119,7 @@ def plot_autopsy(rows: pd.DataFrame, *, note: str = "") -> Figure:
     axes = add_panel(figure, left, 0.95, wide, tall)
     for place, (_, row) in enumerate(rows.iterrows()):
         _draw(axes, place, row)
-    error = Z_95 * rows["mcse"]
-    shown = [*(rows[name].to_numpy() for name in PARTS), rows["total"] - error, rows["total"] + error]
-    low, high = span(np.concatenate(shown), 0.0)
-    axes.set_xlim(low, high)
+    axes.set_xlim(*span(rows[[*PARTS, "low", "high"]].to_numpy(), 0.0))
     axes.axvline(0.0, color=MUTED, linewidth=1.0, zorder=4)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), rows["label"])
@@ -130,10 +134,7 @@ def _draw(axes: Axes, place: int, row: pd.Series) -> None:
     axes.axhline(place + 0.5, color=RULE, linewidth=0.5, zorder=0)
     for number, (name, (_, look)) in enumerate(PARTS.items()):
         axes.barh(place - 0.24 + 0.24 * number, row[name], height=0.2, linewidth=0.6, zorder=2, **look)
-    reach = Z_95 * row["mcse"]
-    axes.plot(
-        [row["total"] - reach, row["total"] + reach], [place, place], color=INK, linewidth=1.0, zorder=5
-    )
+    axes.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1.0, zorder=5)
     axes.plot(row["total"], place, marker="o", markersize=5.5, color=INK, markerfacecolor="white", zorder=6)
     axes.annotate(
         f"{row['observed']:.1f}%",

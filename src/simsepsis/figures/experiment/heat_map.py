@@ -122,32 +122,34 @@ def _draw(
     depth = np.abs(values - ideal) / furthest
     axes.imshow(depth, cmap=shades, vmin=0, vmax=1, origin="lower", aspect="auto")
     signed = is_signed(part["measure"].iloc[0])
+    crossed = _draw_contours(axes, values, levels)
     decimals = min(2, decimals_for(float(np.nanmedian(errors)) if np.isfinite(errors).any() else 0.0))
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             words = f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")
             color = "white" if depth[row, column] > 0.65 else INK
-            halo = [withStroke(linewidth=3.0, foreground=shades(depth[row, column]))]
+            # Halos cost file size, so they stand only where a contour may run through a number.
+            halo = [withStroke(linewidth=3.0, foreground=shades(depth[row, column]))] if crossed else []
             look = {"ha": "center", "color": color, "path_effects": halo, "zorder": 5}
             axes.text(column, row + 0.1, words, va="bottom", fontsize=TEXT - 1, **look)
             error = f"({errors[row, column]:.{decimals}f})"
             axes.text(column, row - 0.02, error, va="top", fontsize=SMALL - 1.5, **look)
-    _draw_contours(axes, values, levels)
     axes.set_xticks(range(len(xs)), xs)
     axes.set_yticks(range(len(ys)), ys)
     axes.tick_params(length=0)
 
 
-def _draw_contours(axes: Axes, values: np.ndarray, levels: tuple[float, ...]) -> None:
-    """Draw where the values between the boxes equal a level, dark on white, so that any box shows it."""
+def _draw_contours(axes: Axes, values: np.ndarray, levels: tuple[float, ...]) -> bool:
+    """Draw where the values between the boxes equal a level, dark on white; return whether there is such."""
     from matplotlib.patheffects import withStroke
 
     crossed = [level for level in sorted(levels) if np.nanmin(values) < level < np.nanmax(values)]
     if min(values.shape) < 2 or not crossed:
-        return
+        return False
     lines = axes.contour(values, levels=crossed, colors=INK, linewidths=1.6, linestyles="-")
     lines.set(path_effects=[withStroke(linewidth=3.6, foreground="white")])
     if len(levels) == 1:
-        return
+        return True
     for words in axes.clabel(lines, fmt=lambda level: f"{level:.3g}".replace("-", "−"), fontsize=SMALL):
         words.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    return True

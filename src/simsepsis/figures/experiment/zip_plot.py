@@ -129,18 +129,33 @@ def plot_zip(rows: pd.DataFrame, *, note: str = "") -> Figure:
     panels = list(dict.fromkeys(rows["panel"]))
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
-    figure = new_figure((_WIDE + 0.45) * across + 0.75, (_TALL + 1.0) * down + 0.45, note=note)
+    figure = new_figure((_WIDE + 0.45) * across + 0.75, (_TALL + 1.05) * down + 0.5, note=note)
     ends = span(rows[["ci_low", "ci_high"]].to_numpy(), float(rows["truth"].iloc[0]))
     for number, panel in enumerate(panels):
         left, line = 0.75 + (_WIDE + 0.45) * (number % across), number // across
-        axes = add_panel(figure, left, 0.9 + (_TALL + 1.0) * (down - 1 - line), _WIDE, _TALL)
+        axes = add_panel(figure, left, 0.9 + (_TALL + 1.05) * (down - 1 - line), _WIDE, _TALL)
         _draw(axes, rows[rows["panel"] == panel])
         axes.set_xlim(*ends)
-        axes.set_title(panel, fontsize=SMALL, loc="left", fontweight="bold")
-        axes.set_xlabel(axis_of(str(rows["estimand"].iloc[0])))
+        _write_head(axes, rows[rows["panel"] == panel].iloc[0])
         if number % across == 0:
             axes.set_ylabel("Centile of distance from the truth")
+    middle, words = (
+        (0.75 + (_WIDE + 0.45) * across / 2) / figure.get_figwidth(),
+        str(rows["estimand"].iloc[0]),
+    )
+    figure.text(middle, 0.36 / figure.get_figheight(), axis_of(words), ha="center")
     return figure
+
+
+def _write_head(axes: Axes, first: pd.Series) -> None:
+    """Write method, cell and observed coverage above a panel, one line each."""
+    method, _, cell = str(first["panel"]).partition(", ")
+    limits = f"{first['coverage_low']:.1f} to {first['coverage_high']:.1f}"
+    lines = [*([cell] if cell else []), f"covers in {first['coverage']:.1f}% (95% limits {limits})"]
+    for number, words in enumerate(reversed([method, *lines])):
+        weight = "bold" if number == len(lines) else "normal"
+        place = {"xycoords": "axes fraction", "textcoords": "offset points", "xytext": (0, 5 + 12 * number)}
+        axes.annotate(words, (0, 1), **place, fontsize=SMALL, fontweight=weight, annotation_clip=False)
 
 
 def _draw(axes: Axes, rows: pd.DataFrame) -> None:
@@ -153,10 +168,6 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axvline(first["truth"], color=BLUE, linewidth=1.1, zorder=5)
     axes.axhline(NOMINAL, color=MUTED, linewidth=0.9, linestyle=(0, (4, 2)), zorder=5)
     axes.axhspan(first["coverage_low"], first["coverage_high"], color=BLUE, alpha=0.15, linewidth=0, zorder=1)
-    words = f"covers in {first['coverage']:.1f}%\n(95% limits {first['coverage_low']:.1f} to "
-    words += f"{first['coverage_high']:.1f})"
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2.0}
-    axes.text(0.03, 0.03, words, transform=axes.transAxes, fontsize=SMALL - 0.5, bbox=box, zorder=6)
     axes.set_ylim(0, 101)
     axes.set_yticks([0, 25, 50, 75, 95])
     axes.tick_params(labelsize=TEXT - 1)
