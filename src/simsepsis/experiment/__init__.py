@@ -8,6 +8,8 @@ from simsepsis.experiment.folder import RunFolder, open_run
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
 from simsepsis.experiment.run import Run, run_experiment, summarize_run
+from simsepsis.experiment.standing import Standing
+from simsepsis.experiment.stopping import Look, looks, parse_targets
 from simsepsis.experiment.truth import TRUTH_COLUMNS
 
 __all__ = [
@@ -18,10 +20,12 @@ __all__ = [
     "Cell",
     "Claim",
     "Findings",
+    "Look",
     "Plan",
     "Replay",
     "Run",
     "RunFolder",
+    "Standing",
     "Verified",
     "answers_of",
     "cells_of",
@@ -30,9 +34,11 @@ __all__ = [
     "find_experiment",
     "judge",
     "load_plan",
+    "looks",
     "monte_carlo_limits",
     "open_run",
     "parse_claim",
+    "parse_targets",
     "replay",
     "run_experiment",
     "summarize_run",

@@ -118,15 +118,28 @@ def _cell(plan: str, name: str, base: str, changes: Changes) -> Cell:
     return Cell(key=zlib.crc32(scenario.hash.encode()), name=name, scenario=scenario)
 
 
-def _with(values: Mapping[str, Any], path: list[str], value: Any, place: str) -> dict[str, Any]:
-    """Return nested values with one of them replaced."""
+def _with(values: Any, path: list[str], value: Any, place: str) -> Any:
+    """Return nested values with one of them replaced; a number picks from a list, ``*`` means every part."""
     first, *rest = path
+    if isinstance(values, list | tuple):
+        if not first.isdecimal() or int(first) >= len(values):
+            raise ExperimentError(
+                f"{place}: '{first}' picks nothing from a list of {len(values)}; count from 0"
+            )
+        picked = dict(enumerate(values)) | {
+            int(first): _within(values[int(first)], first, rest, value, place)
+        }
+        return list(picked.values())
+    names = list(values) if first == "*" else [first]
+    return {**values, **{name: _within(values.get(name, {}), name, rest, value, place) for name in names}}
+
+
+def _within(inner: Any, name: str, rest: list[str], value: Any, place: str) -> Any:
     if not rest:
-        return {**values, first: value}
-    inner = values.get(first, {})
-    if not isinstance(inner, Mapping):
-        raise ExperimentError(f"{place}: '{first}' has no parts; shorten the key")
-    return {**values, first: _with(inner, rest, value, place)}
+        return value
+    if not isinstance(inner, Mapping | list | tuple):
+        raise ExperimentError(f"{place}: '{name}' has no parts; shorten the key")
+    return _with(inner, rest, value, place)
 
 
 def _without_solving(values: dict[str, Any]) -> dict[str, Any]:

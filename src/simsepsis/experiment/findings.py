@@ -16,7 +16,7 @@ from simsepsis.experiment.run import Run
 from simsepsis.performance import Rung, coverage_autopsy, informative_failures, ladder
 from simsepsis.performance.ladder import LADDERS
 
-PROGRESS_COLUMNS = ("cell", "scenario", "replicates", "rows", "failures")
+PROGRESS_COLUMNS = ("cell", "scenario", "replicates", "wanted", "rows", "failures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +32,8 @@ class Findings:
     truth
         Truths of the judged estimands.
     progress
-        ``cell, scenario, replicates, rows, failures``: what is stored of each cell.
+        ``cell, scenario, replicates, wanted, rows, failures``: what is stored of each cell, and of how many
+        replicates.
     reasons
         ``method, failure, rows, cells``: why rows have no estimate.
     autopsy, informative
@@ -58,7 +59,7 @@ class Findings:
     @property
     def complete(self) -> bool:
         """Return whether every planned replicate of every cell is stored."""
-        return bool((self.progress["replicates"] >= self.plan.run.replicates).all())
+        return bool((self.progress["replicates"] >= self.progress["wanted"]).all())
 
     @property
     def replicates(self) -> tuple[int, int]:
@@ -80,10 +81,9 @@ def examine_run(run: Run) -> Findings:
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in ("autopsy", "informative", "ladder")}
     progress, reasons = [], []
     for cell, scenario in zip(settings["cell"], settings["scenario"], strict=True):
-        rows = folder.rows(cell, parts, folder.judged)
-        progress.append(
-            (cell, scenario, rows["replicate"].nunique(), len(rows), int((~rows["converged"]).sum()))
-        )
+        rows = folder.rows(cell, parts, wanted={"estimand": folder.judged})
+        done, failed = rows["replicate"].nunique(), int((~rows["converged"]).sum())
+        progress.append((cell, scenario, done, folder.counted(cell, parts), len(rows), failed))
         if len(rows):
             reasons.append(rows.loc[~rows["converged"], ["cell", "method", "failure"]])
             found["autopsy"].append(coverage_autopsy(rows, truth))

@@ -154,7 +154,9 @@ def note_of(findings: Findings, version: str) -> str:
     """Return the line with experiment, replicates, seed and version."""
     fewest, most = findings.replicates
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    unfinished = "" if findings.complete else f" of {findings.plan.run.replicates:,} planned (unfinished)"
+    unfinished = (
+        "" if findings.complete else f" of {findings.plan.run.most_replicates:,} planned (unfinished)"
+    )
     return (
         f"Experiment {findings.plan.name}, {each} replicates per cell{unfinished}, seed "
         f"{findings.plan.run.seed}, simsepsis {version}."

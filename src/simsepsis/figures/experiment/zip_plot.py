@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,15 +76,11 @@ def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
     for place in evenly(list(pairs), MOST_PANELS):
         cell, method = pairs[place]
         estimand, value = known[cell, method]
-        rows = findings.run.folder.rows(cell, parts, partial(_of, method=method, estimand=estimand))
+        rows = findings.run.folder.rows(cell, parts, wanted={"method": (method,), "estimand": (estimand,)})
         if len(names) > 1:
             yield _ranked(rows, f"{method}, {names[cell]}", value)
         else:
             yield _ranked(rows, method, value)
-
-
-def _of(rows: pd.DataFrame, *, method: str, estimand: str) -> pd.DataFrame:
-    return rows[(rows["method"] == method) & (rows["estimand"] == estimand)]
 
 
 def _ranked(rows: pd.DataFrame, panel: str, truth: float) -> pd.DataFrame:
