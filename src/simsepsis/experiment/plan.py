@@ -18,9 +18,12 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
 from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice, flat
 from simsepsis.experiment.claim import Claim, parse_claim
+from simsepsis.experiment.stopping import check_targets
 from simsepsis.scenario.section import Section
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+Replicates = Annotated[int, Field(ge=1, le=10_000_000)]
 
 Changes = dict[str, Any]
 """Dotted key of a scenario → value."""
@@ -70,8 +73,14 @@ class RunSettings(Section):
     """Names of methods or of groups of methods."""
     estimands: Annotated[tuple[str, ...], Field(min_length=1)]
     """Estimands that are judged, with or without the last word, which says whose truth it is."""
-    replicates: Annotated[int, Field(ge=1, le=10_000_000)]
-    """Replicates of every cell."""
+    replicates: Replicates | None = None
+    """Replicates of every cell; or `until_mcse`."""
+    until_mcse: dict[str, float] = Field(default_factory=dict)
+    """Measure → Monte Carlo standard error; a cell has replicates enough once every series has reached it."""
+    max_replicates: Replicates | None = None
+    """Replicates of a cell at which `until_mcse` gives up."""
+    method_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Time limit of each method, after which it is a failure."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all random numbers."""
     reference: str | None = None
@@ -86,6 +95,20 @@ class RunSettings(Section):
             return method_names(names)
         except UsageError as error:
             raise ValueError(str(error)) from error
+
+    @property
+    def most_replicates(self) -> int:
+        """Return the number of replicates that no cell exceeds."""
+        return self.replicates or self.max_replicates or 0
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        check_targets(self.until_mcse)
+        if (self.replicates is None) == (not self.until_mcse):
+            raise ValueError("give either replicates, or until_mcse with max_replicates")
+        if (self.max_replicates is None) == bool(self.until_mcse):
+            raise ValueError("until_mcse and max_replicates go together; give both or none")
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol, TypeVar
@@ -14,8 +14,9 @@ from simsepsis.analysis.data import CohortArrays, Flow, complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.methods.time_limit import attempt_within
 from simsepsis.analysis.propensity import Propensity, design, fit_propensity
-from simsepsis.analysis.result import FIRST_SCORE, Attempt, attempt
+from simsepsis.analysis.result import FIRST_SCORE, Attempt
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyse_patients
 from simsepsis.analysis.thesis_estimates import thesis_estimates
@@ -66,17 +67,20 @@ class Shared:
         Name of a mechanism → its generator, anew at each call, so that no method changes what another draws.
     randomized
         Registry of the randomized twin; None where there is none.
+    limit
+        Seconds that each step, and each method beside its steps, may take; None: as long as it takes.
     """
 
     registry: pd.DataFrame
     spec: AnalysisSpec
     draw: Streams
     randomized: pd.DataFrame | None = None
+    limit: float | None = None
 
     @cached_property
     def patients(self) -> Attempt[tuple[CohortArrays, Flow]]:
         """Analysed patients as arrays, and who was left out."""
-        return attempt(lambda: complete_cases(encode_cohort(self.registry, self.spec), self.spec))
+        return self.attempt(lambda: complete_cases(encode_cohort(self.registry, self.spec), self.spec))
 
     @cached_property
     def cohort(self) -> Attempt[CohortArrays]:
@@ -91,22 +95,32 @@ class Shared:
     @cached_property
     def design(self) -> Attempt[FloatArray]:
         """Intercept and the score's covariates, (n, 1 + p)."""
-        return attempt(self._design)
+        return self.attempt(self._design)
 
     @cached_property
     def propensity(self) -> Attempt[Propensity]:
         """Propensity score given the covariates."""
-        return attempt(lambda: checked_propensity(known(self.cohort), self.spec))
+        return self.attempt(lambda: checked_propensity(known(self.cohort), self.spec))
 
     @cached_property
     def thesis(self) -> Attempt[ThesisRun]:
         """The thesis's whole analysis."""
-        return attempt(lambda: self._analysed(*known(self.patients)))
+        return self.attempt(lambda: self._analysed(*known(self.patients)))
 
     @cached_property
     def twin(self) -> Attempt[ThesisRun]:
         """The thesis's whole analysis of the randomized twin."""
-        return attempt(lambda: self._analysed(*self._randomized()))
+        return self.attempt(lambda: self._analysed(*self._randomized()))
+
+    def attempt(self, step: Callable[[], T]) -> Attempt[T]:
+        """Run a step within the time limit.
+
+        Parameters
+        ----------
+        step
+            A function of one step.
+        """
+        return attempt_within(self.limit, step)
 
     def matching_rng(self) -> np.random.Generator:
         """Return the generator that the thesis's first score is matched with.
