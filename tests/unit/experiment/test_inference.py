@@ -26,11 +26,9 @@ EFFECTS = (-0.5, 0.0, 0.5)
 SHIFTS = (0.0, 0.25)
 COVARIANCE = np.array([[1.0, 0.6, 0.2], [0.6, 2.0, 0.1], [0.2, 0.1, 0.5]])
 LOADING = np.array([1.0, 2.0, 0.5])
-"""World (effect, shift): three results, normal around (effect + shift)·loading. Only the sum is identified."""
+"""World (effect, shift): three results, normal around (effect + shift)·loading: only the sum is seen."""
 
-SETTINGS = [
-    {"scenario": f"effect={e}, shift={s}", "effect": e, "shift": s} for e in EFFECTS for s in SHIFTS
-]
+SETTINGS = [{"scenario": f"effect={e}, shift={s}", "effect": e, "shift": s} for e in EFFECTS for s in SHIFTS]
 OBSERVED = np.array([0.3, 0.2, 0.1])
 
 
@@ -90,7 +88,9 @@ def test_far_vectors_are_farther_than_all_replicates() -> None:
     found = synthetic_likelihood(drawn(200), np.array([30.0, 0.0, 0.0]), rng=np.random.default_rng(1))
     assert (found.share_farther == 0).all()
     near = synthetic_likelihood(drawn(200), np.zeros(3), rng=np.random.default_rng(1))
-    assert near.share_farther[SETTINGS.index(next(w for w in SETTINGS if w["effect"] + w["shift"] == 0))] > 0.9
+    assert (
+        near.share_farther[SETTINGS.index(next(w for w in SETTINGS if w["effect"] + w["shift"] == 0))] > 0.9
+    )
 
 
 def test_incomplete_replicates_are_left_out_and_few_refused() -> None:
@@ -120,7 +120,7 @@ def test_posterior_is_bayes_and_an_axis_that_is_not_identified_keeps_its_prior()
     assert_allclose(table["posterior_flat"], weights / weights.sum(), atol=0.03)
     assert_allclose(table["posterior_flat"].sum(), 1.0)
     assert table["relative_likelihood"].max() == 1.0
-    assert ((table["relative_low"] <= table["relative_high"])).all()
+    assert (table["relative_low"] <= table["relative_high"]).all()
     axes = axes_table(
         SETTINGS, synthetic_likelihood(drawn(2_000), OBSERVED, rng=np.random.default_rng(2)), "toy"
     )
@@ -131,7 +131,9 @@ def test_posterior_is_bayes_and_an_axis_that_is_not_identified_keeps_its_prior()
 
 def test_priors() -> None:
     settings = [
-        {"effect.value": value, "unmeasured.or_treatment": odds} for value in (0.81, 1.0) for odds in (1.0, 3.0)
+        {"effect.value": value, "unmeasured.or_treatment": odds}
+        for value in (0.81, 1.0)
+        for odds in (1.0, 3.0)
     ]
     flat, sceptical = (prior.of(settings) for prior in PRIORS)
     assert_allclose(flat, 0.0)
