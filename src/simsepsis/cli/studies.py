@@ -1,4 +1,4 @@
-"""Commands about experiments: run, summarize, replay, verify."""
+"""Commands about experiments: run, summarize, figures, report, replay, verify."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from simsepsis.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Run, Standing
+    from simsepsis.report.experiment import Shown
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -54,6 +55,27 @@ def _going_on(folder: Path) -> Iterator[None]:
         ) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _report(result: Run, folder: Path) -> None:
+    """Write figures, answer and report of a run, and print the answer."""
+    from simsepsis.files import write_files
+    from simsepsis.report.experiment import plain_lines, show_findings, shown_contents
+
+    shown = show_findings(result)
+    write_files(folder, shown_contents(shown))
+    say(f"\n{result.folder.plan.question}")
+    for line in plain_lines(shown.answer, "•"):
+        say(line)
+    say("In brackets: Monte Carlo standard errors.")
+    say(f"\nThe report is {folder / 'report.html'}; performance, answer and figures are beside it")
+
+
+def _tell_unfinished(shown: Shown) -> None:
+    from simsepsis.report.experiment import unfinished_sentence
+
+    if not shown.findings.complete:
+        say(unfinished_sentence(shown.findings))
 
 
 @app.command()
@@ -97,7 +119,7 @@ def run(
             progress=lambda standing: progress(standing.done, standing.total, _note(standing)),
         )
     _tell(result)
-    say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
+    _report(result, folder)
 
 
 @app.command()
@@ -110,6 +132,33 @@ def summarize(folder: Folder) -> None:
 
     _tell(summarize_run(folder))
     say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
+
+
+@app.command()
+def figures(folder: Folder) -> None:
+    """Draw the figures of a run again from its stored rows, also of one that is unfinished.
+
+    Example: simsepsis figures runs/null
+    """
+    from simsepsis.experiment import summarize_run
+    from simsepsis.files import write_files
+    from simsepsis.report.experiment import figure_contents, show_findings
+
+    shown = show_findings(summarize_run(folder))
+    write_files(folder, figure_contents(shown))
+    _tell_unfinished(shown)
+    say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write figures, answer and report of a run again from its stored rows, also of one that is unfinished.
+
+    Example: simsepsis report runs/null
+    """
+    from simsepsis.experiment import summarize_run
+
+    _report(summarize_run(folder), folder)
 
 
 @app.command()

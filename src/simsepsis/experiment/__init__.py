@@ -1,7 +1,9 @@
 """Experiments: a question, its worlds and methods, run so that one may stop, go on and check."""
 
+from simsepsis.experiment.answers import Answer, answers_of
 from simsepsis.experiment.cells import Cell, cells_of
 from simsepsis.experiment.claim import ACCEPT_COLUMNS, VERDICTS, Claim, judge, monte_carlo_limits, parse_claim
+from simsepsis.experiment.findings import Findings, examine_run
 from simsepsis.experiment.folder import RunFolder, open_run
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
@@ -14,8 +16,10 @@ __all__ = [
     "ACCEPT_COLUMNS",
     "TRUTH_COLUMNS",
     "VERDICTS",
+    "Answer",
     "Cell",
     "Claim",
+    "Findings",
     "Look",
     "Plan",
     "Replay",
@@ -23,7 +27,9 @@ __all__ = [
     "RunFolder",
     "Standing",
     "Verified",
+    "answers_of",
     "cells_of",
+    "examine_run",
     "experiment_names",
     "find_experiment",
     "judge",

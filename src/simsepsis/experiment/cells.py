@@ -54,7 +54,7 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
         If a key or value is not one of a scenario's, or two cells are the same world.
     """
     cells: dict[int, Cell] = {}
-    for name, base, changes in _worlds(plan):
+    for name, base, changes in worlds(plan):
         cell = _cell(plan.name, name, base, changes)
         if cell.key in cells:
             other = cells[cell.key].name
@@ -85,8 +85,8 @@ def settled(cell: Cell) -> Cell:
     return Cell(key=cell.key, name=cell.name, scenario=Scenario.model_validate(scenario.model_dump()))
 
 
-def _worlds(plan: Plan) -> list[tuple[str, str, Changes]]:
-    """Return name, base and changes of each cell."""
+def worlds(plan: Plan) -> list[tuple[str, str, Changes]]:
+    """Return name, base and changes of each cell of a plan, in its order."""
     if plan.cells:
         return [(cell.name, cell.base or plan.world.base, plan.world.set | cell.set) for cell in plan.cells]
     grid = itertools.product(*plan.vary.values())
@@ -118,15 +118,28 @@ def _cell(plan: str, name: str, base: str, changes: Changes) -> Cell:
     return Cell(key=zlib.crc32(scenario.hash.encode()), name=name, scenario=scenario)
 
 
-def _with(values: Mapping[str, Any], path: list[str], value: Any, place: str) -> dict[str, Any]:
-    """Return nested values with one of them replaced."""
+def _with(values: Any, path: list[str], value: Any, place: str) -> Any:
+    """Return nested values with one of them replaced; a number picks from a list, ``*`` means every part."""
     first, *rest = path
+    if isinstance(values, list | tuple):
+        if not first.isdecimal() or int(first) >= len(values):
+            raise ExperimentError(
+                f"{place}: '{first}' picks nothing from a list of {len(values)}; count from 0"
+            )
+        picked = dict(enumerate(values)) | {
+            int(first): _within(values[int(first)], first, rest, value, place)
+        }
+        return list(picked.values())
+    names = list(values) if first == "*" else [first]
+    return {**values, **{name: _within(values.get(name, {}), name, rest, value, place) for name in names}}
+
+
+def _within(inner: Any, name: str, rest: list[str], value: Any, place: str) -> Any:
     if not rest:
-        return {**values, first: value}
-    inner = values.get(first, {})
-    if not isinstance(inner, Mapping):
-        raise ExperimentError(f"{place}: '{first}' has no parts; shorten the key")
-    return {**values, first: _with(inner, rest, value, place)}
+        return value
+    if not isinstance(inner, Mapping | list | tuple):
+        raise ExperimentError(f"{place}: '{name}' has no parts; shorten the key")
+    return _with(inner, rest, value, place)
 
 
 def _without_solving(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
+from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice, flat
 from simsepsis.experiment.claim import Claim, parse_claim
 from simsepsis.experiment.stopping import check_targets
+from simsepsis.scenario.section import Section
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -25,12 +27,6 @@ Replicates = Annotated[int, Field(ge=1, le=10_000_000)]
 
 Changes = dict[str, Any]
 """Dotted key of a scenario → value."""
-
-
-class Section(BaseModel):
-    """A part of a plan: frozen, no key beyond those declared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Ademp(Section):
@@ -46,13 +42,13 @@ class Ademp(Section):
 class Changed(Section):
     """A scenario with changes."""
 
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Dotted key → value; tables of tables are read as dotted keys."""
 
     @field_validator("set")
     @classmethod
     def _dotted(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        return dict(_flat(changes))
+        return dict(flat(changes))
 
 
 class WorldChoice(Changed):
@@ -79,7 +75,7 @@ class RunSettings(Section):
     """Estimands that are judged, with or without the last word, which says whose truth it is."""
     replicates: Replicates | None = None
     """Replicates of every cell; or `until_mcse`."""
-    until_mcse: dict[str, float] = {}
+    until_mcse: dict[str, float] = Field(default_factory=dict)
     """Measure → Monte Carlo standard error; a cell has replicates enough once every series has reached it."""
     max_replicates: Replicates | None = None
     """Replicates of a cell at which `until_mcse` gives up."""
@@ -134,22 +130,26 @@ class Plan(Section):
     question: str
     ademp: Ademp
     world: WorldChoice
-    vary: dict[str, Any] = {}
+    vary: dict[str, Any] = Field(default_factory=dict)
     """Dotted key → values; the cells are all combinations."""
     cells: tuple[ListedCell, ...] = ()
     """Cells written out, in place of `vary`."""
     run: RunSettings
-    accept: dict[str, str] = {}
+    accept: dict[str, str] = Field(default_factory=dict)
     """Words → claim, declared beforehand."""
+    figures: tuple[FigureChoice, ...] = ()
+    """Figures of the run; none: a choice that any plan can have."""
+    answers: tuple[AnswerChoice, ...] = ()
+    """Answers in words; none: a choice that any plan can have."""
 
     @field_validator("vary")
     @classmethod
     def _lists(cls, vary: dict[str, Any]) -> dict[str, Any]:
-        flat = dict(_flat(vary))
-        for key, values in flat.items():
+        found = dict(flat(vary))
+        for key, values in found.items():
             if not isinstance(values, list) or not values:
                 raise ValueError(f"{key} = {values!r}: give a list of one value or more")
-        return flat
+        return found
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -157,6 +157,39 @@ class Plan(Section):
             raise ValueError("vary and cells are two ways to say the same; keep one of them")
         _ = self.claims
         return self
+
+    @model_validator(mode="after")
+    def _showable(self) -> Self:
+        names = [name for name in self.estimands_given if self.judged(name)]
+        known = {"methods": self.run.methods, "estimands": [*self.run.estimands, *names]}
+        for where in ("figures", "answers"):
+            for number, choice in enumerate(getattr(self, where)):
+                try:
+                    check_choice(choice, settings=self.settings, **known)
+                except ValueError as error:
+                    raise ValueError(f"{where}.{number}: {error}") from error
+        return self
+
+    @property
+    def settings(self) -> dict[str, tuple[Any, ...]]:
+        """Return the dotted keys that differ between cells, with their values in the order of the plan."""
+        if self.vary:
+            return {key: tuple(values) for key, values in self.vary.items()}
+        keys = dict.fromkeys(key for cell in self.cells for key in cell.set)
+        return {
+            key: tuple(item for n, item in enumerate(values) if item not in values[:n])
+            for key in keys
+            for values in [[cell.set[key] for cell in self.cells if key in cell.set]]
+        }
+
+    @property
+    def estimands_given(self) -> tuple[str, ...]:
+        """Return the estimands of the plan's methods, whole."""
+        return tuple(
+            dict.fromkeys(
+                name for method in self.run.methods for name in METHODS[method].estimands_of(THESIS_SPEC)
+            )
+        )
 
     @cached_property
     def claims(self) -> dict[str, Claim]:
@@ -181,15 +214,6 @@ def is_estimand(name: str, wanted: str) -> bool:
 
 def _stem(estimand: str) -> str:
     return estimand.rpartition("_")[0]
-
-
-def _flat(table: Changes, prefix: str = "") -> list[tuple[str, Any]]:
-    """Return nested tables as dotted keys."""
-    pairs: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        nested = isinstance(value, dict)
-        pairs += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
-    return pairs
 
 
 def _shipped_folder() -> Path:
@@ -315,14 +339,19 @@ def plan_toml(plan: Plan) -> str:
     """
     values = plan.model_dump(mode="json", exclude_none=True)
     changed = values["world"].pop("set")
-    cells = values.pop("cells")
+    lists = {name: values.pop(name) for name in ("cells", "figures", "answers")}
     sections = {name: value for name, value in values.items() if isinstance(value, dict)}
     blocks = [_entries({name: value for name, value in values.items() if name not in sections})]
     if changed:
         sections["world.set"] = changed
     blocks += [f"[{name}]\n{_entries(value)}" for name, value in sections.items() if value]
-    blocks += [f"[[cells]]\n{_entries(cell)}" for cell in cells]
+    blocks += [f"[[{name}]]\n{_entries(_said(item))}" for name, items in lists.items() for item in items]
     return "\n".join(blocks)
+
+
+def _said(table: Changes) -> Changes:
+    """Return a table without what is empty."""
+    return {key: value for key, value in table.items() if value not in ("", [], {})}
 
 
 def _entries(table: Changes) -> str:
