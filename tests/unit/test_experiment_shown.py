@@ -296,7 +296,7 @@ def test_an_unfinished_run_is_shown_as_such(run, tmp_path):
         assert "of 9 planned (unfinished)" in note_of(unfinished, "1")
         page = experiment_page(unfinished, ())
         assert not page.complete
-        assert page.deviations[0] == "4 of 4 cells have fewer than the 9 planned replicates."
+        assert page.deviations[0] == "4 of 4 cells lack some of 9 planned replicates."
     finally:
         path.write_text(kept)
         summarize_run(run.folder.path)
@@ -311,5 +311,8 @@ def test_lines_below_a_heading_are_set_in(findings):
 def test_the_command_names_a_shipped_plan_only_if_it_is_that_plan(findings):
     assert command_of(load_plan("null")) == "simsepsis run null --replicates 2000"
     assert "plan.toml" in command_of(findings.plan)
+    until = {"replicates": None, "until_mcse": {"coverage": 0.005}, "max_replicates": 900}
+    to_target = load_plan("null").model_copy(update={"run": load_plan("null").run.model_copy(update=until)})
+    assert command_of(to_target).endswith("run null --until-mcse coverage=0.005 --max-replicates 900")
     changed = load_plan("null").model_copy(update={"question": "Else?"})
     assert "plan.toml" in command_of(changed)

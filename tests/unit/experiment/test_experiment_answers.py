@@ -46,7 +46,9 @@ def findings_of(plan_file, tmp_path):
             run=run,
             settings=settings,
             truth=known.assign(value=truth, mcse=0.0, population=0),
-            progress=settings[["cell", "scenario"]].assign(replicates=replicates, rows=1, failures=0),
+            progress=settings[["cell", "scenario"]].assign(
+                replicates=replicates, wanted=replicates, rows=1, failures=0
+            ),
             reasons=pd.DataFrame(columns=["method", "failure", "rows", "cells"]),
             autopsy=pd.DataFrame(),
             informative=pd.DataFrame(),

@@ -68,12 +68,12 @@ def _claim_row(row: pd.Series) -> Row:
 
 def progress_table(findings: Findings) -> PlainTable:
     """Return how many replicates of each cell are done."""
-    planned = f"{findings.plan.run.replicates:,}"
+    counts = ("wanted", "replicates", "rows", "failures")
     rows = tuple(
-        (str(row["scenario"]), planned, f"{row['replicates']:,}", f"{row['rows']:,}", f"{row['failures']:,}")
+        (str(row["scenario"]), *(f"{row[name]:,}" for name in counts))
         for _, row in findings.progress.iterrows()
     )
-    heads = ("Cell", "Replicates planned", "Replicates done", "Rows", "Rows without an estimate")
+    heads = ("Cell", "Replicates wanted", "Replicates done", "Rows", "Rows without an estimate")
     return PlainTable(title="Planned and run", heads=heads, rows=rows)
 
 
