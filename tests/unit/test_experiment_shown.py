@@ -101,6 +101,12 @@ def test_lollipops_are_the_performance_in_points(findings):
     assert np.allclose(rows["high"] - rows["value"], 1.959964 * rows["mcse"])
 
 
+def test_fewer_cells_than_methods_make_the_panels(findings):
+    rows = lollipop_rows(choose("lollipop", where={N: 240}), findings)
+    assert rows["panel"].drop_duplicates().tolist() == ["by_severity = 0", "by_severity = 1"]
+    assert rows["label"].drop_duplicates().tolist() == list(findings.plan.run.methods)
+
+
 def test_one_cell_has_methods_in_one_panel(findings):
     rows = lollipop_rows(choose("lollipop", cells="n=240, by_severity=0.0"), findings)
     assert set(rows["panel"]) == {""}
@@ -266,9 +272,9 @@ def test_tables_of_the_page_hold_every_series(findings):
     page = experiment_page(findings, ())
     lines = [row for row in page.performance.rows if len(row) > 1]
     assert len(lines) == 4 * 4 * 2
-    assert [row[0] for row in page.performance.rows if len(row) == 1] == findings.settings[
-        "scenario"
-    ].tolist()
+    assert len([row for row in page.performance.rows if len(row) == 1]) == 4 * 2
+    assert page.performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
+    assert page.performance.rows[1][0] == "crude [att]"
     truths = [row for row in page.truth.rows if len(row) > 1]
     assert all(row[2].startswith("0") and row[2].endswith("(exact)") for row in truths)
     assert page.progress.rows[0] == ("n=240, by_severity=0.0", "4", "4", *page.progress.rows[0][3:])
