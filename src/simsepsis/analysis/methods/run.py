@@ -12,6 +12,7 @@ from simsepsis.analysis.estimates import Estimate, estimates_frame
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
 from simsepsis.analysis.methods.shared import OracleView, Shared
+from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.streams import Streams, streams
@@ -124,9 +125,18 @@ def method_rows(
             f"the oracle knows {len(oracle.propensity)} patients and the registry has {len(registry)}; "
             "give the oracle of this registry"
         )
-    shared = Shared(registry=registry, spec=spec or THESIS_SPEC, draw=draw, randomized=twin, limit=limit)
+    wanted = method_names(names)
+    shared = Shared(
+        registry=registry,
+        spec=spec or THESIS_SPEC,
+        draw=draw,
+        randomized=twin,
+        limit=limit,
+        asked=wanted,
+        asked_of_twin=tuple(name.removeprefix(f"{TWIN}_") for name in wanted if name.startswith(TWIN)),
+    )
     rows: list[Estimate] = []
-    for name in method_names(names):
+    for name in wanted:
         method = METHODS[name]
         seen = oracle if "oracle" in method.needs else None
         rows.extend(_rows(method, Task(method=name, shared=shared, oracle=seen)))

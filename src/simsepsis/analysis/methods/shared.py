@@ -14,6 +14,7 @@ from simsepsis.analysis.data import CohortArrays, Flow, complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.methods.thesis_parts import with_parts_for
 from simsepsis.analysis.methods.time_limit import attempt_within
 from simsepsis.analysis.propensity import Propensity, design, fit_propensity
 from simsepsis.analysis.result import FIRST_SCORE, Attempt
@@ -69,6 +70,8 @@ class Shared:
         Registry of the randomized twin; None where there is none.
     limit
         Seconds that each step, and each method beside its steps, may take; None: as long as it takes.
+    asked, asked_of_twin
+        Methods whose rows the thesis's analysis of the registry, and of its twin, shall give; None: all.
     """
 
     registry: pd.DataFrame
@@ -76,6 +79,8 @@ class Shared:
     draw: Streams
     randomized: pd.DataFrame | None = None
     limit: float | None = None
+    asked: tuple[str, ...] | None = None
+    asked_of_twin: tuple[str, ...] | None = None
 
     @cached_property
     def patients(self) -> Attempt[tuple[CohortArrays, Flow]]:
@@ -104,13 +109,13 @@ class Shared:
 
     @cached_property
     def thesis(self) -> Attempt[ThesisRun]:
-        """The thesis's whole analysis."""
-        return self.attempt(lambda: self._analysed(*known(self.patients)))
+        """The thesis's analysis, as far as it was asked for."""
+        return self.attempt(lambda: self._analysed(*known(self.patients), self.asked))
 
     @cached_property
     def twin(self) -> Attempt[ThesisRun]:
-        """The thesis's whole analysis of the randomized twin."""
-        return self.attempt(lambda: self._analysed(*self._randomized()))
+        """The thesis's analysis of the randomized twin, as far as it was asked for."""
+        return self.attempt(lambda: self._analysed(*self._randomized(), self.asked_of_twin))
 
     def attempt(self, step: Callable[[], T]) -> Attempt[T]:
         """Run a step within the time limit.
@@ -132,8 +137,9 @@ class Shared:
     def _design(self) -> FloatArray:
         return design(known(self.cohort), self.spec.score_columns, self.spec.score_categories)[0]
 
-    def _analysed(self, cohort: CohortArrays, flow: Flow) -> ThesisRun:
-        result = analyse_patients(cohort, flow, self.spec, rng=self.draw("matching"))
+    def _analysed(self, cohort: CohortArrays, flow: Flow, asked: tuple[str, ...] | None) -> ThesisRun:
+        spec = self.spec if asked is None else with_parts_for(self.spec, asked)
+        result = analyse_patients(cohort, flow, spec, rng=self.draw("matching"))
         return ThesisRun(rows=thesis_estimates(result), matched=result.matched[FIRST_SCORE])
 
     def _randomized(self) -> tuple[CohortArrays, Flow]:
