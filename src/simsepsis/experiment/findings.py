@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.cells import cells_of, worlds
-from simsepsis.experiment.choices import AnswerChoice
+from simsepsis.experiment.choices import AnswerChoice, hashable
 from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.run import Run
@@ -122,12 +123,14 @@ def cell_settings(folder: RunFolder) -> pd.DataFrame:
         {
             "cell": keys[name],
             "scenario": stored[keys[name]],
-            **{key: changes.get(key) for key in plan.settings},
+            **{key: hashable(changes.get(key)) for key in plan.settings},
         }
         for name, _, changes in asked
         if keys.get(name) in stored
     ]
-    return pd.DataFrame(rows, columns=["cell", "scenario", *plan.settings])
+    # Settings stay what the plan says: a column of numbers with a gap would turn whole ones into fractions.
+    table = pd.DataFrame(rows, columns=["cell", "scenario", *plan.settings], dtype=object)
+    return table.astype({"cell": np.int64})
 
 
 def contrast_name(methods: tuple[str, ...]) -> str:
