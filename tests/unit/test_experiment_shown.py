@@ -101,6 +101,12 @@ def test_lollipops_are_the_performance_in_points(findings):
     assert np.allclose(rows["high"] - rows["value"], 1.959964 * rows["mcse"])
 
 
+def test_fewer_cells_than_methods_make_the_panels(findings):
+    rows = lollipop_rows(choose("lollipop", where={N: 240}), findings)
+    assert rows["panel"].drop_duplicates().tolist() == ["by_severity = 0", "by_severity = 1"]
+    assert rows["label"].drop_duplicates().tolist() == list(findings.plan.run.methods)
+
+
 def test_one_cell_has_methods_in_one_panel(findings):
     rows = lollipop_rows(choose("lollipop", cells="n=240, by_severity=0.0"), findings)
     assert set(rows["panel"]) == {""}
@@ -266,9 +272,9 @@ def test_tables_of_the_page_hold_every_series(findings):
     page = experiment_page(findings, ())
     lines = [row for row in page.performance.rows if len(row) > 1]
     assert len(lines) == 4 * 4 * 2
-    assert [row[0] for row in page.performance.rows if len(row) == 1] == findings.settings[
-        "scenario"
-    ].tolist()
+    assert len([row for row in page.performance.rows if len(row) == 1]) == 4 * 2
+    assert page.performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
+    assert page.performance.rows[1][0] == "crude [att]"
     truths = [row for row in page.truth.rows if len(row) > 1]
     assert all(row[2].startswith("0") and row[2].endswith("(exact)") for row in truths)
     assert page.progress.rows[0] == ("n=240, by_severity=0.0", "4", "4", *page.progress.rows[0][3:])
@@ -296,7 +302,7 @@ def test_an_unfinished_run_is_shown_as_such(run, tmp_path):
         assert "of 9 planned (unfinished)" in note_of(unfinished, "1")
         page = experiment_page(unfinished, ())
         assert not page.complete
-        assert page.deviations[0] == "4 of 4 cells have fewer than the 9 planned replicates."
+        assert page.deviations[0] == "4 of 4 cells lack some of 9 planned replicates."
     finally:
         path.write_text(kept)
         summarize_run(run.folder.path)
@@ -311,5 +317,8 @@ def test_lines_below_a_heading_are_set_in(findings):
 def test_the_command_names_a_shipped_plan_only_if_it_is_that_plan(findings):
     assert command_of(load_plan("null")) == "simsepsis run null --replicates 2000"
     assert "plan.toml" in command_of(findings.plan)
+    until = {"replicates": None, "until_mcse": {"coverage": 0.005}, "max_replicates": 900}
+    to_target = load_plan("null").model_copy(update={"run": load_plan("null").run.model_copy(update=until)})
+    assert command_of(to_target).endswith("run null --until-mcse coverage=0.005 --max-replicates 900")
     changed = load_plan("null").model_copy(update={"question": "Else?"})
     assert "plan.toml" in command_of(changed)

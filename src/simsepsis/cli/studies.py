@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import pandas as pd
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
@@ -29,8 +30,8 @@ def _tell(result: Run) -> None:
     for note in result.notes:
         say(note)
     if len(result.verdicts):
-        columns = {name: name.replace("_", " ") for name in result.verdicts.columns}
-        show_table(result.verdicts.round(4), "Claims declared beforehand", columns)
+        claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
+        show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
     say(f"{result.computed} replicates computed, {result.failures} rows without an estimate")
 
 

@@ -233,6 +233,11 @@ def listed(wanted: Any) -> list[Any]:
     return list(wanted) if isinstance(wanted, list | tuple) else [wanted]
 
 
+def hashable(value: Any) -> Any:
+    """Return a setting's value as one that groups of cells can be made by: lists as tuples."""
+    return tuple(map(hashable, value)) if isinstance(value, list) else value
+
+
 def _check_values(key: str, wanted: Any, settings: Mapping[str, Collection[Any]]) -> None:
     if key == CELL:
         raise ValueError(f"where: '{CELL}' is chosen by the key 'cells'; give a part of the names there")

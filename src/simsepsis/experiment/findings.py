@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.cells import cells_of, worlds
-from simsepsis.experiment.choices import AnswerChoice
+from simsepsis.experiment.choices import AnswerChoice, hashable
 from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.run import Run
@@ -123,7 +123,7 @@ def cell_settings(folder: RunFolder) -> pd.DataFrame:
         {
             "cell": keys[name],
             "scenario": stored[keys[name]],
-            **{key: changes.get(key) for key in plan.settings},
+            **{key: hashable(changes.get(key)) for key in plan.settings},
         }
         for name, _, changes in asked
         if keys.get(name) in stored

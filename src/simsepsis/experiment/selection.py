@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL, AnswerChoice, Choice, FigureChoice, listed
+from simsepsis.experiment.choices import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
 from simsepsis.experiment.claim import monte_carlo_limits
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.plan import Plan, is_estimand
@@ -28,7 +28,7 @@ def wanted_cells(choice: Choice, settings: pd.DataFrame) -> pd.DataFrame:
     """
     chosen = np.ones(len(settings), dtype=np.bool_)
     for key, values in choice.where.items():
-        chosen &= settings[key].isin(listed(values)).to_numpy()
+        chosen &= settings[key].isin([hashable(value) for value in listed(values)]).to_numpy()
     if choice.cells is not None:
         chosen &= settings["scenario"].str.contains(choice.cells, regex=False).to_numpy(np.bool_)
     return settings[chosen]
@@ -132,4 +132,6 @@ def value_text(value: object) -> str:
         return f"{value:g}".replace("-", "−")
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return " + ".join(map(value_text, value)) or "none"
     return "none" if value is None else str(value)

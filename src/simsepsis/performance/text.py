@@ -16,8 +16,13 @@ SCALES = {
     "log_or_": "log odds ratio",
     "log_hr_": "log hazard ratio",
     "log_shr_": "log subdistribution hazard ratio",
+    "log_or_ratio_": "log ratio of odds ratios",
 }
 """First words of an estimand's name → what it is."""
+
+
+COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized difference after matching"}
+"""What a method may say of its matched set → in words."""
 
 
 def with_error(value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "") -> str:
@@ -99,7 +104,8 @@ def measured_text(measure: str, estimand: str, value: float, mcse: float, n_used
         return f"{100 * value:g}% ({bound})"
     error = 0.0 if math.isnan(mcse) else factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
-    return with_error(factor * value, error, decimals, signed=is_signed(measure), unit=unit)
+    signed = is_signed(measure) and (measure != "mean" or is_contrast(estimand))
+    return with_error(factor * value, error, decimals, signed=signed, unit=unit)
 
 
 def plain_text(measure: str, estimand: str, value: float) -> str:
@@ -126,6 +132,11 @@ def is_signed(measure: str) -> bool:
     )
 
 
+def is_contrast(estimand: str) -> bool:
+    """Return whether an estimand compares arms, so that 0 is no effect; otherwise it counts or measures."""
+    return estimand.startswith((*SCALES, "rmst"))
+
+
 def estimand_text(estimand: str) -> str:
     """Return an estimand in words, whose truth it is left out.
 
@@ -140,4 +151,7 @@ def estimand_text(estimand: str) -> str:
                 return f"{words} of {event}"
     if estimand.startswith("rmst"):
         return "difference of mean days alive"
+    for name, words in COUNTS.items():
+        if estimand.startswith(name):
+            return words
     return estimand.replace("_", " ")

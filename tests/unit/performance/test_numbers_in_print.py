@@ -17,6 +17,8 @@ from simsepsis.performance.text import decimals_for, estimand_text, measured_tex
         ("relative_bias", "rd_x", -0.5, 0.1, "−50% (10)"),
         ("bias", "rmst28_difference", 0.31, 0.05, "+0.310 days (0.050)"),
         ("coverage", "rd_x", float("nan"), float("nan"), "–"),
+        ("mean", "log_or_icu_death", 0.1, 0.02, "+0.100 (0.020)"),
+        ("mean", "pairs", 796.2, 1.5, "796.2 (1.5)"),
         ("bias", "rd_x", 0.0, 0.0, "0 points (exact)"),
     ],
 )
@@ -36,5 +38,7 @@ def test_levels_and_names():
     assert plain_text("bias", "rd_x", -0.005) == "−0.5 points"
     assert estimand_text("log_hr_hospital_death_twin") == "log hazard ratio of death in hospital"
     assert estimand_text("rmst28_difference") == "difference of mean days alive"
+    assert estimand_text("log_or_ratio_icu_death") == "log ratio of odds ratios of death in the ICU"
+    assert estimand_text("pairs_matched") == "number of matched pairs"
     assert estimand_text("anything_else") == "anything else"
     assert [decimals_for(error) for error in (12.0, 1.0, 0.1, 0.011, 0.0)] == [0, 1, 2, 3, 3]

@@ -13,7 +13,7 @@ from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import select
 from simsepsis.performance.text import plain_text
 
-PLACES = ("inside", "below", "above", "undecided")
+PLACES = ("without a number", "inside", "below", "above", "undecided")
 
 
 def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
@@ -37,11 +37,16 @@ def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
         return
     low, high = choice.band or BANDS[measure]
     band = " to ".join(plain_text(measure, rows["estimand"].iloc[0], limit) for limit in (low, high))
+    rows = rows.assign(place=place_in_band(rows, low, high))
     cells = rows["cell"].nunique()
     where = f", in {cells} cells" if cells > 1 else ""
-    yield f"{what[:1].upper()}{what[1:]}, against the band {band}{where}:"
-    for method, own in rows.groupby("method", sort=False):
-        placed = own.assign(place=place_in_band(own, low, high))
+    doubt = (
+        " (undecided: Monte Carlo limits reach across an end of it)"
+        if "undecided" in set(rows["place"])
+        else ""
+    )
+    yield f"{what[:1].upper()}{what[1:]}, against the band {band}{doubt}{where}:"
+    for method, placed in rows.groupby("method", sort=False):
         yield f"{method}: {_one(placed) if len(placed) == 1 else _several(placed)}."
 
 
@@ -76,21 +81,14 @@ def place_in_band(rows: pd.DataFrame, low: float, high: float) -> list[str]:
         The band.
     """
     inside = (rows["low"] >= low) & (rows["high"] <= high)
-    found = np.select([inside, rows["high"] < low, rows["low"] > high], PLACES[:3], default=PLACES[3])
+    sides = [rows["value"].isna(), inside, rows["high"] < low, rows["low"] > high]
+    found = np.select(sides, PLACES[:-1], default=PLACES[-1])
     return [str(place) for place in found]
 
 
 def _one(placed: pd.DataFrame) -> str:
     row = placed.iloc[0]
-    return "cannot be said" if np.isnan(row["value"]) else f"{text_of(row)}, {_WORDS[row['place']]}"
-
-
-_WORDS = {
-    "inside": "inside",
-    "below": "below",
-    "above": "above",
-    "undecided": "undecided: Monte Carlo error reaches across an end of the band",
-}
+    return "cannot be said" if np.isnan(row["value"]) else f"{text_of(row)}, {row['place']}"
 
 
 def _several(placed: pd.DataFrame) -> str:

@@ -41,6 +41,8 @@ CURVE_COLUMNS = (
     "n_used",
 )
 MOST_PANELS = 9
+WIDE_RANGE = 10.0
+"""Largest over smallest value of a setting from which its axis is logarithmic."""
 _WIDE, _TALL, _APART, _ACROSS = 3.0, 2.5, 0.075, 3
 
 
@@ -139,21 +141,24 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], levels: tuple[float,
             axes.plot(line["at"], line["value"], linewidth=1.6, markersize=4.5, zorder=3, **look)
             ends.append((name, float(line["at"].iloc[-1]), float(line["value"].iloc[-1])))
     places = rows.drop_duplicates("at").sort_values("at")
+    if places["at"].min() > 0 and places["at"].max() >= WIDE_RANGE * places["at"].min():
+        axes.set_xscale("log")
+        axes.minorticks_off()
     axes.set_xticks(places["at"], places["x"])
-    _name_lines(axes, ends, float(places["at"].max()))
+    _name_lines(axes, ends)
 
 
-def _name_lines(axes: Axes, ends: list[tuple[str, float, float]], last: float) -> None:
+def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
     """Write each line's name to the right of its end, apart where lines end close."""
     low, high = axes.get_ylim()
     ends = sorted(ends, key=lambda item: item[2])
     heights = spread(np.array([height for _, _, height in ends]), _APART * (high - low))
-    first = axes.get_xlim()[0]
     for (name, at, height), place in zip(ends, heights, strict=True):
         axes.annotate(
             name,
             (at, height),
-            xytext=(last + 0.09 * (last - first), place),
+            xytext=(1.03, place),
+            textcoords=axes.get_yaxis_transform(),
             arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
             fontsize=SMALL,
             va="center",

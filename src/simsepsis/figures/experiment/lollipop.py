@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 LOLLIPOP_COLUMNS = ("panel", "label", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
 MOST_ROWS = 60
-_ROW, _PANEL, _CHARACTER = 0.27, 1.75, 0.078
+_ROW, _PANEL, _CHARACTER, _ACROSS = 0.27, 1.75, 0.078, 6
 
 
 def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the numbers of a lollipop plot: one panel per method, or one for all where there is one cell.
+    """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer.
 
     Parameters
     ----------
@@ -47,12 +47,14 @@ def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
     rows = select(choice, findings)
     if not len(rows):
         return pd.DataFrame(columns=list(LOLLIPOP_COLUMNS))
-    if rows["cell"].nunique() == 1:
-        found = rows.assign(panel="", label=rows["method"])
+    cells, by_cell = rows["cell"].nunique(), ["cell order", "method order"]
+    words = cell_labels(findings, rows) if cells > 1 else [""] * len(rows)
+    kept = evenly(list(dict.fromkeys(words)), MOST_ROWS)
+    found = rows.assign(cell=words)[np.isin(words, kept)]
+    if cells < rows["method"].nunique():
+        found = found.assign(panel=found["cell"], label=found["method"]).sort_values(by_cell)
     else:
-        found = rows.assign(panel=rows["method"], label=cell_labels(findings, rows))
-        kept = evenly(list(dict.fromkeys(found["label"])), MOST_ROWS)
-        found = found[found["label"].isin(kept)].sort_values(["method order", "cell order"])
+        found = found.assign(panel=found["method"], label=found["cell"]).sort_values(by_cell[::-1])
     return scaled(found)[list(LOLLIPOP_COLUMNS)].reset_index(drop=True)
 
 
@@ -69,25 +71,23 @@ def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """
     panels, labels = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["label"]))
     left = 0.3 + _CHARACTER * max(len(label) for label in labels)
-    wide = max(_PANEL, 3.6 / len(panels))
-    tall = _ROW * len(labels)
-    figure = new_figure(left + (wide + 0.2) * len(panels) + 0.25, tall + 1.55, note=note)
+    across = min(len(panels), _ACROSS)
+    down = -(-len(panels) // across)
+    wide, tall = max(_PANEL, 3.6 / across, 0.085 * max(map(len, panels))), _ROW * len(labels)
+    figure = new_figure(left + (wide + 0.2) * across + 0.25, (tall + 0.75) * down + 0.8, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ideal = reference_of(measure, estimand)
     ends = span(rows[["low", "high", "value"]].to_numpy(), ideal)
     for number, panel in enumerate(panels):
-        axes = add_panel(figure, left + (wide + 0.2) * number, 0.95, wide, tall)
+        line, column = divmod(number, across)
+        bottom = 0.95 + (tall + 0.75) * (down - 1 - line)
+        axes = add_panel(figure, left + (wide + 0.2) * column, bottom, wide, tall)
         _draw(axes, rows[rows["panel"] == panel].set_index("label"), labels, ideal)
         axes.set_xlim(*ends)
-        axes.set_yticks(range(len(labels)), labels if number == 0 else [""] * len(labels))
+        axes.set_yticks(range(len(labels)), labels if column == 0 else [""] * len(labels))
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
-    middle = left + (wide + 0.2) * len(panels) / 2
-    figure.text(
-        middle / figure.get_figwidth(),
-        0.42 / figure.get_figheight(),
-        measure_label(measure, estimand),
-        ha="center",
-    )
+    middle = (left + (wide + 0.2) * across / 2) / figure.get_figwidth()
+    figure.text(middle, 0.42 / figure.get_figheight(), measure_label(measure, estimand), ha="center")
     return figure
 
 

@@ -19,7 +19,7 @@ from simsepsis.report.experiment.tables import (
     reasons_table,
     truth_table,
 )
-from simsepsis.report.experiment.words import Line, answer_lines, command_of, deviations
+from simsepsis.report.experiment.words import Line, answer_lines, command_of, deviations, range_text
 from simsepsis.report.page import EmbeddedFigure, PlainTable, embed_figures, render_page
 from simsepsis.reproduction.record import versions
 
@@ -125,12 +125,11 @@ def experiment_page(findings: Findings, plates: Sequence[RenderedPlate]) -> Expe
 
 def _facts(findings: Findings) -> list[tuple[str, str]]:
     plan = findings.plan
-    fewest, most = findings.replicates
     return [
         ("Plan hash", plan.hash),
         ("Seed", str(plan.run.seed)),
         ("Cells", str(len(findings.settings))),
-        ("Replicates per cell", f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"),
+        ("Replicates per cell", range_text(findings.progress["replicates"])),
         ("Patients behind each truth", f"{plan.run.truth_population:,}"),
         *versions().items(),
     ]

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
 from simsepsis.experiment.answers.components import component_words
+from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.performance import MEASURES
-from simsepsis.performance.ladder import LADDERS
-from simsepsis.performance.text import estimand_text, measured_text
+from simsepsis.performance.ladder import LADDERS, stem_of
+from simsepsis.performance.text import estimand_text, factor_and_unit, measured_text
 from simsepsis.report.page import PlainTable
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Findings
 
-MAIN = (
-    "bias",
-    "empirical_se",
-    "relative_error_model_se",
-    "rmse",
-    "coverage",
-    "rejection",
-    "convergence",
-)
+MAIN = {
+    "bias": "Bias",
+    "empirical_se": "Empirical SE",
+    "relative_error_model_se": "Error of model SE",
+    "rmse": "RMSE",
+    "coverage": "Coverage",
+    "rejection": "Rejection",
+    "convergence": "Convergence",
+}
 """Measures of the page's table; all are in performance.csv."""
 
-BOUNDS = (
-    "convergence",
-    "coverage",
-    "coverage_worst_case",
-    "coverage_best_case",
-    "rejection",
-    "rejection_failure_as_no",
-    "rejection_failure_as_yes",
-)
+BOUNDS = {
+    "convergence": "Convergence",
+    "coverage": "Coverage",
+    "coverage_worst_case": "failures as misses",
+    "coverage_best_case": "failures as hits",
+    "rejection": "Rejection",
+    "rejection_failure_as_no": "failures as no",
+    "rejection_failure_as_yes": "failures as yes",
+}
 """Measures that say what failures may hide."""
+
+MOST_SERIES = 12
+"""Series of one claim that the page shows, those that fail first; all are in accept.csv."""
 
 Row = tuple[str, ...]
 
@@ -49,7 +53,11 @@ def claims_table(findings: Findings) -> PlainTable:
     for words, verdict in findings.run.accepted.items():
         rows.append((f"{words}: {verdict}",))
         own = findings.run.verdicts[findings.run.verdicts["claim"] == words]
-        rows += [_claim_row(row) for _, row in own.iterrows()]
+        weight = own["verdict"].map({"fail": 0, "inconclusive": 1, "pass": 2})
+        shown = own.loc[weight.sort_values(kind="stable").index[:MOST_SERIES]]
+        rows += [_claim_row(row) for _, row in shown.iterrows()]
+        if len(own) > len(shown):
+            rows.append((f"and {len(own) - len(shown)} more series, in accept.csv", "", "", "", ""))
     heads = ("Series", "Measure", "Value", "95% Monte Carlo limits", "Verdict")
     return PlainTable(title="Claims declared beforehand", heads=heads, rows=tuple(rows))
 
@@ -68,12 +76,12 @@ def _claim_row(row: pd.Series) -> Row:
 
 def progress_table(findings: Findings) -> PlainTable:
     """Return how many replicates of each cell are done."""
-    planned = f"{findings.plan.run.replicates:,}"
+    counts = ("wanted", "replicates", "rows", "failures")
     rows = tuple(
-        (str(row["scenario"]), planned, f"{row['replicates']:,}", f"{row['rows']:,}", f"{row['failures']:,}")
+        (str(row["scenario"]), *(f"{row[name]:,}" for name in counts))
         for _, row in findings.progress.iterrows()
     )
-    heads = ("Cell", "Replicates planned", "Replicates done", "Rows", "Rows without an estimate")
+    heads = ("Cell", "Replicates wanted", "Replicates done", "Rows", "Rows without an estimate")
     return PlainTable(title="Planned and run", heads=heads, rows=rows)
 
 
@@ -112,11 +120,11 @@ _KEYS = ["cell", "method", "estimand"]
 
 
 def _measures_table(
-    findings: Findings, table: pd.DataFrame, measures: tuple[str, ...], title: str
+    findings: Findings, table: pd.DataFrame, measures: Mapping[str, str], title: str
 ) -> PlainTable:
     chosen = table[table["measure"].isin(measures)]
     texts = [
-        measured_text(measure, estimand, value, mcse, n_used)
+        _without_unit(measured_text(measure, estimand, value, mcse, n_used), estimand)
         for measure, estimand, value, mcse, n_used in zip(
             *(chosen[name] for name in ("measure", "estimand", "value", "mcse", "n_used")), strict=True
         )
@@ -128,13 +136,24 @@ def _measures_table(
         if cell in wide.index.get_level_values("cell"):
             own = wide.loc[cell].reset_index()
             own = own.assign(place=own["method"].map(order)).sort_values(["estimand", "place"], kind="stable")
-            lines = [
-                (f"{row['method']}, {row['estimand']}", *(row[name] for name in measures))
-                for _, row in own.iterrows()
-            ]
-            rows += _headed(str(scenario), lines)
-    heads = ("Method, estimand", *(MEASURES[name].label.partition(" (")[0] for name in measures))
-    return PlainTable(title=title, heads=heads, rows=tuple(rows))
+            for stem, part in own.groupby(own["estimand"].map(stem_of), sort=False):
+                lines = [
+                    (f"{row['method']} {_whose(row['estimand'])}", *(row[name] for name in measures))
+                    for _, row in part.iterrows()
+                ]
+                rows += _headed(f"{scenario}: {axis_of(str(stem))}", lines)
+    return PlainTable(title=title, heads=("Method", *measures.values()), rows=tuple(rows))
+
+
+def _whose(estimand: str) -> str:
+    """Return the word that says whose truth an estimand is, in brackets; nothing where there is none."""
+    last = estimand.removeprefix(stem_of(estimand)).lstrip("_")
+    return f"[{last}]" if last else ""
+
+
+def _without_unit(text: str, estimand: str) -> str:
+    """Return a number in print without the unit that a heading already says."""
+    return text.replace(factor_and_unit("bias", estimand)[1], "", 1)
 
 
 def autopsy_table(findings: Findings) -> PlainTable:

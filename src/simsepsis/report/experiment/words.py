@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from simsepsis.experiment import answers_of, experiment_names, load_plan
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from simsepsis.experiment import Findings, Plan
 
 
@@ -53,11 +55,27 @@ def plain_lines(lines: tuple[Line, ...], mark: str) -> tuple[str, ...]:
 
 def unfinished_sentence(findings: Findings) -> str:
     """Return how far a run has come that is not at its end."""
-    fewest, most = findings.replicates
-    each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return (
-        f"Unfinished: {each} of {findings.plan.run.replicates:,} planned replicates per cell are stored, and "
-        "every number is of these."
+        f"Unfinished: {range_text(findings.progress['replicates'])} of {planned_text(findings)} per cell are "
+        "stored, and every number is of these."
+    )
+
+
+def range_text(counts: pd.Series) -> str:
+    """Return counts as one number, or as the lowest and the highest."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{high:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def planned_text(findings: Findings) -> str:
+    """Return how many replicates the plan asks for: a number, or as many as its targets need."""
+    run = findings.plan.run
+    if run.replicates is not None:
+        return f"{run.replicates:,} planned replicates"
+    targets = ", ".join(f"{measure} {error:g}" for measure, error in run.until_mcse.items())
+    return (
+        f"the replicates needed for Monte Carlo standard errors of {targets} (at most "
+        f"{run.most_replicates:,})"
     )
 
 
@@ -73,12 +91,13 @@ def deviations(findings: Findings) -> tuple[str, ...]:
 
 
 def _deviations(findings: Findings) -> Iterator[str]:
-    planned, done = findings.plan.run.replicates, findings.progress["replicates"]
-    if findings.complete:
-        yield f"All {planned:,} planned replicates of all {len(done)} cells are done."
-    else:
-        short = int((done < planned).sum())
-        yield f"{short} of {len(done)} cells have fewer than the {planned:,} planned replicates."
+    done, wanted = findings.progress["replicates"], findings.progress["wanted"]
+    short, planned = int((done < wanted).sum()), planned_text(findings)
+    yield (
+        f"{short} of {len(done)} cells lack some of {planned}."
+        if short
+        else f"All {len(done)} cells have {planned}: {range_text(done)}."
+    )
     failed = int(findings.progress["failures"].sum())
     rows = int(findings.progress["rows"].sum())
     yield (
@@ -99,7 +118,16 @@ def command_of(plan: Plan) -> str:
     """
     if plan.name in experiment_names():
         shipped = load_plan(plan.name)
-        same = shipped.run.model_copy(update={"replicates": plan.run.replicates})
+        ends = ("replicates", "until_mcse", "max_replicates")
+        same = shipped.run.model_copy(update={name: getattr(plan.run, name) for name in ends})
         if shipped.model_copy(update={"run": same}) == plan:
-            return f"simsepsis run {plan.name} --replicates {plan.run.replicates}"
+            return f"simsepsis run {plan.name} {_end_option(plan)}"
     return "simsepsis run plan.toml    # the plan.toml of this run folder"
+
+
+def _end_option(plan: Plan) -> str:
+    """Return the options of the command line that end a run where a plan does."""
+    if plan.run.replicates is not None:
+        return f"--replicates {plan.run.replicates}"
+    targets = ",".join(f"{measure}={error:g}" for measure, error in plan.run.until_mcse.items())
+    return f"--until-mcse {targets} --max-replicates {plan.run.max_replicates}"
