@@ -185,7 +185,7 @@ def infer(
     x, y, *_ = plan.settings
     plate = likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
     save_plates([render_plate(plate)], folder / "figures")
-    words = inference_words(found)
+    words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     write_files(folder, {"inference.md": "\n".join(f"- {line}" for line in words).encode() + b"\n"})
     for line in words:
         say(f"• {line}")
