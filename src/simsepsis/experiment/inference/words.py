@@ -53,7 +53,8 @@ def _best(table: pd.DataFrame) -> Iterator[str]:
     rivals = int((table["relative_high"] >= np.exp(-TOLD_APART)).sum())
     yield (
         f"Of {len(table)} worlds the printed results ({SETS[str(first['results'])]}) are likeliest where "
-        f"{first['scenario']}; in {rivals} worlds the likelihood may be a seventh of that or more, within Monte Carlo error."
+        f"{first['scenario']}; in {rivals} worlds the likelihood may be a seventh of that or more, "
+        "within Monte Carlo error."
     )
     share = float(first["share_farther"])
     fits = "it fits" if share >= 0.05 else "no world of the grid fits well"
