@@ -68,7 +68,9 @@ def _claim_row(row: pd.Series) -> Row:
 
 def progress_table(findings: Findings) -> PlainTable:
     """Return how many replicates of each cell are done."""
-    planned = f"{findings.plan.run.replicates:,}"
+    # A plan with a target has no number of its own but the most that it allows.
+    most = "at most " if findings.plan.run.until_mcse else ""
+    planned = f"{most}{findings.plan.run.most_replicates:,}"
     rows = tuple(
         (str(row["scenario"]), planned, f"{row['replicates']:,}", f"{row['rows']:,}", f"{row['failures']:,}")
         for _, row in findings.progress.iterrows()

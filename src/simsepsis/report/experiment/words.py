@@ -56,9 +56,23 @@ def unfinished_sentence(findings: Findings) -> str:
     fewest, most = findings.replicates
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return (
-        f"Unfinished: {each} of {findings.plan.run.replicates:,} planned replicates per cell are stored, and "
-        "every number is of these."
+        f"Unfinished: {each} of {planned(findings.plan)} replicates per cell are stored, and every number is "
+        "of these."
     )
+
+
+def planned(plan: Plan) -> str:
+    """Return how many replicates of a cell were planned, in words.
+
+    Parameters
+    ----------
+    plan
+        As it was run.
+    """
+    if not plan.run.until_mcse:
+        return f"{plan.run.most_replicates:,} planned"
+    targets = ", ".join(f"{name} {mcse:g}" for name, mcse in plan.run.until_mcse.items())
+    return f"at most {plan.run.most_replicates:,} (until the Monte Carlo errors reach {targets})"
 
 
 def deviations(findings: Findings) -> tuple[str, ...]:
@@ -73,12 +87,14 @@ def deviations(findings: Findings) -> tuple[str, ...]:
 
 
 def _deviations(findings: Findings) -> Iterator[str]:
-    planned, done = findings.plan.run.replicates, findings.progress["replicates"]
-    if findings.complete:
-        yield f"All {planned:,} planned replicates of all {len(done)} cells are done."
+    done, wanted = findings.progress["replicates"], findings.progress["wanted"]
+    if not findings.complete:
+        short = int((done < wanted).sum())
+        yield f"{short} of {len(done)} cells have fewer than {planned(findings.plan)} replicates."
+    elif findings.plan.run.until_mcse:
+        yield f"All {len(done)} cells are done, with {done.min():,} to {done.max():,} replicates."
     else:
-        short = int((done < planned).sum())
-        yield f"{short} of {len(done)} cells have fewer than the {planned:,} planned replicates."
+        yield f"All {planned(findings.plan)} replicates of all {len(done)} cells are done."
     failed = int(findings.progress["failures"].sum())
     rows = int(findings.progress["rows"].sum())
     yield (
@@ -97,7 +113,7 @@ def command_of(plan: Plan) -> str:
     plan
         As it was run; of a plan that is not shipped as it is, the run folder's copy is named.
     """
-    if plan.name in experiment_names():
+    if plan.name in experiment_names() and plan.run.replicates is not None:
         shipped = load_plan(plan.name)
         same = shipped.run.model_copy(update={"replicates": plan.run.replicates})
         if shipped.model_copy(update={"run": same}) == plan:
