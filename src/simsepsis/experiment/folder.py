@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cell
 
 JUDGED_COLUMNS = ("scenario", "estimate", "std_error", "ci_low", "ci_high", "p_value", "converged")
 """Columns that performance is made of, beside the keys."""
+
+LARGEST_TABLE = 500_000
+"""Rows that are held at a time, unless one estimand alone has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +133,32 @@ class RunFolder:
         if not due:
             return after
         own = [part for part in parts if part.batch.cell == cell]
-        rows = read_rows(own, below=have, columns=JUDGED_COLUMNS, wanted={"estimand": self.judged})
+        found = [Look(replicates=number, excess=0.0) for number in due]
         truth = self.truth()
-        for number in due:
-            after = look_at(rows, number, truth, run.until_mcse, run.reference)
-            if after.enough:
-                break
-        return after
+        for estimands in self.shares(have):
+            rows = read_rows(own, below=have, columns=JUDGED_COLUMNS, wanted={"estimand": estimands})
+            if len(rows):
+                seen = [look_at(rows, number, truth, run.until_mcse, run.reference) for number in due]
+                found = [max(pair, key=lambda look: look.excess) for pair in zip(found, seen, strict=True)]
+        return next((look for look in found if look.enough), found[-1])
+
+    def shares(self, replicates: int) -> Iterator[tuple[str, ...]]:
+        """Yield the judged estimands in shares of up to about `LARGEST_TABLE` rows of a cell.
+
+        Parameters
+        ----------
+        replicates
+            Replicates that rows are read of.
+        """
+        methods = [METHODS[name].estimands_of(THESIS_SPEC) for name in self.plan.run.methods]
+        givers = Counter(name for names in methods for name in names)
+        share: list[str] = []
+        for name in self.judged:
+            if share and sum(givers[one] for one in (*share, name)) * replicates > LARGEST_TABLE:
+                yield tuple(share)
+                share = []
+            share.append(name)
+        yield tuple(share)
 
     @property
     def judged(self) -> tuple[str, ...]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
-from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import Cell
@@ -18,9 +14,6 @@ from simsepsis.experiment.folder import JUDGED_COLUMNS, RunFolder
 from simsepsis.experiment.stopping import Look
 from simsepsis.performance import PERFORMANCE_COLUMNS, summarize
 from simsepsis.replication import Part, read_rows
-
-LARGEST_TABLE = 500_000
-"""Rows that are held at a time, unless one estimand alone has more."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,7 +90,7 @@ def _of_cell(
     below = look.replicates if look is not None and look.enough else run.most_replicates
     count = Count(cell=cell.key, scenario=cell.name)
     tables, seconds = [], np.full((len(run.methods), below), np.nan)
-    for estimands in _shares(folder, below):
+    for estimands in folder.shares(below):
         rows = read_rows(
             parts, below=below, columns=(*JUDGED_COLUMNS, "seconds"), wanted={"estimand": estimands}
         )
@@ -112,19 +105,6 @@ def _of_cell(
     count.method_seconds = round(float(np.nansum(seconds)), 3)
     _judge(count, look, below)
     return tables, count
-
-
-def _shares(folder: RunFolder, replicates: int) -> Iterator[tuple[str, ...]]:
-    """Yield the judged estimands in shares of up to about `LARGEST_TABLE` rows."""
-    methods = [METHODS[name].estimands_of(THESIS_SPEC) for name in folder.plan.run.methods]
-    givers = Counter(name for names in methods for name in names)
-    share: list[str] = []
-    for name in folder.judged:
-        if share and sum(givers[one] for one in (*share, name)) * replicates > LARGEST_TABLE:
-            yield tuple(share)
-            share = []
-        share.append(name)
-    yield tuple(share)
 
 
 def _add(count: Count, rows: pd.DataFrame, seconds: FloatArray, methods: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import islice
 from typing import TypeVar
 
 import joblib
@@ -27,6 +28,9 @@ Progress = Callable[[int, int], None]
 BATCHES_PER_WORKER = 10
 LARGEST_BATCH = 25
 """Batches are small enough for an even load and a moving progress bar, large enough to hide their cost."""
+
+BATCHES_PER_WAVE = 3
+"""Batches of a worker that are waited for together where results cannot come one by one."""
 
 
 class ReplicateError(RuntimeError):
@@ -120,12 +124,16 @@ class Workers:
         How many.
     here
         Whether this process does the work itself.
+    waves
+        Whether batches are handed out a few for each worker at a time, and all waited for, since the backend
+        cannot give results back one by one.
     killed
         What a backend raises when it has lost a worker.
     """
 
     n: int
     here: bool
+    waves: bool
     killed: tuple[type[Exception], ...]
 
     def spread(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
@@ -150,8 +158,7 @@ class Workers:
             with threadpool_limits(limits=1):
                 yield from (task(batch) for batch in batches)
             return
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-        results = parallel(joblib.delayed(_in_worker)(task, batch) for batch in batches)
+        results = self._in_waves(task, batches) if self.waves else self._as_they_come(task, batches)
         try:
             # `yield from` would close the results, with joblib's warning, when the caller stops.
             for result in results:  # noqa: UP028
@@ -165,6 +172,16 @@ class Workers:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
                 results.close()
+
+    def _as_they_come(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        results: Generator[T, None, None] = parallel(joblib.delayed(_in_worker)(task, one) for one in batches)
+        return results
+
+    def _in_waves(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+        waiting = iter(batches)
+        while wave := list(islice(waiting, self.n * BATCHES_PER_WAVE)):
+            yield from joblib.Parallel(batch_size=1)(joblib.delayed(_in_worker)(task, one) for one in wave)
 
 
 @contextmanager
@@ -191,7 +208,8 @@ def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None
     start = BACKENDS[backend].start
     with start(n, scheduler) as killed:
         size = n if scheduler is None else joblib.effective_n_jobs()
-        yield Workers(n=size, here=n == 1 and backend == "loky", killed=killed)
+        here = n == 1 and backend == "loky"
+        yield Workers(n=size, here=here, waves=backend == "ray", killed=killed)
 
 
 def check_backend(backend: str, scheduler: str | None = None) -> None:

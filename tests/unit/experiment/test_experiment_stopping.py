@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import ExperimentError, UsageError
+from simsepsis.experiment import folder as folder_module
 from simsepsis.experiment import load_plan, looks, open_run, parse_targets, run_experiment, summarize_run
 from simsepsis.experiment import stopping as stopping_module
 from simsepsis.experiment.stopping import look_at
@@ -177,6 +178,20 @@ def test_a_cell_ends_at_the_first_look_that_reaches_the_target(quick_plan, tmp_p
     assert manifest["until_mcse"] == TARGET
     assert [cell["replicates"] for cell in manifest["cells"]] == [n]
     assert summarize_run(tmp_path / "out").performance.equals(run.performance)
+
+
+def test_tables_and_looks_do_not_depend_on_how_many_rows_are_held_at_a_time(
+    quick_plan, tmp_path, early_looks, monkeypatch
+):
+    plan = quick_plan(
+        ("[0.0, 1.0]", "[0.0]"), ('["rd_hospital_death"]', '["rd_hospital_death", "rd_icu_death"]')
+    )
+    whole = run_experiment(plan, tmp_path / "out", jobs=1, until_mcse=TARGET, max_replicates=40)
+    monkeypatch.setattr(folder_module, "LARGEST_TABLE", 1)
+    shared = summarize_run(tmp_path / "out")
+    assert len(list(shared.folder.shares(40))) == 4
+    pd.testing.assert_frame_equal(shared.performance, whole.performance, check_exact=True)
+    assert shared.failures == whole.failures
 
 
 def test_a_run_that_may_not_go_far_enough_says_what_is_left(quick_plan, tmp_path, early_looks):

@@ -35,7 +35,9 @@ def indicator_rows(task: Task) -> Iterator[Estimate]:
         The registry.
     """
     everybody = encode_cohort(task.shared.registry, task.spec)
-    spec = replace(task.spec, missing={**task.spec.missing, **_rules(everybody, task.spec)})
+    rules = {**task.spec.missing, **_rules(everybody, task.spec)}
+    # The column of a subgroup need not be there: this method tests none.
+    spec = replace(task.spec, missing=rules, subgroups=())
     shared = replace(task.shared, spec=spec)
     logit = known(shared.propensity).logit
     return matched_rows(replace(task, shared=shared), known(shared.cohort), logit, by_options)
@@ -82,7 +84,7 @@ def _without_gaps_elsewhere(task: Task) -> CohortArrays:
     everybody = encode_cohort(task.shared.registry, task.spec)
     names = dict.fromkeys((*task.spec.covariates, *task.spec.score))
     numbers = {name: "indicator" for name in names if everybody.kinds[name] != "category"}
-    lenient = replace(task.spec, missing={**numbers, **task.spec.missing})
+    lenient = replace(task.spec, missing={**numbers, **task.spec.missing}, subgroups=())
     return complete_cases(everybody, lenient)[0]
 
 

@@ -51,9 +51,9 @@ class Inference:
         for each prior ``posterior_…`` with ``mcse_posterior_…``. `relative_likelihood` is to the likeliest
         world of the set, with 95% limits of the bootstrap.
     axes
-        One row per set of results, varied key and value: ``results, key, value, profile, profile_mcse`` and
-        for each prior ``prior_…, posterior_…, mcse_posterior_…``. `profile` is the highest log likelihood among the
-        worlds with this value, minus the highest of all.
+        One row per set of results, varied key and value: ``results, key, value, profile, profile_mcse``, and
+        for each prior ``prior_…, posterior_…, mcse_posterior_…``. `profile` is the highest log likelihood
+        among the worlds with this value, minus the highest of all.
     adequacy
         For each set of results, how normal its vectors are.
     shrinkage
