@@ -1,0 +1,202 @@
+"""From assumptions to patients: every step of the sample size, and the power of the whole patients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from simsepsis.errors import UsageError
+from simsepsis.trial.cluster import design_cluster
+from simsepsis.trial.designs import Design, design_binary, design_log_rank
+from simsepsis.trial.inputs import positive
+from simsepsis.trial.planning.as_randomized import AsRandomized
+from simsepsis.trial.planning.assumptions import Assumptions
+from simsepsis.trial.sensitivity import inflated_for_loss
+from simsepsis.trial.sequential import Boundaries, SequentialDesign, design_group_sequential, sequential_design
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSize:
+    """A sample size with its steps.
+
+    Attributes
+    ----------
+    assumptions
+        What it rests on.
+    trial
+        The trial with these patients: its power at any effect of treatment taken.
+    n_undiluted
+        Patients of the fixed design if everybody followed the protocol and nobody were lost; not rounded.
+    n_fixed
+        The same with the diluted effect.
+    n_clustered
+        The same after the design effect; equal to `n_fixed` without clusters.
+    n_sequential
+        Patients with an outcome at the last look.
+    n_randomized
+        Whole patients to randomize, those that are lost included.
+    """
+
+    assumptions: Assumptions
+    trial: AsRandomized
+    boundaries: Boundaries | None
+    n_undiluted: float
+    n_fixed: float
+    n_clustered: float
+    n_sequential: float
+    n_randomized: int
+
+    @property
+    def power(self) -> float:
+        """Power of the whole patients, computed anew; never the target."""
+        return self.trial.power
+
+    @property
+    def arms(self) -> tuple[int, int]:
+        """Whole patients randomized to control and to treatment."""
+        control = round(self.n_randomized / (1.0 + self.assumptions.ratio))
+        return control, self.n_randomized - control
+
+    @property
+    def n_analysed(self) -> float:
+        """Patients with an outcome that are expected of those randomized."""
+        return self.n_randomized * (1.0 - self.assumptions.loss)
+
+    @property
+    def events(self) -> float:
+        """Deaths that are expected of the patients with an outcome, both arms."""
+        control, treated = self.assumptions.risks
+        ratio = self.assumptions.ratio
+        return self.n_analysed * (control + ratio * treated) / (1.0 + ratio)
+
+
+def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> PlannedSize:
+    """Sample size of a trial with all that inflates it, rounded up, and its power computed anew.
+
+    Parameters
+    ----------
+    assumptions
+        What it rests on.
+    n_randomized
+        Patients to randomize where they are given; None to solve for them.
+
+    Notes
+    -----
+    N of the fixed design for the diluted risks × design effect of clusters × inflation of the looks, over
+    1 − loss; rounded up to whole patients of each arm.
+    """
+    undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
+    fixed = fixed_of(assumptions)
+    clustered = _clustered(fixed, assumptions)
+    boundaries = boundaries_of(assumptions)
+    trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
+    needed = trial.n_total
+    randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions.ratio)
+    reached = AsRandomized(
+        design=trial.with_total(randomized * (1.0 - assumptions.loss)),
+        p_control=assumptions.p_control,
+        effect=assumptions.effect,
+        nonadherence=assumptions.nonadherence,
+        contamination=assumptions.contamination,
+        loss=assumptions.loss,
+    )
+    return PlannedSize(
+        assumptions=assumptions,
+        trial=reached,
+        boundaries=boundaries,
+        n_undiluted=fixed_of(undiluted).n_total,
+        n_fixed=fixed.n_total,
+        n_clustered=clustered.n_total,
+        n_sequential=needed,
+        n_randomized=randomized,
+    )
+
+
+def fixed_of(assumptions: Assumptions) -> Design:
+    """Return the design without looks, clusters and loss, for the effect between the arms as randomized.
+
+    Parameters
+    ----------
+    assumptions
+        What it rests on.
+
+    Raises
+    ------
+    UsageError
+        When departures from the arms leave no effect.
+    """
+    if assumptions.risks[0] == assumptions.risks[1]:
+        raise UsageError(
+            f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} leave "
+            "no difference between the arms; lower them"
+        )
+    shared = {
+        "alpha": assumptions.alpha,
+        "sides": assumptions.sides,
+        "power": assumptions.power,
+        "ratio": assumptions.ratio,
+        "formula": assumptions.formula,
+    }
+    control, effect = assumptions.risks[0], assumptions.diluted_effect
+    if assumptions.test == "log_rank":
+        return design_log_rank(effect, control, horizon=assumptions.horizon, **shared)
+    return design_binary(control, effect, **shared)
+
+
+def boundaries_of(assumptions: Assumptions) -> Boundaries | None:
+    """Return the boundaries of a trial with looks, None of one without.
+
+    Parameters
+    ----------
+    assumptions
+        What the trial rests on. A futility rule has one side: with it a two-sided test becomes the
+        one-sided one of half the level.
+    """
+    if len(assumptions.looks) == 1:
+        return None
+    one_sided = assumptions.futility is not None
+    return design_group_sequential(
+        assumptions.looks,
+        alpha=assumptions.level.one_sided if one_sided else assumptions.alpha,
+        sides=1 if one_sided else assumptions.sides,
+        spending=assumptions.spending,
+        parameter=assumptions.parameter,
+        futility=assumptions.futility,
+    )
+
+
+def whole_patients(n_total: float, ratio: float) -> int:
+    """Return whole patients in both arms, each rounded up.
+
+    Parameters
+    ----------
+    n_total
+        Patients, not rounded.
+    ratio
+        Treated patients for each control.
+    """
+    control = n_total / (1.0 + positive(ratio, "ratio"))
+    return math.ceil(control - 1e-9) + math.ceil(n_total - control - 1e-9)
+
+
+def _clustered(fixed: Design, assumptions: Assumptions) -> Design:
+    clusters = assumptions.clusters
+    if clusters is None:
+        return fixed
+    size = clusters.size
+    if size is None:
+        raise UsageError("cluster_size is missing; give the patients of each ICU and period")
+    return design_cluster(
+        fixed,
+        randomization=assumptions.randomization,
+        cluster_size=size,
+        icc=clusters.icc,
+        cac=clusters.cac,
+        cv=clusters.cv,
+        steps=clusters.steps,
+    )
+
+
+def _looked_at(fixed: Design, boundaries: Boundaries) -> SequentialDesign:
+    level = {"alpha": boundaries.alpha, "sides": boundaries.sides}
+    return sequential_design(replace(fixed, **level), boundaries)
