@@ -77,7 +77,7 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
     """
     values = load_scenario(base).model_dump(exclude_none=True)
     for key, value in changes.items():
-        values = _with(values, key.split("."), value, f"{place}: {key}")
+        values = with_changed(values, key.split("."), value, f"{place}: {key}")
     values = _without_solving(values)
     try:
         return Scenario.model_validate(values | {"label": label})
@@ -85,15 +85,32 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
         raise ExperimentError(f"{place}: {sentence(error, Scenario)}") from error
 
 
-def _with(values: Mapping[str, Any], path: list[str], value: Any, place: str) -> dict[str, Any]:
-    """Return nested values with one of them replaced."""
+def with_changed(values: Mapping[str, Any], path: list[str], value: Any, place: str) -> dict[str, Any]:
+    """Return nested values with one of them replaced.
+
+    Parameters
+    ----------
+    values
+        Key → value or table.
+    path
+        Keys from the outside in.
+    value
+        What takes its place.
+    place
+        Where the change is written, for the message.
+
+    Raises
+    ------
+    ExperimentError
+        If a key on the way is no table.
+    """
     first, *rest = path
     if not rest:
         return {**values, first: value}
     inner = values.get(first, {})
     if not isinstance(inner, Mapping):
         raise ExperimentError(f"{place}: '{first}' has no parts; shorten the key")
-    return {**values, first: _with(inner, rest, value, place)}
+    return {**values, first: with_changed(inner, rest, value, place)}
 
 
 def _without_solving(values: dict[str, Any]) -> dict[str, Any]:
