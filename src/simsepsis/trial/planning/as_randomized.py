@@ -16,6 +16,7 @@ class AsRandomized:
     """A design of patients with outcome, told in randomized patients and in effects of treatment taken.
 
     It can stand wherever a design can: `power_at` and `n_total` are those of the trial as randomized.
+    `counted` is the share of all randomized who have an outcome in one of the two arms compared.
     """
 
     design: Design | SequentialDesign
@@ -23,7 +24,7 @@ class AsRandomized:
     effect: Effect
     nonadherence: float = 0.0
     contamination: float = 0.0
-    loss: float = 0.0
+    counted: float = 1.0
 
     @property
     def level(self) -> Level:
@@ -32,8 +33,8 @@ class AsRandomized:
 
     @property
     def n_total(self) -> float:
-        """Patients randomized."""
-        return self.design.n_total / (1.0 - self.loss)
+        """Patients randomized, all arms."""
+        return self.design.n_total / self.counted
 
     @property
     def power(self) -> float:
@@ -71,5 +72,5 @@ class AsRandomized:
         return self.design.power_at(self.diluted(effect))
 
     def with_total(self, n_total: float) -> AsRandomized:
-        """Return the trial with another number of randomized patients; parameter: both arms."""
-        return replace(self, design=self.design.with_total(n_total * (1.0 - self.loss)))
+        """Return the trial with another number of randomized patients; parameter: all arms."""
+        return replace(self, design=self.design.with_total(n_total * self.counted))

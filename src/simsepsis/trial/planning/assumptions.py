@@ -13,9 +13,15 @@ from simsepsis.trial.sequential.schedule import Futility
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clusters:
-    """How ICUs are randomized: ICC, its ratio in another period (CAC), and how their sizes vary (cv)."""
+    """How ICUs are randomized.
+
+    `icc` is the correlation in an ICU and period, `cac` that in another period over it, `cv` the variation of
+    ICU sizes, `number` the ICUs that there are, `size` the patients of an ICU and period, or None where the
+    ICUs share the patients needed among them, and `steps` those of a stepped wedge.
+    """
 
     icc: float
+    number: int
     cac: float | None = None
     cv: float = 0.0
     steps: int | None = None
@@ -42,6 +48,8 @@ class Assumptions:
         As in `design_group_sequential`.
     nonadherence, contamination, loss
         Shares, as in `diluted_risks` and `inflated_for_loss`.
+    compared
+        Share of all randomized that is in the two arms compared: 1 with two arms.
     randomization
         ``individual`` or a design of `design_cluster`.
     clusters
@@ -65,6 +73,7 @@ class Assumptions:
     nonadherence: float = 0.0
     contamination: float = 0.0
     loss: float = 0.0
+    compared: float = 1.0
     randomization: str = "individual"
     clusters: Clusters | None = None
     horizon: float | None = None

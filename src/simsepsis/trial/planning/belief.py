@@ -114,10 +114,11 @@ def assurance_curve(size: PlannedSize, priors: dict[str, Prior], *, points: int 
             {
                 "prior": name,
                 "n_randomized": int(total),
-                "assurance": assurance(size.trial.with_total(float(total)), prior).value,
+                "assurance": assurance(trial, prior).value,
                 "ceiling": assurance_ceiling(size.trial, prior),
             }
-            for name, prior in priors.items()
             for total in totals
+            for trial in (size.of(total),)
+            for name, prior in priors.items()
         ]
     )

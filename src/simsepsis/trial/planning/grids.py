@@ -106,7 +106,7 @@ def power_lines(
             "share": share,
             "effect": effect.value,
             "n_randomized": int(total),
-            "power": size.trial.with_total(float(total)).power_at(effect),
+            "power": size.of(total).power_at(effect),
         }
         for share in shares
         for effect in (size.assumptions.attenuated(share).effect,)

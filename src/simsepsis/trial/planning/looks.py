@@ -41,7 +41,7 @@ def boundary_table(size: PlannedSize) -> pd.DataFrame:
     planned = trial.drift_at(trial.effect)
     table = look_table(trial)
     return table.assign(
-        randomized=table["n_cum"] / (1.0 - size.assumptions.loss),
+        randomized=table["n_cum"] / size.trial.counted,
         deaths_control=_whole(table["events_control_at_bound"], np.floor),
         deaths_treated=_whole(table["events_treated_at_bound"], np.floor),
         stop_null=np.diff(table["cumulative_stop_null"], prepend=0.0),

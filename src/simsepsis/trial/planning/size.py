@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass, replace
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.cluster import design_cluster
+from simsepsis.trial.cluster import cluster_size_for, design_cluster
 from simsepsis.trial.designs import Design, design_binary, design_log_rank
 from simsepsis.trial.inputs import positive
 from simsepsis.trial.planning.as_randomized import AsRandomized
-from simsepsis.trial.planning.assumptions import Assumptions
+from simsepsis.trial.planning.assumptions import Assumptions, Clusters
 from simsepsis.trial.sensitivity import inflated_for_loss
 from simsepsis.trial.sequential import Boundaries, SequentialDesign, design_group_sequential, sequential_design
+
+PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +53,27 @@ class PlannedSize:
         """Power of the whole patients, computed anew; never the target."""
         return self.trial.power
 
+    def of(self, n_randomized: float) -> AsRandomized:
+        """Return the same trial with another number of patients, in the ICUs that there are.
+
+        Parameters
+        ----------
+        n_randomized
+            All arms.
+        """
+        return plan_size(self.assumptions, n_randomized=round(n_randomized)).trial
+
     @property
     def arms(self) -> tuple[int, int]:
-        """Whole patients randomized to control and to treatment."""
-        control = round(self.n_randomized / (1.0 + self.assumptions.ratio))
-        return control, self.n_randomized - control
+        """Whole patients randomized to the two arms compared, control first."""
+        compared = self.n_randomized * self.assumptions.compared
+        control = round(compared / (1.0 + self.assumptions.ratio))
+        return control, round(compared) - control
 
     @property
     def n_analysed(self) -> float:
-        """Patients with an outcome that are expected of those randomized."""
-        return self.n_randomized * (1.0 - self.assumptions.loss)
+        """Patients with an outcome that are expected in the two arms compared."""
+        return self.n_randomized * self.trial.counted
 
     @property
     def events(self) -> float:
@@ -86,19 +99,20 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
     1 − loss; rounded up to whole patients of each arm.
     """
     undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
+    counted = assumptions.compared * (1.0 - assumptions.loss)
     fixed = fixed_of(assumptions)
-    clustered = _clustered(fixed, assumptions)
+    clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
     boundaries = boundaries_of(assumptions)
     trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
     needed = trial.n_total
-    randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions.ratio)
+    randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions)
     reached = AsRandomized(
-        design=trial.with_total(randomized * (1.0 - assumptions.loss)),
+        design=trial.with_total(randomized * counted),
         p_control=assumptions.p_control,
         effect=assumptions.effect,
         nonadherence=assumptions.nonadherence,
         contamination=assumptions.contamination,
-        loss=assumptions.loss,
+        counted=counted,
     )
     return PlannedSize(
         assumptions=assumptions,
@@ -165,35 +179,68 @@ def boundaries_of(assumptions: Assumptions) -> Boundaries | None:
     )
 
 
-def whole_patients(n_total: float, ratio: float) -> int:
-    """Return whole patients in both arms, each rounded up.
+def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
+    """Return whole patients in all arms, each arm rounded up.
 
     Parameters
     ----------
-    n_total
-        Patients, not rounded.
-    ratio
-        Treated patients for each control.
+    n_compared
+        Patients of the two arms compared, not rounded.
+    assumptions
+        With the allocation.
     """
-    control = n_total / (1.0 + positive(ratio, "ratio"))
-    return math.ceil(control - 1e-9) + math.ceil(n_total - control - 1e-9)
+    control = n_compared / (1.0 + positive(assumptions.ratio, "ratio"))
+    others = n_compared / assumptions.compared - n_compared
+    return sum(math.ceil(arm - 1e-9) for arm in (control, n_compared - control, others))
 
 
-def _clustered(fixed: Design, assumptions: Assumptions) -> Design:
+def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -> Design:
     clusters = assumptions.clusters
     if clusters is None:
         return fixed
-    size = clusters.size
-    if size is None:
-        raise UsageError("cluster_size is missing; give the patients of each ICU and period")
     return design_cluster(
         fixed,
         randomization=assumptions.randomization,
-        cluster_size=size,
+        cluster_size=cluster_size(fixed, assumptions, clusters, counted),
         icc=clusters.icc,
         cac=clusters.cac,
         cv=clusters.cv,
         steps=clusters.steps,
+    )
+
+
+def cluster_size(
+    fixed: Design, assumptions: Assumptions, clusters: Clusters, counted: float | None
+) -> float:
+    """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have.
+
+    Parameters
+    ----------
+    fixed
+        The individually randomized design.
+    assumptions, clusters
+        With ICC, CAC and the number of ICUs.
+    counted
+        Patients with an outcome where they are given; None for those that the power needs.
+
+    Raises
+    ------
+    UsageError
+        When no size is large enough, or a stepped wedge leaves it open.
+    """
+    if clusters.size is not None:
+        return clusters.size
+    if assumptions.randomization == "stepped_wedge":
+        raise UsageError("cluster_size is missing; give the patients of each ICU and period of the wedge")
+    if counted is not None:
+        return counted / (clusters.number * PERIODS[assumptions.randomization])
+    return cluster_size_for(
+        fixed,
+        clusters.number,
+        randomization=assumptions.randomization,
+        icc=clusters.icc,
+        cac=clusters.cac or 0.0,
+        cv=clusters.cv,
     )
 
 

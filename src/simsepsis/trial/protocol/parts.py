@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
@@ -13,7 +14,15 @@ from simsepsis.errors import UsageError
 from simsepsis.scenario.section import OpenProbability, Positive, Section
 from simsepsis.trial.effect import Effect
 from simsepsis.trial.inputs import Level, chosen
-from simsepsis.trial.priors import Prior, load_priors, mix_priors, prior_from_interval
+from simsepsis.trial.priors import (
+    COHORT,
+    Prior,
+    bridge_prior,
+    load_priors,
+    mix_priors,
+    prior_from_interval,
+)
+from simsepsis.trial.protocol.bias import PREFIXES, MeasuredBias
 from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
 from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
 
@@ -270,6 +279,18 @@ class PriorWeight(Section):
     """Scale of the three."""
     source: str = ""
     """Where they are from."""
+    bias: MeasuredBias | None = None
+    """Of an observational estimate: what the experiments measured of its method."""
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        start = PREFIXES.get(self.scale or "", "")
+        if self.bias is not None and not (start and self.bias.estimand.startswith(start)):
+            raise ValueError(
+                f"bias of {self.bias.estimand} is not on the scale of the estimate ({self.scale}); name an "
+                f"estimand that begins with {start or 'one of ' + ', '.join(PREFIXES.values())}"
+            )
+        return self
 
     @property
     def prior(self) -> Prior:
@@ -277,6 +298,26 @@ class PriorWeight(Section):
         if self.estimate is None or self.low is None or self.high is None:
             known = load_priors()
             return known[chosen(self.name, known, "prior")]
+        stated = self._stated()
+        if self.bias is None:
+            return stated
+        told, off = stated.components[0], self.bias.measured
+        corrected = bridge_prior(
+            told.mean,
+            told.sd,
+            off.mean,
+            off.mcse,
+            scale=told.scale,
+            weights={COHORT: 1.0},
+            bias_sd=off.sd,
+            name=self.name,
+        )
+        return replace(corrected, source=f"{self.source}; bias of {self.bias.method} from simulation")
+
+    def _stated(self) -> Prior:
+        """Return the prior that the estimate and its interval stand for, whatever its bias."""
+        if self.estimate is None or self.low is None or self.high is None:
+            raise UsageError(f"prior '{self.name}' has no estimate with low and high; give them")
         return prior_from_interval(
             self.estimate,
             self.low,

@@ -30,6 +30,7 @@ from simsepsis.trial.protocol.parts import (
     mixture,
     refusing,
 )
+from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.sequential import Boundaries
 
 CLUSTER_ANALYSES = ("cluster_means", "gee")
@@ -72,6 +73,8 @@ class TrialProtocol(Section):
     """Interim analyses."""
     priors: tuple[PriorWeight, ...] = ()
     """Beliefs about the effect, for the assurance; weights sum to 1."""
+    words: Words = Words()
+    """What the texts say in the protocol's own words."""
     run: Run = Run()
     """How much is simulated."""
 

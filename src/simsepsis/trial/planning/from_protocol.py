@@ -1,0 +1,69 @@
+"""The protocol as the formulas see it."""
+
+from __future__ import annotations
+
+from simsepsis.trial.planning.assumptions import Assumptions, Clusters
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.sequential.schedule import Futility
+
+TESTS = {"time_to_death": "log_rank"}
+"""Endpoint → test whose formula sizes the trial; two proportions for the others. Endpoints that are compared
+by ranks are sized by the deaths that they contain, and their own power is simulated."""
+
+LOG_RANK_FORMULA = "schoenfeld"
+
+
+def assumptions_of(protocol: TrialProtocol, p_control: float, *, icc: float | None = None) -> Assumptions:
+    """Return what the sample size of a protocol rests on.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    p_control
+        Risk of death under control.
+    icc
+        Correlation within an ICU, where ICUs are randomized and the protocol leaves it to the world.
+    """
+    test, compared = TESTS.get(protocol.endpoint.name, "two_proportions"), protocol.arms[protocol.effect_arm]
+    days = protocol.endpoint.days
+    every = 1.0 + sum(arm.ratio for arm in protocol.arms)
+    return Assumptions(
+        test=test,
+        p_control=p_control,
+        effect=protocol.planned,
+        alpha=protocol.boundaries.alpha if len(protocol.arms) == 1 else protocol.test.alpha / len(protocol.arms),
+        sides=protocol.test.sides,
+        power=protocol.test.power,
+        ratio=compared.ratio,
+        formula=LOG_RANK_FORMULA if test == "log_rank" else "pooled",
+        looks=protocol.looks.information,
+        spending=protocol.looks.spending,
+        parameter=protocol.looks.parameter,
+        futility=_futility(protocol),
+        nonadherence=protocol.conduct.nonadherence.share,
+        contamination=protocol.conduct.contamination.share,
+        loss=protocol.conduct.loss.share,
+        compared=(1.0 + compared.ratio) / every,
+        randomization=protocol.allocation.unit,
+        clusters=_clusters(protocol, icc),
+        horizon=days if days != float("inf") else None,
+    )
+
+
+def _futility(protocol: TrialProtocol) -> Futility | None:
+    return protocol.boundaries.futility
+
+
+def _clusters(protocol: TrialProtocol, icc: float | None) -> Clusters | None:
+    allocation = protocol.allocation
+    if not allocation.clustered:
+        return None
+    correlation = allocation.icc if allocation.icc is not None else icc
+    return Clusters(
+        icc=0.0 if correlation is None else correlation,
+        cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
+        number=protocol.sites.number,
+        size=allocation.cluster_size,
+        steps=allocation.steps,
+    )
