@@ -24,6 +24,12 @@ STREAMS = (
     "matching",
     "coin",
     "population",
+    "sites",
+    "recruitment",
+    "accrual",
+    "randomization",
+    "departure",
+    "loss",
 )
 """One stream per mechanism, so that changing one mechanism leaves all other random numbers alone."""
 

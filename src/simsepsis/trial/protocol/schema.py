@@ -211,6 +211,10 @@ class TrialProtocol(Section):
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    def __hash__(self) -> int:
+        """Return a hash by content, so that what is built for a protocol can be kept."""
+        return hash(self.hash)
+
     def changed(self, changes: Changes) -> TrialProtocol:
         """Return the protocol with some of its values replaced, and checked again.
 
