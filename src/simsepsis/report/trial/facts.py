@@ -93,6 +93,8 @@ def _risks(plan: TrialPlan) -> Facts:
         "nonadherence": short_percent(given.nonadherence),
         "contamination": short_percent(given.contamination),
         "loss": short_percent(given.loss),
+        "open_label": short_percent(round(given.open_label, 3)),
+        "icc_world": decimal(screened.icc, digits=3),
     }
 
 
@@ -113,7 +115,7 @@ def _patients(plan: TrialPlan) -> Facts:
         "power": percent(size.power),
         "expected_null": count(plan.expected["null"]),
         "expected_planned": count(plan.expected["planned"]),
-        "detectable": points(size.detectable) if size.detectable is not None else words("–"),
+        "detectable": points(plan.detectable),
     }
 
 

@@ -48,6 +48,8 @@ class Assumptions:
         As in `design_group_sequential`.
     nonadherence, contamination, loss
         Shares, as in `diluted_risks` and `inflated_for_loss`.
+    open_label
+        Part of the risk difference that treatment outside the protocol makes in a control: 1 for the same dose.
     compared
         Share of all randomized that is in the two arms compared: 1 with two arms.
     randomization
@@ -73,6 +75,7 @@ class Assumptions:
     nonadherence: float = 0.0
     contamination: float = 0.0
     loss: float = 0.0
+    open_label: float = 1.0
     compared: float = 1.0
     randomization: str = "individual"
     clusters: Clusters | None = None
@@ -107,7 +110,7 @@ class Assumptions:
             self.p_control,
             self.p_treated,
             nonadherence=self.nonadherence,
-            contamination=self.contamination,
+            contamination=self.contamination * self.open_label,
         )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,63 +18,69 @@ LARGEST = 20.0
 """Multiple of the planned patients up to which the assurance is drawn."""
 
 
-def beliefs(parts: tuple[tuple[float, Prior], ...], mixture: Prior | None) -> dict[str, Prior]:
-    """Return the priors that a plan is judged under: the shipped ones, its own, and their mixture.
+def beliefs(weighted: Sequence[tuple[float, Prior]]) -> dict[str, Prior]:
+    """Return the priors that a plan is judged under: the shipped ones and its own.
 
     Parameters
     ----------
-    parts
+    weighted
         Weight and prior of each of the plan's.
-    mixture
-        Of them; None where the plan has none.
     """
-    own = {prior.name: prior for _, prior in parts}
-    mixed = {} if mixture is None else {MIXTURE: mixture}
-    return load_priors() | own | mixed
+    return load_priors() | {prior.name: prior for _, prior in weighted}
 
 
-def prior_table(size: PlannedSize, priors: dict[str, Prior], weights: dict[str, float]) -> pd.DataFrame:
+def prior_table(size: PlannedSize, weighted: Sequence[tuple[float, Prior]]) -> pd.DataFrame:
     """Assurance of the planned trial and its ceiling under every prior.
 
     Parameters
     ----------
     size
         As returned by `plan_size`.
-    priors
-        Name → prior.
-    weights
-        Name → weight in the mixture; 0 for the others.
+    weighted
+        Weight and prior of each of the plan's; none where it has none, and then no mixture.
 
     Returns
     -------
     DataFrame
-        prior, label, scale, estimate, low, high (95 % of a prior of one component), weight, assurance,
-        ceiling, worthwhile (probability of at least the planned effect), source.
+        prior, label, scale, estimate, low, high (95 %), weight, assurance, ceiling, worthwhile (probability
+        of at least the planned effect), source; the last row is the mixture, whose probabilities are the
+        weighted means of the others.
     """
-    return pd.DataFrame(
+    weights = {prior.name: weight for weight, prior in weighted}
+    rows = pd.DataFrame(
         [
             {
                 "prior": name,
-                "label": _label(prior),
+                "label": prior.components[0].label or name,
                 **_interval(prior),
-                "weight": weights.get(name, 1.0 if name == MIXTURE else 0.0),
+                "weight": weights.get(name, 0.0),
                 "assurance": assurance(size.trial, prior).value,
                 "ceiling": assurance_ceiling(size.trial, prior),
                 "worthwhile": _beyond(prior, size.assumptions.effect, size.assumptions.p_control),
                 "source": prior.source,
             }
-            for name, prior in priors.items()
+            for name, prior in beliefs(weighted).items()
         ]
     )
+    if not weights:
+        return rows
+    mixed = {name: float(rows["weight"] @ rows[name]) for name in ("assurance", "ceiling", "worthwhile")}
+    return pd.concat([rows, pd.DataFrame([{**_MIXED, **mixed}])], ignore_index=True)
 
 
-def _label(prior: Prior) -> str:
-    return prior.components[0].label if len(prior.components) == 1 else prior.name
+_MIXED = {
+    "prior": MIXTURE,
+    "label": "Mixture by the stated weights",
+    "scale": "",
+    "estimate": math.nan,
+    "low": math.nan,
+    "high": math.nan,
+    "weight": 1.0,
+    "source": "",
+}
 
 
 def _interval(prior: Prior) -> dict[str, object]:
-    if len(prior.components) > 1:
-        return {"scale": "", "estimate": math.nan, "low": math.nan, "high": math.nan}
     part = prior.components[0]
     ends = (part.mean, part.mean - 1.96 * part.sd, part.mean + 1.96 * part.sd)
     ratio = part.scale.endswith("ratio")
@@ -91,34 +98,37 @@ def _component_beyond(part: Component, planned: Effect, p_control: float) -> flo
     return part.beyond(here.coefficient, math.copysign(1.0, here.coefficient))
 
 
-def assurance_curve(size: PlannedSize, priors: dict[str, Prior], *, points: int = 25) -> pd.DataFrame:
+def assurance_curve(
+    size: PlannedSize, weighted: Sequence[tuple[float, Prior]], *, points: int = 13
+) -> pd.DataFrame:
     """Assurance over randomized patients under every prior, with its ceiling.
 
     Parameters
     ----------
-    size
-        As returned by `plan_size`.
-    priors
-        Name → prior.
+    size, weighted
+        As in `prior_table`.
     points
         Sample sizes, evenly on the log scale from a quarter of the planned.
 
     Returns
     -------
     DataFrame
-        prior, n_randomized, assurance, ceiling.
+        prior, n_randomized, assurance, ceiling; the mixture last.
     """
     totals = np.unique(np.round(size.n_randomized * np.geomspace(0.25, LARGEST, points)))
-    return pd.DataFrame(
-        [
-            {
-                "prior": name,
-                "n_randomized": int(total),
-                "assurance": assurance(trial, prior).value,
-                "ceiling": assurance_ceiling(size.trial, prior),
-            }
-            for total in totals
-            for trial in (size.of(total),)
+    priors, weights = beliefs(weighted), {prior.name: weight for weight, prior in weighted}
+    rows = []
+    for total in totals:
+        trial = size.of(total)
+        told = {
+            name: (assurance(trial, prior).value, assurance_ceiling(trial, prior))
             for name, prior in priors.items()
-        ]
-    )
+        }
+        if weights:
+            told[MIXTURE] = _mean(told, weights, 0), _mean(told, weights, 1)
+        rows += [(name, int(total), *values) for name, values in told.items()]
+    return pd.DataFrame(rows, columns=["prior", "n_randomized", "assurance", "ceiling"])
+
+
+def _mean(told: dict[str, tuple[float, float]], weights: dict[str, float], which: int) -> float:
+    return sum(weight * told[name][which] for name, weight in weights.items())

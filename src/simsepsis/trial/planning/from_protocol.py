@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsepsis.trial.planning.assumptions import Assumptions, Clusters
+from simsepsis.trial.planning.record import Screened
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.sequential.schedule import Futility
 
@@ -13,24 +14,22 @@ by ranks are sized by the deaths that they contain, and their own power is simul
 LOG_RANK_FORMULA = "schoenfeld"
 
 
-def assumptions_of(protocol: TrialProtocol, p_control: float, *, icc: float | None = None) -> Assumptions:
+def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
     """Return what the sample size of a protocol rests on.
 
     Parameters
     ----------
     protocol
         The trial.
-    p_control
-        Risk of death under control.
-    icc
-        Correlation within an ICU, where ICUs are randomized and the protocol leaves it to the world.
+    screened
+        Control risk and what else the world decides.
     """
     test, compared = TESTS.get(protocol.endpoint.name, "two_proportions"), protocol.arms[protocol.effect_arm]
     days = protocol.endpoint.days
     every = 1.0 + sum(arm.ratio for arm in protocol.arms)
     return Assumptions(
         test=test,
-        p_control=p_control,
+        p_control=screened.p_control,
         effect=protocol.planned,
         alpha=protocol.boundaries.alpha if len(protocol.arms) == 1 else protocol.test.alpha / len(protocol.arms),
         sides=protocol.test.sides,
@@ -44,9 +43,10 @@ def assumptions_of(protocol: TrialProtocol, p_control: float, *, icc: float | No
         nonadherence=protocol.conduct.nonadherence.share,
         contamination=protocol.conduct.contamination.share,
         loss=protocol.conduct.loss.share,
+        open_label=screened.open_label,
         compared=(1.0 + compared.ratio) / every,
         randomization=protocol.allocation.unit,
-        clusters=_clusters(protocol, icc),
+        clusters=_clusters(protocol, screened),
         horizon=days if days != float("inf") else None,
     )
 
@@ -55,13 +55,12 @@ def _futility(protocol: TrialProtocol) -> Futility | None:
     return protocol.boundaries.futility
 
 
-def _clusters(protocol: TrialProtocol, icc: float | None) -> Clusters | None:
+def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
     allocation = protocol.allocation
     if not allocation.clustered:
         return None
-    correlation = allocation.icc if allocation.icc is not None else icc
     return Clusters(
-        icc=0.0 if correlation is None else correlation,
+        icc=screened.icc if allocation.icc is None else allocation.icc,
         cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
         number=protocol.sites.number,
         size=allocation.cluster_size,

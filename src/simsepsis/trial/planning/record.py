@@ -20,15 +20,20 @@ class Screened:
         Risk of death under control and its Monte Carlo standard error; 0 where the protocol gives the risk.
     given
         Whether the protocol gives the control risk.
-    eligible, eligible_mcse
+    eligible
         Share of the screened who are eligible.
+    open_label
+        Part of the risk difference that treatment outside the protocol makes in a control.
+    icc
+        Correlation of the outcome within an ICU, on the scale of risks.
     """
 
     p_control: float
     p_control_mcse: float
     given: bool
     eligible: float
-    eligible_mcse: float
+    open_label: float
+    icc: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,6 +64,10 @@ class TrialPlan:
         Expected accrual, months and the flow of patients.
     operating
         Operating characteristics of the simulated trials: truth, measure, value, mcse.
+    simulated_trials
+        Trials behind them; 0 where nothing was simulated.
+    detectable
+        Smallest reduction of risk that these patients detect with the target power; NaN if none.
     tables
         Further simulated tables by name: endpoints, enrichment, doses, replay.
     seconds
@@ -80,6 +89,8 @@ class TrialPlan:
     pace: pd.DataFrame
     flow: pd.DataFrame
     operating: pd.DataFrame
+    simulated_trials: int
+    detectable: float
     tables: dict[str, pd.DataFrame]
     seconds: dict[str, float]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
@@ -12,7 +13,13 @@ from simsepsis.trial.inputs import positive
 from simsepsis.trial.planning.as_randomized import AsRandomized
 from simsepsis.trial.planning.assumptions import Assumptions, Clusters
 from simsepsis.trial.sensitivity import inflated_for_loss
-from simsepsis.trial.sequential import Boundaries, SequentialDesign, design_group_sequential, sequential_design
+from simsepsis.trial.sequential import (
+    Boundaries,
+    Futility,
+    SequentialDesign,
+    design_group_sequential,
+    sequential_design,
+)
 
 PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
 
@@ -37,6 +44,10 @@ class PlannedSize:
         Patients with an outcome at the last look.
     n_randomized
         Whole patients to randomize, those that are lost included.
+    reference
+        Where the formula is from.
+    cluster_size
+        Patients of an ICU and period with an outcome, None where patients are randomized.
     """
 
     assumptions: Assumptions
@@ -47,6 +58,8 @@ class PlannedSize:
     n_clustered: float
     n_sequential: float
     n_randomized: int
+    reference: str
+    cluster_size: float | None
 
     @property
     def power(self) -> float:
@@ -111,7 +124,7 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
         p_control=assumptions.p_control,
         effect=assumptions.effect,
         nonadherence=assumptions.nonadherence,
-        contamination=assumptions.contamination,
+        contamination=assumptions.contamination * assumptions.open_label,
         counted=counted,
     )
     return PlannedSize(
@@ -123,6 +136,8 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
         n_clustered=clustered.n_total,
         n_sequential=needed,
         n_randomized=randomized,
+        reference=fixed.reference,
+        cluster_size=None if clustered.clusters is None else _per_period(clustered, assumptions, reached),
     )
 
 
@@ -169,13 +184,28 @@ def boundaries_of(assumptions: Assumptions) -> Boundaries | None:
     if len(assumptions.looks) == 1:
         return None
     one_sided = assumptions.futility is not None
-    return design_group_sequential(
+    return _boundaries(
         assumptions.looks,
-        alpha=assumptions.level.one_sided if one_sided else assumptions.alpha,
-        sides=1 if one_sided else assumptions.sides,
-        spending=assumptions.spending,
-        parameter=assumptions.parameter,
-        futility=assumptions.futility,
+        assumptions.level.one_sided if one_sided else assumptions.alpha,
+        1 if one_sided else assumptions.sides,
+        assumptions.spending,
+        assumptions.parameter,
+        assumptions.futility,
+    )
+
+
+@lru_cache(maxsize=32)
+def _boundaries(
+    looks: tuple[float, ...],
+    alpha: float,
+    sides: int,
+    spending: str,
+    parameter: float | None,
+    futility: Futility | None,
+) -> Boundaries:
+    """Return boundaries; a grid asks for the same ones in every cell."""
+    return design_group_sequential(
+        looks, alpha=alpha, sides=sides, spending=spending, parameter=parameter, futility=futility
     )
 
 
@@ -242,6 +272,15 @@ def cluster_size(
         cac=clusters.cac or 0.0,
         cv=clusters.cv,
     )
+
+
+def _per_period(clustered: Design, assumptions: Assumptions, reached: AsRandomized) -> float:
+    """Return the patients of an ICU and period."""
+    given = assumptions.clusters
+    if given is not None and given.size is not None:
+        return given.size
+    number = clustered.clusters if given is None else given.number
+    return reached.design.n_total / (float(number or 1) * PERIODS[assumptions.randomization])
 
 
 def _looked_at(fixed: Design, boundaries: Boundaries) -> SequentialDesign:
