@@ -40,6 +40,7 @@ from simsepsis.trial.priors import (
     prior_from_interval,
     sceptical_prior,
 )
+from simsepsis.trial.protocol import TrialProtocol, load_trial, trial_names
 from simsepsis.trial.sensitivity import (
     detectable_effect,
     diluted_risks,
@@ -60,6 +61,15 @@ from simsepsis.trial.sequential import (
     sequential_design,
     update_boundaries,
 )
+from simsepsis.trial.simulation import (
+    Pool,
+    TrialSimulation,
+    build_pool,
+    design_fixed,
+    planned_total,
+    simulate_trial,
+    simulate_trials,
+)
 
 __all__ = [
     "Assurance",
@@ -67,13 +77,17 @@ __all__ = [
     "Design",
     "Effect",
     "Futility",
+    "Pool",
     "Prior",
     "SequentialDesign",
+    "TrialProtocol",
+    "TrialSimulation",
     "adjusted_inference",
     "assurance",
     "assurance_ceiling",
     "assurance_of_information",
     "bridge_prior",
+    "build_pool",
     "cluster_design_effect",
     "cluster_size_for",
     "cluster_variance",
@@ -81,6 +95,7 @@ __all__ = [
     "conditional_power",
     "design_binary",
     "design_cluster",
+    "design_fixed",
     "design_for_assurance",
     "design_group_sequential",
     "design_log_rank",
@@ -94,8 +109,10 @@ __all__ = [
     "effect_between",
     "inflated_for_loss",
     "load_priors",
+    "load_trial",
     "look_table",
     "mix_priors",
+    "planned_total",
     "power_curve",
     "power_two_proportions",
     "predictive_power",
@@ -104,9 +121,12 @@ __all__ = [
     "sample_size_grid",
     "sceptical_prior",
     "sequential_design",
+    "simulate_trial",
+    "simulate_trials",
     "size_variation",
     "stepped_wedge_schedule",
     "stratified_analysis",
+    "trial_names",
     "update_boundaries",
     "ventilator_free_days",
 ]
