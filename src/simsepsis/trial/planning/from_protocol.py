@@ -6,6 +6,7 @@ from simsepsis.trial.planning.assumptions import Assumptions, Clusters
 from simsepsis.trial.planning.record import Screened
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.sequential.schedule import Futility
+from simsepsis.trial.simulation.sizing import level_per_comparison
 
 TESTS = {"time_to_death": "log_rank"}
 """Endpoint → test whose formula sizes the trial; two proportions for the others. Endpoints that are compared
@@ -31,7 +32,7 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         test=test,
         p_control=screened.p_control,
         effect=protocol.planned,
-        alpha=protocol.boundaries.alpha if len(protocol.arms) == 1 else protocol.test.alpha / len(protocol.arms),
+        alpha=level_per_comparison(protocol).alpha,
         sides=protocol.test.sides,
         power=protocol.test.power,
         ratio=compared.ratio,
@@ -60,7 +61,7 @@ def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
     if not allocation.clustered:
         return None
     return Clusters(
-        icc=screened.icc if allocation.icc is None else allocation.icc,
+        icc=screened.icc,
         cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
         number=protocol.sites.number,
         size=allocation.cluster_size,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.trial.planning.record import Screened
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.sizing import world_icc
 
 
 def screen(protocol: TrialProtocol, pool: Pool) -> Screened:
@@ -33,7 +31,7 @@ def screen(protocol: TrialProtocol, pool: Pool) -> Screened:
         given=stated is not None,
         eligible=pool.eligible_share,
         open_label=_part(risks, protocol.effect_arm, pool.arms),
-        icc=intracluster_correlation(deaths[0], pool.icu, weights),
+        icc=world_icc(protocol, pool),
     )
 
 
@@ -43,32 +41,3 @@ def _part(risks: list[float], arm: int, arms: int) -> float:
     if len(risks) == 1 + arms or planned == 0.0:
         return 1.0
     return (risks[-1] - risks[0]) / planned
-
-
-def intracluster_correlation(dead: BoolArray, icu: IntArray, weights: FloatArray) -> float:
-    """Return the correlation of the outcomes of two patients of one ICU, by the analysis-of-variance estimator.
-
-    Parameters
-    ----------
-    dead
-        (n,) outcome.
-    icu
-        (n,) ICU.
-    weights
-        (n,) probability of each patient to be the next randomized; ICUs count by their share.
-
-    Notes
-    -----
-    With many patients in every ICU: Var(ICU risks)/[p̄(1 − p̄)], the binomial part taken off.
-
-    References
-    ----------
-    Ridout MS, Demétrio CGB, Firth D. Biometrics 1999;55:137.
-    """
-    shares = np.bincount(icu, weights=weights)
-    patients = np.bincount(icu).astype(np.float64)
-    risks = np.bincount(icu, weights=dead.astype(np.float64)) / np.maximum(patients, 1.0)
-    mean = float(shares @ risks)
-    noise = risks * (1.0 - risks) / np.maximum(patients - 1.0, 1.0)
-    between = float(shares @ ((risks - mean) ** 2 - noise))
-    return max(0.0, between / (mean * (1.0 - mean)))

@@ -30,7 +30,7 @@ from simsepsis.trial.protocol.parts import (
     mixture,
     refusing,
 )
-from simsepsis.trial.protocol.words import Words
+from simsepsis.trial.protocol.words import Published, Words
 from simsepsis.trial.sequential import Boundaries
 
 CLUSTER_ANALYSES = ("cluster_means", "gee")
@@ -75,6 +75,8 @@ class TrialProtocol(Section):
     """Beliefs about the effect, for the assurance; weights sum to 1."""
     words: Words = Words()
     """What the texts say in the protocol's own words."""
+    published: tuple[Published, ...] = ()
+    """Results of a trial that has been held as this one is planned."""
     run: Run = Run()
     """How much is simulated."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from simsepsis.scenario.section import Section
 
 
@@ -28,3 +30,17 @@ class Words(Section):
     """Why this effect is the one to detect: whole sentences."""
     rationale_ja: str = ""
     """The same in Japanese."""
+
+
+class Published(Section):
+    """A result of a trial that has been held, to be set against its simulated replicas."""
+
+    quantity: Literal[
+        "risk_control", "risk_treated", "risk_difference", "days_control", "days_treated", "days_difference"
+    ]
+    """Risk of death of an arm or their difference (treated less control), or the same of mean ventilator-free
+    days."""
+    value: float
+    """As published."""
+    source: str = ""
+    """Where it stands."""

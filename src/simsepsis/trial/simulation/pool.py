@@ -19,6 +19,7 @@ from simsepsis.errors import ExperimentError
 from simsepsis.scenario import Course as Hazards
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Looks, Test, TrialProtocol
+from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.simulation.candidates import Candidates, draw_candidates, kept
 from simsepsis.trial.simulation.outcomes import Course, categories, coded, course_of, died
@@ -225,6 +226,7 @@ def build_pool(protocol: TrialProtocol) -> Pool:
         If the population cannot have the control risk or the effect.
     """
     told = {"label": "", "question": "", "test": Test(), "looks": Looks(), "priors": (), "n_total": None}
+    told |= {"words": Words(), "published": ()}
     return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
 
 

@@ -52,7 +52,7 @@ def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
     there = pool or build_pool(protocol)
     setting = prepare(protocol, there, UNSIZED)
     arm = protocol.effect_arm + 1
-    level = _per_comparison(protocol)
+    level = level_per_comparison(protocol)
     options: dict[str, Any] = {"alpha": level.alpha, "sides": level.sides, "power": protocol.test.power}
     ratio = float(setting.ratio[arm])
     if protocol.endpoint.name in ("ventilator_free_days", "win_ratio"):
@@ -74,8 +74,14 @@ def _unstratified(setting: Setting) -> Setting:
     return replace(setting, strata=replace(setting.strata, by_icu=False, codes=setting.strata.codes[:0]))
 
 
-def _per_comparison(protocol: TrialProtocol) -> Level:
-    """Return the level of one comparison; among several, that of the smallest p-value."""
+def level_per_comparison(protocol: TrialProtocol) -> Level:
+    """Return the level of one comparison; among several, that of the smallest p-value.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    """
     level, arms = protocol.test.level, protocol.arms
     if len(arms) == 1:
         return level
