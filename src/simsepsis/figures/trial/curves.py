@@ -14,7 +14,7 @@ from simsepsis.figures.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.figures.trial.lines import name_ends, style_of
+from simsepsis.figures.trial.lines import name_ends, style_of, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,12 +52,6 @@ def _mark_plan(axes: Axes, n_randomized: int, words: str) -> None:
     )
 
 
-def _thousands(axes: Axes, which: str) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    getattr(axes, which).set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
 @in_house_style
 def plot_power(
     power: DataFrame, *, n_randomized: int, target: float, labels: Mapping[float, str], note: str = ""
@@ -88,7 +82,7 @@ def plot_power(
         ends.append((rows["n_randomized"].iloc[-1], 100 * rows["power"].iloc[-1], labels[share]))
     _mark_plan(axes, n_randomized, f"planned: {n_randomized:,}")
     name_ends(axes, ends, gap=0.11)
-    _thousands(axes, "xaxis")
+    thousands(axes, "xaxis")
     axes.set_xlabel("Patients randomized")
     axes.set_ylabel("Power")
     return figure
@@ -173,7 +167,7 @@ def plot_assurance(
         last, ceiling = rows["n_randomized"].iloc[-1], 100 * float(rows["ceiling"].iloc[-1])
         # The last fifth of the axis shows where each line can never get.
         axes.plot([0.8, 1.0], [ceiling] * 2, transform=axes.get_yaxis_transform(), color=style["color"], linewidth=0.9)
-        words = f"{labels[str(prior)]}: ceiling {ceiling:.0f}%"
+        words = f"{labels[str(prior)]}: ceiling {_share(ceiling)}"
         ends.append((last, 100 * rows["assurance"].iloc[-1], words))
     _mark_plan(axes, n_randomized, f"planned: {n_randomized:,}")
     name_ends(axes, ends, gap=0.085)
@@ -181,6 +175,11 @@ def plot_assurance(
     axes.set_xlabel("Patients randomized (log scale); short lines at the right: ceilings")
     axes.set_ylabel("Assurance")
     return figure
+
+
+def _share(percent: float) -> str:
+    """Return a share in percent that is not called certain unless it is."""
+    return ">99%" if 99.5 <= percent < 100.0 else f"{percent:.0f}%"
 
 
 def _log_ticks(axes: Axes, least: float, most: float) -> None:
@@ -219,7 +218,7 @@ def plot_accrual(curve: DataFrame, *, n_randomized: int, note: str = "") -> Figu
             ha="center",
             fontsize=SMALL + 0.5,
         )
-    _thousands(axes, "yaxis")
+    thousands(axes, "yaxis")
     axes.set_xlabel("Months from the opening of the first ICU")
     axes.set_ylabel("Patients randomized (expected)")
     return figure

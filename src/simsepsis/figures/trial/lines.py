@@ -88,3 +88,18 @@ def name_ends(
             va="center",
             annotation_clip=False,
         )
+
+
+def thousands(axes: Axes, which: str) -> None:
+    """Write the numbers of an axis with thousands apart.
+
+    Parameters
+    ----------
+    axes
+        The axes.
+    which
+        ``xaxis`` or ``yaxis``.
+    """
+    from matplotlib.ticker import FuncFormatter
+
+    getattr(axes, which).set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simsepsis.figures.style import BLUE, INK, OCHRE, SMALL, TEXT, add_panel, in_house_style, new_figure
-from simsepsis.figures.trial.lines import style_of
+from simsepsis.figures.trial.lines import style_of, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,17 +82,27 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
         style = style_of(which)
         axes.plot(mine["n_randomized"], mine["months"], linewidth=1.0, **style)
         axes.plot(mine["n_randomized"], mine["months"], marks[which], markersize=7, color=style["color"], label=labels[str(population)])
-        for row in mine.itertuples(index=False):
-            axes.annotate(f"×{row.interaction:g}", (row.n_randomized, row.months), xytext=(6, 4), textcoords="offset points", fontsize=SMALL)
+        for place, factors in _named(mine).items():
+            axes.annotate(factors, place, xytext=(6, 4), textcoords="offset points", fontsize=SMALL)
     axes.set_xlim(0, 1.12 * rows["n_randomized"].max())
     axes.set_ylim(0, 1.12 * rows["months"].max())
     axes.legend(loc="center left", bbox_to_anchor=(1.03, 0.7), frameon=False, fontsize=TEXT - 0.5, title="Population", alignment="left")
     axes.text(
         1.05, 0.36, "×: factor on the log hazard\nratio in severe or low-IgG\npatients; average effect held", transform=axes.transAxes, fontsize=SMALL + 0.5, va="top", color=INK
     )
+    thousands(axes, "xaxis")
     axes.set_xlabel("Patients to randomize")
     axes.set_ylabel("Months of accrual")
     return figure
+
+
+def _named(rows: DataFrame) -> dict[tuple[float, float], str]:
+    """Return where marks stand, with the factors that put them there."""
+    named: dict[tuple[float, float], str] = {}
+    for factor, patients, months in zip(rows["interaction"], rows["n_randomized"], rows["months"], strict=True):
+        place = (float(patients), round(float(months), 1))
+        named[place] = f"{named[place]}, ×{factor:g}" if place in named else f"×{factor:g}"
+    return named
 
 
 @in_house_style

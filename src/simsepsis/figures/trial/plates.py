@@ -57,7 +57,7 @@ def draw_plan(plan: TrialPlan, *, version: str) -> tuple[Plate, ...]:
     version
         Of simsepsis, for the captions.
     """
-    note = f"Trial {plan.name}, seed {plan.protocol.run.seed}, simsepsis {version}. {CALIBRATION}"
+    note = f"Plan {plan.name}, seed {plan.protocol.run.seed}, simsepsis {version}. {CALIBRATION}"
     return tuple(_plates(plan, note))
 
 

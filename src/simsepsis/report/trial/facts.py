@@ -125,9 +125,15 @@ def _looks(plan: TrialPlan) -> Facts:
     return {
         "looks": count(len(given.looks)),
         "interims": count(len(given.looks) - 1),
-        "fractions": words(", ".join(short_percent(look).text for look in given.looks[:-1])),
+        "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
+        "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
         "gamma": plain(futility.parameter if futility is not None and futility.parameter is not None else -4.0),
     }
+
+
+def _joined(looks: tuple[float, ...], comma: str, last: str) -> str:
+    texts = [short_percent(round(look, 4)).text for look in looks]
+    return texts[0] if len(texts) == 1 else comma.join(texts[:-1]) + (last if texts else "") + "".join(texts[-1:])
 
 
 def _clusters(plan: TrialPlan) -> Facts:
@@ -174,10 +180,13 @@ def _beliefs(plan: TrialPlan) -> Facts:
     return facts | {"assurance_low": percent(lowest), "assurance_high": percent(highest)}
 
 
+SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_coverage", "failure")
+
+
 def _simulated(plan: TrialPlan) -> Facts:
     facts: Facts = {"trials": count(plan.simulated_trials)}
-    for row in plan.operating.itertuples(index=False):
-        share = row.measure in ("power", "type_1_error", "early_efficacy", "early_futility", "coverage", "rejection")
-        made = percent(row.value, row.mcse) if share else decimal(row.value, row.mcse, digits=2)
-        facts[f"{row.measure}_{row.truth}"] = made
+    own = plan.operating[plan.operating["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
+    for row in own.to_dict("records"):
+        form = percent if row["measure"] in SHARES else decimal
+        facts[f"{row['measure']}_{row['truth']}"] = form(row["value"], row["mcse"])
     return facts

@@ -116,9 +116,9 @@ CLAUSES = (
     ),
     Clause(
         "looks",
-        "The data are analysed {interims} times before the final analysis, when the outcomes of {fractions} of "
-        "the patients are known. The trial stops early for efficacy by {spending}.",
-        "最終解析の前に、予定した患者の{fractions}の転帰が判明した時点で計{interims}回の中間解析を行い、"
+        "Interim analyses before the final one: {interims}, when the outcomes of {fractions} of the patients are "
+        "known. The trial stops early for efficacy by {spending}.",
+        "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims}回の中間解析を行い、"
         "{spending}に基づいて有効中止を判断する。",
     ),
     Clause(
@@ -160,10 +160,10 @@ CLAUSES = (
     Clause(
         "simulated",
         "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same departures, "
-        "losses and looks, it was {power_planned}; with no effect at all, the trial claimed a benefit in "
+        "losses and looks, it was {rejection_planned}; with no effect at all, the trial claimed a benefit in "
         "{rejection_null} (Monte Carlo standard errors in brackets, in percentage points).",
         "較正したコホートから患者を抽出し、同じ不遵守・転帰不明・中間解析の条件で行った{trials}回の"
-        "試験シミュレーションでは、検出力は{power_planned}、効果が全くない場合に有効と判定される割合は"
+        "試験シミュレーションでは、検出力は{rejection_planned}、効果が全くない場合に有効と判定される割合は"
         "{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
     ),
     Clause(
@@ -208,7 +208,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         The plan.
     """
     given, protocol = plan.size.assumptions, plan.protocol
-    worded, loss, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
+    worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
     held = {
         "always": True,
         "ranked": protocol.endpoint.name in RANKED,
@@ -222,8 +222,9 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "individual": given.clusters is None,
         "looks": len(given.looks) > 1,
         "futility_spent": given.futility is not None and given.futility.spending == "hsd",
-        "solved_loss": solved and loss,
-        "solved_whole": solved and not loss,
+        "solved": solved,
+        "solved_loss": solved and lost,
+        "solved_whole": solved and not lost,
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
     }

@@ -15,7 +15,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "simulated",
-        "Simulated on the cohort, {trials} trials: power {power_planned}, benefit claimed without any effect "
+        "Simulated on the cohort, {trials} trials: power {rejection_planned}, benefit claimed without any effect "
         "in {rejection_null} (Monte Carlo standard error in brackets).",
     ),
     (

@@ -17,13 +17,28 @@ from simsepsis.report.trial.fact import (
     p_value,
     percent,
     plain,
-    points,
     short_percent,
     words,
 )
+from simsepsis.report.trial.statement import conditions_of
 from simsepsis.report.trial.text_table import TextTable
 from simsepsis.report.trial.vocabulary import SHORT_SCALES
 from simsepsis.trial.planning.record import TrialPlan
+
+def people(value: float, mcse: float) -> Fact:
+    """Return a mean number of people with its Monte Carlo standard error."""
+    return decimal(value, mcse, digits=0)
+
+
+def months(value: float, mcse: float) -> Fact:
+    """Return months with their Monte Carlo standard error."""
+    return decimal(value, mcse, digits=1)
+
+
+def third(value: float, mcse: float) -> Fact:
+    """Return a number to the third decimal with its Monte Carlo standard error."""
+    return decimal(value, mcse, digits=3)
+
 
 Column = tuple[str, Callable[[Any], Fact]]
 """Head, and the function from a row to the cell."""
@@ -66,18 +81,20 @@ def _rows(frame: pd.DataFrame) -> Iterable[Any]:
 
 
 STEPS = (
-    ("Fixed design, nobody departs from the protocol", "n_undiluted", "individual or clustered"),
-    ("Difference diluted by departures", "n_fixed", "diluted"),
-    ("Design effect of randomized ICUs", "n_clustered", "clustered"),
-    ("Interim analyses", "n_needed", "looks"),
-    ("Loss, whole patients in every arm", "n_randomized", ""),
+    ("always", "Fixed design, nobody departs from the protocol", "n_undiluted"),
+    ("diluted", "Difference diluted by departures", "n_fixed"),
+    ("clustered", "Design effect of randomized ICUs", "n_clustered"),
+    ("looks", "Interim analyses", "n_needed"),
+    ("solved", "Loss, all arms, whole patients in each", "n_randomized"),
+    ("stated", "Stated in the protocol", "n_randomized"),
+    ("always", "Power of these whole patients by formula", "power"),
 )
 
 
 def steps_table(plan: TrialPlan, facts: Facts) -> TextTable:
     """Return how the number of patients comes about, step by step."""
-    rows = [(words(label), facts[name]) for label, name, _ in STEPS]
-    rows += [(words("Power of these whole patients by formula"), facts["power"])]
+    holding = conditions_of(plan)
+    rows = [(words(label), facts[name]) for holds, label, name in STEPS if holds in holding]
     return TextTable(
         name="steps",
         title="How the number of patients comes about",
@@ -94,7 +111,7 @@ def size_table(plan: TrialPlan, power: float) -> TextTable:
     effects = sorted(cells["effect"].unique())
     wide = cells.pivot(index="p_control", columns="effect", values="n_randomized")
     rows = tuple(
-        (percent(risk), *(_size(wide.loc[risk, effect], risk, effect, plan) for effect in effects))
+        (percent(risk), *(_size(wide.loc[risk, effect], risk, effect, power, plan) for effect in effects))
         for risk in wide.index
     )
     heads = (words("Control risk"), *(Fact(value=e, text=f"{scale} {plain(e).text}") for e in effects))
@@ -107,9 +124,12 @@ def size_table(plan: TrialPlan, power: float) -> TextTable:
     )
 
 
-def _size(patients: float, risk: float, effect: float, plan: TrialPlan) -> Fact:
+def _size(patients: float, risk: float, effect: float, power: float, plan: TrialPlan) -> Fact:
     cell, given = count(patients), plan.size.assumptions
-    own = math.isclose(risk, given.p_control) and math.isclose(effect, given.effect.value)
+    own = all(
+        math.isclose(here, there)
+        for here, there in ((risk, given.p_control), (effect, given.effect.value), (power, given.power))
+    )
     return Fact(value=cell.value, text=f"{cell.text}*") if own else cell
 
 
@@ -174,18 +194,83 @@ def _deaths(row: Any) -> Fact:
     return words(f"{count(row.deaths_treated).text} v {count(row.deaths_control).text}")
 
 
-MEASURES = {
+MEASURES: dict[str, tuple[str, Callable[[float, float], Fact]]] = {
     "rejection": ("Claims a benefit", percent),
-    "power": ("Power", percent),
-    "type_1_error": ("Type I error", percent),
-    "early_efficacy": ("Stops early for efficacy", percent),
-    "early_futility": ("Stops early for futility", percent),
+    "harm": ("Claims harm", percent),
+    "futility": ("Stops for futility", percent),
+    "early_stop": ("Stops early", percent),
+    "expected_n": ("Patients randomized, mean", people),
+    "sd_n": ("Patients randomized, SD", people),
+    "p90_n": ("Patients randomized, 90th percentile", people),
+    "expected_deaths": ("Deaths, mean", people),
+    "expected_months": ("Months to the end, mean", months),
+    "p90_months": ("Months to the end, 90th percentile", months),
+    "bias": ("Bias of the estimate", third),
+    "coverage": ("Coverage of its 95% interval", percent),
+    "adjusted_median_bias": ("Median bias of the stage-wise estimate", third),
+    "adjusted_coverage": ("Coverage of its 95% interval, stage-wise", percent),
+    "failure": ("No test possible", percent),
 }
+TRUTHS = {"null": "No effect", "planned": "Planned effect"}
 
 
 def operating_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
     """Return the operating characteristics of the simulated trials; none where nothing was simulated."""
-    return ()
+    if not plan.simulated_trials:
+        return ()
+    arms = [arm.name for arm in plan.protocol.arms]
+    cells = plan.operating.set_index(["arm", "truth", "measure"])
+    rows = []
+    for arm in dict.fromkeys(plan.operating["arm"]):
+        for measure, (label, form) in MEASURES.items():
+            if (arm, "null", measure) in cells.index:
+                found = [cells.loc[(arm, truth, measure)] for truth in TRUTHS]
+                name = label if len(arms) == 1 else f"{arm}: {label}"
+                rows.append((words(name), *(form(cell["value"], cell["mcse"]) for cell in found)))
+    trials = count(plan.simulated_trials).text
+    table = TextTable(
+        name="operating",
+        title=f"{trials} simulated trials under each truth; Monte Carlo standard errors in brackets, of "
+        f"percentages in points. Estimates are {_estimates(plan)}",
+        heads=(words("Measure"), *(words(label) for label in TRUTHS.values())),
+        rows=tuple(rows),
+    )
+    return (table, *_simulated_looks(plan), *_tried(plan))
+
+
+def _estimates(plan: TrialPlan) -> str:
+    scale = plan.protocol.scale
+    return f"logarithms of the {scale.replace('_', ' ')}" if scale.endswith("ratio") else f"of the {scale.replace('_', ' ')}"
+
+
+SIMULATED_LOOKS: tuple[Column, ...] = (
+    ("Truth", lambda r: words(TRUTHS[r.truth])),
+    ("Look", lambda r: count(r.look)),
+    ("Efficacy", lambda r: percent(r.efficacy, r.efficacy_mcse)),
+    ("Harm", lambda r: percent(r.harm, r.harm_mcse)),
+    ("Futility", lambda r: percent(r.futility, r.futility_mcse)),
+    ("Stopped by here", lambda r: percent(r.cumulative_stop, r.cumulative_stop_mcse)),
+    ("Deaths if it goes on to here", lambda r: count(r.mean_deaths)),
+    ("Months", lambda r: decimal(r.mean_months, digits=1)),
+)
+
+
+def _simulated_looks(plan: TrialPlan) -> tuple[TextTable, ...]:
+    rows = plan.tables["simulated_looks"]
+    own = rows[rows["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
+    if own["look"].max() == 1:
+        return ()
+    title = "How the simulated trials end at each look"
+    return (_table("simulated_looks", title, SIMULATED_LOOKS, _rows(own)),)
+
+
+def _tried(plan: TrialPlan) -> tuple[TextTable, ...]:
+    rows = plan.tables["tried"]
+    columns: tuple[Column, ...] = (
+        ("Patients randomized", lambda r: count(r.n_randomized)),
+        ("Simulated power", lambda r: percent(r.power, r.mcse)),
+    )
+    return (_table("tried", "Sizes simulated on the way to the plan", columns, _rows(rows)),)
 
 
 PRIORS: tuple[Column, ...] = (
@@ -285,5 +370,110 @@ def flow_table(plan: TrialPlan) -> TextTable:
     return _table("flow", "Expected flow of patients", columns, _rows(plan.flow))
 
 
-EXTRAS: dict[str, Callable[[TrialPlan], TextTable]] = {}
-_ = points
+ENDPOINT_WORDS = {
+    "death_28d": "Death by day 28",
+    "icu_death": "Death in the ICU",
+    "hospital_death": "Death in hospital",
+    "time_to_death": "Time to death, censored at day 28",
+    "ventilator_free_days": "Ventilator-free days to day 28",
+    "win_ratio": "Win ratio: death by day 28, then ventilator-free days",
+}
+
+
+def endpoints_table(plan: TrialPlan) -> TextTable:
+    """Return the power of every endpoint on the same simulated patients."""
+    rows = plan.tables["endpoints"]
+    columns: tuple[Column, ...] = (
+        ("Endpoint", lambda r: words(ENDPOINT_WORDS[r.endpoint])),
+        ("Power", lambda r: percent(r.power, r.mcse)),
+        ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
+        ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
+    )
+    trials = count(int(rows["n_sim"].iloc[0])).text
+    title = f"Endpoints on the same patients, analysed once ({trials} simulated trials)"
+    return _table("endpoints", title, columns, _rows(rows))
+
+
+def _gain(row: Any) -> Fact:
+    return words("–") if row.gain_mcse == 0 else decimal(100 * row.gain, 100 * row.gain_mcse, digits=1)
+
+
+DOSES: tuple[Column, ...] = (
+    ("Dose (g/kg)", lambda r: plain(r.dose)),
+    ("Control risk", lambda r: percent(r.p_control)),
+    ("Treated risk", lambda r: percent(r.p_treated)),
+    ("Risk ratio", lambda r: decimal(r.risk_ratio, digits=3)),
+    ("Power of the planned patients", lambda r: percent(r.power)),
+    ("Patients needed", lambda r: count(r.n_randomized)),
+)
+
+
+def doses_table(plan: TrialPlan) -> TextTable:
+    """Return what the assumed dose–response makes of other doses."""
+    title = "Other doses under the assumed dose–response (an input, not an estimate)"
+    return _table("doses", title, DOSES, _rows(plan.tables["doses"]))
+
+
+POPULATION_WORDS = {
+    "all": "All septic patients",
+    "severe": "APACHE II ≥ 29",
+    "low_igg": "IgG < 6.5 g/L",
+    "severe_or_low_igg": "APACHE II ≥ 29 or IgG < 6.5 g/L",
+}
+ENRICHMENT: tuple[Column, ...] = (
+    ("Population", lambda r: words(POPULATION_WORDS[r.population])),
+    ("Interaction: factor on the log hazard ratio", lambda r: plain(r.interaction)),
+    ("Share of the screened", lambda r: percent(r.share)),
+    ("Control risk", lambda r: percent(r.p_control)),
+    ("Risk ratio", lambda r: decimal(r.risk_ratio, digits=3)),
+    ("Patients to randomize", lambda r: count(r.n_randomized)),
+    ("To screen", lambda r: count(r.screened)),
+    ("Months of accrual", lambda r: count(r.months)),
+)
+
+
+def enrichment_table(plan: TrialPlan) -> TextTable:
+    """Return what restricting the trial buys."""
+    title = (
+        "Restricting the trial: the effect on average over all septic patients is the planned one, and stronger by "
+        "the factor in severe or low-IgG patients (an input, not an estimate)"
+    )
+    return _table("enrichment", title, ENRICHMENT, _rows(plan.tables["enrichment"]))
+
+
+QUANTITIES: dict[str, tuple[str, Callable[[float], Fact]]] = {
+    "risk_control": ("Risk of death by day 28, control", percent),
+    "risk_treated": ("Risk of death by day 28, treated", percent),
+    "risk_difference": ("Difference of the risks", percent),
+    "days_control": ("Mean ventilator-free days, control", decimal),
+    "days_treated": ("Mean ventilator-free days, treated", decimal),
+    "days_difference": ("Difference of the means", decimal),
+}
+REPLAY: tuple[Column, ...] = (
+    ("Quantity", lambda r: words(QUANTITIES[r.quantity][0])),
+    ("If treatment has", lambda r: words({"none": "no effect", "planned": "the planned effect"}[r.truth])),
+    ("Published", lambda r: QUANTITIES[r.quantity][1](r.published)),
+    ("Simulated mean", lambda r: QUANTITIES[r.quantity][1](r.simulated)),
+    ("90% interval of single trials", lambda r: _between(r)),
+    ("Inside?", lambda r: words("yes" if r.inside else "no")),
+)
+
+
+def replay_table(plan: TrialPlan) -> TextTable:
+    """Return the published results beside those of simulated trials."""
+    trials = count(int(plan.tables["replay"]["n_sim"].iloc[0])).text
+    title = f"The trial that was held, against {trials} simulated ones"
+    return _table("replay", title, REPLAY, _rows(plan.tables["replay"]))
+
+
+def _between(row: Any) -> Fact:
+    form = QUANTITIES[row.quantity][1]
+    return words(f"{form(row.low).text} to {form(row.high).text}")
+
+
+EXTRAS: dict[str, Callable[[TrialPlan], TextTable]] = {
+    "endpoints": endpoints_table,
+    "doses": doses_table,
+    "enrichment": enrichment_table,
+    "replay": replay_table,
+}
