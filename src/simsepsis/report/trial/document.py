@@ -43,7 +43,7 @@ class Document:
     summary
         Sentences, the answer first.
     statement, statement_ja
-        Sample-size statement to paste into a protocol.
+        Paragraphs of the sample-size statement to paste into a protocol.
     estimand
         The estimand by its attributes.
     tables
@@ -55,8 +55,8 @@ class Document:
     plan: TrialPlan
     facts: Facts
     summary: tuple[str, ...]
-    statement: str
-    statement_ja: str
+    statement: tuple[str, ...]
+    statement_ja: tuple[str, ...]
     estimand: TextTable
     tables: tuple[TextTable, ...]
     command: str
@@ -105,9 +105,9 @@ def markdown_of(document: Document) -> str:
         "## In short",
         "\n".join(f"- {sentence}" for sentence in document.summary),
         "## Sample size (DELTA2)",
-        document.statement,
+        *document.statement,
         "## 症例数設定（DELTA2）",
-        document.statement_ja,
+        *document.statement_ja,
         CALIBRATION.ja,
         "## Estimand",
         document.estimand.markdown,

@@ -44,7 +44,7 @@ class TrialPage:
     calibration, calibration_ja
         What the numbers rest on.
     statement, statement_ja
-        Sample-size statement to paste into a protocol.
+        Paragraphs of the sample-size statement to paste into a protocol.
     estimand
         The estimand by its attributes.
     sections
@@ -60,8 +60,8 @@ class TrialPage:
     answer: tuple[str, ...]
     calibration: str
     calibration_ja: str
-    statement: str
-    statement_ja: str
+    statement: tuple[str, ...]
+    statement_ja: tuple[str, ...]
     estimand: PlainTable
     sections: tuple[PageSection, ...]
     command: str

@@ -34,6 +34,9 @@ class Clause(NamedTuple):
     ja: str
 
 
+PARAGRAPH = Clause("always", "", "")
+"""Between the clauses of two paragraphs."""
+
 CLAUSES = (
     Clause(
         "always",
@@ -76,6 +79,7 @@ CLAUSES = (
         "相対リスク減少{rrr}に相当する。",
     ),
     Clause("rationale", "{rationale}", "{rationale}"),
+    PARAGRAPH,
     Clause(
         "several",
         "Each of the {comparisons} treatment groups is compared with the control group; the number of patients "
@@ -152,6 +156,7 @@ CLAUSES = (
         "本試験では{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化し、"
         "うち{n_analysed}例で転帰が判明すると見込む。",
     ),
+    PARAGRAPH,
     Clause(
         "always",
         "The power of these whole numbers, computed anew, is {power}.",
@@ -181,8 +186,8 @@ CLAUSES = (
 )
 
 
-def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> str:
-    """Return the sample-size statement of a protocol.
+def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, ...]:
+    """Return the paragraphs of the sample-size statement of a protocol.
 
     Parameters
     ----------
@@ -195,8 +200,13 @@ def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> str:
     """
     holding = conditions_of(plan)
     filled = {name: fact.text for name, fact in facts.items()} | _phrases(plan, facts, ja)
-    said = [clause for clause in CLAUSES if clause.holds in holding]
-    return ("" if ja else " ").join((clause.ja if ja else clause.en).format_map(filled) for clause in said)
+    paragraphs: list[list[str]] = [[]]
+    for clause in CLAUSES:
+        if clause is PARAGRAPH:
+            paragraphs.append([])
+        elif clause.holds in holding:
+            paragraphs[-1].append((clause.ja if ja else clause.en).format_map(filled))
+    return tuple(("" if ja else " ").join(sentences) for sentences in paragraphs)
 
 
 def conditions_of(plan: TrialPlan) -> set[str]:

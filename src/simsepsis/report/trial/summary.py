@@ -24,8 +24,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "looks",
-        "With {interims} interim analyses {expected_planned} patients are expected if the plan is right, "
-        "{expected_null} if nothing works.",
+        "With the planned looks {expected_planned} patients are expected if the plan is right, {expected_null} if "
+        "nothing works.",
     ),
     (
         "individual",

@@ -114,7 +114,7 @@ def size_table(plan: TrialPlan, power: float) -> TextTable:
         (percent(risk), *(_size(wide.loc[risk, effect], risk, effect, power, plan) for effect in effects))
         for risk in wide.index
     )
-    heads = (words("Control risk"), *(Fact(value=e, text=f"{scale} {plain(e).text}") for e in effects))
+    heads = (words("Control risk"), *(Fact(value=e, text=f"{scale} {_effect(e)}") for e in effects))
     percent_text = short_percent(power).text
     return TextTable(
         name=f"size_{round(100 * power)}",
@@ -122,6 +122,10 @@ def size_table(plan: TrialPlan, power: float) -> TextTable:
         heads=heads,
         rows=rows,
     )
+
+
+def _effect(value: float) -> str:
+    return decimal(value).text if round(value, 2) == round(value, 6) else plain(value).text
 
 
 def _size(patients: float, risk: float, effect: float, power: float, plan: TrialPlan) -> Fact:

@@ -146,17 +146,18 @@ def in_words(condition: str, *, ja: bool = False) -> str:
     if condition in FACTORS:
         return FACTORS[condition][ja]
     joints = (("または", "かつ") if ja else ("or", "and"))
+    space = "" if ja else " "
     parts = [
-        f" {joints[1]} ".join(_comparison(part.strip(), ja) for part in group.split(" and "))
+        f"{space}{joints[1]}{space}".join(_comparison(part.strip(), ja) for part in group.split(" and "))
         for group in condition.split(" or ")
     ]
-    return f" {joints[0]} ".join(parts)
+    return f"{space}{joints[0]}{space}".join(parts)
 
 
 def _comparison(text: str, ja: bool) -> str:
     words = text.split()
     name = COLUMN_WORDS[words[0]][ja] if words[0] in COLUMN_WORDS else words[0].replace("_", " ")
-    return " ".join([name, *(SIGNS.get(word, word) for word in words[1:])])
+    return ("" if ja else " ").join([name, *(SIGNS.get(word, word) for word in words[1:])])
 
 
 def listed(names: tuple[str, ...], *, ja: bool = False) -> str:
