@@ -33,9 +33,7 @@ def plan(
     protocol = load_trial(trial)
     folder = Path("plans") / protocol.name if out is None else out
     with progress_bar("Simulated trials") as progress:
-        planned = plan_trial(
-            protocol, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress
-        )
+        planned = plan_trial(protocol, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
     for sentence in summary(planned, facts_of(planned)):
         say(sentence)
     say(f"Plan, page and figures are in {folder}")

@@ -67,7 +67,13 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, texts: list[str]
     axes.plot(x[seen], y[seen], color=color, linewidth=1.8, marker="o", markersize=5)
     for place, height, text in zip(x[seen], y[seen], np.array(texts)[seen], strict=True):
         axes.annotate(
-            text, (place, height), xytext=(0, lift), textcoords="offset points", ha="center", va="center", fontsize=SMALL
+            text,
+            (place, height),
+            xytext=(0, lift),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=SMALL,
         )
 
 
@@ -83,7 +89,9 @@ def _draw_z(axes: Axes, x: np.ndarray, looks: DataFrame) -> None:
         axes.plot(x, lower, color=OCHRE, linewidth=1.8, linestyle=(0, (5, 2)))
         _line(axes, x, before, OCHRE, [f"{value:.2f}" for value in lower], -11)
         axes.text(0.03, 0.03, "below: futility", transform=axes.transAxes, fontsize=SMALL + 0.5)
-    axes.text(0.97, 0.97, "above: efficacy", transform=axes.transAxes, fontsize=SMALL + 0.5, ha="right", va="top")
+    axes.text(
+        0.97, 0.97, "above: efficacy", transform=axes.transAxes, fontsize=SMALL + 0.5, ha="right", va="top"
+    )
 
 
 def _draw_p(axes: Axes, x: np.ndarray, looks: DataFrame) -> None:
@@ -92,7 +100,11 @@ def _draw_p(axes: Axes, x: np.ndarray, looks: DataFrame) -> None:
     axes.set_yscale("log")
     axes.set_ylim(0.4 * float(p[p > 0].min()), 3.0 * float(p.max()))
     _line(axes, x, np.where(p > 0, p, np.nan), BLUE, [f"{value:.4f}" for value in p], 11)
-    ticks = [tick for tick in (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1) if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]]
+    ticks = [
+        tick
+        for tick in (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1)
+        if axes.get_ylim()[0] <= tick <= axes.get_ylim()[1]
+    ]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
 
@@ -103,5 +115,7 @@ def _draw_effect(axes: Axes, x: np.ndarray, looks: DataFrame, scale: str) -> Non
     low = float(np.nanmin(effect))
     axes.set_ylim(low - 0.08, 1.03)
     axes.axhline(1.0, color=INK, linewidth=0.8)
-    axes.text(0.97, 1.0, "no effect", transform=axes.get_yaxis_transform(), fontsize=SMALL, ha="right", va="bottom")
+    axes.text(
+        0.97, 1.0, "no effect", transform=axes.get_yaxis_transform(), fontsize=SMALL, ha="right", va="bottom"
+    )
     _line(axes, x, effect, BLUE, [f"{value:.3f}" for value in effect], -11)

@@ -75,7 +75,9 @@ def plot_power(
     axes.set_xlim(power["n_randomized"].min(), power["n_randomized"].max())
     _in_percent(axes)
     axes.axhline(100 * target, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.text(0.01, 100 * target + 1, f"target {target:.0%}", transform=axes.get_yaxis_transform(), fontsize=SMALL)
+    axes.text(
+        0.01, 100 * target + 1, f"target {target:.0%}", transform=axes.get_yaxis_transform(), fontsize=SMALL
+    )
     ends = []
     for which, (share, rows) in enumerate(power.groupby("share", sort=False)):
         axes.plot(rows["n_randomized"], 100 * rows["power"], linewidth=2, **style_of(which))
@@ -166,7 +168,13 @@ def plot_assurance(
         axes.plot(rows["n_randomized"], 100 * rows["assurance"], linewidth=width, **style)
         last, ceiling = rows["n_randomized"].iloc[-1], 100 * float(rows["ceiling"].iloc[-1])
         # The last fifth of the axis shows where each line can never get.
-        axes.plot([0.8, 1.0], [ceiling] * 2, transform=axes.get_yaxis_transform(), color=style["color"], linewidth=0.9)
+        axes.plot(
+            [0.8, 1.0],
+            [ceiling] * 2,
+            transform=axes.get_yaxis_transform(),
+            color=style["color"],
+            linewidth=0.9,
+        )
         words = f"{labels[str(prior)]}: ceiling {_share(ceiling)}"
         ends.append((last, 100 * rows["assurance"].iloc[-1], words))
     _mark_plan(axes, n_randomized, f"planned: {n_randomized:,}")

@@ -63,7 +63,14 @@ def _draw_box(axes: Axes, place: tuple[float, float], words: str) -> None:
 
     width, height = _BOX
     axes.add_patch(
-        Rectangle((place[0] - width / 2, place[1] - height / 2), width, height, facecolor=PALE, edgecolor=BLUE, linewidth=1.2)
+        Rectangle(
+            (place[0] - width / 2, place[1] - height / 2),
+            width,
+            height,
+            facecolor=PALE,
+            edgecolor=BLUE,
+            linewidth=1.2,
+        )
     )
     axes.text(*place, words, ha="center", va="center", fontsize=TEXT, color=INK, linespacing=1.35)
 
@@ -71,4 +78,9 @@ def _draw_box(axes: Axes, place: tuple[float, float], words: str) -> None:
 def _draw_arrow(axes: Axes, source: tuple[float, float], target: tuple[float, float]) -> None:
     half = _BOX[1] / 2
     start, end = (source[0], source[1] - half), (target[0], target[1] + half)
-    axes.annotate("", end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0})
+    axes.annotate(
+        "",
+        end,
+        xytext=start,
+        arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0},
+    )

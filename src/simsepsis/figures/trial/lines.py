@@ -57,9 +57,7 @@ def apart(heights: Sequence[float], gap: float) -> FloatArray:
     return out
 
 
-def name_ends(
-    axes: Axes, ends: Sequence[tuple[float, float, str]], *, gap: float, log: bool = False
-) -> None:
+def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], *, gap: float, log: bool = False) -> None:
     """Write what each line is at its right end.
 
     Parameters

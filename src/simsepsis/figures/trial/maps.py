@@ -41,7 +41,15 @@ def plot_sensitivity(cells: DataFrame, *, target: float, n_randomized: int, note
         for x in range(columns):
             value = float(wide.iat[y, x])
             met = value >= target
-            axes.text(x, y, f"{100 * value:.0f}", ha="center", va="center", fontsize=TEXT, fontweight="bold" if met else "normal")
+            axes.text(
+                x,
+                y,
+                f"{100 * value:.0f}",
+                ha="center",
+                va="center",
+                fontsize=TEXT,
+                fontweight="bold" if met else "normal",
+            )
             if met:
                 axes.add_patch(_frame(x, y))
     axes.set_xticks(range(columns), [f"{100 * risk:.0f}%" for risk in wide.columns])
@@ -78,17 +86,39 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
     figure = new_figure(9.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 1.0, 5.6, 3.9)
     marks = ("o", "s", "^", "D")
-    for which, (population, mine) in enumerate(rows.dropna(subset=["months"]).groupby("population", sort=False)):
+    for which, (population, mine) in enumerate(
+        rows.dropna(subset=["months"]).groupby("population", sort=False)
+    ):
         style = style_of(which)
         axes.plot(mine["n_randomized"], mine["months"], linewidth=1.0, **style)
-        axes.plot(mine["n_randomized"], mine["months"], marks[which], markersize=7, color=style["color"], label=labels[str(population)])
+        axes.plot(
+            mine["n_randomized"],
+            mine["months"],
+            marks[which],
+            markersize=7,
+            color=style["color"],
+            label=labels[str(population)],
+        )
         for place, factors in _named(mine).items():
             axes.annotate(factors, place, xytext=(6, 4), textcoords="offset points", fontsize=SMALL)
     axes.set_xlim(0, 1.12 * rows["n_randomized"].max())
     axes.set_ylim(0, 1.12 * rows["months"].max())
-    axes.legend(loc="center left", bbox_to_anchor=(1.03, 0.7), frameon=False, fontsize=TEXT - 0.5, title="Population", alignment="left")
+    axes.legend(
+        loc="center left",
+        bbox_to_anchor=(1.03, 0.7),
+        frameon=False,
+        fontsize=TEXT - 0.5,
+        title="Population",
+        alignment="left",
+    )
     axes.text(
-        1.05, 0.36, "×: factor on the log hazard\nratio in severe or low-IgG\npatients; average effect held", transform=axes.transAxes, fontsize=SMALL + 0.5, va="top", color=INK
+        1.05,
+        0.36,
+        "×: factor on the log hazard\nratio in severe or low-IgG\npatients; average effect held",
+        transform=axes.transAxes,
+        fontsize=SMALL + 0.5,
+        va="top",
+        color=INK,
     )
     thousands(axes, "xaxis")
     axes.set_xlabel("Patients to randomize")
@@ -99,14 +129,18 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
 def _named(rows: DataFrame) -> dict[tuple[float, float], str]:
     """Return where marks stand, with the factors that put them there."""
     named: dict[tuple[float, float], str] = {}
-    for factor, patients, months in zip(rows["interaction"], rows["n_randomized"], rows["months"], strict=True):
+    for factor, patients, months in zip(
+        rows["interaction"], rows["n_randomized"], rows["months"], strict=True
+    ):
         place = (float(patients), round(float(months), 1))
         named[place] = f"{named[place]}, ×{factor:g}" if place in named else f"×{factor:g}"
     return named
 
 
 @in_house_style
-def plot_endpoints(rows: DataFrame, *, labels: Mapping[str, str], n_randomized: int, note: str = "") -> Figure:
+def plot_endpoints(
+    rows: DataFrame, *, labels: Mapping[str, str], n_randomized: int, note: str = ""
+) -> Figure:
     """Draw the simulated power of each endpoint on the same patients, with 95% Monte Carlo intervals.
 
     Parameters
@@ -124,10 +158,24 @@ def plot_endpoints(rows: DataFrame, *, labels: Mapping[str, str], n_randomized: 
     figure = new_figure(8.6, 0.46 * len(rows) + 1.5, note=note)
     axes = add_panel(figure, 2.9, 0.95, 4.9, 0.46 * len(rows))
     axes.errorbar(
-        100 * ordered["power"], range(len(rows)), xerr=196 * ordered["mcse"], fmt="o", color=BLUE, ecolor=OCHRE, elinewidth=2, markersize=6
+        100 * ordered["power"],
+        range(len(rows)),
+        xerr=196 * ordered["mcse"],
+        fmt="o",
+        color=BLUE,
+        ecolor=OCHRE,
+        elinewidth=2,
+        markersize=6,
     )
     for y, power in enumerate(ordered["power"]):
-        axes.annotate(f"{100 * power:.1f}%", (100 * power, y), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=SMALL)
+        axes.annotate(
+            f"{100 * power:.1f}%",
+            (100 * power, y),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=SMALL,
+        )
     axes.set_yticks(range(len(rows)), [labels[name] for name in ordered["endpoint"]])
     axes.set_ylim(-0.6, len(rows) - 0.3)
     axes.set_xlim(0, 105)

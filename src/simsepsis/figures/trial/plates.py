@@ -89,7 +89,8 @@ def power_plate(plan: TrialPlan, note: str) -> Plate:
     return Plate(
         name="power",
         title="Power over patients",
-        caption=f"Power by formula, looks, departures and loss included, for the planned effect and parts of it. {note}",
+        caption="Power by formula, looks, departures and loss included, for the planned effect and parts "
+        f"of it. {note}",
         alt=f"Power rises with patients; {plan.n_total:,} have {plan.size.power:.1%} at the planned effect.",
         figure=plot_power(plan.power, n_randomized=plan.n_total, target=target, labels=labels, note=note),
         data=plan.power,
@@ -107,7 +108,8 @@ def sizes_plate(plan: TrialPlan, note: str) -> Plate:
     return Plate(
         name="sizes",
         title=f"Patients for a power of {float(power):.0%}",
-        caption=f"Patients to randomize by formula for a power of {float(power):.0%}, all else as planned. {note}",
+        caption=f"Patients to randomize by formula for a power of {float(power):.0%}, all else as planned. "
+        f"{note}",
         alt=f"Fewer patients are needed the higher the control risk and the stronger the effect; the plan's "
         f"assumptions need {mark[2]:,.0f}.",
         figure=plot_sizes(cells, scale=SCALES[given.effect.name][0], planned=mark, note=note),
@@ -122,8 +124,8 @@ def boundaries_plate(plan: TrialPlan, note: str) -> Plate:
     return Plate(
         name="boundaries",
         title="Boundaries of the looks",
-        caption="Boundaries as z, as nominal p, and as the observed effect that just reaches them if controls die as "
-        f"planned. {note}",
+        caption="Boundaries as z, as nominal p, and as the observed effect that just reaches them if "
+        f"controls die as planned. {note}",
         alt=f"At the first look the trial stops for efficacy at z = {first['z']:.2f}, an observed {scale} of "
         f"{first['effect_at_bound']:.2f}; later boundaries are easier to reach.",
         figure=plot_boundaries(plan.looks, scale=scale, note=note),
@@ -138,10 +140,10 @@ def assurance_plate(plan: TrialPlan, note: str) -> Plate:
     return Plate(
         name="assurance",
         title="Assurance, and its ceiling",
-        caption="Power averaged over each belief about the effect, and the probability of any benefit, which no "
-        f"number of patients exceeds. {note}",
-        alt=f"{labels[str(last['prior'])]}: assurance {last['assurance']:.0%} with the planned patients, ceiling "
-        f"{last['ceiling']:.0%}.",
+        caption="Power averaged over each belief about the effect, and the probability of any benefit, "
+        f"which no number of patients exceeds. {note}",
+        alt=f"{labels[str(last['prior'])]}: assurance {last['assurance']:.0%} with the planned patients, "
+        f"ceiling {last['ceiling']:.0%}.",
         figure=plot_assurance(plan.assurance, n_randomized=plan.n_total, labels=labels, note=note),
         data=plan.assurance,
     )
@@ -154,7 +156,8 @@ def sensitivity_plate(plan: TrialPlan, note: str) -> Plate:
         name="sensitivity",
         title="If control risk and effect are not as planned",
         caption=f"Power by formula of the planned patients. {note}",
-        alt=f"The power of the planned patients falls to {worst:.0%} where control risk and effect are lowest.",
+        alt=f"The power of the planned patients falls to {worst:.0%} where control risk and effect are "
+        "lowest.",
         figure=plot_sensitivity(
             plan.attenuation, target=plan.size.assumptions.power, n_randomized=plan.n_total, note=note
         ),
@@ -168,8 +171,8 @@ def endpoints_plate(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Plate:
     return Plate(
         name="endpoints",
         title="Endpoints on the same patients",
-        caption=f"Power in {int(best['n_sim']):,} simulated trials, the same patients for every endpoint, analysed once; "
-        f"bars: 95% Monte Carlo intervals. {note}",
+        caption=f"Power in {int(best['n_sim']):,} simulated trials, the same patients for every endpoint, "
+        f"analysed once; bars: 95% Monte Carlo intervals. {note}",
         alt=f"{ENDPOINTS[str(best['endpoint'])]} has the highest power, {best['power']:.0%}.",
         figure=plot_endpoints(rows, labels=ENDPOINTS, n_randomized=plan.n_total, note=note),
         data=rows,
@@ -183,10 +186,11 @@ def enrichment_plate(rows: pd.DataFrame, note: str) -> Plate:
     return Plate(
         name="enrichment",
         title="Restricting the trial",
-        caption="Patients to randomize and months of accrual if only some patients are eligible, the effect on average "
-        f"over all patients being the planned one. {note}",
+        caption="Patients to randomize and months of accrual if only some patients are eligible, the "
+        f"effect on average over all patients being the planned one. {note}",
         alt=f"Without interaction, APACHE II ≥ 29 needs {severe['n_randomized']:,.0f} patients in place of "
-        f"{everybody['n_randomized']:,.0f}, but {severe['months']:.0f} months in place of {everybody['months']:.0f}.",
+        f"{everybody['n_randomized']:,.0f}, but {severe['months']:.0f} months in place of "
+        f"{everybody['months']:.0f}.",
         figure=plot_enrichment(rows, labels=POPULATIONS, note=note),
         data=rows,
     )
@@ -199,7 +203,8 @@ def accrual_plate(plan: TrialPlan, note: str) -> Plate:
         name="accrual",
         title="Accrual",
         caption=f"Expected accrual at the planned pace, two thirds and half of it. {note}",
-        alt=f"Accrual takes {months.iloc[0]:.0f} months at the planned pace, {months.iloc[-1]:.0f} at half of it.",
+        alt=f"Accrual takes {months.iloc[0]:.0f} months at the planned pace, {months.iloc[-1]:.0f} at half "
+        "of it.",
         figure=plot_accrual(plan.accrual, n_randomized=plan.n_total, note=note),
         data=plan.accrual,
     )
@@ -215,15 +220,17 @@ def flow_plate(plan: TrialPlan, note: str) -> Plate:
         "randomized": f"Randomized\n{numbers['randomized']}",
         "control": f"Control group\n{numbers['control']}",
         "treated": f"Treatment group\n{numbers['treated']}",
-        "control_analysed": f"Outcome known: {numbers['control_analysed']}\ndeaths expected: {deaths['control']}",
-        "treated_analysed": f"Outcome known: {numbers['treated_analysed']}\ndeaths expected: {deaths['treated']}",
+        "control_analysed": f"Outcome known: {numbers['control_analysed']}\ndeaths expected: "
+        f"{deaths['control']}",
+        "treated_analysed": f"Outcome known: {numbers['treated_analysed']}\ndeaths expected: "
+        f"{deaths['treated']}",
     }
     return Plate(
         name="flow",
         title="Flow of patients",
         caption=f"Expected numbers if the plan is right. {note}",
-        alt=f"{numbers['screened']} screened, {numbers['eligible']} eligible, {numbers['randomized']} randomized, "
-        f"{numbers['control_analysed']} and {numbers['treated_analysed']} with a known outcome.",
+        alt=f"{numbers['screened']} screened, {numbers['eligible']} eligible, {numbers['randomized']} "
+        f"randomized, {numbers['control_analysed']} and {numbers['treated_analysed']} with a known outcome.",
         figure=plot_flow(texts, note=note),
         data=plan.flow,
     )

@@ -62,14 +62,22 @@ def estimand_table(plan: TrialPlan, facts: Facts) -> TextTable:
 
 def _phrases(plan: TrialPlan) -> dict[str, str]:
     protocol = plan.protocol
-    kind = "binary" if protocol.endpoint.binary else "time" if protocol.endpoint.name == "time_to_death" else "ranked"
+    kind = (
+        "binary"
+        if protocol.endpoint.binary
+        else "time"
+        if protocol.endpoint.name == "time_to_death"
+        else "ranked"
+    )
     in_hospital = protocol.endpoint.risk in ("icu_death", "hospital_death")
     informative = protocol.conduct.loss.dead_odds_ratio
     return {
         "population": protocol.words.population or _population(protocol.population.where),
         "endpoint": ENDPOINTS[protocol.endpoint.name].en,
         "death": _DEATHS[kind],
-        "follow_up": "followed to the end of the stay" if in_hospital else "followed to day {horizon} wherever they are",
+        "follow_up": "followed to the end of the stay"
+        if in_hospital
+        else "followed to day {horizon} wherever they are",
         "missing": "assumed to be unrelated to the outcome, with a tipping-point analysis"
         if informative == 1.0
         else f"simulated with odds of {informative:g} in those who die against those who live",
@@ -85,5 +93,3 @@ def _population(where: str) -> str:
 def _sentence(text: str) -> str:
     ended = text if text.endswith(".") else f"{text}."
     return ended[:1].upper() + ended[1:]
-
-

@@ -127,25 +127,31 @@ def _looks(plan: TrialPlan) -> Facts:
         "interims": count(len(given.looks) - 1),
         "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
         "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
-        "gamma": plain(futility.parameter if futility is not None and futility.parameter is not None else -4.0),
+        "gamma": plain(
+            futility.parameter if futility is not None and futility.parameter is not None else -4.0
+        ),
     }
 
 
 def _joined(looks: tuple[float, ...], comma: str, last: str) -> str:
     texts = [short_percent(round(look, 4)).text for look in looks]
-    return texts[0] if len(texts) == 1 else comma.join(texts[:-1]) + (last if texts else "") + "".join(texts[-1:])
+    return (
+        texts[0]
+        if len(texts) == 1
+        else comma.join(texts[:-1]) + (last if texts else "") + "".join(texts[-1:])
+    )
 
 
 def _clusters(plan: TrialPlan) -> Facts:
-    clusters, design = plan.size.assumptions.clusters, plan.size.trial.design
+    clusters, size = plan.size.assumptions.clusters, plan.size
     if clusters is None:
         return {}
     return {
         "icc": decimal(clusters.icc, digits=3),
         "cac": plain(clusters.cac or 0.0),
         "clusters": count(clusters.number),
-        "cluster_size": count(plan.size.cluster_size or math.nan),
-        "design_effect": decimal(design.design_effect),
+        "cluster_size": count(size.cluster_size or math.nan),
+        "design_effect": decimal(size.n_clustered / size.n_fixed),
     }
 
 

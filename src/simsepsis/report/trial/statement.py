@@ -40,9 +40,9 @@ PARAGRAPH = Clause("always", "", "")
 CLAUSES = (
     Clause(
         "always",
-        "The primary outcome is {endpoint}. It is compared between patients assigned to {treatment} (treatment "
-        "group) and to {control} (control group), all analysed as randomized, by {test} at a {sides} "
-        "significance level of {alpha}.",
+        "The primary outcome is {endpoint}. It is compared between patients assigned to {treatment} "
+        "(treatment group) and to {control} (control group), all analysed as randomized, by {test} at a "
+        "{sides} significance level of {alpha}.",
         "主要評価項目は{endpoint}とする。{treatment_ja}を投与する試験治療群と{control_ja}を投与する対照群を、"
         "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}とする。",
     ),
@@ -82,8 +82,8 @@ CLAUSES = (
     PARAGRAPH,
     Clause(
         "several",
-        "Each of the {comparisons} treatment groups is compared with the control group; the number of patients "
-        "is that of a comparison at a level of {alpha_one_comparison}.",
+        "Each of the {comparisons} treatment groups is compared with the control group; the number of "
+        "patients is that of a comparison at a level of {alpha_one_comparison}.",
         "{comparisons}つの試験治療群をそれぞれ対照群と比較するため、症例数は1比較当たりの有意水準を"
         "{alpha_one_comparison}として算出した。",
     ),
@@ -99,16 +99,16 @@ CLAUSES = (
     ),
     Clause(
         "always",
-        "By {formula} ({reference}), a single analysis of {n_fixed} patients with a known outcome has a power "
-        "of {power_target}.",
+        "By {formula} ({reference}), a single analysis of {n_fixed} patients with a known outcome has a "
+        "power of {power_target}.",
         "{formula}（{reference}）を用いると、中間解析を行わない場合に検出力{power_target}を得るには、"
         "転帰の判明した患者が{n_fixed}例必要である。",
     ),
     Clause(
         "clustered",
         "{unit}. With an intracluster correlation of {icc}, a cluster autocorrelation of {cac} and "
-        "{cluster_size} patients per ICU and period in {clusters} ICUs, the design effect is {design_effect}, "
-        "and {n_clustered} patients are needed.",
+        "{cluster_size} patients per ICU and period in {clusters} ICUs, the design effect is "
+        "{design_effect}, and {n_clustered} patients are needed.",
         "{unit}。級内相関係数を{icc}、期間間の相関の比（cluster autocorrelation）を{cac}とし、"
         "{clusters}施設のICUで各期{cluster_size}例とすると、デザイン効果は{design_effect}となり、"
         "{n_clustered}例が必要となる。",
@@ -120,8 +120,8 @@ CLAUSES = (
     ),
     Clause(
         "looks",
-        "Interim analyses before the final one: {interims}, when the outcomes of {fractions} of the patients are "
-        "known. The trial stops early for efficacy by {spending}.",
+        "Interim analyses before the final one: {interims}, when the outcomes of {fractions} of the "
+        "patients are known. The trial stops early for efficacy by {spending}.",
         "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims}回の中間解析を行い、"
         "{spending}に基づいて有効中止を判断する。",
     ),
@@ -129,11 +129,13 @@ CLAUSES = (
         "futility_spent",
         "Futility boundaries, which are {binding}, spend the type II error by the Hwang–Shih–DeCani function "
         "with γ = {gamma}.",
-        "無益性中止の境界（{binding}）には、第二種の過誤に対するHwang–Shih–DeCani消費関数（γ = {gamma}）を用いる。",
+        "無益性中止の境界（{binding}）には、第二種の過誤に対するHwang–Shih–DeCani消費関数（γ = "
+        "{gamma}）を用いる。",
     ),
     Clause(
         "looks",
-        "With these looks, {n_needed} patients with a known outcome are needed (inflation factor {inflation}).",
+        "With these looks, {n_needed} patients with a known outcome are needed (inflation factor "
+        "{inflation}).",
         "以上の中間解析を考慮すると、転帰の判明した患者は{n_needed}例必要となる（膨張係数{inflation}）。",
     ),
     Clause(
@@ -164,9 +166,9 @@ CLAUSES = (
     ),
     Clause(
         "simulated",
-        "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same departures, "
-        "losses and looks, it was {rejection_planned}; with no effect at all, the trial claimed a benefit in "
-        "{rejection_null} (Monte Carlo standard errors in brackets, in percentage points).",
+        "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same "
+        "departures, losses and looks, it was {rejection_planned}; with no effect at all, the trial "
+        "claimed a benefit in {rejection_null} (Monte Carlo standard errors in brackets, in percentage points).",
         "較正したコホートから患者を抽出し、同じ不遵守・転帰不明・中間解析の条件で行った{trials}回の"
         "試験シミュレーションでは、検出力は{rejection_planned}、効果が全くない場合に有効と判定される割合は"
         "{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
@@ -274,5 +276,3 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
     }
     texts = {name: fact.text for name, fact in facts.items()}
     return {name: phrase[ja].format_map(texts) for name, phrase in phrases.items()}
-
-

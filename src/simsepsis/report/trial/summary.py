@@ -15,8 +15,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "simulated",
-        "Simulated on the cohort, {trials} trials: power {rejection_planned}, benefit claimed without any effect "
-        "in {rejection_null} (Monte Carlo standard error in brackets).",
+        "Simulated on the cohort, {trials} trials: power {rejection_planned}, benefit claimed without any "
+        "effect in {rejection_null} (Monte Carlo standard error in brackets).",
     ),
     (
         "diluted",
@@ -24,8 +24,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "looks",
-        "With the planned looks {expected_planned} patients are expected if the plan is right, {expected_null} if "
-        "nothing works.",
+        "With the planned looks {expected_planned} patients are expected if the plan is right, "
+        "{expected_null} if nothing works.",
     ),
     (
         "individual",
@@ -38,9 +38,9 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "mixed",
-        "Averaged over the stated beliefs the trial shows a benefit with a probability of {assurance_mixture}; "
-        "no number of patients brings it above {ceiling_mixture}. Single priors say {assurance_low} to "
-        "{assurance_high}.",
+        "Averaged over the stated beliefs the trial shows a benefit with a probability of "
+        "{assurance_mixture}; no number of patients brings it above {ceiling_mixture}. Single priors say "
+        "{assurance_low} to {assurance_high}.",
     ),
     (
         "always",

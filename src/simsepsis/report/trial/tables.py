@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -24,6 +24,7 @@ from simsepsis.report.trial.statement import conditions_of
 from simsepsis.report.trial.text_table import TextTable
 from simsepsis.report.trial.vocabulary import SHORT_SCALES
 from simsepsis.trial.planning.record import TrialPlan
+
 
 def people(value: float, mcse: float) -> Fact:
     """Return a mean number of people with its Monte Carlo standard error."""
@@ -76,8 +77,8 @@ def _table(name: str, title: str, columns: Iterable[Column], rows: Iterable[Any]
     )
 
 
-def _rows(frame: pd.DataFrame) -> Iterable[Any]:
-    return frame.itertuples(index=False)
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    yield from frame.itertuples(index=False)
 
 
 STEPS = (
@@ -104,7 +105,7 @@ def steps_table(plan: TrialPlan, facts: Facts) -> TextTable:
 
 
 def size_table(plan: TrialPlan, power: float) -> TextTable:
-    """Return the patients to randomize over control risk × effect at one power; the plan's own cell is marked."""
+    """Return the patients over control risk × effect at one power; the plan's own cell is marked."""
     cells = plan.grid[plan.grid["power"] == power]
     given = plan.size.assumptions
     scale = SHORT_SCALES[given.effect.name]
@@ -244,7 +245,11 @@ def operating_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
 
 def _estimates(plan: TrialPlan) -> str:
     scale = plan.protocol.scale
-    return f"logarithms of the {scale.replace('_', ' ')}" if scale.endswith("ratio") else f"of the {scale.replace('_', ' ')}"
+    return (
+        f"logarithms of the {scale.replace('_', ' ')}"
+        if scale.endswith("ratio")
+        else f"of the {scale.replace('_', ' ')}"
+    )
 
 
 SIMULATED_LOOKS: tuple[Column, ...] = (
@@ -439,8 +444,8 @@ ENRICHMENT: tuple[Column, ...] = (
 def enrichment_table(plan: TrialPlan) -> TextTable:
     """Return what restricting the trial buys."""
     title = (
-        "Restricting the trial: the effect on average over all septic patients is the planned one, and stronger by "
-        "the factor in severe or low-IgG patients (an input, not an estimate)"
+        "Restricting the trial: the effect on average over all septic patients is the planned one, and "
+        "stronger by the factor in severe or low-IgG patients (an input, not an estimate)"
     )
     return _table("enrichment", title, ENRICHMENT, _rows(plan.tables["enrichment"]))
 

@@ -78,9 +78,7 @@ TESTS = {
     ("stratified", "log_rank"): Phrase(
         "the log-rank test stratified by {strata}", "{strata_ja}を層とする層別ログランク検定"
     ),
-    ("unadjusted", "ranks"): Phrase(
-        "the Wilcoxon–Mann–Whitney test", "Wilcoxon–Mann–Whitney検定"
-    ),
+    ("unadjusted", "ranks"): Phrase("the Wilcoxon–Mann–Whitney test", "Wilcoxon–Mann–Whitney検定"),
     ("stratified", "ranks"): Phrase(
         "the van Elteren test stratified by {strata}", "{strata_ja}を層とするvan Elteren検定"
     ),
@@ -90,7 +88,9 @@ FORMULAS = {
         "the normal approximation for two proportions with pooled variance under the null hypothesis",
         "2標本の割合の比較に対する正規近似（帰無仮説の下で分散を併合）",
     ),
-    "schoenfeld": Phrase("Schoenfeld's formula for the log-rank test", "ログランク検定に対するSchoenfeldの式"),
+    "schoenfeld": Phrase(
+        "Schoenfeld's formula for the log-rank test", "ログランク検定に対するSchoenfeldの式"
+    ),
 }
 SPENDING = {
     "obrien_fleming": Phrase("O'Brien–Fleming boundaries", "O'Brien–Fleming型の中止境界"),
@@ -145,7 +145,7 @@ def in_words(condition: str, *, ja: bool = False) -> str:
     """
     if condition in FACTORS:
         return FACTORS[condition][ja]
-    joints = (("または", "かつ") if ja else ("or", "and"))
+    joints = ("または", "かつ") if ja else ("or", "and")
     space = "" if ja else " "
     parts = [
         f"{space}{joints[1]}{space}".join(_comparison(part.strip(), ja) for part in group.split(" and "))

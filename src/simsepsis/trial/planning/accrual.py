@@ -93,7 +93,9 @@ def accrual_curve(size: PlannedSize, sites: Sites, eligible: float, *, points: i
         end = months_to(size.n_randomized, slowed, eligible)
         months = np.linspace(0.0, end, points)
         rows.append(
-            pd.DataFrame({"pace": pace, "month": months, "patients": expected_patients(months, slowed, eligible)})
+            pd.DataFrame(
+                {"pace": pace, "month": months, "patients": expected_patients(months, slowed, eligible)}
+            )
         )
     return pd.concat(rows, ignore_index=True)
 

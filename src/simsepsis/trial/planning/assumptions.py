@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.effect import Effect, effect_between
@@ -49,7 +50,7 @@ class Assumptions:
     nonadherence, contamination, loss
         Shares, as in `diluted_risks` and `inflated_for_loss`.
     open_label
-        Part of the risk difference that treatment outside the protocol makes in a control: 1 for the same dose.
+        Part of the risk difference that treatment outside the protocol makes in a control.
     compared
         Share of all randomized that is in the two arms compared: 1 with two arms.
     randomization
@@ -121,6 +122,17 @@ class Assumptions:
     def with_effect(self, effect: Effect) -> Assumptions:
         """Return the same trial planned for another effect; parameter: the effect."""
         return replace(self, effect=effect)
+
+    def altered(self, name: str, value: float) -> Assumptions:
+        """Return the trial planned with another number in one place.
+
+        Parameters
+        ----------
+        name, value
+            Which number, and what it is instead.
+        """
+        changed: dict[str, Any] = {name: value}
+        return replace(self, **changed)
 
     def attenuated(self, share: float) -> Assumptions:
         """Return the trial planned for a part of the effect.

@@ -93,18 +93,14 @@ def _with(protocol: TrialProtocol, endpoint: Endpoint) -> TrialProtocol:
         update={"analysis": "stratified" if protocol.test.analysis == "stratified" else "unadjusted"}
     )
     run = protocol.run.model_copy(update={"trials": min(protocol.run.trials, MOST_TRIALS)})
-    return protocol.model_copy(
-        update={"endpoint": endpoint, "looks": Looks(), "test": test, "run": run}
-    )
+    return protocol.model_copy(update={"endpoint": endpoint, "looks": Looks(), "test": test, "run": run})
 
 
 def _rejections(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> FloatArray:
-    simulation: TrialSimulation = simulate_trials(
-        protocol, n_total=size.n_randomized, pool=pool, jobs=jobs
-    )
+    simulation: TrialSimulation = simulate_trials(protocol, n_total=size.n_randomized, pool=pool, jobs=jobs)
     arm = protocol.arms[protocol.effect_arm].name
     rows = simulation.trials[simulation.trials["arm"] == arm]
-    return rows["rejected"].to_numpy(np.float64)
+    return np.asarray(rows["rejected"], np.float64)
 
 
 def _error(values: FloatArray) -> float:
@@ -194,7 +190,12 @@ def enrichment_map(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs:
     for factor in INTERACTIONS:
         there = build_pool(_interacting(everybody, factor))
         rows += [
-            {"interaction": factor, "population": name, "where": where, **_restricted(protocol, size, there, where)}
+            {
+                "interaction": factor,
+                "population": name,
+                "where": where,
+                **_restricted(protocol, size, there, where),
+            }
             for name, where in POPULATIONS.items()
         ]
     return pd.DataFrame(rows)
@@ -205,13 +206,12 @@ def _interacting(protocol: TrialProtocol, factor: float) -> TrialProtocol:
     return protocol.model_copy(update={"world": protocol.world.model_copy(update={"set": changes})})
 
 
-def _restricted(
-    protocol: TrialProtocol, size: PlannedSize, pool: Pool, where: str
-) -> dict[str, object]:
+def _restricted(protocol: TrialProtocol, size: PlannedSize, pool: Pool, where: str) -> dict[str, object]:
     chosen = parse_condition(where).holds(pool.columns)
     arm = 1 + protocol.effect_arm
     control, treated = (
-        _risk(died(course, protocol.endpoint), chosen, pool) for course in (pool.courses[0], pool.courses[arm])
+        _risk(died(course, protocol.endpoint), chosen, pool)
+        for course in (pool.courses[0], pool.courses[arm])
     )
     share = float(pool.weights @ chosen) * pool.eligible_share
     row = {"share": share, **_sized(size, control, treated)}

@@ -15,6 +15,7 @@ from simsepsis.errors import UsageError
 from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
 from simsepsis.trial.planning.belief import assurance_curve, prior_table
+from simsepsis.trial.planning.companions import COMPANIONS
 from simsepsis.trial.planning.from_protocol import assumptions_of
 from simsepsis.trial.planning.grids import (
     detectable,
@@ -33,7 +34,6 @@ from simsepsis.trial.planning.operating import (
     simulated_looks,
 )
 from simsepsis.trial.planning.record import Screened, TrialPlan
-from simsepsis.trial.planning.companions import COMPANIONS
 from simsepsis.trial.planning.screen import screen
 from simsepsis.trial.planning.size import PlannedSize, plan_size
 from simsepsis.trial.protocol import TrialProtocol
@@ -52,7 +52,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is simulated, by how many processes; `replicates` None for those of the protocol, 0 for none."""
+    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none."""
 
     replicates: int | None = None
     seed: int | None = None

@@ -72,7 +72,9 @@ def _cell(assumptions: Assumptions) -> dict[str, object]:
     try:
         size = plan_size(assumptions)
     except UsageError as error:
-        return dict.fromkeys(("p_treated", "n_randomized", "power_reached"), math.nan) | {"failure": str(error)}
+        return dict.fromkeys(("p_treated", "n_randomized", "power_reached"), math.nan) | {
+            "failure": str(error)
+        }
     return {
         "p_treated": assumptions.p_treated,
         "n_randomized": size.n_randomized,
@@ -128,7 +130,9 @@ SENSITIVITY: dict[str, tuple[float, ...]] = {
 """Assumption → values it is set to,, one assumption at a time."""
 
 
-def sensitivity_table(size: PlannedSize, *, values: dict[str, tuple[float, ...]] = SENSITIVITY) -> pd.DataFrame:
+def sensitivity_table(
+    size: PlannedSize, *, values: dict[str, tuple[float, ...]] = SENSITIVITY
+) -> pd.DataFrame:
     """Power of the planned patients, and the patients needed, if one assumption is wrong.
 
     Parameters
@@ -159,7 +163,7 @@ def _if_so(size: PlannedSize, assumption: str, level: float) -> dict[str, object
         changed = (
             size.assumptions.attenuated(level)
             if assumption == "attenuation"
-            else replace(size.assumptions, **{assumption: level})
+            else size.assumptions.altered(assumption, level)
         )
         held = plan_size(changed, n_randomized=size.n_randomized)
         needed = plan_size(changed).n_randomized

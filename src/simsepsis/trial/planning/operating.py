@@ -56,7 +56,7 @@ def confirm_size(size: PlannedSize, simulate: Simulate, *, fixed: bool) -> Confi
 
     Notes
     -----
-    The simulated power says how much information a patient has: N grows by [(z_α + z_target)/(z_α + z_power)]².
+    The simulated power tells the information of a patient: N grows by [(z_α + z_target)/(z_α + z_power)]².
     """
     tried: list[tuple[int, float, float]] = []
     for _ in range(ROUNDS):

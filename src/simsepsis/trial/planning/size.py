@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
@@ -156,10 +157,10 @@ def fixed_of(assumptions: Assumptions) -> Design:
     """
     if assumptions.risks[0] == assumptions.risks[1]:
         raise UsageError(
-            f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} leave "
-            "no difference between the arms; lower them"
+            f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} "
+            "leave no difference between the arms; lower them"
         )
-    shared = {
+    shared: dict[str, Any] = {
         "alpha": assumptions.alpha,
         "sides": assumptions.sides,
         "power": assumptions.power,
@@ -239,9 +240,7 @@ def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -
     )
 
 
-def cluster_size(
-    fixed: Design, assumptions: Assumptions, clusters: Clusters, counted: float | None
-) -> float:
+def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, counted: float | None) -> float:
     """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have.
 
     Parameters
@@ -284,5 +283,4 @@ def _per_period(clustered: Design, assumptions: Assumptions, reached: AsRandomiz
 
 
 def _looked_at(fixed: Design, boundaries: Boundaries) -> SequentialDesign:
-    level = {"alpha": boundaries.alpha, "sides": boundaries.sides}
-    return sequential_design(replace(fixed, **level), boundaries)
+    return sequential_design(replace(fixed, alpha=boundaries.alpha, sides=boundaries.sides), boundaries)

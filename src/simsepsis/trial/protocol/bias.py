@@ -60,7 +60,9 @@ class MeasuredBias(Section):
             mean=float(values.mean()),
             mcse=float((errors @ errors) ** 0.5 / errors.size),
             sd=spread,
-            worlds=dict(zip(rows["scenario"], zip(values.tolist(), errors.tolist(), strict=True), strict=True)),
+            worlds=dict(
+                zip(rows["scenario"], zip(values.tolist(), errors.tolist(), strict=True), strict=True)
+            ),
         )
 
     def _rows(self) -> pd.DataFrame:

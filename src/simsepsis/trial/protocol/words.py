@@ -8,7 +8,7 @@ from simsepsis.scenario.section import Section
 
 
 class Words(Section):
-    """Words for the sample-size statement and the table of the estimand; what is absent is made from the rest."""
+    """Words for statement and estimand; what is absent is made from the rest."""
 
     population: str = ""
     """Who is randomized, such as “adults with septic shock”."""

@@ -19,8 +19,8 @@ from simsepsis.errors import ExperimentError
 from simsepsis.scenario import Course as Hazards
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Looks, Test, TrialProtocol
-from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.simulation.candidates import Candidates, draw_candidates, kept
 from simsepsis.trial.simulation.outcomes import Course, categories, coded, course_of, died
 
