@@ -12,8 +12,9 @@ from scipy.special import expit, logit
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError
 from simsepsis.trial.protocol import Departure, Loss, TrialProtocol, parse_condition
+from simsepsis.trial.simulation.adjusted import covariate_matrix
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
-from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.pool import Pool, patient_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,6 +100,8 @@ class Setting:
         (n,) probability that a control gets open-label treatment, or None.
     factors, strata
         What the randomization and the analysis are stratified by.
+    covariates
+        (n, q) covariates of an adjusted analysis, none otherwise.
     """
 
     protocol: TrialProtocol
@@ -111,6 +114,15 @@ class Setting:
     open_label: FloatArray | None
     factors: Factors
     strata: Factors
+    covariates: FloatArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """(n,) weights of the patients in what the trial estimates: those of recruitment, or ICUs alike."""
+        if self.protocol.test.analysis != "cluster_means":
+            return self.pool.weights
+        used = (self.pool.rates > 0.0).astype(np.float64)
+        return patient_weights(self.pool.icu, used / used.sum())
 
     @property
     def ratio(self) -> FloatArray:
@@ -157,6 +169,7 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
         open_label=_departure(conduct.contamination, pool),
         factors=factors_of(pool, protocol.allocation.factors),
         strata=factors_of(pool, protocol.test.strata if protocol.test.analysis == "stratified" else ()),
+        covariates=_covariates(protocol, pool),
     )
     if setting.at_looks[0] < 4 * len(setting.ratio):
         raise ExperimentError(
@@ -164,6 +177,12 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
             "later or randomize more"
         )
     return setting
+
+
+def _covariates(protocol: TrialProtocol, pool: Pool) -> FloatArray:
+    if protocol.test.analysis != "adjusted":
+        return np.zeros((pool.size, 0))
+    return covariate_matrix(pool, protocol.test.covariates)
 
 
 def _with_mean(share: float, log_odds: NDArray[np.float64], weights: FloatArray) -> FloatArray:
