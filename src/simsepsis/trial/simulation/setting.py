@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,10 @@ class Setting:
         The trial and its population.
     n_total
         Patients randomized, all arms.
+    ratio
+        (arms + 1,) patients of each arm for one control, control first.
+    at_looks
+        (looks,) patients whose outcome is due at each look.
     codes
         (courses, n) category of the endpoint.
     dead
@@ -107,6 +111,8 @@ class Setting:
     protocol: TrialProtocol
     pool: Pool
     n_total: int
+    ratio: FloatArray
+    at_looks: IntArray
     codes: Categories
     dead: Categories
     lost: FloatArray | None
@@ -124,16 +130,9 @@ class Setting:
         used = (self.pool.rates > 0.0).astype(np.float64)
         return patient_weights(self.pool.icu, used / used.sum())
 
-    @property
-    def ratio(self) -> FloatArray:
-        """Patients of each arm for one control, control first."""
-        return np.array([1.0, *(arm.ratio for arm in self.protocol.arms)])
-
-    @property
-    def at_looks(self) -> IntArray:
-        """Patients whose outcome is due at each look."""
-        fractions = np.array(self.protocol.looks.information)
-        return np.maximum(np.round(fractions * self.n_total), 1.0).astype(np.int64)
+    def lean(self) -> Setting:
+        """Return the setting without what no trial needs any more, to be sent to worker processes."""
+        return replace(self, pool=replace(self.pool, columns={}, courses=()))
 
     @property
     def per_month(self) -> float:
@@ -162,6 +161,8 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
         protocol=protocol,
         pool=pool,
         n_total=n_total,
+        ratio=np.array([1.0, *(arm.ratio for arm in protocol.arms)]),
+        at_looks=np.round(np.array(protocol.looks.information) * n_total).astype(np.int64),
         codes=np.array([coded(course, protocol.endpoint) for course in pool.courses]),
         dead=np.array([died(course, protocol.endpoint) for course in pool.courses]).astype(np.int16),
         lost=_loss(conduct.loss, pool, protocol),
