@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.thesis.dictionary import COLUMNS
@@ -88,11 +89,11 @@ def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, ar
     """
     n = arm.size
     assigned = (arm[:, None] == np.arange(1, arms)).astype(np.float64)
-    design = np.column_stack([np.ones(n), assigned, covariates])
-    fit = fit_logistic(design, dead)
-    if not fit.converged:
+    fitted = _fit(np.column_stack([np.ones(n), assigned, covariates]), dead, arms)
+    if fitted is None:
         nothing = np.full(arms, np.nan)
         return Standardized(risks=nothing, covariance=np.full((arms, arms), np.nan))
+    design, fit = fitted
     residual = dead - expit(design @ fit.params)
     scores = residual[:, None] * (design @ fit.covariance) * n
     base = design @ fit.params - assigned @ fit.params[1:arms]
@@ -107,6 +108,22 @@ def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, ar
         means[one] = risk.mean()
         influence[:, one] = risk - means[one] + scores @ slope
     return Standardized(risks=means, covariance=influence.T @ influence / n**2)
+
+
+def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit] | None:
+    """Return the columns that have finite coefficients and their fit; None if an arm has none.
+
+    A level of which all patients die, or all live, joins the first level: the choice does not look at the
+    arms, so that the comparison stays valid.
+    """
+    while True:
+        fit = fit_logistic(design, dead)
+        finite = np.isfinite(fit.params)
+        if fit.converged and finite.all():
+            return design, fit
+        if finite.all() or not finite[:arms].all():
+            return None
+        design = design[:, finite]
 
 
 def contrast_of(standardized: Standardized, scale: str) -> tuple[FloatArray, FloatArray, FloatArray]:
