@@ -25,15 +25,17 @@ def plan(
 
     Example: simsepsis plan trial-ivigg-high-dose --replicates 2000 --out high-dose
     """
+    from simsepsis.trial.protocol import load_trial
+
+    # What is wrong with the file is told before the rest is even opened.
+    name = load_trial(trial).name
+    folder = Path("plans") / name if out is None else out
     from simsepsis.report.trial import plan_trial
     from simsepsis.report.trial.facts import facts_of
     from simsepsis.report.trial.summary import summary
-    from simsepsis.trial.protocol import load_trial
 
-    protocol = load_trial(trial)
-    folder = Path("plans") / protocol.name if out is None else out
     with progress_bar("Simulated trials") as progress:
-        planned = plan_trial(protocol, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
+        planned = plan_trial(trial, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
     for sentence in summary(planned, facts_of(planned)):
         say(sentence)
     say(f"Plan, page and figures are in {folder}")

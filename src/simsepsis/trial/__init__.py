@@ -65,10 +65,13 @@ from simsepsis.trial.simulation import (
     Pool,
     TrialSimulation,
     build_pool,
+    confirm_total,
     design_fixed,
+    enrichment_map,
     planned_total,
     simulate_trial,
     simulate_trials,
+    tournament,
 )
 
 __all__ = [
@@ -93,6 +96,7 @@ __all__ = [
     "cluster_variance",
     "compare_pairs",
     "conditional_power",
+    "confirm_total",
     "design_binary",
     "design_cluster",
     "design_fixed",
@@ -107,6 +111,7 @@ __all__ = [
     "detectable_effect",
     "diluted_risks",
     "effect_between",
+    "enrichment_map",
     "inflated_for_loss",
     "load_priors",
     "load_trial",
@@ -126,6 +131,7 @@ __all__ = [
     "size_variation",
     "stepped_wedge_schedule",
     "stratified_analysis",
+    "tournament",
     "trial_names",
     "update_boundaries",
     "ventilator_free_days",

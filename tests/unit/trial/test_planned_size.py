@@ -52,14 +52,13 @@ def test_open_label_treatment_of_little_effect_dilutes_little():
 
 
 def test_randomized_icus_share_the_patients_that_they_need():
-    given = replace(
-        PLAIN, randomization="cluster_crossover", clusters=Clusters(icc=0.01, cac=0.8, number=42)
-    )
+    given = replace(PLAIN, randomization="cluster_crossover", clusters=Clusters(icc=0.01, cac=0.8, number=42))
     size = plan_size(given)
-    assert size.cluster_size is not None
-    assert size.n_clustered == pytest.approx(42 * 2 * size.cluster_size, rel=1e-3)
-    expected = 1 + (size.cluster_size - 1) * 0.01 - size.cluster_size * 0.008
-    assert size.n_clustered / size.n_fixed == pytest.approx(expected, rel=1e-3)
+    per_period = size.n_clustered / (42 * 2)
+    assert size.n_clustered / size.n_fixed == pytest.approx(1 + (per_period - 1) * 0.01 - per_period * 0.008)
+    assert size.cluster_size == math.ceil(per_period)
+    assert size.n_randomized == 42 * 2 * math.ceil(per_period)
+    assert size.power > 0.9
 
 
 def test_a_design_effect_needs_randomized_icus_and_they_need_an_icc():

@@ -146,7 +146,7 @@ def plot_endpoints(
     Parameters
     ----------
     rows
-        ``endpoint, power, mcse``.
+        ``endpoint, power, power_mcse``.
     labels
         Endpoint → words.
     n_randomized
@@ -160,7 +160,7 @@ def plot_endpoints(
     axes.errorbar(
         100 * ordered["power"],
         range(len(rows)),
-        xerr=196 * ordered["mcse"],
+        xerr=196 * ordered["power_mcse"],
         fmt="o",
         color=BLUE,
         ecolor=OCHRE,
@@ -179,5 +179,5 @@ def plot_endpoints(
     axes.set_yticks(range(len(rows)), [labels[name] for name in ordered["endpoint"]])
     axes.set_ylim(-0.6, len(rows) - 0.3)
     axes.set_xlim(0, 105)
-    axes.set_xlabel(f"Power (%) of one analysis of {n_randomized:,} randomized patients")
+    axes.set_xlabel(f"Power (%) with {n_randomized:,} randomized patients")
     return figure

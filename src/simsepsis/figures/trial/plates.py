@@ -171,8 +171,8 @@ def endpoints_plate(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Plate:
     return Plate(
         name="endpoints",
         title="Endpoints on the same patients",
-        caption=f"Power in {int(best['n_sim']):,} simulated trials, the same patients for every endpoint, "
-        f"analysed once; bars: 95% Monte Carlo intervals. {note}",
+        caption=f"Power in {int(best['n_sim']):,} simulated trials, the same patients for every endpoint; "
+        f"bars: 95% Monte Carlo intervals. {note}",
         alt=f"{ENDPOINTS[str(best['endpoint'])]} has the highest power, {best['power']:.0%}.",
         figure=plot_endpoints(rows, labels=ENDPOINTS, n_randomized=plan.n_total, note=note),
         data=rows,

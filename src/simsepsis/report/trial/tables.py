@@ -394,17 +394,21 @@ def endpoints_table(plan: TrialPlan) -> TextTable:
     rows = plan.tables["endpoints"]
     columns: tuple[Column, ...] = (
         ("Endpoint", lambda r: words(ENDPOINT_WORDS[r.endpoint])),
-        ("Power", lambda r: percent(r.power, r.mcse)),
+        ("Power", lambda r: percent(r.power, r.power_mcse)),
         ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
         ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
     )
     trials = count(int(rows["n_sim"].iloc[0])).text
-    title = f"Endpoints on the same patients, analysed once ({trials} simulated trials)"
+    title = f"Endpoints on the same patients and looks ({trials} simulated trials)"
     return _table("endpoints", title, columns, _rows(rows))
 
 
 def _gain(row: Any) -> Fact:
-    return words("–") if row.gain_mcse == 0 else decimal(100 * row.gain, 100 * row.gain_mcse, digits=1)
+    return (
+        words("–")
+        if row.difference_mcse == 0
+        else decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
+    )
 
 
 DOSES: tuple[Column, ...] = (

@@ -17,21 +17,13 @@ from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.planning.accrual import months_to
 from simsepsis.trial.planning.size import PlannedSize, plan_size
-from simsepsis.trial.protocol import Arm, Endpoint, Looks, Population, TrialProtocol, parse_condition
-from simsepsis.trial.simulation import Pool, TrialSimulation, build_pool, simulate_trials
+from simsepsis.trial.protocol import Arm, TrialProtocol, parse_condition
+from simsepsis.trial.simulation import Pool, build_pool
 from simsepsis.trial.simulation.draw import draw_trial, tally
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.tournament import tournament, with_endpoint
 
-HORIZON = 28
-ENDPOINTS = (
-    Endpoint(name="death_28d"),
-    Endpoint(name="icu_death"),
-    Endpoint(name="hospital_death"),
-    Endpoint(name="time_to_death", horizon=HORIZON),
-    Endpoint(name="ventilator_free_days"),
-    Endpoint(name="win_ratio"),
-)
 MOST_TRIALS = 2_000
 """Simulated trials of every endpoint: their differences are paired, so that fewer are enough."""
 
@@ -51,7 +43,7 @@ MODIFIERS = ("effect.modifier.severe", "effect.modifier.low_igg")
 
 
 def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
-    """Compare endpoints on the same simulated patients, in one analysis each.
+    """Compare endpoints on the same simulated patients.
 
     Parameters
     ----------
@@ -63,44 +55,20 @@ def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, 
     Returns
     -------
     DataFrame
-        endpoint, power, mcse, gain and gain_mcse (power less that of the protocol's endpoint, paired), and
-        n_ratio (patients for the same power over those of the protocol's endpoint). No rows where ICUs are
-        randomized, whose analyses are for deaths only.
+        The columns of `tournament`, and n_ratio (patients for the same power over those of the protocol's
+        endpoint) and n_sim. No rows where ICUs are randomized, whose analyses are for deaths only.
     """
     if protocol.allocation.clustered:
         return pd.DataFrame()
-    hits = {end.name: _rejections(_with(protocol, end), size, pool, jobs) for end in ENDPOINTS}
-    own = hits[protocol.endpoint.name]
-    z_alpha = size.assumptions.level.z
-    rows = [
-        {
-            "endpoint": name,
-            "power": float(hit.mean()),
-            "mcse": _error(hit),
-            "gain": float((hit - own).mean()),
-            "gain_mcse": _error(hit - own),
-            "n_ratio": _n_ratio(z_alpha, float(own.mean()), float(hit.mean())),
-            "n_sim": hit.size,
-        }
-        for name, hit in hits.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def _with(protocol: TrialProtocol, endpoint: Endpoint) -> TrialProtocol:
-    """Return the same trial with another endpoint, looked at once."""
-    test = protocol.test.model_copy(
-        update={"analysis": "stratified" if protocol.test.analysis == "stratified" else "unadjusted"}
+    number = min(protocol.run.trials, MOST_TRIALS)
+    rows = tournament(
+        protocol.changed({"n_total": size.n_randomized}), replicates=number, jobs=jobs, pool=pool
     )
-    run = protocol.run.model_copy(update={"trials": min(protocol.run.trials, MOST_TRIALS)})
-    return protocol.model_copy(update={"endpoint": endpoint, "looks": Looks(), "test": test, "run": run})
-
-
-def _rejections(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> FloatArray:
-    simulation: TrialSimulation = simulate_trials(protocol, n_total=size.n_randomized, pool=pool, jobs=jobs)
-    arm = protocol.arms[protocol.effect_arm].name
-    rows = simulation.trials[simulation.trials["arm"] == arm]
-    return np.asarray(rows["rejected"], np.float64)
+    own = float(rows.loc[rows["endpoint"] == protocol.endpoint.name, "power"].iloc[0])
+    z_alpha = size.assumptions.level.z
+    return rows.assign(
+        n_ratio=[_n_ratio(z_alpha, own, float(power)) for power in rows["power"]], n_sim=number
+    )
 
 
 def _error(values: FloatArray) -> float:
@@ -185,7 +153,7 @@ def enrichment_map(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs:
     """
     if protocol.allocation.clustered:
         return pd.DataFrame()
-    everybody = protocol.model_copy(update={"population": Population(hour=protocol.population.hour)})
+    everybody = protocol.changed({"population.where": "all"})
     rows = []
     for factor in INTERACTIONS:
         there = build_pool(_interacting(everybody, factor))
@@ -202,8 +170,7 @@ def enrichment_map(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs:
 
 
 def _interacting(protocol: TrialProtocol, factor: float) -> TrialProtocol:
-    changes = protocol.world.set | dict.fromkeys(MODIFIERS, factor)
-    return protocol.model_copy(update={"world": protocol.world.model_copy(update={"set": changes})})
+    return protocol.changed({"world.set": dict(protocol.world.set) | dict.fromkeys(MODIFIERS, factor)})
 
 
 def _restricted(protocol: TrialProtocol, size: PlannedSize, pool: Pool, where: str) -> dict[str, object]:
@@ -269,14 +236,17 @@ def replay(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) ->
 
 
 REPLAY_LIMITS = (0.05, 0.95)
+REPLAYED = {"risk": "death_28d", "days": "ventilator_free_days"}
+"""What published quantities begin with → endpoint that has them."""
 
 
 def _results(protocol: TrialProtocol, size: PlannedSize, pool: Pool) -> dict[str, FloatArray]:
     """Return the risks and mean ventilator-free days of both arms in each simulated trial."""
     arm, number = 1 + protocol.effect_arm, min(protocol.run.trials, MOST_TRIALS)
     told: dict[str, FloatArray] = {}
-    for name, endpoint in (("risk", ENDPOINTS[0]), ("days", ENDPOINTS[4])):
-        setting = prepare(_with(protocol, endpoint), pool, size.n_randomized)
+    plain = protocol.changed({"test.analysis": "unadjusted", "looks": {}})
+    for name, endpoint in REPLAYED.items():
+        setting = prepare(with_endpoint(plain, endpoint), pool, size.n_randomized)
         counts = np.array(
             [
                 tally(setting, draw_trial(setting, streams(protocol.run.seed, replicate=replicate)))[-1]

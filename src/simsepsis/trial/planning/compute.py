@@ -113,7 +113,7 @@ def _first_size(protocol: TrialProtocol, screened: Screened, pool: Pool) -> Plan
     assumptions = assumptions_of(protocol, screened)
     if protocol.n_total is not None:
         return plan_size(assumptions, n_randomized=protocol.n_total)
-    if protocol.endpoint.name in RANKED:
+    if protocol.endpoint.name in RANKED or protocol.allocation.cluster_size is not None:
         return plan_size(assumptions, n_randomized=planned_total(protocol, pool))
     size = plan_size(assumptions)
     if protocol.test.assurance is None:

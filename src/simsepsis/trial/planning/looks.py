@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from simsepsis.arrays import FloatArray
 from simsepsis.trial.planning.size import PlannedSize
 from simsepsis.trial.sequential import (
     Boundaries,
@@ -15,8 +16,6 @@ from simsepsis.trial.sequential import (
     look_table,
     predictive_power,
 )
-
-_ROUNDING = 1e-9
 
 
 def boundary_table(size: PlannedSize) -> pd.DataFrame:
@@ -42,16 +41,26 @@ def boundary_table(size: PlannedSize) -> pd.DataFrame:
     table = look_table(trial)
     return table.assign(
         randomized=table["n_cum"] / size.trial.counted,
-        deaths_control=_whole(table["events_control_at_bound"], np.floor),
-        deaths_treated=_whole(table["events_treated_at_bound"], np.floor),
+        **_whole_deaths(trial, table),
         stop_null=np.diff(table["cumulative_stop_null"], prepend=0.0),
         stop_planned=np.diff(table["cumulative_stop_planned"], prepend=0.0),
         **_at_interim(trial.boundaries, planned),
     )
 
 
-def _whole(events: pd.Series, towards: np.ufunc) -> pd.Series:
-    return towards(events + _ROUNDING)
+def _whole_deaths(trial: SequentialDesign, table: pd.DataFrame) -> dict[str, FloatArray]:
+    """Return the deaths of controls as planned, and the most deaths of the treated with which it stops."""
+    control = np.round(table["events_control_at_bound"].to_numpy(np.float64))
+    patients = table["n_cum"].to_numpy(np.float64)
+    arms = patients / (1.0 + trial.fixed.ratio), patients * trial.fixed.ratio / (1.0 + trial.fixed.ratio)
+    treated = np.floor(table["events_treated_at_bound"].to_numpy(np.float64)) + 2.0
+    # Rounding the controls moves the boundary by less than two deaths.
+    for _ in range(4):
+        mean = (control + treated) / patients
+        spread = np.sqrt(mean * (1.0 - mean) * (1.0 / arms[0] + 1.0 / arms[1]))
+        z = trial.direction * (treated / arms[1] - control / arms[0]) / spread
+        treated = np.where(z < table["z"].to_numpy(np.float64), treated - 1.0, treated)
+    return {"deaths_control": control, "deaths_treated": treated}
 
 
 def _at_interim(plan: Boundaries, planned: float) -> dict[str, list[float]]:

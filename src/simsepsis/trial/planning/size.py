@@ -211,7 +211,7 @@ def _boundaries(
 
 
 def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
-    """Return whole patients in all arms, each arm rounded up.
+    """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period.
 
     Parameters
     ----------
@@ -220,6 +220,10 @@ def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
     assumptions
         With the allocation.
     """
+    clusters = assumptions.clusters
+    if clusters is not None and assumptions.randomization in PERIODS:
+        cells = clusters.number * PERIODS[assumptions.randomization]
+        return cells * math.ceil(n_compared / cells - 1e-9)
     control = n_compared / (1.0 + positive(assumptions.ratio, "ratio"))
     others = n_compared / assumptions.compared - n_compared
     return sum(math.ceil(arm - 1e-9) for arm in (control, n_compared - control, others))

@@ -38,7 +38,7 @@ class Allocation(Section):
     def _of_clusters_only(self) -> Self:
         if self.unit == "individual" and self.icc is not None:
             raise ValueError(
-                f'icc = {self.icc:g} with unit = "individual" asks for a design effect that does not exist: '
+                f"icc = {self.icc:g} with unit = 'individual' asks for a design effect that does not exist: "
                 "patients of one ICU are in both arms; remove icc and stratify the analysis by ICU"
             )
         given = {"cluster_size": self.cluster_size, "steps": self.steps}
@@ -47,7 +47,8 @@ class Allocation(Section):
                 raise ValueError(f"{name} = {value} is for ICUs that are randomized; remove it")
         if (self.steps is None) == (self.unit == "stepped_wedge"):
             raise ValueError(
-                f'steps = {self.steps} does not fit unit = "{self.unit}"; a stepped wedge has them'
+                f"steps = {self.steps} does not fit unit = '{self.unit}'; a stepped wedge needs them, no "
+                "other trial has them"
             )
         with refusing():
             for factor in self.factors:

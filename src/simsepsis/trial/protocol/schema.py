@@ -96,6 +96,12 @@ class TrialProtocol(Section):
             raise UsageError(f"arms: two of {', '.join(names)} have one name; name each arm differently")
         if self.effect.arm is not None and self.effect.arm not in names:
             raise UsageError(f"effect.arm = '{self.effect.arm}' is none of the arms {', '.join(names)}")
+        block = [self.allocation.block * arm.ratio for arm in self.arms]
+        if self.allocation.method == "blocks" and any(abs(size - round(size)) > 1e-9 for size in block):
+            raise UsageError(
+                f"allocation.block = {self.allocation.block} leaves parts of patients in the arms; choose a "
+                "multiple that makes the ratios whole"
+            )
         if self.allocation.clustered and (len(names) > 1 or self.arms[0].ratio != 1.0):
             raise UsageError(
                 f"allocation.unit = '{self.allocation.unit}' is for one treated arm of ratio 1; change the "
@@ -130,6 +136,10 @@ class TrialProtocol(Section):
         if analysis == "cluster_means" and unit == "stepped_wedge":
             raise UsageError(
                 "test.analysis = 'cluster_means' cannot tell treatment from time in a stepped wedge; use gee"
+            )
+        if analysis == "gee" and self.test.estimate not in (None, "odds_ratio"):
+            raise UsageError(
+                f"test.estimate = '{self.test.estimate}' with gee, which estimates an odds ratio; remove it"
             )
         if analysis in ("adjusted", *CLUSTER_ANALYSES) and not self.endpoint.binary:
             raise UsageError(
@@ -181,6 +191,8 @@ class TrialProtocol(Section):
             return "hazard_ratio"
         if self.endpoint.name in RANKED:
             return RANKED[self.endpoint.name]
+        if self.test.analysis == "gee":
+            return "odds_ratio"
         usable = self.effect.scale in ("risk_difference", "risk_ratio", "odds_ratio")
         return self.test.estimate or (str(self.effect.scale) if usable else "risk_difference")
 

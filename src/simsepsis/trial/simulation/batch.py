@@ -7,7 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.streams import streams
+from simsepsis.streams import Streams, streams
+from simsepsis.trial.simulation.adjusted import contrast_of, standardized_risks
+from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
 from simsepsis.trial.simulation.comparison import Compared, compare
 from simsepsis.trial.simulation.draw import DAYS_PER_MONTH, Drawn, draw_trial, tally
 from simsepsis.trial.simulation.setting import Setting
@@ -58,30 +60,84 @@ class Batches:
 
     def __call__(self, replicates: range) -> tuple[int, Results]:
         """Return the first replicate of a range and the results of all of them, in their order."""
-        counts, known, dead, randomized, months = [], [], [], [], []
-        for replicate in replicates:
-            drawn = draw_trial(self.setting, streams(self.seed, replicate=replicate))
-            counts.append(tally(self.setting, drawn))
-            seen = deaths(self.setting, drawn)
-            known.append(seen.sum(axis=-1))
-            dead.append(seen[..., 1])
-            when = look_months(self.setting, drawn)
-            months.append(when)
-            randomized.append(np.searchsorted(drawn.month, when, side="right"))
-        compared = compare_arms(self.setting, np.array(counts))
+        trials = [self._trial(streams(self.seed, replicate=replicate)) for replicate in replicates]
+        compared = self._compared(trials)
         return replicates.start, Results(
-            z=compared.z,
+            z=planned_side(self.setting) * compared.z,
             estimate=compared.estimate,
             std_error=compared.std_error,
-            known=np.array(known),
-            dead=np.array(dead),
-            randomized=np.array(randomized),
-            months=np.array(months),
+            known=np.array([trial.outcomes.sum(axis=-1) for trial in trials]),
+            dead=np.array([trial.outcomes[..., 1] for trial in trials]),
+            randomized=np.array([trial.randomized for trial in trials]),
+            months=np.array([trial.months for trial in trials]),
         )
+
+    def _trial(self, draw: Streams) -> Trial:
+        setting = self.setting
+        clustered = draw_clusters(setting, draw) if setting.protocol.allocation.clustered else None
+        drawn = clustered.drawn if clustered else draw_trial(setting, draw)
+        months = look_months(setting, drawn)
+        summary: IntArray | FloatArray
+        if clustered:
+            summary = np.array(compare_clusters(setting, clustered))[:, None, None]
+        elif setting.protocol.test.analysis == "adjusted":
+            summary = _adjusted(setting, drawn)
+        else:
+            summary = tally(setting, drawn)
+        return Trial(
+            summary=summary,
+            outcomes=deaths(setting, drawn),
+            randomized=np.searchsorted(drawn.month, months, side="right"),
+            months=months,
+        )
+
+    def _compared(self, trials: list[Trial]) -> Compared:
+        """Return the comparisons of many trials: made already, or from their counts."""
+        summary = np.array([trial.summary for trial in trials])
+        if self.setting.protocol.test.analysis in MADE_ONE_BY_ONE:
+            z, estimate, std_error = np.moveaxis(summary, 1, 0)
+            return Compared(z=z, estimate=estimate, std_error=std_error)
+        return compare_arms(self.setting, summary)
+
+
+MADE_ONE_BY_ONE = ("adjusted", "cluster_means", "gee")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """One trial before its comparison.
+
+    Attributes
+    ----------
+    summary
+        (looks, strata, arms + 1, categories) counts; or (3, looks, arms) z, estimate and standard error,
+        where counts do not say enough.
+    outcomes
+        (looks, arms + 1, 2) known outcomes, alive and dead.
+    randomized, months
+        (looks,) as in `Results`.
+    """
+
+    summary: IntArray | FloatArray
+    outcomes: IntArray
+    randomized: IntArray
+    months: FloatArray
+
+
+def _adjusted(setting: Setting, drawn: Drawn) -> FloatArray:
+    """Return z, estimate and standard error of each look and arm, shape (3, looks, arms)."""
+    dead = setting.dead[drawn.course, drawn.patient].astype(np.int64)
+    looks = []
+    for due in setting.at_looks:
+        rows = np.flatnonzero(drawn.observed[:due])
+        covariates = setting.covariates[drawn.patient[rows]]
+        found = standardized_risks(covariates, drawn.arm[rows], dead[rows], len(setting.ratio))
+        looks.append(contrast_of(found, setting.protocol.scale))
+    return np.array(looks).transpose(1, 0, 2)
 
 
 def compare_arms(setting: Setting, counts: IntArray) -> Compared:
-    """Return each treated arm against control at each look.
+    """Return each treated arm against control at each look; z is positive where the treated do better.
 
     Parameters
     ----------
@@ -91,13 +147,12 @@ def compare_arms(setting: Setting, counts: IntArray) -> Compared:
         (trials, looks, strata, arms + 1, categories) known outcomes.
     """
     protocol = setting.protocol
-    side = planned_side(setting)
     arms = [
         compare(counts[..., [0, arm], :], protocol.endpoint.name, protocol.scale)
         for arm in range(1, counts.shape[-2])
     ]
     return Compared(
-        z=side * np.stack([arm.z for arm in arms], axis=-1),
+        z=np.stack([arm.z for arm in arms], axis=-1),
         estimate=np.stack([arm.estimate for arm in arms], axis=-1),
         std_error=np.stack([arm.std_error for arm in arms], axis=-1),
     )
@@ -123,7 +178,7 @@ def deaths(setting: Setting, drawn: Drawn) -> IntArray:
         The trial and its patients.
     """
     arms = len(setting.ratio)
-    look = np.searchsorted(setting.at_looks, np.arange(drawn.patient.size), side="right")
+    look = np.searchsorted(setting.at_looks[:-1], np.arange(drawn.patient.size), side="right")
     key = (look * arms + drawn.arm) * 2 + setting.dead[drawn.course, drawn.patient]
     shape = (len(setting.at_looks), arms, 2)
     counts = np.bincount(key[drawn.observed], minlength=int(np.prod(shape))).reshape(shape)
@@ -139,7 +194,7 @@ def look_months(setting: Setting, drawn: Drawn) -> FloatArray:
         The trial and its patients.
     """
     lag = setting.protocol.outcome_lag_days / DAYS_PER_MONTH
-    return np.asarray(drawn.month[setting.at_looks - 1] + lag)
+    return np.asarray(drawn.month[np.minimum(setting.at_looks, drawn.month.size) - 1] + lag)
 
 
 def joined(parts: list[Results]) -> Results:

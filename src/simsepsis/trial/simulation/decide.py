@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.trial.simulation.batch import Results, planned_side
+from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import rejected
 from simsepsis.trial.simulation.setting import Setting
 from simsepsis.trial.simulation.stopping import DECISIONS, LEVEL, Stops, adjusted, stop
-
-Z_LEVEL = float(ndtri(0.5 + 0.5 * LEVEL))
 
 
 def trial_rows(setting: Setting, results: Results) -> pd.DataFrame:
@@ -47,6 +46,7 @@ def _arm_rows(setting: Setting, results: Results, arm: int) -> pd.DataFrame:
     rows = np.arange(len(z))
     at = (rows, stops.look)
     estimate, std_error = results.estimate[*at, arm], results.std_error[*at, arm]
+    reach = float(stdtrit(degrees_of_freedom(setting), 0.5 + 0.5 * LEVEL))
     known, dead = results.known[at], results.dead[at]
     return pd.DataFrame(
         {
@@ -59,8 +59,8 @@ def _arm_rows(setting: Setting, results: Results, arm: int) -> pd.DataFrame:
             "z": z[at],
             "estimate": estimate,
             "std_error": std_error,
-            "ci_low": estimate - Z_LEVEL * std_error,
-            "ci_high": estimate + Z_LEVEL * std_error,
+            "ci_low": estimate - reach * std_error,
+            "ci_high": estimate + reach * std_error,
             **_adjusted(setting, stops, z[at], estimate, std_error),
             "n_randomized": results.randomized[at],
             "n_known": known.sum(axis=1),

@@ -56,6 +56,21 @@ def draw_trial(setting: Setting, draw: Streams) -> Drawn:
     """
     patient, site = _recruited(setting, draw)
     arm = _assigned(setting, patient, site, draw("randomization"))
+    return followed(setting, patient, site, arm, draw)
+
+
+def followed(setting: Setting, patient: IntArray, site: IntArray, arm: IntArray, draw: Streams) -> Drawn:
+    """Return patients with what they are given, whether their outcome is known, and when they came.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    patient, site, arm
+        (n,) as in `Drawn`.
+    draw
+        Random numbers by mechanism: "departure", "loss", "accrual".
+    """
     course = _given(setting, patient, arm, draw("departure"))
     observed = np.ones(patient.size, dtype=np.bool_)
     if setting.lost is not None:
@@ -166,7 +181,7 @@ def tally(setting: Setting, drawn: Drawn) -> IntArray:
     protocol = setting.protocol
     kinds, arms = categories(protocol.endpoint), len(setting.ratio)
     strata = setting.strata.number(protocol.sites.number)
-    look = np.searchsorted(setting.at_looks, np.arange(drawn.patient.size), side="right")
+    look = np.searchsorted(setting.at_looks[:-1], np.arange(drawn.patient.size), side="right")
     key = look if strata == 1 else look * strata + setting.strata.strata(drawn.site, drawn.patient)
     key = (key * arms + drawn.arm) * kinds + setting.codes[drawn.course, drawn.patient]
     shape = (len(setting.at_looks), strata, arms, kinds)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.cohort.course import Exits
 from simsepsis.cohort.supports import days_until_exit
 from simsepsis.trial.protocol import Endpoint
@@ -41,6 +41,10 @@ class Course:
     hospital_death: BoolArray
     death_day: Categories
     free_days: Categories
+
+    def subset(self, rows: IntArray) -> Course:
+        """Return the course of some patients."""
+        return Course(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 def course_of(exits: Exits, ventilator: FloatArray, delay: float) -> Course:

@@ -18,13 +18,16 @@ from simsepsis.cohort.resolve import LIMIT
 from simsepsis.errors import ExperimentError
 from simsepsis.scenario import Course as Hazards
 from simsepsis.trial.endpoints import compare_pairs
-from simsepsis.trial.protocol import Allocation, Looks, Test, TrialProtocol
+from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
 from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.simulation.candidates import Candidates, draw_candidates, kept
 from simsepsis.trial.simulation.outcomes import Course, categories, coded, course_of, died
 
 HOURS = 24.0
+LEAST = 500
+"""Patients below whom a part of a pool stands for nobody."""
+
 FOLD = 5.0
 """Hazards of death are scaled at most so much to meet a control risk: with more it is another population."""
 
@@ -83,6 +86,38 @@ class Pool:
         same = (self.courses[0],) * len(self.courses)
         return replace(self, courses=same, log_hazard_ratio=0.0)
 
+    def among(self, condition: Condition) -> Pool:
+        """Return the patients of whom a condition holds, in the same world.
+
+        Parameters
+        ----------
+        condition
+            On columns of day 1.
+
+        Raises
+        ------
+        ExperimentError
+            If it holds for hardly anybody.
+        """
+        rows = np.flatnonzero(condition.holds(self.columns))
+        if rows.size < LEAST:
+            raise ExperimentError(
+                f"'{condition.text}' holds for {rows.size} of {self.size} patients; use a wider condition or "
+                "a larger run.pool"
+            )
+        icu = self.icu[rows]
+        equal = bool(np.unique(self.rates[self.rates > 0.0]).size == 1)
+        return replace(
+            self,
+            icu=icu,
+            first=np.searchsorted(icu, np.arange(self.first.size)),
+            rates=_rates(icu, "equal" if equal else "registry", self.rates.size),
+            severity=self.severity[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+            courses=tuple(course.subset(rows) for course in self.courses),
+            eligible_share=self.eligible_share * rows.size / self.size,
+        )
+
 
 def patient_weights(icu: IntArray, rates: FloatArray) -> FloatArray:
     """Return the (n,) probabilities of patients whose ICUs recruit at given rates.
@@ -98,8 +133,8 @@ def patient_weights(icu: IntArray, rates: FloatArray) -> FloatArray:
     return np.asarray((rates / np.maximum(counts, 1))[icu])
 
 
-def _rates(icu: IntArray, sizes: str) -> FloatArray:
-    counts = np.bincount(icu).astype(np.float64)
+def _rates(icu: IntArray, sizes: str, number: int = 0) -> FloatArray:
+    counts = np.bincount(icu, minlength=number).astype(np.float64)
     shares = counts if sizes == "registry" else (counts > 0).astype(np.float64)
     return np.asarray(shares / shares.sum())
 

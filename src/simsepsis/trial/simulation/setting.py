@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,9 @@ from scipy.special import expit, logit
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError
 from simsepsis.trial.protocol import Departure, Loss, TrialProtocol, parse_condition
+from simsepsis.trial.simulation.adjusted import covariate_matrix
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
-from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.pool import Pool, patient_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +88,10 @@ class Setting:
         The trial and its population.
     n_total
         Patients randomized, all arms.
+    ratio
+        (arms + 1,) patients of each arm for one control, control first.
+    at_looks
+        (looks,) patients whose outcome is due at each look.
     codes
         (courses, n) category of the endpoint.
     dead
@@ -99,11 +104,15 @@ class Setting:
         (n,) probability that a control gets open-label treatment, or None.
     factors, strata
         What the randomization and the analysis are stratified by.
+    covariates
+        (n, q) covariates of an adjusted analysis, none otherwise.
     """
 
     protocol: TrialProtocol
     pool: Pool
     n_total: int
+    ratio: FloatArray
+    at_looks: IntArray
     codes: Categories
     dead: Categories
     lost: FloatArray | None
@@ -111,17 +120,19 @@ class Setting:
     open_label: FloatArray | None
     factors: Factors
     strata: Factors
+    covariates: FloatArray
 
     @property
-    def ratio(self) -> FloatArray:
-        """Patients of each arm for one control, control first."""
-        return np.array([1.0, *(arm.ratio for arm in self.protocol.arms)])
+    def weights(self) -> FloatArray:
+        """(n,) weights of the patients in what the trial estimates: those of recruitment, or ICUs alike."""
+        if self.protocol.test.analysis != "cluster_means":
+            return self.pool.weights
+        used = (self.pool.rates > 0.0).astype(np.float64)
+        return patient_weights(self.pool.icu, used / used.sum())
 
-    @property
-    def at_looks(self) -> IntArray:
-        """Patients whose outcome is due at each look."""
-        fractions = np.array(self.protocol.looks.information)
-        return np.maximum(np.round(fractions * self.n_total), 1.0).astype(np.int64)
+    def lean(self) -> Setting:
+        """Return the setting without what no trial needs any more, to be sent to worker processes."""
+        return replace(self, pool=replace(self.pool, columns={}, courses=()))
 
     @property
     def per_month(self) -> float:
@@ -150,6 +161,8 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
         protocol=protocol,
         pool=pool,
         n_total=n_total,
+        ratio=np.array([1.0, *(arm.ratio for arm in protocol.arms)]),
+        at_looks=np.round(np.array(protocol.looks.information) * n_total).astype(np.int64),
         codes=np.array([coded(course, protocol.endpoint) for course in pool.courses]),
         dead=np.array([died(course, protocol.endpoint) for course in pool.courses]).astype(np.int16),
         lost=_loss(conduct.loss, pool, protocol),
@@ -157,6 +170,7 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
         open_label=_departure(conduct.contamination, pool),
         factors=factors_of(pool, protocol.allocation.factors),
         strata=factors_of(pool, protocol.test.strata if protocol.test.analysis == "stratified" else ()),
+        covariates=_covariates(protocol, pool),
     )
     if setting.at_looks[0] < 4 * len(setting.ratio):
         raise ExperimentError(
@@ -164,6 +178,12 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
             "later or randomize more"
         )
     return setting
+
+
+def _covariates(protocol: TrialProtocol, pool: Pool) -> FloatArray:
+    if protocol.test.analysis != "adjusted":
+        return np.zeros((pool.size, 0))
+    return covariate_matrix(pool, protocol.test.covariates)
 
 
 def _with_mean(share: float, log_odds: NDArray[np.float64], weights: FloatArray) -> FloatArray:

@@ -142,7 +142,7 @@ def simulate_trials(
     total = planned_total(protocol, planned) if n_total is None else n_total
     setting = prepare(protocol, planned.null() if null else planned, total)
     used = protocol.run.seed if seed is None else seed
-    results = _simulated(Batches(setting=setting, seed=used), number, jobs, progress)
+    results = _simulated(Batches(setting=setting.lean(), seed=used), number, jobs, progress)
     trials = trial_rows(setting, results)
     truth = truth_table(setting)
     return TrialSimulation(

@@ -146,7 +146,14 @@ def planned_total(protocol: TrialProtocol, pool: Pool | None = None) -> int:
     """
     if protocol.n_total is not None:
         return protocol.n_total
+    allocation, sites = protocol.allocation, protocol.sites
+    if allocation.cluster_size is not None:
+        return sites.number * allocation.periods * allocation.cluster_size
     design = design_fixed(protocol, pool)
+    if allocation.clustered:
+        size = design.n_total / float(design.clusters or 1.0) / allocation.periods
+        lost = inflated_for_loss(size, protocol.conduct.loss.share)
+        return sites.number * allocation.periods * math.ceil(lost - 1e-9)
     grown = design.n_control * protocol.boundaries.inflation(design.power)
     controls = inflated_for_loss(grown, protocol.conduct.loss.share)
     everybody = 1.0 + sum(arm.ratio for arm in protocol.arms)

@@ -59,7 +59,7 @@ def risks(setting: Setting, *, as_randomized: bool = True) -> FloatArray:
     as_randomized
         Whether departures from the arms count; otherwise everybody gets what was assigned.
     """
-    return np.asarray(_expected_deaths(setting, as_randomized) @ setting.pool.weights)
+    return np.asarray(_expected_deaths(setting, as_randomized) @ setting.weights)
 
 
 def _expected_deaths(setting: Setting, as_randomized: bool) -> FloatArray:
@@ -89,7 +89,7 @@ def distributions(setting: Setting, parts: int = 1) -> FloatArray:
     share = _course_shares(setting)
     out = np.zeros((parts, strata, pool.arms + 1, kinds))
     for arm, course in zip(*np.nonzero(share.any(axis=2)), strict=True):
-        weights = pool.weights * share[arm, course]
+        weights = setting.weights * share[arm, course]
         counted = np.bincount(place * kinds + setting.codes[course], weights, parts * strata * kinds)
         out[:, :, arm] += counted.reshape(parts, strata, kinds)
     return out
@@ -180,7 +180,7 @@ def risk_parts(setting: Setting, *, as_randomized: bool) -> FloatArray:
     """
     expected = _expected_deaths(setting, as_randomized)
     part = np.arange(setting.pool.size) % GROUPS
-    weights = setting.pool.weights
+    weights = setting.weights
     total = np.bincount(part, weights)
     return np.array([np.bincount(part, weights * arm) / total for arm in expected]).T
 
@@ -205,12 +205,11 @@ def icu_correlation(pool: Pool, values: FloatArray) -> float:
 
     Notes
     -----
-    Variance between ICUs of the mean over the variance of an outcome, after the variance within ICUs that the
-    finite number of their patients leaves in the means has been taken off.
+    Variance of the ICUs' means over that of an outcome: exact for trials that draw from this pool, whose ICUs
+    differ by the chance of their finite number of patients as well.
     """
     counts = np.bincount(pool.icu, minlength=pool.rates.size)
-    seen = counts > 1
+    seen = counts > 0
     means = np.bincount(pool.icu, weights=values, minlength=pool.rates.size)[seen] / counts[seen]
     overall = float(means.mean())
-    noise = float(np.mean(means * (1.0 - means) / (counts[seen] - 1)))
-    return max(0.0, (float(means.var(ddof=1)) - noise) / (overall * (1.0 - overall)))
+    return float(means.var()) / (overall * (1.0 - overall))
