@@ -39,6 +39,12 @@ HOMES = {
     "design_log_rank": "trial",
     "design_group_sequential": "trial",
     "assurance": "trial",
+    "plan_trial": "report.trial",
+    "TrialPlan": "trial.planning",
+    "load_trial": "trial",
+    "design_fixed": "trial",
+    "simulate_trial": "trial",
+    "simulate_trials": "trial",
 }
 """Public name → the room it lives in; rooms are opened when a name is first used."""
 

@@ -25,6 +25,12 @@ STREAMS = (
     "imputation",
     "coin",
     "population",
+    "sites",
+    "recruitment",
+    "accrual",
+    "randomization",
+    "departure",
+    "loss",
 )
 """One stream per mechanism, so that changing one mechanism leaves all other random numbers alone."""
 

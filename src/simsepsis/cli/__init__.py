@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import typer
 
-from simsepsis.cli import studies, thesis, worlds
+from simsepsis.cli import studies, thesis, trials, worlds
 from simsepsis.cli.app import app
 from simsepsis.errors import InterruptedRunError, SimsepsisError
 
-COMMANDS = (thesis, worlds, studies)
+COMMANDS = (thesis, worlds, studies, trials)
 """Rooms whose commands are added to the application by being opened."""
 
 BAD_INPUT = 2

@@ -19,6 +19,12 @@ def _experiments() -> Rows:
     return [(name, load_plan(name).question) for name in experiment_names()]
 
 
+def _trials() -> Rows:
+    from simsepsis.trial.protocol import load_trial, trial_names
+
+    return [(name, load_trial(name).question) for name in trial_names()]
+
+
 def _methods() -> Rows:
     from simsepsis.analysis.methods.registry import METHODS
 
@@ -40,6 +46,7 @@ def _measures() -> Rows:
 CATALOGUES: dict[str, Callable[[], Rows]] = {
     "scenarios": _scenarios,
     "experiments": _experiments,
+    "trials": _trials,
     "methods": _methods,
     "estimands": _estimands,
     "measures": _measures,

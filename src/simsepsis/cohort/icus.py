@@ -45,13 +45,13 @@ def draw_icus(icus: Icus, rng: np.random.Generator) -> Roster:
     return roster.model_copy(update=scaled)
 
 
-def allocate(sizes: IntArray, n: int) -> IntArray:
+def allocate(sizes: IntArray | FloatArray, n: int) -> IntArray:
     """Return how many of `n` patients each ICU has, in proportion to `sizes` (largest remainders)."""
     exact = np.asarray(sizes) * (n / np.sum(sizes))
     counts = np.floor(exact).astype(np.int64)
     missing = n - int(counts.sum())
     counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
-    return counts
+    return np.asarray(counts)
 
 
 def assign_icus(roster: Roster, n: int) -> IntArray:

@@ -24,6 +24,32 @@ def _wanted(support: Support, patients: Patients, trend: FloatArray, noise: Floa
     return np.exp(np.minimum(log_days + support.log_sd * noise, 6.0))
 
 
+def days_wanted(support: Support, patients: Patients, trend: FloatArray, noise: FloatArray) -> FloatArray:
+    """Return days of an organ support from day 1 on if nothing else ends it, 0 for who never needs it.
+
+    Parameters
+    ----------
+    support, patients, trend, noise
+        As in `support_days`.
+    """
+    ever = linear_predictor(support.ever, patients) + noise[0] > 0.0
+    return np.where(ever, _wanted(support, patients, trend, noise[1]), 0.0)
+
+
+def days_until_exit(wanted: FloatArray, exits: Exits) -> FloatArray:
+    """Return the days of support that a stay leaves room for, shape (n,).
+
+    Parameters
+    ----------
+    wanted
+        (n,) days if nothing else ends it, 0 for who never needs it.
+    exits
+        When patients leave.
+    """
+    stay = np.where(exits.icu_death, exits.icu_time, np.minimum(wanted, exits.icu_time))
+    return np.where(wanted > 0.0, np.minimum(np.ceil(stay), LIMIT_DAYS), 0.0)
+
+
 def support_days(
     support: Support, patients: Patients, trend: FloatArray, exits: Exits, noise: FloatArray
 ) -> FloatArray:
@@ -43,10 +69,7 @@ def support_days(
     noise
         (2, n) standard normals: whether ever, and for how long.
     """
-    ever = linear_predictor(support.ever, patients) + noise[0] > 0.0
-    wanted = _wanted(support, patients, trend, noise[1])
-    stay = np.where(exits.icu_death, exits.icu_time, np.minimum(wanted, exits.icu_time))
-    return np.where(ever, np.minimum(np.ceil(stay), LIMIT_DAYS), 0.0)
+    return days_until_exit(days_wanted(support, patients, trend, noise), exits)
 
 
 def renal_support_days(

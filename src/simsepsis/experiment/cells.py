@@ -5,19 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from simsepsis.cohort.resolve import resolve
 from simsepsis.errors import ExperimentError, ScenarioError
-from simsepsis.experiment.plan import Changes, Plan, sentence
-from simsepsis.scenario import Scenario, load_scenario
-
-NO_EFFECT = {"risk_ratio": 1.0, "odds_ratio": 1.0, "hazard_ratio": 1.0, "risk_difference": 0.0}
-"""Measure → value at which treatment does nothing."""
+from simsepsis.experiment.plan import Plan
+from simsepsis.scenario import Scenario
+from simsepsis.scenario.changes import Changes, changed_scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,46 +102,5 @@ def _shown(value: Any) -> str:
 
 
 def _cell(plan: str, name: str, base: str, changes: Changes) -> Cell:
-    values = load_scenario(base).model_dump(exclude_none=True)
-    for key, value in changes.items():
-        values = _with(values, key.split("."), value, f"{plan}, cell '{name}': {key}")
-    values = _without_solving(values)
-    try:
-        scenario = Scenario.model_validate(values | {"label": name})
-    except ValidationError as error:
-        raise ExperimentError(f"{plan}, cell '{name}': {sentence(error, Scenario)}") from error
+    scenario = changed_scenario(base, changes, place=f"{plan}, cell '{name}'", label=name)
     return Cell(key=zlib.crc32(scenario.hash.encode()), name=name, scenario=scenario)
-
-
-def _with(values: Any, path: list[str], value: Any, place: str) -> Any:
-    """Return nested values with one of them replaced; a number picks from a list, ``*`` means every part."""
-    first, *rest = path
-    if isinstance(values, list | tuple):
-        if not first.isdecimal() or int(first) >= len(values):
-            raise ExperimentError(
-                f"{place}: '{first}' picks nothing from a list of {len(values)}; count from 0"
-            )
-        picked = dict(enumerate(values)) | {
-            int(first): _within(values[int(first)], first, rest, value, place)
-        }
-        return list(picked.values())
-    names = list(values) if first == "*" else [first]
-    return {**values, **{name: _within(values.get(name, {}), name, rest, value, place) for name in names}}
-
-
-def _within(inner: Any, name: str, rest: list[str], value: Any, place: str) -> Any:
-    if not rest:
-        return value
-    if not isinstance(inner, Mapping | list | tuple):
-        raise ExperimentError(f"{place}: '{name}' has no parts; shorten the key")
-    return _with(inner, rest, value, place)
-
-
-def _without_solving(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a world whose effect is stated as none with the coefficient 0, which needs no solving."""
-    effect = values.get("effect", {})
-    measure = effect.get("measure")
-    if measure not in NO_EFFECT or effect.get("value") != NO_EFFECT[measure]:
-        return values
-    kept = {key: value for key, value in effect.items() if key not in ("measure", "value")}
-    return {**values, "effect": kept | {"log_hazard_ratio": 0.0}}

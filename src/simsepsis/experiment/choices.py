@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from simsepsis.errors import did_you_mean
 from simsepsis.performance import MEASURES
+from simsepsis.scenario.changes import dotted
 from simsepsis.scenario.section import Section
 
 CELL = "cell"
@@ -131,7 +132,7 @@ class Choice(Section):
     @field_validator("where", mode="before")
     @classmethod
     def _dotted(cls, where: Any) -> Any:
-        return dict(flat(where)) if isinstance(where, Mapping) else where
+        return dict(dotted(dict(where))) if isinstance(where, Mapping) else where
 
     @field_validator("measure")
     @classmethod
@@ -285,20 +286,3 @@ def _known(kind: str, kinds: Mapping[str, Kind], what: str) -> str:
 def _refuse(words: str, name: str, known: Collection[str]) -> None:
     near = did_you_mean(name, known) or f"; it may be {', '.join(known) or 'none'}"
     raise ValueError(f"{words}{near}")
-
-
-def flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return nested tables as dotted keys with their values.
-
-    Parameters
-    ----------
-    table
-        May hold tables.
-    prefix
-        What the keys begin with.
-    """
-    pairs: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        nested = isinstance(value, Mapping)
-        pairs += flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
-    return pairs

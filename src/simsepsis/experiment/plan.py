@@ -5,28 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
-from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice, flat
+from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.claim import Claim, parse_claim
 from simsepsis.experiment.stopping import check_targets
+from simsepsis.scenario.changes import Changed, Changes, WorldChoice, dotted
+from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
+from simsepsis.scenario.refusal import sentence
 from simsepsis.scenario.section import Section
+
+KEY = "ademp"
+"""Table that marks a plan as one of an experiment."""
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 Replicates = Annotated[int, Field(ge=1, le=10_000_000)]
-
-Changes = dict[str, Any]
-"""Dotted key of a scenario → value."""
 
 
 class Ademp(Section):
@@ -37,25 +38,6 @@ class Ademp(Section):
     estimands: str
     methods: str
     performance: str
-
-
-class Changed(Section):
-    """A scenario with changes."""
-
-    set: dict[str, Any] = Field(default_factory=dict)
-    """Dotted key → value; tables of tables are read as dotted keys."""
-
-    @field_validator("set")
-    @classmethod
-    def _dotted(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        return dict(flat(changes))
-
-
-class WorldChoice(Changed):
-    """The scenario that the cells start from, and what is changed in every cell."""
-
-    base: str
-    """Name of a shipped scenario, or path of a file, beside the plan or from the working folder."""
 
 
 class ListedCell(Changed):
@@ -145,7 +127,7 @@ class Plan(Section):
     @field_validator("vary")
     @classmethod
     def _lists(cls, vary: dict[str, Any]) -> dict[str, Any]:
-        found = dict(flat(vary))
+        found = dict(dotted(vary))
         for key, values in found.items():
             if not isinstance(values, list) or not values:
                 raise ValueError(f"{key} = {values!r}: give a list of one value or more")
@@ -216,19 +198,9 @@ def _stem(estimand: str) -> str:
     return estimand.rpartition("_")[0]
 
 
-def _shipped_folder() -> Path:
-    package = Path(str(files("simsepsis")))
-    inside = package / "shipped" / "experiments"
-    return inside if inside.is_dir() else package.parents[1] / "experiments"
-
-
 def experiment_names() -> list[str]:
     """Return the names of the experiments that come with the package."""
-    names = []
-    for path in sorted(_shipped_folder().glob("*.toml")):
-        if "ademp" in tomllib.loads(path.read_text(encoding="utf-8")):
-            names.append(path.stem)
-    return names
+    return plan_names(KEY)
 
 
 def find_experiment(name_or_path: str | Path) -> Path:
@@ -244,19 +216,7 @@ def find_experiment(name_or_path: str | Path) -> Path:
     ExperimentError
         If there is none.
     """
-    path = Path(name_or_path)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise ExperimentError(f"{path}: no such plan; give a path that exists or a shipped name")
-        return path
-    known = experiment_names()
-    if str(name_or_path) not in known:
-        near = did_you_mean(str(name_or_path), known)
-        raise ExperimentError(
-            f"experiment '{name_or_path}' is unknown{near}; shipped are {', '.join(known)}, or give the "
-            "path of a .toml file"
-        )
-    return _shipped_folder() / f"{name_or_path}.toml"
+    return find_plan(name_or_path, KEY)
 
 
 def load_plan(name_or_path: str | Path) -> Plan:
@@ -274,11 +234,7 @@ def load_plan(name_or_path: str | Path) -> Plan:
     """
     path = find_experiment(name_or_path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ExperimentError(f"{path}: cannot be read as TOML ({error}); mend the file") from error
-    try:
-        plan = Plan.model_validate({"name": path.stem, **raw})
+        plan = Plan.model_validate(read_plan(path))
     except ValidationError as error:
         raise ExperimentError(f"{path}: {sentence(error, Plan)}") from error
     return _with_paths(plan, path.parent)
@@ -288,45 +244,9 @@ def _with_paths(plan: Plan, folder: Path) -> Plan:
     """Return the plan with scenario files that stand beside it named by their whole path."""
     values = plan.model_dump()
     for choice in (values["world"], *values["cells"]):
-        if choice["base"] is not None and (folder / choice["base"]).suffix == ".toml":
-            beside = folder / choice["base"]
-            choice["base"] = str((beside if beside.is_file() else Path(choice["base"])).resolve())
+        if choice["base"] is not None:
+            choice["base"] = scenario_beside(choice["base"], folder)
     return Plan.model_validate(values)
-
-
-def sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the first fault that validation found, with its place and the remedy.
-
-    Parameters
-    ----------
-    error
-        What was raised.
-    model
-        What was to be made, for the keys that could have been meant.
-    """
-    faults = error.errors()
-    # A key with a spelling mistake is missing too; the unknown one tells why.
-    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        near = did_you_mean(str(first["loc"][-1]), _keys_beside(model, first["loc"]))
-        return f"{where}: unknown key{near or '; remove it'}"
-    if first["type"] == "missing":
-        return f"{where}: missing; give it"
-    if first["type"] == "value_error":
-        return f"{where + ': ' if where else ''}{first['ctx']['error']}"
-    return f"{where} = {first['input']!r:.60}: {first['msg'].lower()}; correct the value"
-
-
-def _keys_beside(model: Any, location: tuple[int | str, ...]) -> list[str]:
-    for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        if field is None and not isinstance(part, int):
-            return []
-        annotation = model if field is None else field.annotation
-        inner = [item for item in getattr(annotation, "__args__", ()) if hasattr(item, "model_fields")]
-        model = inner[0] if inner else annotation
-    return list(getattr(model, "model_fields", {}))
 
 
 def plan_toml(plan: Plan) -> str:

@@ -13,15 +13,22 @@ from simsepsis.errors import ScenarioError, did_you_mean
 from simsepsis.scenario.schema import Scenario
 
 
-def _shipped_folder() -> Path:
+def shipped_folder(kind: str) -> Path:
+    """Return the folder of the data files that come with the package.
+
+    Parameters
+    ----------
+    kind
+        ``scenarios`` or ``experiments``.
+    """
     package = Path(str(files("simsepsis")))
-    inside = package / "shipped" / "scenarios"
-    return inside if inside.is_dir() else package.parents[1] / "scenarios"
+    inside = package / "shipped" / kind
+    return inside if inside.is_dir() else package.parents[1] / kind
 
 
 def scenario_names() -> list[str]:
     """Return the names of the scenarios that come with the package."""
-    return sorted(path.stem for path in _shipped_folder().glob("*.toml"))
+    return sorted(path.stem for path in shipped_folder("scenarios").glob("*.toml"))
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -30,7 +37,7 @@ def _find(name_or_path: str | Path) -> Path:
         if not path.is_file():
             raise ScenarioError(f"{path}: no such scenario file; give a path that exists or a shipped name")
         return path
-    shipped = _shipped_folder() / f"{name_or_path}.toml"
+    shipped = shipped_folder("scenarios") / f"{name_or_path}.toml"
     if not shipped.is_file():
         known = scenario_names()
         raise ScenarioError(

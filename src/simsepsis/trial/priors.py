@@ -14,7 +14,7 @@ from simsepsis.errors import UsageError
 from simsepsis.trial.effect import SCALES, Effect, with_scale
 from simsepsis.trial.inputs import chosen, number, positive, probability, within
 
-_COHORT = "cohort"
+COHORT = "cohort"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,8 +265,8 @@ def bridge_prior(
     Cohort component: mean estimate − bias, variance std_error² + bias_mcse² + bias_sd².
     """
     known = load_priors()
-    if _COHORT not in weights:
-        raise UsageError(f"weights={dict(weights)!r} has no '{_COHORT}'; state the cohort's own weight")
+    if COHORT not in weights:
+        raise UsageError(f"weights={dict(weights)!r} has no '{COHORT}'; state the cohort's own weight")
     errors = [
         within(value, label, 0.0, math.inf, closed=True)
         for value, label in ((bias_mcse, "bias_mcse"), (bias_sd, "bias_sd"))
@@ -279,9 +279,9 @@ def bridge_prior(
         label="cohort, corrected for bias",
         horizon=horizon,
     )
-    cohort = Prior(name=_COHORT, components=(part,), source="observational estimate corrected by simulation")
+    cohort = Prior(name=COHORT, components=(part,), source="observational estimate corrected by simulation")
     parts = [
-        (weight, cohort if key == _COHORT else known[chosen(key, (_COHORT, *known), "weights")])
+        (weight, cohort if key == COHORT else known[chosen(key, (COHORT, *known), "weights")])
         for key, weight in weights.items()
     ]
     return mix_priors(parts, name=name)

@@ -122,6 +122,35 @@ def exceedance(boundaries: Boundaries, look: int, z: float, drift: float) -> flo
     return 1.0 - total if stopped_low else total
 
 
+def exceedances(boundaries: Boundaries, z: FloatArray, drift: float) -> FloatArray:
+    """Return `exceedance` at every look for many values of Z.
+
+    Parameters
+    ----------
+    boundaries
+        Of the trial.
+    z
+        Statistics, shape (m,).
+    drift
+        θ√I_max under which the probabilities are taken.
+
+    Returns
+    -------
+    ndarray
+        Shape (looks, m).
+    """
+    lower, passed, sunk = _relied(boundaries), 0.0, 0.0
+    rows = []
+    for index, paths in enumerate(reaching(boundaries.information, lower, boundaries.z, drift)):
+        time = float(boundaries.information[index])
+        upward = passed + np.array([above(paths, time, float(value), drift) for value in z])
+        downward = sunk + np.array([below(paths, time, float(value), drift) for value in z])
+        rows.append(np.where(z <= lower[index], 1.0 - downward, upward))
+        passed += above(paths, time, float(boundaries.z[index]), drift)
+        sunk += below(paths, time, float(lower[index]), drift)
+    return np.array(rows)
+
+
 def _relied(boundaries: Boundaries) -> FloatArray:
     """Return the lower bounds that the ordering knows of."""
     if boundaries.sides == 2 or boundaries.binding:

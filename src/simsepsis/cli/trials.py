@@ -1,0 +1,41 @@
+"""Commands about trials: plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simsepsis.cli.app import Jobs, app
+from simsepsis.cli.show import progress_bar, say
+
+
+@app.command()
+def plan(
+    trial: Annotated[str, typer.Argument(help="Name of a shipped trial, or path of a .toml file.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; default: plans/NAME.")] = None,
+    replicates: Annotated[
+        int | None, typer.Option(help="Simulated trials, in place of the protocol's; 0: formulas only.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, in place of the protocol's.")] = None,
+    jobs: Jobs = -1,
+) -> None:
+    """Plan a randomized trial: patients, looks, assurance, what if, months, with text to paste.
+
+    Example: simsepsis plan trial-ivigg-high-dose --replicates 2000 --out high-dose
+    """
+    from simsepsis.trial.protocol import load_trial
+
+    # What is wrong with the file is told before the rest is even opened.
+    name = load_trial(trial).name
+    folder = Path("plans") / name if out is None else out
+    from simsepsis.report.trial import plan_trial
+    from simsepsis.report.trial.facts import facts_of
+    from simsepsis.report.trial.summary import summary
+
+    with progress_bar("Simulated trials") as progress:
+        planned = plan_trial(trial, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
+    for sentence in summary(planned, facts_of(planned)):
+        say(sentence)
+    say(f"Plan, page and figures are in {folder}")

@@ -1,0 +1,279 @@
+"""The sample-size statement of a protocol, in English and Japanese, after DELTA2.
+
+References
+----------
+Cook JA, Julious SA, Sones W, et al. DELTA2 guidance on choosing the target difference and undertaking and
+reporting the sample size calculation for a randomised controlled trial. BMJ 2018;363:k3750.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simsepsis.report.trial.fact import Facts
+from simsepsis.report.trial.vocabulary import (
+    ENDPOINTS,
+    FORMULAS,
+    RISKS,
+    SCALES,
+    SIDES,
+    SPENDING,
+    TESTS,
+    UNITS,
+    Phrase,
+)
+from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.protocol.parts import RANKED
+
+
+class Clause(NamedTuple):
+    """A sentence with places for facts, and what has to hold for it to be said."""
+
+    holds: str
+    en: str
+    ja: str
+
+
+PARAGRAPH = Clause("always", "", "")
+"""Between the clauses of two paragraphs."""
+
+CLAUSES = (
+    Clause(
+        "always",
+        "The primary outcome is {endpoint}. It is compared between patients assigned to {treatment} "
+        "(treatment group) and to {control} (control group), all analysed as randomized, by {test} at a "
+        "{sides} significance level of {alpha}.",
+        "主要評価項目は{endpoint}とする。{treatment_ja}を投与する試験治療群と{control_ja}を投与する対照群を、"
+        "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}とする。",
+    ),
+    Clause(
+        "ranked",
+        "The number of patients is derived for {risk}, which this outcome contains; the power of the outcome "
+        "itself is simulated.",
+        "症例数は本評価項目に含まれる{risk}について設計し、評価項目そのものの検出力はシミュレーションにより求めた。",
+    ),
+    Clause(
+        "risk_worded",
+        "In the control group we assume that {risk} will be {p_control} ({control_risk}).",
+        "対照群の{risk}は{p_control}と仮定した（{control_risk}）。",
+    ),
+    Clause(
+        "risk_given",
+        "In the control group we assume that {risk} will be {p_control}.",
+        "対照群の{risk}は{p_control}と仮定した。",
+    ),
+    Clause(
+        "risk_simulated",
+        "In the control group we assume that {risk} will be {p_control}, as in eligible patients of the "
+        "simulated cohort (Monte Carlo standard error {p_control_mcse}).",
+        "対照群の{risk}は、シミュレーションコホートの適格患者における値に基づき{p_control}と仮定した"
+        "（モンテカルロ標準誤差{p_control_mcse}）。",
+    ),
+    Clause(
+        "always",
+        "The target difference is a {scale} of {effect} in patients who are treated as assigned. It lowers "
+        "{risk} from {p_control} to {p_treated}: an absolute reduction of {rd} percentage points and a "
+        "relative reduction of {rrr}.",
+        "検出すべき差（target difference）は、割付けどおりに治療を受けた患者における{scale}{effect}とした。"
+        "これは{risk}の{p_control}から{p_treated}への低下、すなわち絶対差{rd}ポイント、"
+        "相対リスク減少{rrr}に相当する。",
+    ),
+    Clause("rationale", "{rationale}", "{rationale}"),
+    PARAGRAPH,
+    Clause(
+        "several",
+        "Each of the {comparisons} treatment groups is compared with the control group; the number of "
+        "patients is that of a comparison at a level of {alpha_one_comparison}.",
+        "{comparisons}つの試験治療群をそれぞれ対照群と比較するため、症例数は1比較当たりの有意水準を"
+        "{alpha_one_comparison}として算出した。",
+    ),
+    Clause(
+        "diluted",
+        "We expect that {nonadherence} of the treatment group will not receive the treatment and that "
+        "{contamination} of the control group will receive immunoglobulin outside the protocol. Analysed as "
+        "randomized, the difference then is {rd_itt} percentage points ({p_control_itt} against "
+        "{p_treated_itt}; risk ratio {rr_itt}).",
+        "試験治療群の{nonadherence}が割り付けられた治療を受けず、対照群の{contamination}がプロトコル外で"
+        "免疫グロブリン製剤の投与を受けると見込むと、割付けどおりに解析した場合の差は{rd_itt}ポイント"
+        "（{p_control_itt}対{p_treated_itt}、リスク比{rr_itt}）に縮小する。",
+    ),
+    Clause(
+        "always",
+        "By {formula} ({reference}), a single analysis of {n_fixed} patients with a known outcome has a "
+        "power of {power_target}.",
+        "{formula}（{reference}）を用いると、中間解析を行わない場合に検出力{power_target}を得るには、"
+        "転帰の判明した患者が{n_fixed}例必要である。",
+    ),
+    Clause(
+        "clustered",
+        "{unit}. With an intracluster correlation of {icc}, a cluster autocorrelation of {cac} and "
+        "{cluster_size} patients per ICU and period in {clusters} ICUs, the design effect is "
+        "{design_effect}, and {n_clustered} patients are needed.",
+        "{unit}。級内相関係数を{icc}、期間間の相関の比（cluster autocorrelation）を{cac}とし、"
+        "{clusters}施設のICUで各期{cluster_size}例とすると、デザイン効果は{design_effect}となり、"
+        "{n_clustered}例が必要となる。",
+    ),
+    Clause(
+        "individual",
+        "Patients are randomized one by one within ICUs, so that no design effect applies.",
+        "ランダム化は各ICU内で患者ごとに行うため、クラスターによるデザイン効果は見込まない。",
+    ),
+    Clause(
+        "looks",
+        "Interim analyses before the final one: {interims}, when the outcomes of {fractions} of the "
+        "patients are known. The trial stops early for efficacy by {spending}.",
+        "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims}回の中間解析を行い、"
+        "{spending}に基づいて有効中止を判断する。",
+    ),
+    Clause(
+        "futility_spent",
+        "Futility boundaries, which are {binding}, spend the type II error by the Hwang–Shih–DeCani function "
+        "with γ = {gamma}.",
+        "無益性中止の境界（{binding}）には、第二種の過誤に対するHwang–Shih–DeCani消費関数（γ = "
+        "{gamma}）を用いる。",
+    ),
+    Clause(
+        "looks",
+        "With these looks, {n_needed} patients with a known outcome are needed (inflation factor "
+        "{inflation}).",
+        "以上の中間解析を考慮すると、転帰の判明した患者は{n_needed}例必要となる（膨張係数{inflation}）。",
+    ),
+    Clause(
+        "solved_loss",
+        "Allowing for {loss} of patients whose outcome will remain unknown, {n_randomized} patients will be "
+        "randomized: {n_treated} to the treatment group and {n_control} to the control group.",
+        "転帰が不明となる患者を{loss}と見込み、計{n_randomized}例（試験治療群{n_treated}例、"
+        "対照群{n_control}例）をランダム化する。",
+    ),
+    Clause(
+        "solved_whole",
+        "In all, {n_randomized} patients will be randomized: {n_treated} to the treatment group and "
+        "{n_control} to the control group.",
+        "以上より、計{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化する。",
+    ),
+    Clause(
+        "stated",
+        "The trial randomizes {n_randomized} patients ({n_treated} to the treatment group and {n_control} to "
+        "the control group), of whom {n_analysed} are expected to have a known outcome.",
+        "本試験では{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化し、"
+        "うち{n_analysed}例で転帰が判明すると見込む。",
+    ),
+    PARAGRAPH,
+    Clause(
+        "always",
+        "The power of these whole numbers, computed anew, is {power}.",
+        "この整数化した症例数について改めて計算した検出力は{power}である。",
+    ),
+    Clause(
+        "simulated",
+        "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same "
+        "departures, losses and looks, it was {rejection_planned}; with no effect at all, the trial "
+        "claimed a benefit in {rejection_null} (Monte Carlo standard errors in brackets, in percentage "
+        "points).",
+        "較正したコホートから患者を抽出し、同じ不遵守・転帰不明・中間解析の条件で行った{trials}回の"
+        "試験シミュレーションでは、検出力は{rejection_planned}、効果が全くない場合に有効と判定される割合は"
+        "{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
+    ),
+    Clause(
+        "always",
+        "With {icus} ICUs that each screen {screened_rate} septic patients a month, {eligible_share} of them "
+        "eligible and {consent} of these randomized, accrual takes {months} months.",
+        "{icus}施設のICUで1施設当たり月{screened_rate}例の敗血症患者がスクリーニングを受け、その"
+        "{eligible_share}が適格、適格例の{consent}がランダム化されるとすると、登録期間は{months}か月となる。",
+    ),
+    Clause(
+        "always",
+        "Computed with {version}, seed {seed}.",
+        "計算には{version}を用いた（乱数シード{seed}）。",
+    ),
+)
+
+
+def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, ...]:
+    """Return the paragraphs of the sample-size statement of a protocol.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    facts
+        Of `facts_of`; every number of the statement is one of them.
+    ja
+        In Japanese.
+    """
+    holding = conditions_of(plan)
+    filled = {name: fact.text for name, fact in facts.items()} | _phrases(plan, facts, ja)
+    paragraphs: list[list[str]] = [[]]
+    for clause in CLAUSES:
+        if clause is PARAGRAPH:
+            paragraphs.append([])
+        elif clause.holds in holding:
+            paragraphs[-1].append((clause.ja if ja else clause.en).format_map(filled))
+    return tuple(("" if ja else " ").join(sentences) for sentences in paragraphs)
+
+
+def conditions_of(plan: TrialPlan) -> set[str]:
+    """Return what holds of a plan, by the names that clauses have for it.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+    given, protocol = plan.size.assumptions, plan.protocol
+    worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
+    held = {
+        "always": True,
+        "ranked": protocol.endpoint.name in RANKED,
+        "risk_worded": worded,
+        "risk_given": plan.screened.given and not worded,
+        "risk_simulated": not plan.screened.given and not worded,
+        "rationale": bool(protocol.words.rationale),
+        "several": len(protocol.arms) > 1,
+        "diluted": given.nonadherence > 0 or given.contamination > 0,
+        "clustered": given.clusters is not None,
+        "individual": given.clusters is None,
+        "looks": len(given.looks) > 1,
+        "futility_spent": given.futility is not None and given.futility.spending == "hsd",
+        "solved": solved,
+        "solved_loss": solved and lost,
+        "solved_whole": solved and not lost,
+        "stated": not solved,
+        "simulated": plan.simulated_trials > 0,
+    }
+    return {name for name, holds in held.items() if holds}
+
+
+def test_phrase(plan: TrialPlan) -> Phrase:
+    """Return the primary analysis in words, with places for strata and covariates.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+    ranked = plan.protocol.endpoint.name in RANKED
+    return TESTS[plan.protocol.test.analysis, "ranks" if ranked else plan.size.assumptions.test]
+
+
+def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
+    """Return the words that the clauses take beside numbers."""
+    protocol, given = plan.protocol, plan.size.assumptions
+    own, futility = protocol.words, given.futility
+    phrases: dict[str, Phrase] = {
+        "endpoint": ENDPOINTS[protocol.endpoint.name],
+        "risk": RISKS[protocol.endpoint.risk],
+        "scale": SCALES[given.effect.name],
+        "sides": SIDES[protocol.test.sides],
+        "test": test_phrase(plan),
+        "formula": FORMULAS[given.formula],
+        "spending": SPENDING[protocol.looks.spending],
+        "unit": UNITS[given.randomization],
+        "binding": Phrase("binding", "拘束的")
+        if futility is not None and futility.binding
+        else Phrase("non-binding", "非拘束的"),
+        "control_risk": Phrase(own.control_risk, own.control_risk_ja or own.control_risk),
+        "rationale": Phrase(own.rationale, own.rationale_ja or own.rationale),
+    }
+    texts = {name: fact.text for name, fact in facts.items()}
+    return {name: phrase[ja].format_map(texts) for name, phrase in phrases.items()}

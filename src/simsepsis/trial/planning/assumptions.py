@@ -1,0 +1,148 @@
+"""What a sample size rests on, without the words around it: the protocol as the formulas see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simsepsis.errors import UsageError
+from simsepsis.trial.effect import Effect, effect_between
+from simsepsis.trial.inputs import Level, probability
+from simsepsis.trial.sensitivity import diluted_risks
+from simsepsis.trial.sequential.schedule import Futility
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clusters:
+    """How ICUs are randomized.
+
+    `icc` is the correlation in an ICU and period, `cac` that in another period over it, `cv` the variation of
+    ICU sizes, `number` the ICUs that there are, `size` the patients of an ICU and period, or None where the
+    ICUs share the patients needed among them, and `steps` those of a stepped wedge.
+    """
+
+    icc: float
+    number: int
+    cac: float | None = None
+    cv: float = 0.0
+    steps: int | None = None
+    size: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumptions:
+    """The numbers behind a sample size.
+
+    Attributes
+    ----------
+    test
+        ``two_proportions`` or ``log_rank``.
+    p_control
+        Risk under control, none of the controls treated.
+    effect
+        Of treatment that is taken, on its named scale.
+    alpha, sides, power, ratio, formula
+        As in `design_two_proportions`.
+    looks
+        Information fractions, increasing to 1; one look is a fixed design.
+    spending, parameter, futility
+        As in `design_group_sequential`.
+    nonadherence, contamination, loss
+        Shares, as in `diluted_risks` and `inflated_for_loss`.
+    open_label
+        Part of the risk difference that treatment outside the protocol makes in a control.
+    compared
+        Share of all randomized that is in the two arms compared: 1 with two arms.
+    randomization
+        ``individual`` or a design of `design_cluster`.
+    clusters
+        None where patients are randomized one by one.
+    horizon
+        Day by which the endpoint counts, or None.
+    """
+
+    test: str
+    p_control: float
+    effect: Effect
+    alpha: float = 0.05
+    sides: int = 2
+    power: float = 0.9
+    ratio: float = 1.0
+    formula: str = "pooled"
+    looks: tuple[float, ...] = (1.0,)
+    spending: str = "ld_obrien_fleming"
+    parameter: float | None = None
+    futility: Futility | None = None
+    nonadherence: float = 0.0
+    contamination: float = 0.0
+    loss: float = 0.0
+    open_label: float = 1.0
+    compared: float = 1.0
+    randomization: str = "individual"
+    clusters: Clusters | None = None
+    horizon: float | None = None
+
+    def __post_init__(self) -> None:
+        probability(self.p_control, "p_control")
+        if self.clusters is not None and self.randomization == "individual":
+            raise UsageError(
+                f"icc={self.clusters.icc:g} with randomization='individual' asks for a design effect that "
+                "does not exist: patients of one ICU are in both arms; leave it out and stratify by ICU"
+            )
+        if self.clusters is None and self.randomization != "individual":
+            raise UsageError(
+                f"randomization={self.randomization!r} has no ICC; give the correlation within an ICU"
+            )
+
+    @property
+    def level(self) -> Level:
+        """Type I error and sides."""
+        return Level(alpha=self.alpha, sides=self.sides)
+
+    @property
+    def p_treated(self) -> float:
+        """Risk of patients who are treated."""
+        return self.effect.treated_risk(self.p_control)
+
+    @property
+    def risks(self) -> tuple[float, float]:
+        """Risks of the two arms as randomized, control first."""
+        return diluted_risks(
+            self.p_control,
+            self.p_treated,
+            nonadherence=self.nonadherence,
+            contamination=self.contamination * self.open_label,
+        )
+
+    @property
+    def diluted_effect(self) -> Effect:
+        """Effect between the arms as randomized, on the scale of the plan."""
+        return effect_between(*self.risks, self.effect.name, horizon=self.effect.horizon)
+
+    def with_effect(self, effect: Effect) -> Assumptions:
+        """Return the same trial planned for another effect; parameter: the effect."""
+        return replace(self, effect=effect)
+
+    def altered(self, name: str, value: float) -> Assumptions:
+        """Return the trial planned with another number in one place.
+
+        Parameters
+        ----------
+        name, value
+            Which number, and what it is instead.
+        """
+        changed: dict[str, Any] = {name: value}
+        return replace(self, **changed)
+
+    def attenuated(self, share: float) -> Assumptions:
+        """Return the trial planned for a part of the effect.
+
+        Parameters
+        ----------
+        share
+            Of the risk difference that is left, in (0, 1].
+        """
+        treated = self.p_control + share * (self.p_treated - self.p_control)
+        return self.with_effect(
+            effect_between(self.p_control, treated, self.effect.name, horizon=self.effect.horizon)
+        )

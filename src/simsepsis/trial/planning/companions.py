@@ -1,0 +1,272 @@
+"""Other trials on the same patients: endpoints, doses, populations, and trials that have been held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.errors import UsageError
+from simsepsis.scenario.changes import changed_scenario
+from simsepsis.streams import streams
+from simsepsis.trial.effect import effect_between
+from simsepsis.trial.planning.accrual import months_to
+from simsepsis.trial.planning.size import PlannedSize, plan_size
+from simsepsis.trial.protocol import Arm, TrialProtocol, parse_condition
+from simsepsis.trial.simulation import Pool, build_pool
+from simsepsis.trial.simulation.draw import draw_trial, tally
+from simsepsis.trial.simulation.outcomes import died
+from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.tournament import tournament, with_endpoint
+
+MOST_TRIALS = 2_000
+"""Simulated trials of every endpoint: their differences are paired, so that fewer are enough."""
+
+DOSES = (0.3, 0.9, 1.5)
+"""Doses compared, g/kg: the insured course, and those that meta-analyses saw more of."""
+
+POPULATIONS = {
+    "all": "all",
+    "severe": "apache2 >= 29",
+    "low_igg": "endogenous_igg < 6.5",
+    "severe_or_low_igg": "apache2 >= 29 or endogenous_igg < 6.5",
+}
+INTERACTIONS = (1.0, 1.5, 2.0)
+"""Factors on the log hazard ratio in patients with APACHE II of 29 or more, or with low IgG."""
+
+MODIFIERS = ("effect.modifier.severe", "effect.modifier.low_igg")
+
+
+def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+    """Compare endpoints on the same simulated patients.
+
+    Parameters
+    ----------
+    protocol, size, pool
+        The trial, its patients and its population.
+    jobs
+        Worker processes.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `tournament`, and n_ratio (patients for the same power over those of the protocol's
+        endpoint) and n_sim. No rows where ICUs are randomized, whose analyses are for deaths only.
+    """
+    if protocol.allocation.clustered:
+        return pd.DataFrame()
+    number = min(protocol.run.trials, MOST_TRIALS)
+    rows = tournament(
+        protocol.changed({"n_total": size.n_randomized}), replicates=number, jobs=jobs, pool=pool
+    )
+    own = float(rows.loc[rows["endpoint"] == protocol.endpoint.name, "power"].iloc[0])
+    z_alpha = size.assumptions.level.z
+    return rows.assign(
+        n_ratio=[_n_ratio(z_alpha, own, float(power)) for power in rows["power"]], n_sim=number
+    )
+
+
+def _error(values: FloatArray) -> float:
+    return float(values.std(ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
+
+
+def _n_ratio(z_alpha: float, own: float, other: float) -> float:
+    """Return patients for the same power over those of the own endpoint; NaN where a power is 0 or 1."""
+    if not (0.0 < own < 1.0 and 0.0 < other < 1.0):
+        return math.nan
+    drift = z_alpha + float(ndtri(other))
+    return ((z_alpha + float(ndtri(own))) / drift) ** 2 if drift > 0 else math.nan
+
+
+def dose_arms(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+    """Return what the assumed dose–response makes of other doses, and the patients that each would need.
+
+    Parameters
+    ----------
+    protocol, size, pool, jobs
+        As in `endpoint_tournament`.
+
+    Returns
+    -------
+    DataFrame
+        dose (g/kg), p_control, p_treated, risk_ratio, n_randomized, power (of the planned patients), failure.
+        No rows where the world has no dose–response or the trial several arms.
+    """
+    world = changed_scenario(
+        protocol.world.base, protocol.world.set, place=protocol.name, label=protocol.label
+    )
+    if world.dose.response == "none" or len(protocol.arms) > 1:
+        return pd.DataFrame()
+    own = protocol.arms[0]
+    others = tuple(Arm(name=f"{dose:g} g/kg", grams_per_kg=dose) for dose in DOSES)
+    several = protocol.model_copy(
+        update={
+            "arms": (*others, own.model_copy(update={"name": "planned dose"})),
+            "effect": protocol.effect.model_copy(update={"arm": None}),
+        }
+    )
+    there = build_pool(several)
+    deaths = [died(course, protocol.endpoint) for course in there.courses[: 1 + len(DOSES)]]
+    risks = [float(there.weights @ dead) for dead in deaths]
+    return pd.DataFrame(
+        [{"dose": dose, **_sized(size, risks[0], risk)} for dose, risk in zip(DOSES, risks[1:], strict=True)]
+    )
+
+
+def _sized(size: PlannedSize, control: float, treated: float) -> dict[str, object]:
+    """Return the patients that two risks need, all else as planned."""
+    row: dict[str, object] = {"p_control": control, "p_treated": treated, "risk_ratio": treated / control}
+    scale = size.assumptions.effect.name
+    horizon = size.assumptions.effect.horizon
+    try:
+        changed = replace(
+            size.assumptions,
+            p_control=control,
+            effect=effect_between(control, treated, scale, horizon=horizon),
+        )
+        needed = plan_size(changed).n_randomized
+        power = plan_size(changed, n_randomized=size.n_randomized).power
+    except UsageError as error:
+        return row | {"n_randomized": math.nan, "power": math.nan, "failure": str(error)}
+    return row | {"n_randomized": needed, "power": power, "failure": ""}
+
+
+def enrichment_map(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+    """Return what restricting the trial to sicker patients or to low IgG buys, with and without interaction.
+
+    Parameters
+    ----------
+    protocol, size, pool, jobs
+        As in `endpoint_tournament`.
+
+    Returns
+    -------
+    DataFrame
+        interaction, population, where, share (of septic patients), p_control, p_treated, risk_ratio,
+        n_randomized, power (of the planned patients), screened, months, failure. The effect averaged over all
+        septic patients is the planned one whatever the interaction. No rows where ICUs are randomized.
+    """
+    if protocol.allocation.clustered:
+        return pd.DataFrame()
+    everybody = protocol.changed({"population.where": "all"})
+    rows = []
+    for factor in INTERACTIONS:
+        there = build_pool(_interacting(everybody, factor))
+        rows += [
+            {
+                "interaction": factor,
+                "population": name,
+                "where": where,
+                **_restricted(protocol, size, there, where),
+            }
+            for name, where in POPULATIONS.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def _interacting(protocol: TrialProtocol, factor: float) -> TrialProtocol:
+    return protocol.changed({"world.set": dict(protocol.world.set) | dict.fromkeys(MODIFIERS, factor)})
+
+
+def _restricted(protocol: TrialProtocol, size: PlannedSize, pool: Pool, where: str) -> dict[str, object]:
+    chosen = parse_condition(where).holds(pool.columns)
+    arm = 1 + protocol.effect_arm
+    control, treated = (
+        _risk(died(course, protocol.endpoint), chosen, pool)
+        for course in (pool.courses[0], pool.courses[arm])
+    )
+    share = float(pool.weights @ chosen) * pool.eligible_share
+    row = {"share": share, **_sized(size, control, treated)}
+    patients = float(str(row["n_randomized"]))
+    if math.isnan(patients):
+        return row | {"screened": math.nan, "months": math.nan}
+    sites = protocol.sites
+    return row | {
+        "screened": patients / (share * sites.consent),
+        "months": months_to(patients, sites, share),
+    }
+
+
+def _risk(dead: BoolArray, chosen: BoolArray, pool: Pool) -> float:
+    weights = pool.weights * chosen
+    return float(weights @ dead / weights.sum())
+
+
+def replay(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+    """Set the results of a trial that has been held against simulated trials as it was planned.
+
+    Parameters
+    ----------
+    protocol, size, pool, jobs
+        As in `endpoint_tournament`.
+
+    Returns
+    -------
+    DataFrame
+        quantity, truth (none, planned), published, simulated (mean), mcse, low, high (90 % interval of single
+        trials), inside, n_sim. No rows where the protocol has nothing published.
+    """
+    if not protocol.published:
+        return pd.DataFrame()
+    rows = []
+    for truth, population in (("none", pool.null()), ("planned", pool)):
+        drawn = _results(protocol, size, population)
+        for told in protocol.published:
+            values = drawn[told.quantity]
+            low, high = np.quantile(values, REPLAY_LIMITS)
+            rows.append(
+                {
+                    "quantity": told.quantity,
+                    "truth": truth,
+                    "published": told.value,
+                    "simulated": float(values.mean()),
+                    "mcse": _error(values),
+                    "low": float(low),
+                    "high": float(high),
+                    "inside": bool(low <= told.value <= high),
+                    "n_sim": values.size,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+REPLAY_LIMITS = (0.05, 0.95)
+REPLAYED = {"risk": "death_28d", "days": "ventilator_free_days"}
+"""What published quantities begin with → endpoint that has them."""
+
+
+def _results(protocol: TrialProtocol, size: PlannedSize, pool: Pool) -> dict[str, FloatArray]:
+    """Return the risks and mean ventilator-free days of both arms in each simulated trial."""
+    arm, number = 1 + protocol.effect_arm, min(protocol.run.trials, MOST_TRIALS)
+    told: dict[str, FloatArray] = {}
+    plain = protocol.changed({"test.analysis": "unadjusted", "looks": {}})
+    for name, endpoint in REPLAYED.items():
+        setting = prepare(with_endpoint(plain, endpoint), pool, size.n_randomized)
+        counts = np.array(
+            [
+                tally(setting, draw_trial(setting, streams(protocol.run.seed, replicate=replicate)))[-1]
+                for replicate in range(number)
+            ]
+        ).sum(axis=1)
+        means = (counts @ np.arange(counts.shape[-1])) / counts.sum(axis=-1)
+        control, treated = means[:, 0], means[:, arm]
+        told |= {
+            f"{name}_control": control,
+            f"{name}_treated": treated,
+            f"{name}_difference": treated - control,
+        }
+    return told
+
+
+COMPANIONS: dict[str, Callable[[TrialProtocol, PlannedSize, Pool, int], pd.DataFrame]] = {
+    "endpoints": endpoint_tournament,
+    "doses": dose_arms,
+    "enrichment": enrichment_map,
+    "replay": replay,
+}
+"""Table → the function that makes it, without rows where it does not concern a protocol."""

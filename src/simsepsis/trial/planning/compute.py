@@ -1,0 +1,192 @@
+"""From a protocol to its plan: every part, in the order in which one needs the other."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from simsepsis.errors import UsageError
+from simsepsis.trial.assurance import design_for_assurance
+from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
+from simsepsis.trial.planning.belief import assurance_curve, prior_table
+from simsepsis.trial.planning.companions import COMPANIONS
+from simsepsis.trial.planning.from_protocol import assumptions_of
+from simsepsis.trial.planning.grids import (
+    detectable,
+    power_lines,
+    sensitivity_map,
+    sensitivity_table,
+    size_grid,
+)
+from simsepsis.trial.planning.looks import boundary_table, expected_sizes
+from simsepsis.trial.planning.operating import (
+    NULL,
+    PLANNED,
+    Confirmed,
+    confirm_size,
+    operating_table,
+    simulated_looks,
+)
+from simsepsis.trial.planning.record import Screened, TrialPlan
+from simsepsis.trial.planning.screen import screen
+from simsepsis.trial.planning.size import PlannedSize, plan_size
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.simulation import (
+    Pool,
+    TrialSimulation,
+    build_pool,
+    planned_total,
+    simulate_trials,
+)
+
+Progress = Callable[[int, int], None]
+"""Called with trials done and trials in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none."""
+
+    replicates: int | None = None
+    seed: int | None = None
+    jobs: int = -1
+
+    def __post_init__(self) -> None:
+        if self.replicates is not None and self.replicates < 0:
+            raise UsageError(f"replicates = {self.replicates}: give a whole number of 0 or more")
+
+
+def compute_plan(
+    protocol: TrialProtocol, *, effort: Effort | None = None, progress: Progress | None = None
+) -> TrialPlan:
+    """Return the plan of a trial: by formulas, then simulated on the cohort.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    effort
+        How much is simulated.
+    progress
+        Called after each batch of trials.
+
+    Raises
+    ------
+    ExperimentError
+        If the population cannot have what the protocol asks for.
+    UsageError
+        If a number is out of range, or no number of patients is enough.
+    """
+    spent = effort or Effort()
+    chosen = _seeded(protocol, spent)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "population"):
+        pool = build_pool(chosen)
+        screened = screen(chosen, pool)
+    size = _first_size(chosen, screened, pool)
+    with _timed(seconds, "simulation"):
+        simulated = _simulated(chosen, size, pool, spent, progress)
+    with _timed(seconds, "formulas"):
+        parts = _analytic(chosen, screened, simulated.pop("size", size))
+    with _timed(seconds, "comparisons"):
+        tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent)
+    return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
+
+
+def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
+    """Return the protocol with the seed and the number of trials that are used."""
+    given = {"trials": effort.replicates or None, "seed": effort.seed}
+    changed = {name: value for name, value in given.items() if value is not None}
+    run = type(protocol.run).model_validate(protocol.run.model_dump() | changed)
+    return protocol.model_copy(update={"run": run})
+
+
+def _first_size(protocol: TrialProtocol, screened: Screened, pool: Pool) -> PlannedSize:
+    """Return the patients that power and assurance need by formula, or the stated ones."""
+    assumptions = assumptions_of(protocol, screened)
+    if protocol.n_total is not None:
+        return plan_size(assumptions, n_randomized=protocol.n_total)
+    if protocol.endpoint.name in RANKED or protocol.allocation.cluster_size is not None:
+        return plan_size(assumptions, n_randomized=planned_total(protocol, pool))
+    size = plan_size(assumptions)
+    if protocol.test.assurance is None:
+        return size
+    assured = design_for_assurance(size.trial, protocol.prior, protocol.test.assurance)
+    blocks = math.ceil(assured.n_total / size.n_randomized * size.arms[0])
+    return plan_size(
+        assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))
+    )
+
+
+def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) -> dict[str, Any]:
+    weighted = [(part.weight, part.prior) for part in protocol.priors]
+    sites = protocol.sites
+    return {
+        "size": size,
+        "looks": boundary_table(size),
+        "expected": expected_sizes(size),
+        "grid": size_grid(size.assumptions),
+        "power": power_lines(size),
+        "sensitivity": sensitivity_table(size),
+        "attenuation": sensitivity_map(size),
+        "priors": prior_table(size, weighted),
+        "assurance": assurance_curve(size, weighted),
+        "accrual": accrual_curve(size, sites, screened.eligible),
+        "pace": accrual_table(size, sites, screened.eligible, protocol.outcome_lag_days),
+        "flow": patient_flow(size, sites, screened.eligible),
+        "detectable": _detectable(size),
+    }
+
+
+def _detectable(size: PlannedSize) -> float:
+    try:
+        return detectable(size)
+    except UsageError:
+        return math.nan
+
+
+def _simulated(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort, progress: Progress | None
+) -> dict[str, Any]:
+    """Return the confirmed size and what its simulated trials say; nothing simulated without replicates."""
+    if effort.replicates == 0:
+        empty = pd.DataFrame(columns=["truth", "arm", "measure", "value", "mcse", "n_sim"])
+        return {"operating": empty, "simulated_trials": 0}
+
+    def simulate(patients: int, null: bool) -> TrialSimulation:
+        return simulate_trials(
+            protocol, n_total=patients, null=null, pool=pool, jobs=effort.jobs, progress=progress
+        )
+
+    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
+    trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
+    return {
+        "size": confirmed.size,
+        "operating": operating_table(trials),
+        "simulated_trials": protocol.run.trials,
+        "tables": {"tried": confirmed.tried, "simulated_looks": simulated_looks(trials)},
+    }
+
+
+def _compared(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort
+) -> dict[str, pd.DataFrame]:
+    """Return the companion tables that concern this protocol."""
+    if effort.replicates == 0:
+        return {}
+    made = {name: build(protocol, size, pool, effort.jobs) for name, build in COMPANIONS.items()}
+    return {name: table for name, table in made.items() if len(table)}
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    seconds[part] = time.perf_counter() - begun

@@ -1,0 +1,242 @@
+"""What if: sample size and power over the assumptions that planners get wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from simsepsis.errors import UsageError
+from simsepsis.trial.effect import effect_between
+from simsepsis.trial.planning.assumptions import Assumptions
+from simsepsis.trial.planning.size import PlannedSize, plan_size
+
+CONTROL_RISKS = (0.20, 0.25, 0.30, 0.35, 0.40)
+EFFECTS = {
+    "risk_ratio": (0.75, 0.80, 0.85, 0.90, 0.95),
+    "odds_ratio": (0.70, 0.75, 0.80, 0.85, 0.90),
+    "hazard_ratio": (0.70, 0.75, 0.80, 0.85, 0.90),
+    "risk_difference": (-0.08, -0.07, -0.06, -0.05, -0.04, -0.03),
+}
+POWERS = (0.80, 0.90)
+_SMALLEST = 1e-6
+
+
+def size_grid(
+    assumptions: Assumptions,
+    *,
+    control_risks: Iterable[float] = CONTROL_RISKS,
+    effects: Iterable[float] | None = None,
+    powers: Iterable[float] = POWERS,
+) -> pd.DataFrame:
+    """Sample size over control risk × effect × power, all else as planned.
+
+    Parameters
+    ----------
+    assumptions
+        Of the plan; its looks, loss and departures hold in every cell.
+    control_risks
+        Risks under control; that of the plan is added.
+    effects
+        On the scale of the plan; None for a usual range. That of the plan is added.
+    powers
+        Targets.
+
+    Returns
+    -------
+    DataFrame
+        p_control, scale, effect, p_treated, power, n_randomized, power_reached, failure. A cell without a
+        sample size keeps its row, with NaN and the reason.
+    """
+    risks = _with(control_risks, assumptions.p_control)
+    values = _with(EFFECTS[assumptions.effect.name] if effects is None else effects, assumptions.effect.value)
+    rows = []
+    for risk, value, power in product(risks, values, powers):
+        effect = replace(assumptions.effect, value=value)
+        cell = {"p_control": risk, "scale": effect.name, "effect": value, "power": power}
+        rows.append(cell | _cell(replace(assumptions, p_control=risk, effect=effect, power=power)))
+    return pd.DataFrame(rows)
+
+
+def _with(values: Iterable[float], planned: float) -> list[float]:
+    """Return the values with the planned one among them."""
+    return sorted({*values, planned} if all(abs(value - planned) > 1e-9 for value in values) else values)
+
+
+def _cell(assumptions: Assumptions) -> dict[str, object]:
+    try:
+        size = plan_size(assumptions)
+    except UsageError as error:
+        return dict.fromkeys(("p_treated", "n_randomized", "power_reached"), math.nan) | {
+            "failure": str(error)
+        }
+    return {
+        "p_treated": assumptions.p_treated,
+        "n_randomized": size.n_randomized,
+        "power_reached": size.power,
+        "failure": "",
+    }
+
+
+def power_lines(
+    size: PlannedSize, *, shares: Sequence[float] = (1.0, 0.75, 0.5), points: int = 46
+) -> pd.DataFrame:
+    """Power over randomized patients, for the planned effect and parts of it.
+
+    Parameters
+    ----------
+    size
+        As returned by `plan_size`.
+    shares
+        Parts of the planned risk difference.
+    points
+        Sample sizes from a fifth of the planned to twice as many.
+
+    Returns
+    -------
+    DataFrame
+        share, effect, n_randomized, power.
+    """
+    totals = np.unique(np.round(np.linspace(0.2, 2.0, points) * size.n_randomized))
+    rows = [
+        {
+            "share": share,
+            "effect": effect.value,
+            "n_randomized": int(total),
+            "power": size.of(total).power_at(effect),
+        }
+        for share in shares
+        for effect in (size.assumptions.attenuated(share).effect,)
+        for total in totals
+    ]
+    return pd.DataFrame(rows)
+
+
+CONTAMINATION_IN_PRACTICE = 0.308
+"""Share of the registry's patients who got IVIgG."""
+
+SENSITIVITY: dict[str, tuple[float, ...]] = {
+    "p_control": (0.20, 0.25, 0.30, 0.35, 0.40),
+    "attenuation": (1.0, 0.9, 0.75, 0.5),
+    "nonadherence": (0.0, 0.05, 0.10, 0.20),
+    "contamination": (0.0, 0.05, 0.10, CONTAMINATION_IN_PRACTICE),
+    "loss": (0.0, 0.02, 0.05, 0.10),
+}
+"""Assumption → values it is set to,, one assumption at a time."""
+
+
+def sensitivity_table(
+    size: PlannedSize, *, values: dict[str, tuple[float, ...]] = SENSITIVITY
+) -> pd.DataFrame:
+    """Power of the planned patients, and the patients needed, if one assumption is wrong.
+
+    Parameters
+    ----------
+    size
+        As returned by `plan_size`.
+    values
+        Assumption → what it may be instead. ``attenuation`` is the share of the risk difference that is left;
+        where the control risk changes, the effect stays the same on the scale of the plan.
+
+    Returns
+    -------
+    DataFrame
+        assumption, value, planned (whether it is the plan's), p_control, p_treated, power (of the planned
+        patients), n_needed (for the target), failure.
+    """
+    rows = []
+    for assumption, levels in values.items():
+        here = 1.0 if assumption == "attenuation" else getattr(size.assumptions, assumption)
+        for level in _with(levels, here):
+            row = {"assumption": assumption, "value": level, "planned": math.isclose(level, here)}
+            rows.append(row | _if_so(size, assumption, level))
+    return pd.DataFrame(rows)
+
+
+def _if_so(size: PlannedSize, assumption: str, level: float) -> dict[str, object]:
+    try:
+        changed = (
+            size.assumptions.attenuated(level)
+            if assumption == "attenuation"
+            else size.assumptions.altered(assumption, level)
+        )
+        held = plan_size(changed, n_randomized=size.n_randomized)
+        needed = plan_size(changed).n_randomized
+    except UsageError as error:
+        nothing = ("p_control", "p_treated", "power", "n_needed")
+        return dict.fromkeys(nothing, math.nan) | {"failure": str(error)}
+    return {
+        "p_control": changed.p_control,
+        "p_treated": changed.p_treated,
+        "power": held.power,
+        "n_needed": needed,
+        "failure": "",
+    }
+
+
+def sensitivity_map(
+    size: PlannedSize,
+    *,
+    control_risks: Iterable[float] = (0.20, 0.24, 0.28, 0.32, 0.36, 0.40),
+    shares: Iterable[float] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5),
+) -> pd.DataFrame:
+    """Power of the planned patients over control risk × attenuation of the effect.
+
+    Parameters
+    ----------
+    size
+        As returned by `plan_size`.
+    control_risks
+        Risks under control.
+    shares
+        Parts of the risk difference that are left.
+
+    Returns
+    -------
+    DataFrame
+        p_control, share, power.
+    """
+    rows = []
+    for risk, share in product(control_risks, shares):
+        there = replace(size.assumptions, p_control=risk).attenuated(share)
+        rows.append(
+            {
+                "p_control": risk,
+                "share": share,
+                "power": plan_size(there, n_randomized=size.n_randomized).power,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def detectable(size: PlannedSize) -> float:
+    """Return the smallest reduction of risk that the planned patients detect with the target power.
+
+    Parameters
+    ----------
+    size
+        As returned by `plan_size`.
+
+    Raises
+    ------
+    UsageError
+        When not even the removal of all deaths would be detected.
+    """
+    control, target = size.assumptions.p_control, size.assumptions.power
+
+    def missing(treated: float) -> float:
+        return size.trial.power_at(effect_between(control, treated, "risk_difference")) - target
+
+    least = _SMALLEST * control
+    if missing(least) < 0:
+        raise UsageError(
+            f"n_total={size.n_randomized} detects no reduction of a control risk of {control:g} with a power "
+            f"of {target:g}; plan more patients"
+        )
+    treated = float(brentq(missing, least, control * (1.0 - _SMALLEST), xtol=1e-12))
+    return control - treated

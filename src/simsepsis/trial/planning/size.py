@@ -1,0 +1,290 @@
+"""From assumptions to patients: every step of the sample size, and the power of the whole patients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from simsepsis.errors import UsageError
+from simsepsis.trial.cluster import cluster_size_for, design_cluster
+from simsepsis.trial.designs import Design, design_binary, design_log_rank
+from simsepsis.trial.inputs import positive
+from simsepsis.trial.planning.as_randomized import AsRandomized
+from simsepsis.trial.planning.assumptions import Assumptions, Clusters
+from simsepsis.trial.sensitivity import inflated_for_loss
+from simsepsis.trial.sequential import (
+    Boundaries,
+    Futility,
+    SequentialDesign,
+    design_group_sequential,
+    sequential_design,
+)
+
+PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSize:
+    """A sample size with its steps.
+
+    Attributes
+    ----------
+    assumptions
+        What it rests on.
+    trial
+        The trial with these patients: its power at any effect of treatment taken.
+    n_undiluted
+        Patients of the fixed design if everybody followed the protocol and nobody were lost; not rounded.
+    n_fixed
+        The same with the diluted effect.
+    n_clustered
+        The same after the design effect; equal to `n_fixed` without clusters.
+    n_sequential
+        Patients with an outcome at the last look.
+    n_randomized
+        Whole patients to randomize, those that are lost included.
+    reference
+        Where the formula is from.
+    cluster_size
+        Patients of an ICU and period with an outcome, None where patients are randomized.
+    """
+
+    assumptions: Assumptions
+    trial: AsRandomized
+    boundaries: Boundaries | None
+    n_undiluted: float
+    n_fixed: float
+    n_clustered: float
+    n_sequential: float
+    n_randomized: int
+    reference: str
+    cluster_size: float | None
+
+    @property
+    def power(self) -> float:
+        """Power of the whole patients, computed anew; never the target."""
+        return self.trial.power
+
+    def of(self, n_randomized: float) -> AsRandomized:
+        """Return the same trial with another number of patients, in the ICUs that there are.
+
+        Parameters
+        ----------
+        n_randomized
+            All arms.
+        """
+        return plan_size(self.assumptions, n_randomized=round(n_randomized)).trial
+
+    @property
+    def arms(self) -> tuple[int, int]:
+        """Whole patients randomized to the two arms compared, control first."""
+        compared = self.n_randomized * self.assumptions.compared
+        control = round(compared / (1.0 + self.assumptions.ratio))
+        return control, round(compared) - control
+
+    @property
+    def n_analysed(self) -> float:
+        """Patients with an outcome that are expected in the two arms compared."""
+        return self.n_randomized * self.trial.counted
+
+    @property
+    def events(self) -> float:
+        """Deaths that are expected of the patients with an outcome, both arms."""
+        control, treated = self.assumptions.risks
+        ratio = self.assumptions.ratio
+        return self.n_analysed * (control + ratio * treated) / (1.0 + ratio)
+
+
+def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> PlannedSize:
+    """Sample size of a trial with all that inflates it, rounded up, and its power computed anew.
+
+    Parameters
+    ----------
+    assumptions
+        What it rests on.
+    n_randomized
+        Patients to randomize where they are given; None to solve for them.
+
+    Notes
+    -----
+    N of the fixed design for the diluted risks × design effect of clusters × inflation of the looks, over
+    1 − loss; rounded up to whole patients of each arm.
+    """
+    undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
+    counted = assumptions.compared * (1.0 - assumptions.loss)
+    fixed = fixed_of(assumptions)
+    clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
+    boundaries = boundaries_of(assumptions)
+    trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
+    needed = trial.n_total
+    randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions)
+    reached = AsRandomized(
+        design=trial.with_total(randomized * counted),
+        p_control=assumptions.p_control,
+        effect=assumptions.effect,
+        nonadherence=assumptions.nonadherence,
+        contamination=assumptions.contamination * assumptions.open_label,
+        counted=counted,
+    )
+    return PlannedSize(
+        assumptions=assumptions,
+        trial=reached,
+        boundaries=boundaries,
+        n_undiluted=fixed_of(undiluted).n_total,
+        n_fixed=fixed.n_total,
+        n_clustered=clustered.n_total,
+        n_sequential=needed,
+        n_randomized=randomized,
+        reference=fixed.reference,
+        cluster_size=None if clustered.clusters is None else _per_period(clustered, assumptions, reached),
+    )
+
+
+def fixed_of(assumptions: Assumptions) -> Design:
+    """Return the design without looks, clusters and loss, for the effect between the arms as randomized.
+
+    Parameters
+    ----------
+    assumptions
+        What it rests on.
+
+    Raises
+    ------
+    UsageError
+        When departures from the arms leave no effect.
+    """
+    if assumptions.risks[0] == assumptions.risks[1]:
+        raise UsageError(
+            f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} "
+            "leave no difference between the arms; lower them"
+        )
+    shared: dict[str, Any] = {
+        "alpha": assumptions.alpha,
+        "sides": assumptions.sides,
+        "power": assumptions.power,
+        "ratio": assumptions.ratio,
+        "formula": assumptions.formula,
+    }
+    control, effect = assumptions.risks[0], assumptions.diluted_effect
+    if assumptions.test == "log_rank":
+        return design_log_rank(effect, control, horizon=assumptions.horizon, **shared)
+    return design_binary(control, effect, **shared)
+
+
+def boundaries_of(assumptions: Assumptions) -> Boundaries | None:
+    """Return the boundaries of a trial with looks, None of one without.
+
+    Parameters
+    ----------
+    assumptions
+        What the trial rests on. A futility rule has one side: with it a two-sided test becomes the
+        one-sided one of half the level.
+    """
+    if len(assumptions.looks) == 1:
+        return None
+    one_sided = assumptions.futility is not None
+    return _boundaries(
+        assumptions.looks,
+        assumptions.level.one_sided if one_sided else assumptions.alpha,
+        1 if one_sided else assumptions.sides,
+        assumptions.spending,
+        assumptions.parameter,
+        assumptions.futility,
+    )
+
+
+@lru_cache(maxsize=32)
+def _boundaries(
+    looks: tuple[float, ...],
+    alpha: float,
+    sides: int,
+    spending: str,
+    parameter: float | None,
+    futility: Futility | None,
+) -> Boundaries:
+    """Return boundaries; a grid asks for the same ones in every cell."""
+    return design_group_sequential(
+        looks, alpha=alpha, sides=sides, spending=spending, parameter=parameter, futility=futility
+    )
+
+
+def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
+    """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period.
+
+    Parameters
+    ----------
+    n_compared
+        Patients of the two arms compared, not rounded.
+    assumptions
+        With the allocation.
+    """
+    clusters = assumptions.clusters
+    if clusters is not None and assumptions.randomization in PERIODS:
+        cells = clusters.number * PERIODS[assumptions.randomization]
+        return cells * math.ceil(n_compared / cells - 1e-9)
+    control = n_compared / (1.0 + positive(assumptions.ratio, "ratio"))
+    others = n_compared / assumptions.compared - n_compared
+    return sum(math.ceil(arm - 1e-9) for arm in (control, n_compared - control, others))
+
+
+def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -> Design:
+    clusters = assumptions.clusters
+    if clusters is None:
+        return fixed
+    return design_cluster(
+        fixed,
+        randomization=assumptions.randomization,
+        cluster_size=cluster_size(fixed, assumptions, clusters, counted),
+        icc=clusters.icc,
+        cac=clusters.cac,
+        cv=clusters.cv,
+        steps=clusters.steps,
+    )
+
+
+def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, counted: float | None) -> float:
+    """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have.
+
+    Parameters
+    ----------
+    fixed
+        The individually randomized design.
+    assumptions, clusters
+        With ICC, CAC and the number of ICUs.
+    counted
+        Patients with an outcome where they are given; None for those that the power needs.
+
+    Raises
+    ------
+    UsageError
+        When no size is large enough, or a stepped wedge leaves it open.
+    """
+    if clusters.size is not None:
+        return clusters.size
+    if assumptions.randomization == "stepped_wedge":
+        raise UsageError("cluster_size is missing; give the patients of each ICU and period of the wedge")
+    if counted is not None:
+        return counted / (clusters.number * PERIODS[assumptions.randomization])
+    return cluster_size_for(
+        fixed,
+        clusters.number,
+        randomization=assumptions.randomization,
+        icc=clusters.icc,
+        cac=clusters.cac or 0.0,
+        cv=clusters.cv,
+    )
+
+
+def _per_period(clustered: Design, assumptions: Assumptions, reached: AsRandomized) -> float:
+    """Return the patients of an ICU and period."""
+    given = assumptions.clusters
+    if given is not None and given.size is not None:
+        return given.size
+    number = clustered.clusters if given is None else given.number
+    return reached.design.n_total / (float(number or 1) * PERIODS[assumptions.randomization])
+
+
+def _looked_at(fixed: Design, boundaries: Boundaries) -> SequentialDesign:
+    return sequential_design(replace(fixed, alpha=boundaries.alpha, sides=boundaries.sides), boundaries)

@@ -1,0 +1,103 @@
+"""How biased the method behind an observational estimate is, as experiments measured it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.scenario.section import Section
+
+PREFIXES = {
+    "odds_ratio": "log_or_",
+    "risk_ratio": "log_rr_",
+    "hazard_ratio": "log_hr_",
+    "risk_difference": "rd_",
+}
+"""Scale of an effect → how the estimands on it begin."""
+
+COLUMNS = ("scenario", "method", "estimand", "measure", "value", "mcse")
+_BIAS = "bias"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bias:
+    """Mean bias over worlds, its Monte Carlo standard error, the SD between worlds, and each world's bias."""
+
+    mean: float
+    mcse: float
+    sd: float
+    worlds: dict[str, tuple[float, float]]
+
+
+class MeasuredBias(Section):
+    """Where the bias of a method is to be read."""
+
+    performance: str
+    """``performance.csv`` of an experiment, beside the plan or from the working folder."""
+    method: str
+    """Method behind the estimate."""
+    estimand: str
+    """What it estimates, on the scale of the estimate."""
+    scenarios: tuple[str, ...] = ()
+    """Worlds of the experiment held possible, each as likely as the others; absent: all of them."""
+
+    @property
+    def measured(self) -> Bias:
+        """Return the bias over the worlds.
+
+        Raises
+        ------
+        UsageError
+            When the file cannot be read, or says nothing of the method in a world.
+        """
+        rows = self._rows()
+        values, errors = rows["value"].to_numpy(float), rows["mcse"].to_numpy(float)
+        spread = float(values.std(ddof=1)) if values.size > 1 else 0.0
+        return Bias(
+            mean=float(values.mean()),
+            mcse=float((errors @ errors) ** 0.5 / errors.size),
+            sd=spread,
+            worlds=dict(
+                zip(rows["scenario"], zip(values.tolist(), errors.tolist(), strict=True), strict=True)
+            ),
+        )
+
+    def _rows(self) -> pd.DataFrame:
+        table = read_performance(self.performance)
+        told = table[(table["method"] == self.method) & (table["measure"] == _BIAS)]
+        told = told[told["estimand"] == self.estimand].dropna(subset=["value"])
+        missing = [name for name in self.scenarios if name not in set(told["scenario"])]
+        if told.empty or missing:
+            wanted = f"scenario '{missing[0]}'" if missing and not told.empty else f"method '{self.method}'"
+            raise UsageError(
+                f"{self.performance}: no bias of {self.estimand} for {wanted}"
+                f"{did_you_mean(self.method, table['method'])}; run the experiment with it"
+            )
+        return told[told["scenario"].isin(self.scenarios)] if self.scenarios else told
+
+
+def read_performance(path: str) -> pd.DataFrame:
+    """Return the performance table of an experiment.
+
+    Parameters
+    ----------
+    path
+        Of a ``performance.csv``.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read, or is no such table.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: no such performance table; give the performance.csv of an experiment")
+    table = pd.read_csv(path, comment="#")
+    lacking = [name for name in COLUMNS if name not in table]
+    if lacking:
+        raise UsageError(
+            f"{path}: no column {lacking[0]}; give the performance.csv that an experiment has written"
+        )
+    return table

@@ -1,0 +1,63 @@
+"""Protocols on disk: found by name or path, read from TOML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from simsepsis.errors import ExperimentError
+from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
+from simsepsis.scenario.refusal import sentence
+from simsepsis.trial.protocol.schema import TrialProtocol
+
+BIAS_FILE = "performance"
+"""Key of a file that stands beside the plan."""
+
+KEY = "arms"
+"""Table that marks a plan as one of a trial."""
+
+
+def trial_names() -> list[str]:
+    """Return the names of the trial protocols that come with the package."""
+    return plan_names(KEY)
+
+
+def load_trial(name_or_path: str | Path) -> TrialProtocol:
+    """Return the protocol of a shipped trial or of a TOML file.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of `trial_names`, or the path of a ``.toml`` file.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such file, it is not TOML, or a key or value is not legal.
+    """
+    path = find_plan(name_or_path, KEY)
+    raw = _beside(read_plan(path), path.parent)
+    try:
+        protocol = TrialProtocol.model_validate({"label": raw["name"], **raw})
+    except ValidationError as error:
+        raise ExperimentError(f"{path}: {sentence(error, TrialProtocol)}") from error
+    base = scenario_beside(protocol.world.base, path.parent)
+    return protocol.model_copy(update={"world": protocol.world.model_copy(update={"base": base})})
+
+
+def _beside(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a plan whose tables of bias are found where the plan stands."""
+    priors = raw.get("priors")
+    if not isinstance(priors, list):
+        return raw
+    return {**raw, "priors": [_located(prior, folder) for prior in priors]}
+
+
+def _located(prior: Any, folder: Path) -> Any:
+    bias = prior.get("bias") if isinstance(prior, dict) else None
+    if not isinstance(bias, dict) or not isinstance(bias.get(BIAS_FILE), str):
+        return prior
+    beside = folder / bias[BIAS_FILE]
+    return {**prior, "bias": {**bias, BIAS_FILE: str(beside if beside.is_file() else bias[BIAS_FILE])}}

@@ -1,0 +1,350 @@
+"""What a protocol says of its arms, endpoint, effect, test and looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from simsepsis.errors import UsageError
+from simsepsis.scenario.section import OpenProbability, Positive, Section
+from simsepsis.trial.effect import Effect
+from simsepsis.trial.inputs import Level, chosen
+from simsepsis.trial.priors import (
+    COHORT,
+    Prior,
+    bridge_prior,
+    load_priors,
+    mix_priors,
+    prior_from_interval,
+)
+from simsepsis.trial.protocol.bias import PREFIXES, MeasuredBias
+from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
+from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
+
+BINARY = ("death_28d", "icu_death", "hospital_death")
+RANKED = {"ventilator_free_days": "probability_index", "win_ratio": "win_ratio"}
+"""Endpoint that is compared by ranks → scale on which its effect may be stated, beside those of death."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Let what planning refuses be refused by the protocol, in the same words."""
+    try:
+        yield
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+class Population(Section):
+    """Who is randomized, and when."""
+
+    where: str = "all"
+    """Condition on what is known before randomization, such as ``apache2 >= 29 or endogenous_igg < 6.5``."""
+    hour: Annotated[float, Field(ge=0.0, le=168.0)] = 12.0
+    """Hours from ICU admission to randomization and first dose; follow-up is counted from then on."""
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        with refusing():
+            _ = self.condition
+        return self
+
+    @property
+    def condition(self) -> Condition:
+        """The condition, parsed."""
+        return parse_condition(self.where)
+
+
+class Arm(Section):
+    """A treated arm."""
+
+    name: str
+    """What it is called."""
+    grams: Positive | None = None
+    """Total dose in g, whatever the weight."""
+    grams_per_kg: Positive | None = None
+    """Total dose in g per kg of body weight."""
+    ratio: Positive = 1.0
+    """Patients for each control."""
+
+    @model_validator(mode="after")
+    def _one_dose(self) -> Self:
+        if (self.grams is None) == (self.grams_per_kg is None):
+            raise ValueError("give either grams or grams_per_kg")
+        return self
+
+
+class Endpoint(Section):
+    """What is compared."""
+
+    name: Literal[
+        "death_28d", "icu_death", "hospital_death", "time_to_death", "ventilator_free_days", "win_ratio"
+    ]
+    """Deaths by day 28, in the ICU, in hospital; time to death; ventilator-free days to day 28, a death being
+    0; win ratio of death by day 28, then ventilator-free days. Days are counted from randomization."""
+    horizon: Annotated[int, Field(ge=1, le=365)] | None = None
+    """Day at which everybody is censored (time_to_death); it has to be given."""
+    control_risk: OpenProbability | None = None
+    """Risk of death under control; absent: that of the world. Hazards of death are scaled to meet it."""
+
+    @model_validator(mode="after")
+    def _horizon_of_time(self) -> Self:
+        if self.name == "time_to_death" and self.horizon is None:
+            raise ValueError(
+                "time_to_death has no horizon; give the day at which every patient is censored, such as "
+                "horizon = 28"
+            )
+        if self.name != "time_to_death" and self.horizon is not None:
+            raise ValueError(f"horizon = {self.horizon} has no meaning for {self.name}; remove it")
+        return self
+
+    @property
+    def binary(self) -> bool:
+        """Whether patients either have the event or not."""
+        return self.name in BINARY
+
+    @property
+    def risk(self) -> str:
+        """Name of the death that an effect on a scale of risks is about."""
+        return self.name if self.binary or self.name == "time_to_death" else "death_28d"
+
+    @property
+    def days(self) -> float:
+        """Days from randomization by which the death of `risk` counts; inf to the end of the stay."""
+        if self.name == "time_to_death":
+            return float(self.horizon or 0)
+        return float("inf") if self.name in ("icu_death", "hospital_death") else 28.0
+
+
+class PlannedEffect(Section):
+    """The effect that the trial is planned for: treated as randomized and given, against control."""
+
+    value: float
+    """Size."""
+    scale: str | None = None
+    """risk_ratio, risk_difference, odds_ratio, hazard_ratio, or the endpoint's own: win_ratio,
+    probability_index."""
+    horizon: Positive | None = None
+    """Day at which everybody is censored, of a hazard ratio."""
+    arm: str | None = None
+    """Arm in which it holds; absent: the last. Other doses do what the world's dose–response says."""
+
+    @model_validator(mode="after")
+    def _with_scale(self) -> Self:
+        with refusing():
+            _ = self.stated
+        return self
+
+    @property
+    def stated(self) -> Effect:
+        """The effect on its scale."""
+        return Effect(value=self.value, scale=self.scale, horizon=self.horizon)
+
+
+class Test(Section):
+    """How the primary hypothesis is tested."""
+
+    __test__ = False
+
+    alpha: OpenProbability = 0.05
+    """Type I error, of all sides."""
+    sides: Literal[1, 2] = 2
+    """Sides."""
+    power: OpenProbability = 0.9
+    """Wanted at the planned effect."""
+    assurance: OpenProbability | None = None
+    """Wanted on average over the priors; refused above their ceiling."""
+    analysis: Literal["unadjusted", "stratified", "adjusted", "cluster_means", "gee"] = "unadjusted"
+    """unadjusted: two arms of independent patients; stratified: Mantel–Haenszel, stratified log-rank or van
+    Elteren over `strata`; adjusted: marginal effect standardized over a logistic model with `covariates`;
+    cluster_means and gee: where ICUs are randomized."""
+    strata: tuple[str, ...] = ("icu",)
+    """Strata of a stratified analysis: ``icu``, or conditions."""
+    covariates: tuple[str, ...] = ("apache2", "age")
+    """Covariates of an adjusted analysis."""
+    estimate: Literal["risk_difference", "risk_ratio", "odds_ratio"] | None = None
+    """Scale on which a binary endpoint's effect is estimated; absent: that of the effect, if it is one."""
+    multiplicity: Literal["dunnett", "closed", "bonferroni"] = "closed"
+    """Several arms: single-step or step-down against the same control, or α shared out."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        with refusing():
+            Level(alpha=self.alpha, sides=self.sides)
+            for column in self.covariates:
+                check_column(column)
+            for factor in self.strata:
+                check_factor(factor)
+        return self
+
+    @property
+    def level(self) -> Level:
+        """Type I error and sides."""
+        return Level(alpha=self.alpha, sides=self.sides)
+
+
+def check_factor(text: str) -> None:
+    """Raise `UsageError` unless a factor is ``icu`` or a condition.
+
+    Parameters
+    ----------
+    text
+        What was given.
+    """
+    if text != "icu":
+        parse_condition(text)
+
+
+class FutilityRule(Section):
+    """When a trial without promise stops."""
+
+    spending: str = "hsd"
+    """Spending function of β."""
+    parameter: float | None = None
+    """Its parameter."""
+    z: tuple[float, ...] | None = None
+    """Bounds of all looks but the last, in place of spending."""
+    binding: bool = False
+    """Whether the efficacy bounds rely on it."""
+    followed: bool = True
+    """Whether the simulated trials stop for it; a rule that binds is always followed."""
+
+
+class Looks(Section):
+    """When the data are looked at, and what stops the trial."""
+
+    information: tuple[float, ...] = (1.0,)
+    """Fractions of the patients whose outcome is due, increasing to 1."""
+    spending: str = "ld_obrien_fleming"
+    """Efficacy: obrien_fleming, pocock, wang_tsiatis, haybittle_peto, ld_obrien_fleming, ld_pocock, hsd,
+    kim_demets."""
+    parameter: float | None = None
+    """Parameter of the rule."""
+    futility: FutilityRule | None = None
+    """Stopping for futility; one-sided tests only."""
+
+
+@lru_cache(maxsize=64)
+def boundaries_of(looks: Looks, test: Test, comparisons: int = 1) -> Boundaries:
+    """Return the boundaries of a test.
+
+    Parameters
+    ----------
+    looks
+        When the data are looked at.
+    test
+        Type I error, sides and power.
+    comparisons
+        Among which the type I error is shared out.
+    """
+    rule = looks.futility
+    futility = None
+    if rule is not None:
+        futility = Futility(
+            spending=rule.spending,
+            parameter=rule.parameter,
+            z=rule.z,
+            binding=rule.binding,
+            power=test.power,
+        )
+    return design_group_sequential(
+        looks.information,
+        alpha=test.alpha / comparisons,
+        sides=test.sides,
+        spending=looks.spending,
+        parameter=looks.parameter,
+        futility=futility,
+    )
+
+
+class PriorWeight(Section):
+    """A prior for the effect, shipped or stated, and its weight."""
+
+    name: str
+    """One of all_trials, low_risk_of_bias, low_risk_of_bias_both, turgeon_2007, sceptical, or a new name."""
+    weight: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Weight in the mixture."""
+    estimate: float | None = None
+    """Of a new prior: effect, with `low`, `high` and `scale`."""
+    low: float | None = None
+    """Lower 95% limit."""
+    high: float | None = None
+    """Upper 95% limit."""
+    scale: str | None = None
+    """Scale of the three."""
+    source: str = ""
+    """Where they are from."""
+    bias: MeasuredBias | None = None
+    """Of an observational estimate: what the experiments measured of its method."""
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        start = PREFIXES.get(self.scale or "", "")
+        if self.bias is not None and not (start and self.bias.estimand.startswith(start)):
+            raise ValueError(
+                f"bias of {self.bias.estimand} is not on the scale of the estimate ({self.scale}); name an "
+                f"estimand that begins with {start or 'one of ' + ', '.join(PREFIXES.values())}"
+            )
+        return self
+
+    @property
+    def prior(self) -> Prior:
+        """The prior itself."""
+        if self.estimate is None or self.low is None or self.high is None:
+            known = load_priors()
+            return known[chosen(self.name, known, "prior")]
+        stated = self._stated()
+        if self.bias is None:
+            return stated
+        told, off = stated.components[0], self.bias.measured
+        corrected = bridge_prior(
+            told.mean,
+            told.sd,
+            off.mean,
+            off.mcse,
+            scale=told.scale,
+            weights={COHORT: 1.0},
+            bias_sd=off.sd,
+            name=self.name,
+        )
+        return replace(corrected, source=f"{self.source}; bias of {self.bias.method} from simulation")
+
+    def _stated(self) -> Prior:
+        """Return the prior that the estimate and its interval stand for, whatever its bias."""
+        if self.estimate is None or self.low is None or self.high is None:
+            raise UsageError(f"prior '{self.name}' has no estimate with low and high; give them")
+        return prior_from_interval(
+            self.estimate,
+            self.low,
+            self.high,
+            scale=str(Effect(value=self.estimate, scale=self.scale).scale),
+            name=self.name,
+            source=self.source,
+        )
+
+
+def mixture(weights: tuple[PriorWeight, ...]) -> Prior:
+    """Return the mixture of weighted priors.
+
+    Parameters
+    ----------
+    weights
+        Priors with weights that sum to 1.
+    """
+    return mix_priors([(part.weight, part.prior) for part in weights])
+
+
+class Run(Section):
+    """How much is simulated."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    """Trials."""
+    seed: Annotated[int, Field(ge=0)] = 20260101
+    """Seed of all random numbers."""
+    pool: Annotated[int, Field(ge=1_000, le=5_000_000)] = 200_000
+    """Eligible patients with their courses under every arm, from whom the trials draw."""

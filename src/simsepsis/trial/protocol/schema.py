@@ -1,0 +1,251 @@
+"""The protocol of a trial: everything that decides its size and its simulated course."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from simsepsis.errors import ExperimentError, UsageError
+from simsepsis.scenario.changes import Changes, WorldChoice, with_changed
+from simsepsis.scenario.refusal import sentence
+from simsepsis.scenario.section import Section
+from simsepsis.trial.effect import RISK_SCALES, Effect
+from simsepsis.trial.priors import Prior
+from simsepsis.trial.protocol.conduct import Allocation, Conduct, Sites
+from simsepsis.trial.protocol.parts import (
+    RANKED,
+    Arm,
+    Endpoint,
+    Looks,
+    PlannedEffect,
+    Population,
+    PriorWeight,
+    Run,
+    Test,
+    boundaries_of,
+    mixture,
+    refusing,
+)
+from simsepsis.trial.protocol.words import Published, Words
+from simsepsis.trial.sequential import Boundaries
+
+CLUSTER_ANALYSES = ("cluster_means", "gee")
+LONG_LAG_DAYS = 60.0
+"""Days by which nearly all stays have ended; deaths in hospital have no fixed day. Judgement."""
+
+
+class TrialProtocol(Section):
+    """A trial as it is planned, before anything is computed."""
+
+    name: str
+    """Short name, as in file names."""
+    label: str
+    """One line for people."""
+    question: str
+    """What the trial asks."""
+    world: WorldChoice
+    """The cohort that its patients come from."""
+    control: str = "placebo"
+    """What the control arm is given."""
+    population: Population = Population()
+    """Who is randomized."""
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1)]
+    """Treated arms."""
+    endpoint: Endpoint
+    """What is compared."""
+    effect: PlannedEffect
+    """What the trial is planned for."""
+    test: Test = Test()
+    """How it is tested."""
+    n_total: Annotated[int, Field(ge=10, le=1_000_000)] | None = None
+    """Patients randomized, all arms; absent: what the power needs."""
+    allocation: Allocation = Allocation()
+    """Patients or ICUs, and how."""
+    sites: Sites = Sites()
+    """Where, and how fast."""
+    conduct: Conduct = Conduct()
+    """What goes otherwise than planned."""
+    looks: Looks = Looks()
+    """Interim analyses."""
+    priors: tuple[PriorWeight, ...] = ()
+    """Beliefs about the effect, for the assurance; weights sum to 1."""
+    words: Words = Words()
+    """What the texts say in the protocol's own words."""
+    published: tuple[Published, ...] = ()
+    """Results of a trial that has been held as this one is planned."""
+    run: Run = Run()
+    """How much is simulated."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        with refusing():
+            self._check_arms()
+            self._check_effect()
+            self._check_analysis()
+            self._check_looks()
+            self._check_assurance()
+        return self
+
+    def _check_arms(self) -> None:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names):
+            raise UsageError(f"arms: two of {', '.join(names)} have one name; name each arm differently")
+        if self.effect.arm is not None and self.effect.arm not in names:
+            raise UsageError(f"effect.arm = '{self.effect.arm}' is none of the arms {', '.join(names)}")
+        block = [self.allocation.block * arm.ratio for arm in self.arms]
+        if self.allocation.method == "blocks" and any(abs(size - round(size)) > 1e-9 for size in block):
+            raise UsageError(
+                f"allocation.block = {self.allocation.block} leaves parts of patients in the arms; choose a "
+                "multiple that makes the ratios whole"
+            )
+        if self.allocation.clustered and (len(names) > 1 or self.arms[0].ratio != 1.0):
+            raise UsageError(
+                f"allocation.unit = '{self.allocation.unit}' is for one treated arm of ratio 1; change the "
+                "arms or randomize patients"
+            )
+
+    def _check_effect(self) -> None:
+        scale, horizon, days = self.effect.scale, self.effect.horizon, self.endpoint.days
+        own = RANKED.get(self.endpoint.name)
+        if scale not in (*RISK_SCALES, own):
+            others = f" or {own}" if own else ""
+            raise UsageError(
+                f"effect.scale = '{scale}' does not fit {self.endpoint.name}; use one of "
+                f"{', '.join(RISK_SCALES)}{others}"
+            )
+        if scale == "hazard_ratio" and horizon != days:
+            raise UsageError(
+                f"effect.horizon = {horizon:g} is not the day by which {self.endpoint.name} counts deaths "
+                f"({days:g}); state the effect for that day or on another scale"
+            )
+        if self.endpoint.control_risk is not None and scale in RISK_SCALES:
+            self.planned.treated_risk(self.endpoint.control_risk)
+
+    def _check_analysis(self) -> None:
+        analysis, unit = self.test.analysis, self.allocation.unit
+        if (analysis in CLUSTER_ANALYSES) != self.allocation.clustered:
+            fit = CLUSTER_ANALYSES if self.allocation.clustered else ("unadjusted", "stratified", "adjusted")
+            raise UsageError(
+                f"test.analysis = '{analysis}' does not fit allocation.unit = '{unit}'; use one of "
+                f"{', '.join(fit)}"
+            )
+        if analysis == "cluster_means" and unit == "stepped_wedge":
+            raise UsageError(
+                "test.analysis = 'cluster_means' cannot tell treatment from time in a stepped wedge; use gee"
+            )
+        if analysis == "gee" and self.test.estimate not in (None, "odds_ratio"):
+            raise UsageError(
+                f"test.estimate = '{self.test.estimate}' with gee, which estimates an odds ratio; remove it"
+            )
+        if analysis in ("adjusted", *CLUSTER_ANALYSES) and not self.endpoint.binary:
+            raise UsageError(
+                f"test.analysis = '{analysis}' is for deaths counted by a day or in hospital, not for "
+                f"{self.endpoint.name}; use unadjusted or stratified, with patients randomized"
+            )
+
+    def _check_looks(self) -> None:
+        many = len(self.looks.information) > 1
+        _ = self.boundaries
+        if many and self.allocation.clustered:
+            raise UsageError(
+                f"looks.information = {list(self.looks.information)} with ICUs randomized: few ICUs make no "
+                "interim analysis; use information = [1.0]"
+            )
+        if many and len(self.arms) > 1 and self.test.multiplicity != "bonferroni":
+            raise UsageError(
+                f"test.multiplicity = '{self.test.multiplicity}' has no bounds for several looks; use "
+                "bonferroni, or information = [1.0]"
+            )
+
+    def _check_assurance(self) -> None:
+        if not self.priors:
+            if self.test.assurance is not None:
+                raise UsageError(f"test.assurance = {self.test.assurance:g} needs priors; give them")
+            return
+        ceiling = self.assurance_ceiling
+        if self.test.assurance is not None and self.test.assurance >= ceiling:
+            raise UsageError(
+                f"test.assurance = {self.test.assurance:g} is above the ceiling {ceiling:.3f} of the priors, "
+                "the probability of an effect on the planned side; no sample size reaches it, so aim below"
+            )
+
+    @property
+    def planned(self) -> Effect:
+        """The planned effect on its scale."""
+        return self.effect.stated
+
+    @property
+    def effect_arm(self) -> int:
+        """Index among the treated arms of the one in which the planned effect holds."""
+        names = [arm.name for arm in self.arms]
+        return len(names) - 1 if self.effect.arm is None else names.index(self.effect.arm)
+
+    @property
+    def scale(self) -> str:
+        """Scale on which the effect is estimated."""
+        if self.endpoint.name == "time_to_death":
+            return "hazard_ratio"
+        if self.endpoint.name in RANKED:
+            return RANKED[self.endpoint.name]
+        if self.test.analysis == "gee":
+            return "odds_ratio"
+        usable = self.effect.scale in ("risk_difference", "risk_ratio", "odds_ratio")
+        return self.test.estimate or (str(self.effect.scale) if usable else "risk_difference")
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """Boundaries of one comparison; α is shared out among several by bonferroni only."""
+        shared = self.test.multiplicity == "bonferroni"
+        return boundaries_of(self.looks, self.test, len(self.arms) if shared else 1)
+
+    @property
+    def prior(self) -> Prior:
+        """Mixture of the priors."""
+        return mixture(self.priors)
+
+    @property
+    def assurance_ceiling(self) -> float:
+        """Probability of an effect on the planned side, which no assurance exceeds."""
+        side = 1.0 if self.planned.coefficient > 0.0 else -1.0
+        return sum(part.weight * part.beyond(0.0, side) for part in self.prior.components)
+
+    @property
+    def outcome_lag_days(self) -> float:
+        """Days from randomization until an outcome is known."""
+        stated, days = self.conduct.outcome_lag_days, self.endpoint.days
+        return stated if stated is not None else min(days, LONG_LAG_DAYS)
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits that change with anything the protocol says."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def __hash__(self) -> int:
+        """Return a hash by content, so that what is built for a protocol can be kept."""
+        return hash(self.hash)
+
+    def changed(self, changes: Changes) -> TrialProtocol:
+        """Return the protocol with some of its values replaced, and checked again.
+
+        Parameters
+        ----------
+        changes
+            Dotted key, such as ``effect.value``, → value.
+
+        Raises
+        ------
+        ExperimentError
+            If a key or value is not legal.
+        """
+        values: Mapping[str, Any] = self.model_dump()
+        for key, value in changes.items():
+            values = with_changed(values, key.split("."), value, f"{self.name}: {key}")
+        try:
+            return TrialProtocol.model_validate(values)
+        except ValidationError as error:
+            raise ExperimentError(f"{self.name}: {sentence(error, TrialProtocol)}") from error

@@ -1,0 +1,195 @@
+"""Trials that randomize ICUs: to one arm, to both in turn, or to treatment from a step on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri, stdtr
+
+from simsepsis.analysis.gee import fit_gee
+from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.cohort.icus import allocate
+from simsepsis.streams import Streams
+from simsepsis.trial.cluster import stepped_wedge_schedule
+from simsepsis.trial.simulation.adjusted import CONTRASTS
+from simsepsis.trial.simulation.draw import Drawn, drawn_sites, followed, patients_of
+from simsepsis.trial.simulation.setting import Setting
+
+SMALL_SAMPLE = "kauermann_carroll"
+"""Correction of the sandwich for few ICUs; with t on ICUs − columns degrees of freedom (Li P, Redden DT. Stat
+Med 2015;34:281)."""
+
+NOBODY: FloatArray = np.zeros(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clustered:
+    """The patients of one trial of ICUs.
+
+    Attributes
+    ----------
+    drawn
+        The patients; `site` is the ICU of the trial.
+    period
+        (n,) period of each patient, from 0.
+    schedule
+        (ICUs, periods) 1 where the ICU treats.
+    """
+
+    drawn: Drawn
+    period: IntArray
+    schedule: IntArray
+
+
+def schedule_of(setting: Setting, rng: np.random.Generator) -> IntArray:
+    """Return which ICU treats in which period, shape (ICUs, periods), ICUs in random order.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    rng
+        Random numbers of the mechanism "randomization".
+    """
+    allocation, number = setting.protocol.allocation, setting.protocol.sites.number
+    order = rng.permutation(number)
+    treats = (order < number // 2).astype(np.int64)
+    if allocation.unit == "parallel_cluster":
+        return treats[:, None]
+    if allocation.unit == "cluster_crossover":
+        return np.column_stack([treats, 1 - treats])
+    steps = int(allocation.steps or 0)
+    wedge = stepped_wedge_schedule(steps).astype(np.int64)
+    return np.asarray(wedge[order * steps // number])
+
+
+def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
+    """Return the patients of one trial of ICUs.
+
+    An ICU recruits as many patients in every period. With a correlation between periods below that within
+    them, an ICU sometimes has the patients of another one for a period: with probability 1 − √cac, which
+    makes the ratio of the two correlations cac and leaves the correlation within a period alone.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    draw
+        Random numbers by mechanism, as in `draw_trial`.
+    """
+    pool, sites = setting.pool, setting.protocol.sites
+    periods = setting.protocol.allocation.periods
+    rng = draw("sites")
+    everywhere = np.flatnonzero(pool.rates > 0.0)
+    chosen = drawn_sites(pool, sites.number, rng) if sites.sampled else everywhere
+    schedule = schedule_of(setting, draw("randomization"))
+    size = np.maximum(allocate(pool.rates[chosen], setting.n_total // periods), 1)
+    like = np.repeat(chosen[:, None], periods, axis=1)
+    changed = rng.random(like.shape) >= np.sqrt(setting.protocol.allocation.cac)
+    like = np.where(changed, rng.choice(everywhere, size=like.shape), like)
+    site = np.repeat(np.tile(np.arange(chosen.size), periods), np.tile(size, periods))
+    period = np.repeat(np.arange(periods), size.sum())
+    patient = patients_of(pool, like[site, period], draw("recruitment").random(site.size))
+    drawn = followed(setting, patient, site, schedule[site, period], draw)
+    return Clustered(drawn=drawn, period=period, schedule=schedule)
+
+
+def degrees_of_freedom(setting: Setting) -> float:
+    """Return the degrees of freedom of the test of a trial of ICUs; infinite where patients are randomized.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    """
+    protocol = setting.protocol
+    if not protocol.allocation.clustered:
+        return float("inf")
+    columns = 1 + protocol.allocation.periods if protocol.test.analysis == "gee" else 2
+    return float(protocol.sites.number - columns)
+
+
+def compare_clusters(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
+    """Return z (positive for fewer deaths), effect and standard error of one trial of ICUs.
+
+    Parameters
+    ----------
+    setting, trial
+        The trial and its patients.
+
+    Notes
+    -----
+    z is the normal quantile that corresponds to t, so that one bound serves all tests.
+    """
+    if setting.protocol.test.analysis == "gee":
+        statistic, estimate, error = _by_gee(setting, trial)
+    else:
+        statistic, estimate, error = _by_means(setting, trial)
+    return _normal(statistic, degrees_of_freedom(setting)), estimate, error
+
+
+def _normal(t: float, df: float) -> float:
+    """Return the normal quantile with the tail of t, from the nearer tail."""
+    return float(-np.sign(t) * ndtri(stdtr(df, -abs(t)))) if np.isfinite(t) else float("nan")
+
+
+def _by_means(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
+    """Compare means of ICUs, each counted alike; in a crossover within ICUs, and within periods."""
+    drawn, periods = trial.drawn, trial.schedule.shape[1]
+    place = drawn.site * periods + trial.period
+    dead = setting.codes[drawn.course, drawn.patient]
+    size = trial.schedule.size
+    seen = np.bincount(place[drawn.observed], minlength=size)
+    died = np.bincount(place[drawn.observed], dead[drawn.observed], minlength=size)
+    means = np.where(seen > 0, died / np.maximum(seen, 1), np.nan).reshape(trial.schedule.shape)
+    first = trial.schedule[:, 0] == 1
+    if periods == 1:
+        groups = [(means[first, 0], NOBODY), (NOBODY, means[~first, 0])]
+    else:
+        groups = [(means[first, 0], means[first, 1]), (means[~first, 1], means[~first, 0])]
+    return _contrast(groups, setting.protocol.scale)
+
+
+def _contrast(groups: list[tuple[FloatArray, FloatArray]], scale: str) -> tuple[float, float, float]:
+    """Return t of the risk difference, effect and standard error from means of ICUs by sequence.
+
+    Parameters
+    ----------
+    groups
+        Of each sequence the means of its ICUs under treatment and under control, empty where it has none.
+    scale
+        On which the effect is estimated.
+    """
+    risks = [np.mean([np.nanmean(group[arm]) for group in groups if group[arm].size]) for arm in (0, 1)]
+    shares = [sum(group[arm].size > 0 for group in groups) for arm in (0, 1)]
+
+    def error(up: float, down: float) -> float:
+        slopes = np.array([up, down]) / shares
+        variance = 0.0
+        for group in groups:
+            parts = [slope * values for slope, values in zip(slopes, group, strict=True) if values.size]
+            value = np.sum(parts, axis=0)
+            value = value[~np.isnan(value)]
+            variance += float(np.var(value, ddof=1)) / value.size
+        return float(np.sqrt(variance))
+
+    p1, p0 = np.array(risks[0]), np.array(risks[1])
+    difference, *slopes = (float(part) for part in CONTRASTS["risk_difference"](p1, p0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate, *own = (float(part) for part in CONTRASTS[scale](p1, p0))
+        spread = error(*slopes)
+        return -difference / spread if spread > 0.0 else float("nan"), estimate, error(*own)
+
+
+def _by_gee(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
+    """Estimate the log odds ratio by GEE with an exchangeable correlation, periods as categories."""
+    drawn, seen = trial.drawn, trial.drawn.observed
+    periods = np.arange(1, trial.schedule.shape[1])
+    treated = trial.schedule[drawn.site, trial.period][seen]
+    times = trial.period[seen][:, None] == periods
+    design = np.column_stack([np.ones(treated.size), treated, times]).astype(np.float64)
+    dead = setting.codes[drawn.course, drawn.patient][seen].astype(np.float64)
+    fit = fit_gee(design, dead, drawn.site[seen], covariance=SMALL_SAMPLE)
+    estimate, error = float(fit.params[1]), float(fit.std_errors[1])
+    return -estimate / error, estimate, error

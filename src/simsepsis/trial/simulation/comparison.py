@@ -1,0 +1,211 @@
+"""Two arms compared from counts, for many trials at once.
+
+Counts have shape (…, strata, 2, categories), control first. z is positive where treated patients do better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsepsis.arrays import FloatArray
+from simsepsis.trial.simulation.survival import compare_times
+
+Counts = NDArray[np.int64] | NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compared:
+    """Results of many trials; arrays of one shape, NaN where there is none.
+
+    `z` is the test statistic, `estimate` the effect (the logarithm of a ratio), `std_error` its standard
+    error.
+    """
+
+    z: FloatArray
+    estimate: FloatArray
+    std_error: FloatArray
+
+
+def compare(counts: Counts, name: str, scale: str) -> Compared:
+    """Return test and estimate of each trial.
+
+    Parameters
+    ----------
+    counts
+        Shape (…, strata, 2, categories).
+    name
+        Endpoint.
+    scale
+        On which the effect is estimated.
+
+    Notes
+    -----
+    Deaths: Cochran–Mantel–Haenszel test without continuity correction, for one stratum the pooled test of two
+    proportions times √((n − 1)/n); Mantel–Haenszel estimates. Time to death: stratified log-rank test and
+    Breslow's partial likelihood. Ventilator-free days: van Elteren's test, for one stratum that of Wilcoxon
+    and Mann–Whitney, with the probability index. Win ratio: Wald test of its logarithm.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if name == "time_to_death":
+            return Compared(**compare_times(counts))
+        if scale in ("win_ratio", "probability_index"):
+            return _ranked(counts, scale)
+        return _deaths(counts, scale)
+
+
+def _deaths(counts: Counts, scale: str) -> Compared:
+    control, treated = counts[..., 0, :].sum(axis=-1), counts[..., 1, :].sum(axis=-1)
+    dead = counts[..., 0, 1].astype(np.float64), counts[..., 1, 1].astype(np.float64)
+    arms = Arms(
+        control=control.astype(np.float64), treated=treated.astype(np.float64), dead0=dead[0], dead1=dead[1]
+    )
+    estimate, std_error = SCALES[scale](arms)
+    return Compared(z=_cochran_mantel_haenszel(arms), estimate=estimate, std_error=std_error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arms:
+    """Patients and deaths of both arms by stratum, arrays (…, strata)."""
+
+    control: FloatArray
+    treated: FloatArray
+    dead0: FloatArray
+    dead1: FloatArray
+
+    @property
+    def n(self) -> FloatArray:
+        """Patients of both arms; 1 where there are none, so that nothing is divided by 0."""
+        return np.maximum(self.control + self.treated, 1.0)
+
+
+def _cochran_mantel_haenszel(arms: Arms) -> FloatArray:
+    n, dead = arms.n, arms.dead0 + arms.dead1
+    excess = dead * arms.treated / n - arms.dead1
+    spread = arms.control * arms.treated * dead * (n - dead) / (n * n * np.maximum(n - 1.0, 1.0))
+    return np.asarray(excess.sum(axis=-1) / np.sqrt(spread.sum(axis=-1)))
+
+
+def _risk_difference(arms: Arms) -> tuple[FloatArray, FloatArray]:
+    """Mantel–Haenszel risk difference with the variance of Sato (Biometrics 1989;45:1323)."""
+    n0, n1, d0, d1, n = arms.control, arms.treated, arms.dead0, arms.dead1, arms.n
+    weight = (n0 * n1 / n).sum(axis=-1)
+    estimate = ((d1 * n0 - d0 * n1) / n).sum(axis=-1) / weight
+    first = (n1 * n1 * d0 - n0 * n0 * d1 + n1 * n0 * (n0 - n1) / 2.0) / (n * n)
+    second = (d1 * (n0 - d0) + d0 * (n1 - d1)) / (2.0 * n)
+    variance = (estimate * first.sum(axis=-1) + second.sum(axis=-1)) / (weight * weight)
+    return estimate, np.sqrt(variance)
+
+
+def _log_risk_ratio(arms: Arms) -> tuple[FloatArray, FloatArray]:
+    """Mantel–Haenszel risk ratio (Greenland S, Robins JM. Biometrics 1985;41:55)."""
+    n0, n1, d0, d1, n = arms.control, arms.treated, arms.dead0, arms.dead1, arms.n
+    top, bottom = (d1 * n0 / n).sum(axis=-1), (d0 * n1 / n).sum(axis=-1)
+    spread = (((d0 + d1) * n0 * n1 - d0 * d1 * n) / (n * n)).sum(axis=-1)
+    return np.log(top / bottom), np.sqrt(spread / (top * bottom))
+
+
+def _log_odds_ratio(arms: Arms) -> tuple[FloatArray, FloatArray]:
+    """Mantel–Haenszel odds ratio (Robins J, Breslow N, Greenland S. Biometrics 1986;42:311)."""
+    n0, n1, d0, d1, n = arms.control, arms.treated, arms.dead0, arms.dead1, arms.n
+    r, s = d1 * (n0 - d0) / n, d0 * (n1 - d1) / n
+    p, q = (d1 + n0 - d0) / n, (d0 + n1 - d1) / n
+    up, down = r.sum(axis=-1), s.sum(axis=-1)
+    variance = (
+        (p * r).sum(axis=-1) / (2.0 * up * up)
+        + (p * s + q * r).sum(axis=-1) / (2.0 * up * down)
+        + (q * s).sum(axis=-1) / (2.0 * down * down)
+    )
+    return np.log(up / down), np.sqrt(variance)
+
+
+SCALES: dict[str, Callable[[Arms], tuple[FloatArray, FloatArray]]] = {
+    "risk_difference": _risk_difference,
+    "risk_ratio": _log_risk_ratio,
+    "odds_ratio": _log_odds_ratio,
+}
+"""Scale → common effect over strata, treated against control, and its standard error."""
+
+
+def _ranked(counts: Counts, scale: str) -> Compared:
+    """Compare ordered categories, worst first, pair by pair within strata."""
+    control, treated = counts[..., 0, :].astype(np.float64), counts[..., 1, :].astype(np.float64)
+    n0, n1 = control.sum(axis=-1), treated.sum(axis=-1)
+    n = n0 + n1
+    weight = np.where(n > 0, n0 * n1 / (n + (1.0 if scale == "probability_index" else 0.0)), 0.0)
+    weight = np.where((n0 > 0) & (n1 > 0), weight, 0.0)
+    pairs = _Pairs(control=control, treated=treated, n0=np.maximum(n0, 1.0), n1=np.maximum(n1, 1.0))
+    win, loss = (weight * pairs.wins).sum(axis=-1), (weight * pairs.losses).sum(axis=-1)
+    total = weight.sum(axis=-1)
+    if scale == "win_ratio":
+        estimate = np.log(win / loss)
+        spread = np.sqrt((weight**2 * pairs.variance(1.0 / win, 1.0 / loss)).sum(axis=-1))
+        return Compared(z=estimate / spread, estimate=estimate, std_error=spread)
+    estimate = 0.5 * (win - loss) / total
+    halves = np.full_like(win, 0.5)
+    spread = np.sqrt((weight**2 * pairs.variance(halves, halves)).sum(axis=-1)) / total
+    null = np.sqrt((weight**2 * _null_variance(control + treated, n0, n1)).sum(axis=-1)) / total
+    return Compared(z=estimate / null, estimate=estimate, std_error=spread)
+
+
+def _null_variance(both: FloatArray, n0: FloatArray, n1: FloatArray) -> FloatArray:
+    """Return the variance of the probability index without effect, with ties."""
+    n = n0 + n1
+    ties = (both**3 - both).sum(axis=-1) / np.maximum(n**3 - n, 1.0)
+    variance = (n + 1.0) * (1.0 - ties) / (12.0 * np.maximum(n0 * n1, 1.0))
+    return np.asarray(np.where(n0 * n1 > 0, variance, 0.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pairs:
+    """Counts of both arms by category, (…, strata, categories), and patients of each, (…, strata)."""
+
+    control: FloatArray
+    treated: FloatArray
+    n0: FloatArray
+    n1: FloatArray
+
+    def _below(self, counts: FloatArray) -> FloatArray:
+        return np.asarray(np.cumsum(counts, axis=-1) - counts)
+
+    def _above(self, counts: FloatArray) -> FloatArray:
+        return np.asarray(counts.sum(axis=-1, keepdims=True) - np.cumsum(counts, axis=-1))
+
+    @property
+    def wins(self) -> FloatArray:
+        """Share of pairs that the treated patient wins."""
+        return np.asarray((self.treated * self._below(self.control)).sum(axis=-1) / (self.n0 * self.n1))
+
+    @property
+    def losses(self) -> FloatArray:
+        """Share of pairs that the control wins."""
+        return np.asarray((self.control * self._below(self.treated)).sum(axis=-1) / (self.n0 * self.n1))
+
+    def variance(self, gain: FloatArray, cost: FloatArray) -> FloatArray:
+        """Return the variance by stratum of the mean over pairs of gain × win − cost × loss.
+
+        Parameters
+        ----------
+        gain, cost
+            (…) value of a win and of a loss.
+
+        References
+        ----------
+        Bebu I, Lachin JM. Biostatistics 2016;17:178: variance of the two projections of a U-statistic.
+        """
+        up, down = gain[..., None, None], cost[..., None, None]
+        of_treated = (up * self._below(self.control) - down * self._above(self.control)) / self.n0[..., None]
+        of_control = (up * self._above(self.treated) - down * self._below(self.treated)) / self.n1[..., None]
+        return _mean_variance(self.treated, of_treated, self.n1) + _mean_variance(
+            self.control, of_control, self.n0
+        )
+
+
+def _mean_variance(counts: FloatArray, values: FloatArray, n: FloatArray) -> FloatArray:
+    """Return the variance of the mean of values with counts; 0 where there is one value only."""
+    mean = (counts * values).sum(axis=-1) / n
+    square = (counts * values**2).sum(axis=-1) / n - mean**2
+    return np.asarray(np.maximum(square, 0.0) / np.maximum(n - 1.0, 1.0))

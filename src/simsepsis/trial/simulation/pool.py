@@ -1,0 +1,290 @@
+"""Patients with their courses under every treatment: the finite population that trials draw from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.cohort.contrast import CONTRASTS, Risks
+from simsepsis.cohort.course import Exits, run_course
+from simsepsis.cohort.resolve import LIMIT
+from simsepsis.errors import ExperimentError
+from simsepsis.scenario import Course as Hazards
+from simsepsis.trial.endpoints import compare_pairs
+from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
+from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.protocol.words import Words
+from simsepsis.trial.simulation.candidates import Candidates, draw_candidates, kept
+from simsepsis.trial.simulation.outcomes import Course, categories, coded, course_of, died
+
+HOURS = 24.0
+LEAST = 500
+"""Patients below whom a part of a pool stands for nobody."""
+
+FOLD = 5.0
+"""Hazards of death are scaled at most so much to meet a control risk: with more it is another population."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool:
+    """A finite population whose rates are the truth of the trials that draw from it.
+
+    Attributes
+    ----------
+    icu
+        (n,) ICU, sorted.
+    first
+        (k + 1,) row of the first patient of each ICU, and n.
+    rates
+        (k,) share of each ICU in the recruitment.
+    severity
+        (n,) latent severity on day 1, in SDs.
+    columns
+        Column of day 1 → (n,) value as recorded.
+    courses
+        Courses under control, each arm and open-label treatment, if there is any.
+    arms
+        Number of treated arms.
+    eligible_share
+        Share of screened patients who are eligible: they meet the condition and are in the ICU still.
+    log_hazard_ratio
+        Coefficient that makes the planned effect.
+    hazard_factor
+        Factor on the hazards of death that makes the stated control risk.
+    """
+
+    icu: IntArray
+    first: IntArray
+    rates: FloatArray
+    severity: FloatArray
+    columns: dict[str, NDArray[Any]]
+    courses: tuple[Course, ...]
+    arms: int
+    eligible_share: float
+    log_hazard_ratio: float
+    hazard_factor: float
+
+    @property
+    def size(self) -> int:
+        """Number of patients."""
+        return int(self.icu.size)
+
+    @property
+    def weights(self) -> FloatArray:
+        """(n,) probability of each patient to be the next one randomized."""
+        return patient_weights(self.icu, self.rates)
+
+    def null(self) -> Pool:
+        """Return the same patients in a world where no treatment does anything."""
+        same = (self.courses[0],) * len(self.courses)
+        return replace(self, courses=same, log_hazard_ratio=0.0)
+
+    def among(self, condition: Condition) -> Pool:
+        """Return the patients of whom a condition holds, in the same world.
+
+        Parameters
+        ----------
+        condition
+            On columns of day 1.
+
+        Raises
+        ------
+        ExperimentError
+            If it holds for hardly anybody.
+        """
+        rows = np.flatnonzero(condition.holds(self.columns))
+        if rows.size < LEAST:
+            raise ExperimentError(
+                f"'{condition.text}' holds for {rows.size} of {self.size} patients; use a wider condition or "
+                "a larger run.pool"
+            )
+        icu = self.icu[rows]
+        equal = bool(np.unique(self.rates[self.rates > 0.0]).size == 1)
+        return replace(
+            self,
+            icu=icu,
+            first=np.searchsorted(icu, np.arange(self.first.size)),
+            rates=_rates(icu, "equal" if equal else "registry", self.rates.size),
+            severity=self.severity[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+            courses=tuple(course.subset(rows) for course in self.courses),
+            eligible_share=self.eligible_share * rows.size / self.size,
+        )
+
+
+def patient_weights(icu: IntArray, rates: FloatArray) -> FloatArray:
+    """Return the (n,) probabilities of patients whose ICUs recruit at given rates.
+
+    Parameters
+    ----------
+    icu
+        (n,) ICU.
+    rates
+        (k,) shares.
+    """
+    counts = np.bincount(icu, minlength=rates.size)
+    return np.asarray((rates / np.maximum(counts, 1))[icu])
+
+
+def _rates(icu: IntArray, sizes: str, number: int = 0) -> FloatArray:
+    counts = np.bincount(icu, minlength=number).astype(np.float64)
+    shares = counts if sizes == "registry" else (counts > 0).astype(np.float64)
+    return np.asarray(shares / shares.sum())
+
+
+def _scaled(hazards: Hazards, factor: float) -> Hazards:
+    """Return the hazards with those of death multiplied by a factor."""
+    changed = {
+        cause: getattr(hazards, cause).model_copy(
+            update={"intercept": getattr(hazards, cause).intercept + float(np.log(factor))}
+        )
+        for cause in ("icu_death", "ward_death")
+    }
+    return hazards.model_copy(update=changed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _World:
+    """Candidates, what a protocol asks of them, and the hazards that they meet."""
+
+    protocol: TrialProtocol
+    candidates: Candidates
+    hazards: Hazards
+
+    def course(self, treatment: int | None, log_hazard_ratio: float) -> Course:
+        """Return everybody's course under a treatment, None for control."""
+        one, delay = self.candidates, self.protocol.population.hour / HOURS
+        if treatment is None or log_hazard_ratio == 0.0:
+            exits: Exits = run_course(self.hazards, one.fate)
+        else:
+            effect = log_hazard_ratio * one.log_hazard_ratio[treatment]
+            start = np.full(one.icu.size, delay)
+            exits = run_course(self.hazards, one.fate, start=start, log_hazard_ratio=effect)
+        return course_of(exits, one.ventilator, delay)
+
+    def weights(self, eligible: BoolArray) -> FloatArray:
+        """Return the probabilities of the patients to be randomized."""
+        icu = self.candidates.icu[eligible]
+        return patient_weights(icu, _rates(icu, self.protocol.sites.sizes))
+
+
+def _solve_control(world: _World) -> tuple[_World, float]:
+    """Return the world whose control risk is the stated one, and the factor on its hazards of death."""
+    asked = world.protocol.endpoint.control_risk
+    if asked is None:
+        return world, 1.0
+
+    def risk(log_factor: float) -> float:
+        scaled = replace(world, hazards=_scaled(world.hazards, float(np.exp(log_factor))))
+        course = scaled.course(None, 0.0)
+        events = died(course, world.protocol.endpoint)[course.eligible]
+        return float(events @ world.weights(course.eligible))
+
+    limit = float(np.log(FOLD))
+    ends = risk(-limit), risk(limit)
+    if not ends[0] < asked < ends[1]:
+        raise ExperimentError(
+            f"{world.protocol.name}: endpoint.control_risk = {asked:g} is not one that this population can "
+            f"have; between {ends[0]:.3f} and {ends[1]:.3f} it can, or change the population"
+        )
+    found = float(brentq(lambda value: risk(value) - asked, -limit, limit, xtol=1e-5))
+    return replace(world, hazards=_scaled(world.hazards, float(np.exp(found)))), float(np.exp(found))
+
+
+def _measure(world: _World, control: Course) -> Callable[[Course], float]:
+    """Return the function from a treated course to the planned effect's measure."""
+    endpoint, scale = world.protocol.endpoint, str(world.protocol.effect.scale)
+    eligible = control.eligible
+    weights = world.weights(eligible)
+    if scale not in CONTRASTS:
+        name, shares = RANKED[endpoint.name], _shares(control, world, weights)
+        return lambda course: float(getattr(compare_pairs(shares, _shares(course, world, weights)), name))
+    untreated = died(control, endpoint)[eligible]
+    return lambda course: CONTRASTS[scale](
+        Risks(treated=died(course, endpoint)[eligible], untreated=untreated, weights=weights)
+    )[0]
+
+
+def _shares(course: Course, world: _World, weights: FloatArray) -> FloatArray:
+    endpoint = world.protocol.endpoint
+    codes = coded(course, endpoint)[course.eligible]
+    return np.bincount(codes, weights=weights, minlength=categories(endpoint)).astype(np.float64)
+
+
+def _solve_effect(world: _World, control: Course) -> float:
+    """Return the log hazard ratio at which the planned effect holds in the arm that it is stated for."""
+    planned, arm = world.protocol.planned, world.protocol.effect_arm
+    if planned.coefficient == 0.0:
+        return 0.0
+    measure = _measure(world, control)
+
+    def value(log_hazard_ratio: float) -> float:
+        return measure(world.course(arm, log_hazard_ratio))
+
+    scale = float(np.mean(world.candidates.log_hazard_ratio[arm]))
+    if scale <= 0.0:
+        raise ExperimentError(
+            f"{world.protocol.name}: arm '{world.protocol.arms[arm].name}' gets a dose at which the world's "
+            f"dose.response = '{world.candidates.scenario.dose.response}' has no effect; raise it"
+        )
+    limit = LIMIT / scale
+    ends = sorted((value(-limit), value(limit)))
+    if not ends[0] < planned.value < ends[1]:
+        raise ExperimentError(
+            f"{world.protocol.name}: effect.value = {planned.value:g}: no hazard ratio gives a "
+            f"{planned.name} of {planned.value:g}; between {ends[0]:.3f} and {ends[1]:.3f} is reachable"
+        )
+    return float(brentq(lambda found: value(found) - planned.value, -limit, limit, xtol=1e-5 / scale))
+
+
+def build_pool(protocol: TrialProtocol) -> Pool:
+    """Return the finite population of a protocol, from the protocol's seed.
+
+    The hazards of death are scaled to the stated control risk, and the hazard ratio is solved for the planned
+    effect, both exactly in this population, with common random numbers.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+
+    Raises
+    ------
+    ExperimentError
+        If the population cannot have the control risk or the effect.
+    """
+    told = {"label": "", "question": "", "test": Test(), "looks": Looks(), "priors": (), "n_total": None}
+    told |= {"words": Words(), "published": ()}
+    return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
+
+
+@lru_cache(maxsize=4)
+def _pool(protocol: TrialProtocol) -> Pool:
+    """Return the population of a protocol from which all that it does not depend on has been taken."""
+    candidates = draw_candidates(protocol)
+    world = _World(protocol=protocol, candidates=candidates, hazards=candidates.scenario.course)
+    world, factor = _solve_control(world)
+    control = world.course(None, 0.0)
+    coefficient = _solve_effect(world, control)
+    there = replace(world, candidates=kept(candidates, np.flatnonzero(control.eligible)))
+    treated = len(there.candidates.log_hazard_ratio)
+    chosen = there.candidates
+    return Pool(
+        icu=chosen.icu,
+        first=np.searchsorted(chosen.icu, np.arange(int(chosen.icu[-1]) + 2)),
+        rates=_rates(chosen.icu, protocol.sites.sizes),
+        severity=chosen.severity,
+        columns=chosen.columns,
+        courses=tuple(there.course(treatment, coefficient) for treatment in (None, *range(treated))),
+        arms=len(protocol.arms),
+        eligible_share=chosen.icu.size / candidates.screened,
+        log_hazard_ratio=coefficient,
+        hazard_factor=factor,
+    )

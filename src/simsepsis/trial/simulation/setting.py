@@ -1,0 +1,213 @@
+"""A protocol and its population, made ready: all that the simulated trials have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+
+from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.errors import ExperimentError
+from simsepsis.trial.protocol import Departure, Loss, TrialProtocol, parse_condition
+from simsepsis.trial.simulation.adjusted import covariate_matrix
+from simsepsis.trial.simulation.outcomes import Categories, coded, died
+from simsepsis.trial.simulation.pool import Pool, patient_weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Factors:
+    """What patients are stratified by.
+
+    Attributes
+    ----------
+    by_icu
+        Whether the ICU is one of the factors.
+    codes
+        (factors, n) 0 or 1 of each condition.
+    """
+
+    by_icu: bool
+    codes: IntArray
+
+    def levels(self, site: IntArray, patient: IntArray) -> IntArray:
+        """Return (factors, m) the level of each factor, the ICU's first.
+
+        Parameters
+        ----------
+        site
+            (m,) ICU of the trial.
+        patient
+            (m,) row of the pool.
+        """
+        own = self.codes[:, patient]
+        return np.concatenate([site[None], own]) if self.by_icu else own
+
+    def strata(self, site: IntArray, patient: IntArray) -> IntArray:
+        """Return (m,) the stratum that the levels make together; parameters as in `levels`."""
+        code = np.zeros(patient.size, dtype=np.int64) if not self.by_icu else site.astype(np.int64)
+        for level in self.codes:
+            code = 2 * code + level[patient]
+        return code
+
+    def number(self, sites: int) -> int:
+        """Return the number of strata.
+
+        Parameters
+        ----------
+        sites
+            Number of ICUs of a trial.
+        """
+        return int((sites if self.by_icu else 1) * 2 ** len(self.codes))
+
+
+def factors_of(pool: Pool, names: tuple[str, ...]) -> Factors:
+    """Return factors, ready for a population.
+
+    Parameters
+    ----------
+    pool
+        The population.
+    names
+        ``icu`` or conditions.
+    """
+    conditions = [parse_condition(name) for name in names if name != "icu"]
+    codes = [condition.holds(pool.columns).astype(np.int64) for condition in conditions]
+    return Factors(by_icu="icu" in names, codes=np.array(codes, dtype=np.int64).reshape(-1, pool.size))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Setting:
+    """All that the trials of a protocol have in common.
+
+    Attributes
+    ----------
+    protocol, pool
+        The trial and its population.
+    n_total
+        Patients randomized, all arms.
+    ratio
+        (arms + 1,) patients of each arm for one control, control first.
+    at_looks
+        (looks,) patients whose outcome is due at each look.
+    codes
+        (courses, n) category of the endpoint.
+    dead
+        (courses, n) 1 for who dies the death that the endpoint is about.
+    lost
+        (courses, n) probability that the outcome is never known, or None.
+    untreated
+        (n,) probability that a treated patient gets nothing, or None.
+    open_label
+        (n,) probability that a control gets open-label treatment, or None.
+    factors, strata
+        What the randomization and the analysis are stratified by.
+    covariates
+        (n, q) covariates of an adjusted analysis, none otherwise.
+    """
+
+    protocol: TrialProtocol
+    pool: Pool
+    n_total: int
+    ratio: FloatArray
+    at_looks: IntArray
+    codes: Categories
+    dead: Categories
+    lost: FloatArray | None
+    untreated: FloatArray | None
+    open_label: FloatArray | None
+    factors: Factors
+    strata: Factors
+    covariates: FloatArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """(n,) weights of the patients in what the trial estimates: those of recruitment, or ICUs alike."""
+        if self.protocol.test.analysis != "cluster_means":
+            return self.pool.weights
+        used = (self.pool.rates > 0.0).astype(np.float64)
+        return patient_weights(self.pool.icu, used / used.sum())
+
+    def lean(self) -> Setting:
+        """Return the setting without what no trial needs any more, to be sent to worker processes."""
+        return replace(self, pool=replace(self.pool, columns={}, courses=()))
+
+    @property
+    def per_month(self) -> float:
+        """Patients randomized in a month once all ICUs recruit."""
+        sites = self.protocol.sites
+        return sites.number * sites.screened_per_month * self.pool.eligible_share * sites.consent
+
+
+def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
+    """Return a protocol and its population, ready to simulate trials from.
+
+    Parameters
+    ----------
+    protocol, pool
+        The trial and its population.
+    n_total
+        Patients randomized, all arms.
+
+    Raises
+    ------
+    ExperimentError
+        If a look comes before two patients of each arm.
+    """
+    conduct = protocol.conduct
+    setting = Setting(
+        protocol=protocol,
+        pool=pool,
+        n_total=n_total,
+        ratio=np.array([1.0, *(arm.ratio for arm in protocol.arms)]),
+        at_looks=np.round(np.array(protocol.looks.information) * n_total).astype(np.int64),
+        codes=np.array([coded(course, protocol.endpoint) for course in pool.courses]),
+        dead=np.array([died(course, protocol.endpoint) for course in pool.courses]).astype(np.int16),
+        lost=_loss(conduct.loss, pool, protocol),
+        untreated=_departure(conduct.nonadherence, pool),
+        open_label=_departure(conduct.contamination, pool),
+        factors=factors_of(pool, protocol.allocation.factors),
+        strata=factors_of(pool, protocol.test.strata if protocol.test.analysis == "stratified" else ()),
+        covariates=_covariates(protocol, pool),
+    )
+    if setting.at_looks[0] < 4 * len(setting.ratio):
+        raise ExperimentError(
+            f"{protocol.name}: the first look comes at {setting.at_looks[0]} of {n_total} patients; look "
+            "later or randomize more"
+        )
+    return setting
+
+
+def _covariates(protocol: TrialProtocol, pool: Pool) -> FloatArray:
+    if protocol.test.analysis != "adjusted":
+        return np.zeros((pool.size, 0))
+    return covariate_matrix(pool, protocol.test.covariates)
+
+
+def _with_mean(share: float, log_odds: NDArray[np.float64], weights: FloatArray) -> FloatArray:
+    """Return probabilities with given differences of log odds and a given weighted mean."""
+
+    def gap(intercept: float) -> float:
+        return float(np.average(expit(intercept + log_odds), weights=weights)) - share
+
+    centre, reach = float(logit(share)), float(np.abs(log_odds).max()) + 1.0
+    found = float(brentq(gap, centre - reach, centre + reach))
+    return np.asarray(expit(found + log_odds))
+
+
+def _departure(departure: Departure, pool: Pool) -> FloatArray | None:
+    if departure.share == 0.0:
+        return None
+    return _with_mean(departure.share, departure.by_severity * pool.severity, pool.weights)
+
+
+def _loss(loss: Loss, pool: Pool, protocol: TrialProtocol) -> FloatArray | None:
+    """Return probabilities of loss whose mean over the arms as given is the stated share."""
+    if loss.share == 0.0:
+        return None
+    dead = np.array([died(course, protocol.endpoint) for course in pool.courses], dtype=np.float64)
+    weights = np.tile(pool.weights, (len(dead), 1))
+    weights[pool.arms + 1 :] = 0.0
+    return _with_mean(loss.share, np.log(loss.dead_odds_ratio) * dead, weights)

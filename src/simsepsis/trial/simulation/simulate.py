@@ -1,0 +1,191 @@
+"""Simulated trials: what they decide, what they estimate, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simsepsis.errors import UsageError
+from simsepsis.replication import run_batches
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.simulation.batch import BATCH, Batches, Results, joined
+from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
+from simsepsis.trial.simulation.decide import trial_rows
+from simsepsis.trial.simulation.pool import Pool, build_pool
+from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.sizing import planned_total
+from simsepsis.trial.simulation.truth import truth_table
+
+Progress = Callable[[int, int], None]
+"""Called with trials done and trials in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrialSimulation:
+    """Simulated trials of one protocol.
+
+    Attributes
+    ----------
+    protocol
+        The trial.
+    n_total
+        Patients randomized if it goes to the end, all arms.
+    null
+        Whether treatment does nothing in the world of these trials.
+    seed
+        Seed of the trials; the population has that of the protocol.
+    trials
+        One row per trial and treated arm: trial, arm, look, information, decision (none, efficacy, harm,
+        futility), rejected, z, estimate, std_error, ci_low, ci_high (as if there had been no looks),
+        adjusted_estimate, adjusted_low, adjusted_high, p_value (stage-wise), n_randomized, n_known,
+        n_control, n_treated, deaths_control, deaths_treated, months, failure. Ratios are logarithms.
+    characteristics
+        arm, measure, value, mcse, n_sim.
+    looks
+        One row per arm and look: arm, look, information, n_due, then the probability of stopping there for
+        efficacy, harm and futility and of having stopped by then, each with its MCSE, and mean deaths and
+        months.
+    truth
+        arm, strategy, measure, value, mcse: what the trials estimate in their population, exact there; its
+        Monte Carlo standard error is against the world's.
+    """
+
+    protocol: TrialProtocol
+    n_total: int
+    null: bool
+    seed: int
+    trials: pd.DataFrame
+    characteristics: pd.DataFrame
+    looks: pd.DataFrame
+    truth: pd.DataFrame
+
+    def measure(self, name: str, arm: str | None = None) -> tuple[float, float]:
+        """Return value and MCSE of one operating characteristic.
+
+        Parameters
+        ----------
+        name
+            Measure.
+        arm
+            Treated arm; None for that of the planned effect.
+
+        Raises
+        ------
+        UsageError
+            If there is none of that name.
+        """
+        wanted = arm or self.protocol.arms[self.protocol.effect_arm].name
+        table = self.characteristics
+        row = table[(table["measure"] == name) & (table["arm"] == wanted)]
+        if row.empty:
+            known = ", ".join(dict.fromkeys(table["measure"]))
+            raise UsageError(f"measure '{name}' of arm '{wanted}' is not there; measures are {known}")
+        return float(row["value"].iloc[0]), float(row["mcse"].iloc[0])
+
+
+def simulate_trials(
+    protocol: TrialProtocol,
+    *,
+    replicates: int | None = None,
+    seed: int | None = None,
+    jobs: int = -1,
+    null: bool = False,
+    n_total: int | None = None,
+    pool: Pool | None = None,
+    progress: Progress | None = None,
+) -> TrialSimulation:
+    """Simulate trials of a protocol on the cohort.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    replicates
+        Trials; None for those of the protocol.
+    seed
+        Seed of the trials; None for that of the protocol. The population always has that of the protocol.
+    jobs
+        Worker processes, −1 for one per core; the results do not depend on it.
+    null
+        Whether treatment does nothing: for the type I error.
+    n_total
+        Patients randomized, all arms; None for those that the protocol states or needs.
+    pool
+        The population, if it has been built; see `build_pool`.
+    progress
+        Called after each batch of trials.
+
+    Returns
+    -------
+    TrialSimulation
+        Trials, operating characteristics with MCSE, and the truth that the trials estimate.
+
+    Raises
+    ------
+    ExperimentError
+        If the population cannot have what the protocol asks for.
+    UsageError
+        If a number is out of range.
+
+    Notes
+    -----
+    Patients are drawn with replacement from a finite population whose rates are therefore the truth, without
+    error of their own. Every mechanism of a trial (sites, recruitment, accrual, randomization, departures,
+    loss) has its own stream of random numbers, so that protocols that differ in one share the others.
+    """
+    number = protocol.run.trials if replicates is None else replicates
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise UsageError(f"replicates = {number}: give a whole number of 1 or more")
+    planned = pool or build_pool(protocol)
+    total = planned_total(protocol, planned) if n_total is None else n_total
+    setting = prepare(protocol, planned.null() if null else planned, total)
+    used = protocol.run.seed if seed is None else seed
+    results = _simulated(Batches(setting=setting.lean(), seed=used), number, jobs, progress)
+    trials = trial_rows(setting, results)
+    truth = truth_table(setting)
+    return TrialSimulation(
+        protocol=protocol,
+        n_total=total,
+        null=null,
+        seed=used,
+        trials=trials,
+        characteristics=characteristics(setting, trials, truth),
+        looks=look_characteristics(setting, trials, results),
+        truth=truth,
+    )
+
+
+def _simulated(task: Batches, number: int, jobs: int, progress: Progress | None) -> Results:
+    ranges = (range(first, min(first + BATCH, number)) for first in range(0, number, BATCH))
+    parts: dict[int, Results] = {}
+    for first, results in run_batches(task, ranges, jobs=jobs):
+        parts[first] = results
+        if progress is not None:
+            progress(sum(len(part.months) for part in parts.values()), number)
+    return joined([parts[first] for first in sorted(parts)])
+
+
+def simulate_trial(protocol: TrialProtocol, *, seed: int | None = None, replicate: int = 0) -> pd.DataFrame:
+    """Simulate one trial of a protocol: the very one that `simulate_trials` has under that number.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    seed
+        As in `simulate_trials`.
+    replicate
+        Number of the trial, from 0.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `TrialSimulation.trials`, one per treated arm.
+    """
+    pool = build_pool(protocol)
+    setting = prepare(protocol, pool, planned_total(protocol, pool))
+    task = Batches(setting=setting, seed=protocol.run.seed if seed is None else seed)
+    rows = trial_rows(setting, task(range(replicate, replicate + 1))[1])
+    return rows.assign(trial=replicate)

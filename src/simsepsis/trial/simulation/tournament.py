@@ -1,0 +1,129 @@
+"""Endpoints against each other on the same patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.arrays import FloatArray
+from simsepsis.performance.mcse import mean_of, proportion_of
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.parts import BINARY
+from simsepsis.trial.simulation.pool import Pool, build_pool
+from simsepsis.trial.simulation.simulate import TrialSimulation, simulate_trials
+from simsepsis.trial.simulation.sizing import planned_total
+
+ENDPOINTS = (
+    "death_28d",
+    "icu_death",
+    "hospital_death",
+    "time_to_death",
+    "ventilator_free_days",
+    "win_ratio",
+)
+HORIZON = 28
+"""Day at which time to death is censored, unless the protocol says another."""
+
+
+def tournament(
+    protocol: TrialProtocol,
+    *,
+    endpoints: Sequence[str] = ENDPOINTS,
+    replicates: int | None = None,
+    seed: int | None = None,
+    jobs: int = -1,
+    pool: Pool | None = None,
+) -> pd.DataFrame:
+    """Compare endpoints by power on the same trials: the same patients, arms and departures.
+
+    Parameters
+    ----------
+    protocol
+        The trial; its effect, on its endpoint, makes the world in which all endpoints compete.
+    endpoints
+        Names of endpoints.
+    replicates, seed, jobs, pool
+        As in `simulate_trials`.
+
+    Returns
+    -------
+    DataFrame
+        One row per endpoint: endpoint, n_total, power, power_mcse, difference (from the protocol's own
+        endpoint, over the same trials), difference_mcse, expected_n, expected_months, effect_scale, effect
+        (in the population; the logarithm of a ratio).
+
+    Notes
+    -----
+    An adjusted analysis is one of deaths; time to death and ranks are then compared without adjustment.
+    """
+    there = pool or build_pool(protocol)
+    total = planned_total(protocol, there)
+    names = dict.fromkeys((protocol.endpoint.name, *endpoints))
+    found = {
+        name: simulate_trials(
+            with_endpoint(protocol, name),
+            replicates=replicates,
+            seed=seed,
+            jobs=jobs,
+            n_total=total,
+            pool=there,
+        )
+        for name in names
+    }
+    own = _rejections(found[protocol.endpoint.name])
+    return pd.DataFrame([_row(name, found[name], own) for name in endpoints])
+
+
+def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
+    """Return the protocol with another endpoint, which takes the effect as it is in the world.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    name
+        Endpoint.
+    """
+    if name == protocol.endpoint.name:
+        return protocol
+    endpoint: dict[str, object] = {"name": name}
+    if name == "time_to_death":
+        endpoint["horizon"] = protocol.endpoint.horizon or HORIZON
+    benefit = protocol.planned.coefficient < 0.0 or protocol.planned.name in (
+        "win_ratio",
+        "probability_index",
+    )
+    changes: dict[str, object] = {
+        "endpoint": endpoint,
+        # Only its side matters: the population, and with it the effect, is given.
+        "effect": {"scale": "odds_ratio", "value": 0.9 if benefit else 1.1, "arm": protocol.effect.arm},
+    }
+    if protocol.test.analysis == "adjusted" and name not in BINARY:
+        changes["test.analysis"] = "unadjusted"
+    return protocol.changed(changes)
+
+
+def _rejections(simulation: TrialSimulation) -> FloatArray:
+    arm = simulation.protocol.arms[simulation.protocol.effect_arm].name
+    trials = simulation.trials
+    return np.asarray(trials.loc[trials["arm"] == arm, "rejected"], dtype=np.float64)
+
+
+def _row(name: str, simulation: TrialSimulation, own: FloatArray) -> dict[str, object]:
+    hits = _rejections(simulation)
+    power, gap = proportion_of(hits), mean_of(hits - own)
+    truth = simulation.truth[simulation.truth["measure"] != "risk"].iloc[simulation.protocol.effect_arm]
+    return {
+        "endpoint": name,
+        "n_total": simulation.n_total,
+        "power": float(power.value),
+        "power_mcse": float(power.mcse),
+        "difference": float(gap.value),
+        "difference_mcse": float(gap.mcse),
+        "expected_n": simulation.measure("expected_n")[0],
+        "expected_months": simulation.measure("expected_months")[0],
+        "effect_scale": truth["measure"],
+        "effect": float(truth["value"]),
+    }

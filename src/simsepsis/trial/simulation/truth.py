@@ -1,0 +1,215 @@
+"""What the simulated trials estimate: the truth in the pool, exact, and its error against the world's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.arrays import FloatArray
+from simsepsis.trial.effect import RATIOS
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.simulation.comparison import compare
+from simsepsis.trial.simulation.outcomes import categories
+from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.setting import Setting
+
+GROUPS = 50
+"""Parts of the pool from whose spread the error of its rates is estimated."""
+
+MANY = 1e9
+"""Patients for whom expected counts are as good as probabilities."""
+
+LABELS = {scale: f"log_{scale}" for scale in RATIOS} | {"probability_index": "probability_index_minus_half"}
+"""Scale → name of the coefficient that is estimated."""
+
+TRUTH_COLUMNS = ("arm", "strategy", "measure", "value", "mcse")
+
+
+def assigned_shares(setting: Setting, values: FloatArray) -> FloatArray:
+    """Return what is expected of each patient in each arm as randomized, departures included.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    values
+        (courses, n) value under each course.
+
+    Returns
+    -------
+    ndarray
+        Shape (arms + 1, n).
+    """
+    arms = setting.pool.arms + 1
+    expected = values[:arms].astype(np.float64)
+    if setting.untreated is not None:
+        expected[1:] += setting.untreated * (values[0] - values[1:arms])
+    if setting.open_label is not None:
+        expected[0] += setting.open_label * (values[arms].astype(np.float64) - values[0])
+    return expected
+
+
+def risks(setting: Setting, *, as_randomized: bool = True) -> FloatArray:
+    """Return the risk of death of each arm, control first.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    as_randomized
+        Whether departures from the arms count; otherwise everybody gets what was assigned.
+    """
+    return np.asarray(_expected_deaths(setting, as_randomized) @ setting.weights)
+
+
+def _expected_deaths(setting: Setting, as_randomized: bool) -> FloatArray:
+    dead = setting.dead.astype(np.float64)
+    return assigned_shares(setting, dead) if as_randomized else dead[: setting.pool.arms + 1]
+
+
+def distributions(setting: Setting, parts: int = 1) -> FloatArray:
+    """Return the distribution of the endpoint in each arm as randomized, by stratum of the analysis.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    parts
+        Into how many parts of patients the pool is split, every so manieth patient in one.
+
+    Returns
+    -------
+    ndarray
+        Shape (parts, strata, arms + 1, categories); all strata and parts sum to 1.
+    """
+    pool, kinds = setting.pool, categories(setting.protocol.endpoint)
+    rows = np.arange(pool.size)
+    strata = setting.strata.number(pool.rates.size)
+    place = (rows % parts) * strata + setting.strata.strata(pool.icu, rows)
+    share = _course_shares(setting)
+    out = np.zeros((parts, strata, pool.arms + 1, kinds))
+    for arm, course in zip(*np.nonzero(share.any(axis=2)), strict=True):
+        weights = setting.weights * share[arm, course]
+        counted = np.bincount(place * kinds + setting.codes[course], weights, parts * strata * kinds)
+        out[:, :, arm] += counted.reshape(parts, strata, kinds)
+    return out
+
+
+def _course_shares(setting: Setting) -> FloatArray:
+    """Return the probability of each course in each arm, shape (arms + 1, courses, n)."""
+    pool = setting.pool
+    courses = len(pool.courses)
+    one = np.zeros((courses, courses, pool.size))
+    one[np.arange(courses), np.arange(courses)] = 1.0
+    return np.array([assigned_shares(setting, one[course]) for course in range(courses)]).transpose(1, 0, 2)
+
+
+def true_effects(setting: Setting, parts: int = 1) -> FloatArray:
+    """Return the effect of each treated arm as randomized, on the scale of the estimate.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+    parts
+        As in `distributions`.
+
+    Returns
+    -------
+    ndarray
+        Shape (parts, arms).
+    """
+    protocol, ratio = setting.protocol, setting.ratio
+    counts = MANY * distributions(setting, parts) * ratio[:, None]
+    columns = [
+        compare(counts[:, :, [0, arm]], protocol.endpoint.name, protocol.scale).estimate
+        for arm in range(1, len(ratio))
+    ]
+    return np.array(columns).T
+
+
+def truth_table(setting: Setting) -> pd.DataFrame:
+    """Return the truth in the pool and its Monte Carlo standard error against the world's.
+
+    Parameters
+    ----------
+    setting
+        The trial.
+
+    Returns
+    -------
+    DataFrame
+        arm, strategy (treatment_policy: as randomized; hypothetical: everybody gets what was assigned),
+        measure, value, mcse. Ratios are logarithms.
+    """
+    control, *names = arm_names(setting.protocol)
+    rows: list[dict[str, object]] = []
+    for strategy, as_randomized in (("treatment_policy", True), ("hypothetical", False)):
+        whole = risks(setting, as_randomized=as_randomized)
+        spread = _error(risk_parts(setting, as_randomized=as_randomized))
+        rows += [
+            _row(name, strategy, "risk", *pair)
+            for name, *pair in zip((control, *names), whole, spread, strict=True)
+        ]
+    spread, scale = _error(true_effects(setting, GROUPS)), setting.protocol.scale
+    rows += [
+        _row(name, "treatment_policy", LABELS.get(scale, scale), *pair)
+        for name, *pair in zip(names, true_effects(setting)[0], spread, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=list(TRUTH_COLUMNS))
+
+
+def arm_names(protocol: TrialProtocol) -> tuple[str, ...]:
+    """Return the names of all arms, control first.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    """
+    return (protocol.control, *(arm.name for arm in protocol.arms))
+
+
+def risk_parts(setting: Setting, *, as_randomized: bool) -> FloatArray:
+    """Return the risks of death in each part of the pool, shape (parts, arms + 1).
+
+    Parameters
+    ----------
+    setting, as_randomized
+        As in `risks`.
+    """
+    expected = _expected_deaths(setting, as_randomized)
+    part = np.arange(setting.pool.size) % GROUPS
+    weights = setting.weights
+    total = np.bincount(part, weights)
+    return np.array([np.bincount(part, weights * arm) / total for arm in expected]).T
+
+
+def _error(parts: FloatArray) -> FloatArray:
+    return np.asarray(parts.std(axis=0, ddof=1) / np.sqrt(len(parts)))
+
+
+def _row(arm: str, strategy: str, measure: str, value: float, mcse: float) -> dict[str, object]:
+    return {"arm": arm, "strategy": strategy, "measure": measure, "value": float(value), "mcse": float(mcse)}
+
+
+def icu_correlation(pool: Pool, values: FloatArray) -> float:
+    """Return the correlation ρ of two patients of one ICU, ICUs counted alike.
+
+    Parameters
+    ----------
+    pool
+        The population.
+    values
+        (n,) outcomes 0 or 1.
+
+    Notes
+    -----
+    Variance of the ICUs' means over that of an outcome: exact for trials that draw from this pool, whose ICUs
+    differ by the chance of their finite number of patients as well.
+    """
+    counts = np.bincount(pool.icu, minlength=pool.rates.size)
+    seen = counts > 0
+    means = np.bincount(pool.icu, weights=values, minlength=pool.rates.size)[seen] / counts[seen]
+    overall = float(means.mean())
+    return float(means.var()) / (overall * (1.0 - overall))

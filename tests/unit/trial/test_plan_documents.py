@@ -1,0 +1,162 @@
+"""A plan in words: no number in the text that is not in plan.json, as it is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from string import Formatter
+
+import pytest
+
+from simsepsis.figures.trial import draw_plan
+from simsepsis.report.trial import plan_contents
+from simsepsis.report.trial.document import document_of
+from simsepsis.report.trial.fact import count, decimal, p_value, percent, points, short_percent
+from simsepsis.report.trial.statement import CLAUSES
+from simsepsis.trial.planning.operating import confirm_size
+from simsepsis.trial.planning.size import plan_size
+
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+NAMES = ("DELTA2", "ICH E9(R1)")
+"""Names of guidelines, which end in digits that count nothing."""
+
+
+def strings(value):
+    """Yield every text in a JSON value, and every number as it is written."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+    else:
+        yield value if isinstance(value, str) else json.dumps(value)
+
+
+@pytest.fixture(scope="module")
+def contents(plan):
+    return plan_contents(plan, command="simsepsis plan tiny.toml --replicates 40")
+
+
+def test_every_number_of_the_text_is_in_the_record(contents):
+    record = json.loads(contents["plan.json"])
+    # What the text says whole is no source of its own numbers; facts and tables are.
+    texts = [fact["text"] for fact in record["facts"].values()]
+    for table in record["tables"].values():
+        texts += [table["title"], *(cell["text"] for row in [table["heads"], *table["rows"]] for cell in row)]
+    texts += [record[name] for name in ("label", "question", "calibration", "calibration_ja", "command")]
+    known = {number.rstrip(",") for text in texts for number in NUMBER.findall(text)}
+    page = contents["plan.md"].decode()
+    for name in NAMES:
+        page = page.replace(name, "")
+    said = {number.rstrip(",") for number in NUMBER.findall(page)}
+    assert len(said) > 100
+    assert said - known == set()
+
+
+def test_every_printed_number_is_its_value_rounded(contents):
+    record = json.loads(contents["plan.json"])
+    checked = 0
+    for name, fact in record["facts"].items():
+        if isinstance(fact["value"], int | float) and (found := NUMBER.search(fact["text"])):
+            printed = float(found[0].replace(",", ""))
+            scale = 100 if "%" in fact["text"] or name.startswith(("rd", "detectable")) else 1
+            digits = len(found[0].partition(".")[2])
+            assert printed == pytest.approx(abs(fact["value"]) * scale, abs=0.5000001 * 10**-digits), name
+            checked += 1
+    assert checked > 50
+
+
+def test_the_record_has_no_path_and_no_nan(contents):
+    text = contents["plan.json"].decode()
+    assert "NaN" not in text
+    assert not re.search(r"\"/\w+/", text)
+    assert list(strings(json.loads(text)))
+
+
+def test_clauses_say_the_same_numbers_in_both_languages():
+    for clause in CLAUSES:
+        places = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in clause[1:]]
+        plain = [{name.removesuffix("_ja") for name in found} for found in places]
+        assert plain[0] == plain[1], clause.en
+
+
+def test_the_page_is_whole_and_alone(contents):
+    page = contents["report.html"].decode()
+    assert page.count("data:image/svg+xml") == len([name for name in contents if name.endswith(".svg")])
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "症例数設定" in page
+    assert "Calibrated to published summaries of one 2011–13 Japanese cohort" in page
+
+
+def test_the_statement_says_what_holds_and_only_that(plan):
+    document = document_of(plan, command="")
+    text = " ".join(document.statement)
+    assert "no design effect applies" in text
+    assert "design effect is" not in text
+    assert document.facts["n_randomized"].text in text
+    assert document.facts["rejection_planned"].text in text
+    assert all("{" not in paragraph for paragraph in (*document.statement, *document.statement_ja))
+
+
+def test_a_plan_has_every_table_and_figure(plan, contents):
+    tables = json.loads(contents["plan.json"])["tables"]
+    assert {
+        "estimand",
+        "steps",
+        "size_80",
+        "size_90",
+        "looks",
+        "chances",
+        "operating",
+        "simulated_looks",
+        "priors",
+        "sensitivity",
+        "endpoints",
+        "doses",
+        "enrichment",
+        "replay",
+        "pace",
+        "flow",
+    } <= set(tables)
+    names = {plate.name for plate in draw_plan(plan, version="0")}
+    assert {"power", "sizes", "boundaries", "assurance", "sensitivity", "accrual", "flow"} <= names
+
+
+def test_a_power_that_falls_short_grows_the_trial_and_a_stated_size_stays(plan):
+    class Short:
+        """Simulated trials whose power is 80% at first and 90% once the trial has grown enough."""
+
+        def __init__(self, patients):
+            self.patients = patients
+
+        def measure(self, name):
+            assert name == "rejection"
+            return (0.80 if self.patients == first.n_randomized else 0.90), 0.01
+
+    first = plan_size(plan.size.assumptions)
+    confirmed = confirm_size(first, lambda patients, null: Short(patients), fixed=False)
+    assert list(confirmed.tried["power"]) == [0.80, 0.90]
+    # (1.960 + 1.282)²/(1.960 + 0.842)² = 1.339
+    assert confirmed.size.n_randomized == pytest.approx(1.339 * first.n_randomized, abs=3)
+    stated = confirm_size(first, lambda patients, null: Short(patients), fixed=True)
+    assert stated.size.n_randomized == first.n_randomized
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (count(1234.4), "1,234"),
+        (percent(0.3304), "33.0%"),
+        (percent(0.9, 0.0031), "90.0% (0.3)"),
+        (percent(0.9, 0.00001), "90.0% (<0.1)"),
+        (short_percent(0.025), "2.5%"),
+        (points(-0.0412), "4.1"),
+        (decimal(-0.5, digits=1), "−0.5"),
+        (decimal(float("nan")), "–"),
+        (p_value(0.00152), "0.0015"),
+        (p_value(0.00002), "<0.0001"),
+    ],
+)
+def test_numbers_as_printed(fact, text):
+    assert fact.text == text

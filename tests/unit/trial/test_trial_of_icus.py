@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_ind
+
+from simsepsis.streams import streams
+from simsepsis.trial import build_pool, design_fixed, planned_total, simulate_trials
+from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
+from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.sizing import world_icc
+
+MANY = {"sites": {"number": 120, "sampled": True, "sizes": "equal"}, "effect.value": 0.7}
+PARALLEL = MANY | {
+    "allocation.unit": "parallel_cluster",
+    "test.analysis": "cluster_means",
+    "allocation.cluster_size": 14,
+}
+CROSSOVER = MANY | {
+    "allocation.unit": "cluster_crossover",
+    "test.analysis": "cluster_means",
+    "allocation.cluster_size": 6,
+}
+WEDGE = MANY | {
+    "allocation.unit": "stepped_wedge",
+    "allocation.steps": 3,
+    "test.analysis": "gee",
+    "allocation.cluster_size": 5,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "trials"),
+    [(PARALLEL, 1_500), (CROSSOVER, 1_500), (CROSSOVER | {"allocation.cac": 0.0}, 1_500), (WEDGE, 400)],
+    ids=["parallel", "crossover", "crossover, ICUs change", "stepped wedge"],
+)
+def test_the_power_is_the_analytic_one(protocol, changes, trials):
+    told = protocol(changes)
+    found = simulate_trials(told, replicates=trials, jobs=1)
+    expected = design_fixed(told).with_total(found.n_total).power
+    # The formula has normal quantiles; t on 118 degrees of freedom takes 0.4 points off.
+    assert (
+        abs(found.measure("rejection")[0] - expected)
+        < 3 * np.sqrt(expected * (1 - expected) / trials) + 0.004
+    )
+    value, mcse = found.measure("bias")
+    assert abs(value) < 3 * mcse + 0.1 * found.measure("empirical_se")[0] ** 2
+
+
+def test_few_icus_keep_the_level(protocol):
+    told = protocol(
+        {
+            "allocation.unit": "parallel_cluster",
+            "test.analysis": "cluster_means",
+            "allocation.cluster_size": 30,
+        }
+    )
+    found = simulate_trials(told, jobs=1, null=True)
+    assert abs(found.measure("rejection_any_side")[0] - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 2_000)
+    assert found.n_total == 42 * 30
+
+
+def test_means_of_icus_are_compared_by_t(protocol):
+    told = protocol(PARALLEL | {"test.estimate": "risk_difference"})
+    setting = prepare(told, build_pool(told), planned_total(told))
+    trial = draw_clusters(setting, streams(5))
+    drawn = trial.drawn
+    dead = setting.codes[drawn.course, drawn.patient]
+    means = np.bincount(drawn.site, dead) / np.bincount(drawn.site)
+    treats = trial.schedule[:, 0] == 1
+    there = ttest_ind(means[treats], means[~treats])
+    z, estimate, error = compare_clusters(setting, trial)
+    assert estimate == pytest.approx(means[treats].mean() - means[~treats].mean())
+    assert estimate / error == pytest.approx(there.statistic)
+    assert np.sign(z) == -np.sign(estimate)
+
+
+def test_schedules_and_sizes_are_as_planned(protocol):
+    for changes, periods in ((PARALLEL, 1), (CROSSOVER, 2), (WEDGE, 4)):
+        told = protocol(changes)
+        setting = prepare(told, build_pool(told), planned_total(told))
+        trial = draw_clusters(setting, streams(1))
+        assert trial.schedule.shape == (120, periods)
+        counts = np.bincount(trial.drawn.site * periods + trial.period)
+        assert np.all(counts == told.allocation.cluster_size)
+        np.testing.assert_array_equal(trial.drawn.arm, trial.schedule[trial.drawn.site, trial.period])
+    assert np.all(np.diff(trial.schedule, axis=1) >= 0)
+    assert trial.schedule.sum(axis=0).tolist() == [0, 40, 80, 120]
+
+
+def test_the_size_of_icus_is_what_the_power_needs(protocol):
+    sites = {"sites": {"number": 120, "sampled": True, "sizes": "equal"}}
+    told = protocol(
+        sites
+        | {"allocation.unit": "cluster_crossover", "test.analysis": "cluster_means", "effect.value": 0.75}
+    )
+    design = design_fixed(told)
+    assert design.clusters == pytest.approx(120, rel=0.1)
+    total = planned_total(told)
+    assert total % 240 == 0
+    assert design.with_total(total).power == pytest.approx(0.9, abs=0.03)
+    stated = told.changed({"allocation.icc": 0.05, "allocation.cac": 0.5})
+    assert planned_total(stated) > total
+    assert world_icc(stated, build_pool(stated)) == 0.05
+
+
+def test_registry_icus_differ_in_size(protocol):
+    told = protocol(
+        {"allocation.unit": "parallel_cluster", "test.analysis": "gee", "allocation.cluster_size": 20}
+    )
+    setting = prepare(told, build_pool(told), planned_total(told))
+    sizes = np.bincount(draw_clusters(setting, streams(1)).drawn.site)
+    assert sizes.size == 42
+    assert sizes.max() > 3 * np.median(sizes)
