@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import islice
 from typing import TypeVar
 
 import joblib
@@ -24,9 +29,8 @@ BATCHES_PER_WORKER = 10
 LARGEST_BATCH = 25
 """Batches are small enough for an even load and a moving progress bar, large enough to hide their cost."""
 
-
-BACKENDS = {"loky": "joblib", "dask": "distributed"}
-"""Where work may run → the package that this needs."""
+BATCHES_PER_WAVE = 3
+"""Batches of a worker that are waited for together where results cannot come one by one."""
 
 
 class ReplicateError(RuntimeError):
@@ -94,43 +98,118 @@ def run_batches(
 ) -> Iterator[T]:
     """Yield ``task(batch)`` of each batch as it is finished, in any order.
 
-    Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does not
-    depend on their number.
-
     Parameters
     ----------
-    task
-        Function of a batch that can be pickled, and that raises only what shall end the run.
-    batches
-        What to do; may be a generator.
-    jobs
-        As in `run_replicates`.
-    backend
-        ``loky``: processes of this machine; ``dask``: a dask.distributed cluster.
-    scheduler
-        Address of the cluster's scheduler, such as ``tcp://host:8786``; None: a cluster of this machine.
+    task, batches
+        As in `Workers.spread`.
+    jobs, backend, scheduler
+        As in `open_workers`.
 
     Raises
     ------
-    UsageError
-        If `jobs` is out of range, or the backend is unknown or not installed.
-    ExperimentError
-        If a worker process was killed.
+    UsageError, ExperimentError
+        As in `open_workers` and `Workers.spread`.
     """
-    check_backend(backend, scheduler)
-    if _workers(jobs) == 1 and backend == "loky":
-        with threadpool_limits(limits=1):
-            yield from (task(batch) for batch in batches)
-        return
-    with _workers_of(backend, jobs, scheduler):
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+    with open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
+        yield from workers.spread(task, batches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Processes that wait for work.
+
+    Attributes
+    ----------
+    n
+        How many.
+    here
+        Whether this process does the work itself.
+    waves
+        Whether batches are handed out a few for each worker at a time, and all waited for, since the backend
+        cannot give results back one by one.
+    killed
+        What a backend raises when it has lost a worker.
+    """
+
+    n: int
+    here: bool
+    waves: bool
+    killed: tuple[type[Exception], ...]
+
+    def spread(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+        """Yield ``task(batch)`` of each batch as it is finished, in any order.
+
+        Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does
+        not depend on their number. A caller that stops early closes the generator, which ends the work.
+
+        Parameters
+        ----------
+        task
+            Function of a batch that can be pickled, and that raises only what shall end the run.
+        batches
+            What to do; may be a generator.
+
+        Raises
+        ------
+        ExperimentError
+            If a worker process was killed.
+        """
+        if self.here:
+            with threadpool_limits(limits=1):
+                yield from (task(batch) for batch in batches)
+            return
+        results = self._in_waves(task, batches) if self.waves else self._as_they_come(task, batches)
         try:
-            yield from parallel(joblib.delayed(_single_threaded)(task, batch) for batch in batches)
-        except BrokenProcessPool as error:
+            # `yield from` would close the results, with joblib's warning, when the caller stops.
+            for result in results:  # noqa: UP028
+                yield result
+        except self.killed as error:
             raise ExperimentError(
                 "a worker process was killed, perhaps for want of memory; what was finished before is kept: "
                 "run again to go on, with fewer jobs"
             ) from error
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
+
+    def _as_they_come(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        results: Generator[T, None, None] = parallel(joblib.delayed(_in_worker)(task, one) for one in batches)
+        return results
+
+    def _in_waves(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+        waiting = iter(batches)
+        while wave := list(islice(waiting, self.n * BATCHES_PER_WAVE)):
+            yield from joblib.Parallel(batch_size=1)(joblib.delayed(_in_worker)(task, one) for one in wave)
+
+
+@contextmanager
+def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None = None) -> Iterator[Workers]:
+    """Have workers ready while the context lasts.
+
+    Parameters
+    ----------
+    jobs
+        As in `run_replicates`; a cluster with an address has as many workers as it has.
+    backend
+        ``loky``: processes of this machine; ``dask``: a dask.distributed cluster; ``ray``: a ray cluster.
+    scheduler
+        Address of the cluster, such as ``tcp://host:8786`` for dask or ``auto`` for ray; None: a cluster of
+        this machine, which ends with the context.
+
+    Raises
+    ------
+    UsageError
+        If `jobs` is out of range, the backend is unknown or not installed, or the cluster does not answer.
+    """
+    check_backend(backend, scheduler)
+    n = _workers(jobs)
+    start = BACKENDS[backend].start
+    with start(n, scheduler) as killed:
+        size = n if scheduler is None else joblib.effective_n_jobs()
+        here = n == 1 and backend == "loky"
+        yield Workers(n=size, here=here, waves=backend == "ray", killed=killed)
 
 
 def check_backend(backend: str, scheduler: str | None = None) -> None:
@@ -139,46 +218,98 @@ def check_backend(backend: str, scheduler: str | None = None) -> None:
     Parameters
     ----------
     backend, scheduler
-        As in `run_batches`.
+        As in `open_workers`.
     """
     if backend not in BACKENDS:
         near = did_you_mean(backend, BACKENDS)
         raise UsageError(f"backend '{backend}' is unknown{near}; known are {', '.join(BACKENDS)}")
-    if find_spec(BACKENDS[backend]) is None:
+    package = BACKENDS[backend].package
+    if find_spec(package) is None:
         raise UsageError(
-            f"backend '{backend}' needs the package {BACKENDS[backend]}, which is not installed; install it "
-            "or use --backend loky"
+            f"backend '{backend}' needs the package {package}, which is not installed; install "
+            f"simsepsis[{backend}] or use --backend loky"
         )
     if scheduler is not None and backend == "loky":
         raise UsageError(f"scheduler '{scheduler}' has no use with backend 'loky'; give --backend dask")
 
 
+Killed = tuple[type[Exception], ...]
+
+
 @contextmanager
-def _workers_of(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
-    """Have joblib use a backend's workers while the context lasts."""
-    if backend == "loky":
-        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
-            yield
-        return
-    with _dask_client(jobs, scheduler), joblib.parallel_config(backend="dask", n_jobs=-1):
-        yield
+def _loky(n: int, _scheduler: str | None) -> Iterator[Killed]:
+    with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
+        yield (BrokenProcessPool,)
 
 
-def _dask_client(jobs: int, scheduler: str | None) -> AbstractContextManager[object]:
-    """Return a client of a cluster; without an address, of a new one on this machine."""
+@contextmanager
+def _dask(n: int, scheduler: str | None) -> Iterator[Killed]:
+    """Have a client of a cluster; without an address, of a new one on this machine."""
     # Dask is an optional extra.
-    client: Callable[..., AbstractContextManager[object]] = import_module("distributed").Client
+    distributed = import_module("distributed")
     if scheduler is None:
-        return client(n_workers=_workers(jobs), threads_per_worker=1, dashboard_address=None)
+        client = distributed.Client(n_workers=n, threads_per_worker=1, dashboard_address=None)
+    else:
+        try:
+            client = distributed.Client(scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its "
+                "address"
+            ) from error
+    with client, joblib.parallel_config(backend="dask", n_jobs=-1):
+        yield (distributed.KilledWorker,)
+
+
+@contextmanager
+def _ray(n: int, scheduler: str | None) -> Iterator[Killed]:
+    """Have a connection to a ray cluster; without an address, to a new one on this machine."""
+    # Ray is an optional extra.
+    ray = import_module("ray")
+    where = {"address": scheduler} if scheduler else {"num_cpus": n, "include_dashboard": False}
     try:
-        return client(scheduler, timeout=10)
+        ray.init(**where, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its address"
+            f"scheduler '{scheduler}' does not answer; start one with `ray start --head` and give its address"
         ) from error
+    try:
+        import_module("ray.util.joblib").register_ray()
+        with joblib.parallel_config(backend="ray", n_jobs=n if scheduler is None else -1):
+            yield (import_module("ray.exceptions").RayError,)
+    finally:
+        ray.shutdown()
 
 
-def _single_threaded(task: Callable[[B], T], batch: B) -> T:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A place where work may run.
+
+    Attributes
+    ----------
+    package
+        What it needs.
+    start
+        From number of workers and address to a context, in which joblib uses it, and which tells what is
+        raised when a worker is lost.
+    """
+
+    package: str
+    start: Callable[[int, str | None], AbstractContextManager[Killed]]
+
+
+BACKENDS = {
+    "loky": Backend(package="joblib", start=_loky),
+    "dask": Backend(package="distributed", start=_dask),
+    "ray": Backend(package="ray", start=_ray),
+}
+"""Where work may run."""
+
+
+def _in_worker(task: Callable[[B], T], batch: B) -> T:
+    # A terminal sends Ctrl-C to all its processes; the one that started the workers ends them.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     with threadpool_limits(limits=1):
         return task(batch)
 

@@ -39,7 +39,7 @@ class WorldChoice(Changed):
     """Name of a shipped scenario, or path of a file, beside the plan or from the working folder."""
 
 
-def dotted(table: Changes, prefix: str = "") -> list[tuple[str, Any]]:
+def dotted(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """Return nested tables as dotted keys.
 
     Parameters
@@ -51,7 +51,7 @@ def dotted(table: Changes, prefix: str = "") -> list[tuple[str, Any]]:
     """
     pairs: list[tuple[str, Any]] = []
     for key, value in table.items():
-        nested = isinstance(value, dict)
+        nested = isinstance(value, Mapping)
         pairs += dotted(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
     return pairs
 
@@ -85,13 +85,13 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
         raise ExperimentError(f"{place}: {sentence(error, Scenario)}") from error
 
 
-def with_changed(values: Mapping[str, Any], path: list[str], value: Any, place: str) -> dict[str, Any]:
-    """Return nested values with one of them replaced.
+def with_changed(values: Any, path: list[str], value: Any, place: str) -> Any:
+    """Return nested values with one of them replaced; a number picks from a list, ``*`` means every part.
 
     Parameters
     ----------
     values
-        Key → value or table.
+        Key → value or table, or a list.
     path
         Keys from the outside in.
     value
@@ -102,15 +102,28 @@ def with_changed(values: Mapping[str, Any], path: list[str], value: Any, place: 
     Raises
     ------
     ExperimentError
-        If a key on the way is no table.
+        If a key on the way has no parts, or picks nothing.
     """
     first, *rest = path
+    if isinstance(values, list | tuple):
+        if not first.isdecimal() or int(first) >= len(values):
+            raise ExperimentError(
+                f"{place}: '{first}' picks nothing from a list of {len(values)}; count from 0"
+            )
+        picked = dict(enumerate(values)) | {
+            int(first): _within(values[int(first)], first, rest, value, place)
+        }
+        return list(picked.values())
+    names = list(values) if first == "*" else [first]
+    return {**values, **{name: _within(values.get(name, {}), name, rest, value, place) for name in names}}
+
+
+def _within(inner: Any, name: str, rest: list[str], value: Any, place: str) -> Any:
     if not rest:
-        return {**values, first: value}
-    inner = values.get(first, {})
-    if not isinstance(inner, Mapping):
-        raise ExperimentError(f"{place}: '{first}' has no parts; shorten the key")
-    return {**values, first: with_changed(inner, rest, value, place)}
+        return value
+    if not isinstance(inner, Mapping | list | tuple):
+        raise ExperimentError(f"{place}: '{name}' has no parts; shorten the key")
+    return with_changed(inner, rest, value, place)
 
 
 def _without_solving(values: dict[str, Any]) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def _contrast(groups: list[tuple[FloatArray, FloatArray]], scale: str) -> tuple[
 
 
 def _by_gee(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
-    """Estimate the log odds ratio by GEE, periods as categories: exchangeable, or independent if that fails."""
+    """Estimate the log odds ratio by GEE, periods as categories: exchangeable, or else independent."""
     drawn, seen = trial.drawn, trial.drawn.observed
     periods = np.arange(1, trial.schedule.shape[1])
     treated = trial.schedule[drawn.site, trial.period][seen]
