@@ -147,3 +147,14 @@ def test_a_run_killed_twice_ends_with_the_same_bits(undisturbed, tmp_path):
 @pytest.mark.slow
 def test_a_run_killed_ten_times_ends_with_the_same_bits(undisturbed, tmp_path):
     killed_at_random_moments(undisturbed, tmp_path / "out", kills=10, seed=2)
+
+
+def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed, tmp_path):
+    ends = ["--until-mcse", "coverage=0.001,bias=0.5", "--max-replicates", "9", "--jobs", "1", "--out", "out"]
+    command = [PROGRAM, "run", str(undisturbed / "go.toml"), *ends]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "9 replicates, the most allowed, leave the error of coverage" in done.stdout
+    assert set(pd.read_csv(tmp_path / "out" / "performance.csv")["n_sim"]) == {9}
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "All 2 cells are done, with 9 to 9 replicates." in report
+    assert "at most 9" in report

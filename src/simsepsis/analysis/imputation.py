@@ -52,12 +52,14 @@ def impute(columns: FloatArray, others: FloatArray, *, cycles: int, rng: np.rand
     van Buuren S, Groothuis-Oudshoorn K. J Stat Softw 2011;45(3).
     """
     gaps = np.isnan(columns)
+    if gaps.all(axis=1).any():
+        raise ConvergenceError("a column has no value at all to impute it from; leave it out")
     scaled = _standardized(np.vstack([columns, others]))
     filled = np.where(np.isnan(scaled), 0.0, scaled)
     design = np.vstack([filled, np.ones(columns.shape[1])])
     for _ in range(cycles):
         for row in np.flatnonzero(gaps.any(axis=1)):
-            design[row] = _redrawn(design, row, gaps[row], rng)
+            design[row] = _redrawn(design, int(row), gaps[row], rng)
     known = np.where(gaps, np.nan, columns)
     centre, spread = np.nanmean(known, axis=1, keepdims=True), _spread(known)
     return np.where(gaps, centre + spread * design[: len(columns)], columns)
@@ -86,7 +88,7 @@ def _redrawn(design: FloatArray, row: int, gap: BoolArray, rng: np.random.Genera
     residual = y[~gap] - params @ seen
     sigma = math.sqrt(float(residual @ residual) / rng.chisquare(n - terms))
     noise = scipy.linalg.solve_triangular(factor, rng.standard_normal(terms), lower=True, trans="T")
-    drawn = y.copy()
+    drawn: FloatArray = y.copy()
     drawn[gap] = (params + sigma * noise) @ X[:, gap] + sigma * rng.standard_normal(int(gap.sum()))
     return drawn
 

@@ -163,6 +163,38 @@ def report(folder: Folder) -> None:
 
 
 @app.command()
+def infer(
+    folder: Folder,
+    seed: Seed = 0,
+    samples: Annotated[int, typer.Option(help="Bootstrap samples.")] = 200,
+) -> None:
+    """Say how likely each world of a run makes the thesis's printed results, all together.
+
+    Example: simsepsis infer runs/thesis_inference
+    """
+    from simsepsis import __version__
+    from simsepsis.experiment import open_run
+    from simsepsis.experiment.inference import infer_thesis, inference_words
+    from simsepsis.figures.experiment.likelihood import likelihood_plate
+    from simsepsis.figures.plate import render_plate, save_plates
+    from simsepsis.files import write_files
+
+    found = infer_thesis(folder, seed=seed, samples=samples)
+    plan = open_run(folder).plan
+    note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {__version__}."
+    x, y, *_ = plan.settings
+    plate = likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
+    save_plates([render_plate(plate)], folder / "figures")
+    words = inference_words(found)
+    write_files(folder, {"inference.md": "\n".join(f"- {line}" for line in words).encode() + b"\n"})
+    for line in words:
+        say(f"• {line}")
+    say(
+        f"Likelihoods and probabilities are in {folder / 'inference.csv'}, the figure in {folder / 'figures'}"
+    )
+
+
+@app.command()
 def replay(
     folder: Folder,
     cell: Annotated[str, typer.Option(help="Name or key of the cell.")],

@@ -9,6 +9,7 @@ from simsepsis.experiment.choices import CELL, AnswerChoice, Choice, FigureChoic
 from simsepsis.experiment.claim import monte_carlo_limits
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.plan import Plan, is_estimand
+from simsepsis.performance.ladder import stem_of
 
 
 def wanted_estimand(choice: Choice, plan: Plan) -> str:
@@ -55,7 +56,7 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     """
     wanted = wanted_estimand(choice, findings.plan)
     cells = wanted_cells(choice, findings.settings)
-    meant = [wanted.startswith(name) if stems else is_estimand(name, wanted) for name in table["estimand"]]
+    meant = [name == stem_of(wanted) if stems else is_estimand(name, wanted) for name in table["estimand"]]
     rows = table[np.asarray(meant, dtype=np.bool_) & table["cell"].isin(cells["cell"]).to_numpy()]
     rows = rows.merge(cells.drop(columns="scenario"), on="cell", how="left")
     place = {cell: number for number, cell in enumerate(cells["cell"])}

@@ -12,7 +12,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -29,8 +29,11 @@ BATCHES_PER_WORKER = 10
 LARGEST_BATCH = 25
 """Batches are small enough for an even load and a moving progress bar, large enough to hide their cost."""
 
-BATCHES_PER_WAVE = 3
+BATCHES_PER_WAVE = 4
 """Batches of a worker that are waited for together where results cannot come one by one."""
+
+BATCHES_AHEAD = 2
+"""Batches of a worker that a cluster has at a time, so that none waits for the way there and back."""
 
 
 class ReplicateError(RuntimeError):
@@ -114,6 +117,9 @@ def run_batches(
         yield from workers.spread(task, batches)
 
 
+Results = Generator[Any, None, None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
     """Processes that wait for work.
@@ -122,19 +128,15 @@ class Workers:
     ----------
     n
         How many.
-    here
-        Whether this process does the work itself.
-    waves
-        Whether batches are handed out a few for each worker at a time, and all waited for, since the backend
-        cannot give results back one by one.
+    results
+        From a task and batches to the results as they come.
     killed
-        What a backend raises when it has lost a worker.
+        What it raises when a worker is lost.
     """
 
     n: int
-    here: bool
-    waves: bool
-    killed: tuple[type[Exception], ...]
+    results: Callable[[Callable[[Any], Any], Iterable[Any]], Results]
+    killed: tuple[type[Exception], ...] = ()
 
     def spread(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
         """Yield ``task(batch)`` of each batch as it is finished, in any order.
@@ -154,11 +156,7 @@ class Workers:
         ExperimentError
             If a worker process was killed.
         """
-        if self.here:
-            with threadpool_limits(limits=1):
-                yield from (task(batch) for batch in batches)
-            return
-        results = self._in_waves(task, batches) if self.waves else self._as_they_come(task, batches)
+        results = self.results(task, batches)
         try:
             # `yield from` would close the results, with joblib's warning, when the caller stops.
             for result in results:  # noqa: UP028
@@ -172,16 +170,6 @@ class Workers:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
                 results.close()
-
-    def _as_they_come(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-        results: Generator[T, None, None] = parallel(joblib.delayed(_in_worker)(task, one) for one in batches)
-        return results
-
-    def _in_waves(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
-        waiting = iter(batches)
-        while wave := list(islice(waiting, self.n * BATCHES_PER_WAVE)):
-            yield from joblib.Parallel(batch_size=1)(joblib.delayed(_in_worker)(task, one) for one in wave)
 
 
 @contextmanager
@@ -204,12 +192,8 @@ def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None
         If `jobs` is out of range, the backend is unknown or not installed, or the cluster does not answer.
     """
     check_backend(backend, scheduler)
-    n = _workers(jobs)
-    start = BACKENDS[backend].start
-    with start(n, scheduler) as killed:
-        size = n if scheduler is None else joblib.effective_n_jobs()
-        here = n == 1 and backend == "loky"
-        yield Workers(n=size, here=here, waves=backend == "ray", killed=killed)
+    with BACKENDS[backend].start(_workers(jobs), scheduler) as workers:
+        yield workers
 
 
 def check_backend(backend: str, scheduler: str | None = None) -> None:
@@ -233,17 +217,28 @@ def check_backend(backend: str, scheduler: str | None = None) -> None:
         raise UsageError(f"scheduler '{scheduler}' has no use with backend 'loky'; give --backend dask")
 
 
-Killed = tuple[type[Exception], ...]
-
-
 @contextmanager
-def _loky(n: int, _scheduler: str | None) -> Iterator[Killed]:
+def _loky(n: int, _scheduler: str | None) -> Iterator[Workers]:
+    if n == 1:
+        yield Workers(n=1, results=_here)
+        return
     with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
-        yield (BrokenProcessPool,)
+        yield Workers(n=n, results=_as_they_come, killed=(BrokenProcessPool,))
+
+
+def _here(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    with threadpool_limits(limits=1):
+        yield from (task(batch) for batch in batches)
+
+
+def _as_they_come(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+    results: Generator[T, None, None] = parallel(joblib.delayed(_in_worker)(task, one) for one in batches)
+    return results
 
 
 @contextmanager
-def _dask(n: int, scheduler: str | None) -> Iterator[Killed]:
+def _dask(n: int, scheduler: str | None) -> Iterator[Workers]:
     """Have a client of a cluster; without an address, of a new one on this machine."""
     # Dask is an optional extra.
     distributed = import_module("distributed")
@@ -257,12 +252,29 @@ def _dask(n: int, scheduler: str | None) -> Iterator[Killed]:
                 f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its "
                 "address"
             ) from error
-    with client, joblib.parallel_config(backend="dask", n_jobs=-1):
-        yield (distributed.KilledWorker,)
+    with client:
+        # Workers of a queue come when it lets them; there is nothing to do before the first one is there.
+        client.wait_for_workers(1)
+        size = max(1, sum(client.ncores().values()))
+        yield Workers(n=size, results=partial(_by_client, client, size), killed=(distributed.KilledWorker,))
+
+
+def _by_client(client: Any, n: int, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    """Yield results of dask by its own means: through joblib, one that is an error is waited for for ever."""
+    waiting = iter(batches)
+
+    def submitted(number: int) -> list[Any]:
+        return [client.submit(_in_worker, task, one, pure=False) for one in islice(waiting, number)]
+
+    finished = import_module("distributed").as_completed(submitted(n * BATCHES_AHEAD))
+    for future in finished:
+        result: T = future.result()
+        finished.update(submitted(1))
+        yield result
 
 
 @contextmanager
-def _ray(n: int, scheduler: str | None) -> Iterator[Killed]:
+def _ray(n: int, scheduler: str | None) -> Iterator[Workers]:
     """Have a connection to a ray cluster; without an address, to a new one on this machine."""
     # Ray is an optional extra.
     ray = import_module("ray")
@@ -276,9 +288,18 @@ def _ray(n: int, scheduler: str | None) -> Iterator[Killed]:
     try:
         import_module("ray.util.joblib").register_ray()
         with joblib.parallel_config(backend="ray", n_jobs=n if scheduler is None else -1):
-            yield (import_module("ray.exceptions").RayError,)
+            size = joblib.effective_n_jobs()
+            killed = import_module("ray.exceptions").RayError
+            yield Workers(n=size, results=partial(_in_waves, size), killed=(killed,))
     finally:
         ray.shutdown()
+
+
+def _in_waves(n: int, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    """Yield results of a few batches for each worker at a time, since joblib has those of ray all at once."""
+    waiting = iter(batches)
+    while wave := list(islice(waiting, n * BATCHES_PER_WAVE)):
+        yield from joblib.Parallel(batch_size=1)(joblib.delayed(_in_worker)(task, one) for one in wave)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,12 +311,11 @@ class Backend:
     package
         What it needs.
     start
-        From number of workers and address to a context, in which joblib uses it, and which tells what is
-        raised when a worker is lost.
+        From number of workers and address to a context in which they are there.
     """
 
     package: str
-    start: Callable[[int, str | None], AbstractContextManager[Killed]]
+    start: Callable[[int, str | None], AbstractContextManager[Workers]]
 
 
 BACKENDS = {

@@ -70,6 +70,13 @@ def test_too_few_values_are_refused() -> None:
         impute(columns, others, cycles=1, rng=np.random.default_rng(1))
 
 
+def test_a_column_of_nothing_is_refused() -> None:
+    columns, others = sample(20, 4)
+    columns[0] = np.nan
+    with pytest.raises(ConvergenceError, match="no value at all"):
+        impute(columns, others, cycles=1, rng=np.random.default_rng(1))
+
+
 def test_rubins_rules() -> None:
     estimates, errors = np.array([1.0, 1.2, 0.8]), np.array([0.3, 0.4, 0.5])
     pooled = pool(estimates, errors)

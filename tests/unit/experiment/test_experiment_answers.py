@@ -285,12 +285,15 @@ def test_a_plan_without_a_ladder_says_so(findings_of):
         (0.1, 0.001, "Claims declared beforehand: 1; held 1, failed 0, undecided 0.", 0),
         (0.9, 0.001, "Claims declared beforehand: 1; held 0, failed 1, undecided 0.", 1),
         (0.5, 0.001, "Claims declared beforehand: 1; held 0, failed 0, undecided 1.", 1),
+        (np.nan, np.nan, "Claims declared beforehand: 1; held 0, failed 0, undecided 1.", 1),
     ],
 )
 def test_claims_are_counted_and_the_broken_named(findings_of, value, mcse, head, lines):
     sentences = say(findings_of({("crude", "bias"): [value]}, mcse=mcse), kind="claims")
     assert sentences[0] == head
     assert len(sentences) == 1 + lines
+    if np.isnan(value):
+        assert sentences[1].endswith("(crude in by_severity=0.0, n=200: no number, and 5 more).")
     if value == 0.9:
         assert sentences[1].startswith(
             "Failed: the crude difference is small (crude in by_severity=0.0, n=200: "

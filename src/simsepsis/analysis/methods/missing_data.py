@@ -39,17 +39,20 @@ def indicator_rows(task: Task) -> Iterator[Estimate]:
     # The column of a subgroup need not be there: this method tests none.
     spec = replace(task.spec, missing=rules, subgroups=())
     shared = replace(task.shared, spec=spec)
-    logit = known(shared.propensity).logit
-    return matched_rows(replace(task, shared=shared), known(shared.cohort), logit, by_options)
+    cohort = known(shared.cohort)
+    for name in rules:
+        if np.isnan(cohort.column(name)).all():
+            raise ConvergenceError(f"'{name}' is empty for everybody; take it out of the spec")
+    return matched_rows(replace(task, shared=shared), cohort, known(shared.propensity).logit, by_options)
 
 
 def _rules(cohort: CohortArrays, spec: AnalysisSpec) -> dict[str, Missing]:
     """Return what becomes of the gaps of each covariate that has any."""
-    names = [name for name in dict.fromkeys((*spec.covariates, *spec.score)) if name in cohort.rows]
+    names = [name for name in dict.fromkeys((*spec.covariates, *spec.score)) if name != spec.cluster]
     return {
         name: "category" if cohort.kinds[name] == "category" else "indicator"
         for name in names
-        if np.isnan(cohort.column(name)).any() and name != spec.cluster
+        if np.isnan(cohort.column(name)).any()
     }
 
 
@@ -83,7 +86,7 @@ def _without_gaps_elsewhere(task: Task) -> CohortArrays:
     """Return the patients who lack at most numbers of the score."""
     everybody = encode_cohort(task.shared.registry, task.spec)
     names = dict.fromkeys((*task.spec.covariates, *task.spec.score))
-    numbers = {name: "indicator" for name in names if everybody.kinds[name] != "category"}
+    numbers: dict[str, Missing] = {name: "indicator" for name in names if everybody.kinds[name] != "category"}
     lenient = replace(task.spec, missing={**numbers, **task.spec.missing}, subgroups=())
     return complete_cases(everybody, lenient)[0]
 

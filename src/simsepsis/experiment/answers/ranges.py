@@ -90,8 +90,10 @@ def _worst(verdicts: pd.DataFrame, claim: str, kind: str) -> str:
     first = rows.iloc[0]
     if not first["method"]:
         return " (no series is meant)"
-    low, high = (_bare(first, name) for name in ("low", "high"))
     others = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    if np.isnan(first["value"]):
+        return f" ({place_of(first, 2)}: no number{others})"
+    low, high = (_bare(first, name) for name in ("low", "high"))
     return f" ({place_of(first, 2)}: {_bare(first, 'value')}, 95% Monte Carlo limits {low} to {high}{others})"
 
 

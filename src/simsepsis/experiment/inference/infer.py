@@ -111,7 +111,8 @@ def _stored(folder: RunFolder, results: Sequence[Result] = RESULTS) -> tuple[lis
     """Return settings and replicate vectors of each world, in the order of the plan."""
     changes = {name: setting for name, _, setting in worlds(folder.plan)}
     parts = folder.scan().parts
-    settings, draws = [], []
+    settings: list[Setting] = []
+    draws: list[FloatArray] = []
     by_name = {cell.name: cell for cell in folder.cells}
     varied = list(folder.plan.settings)
     if not varied:

@@ -60,7 +60,8 @@ def _of_outcome(outcome: str, extended_table: str) -> tuple[Result, ...]:
         Key("text", outcome, "adjuncts_crude", "percent", "after", arm) for arm in ("ivigg", "control")
     )
     extended = _contrast(extended_table, "ivigg", "", "odds_ratio")
-    first, other = "first score", "second score"
+    first: Part = "first score"
+    other: Part = "second score"
     return (
         _odds("matched", first, "psm", outcome, "matched", _printed_odds(outcome, "unadjusted")),
         _odds("gee", first, "psm_gee", outcome, "twin", _printed_odds(outcome, "adjusted")),

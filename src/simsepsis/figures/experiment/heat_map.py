@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
 MOST_PANELS = 12
-_BOX_WIDE, _BOX_TALL, _ACROSS = 0.78, 0.52, 3
+_BOX_WIDE, _BOX_TALL, _ACROSS, _NARROWEST = 0.78, 0.52, 3, 7.0
 _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
@@ -77,7 +77,7 @@ def plot_heat_map(
     wide, tall = max(_BOX_WIDE * len(xs), 0.09 * max(map(len, panels))), _BOX_TALL * len(ys)
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
-    figure = new_figure(0.6 + (wide + 0.75) * across, 0.85 + (tall + 0.95) * down, note=note)
+    figure = new_figure(max(_NARROWEST, 0.6 + (wide + 0.75) * across), 0.85 + (tall + 0.95) * down, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ideal = reference_of(measure, estimand) or 0.0
     furthest = float((rows["value"] - ideal).abs().max()) or 1.0

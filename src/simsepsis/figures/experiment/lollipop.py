@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOLLIPOP_COLUMNS = ("panel", "label", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
 MOST_ROWS = 60
-_ROW, _PANEL, _CHARACTER, _ACROSS = 0.27, 1.75, 0.078, 6
+_ROW, _PANEL, _CHARACTER, _WIDEST = 0.27, 1.75, 0.078, 14.5
 
 
 def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
@@ -71,9 +71,9 @@ def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """
     panels, labels = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["label"]))
     left = 0.3 + _CHARACTER * max(len(label) for label in labels)
-    across = min(len(panels), _ACROSS)
+    wide, tall = max(_PANEL, 3.6 / len(panels), 0.085 * max(map(len, panels))), _ROW * len(labels)
+    across = max(1, min(len(panels), int((_WIDEST - left) / (wide + 0.2))))
     down = -(-len(panels) // across)
-    wide, tall = max(_PANEL, 3.6 / across, 0.085 * max(map(len, panels))), _ROW * len(labels)
     figure = new_figure(left + (wide + 0.2) * across + 0.25, (tall + 0.75) * down + 0.8, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ideal = reference_of(measure, estimand)

@@ -10,7 +10,7 @@ import pandas as pd
 from simsepsis.experiment.selection import other_keys, words_of
 from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE
 from simsepsis.performance import MEASURES
-from simsepsis.performance.text import estimand_text, factor_and_unit
+from simsepsis.performance.text import estimand_text, factor_and_unit, is_contrast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,8 @@ def measure_label(measure: str, estimand: str) -> str:
     measure, estimand
         Names.
     """
+    if measure == "mean" and not is_contrast(estimand):
+        return f"Mean {estimand_text(estimand)}"
     unit = UNITS.get(factor_and_unit(measure, estimand)[1])
     if unit is None and MEASURES[measure].unit == "estimand":
         unit = estimand_text(estimand).partition(" of ")[0]

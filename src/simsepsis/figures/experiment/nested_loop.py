@@ -38,6 +38,8 @@ LOOP_COLUMNS = (
     "high",
     "n_used",
 )
+MOST_MARKED = 48
+"""Cells up to which every value has a mark, not a step alone."""
 _STRIP = 0.42
 
 
@@ -126,7 +128,8 @@ def _draw_methods(axes: Axes, rows: pd.DataFrame, methods: list[str], cells: int
         )
         at = np.arange(cells) + shift
         axes.vlines(at, own["low"], own["high"], color=look["color"], linewidth=0.8)
-        axes.plot(at, own["value"], **{**look, "linestyle": "none"}, markersize=3.5, zorder=3)
+        if cells <= MOST_MARKED:
+            axes.plot(at, own["value"], **{**look, "linestyle": "none"}, markersize=3.5, zorder=3)
         known = own["value"].dropna()
         if len(known):
             ends.append((method, float(known.iloc[-1])))

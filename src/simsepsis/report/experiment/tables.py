@@ -135,8 +135,8 @@ def _measures_table(
     for cell, scenario in zip(findings.settings["cell"], findings.settings["scenario"], strict=True):
         if cell in wide.index.get_level_values("cell"):
             own = wide.loc[cell].reset_index()
-            own = own.assign(place=own["method"].map(order)).sort_values(["estimand", "place"], kind="stable")
-            for stem, part in own.groupby(own["estimand"].map(stem_of), sort=False):
+            own = own.assign(place=own["method"].map(order), stem=own["estimand"].map(stem_of))
+            for stem, part in own.sort_values("place", kind="stable").groupby("stem"):
                 lines = [
                     (f"{row['method']} {_whose(row['estimand'])}", *(row[name] for name in measures))
                     for _, row in part.iterrows()
