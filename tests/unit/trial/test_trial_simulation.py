@@ -189,7 +189,7 @@ def test_rerandomized_patients_are_rejected_at_the_level(protocol, changes):
         "loss": {"share": 0.05, "dead_odds_ratio": 2.0},
     }
     told = protocol(changes | {"conduct": conduct, "n_total": 600})
-    found = simulate_trials(told, jobs=1, null=True)
+    found = simulate_trials(told, replicates=1_000, jobs=1, null=True)
     assert found.measure("failure")[0] == 0.0
     assert abs(_distance(found, 0.05, "rejection_any_side")) < 3
 
@@ -209,9 +209,11 @@ def test_adjustment_gains_what_the_covariates_explain(protocol):
 
 def test_within_icus_the_unstratified_test_is_conservative(protocol):
     blocks = {"allocation.method": "blocks", "allocation.factors": ["icu", "apache2 >= 29"], "n_total": 1_000}
-    plain = simulate_trials(protocol(blocks | {"test.analysis": "unadjusted"}), jobs=1, null=True)
+    plain = simulate_trials(
+        protocol(blocks | {"test.analysis": "unadjusted"}), replicates=1_000, jobs=1, null=True
+    )
     strata = {"test.analysis": "stratified", "test.strata": ["icu", "apache2 >= 29"]}
-    better = simulate_trials(protocol(blocks | strata), jobs=1, null=True)
+    better = simulate_trials(protocol(blocks | strata), replicates=1_000, jobs=1, null=True)
     assert plain.measure("empirical_se")[0] < plain.measure("model_se")[0]
     assert better.measure("rejection_any_side")[0] > plain.measure("rejection_any_side")[0]
 
