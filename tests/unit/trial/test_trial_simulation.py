@@ -265,7 +265,7 @@ def test_dose_arms_keep_the_error_of_the_family(protocol):
     null = simulate_trials(told, jobs=1, null=True)
     any_arm = null.characteristics.query("arm == 'any arm' and measure == 'rejection'")["value"].iloc[0]
     # One side of a two-sided family at 5%.
-    assert abs(any_arm - 0.025) < 3 * np.sqrt(0.025 * 0.975 / 2_000)
+    assert abs(any_arm - 0.025) < 3 * np.sqrt(0.025 * 0.975 / 1_500)
     found = simulate_trials(told, replicates=400, jobs=1)
     powers = [found.measure("rejection", arm["name"])[0] for arm in arms]
     assert powers == sorted(powers)
