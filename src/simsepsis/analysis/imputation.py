@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
 
 RIDGE = 1e-8
@@ -57,9 +57,11 @@ def impute(columns: FloatArray, others: FloatArray, *, cycles: int, rng: np.rand
     scaled = _standardized(np.vstack([columns, others]))
     filled = np.where(np.isnan(scaled), 0.0, scaled)
     design = np.vstack([filled, np.ones(columns.shape[1])])
+    products = design @ design.T
     for _ in range(cycles):
         for row in np.flatnonzero(gaps.any(axis=1)):
-            design[row] = _redrawn(design, int(row), gaps[row], rng)
+            design[row] = _redrawn(design, products, int(row), np.flatnonzero(gaps[row]), rng)
+            products[row] = products[:, row] = design @ design[row]
     known = np.where(gaps, np.nan, columns)
     centre, spread = np.nanmean(known, axis=1, keepdims=True), _spread(known)
     return np.where(gaps, centre + spread * design[: len(columns)], columns)
@@ -74,22 +76,30 @@ def _standardized(rows: FloatArray) -> FloatArray:
     return np.asarray((rows - np.nanmean(rows, axis=1, keepdims=True)) / _spread(rows))
 
 
-def _redrawn(design: FloatArray, row: int, gap: BoolArray, rng: np.random.Generator) -> FloatArray:
-    """Return one row of the design with its gaps drawn anew, given the other rows."""
-    X, y = np.delete(design, row, axis=0), design[row]
-    seen = X[:, ~gap]
-    terms, n = seen.shape
+def _redrawn(
+    design: FloatArray, products: FloatArray, row: int, gap: IntArray, rng: np.random.Generator
+) -> FloatArray:
+    """Return one row of the design with its gaps drawn anew, given the other rows.
+
+    `products` are those of all rows with each other, so that only those of the gaps need be taken off.
+    """
+    terms, n = len(design) - 1, design.shape[1] - gap.size
     if n <= terms + 1:
         raise ConvergenceError(f"a column has {n} values, too few to impute it from {terms} others")
-    information = seen @ seen.T
+    others = np.delete(np.arange(len(design)), row)
+    lacking = design[:, gap]
+    seen = products - lacking @ lacking.T
+    information = seen[np.ix_(others, others)]
     information[np.diag_indices(terms)] += RIDGE * np.diag(information) + RIDGE
     factor = scipy.linalg.cholesky(information, lower=True)
-    params = scipy.linalg.cho_solve((factor, True), seen @ y[~gap])
-    residual = y[~gap] - params @ seen
+    params = np.zeros(len(design))
+    params[others] = scipy.linalg.cho_solve((factor, True), seen[others, row])
+    residual = np.delete(design[row] - params @ design, gap)
     sigma = math.sqrt(float(residual @ residual) / rng.chisquare(n - terms))
     noise = scipy.linalg.solve_triangular(factor, rng.standard_normal(terms), lower=True, trans="T")
-    drawn: FloatArray = y.copy()
-    drawn[gap] = (params + sigma * noise) @ X[:, gap] + sigma * rng.standard_normal(int(gap.sum()))
+    params[others] += sigma * noise
+    drawn: FloatArray = design[row].copy()
+    drawn[gap] = params @ lacking + sigma * rng.standard_normal(gap.size)
     return drawn
 
 

@@ -172,7 +172,8 @@ def infer(
 
     Example: simsepsis infer runs/thesis_inference
     """
-    from simsepsis import __version__
+    from importlib.metadata import version
+
     from simsepsis.experiment import open_run
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.figures.experiment.likelihood import likelihood_plate
@@ -181,11 +182,11 @@ def infer(
 
     found = infer_thesis(folder, seed=seed, samples=samples)
     plan = open_run(folder).plan
-    note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {__version__}."
+    note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
     plate = likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
     save_plates([render_plate(plate)], folder / "figures")
-    words = inference_words(found)
+    words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     write_files(folder, {"inference.md": "\n".join(f"- {line}" for line in words).encode() + b"\n"})
     for line in words:
         say(f"• {line}")

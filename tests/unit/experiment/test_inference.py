@@ -12,8 +12,10 @@ from simsepsis.errors import ExperimentError
 from simsepsis.experiment.inference import (
     PRIORS,
     RESULTS,
+    Inference,
     adequacy,
     inference_table,
+    inference_words,
     printed_vector,
     replicate_vectors,
     synthetic_likelihood,
@@ -21,6 +23,7 @@ from simsepsis.experiment.inference import (
 from simsepsis.experiment.inference.infer import axes_table
 from simsepsis.experiment.inference.posterior import levels_of, posterior, profile
 from simsepsis.experiment.inference.synthetic import choose_shrinkage, log_density
+from simsepsis.figures.experiment.likelihood import likelihood_plate
 
 EFFECTS = (-0.5, 0.0, 0.5)
 SHIFTS = (0.0, 0.25)
@@ -187,3 +190,45 @@ def test_replicate_vectors_follow_the_replicates_and_keep_gaps() -> None:
     assert_allclose(scipy.stats.norm.sf(vectors[:, column]), [0.1, 0.3])
     with pytest.raises(ExperimentError, match="no rows of psm_cox"):
         replicate_vectors(rows[rows["method"] != "psm_cox"])
+
+
+def test_the_figure_has_a_box_for_each_world_and_a_panel_for_each_timing() -> None:
+    settings = [
+        {
+            "scenario": f"{value}, {odds}, {day}",
+            "effect.value": value,
+            "unmeasured.or_treatment": odds,
+            "day": day,
+        }
+        for value in (0.8, 1.0)
+        for odds in (1.0, 2.0, 3.0)
+        for day in (0.0, 1.0)
+    ]
+    rng = np.random.default_rng(8)
+    draws = [rng.normal(loc=world["effect.value"], size=(60, 2)) for world in settings]
+    found = synthetic_likelihood(draws, np.array([0.9, 1.1]), rng=rng, samples=50)
+    table = inference_table(settings, found, "all")
+    plate = likelihood_plate(table, x="effect.value", y="unmeasured.or_treatment", note="n")
+    assert len(plate.data) == len(settings)
+    assert plate.data["value"].max() == 0.0
+    assert len(plate.figure.axes) == 2
+    boxes = sum(len(axes.texts) for axes in plate.figure.axes)
+    assert boxes == 2 * len(settings)
+    far = plate.data["value"] + 2 * plate.data["mcse"] < -1.92
+    assert (plate.data["told_apart"] == far).all()
+
+
+def test_the_answer_says_what_the_numbers_say() -> None:
+    found = synthetic_likelihood(drawn(400), OBSERVED, rng=np.random.default_rng(2))
+    inference = Inference(
+        table=inference_table(SETTINGS, found, "all"),
+        axes=axes_table(SETTINGS, found, "all"),
+        adequacy={"all": adequacy(drawn(400), found.shrinkage)},
+        shrinkage={"all": found.shrinkage},
+    )
+    first, fit, *rest = inference_words(inference)
+    best = SETTINGS[int(np.argmax(found.value))]["scenario"]
+    assert f"likeliest where {best};" in first
+    assert "it fits" in fit
+    assert any("shift: the results do not tell its values apart" in line for line in rest)
+    assert "400 replicates" in rest[-1]

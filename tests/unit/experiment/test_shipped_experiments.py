@@ -24,6 +24,9 @@ QUESTIONS = (
     "interaction",
     "thesis_inference",
 )
+PARTS = ("unmeasured-held", "size-large", "size-2007", "size-claims")
+"""Parts of a question that need worlds or replicates of their own."""
+
 SMALL = 400
 
 
@@ -32,8 +35,13 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     return load_plan(request.param)
 
 
+@pytest.fixture(params=(*QUESTIONS, *PARTS))
+def study(request: pytest.FixtureRequest) -> Plan:
+    return load_plan(request.param)
+
+
 def test_every_question_has_its_experiment() -> None:
-    assert set(QUESTIONS) <= set(experiment_names())
+    assert {*QUESTIONS, *PARTS} <= set(experiment_names())
 
 
 def test_worlds_differ_and_are_as_many_as_the_settings_make(plan: Plan) -> None:
@@ -54,30 +62,30 @@ def test_each_method_gives_something_that_is_judged(plan: Plan) -> None:
         assert any(is_estimand(name, wanted) for name in given for wanted in plan.run.estimands), method
 
 
-def test_each_claim_is_about_something(plan: Plan) -> None:
-    names = [cell.name for cell in cells_of(plan)]
-    assert plan.claims
-    for words, claim in plan.claims.items():
+def test_each_claim_is_about_something(study: Plan) -> None:
+    names = [cell.name for cell in cells_of(study)]
+    assert study.claims
+    for words, claim in study.claims.items():
         assert claim.cells is None or any(claim.cells in name for name in names), words
-        methods = plan.run.methods if claim.method is None else (claim.method,)
+        methods = study.run.methods if claim.method is None else (claim.method,)
         given = [name for method in methods for name in METHODS[method].estimands_of(THESIS_SPEC)]
-        judged = [name for name in given if plan.judged(name)]
+        judged = [name for name in given if study.judged(name)]
         assert claim.estimand is None or any(is_estimand(name, claim.estimand) for name in judged), words
 
 
-def test_each_has_figures_and_an_answer_that_ends_with_the_claims(plan: Plan) -> None:
-    assert len(plan.figures) >= 2
-    assert 3 <= len(plan.answers) <= 5
-    assert plan.answers[-1].kind == "claims"
-    names = [figure.name for figure in plan.figures]
+def test_each_has_figures_and_an_answer_that_ends_with_the_claims(study: Plan) -> None:
+    assert len(study.figures) >= 2
+    assert 3 <= len(study.answers) <= 5
+    assert study.answers[-1].kind == "claims"
+    names = [figure.name for figure in study.figures]
     assert len(set(names)) == len(names)
 
 
-def test_words_say_as_many_worlds_and_replicates_as_there_are(plan: Plan) -> None:
+def test_words_say_as_many_worlds_and_replicates_as_there_are(study: Plan) -> None:
     from simsepsis.experiment import find_experiment
 
-    first = find_experiment(plan.name).read_text(encoding="utf-8").splitlines()[0]
-    assert first.startswith(f"# {len(cells_of(plan))} worlds × {plan.run.replicates:,} replicates")
+    first = find_experiment(study.name).read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith(f"# {len(cells_of(study))} worlds × {study.run.replicates:,} replicates")
 
 
 def test_the_inference_has_every_result_and_an_axis_for_each_part_of_the_question() -> None:

@@ -13,10 +13,17 @@ from simsepsis.experiment.inference.posterior import PRIORS
 TOLD_APART = 1.92
 """Fall of the profile log likelihood that makes a value unlikely: half the 95% quantile of χ²(1)."""
 
+SETS = {
+    "all": "all after matching",
+    "first score": "those of the first score and the interactions",
+    "effects": "all effects after matching",
+}
+"""Set of results → what it is in words."""
+
 WORDS = {
     "effect.value": "risk ratio of hospital death",
     "unmeasured.or_treatment": "odds ratio of IVIgG of the hidden confounder",
-    "treatment.late_share": "share of starts after 48 hours",
+    "treatment.decay": "fall of the log hazard of a start per day",
     "treatment.severity": "log hazard of a start per SD of the day's severity",
 }
 """Key → what it is in words."""
@@ -45,11 +52,12 @@ def _best(table: pd.DataFrame) -> Iterator[str]:
     first = table.loc[table["log_likelihood"].idxmax()]
     rivals = int((table["relative_high"] >= np.exp(-TOLD_APART)).sum())
     yield (
-        f"Of {len(table)} worlds the printed results are likeliest where {first['scenario']}; in {rivals} "
-        f"worlds the likelihood may be a seventh of that or more, within Monte Carlo error."
+        f"Of {len(table)} worlds the printed results ({SETS[str(first['results'])]}) are likeliest where "
+        f"{first['scenario']}; in {rivals} worlds the likelihood may be a seventh of that or more, "
+        "within Monte Carlo error."
     )
     share = float(first["share_farther"])
-    fits = "it fits" if share >= 0.05 else "it does not fit"
+    fits = "it fits" if share >= 0.05 else "no world of the grid fits well"
     yield (
         f"In that world {100 * share:.0f}% of its own replicates lie farther from their mean than the "
         f"printed results do: {fits}."

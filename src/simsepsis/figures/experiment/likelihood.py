@@ -21,6 +21,9 @@ NAMES = {
 }
 """Key → name of the axis."""
 
+PANELS = {"treatment.decay": "fall of starts per day", "treatment.severity": "pull of severity"}
+"""Key → what it is called above a panel."""
+
 TOLD_APART = 1.92
 """Fall of the log likelihood by which a world is set apart from the likeliest."""
 
@@ -49,7 +52,7 @@ def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
     others = [key for key in table.columns[:place] if key not in (x, y, "scenario")]
     fall = table["log_likelihood"] - table["log_likelihood"].max()
     panels = [
-        ", ".join(f"{key.rpartition('.')[2]} = {value:g}" for key, value in zip(others, values, strict=True))
+        ", ".join(f"{PANELS.get(key, key)} {value:g}" for key, value in zip(others, values, strict=True))
         for values in table[others].itertuples(index=False, name=None)
     ]
     return pd.DataFrame(
