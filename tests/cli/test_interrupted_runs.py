@@ -156,5 +156,5 @@ def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed
     assert "9 replicates, the most allowed, leave the error of coverage" in done.stdout
     assert set(pd.read_csv(tmp_path / "out" / "performance.csv")["n_sim"]) == {9}
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "All 2 cells are done, with 9 to 9 replicates." in report
     assert "at most 9" in report
+    assert ": 9." in report
