@@ -27,16 +27,33 @@ NAMES = {
     "exclude_early_deaths",
     "oracle": "oracle_ps psm_with_u",
 }
-GEE_VARIANTS = (
-    "psm_gee_independence psm_gee_mancl_derouen psm_gee_kauermann_carroll psm_gee_fay_graubard psm_gee_alone "
-    "psm_gee_alone_mancl_derouen"
-).split()
-OTHER_SCORES = (
-    "psm_second_score psm_adjuncts_only psm_registry_2007 psm_claims psm_claims_procedures psm_indicator psm_imputed"
-).split()
-CALIPERS = (
-    "psm_literal psm_ps_absolute psm_absolute psm_pooled_sd psm_half_caliper psm_no_caliper psm_spss psm_smallest"
-).split()
+GEE_VARIANTS = [
+    "psm_gee_independence",
+    "psm_gee_mancl_derouen",
+    "psm_gee_kauermann_carroll",
+    "psm_gee_fay_graubard",
+    "psm_gee_alone",
+    "psm_gee_alone_mancl_derouen",
+]
+OTHER_SCORES = [
+    "psm_second_score",
+    "psm_adjuncts_only",
+    "psm_registry_2007",
+    "psm_claims",
+    "psm_claims_procedures",
+    "psm_indicator",
+    "psm_imputed",
+]
+CALIPERS = [
+    "psm_literal",
+    "psm_ps_absolute",
+    "psm_absolute",
+    "psm_pooled_sd",
+    "psm_half_caliper",
+    "psm_no_caliper",
+    "psm_spss",
+    "psm_smallest",
+]
 BEYOND_THE_DESIGN = {"matching": {*GEE_VARIANTS, *OTHER_SCORES, *CALIPERS}}
 """What the studies needed besides."""
 
