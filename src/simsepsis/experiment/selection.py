@@ -9,6 +9,7 @@ from simsepsis.experiment.choices import CELL, AnswerChoice, Choice, FigureChoic
 from simsepsis.experiment.claim import monte_carlo_limits
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.plan import Plan, is_estimand
+from simsepsis.experiment.setting_names import SETTING_NAMES
 from simsepsis.performance.ladder import stem_of
 
 
@@ -123,8 +124,8 @@ def words_of(keys: list[str], values: tuple[object, ...]) -> str:
 
 
 def short(key: str) -> str:
-    """Return the last word of a dotted key."""
-    return key.rpartition(".")[2]
+    """Return what a setting is called: in words where it has a name, otherwise the last word of its key."""
+    return SETTING_NAMES.get(key) or key.rpartition(".")[2].replace("_", " ")
 
 
 def value_text(value: object) -> str:

@@ -164,17 +164,17 @@ def test_an_interval_is_open_where_limits_do_not_cross():
 def test_a_frontier_says_where_a_measure_falls_or_rises(findings_of):
     falling = {("psm", "coverage"): [0.95, 0.95, 0.91, 0.91, 0.81, 0.94]}
     sentences = say(findings_of(falling, n_used=10**6), kind="frontier", x=X)
-    assert sentences[0].startswith("Where along by_severity the coverage of the risk difference")
+    assert sentences[0].startswith("Where along log odds of a gap per SD the coverage of the risk difference")
     assert sentences[0].endswith("crosses 90%:")
     assert sentences[1].startswith(
-        "psm, n = 200: falls below it at by_severity = 1.1 (95% Monte Carlo interval"
+        "psm, patients = 200: falls below it at log odds of a gap per SD = 1.1 (95% Monte Carlo interval"
     )
     assert sentences[2].startswith(
-        "psm, n = 300: not below it anywhere from 0 to 2; lowest 91.00% (0.10) at 1"
+        "psm, patients = 300: not below it anywhere from 0 to 2; lowest 91.00% (0.10) at 1"
     )
     rising = {("psm", "coverage"): [0.81, 0.81, 0.91, 0.89, 0.95, 0.89]}
     sentences = say(findings_of(rising, n_used=10**6), kind="frontier", x=X)
-    assert "reaches it at by_severity = 0.9 (" in sentences[1]
+    assert "reaches it at log odds of a gap per SD = 0.9 (" in sentences[1]
     assert "not as high anywhere from 0 to 2; highest 89.00% (0.10) at 1" in sentences[2]
 
 
@@ -190,12 +190,12 @@ def test_a_contour_says_where_a_value_is_reached(findings_of):
     numbers = {("psm", "mean"): [0.0, 0.0, 0.02, 0.001, 0.04, 0.002]}
     head, sentence = say(findings_of(numbers), kind="contour", x=X, y=Y, level=0.03)
     assert head == (
-        "Where over by_severity and n the mean estimate of the risk difference of death in hospital is "
-        "3 points:"
+        "Where over log odds of a gap per SD and patients the mean estimate of the risk difference of death "
+        "in hospital is 3 points:"
     )
     assert sentence == (
-        "psm: at n = 200 and by_severity = 1.5 (95% Monte Carlo interval from 1.4 to 1.6); at n = 300 "
-        "nowhere (it goes from 0.00 points (0.10) to +0.20 points (0.10))."
+        "psm: at patients = 200 and log odds of a gap per SD = 1.5 (95% Monte Carlo interval from 1.4 to "
+        "1.6); at patients = 300 nowhere (it goes from 0.00 points (0.10) to +0.20 points (0.10))."
     )
 
 
@@ -207,7 +207,7 @@ def test_a_contour_of_a_ratio_is_sought_on_the_log_scale(findings_of):
     head, sentence = say(findings, kind="contour", x=X, y=Y, ratio=0.957)
     assert head.endswith("the mean estimate of the log odds ratio of death in hospital is log(0.957):")
     # log(0.957) = −0.04395: 0.78 of the way from −0.2 to 0.
-    assert "by_severity = 0.78 (" in sentence
+    assert "log odds of a gap per SD = 0.78 (" in sentence
 
 
 # --- contrasts and ladders --------------------------------------------------------------------------

@@ -173,4 +173,5 @@ def default_levels(measure: str) -> tuple[float, ...]:
 
 def axis_name(key: str) -> str:
     """Return the name of an axis along which a setting runs."""
-    return "Cell" if key == CELL else short(key)
+    name = "cell" if key == CELL else short(key)
+    return name[:1].upper() + name[1:]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
 MOST_PANELS = 12
-_BOX_WIDE, _BOX_TALL, _ACROSS, _NARROWEST = 0.78, 0.52, 3, 7.0
+_BOX_WIDE, _BOX_TALL, _ACROSS, _NARROWEST, _FINEST = 0.95, 0.56, 3, 6.5, 3
 _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
@@ -123,7 +123,7 @@ def _draw(
     axes.imshow(depth, cmap=shades, vmin=0, vmax=1, origin="lower", aspect="auto")
     signed = is_signed(part["measure"].iloc[0])
     crossed = _draw_contours(axes, values, levels)
-    decimals = min(2, decimals_for(float(np.nanmedian(errors)) if np.isfinite(errors).any() else 0.0))
+    decimals = min(_FINEST, decimals_for(float(np.nanmedian(errors)) if np.isfinite(errors).any() else 0.0))
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             words = f"{value:{'+' if signed else ''}.{decimals}f}".replace("-", "−")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.experiment.selection import short
+from simsepsis.figures.experiment.curves import axis_name
 from simsepsis.figures.plate import Plate
 from simsepsis.figures.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
 
@@ -15,15 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LIKELIHOOD_COLUMNS = ("panel", "x", "y", "value", "mcse", "told_apart")
-NAMES = {
-    "effect.value": "Risk ratio of hospital death",
-    "unmeasured.or_treatment": "Odds ratio of IVIgG, hidden confounder",
-}
-"""Key → name of the axis."""
-
-PANELS = {"treatment.decay": "fall of starts per day", "treatment.severity": "pull of severity"}
-"""Key → what it is called above a panel."""
-
 TOLD_APART = 1.92
 """Fall of the log likelihood by which a world is set apart from the likeliest."""
 
@@ -52,7 +45,7 @@ def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
     others = [key for key in table.columns[:place] if key not in (x, y, "scenario")]
     fall = table["log_likelihood"] - table["log_likelihood"].max()
     panels = [
-        ", ".join(f"{PANELS.get(key, key)} {value:g}" for key, value in zip(others, values, strict=True))
+        ", ".join(f"{short(key)} {value:g}" for key, value in zip(others, values, strict=True))
         for values in table[others].itertuples(index=False, name=None)
     ]
     return pd.DataFrame(
@@ -145,6 +138,6 @@ def likelihood_plate(table: pd.DataFrame, *, x: str, y: str, note: str) -> Plate
             f"two Monte Carlo standard errors of that). {note}"
         ),
         alt=f"The likeliest world has {best}; {rivals} of {len(rows)} worlds are not set apart from it.",
-        figure=plot_likelihood(rows, x=NAMES.get(x, x), y=NAMES.get(y, y), note=note),
+        figure=plot_likelihood(rows, x=axis_name(x), y=axis_name(y), note=note),
         data=rows,
     )
