@@ -88,10 +88,8 @@ def _put(
     found: Cells, table: str, terms: Sequence[Term], places: Sequence[Place], values: FloatArray
 ) -> None:
     """Enter values, (terms, places) in any shape, under their keys."""
-    numbers = iter(np.asarray(values, dtype=np.float64).ravel().tolist())
-    for variable, level in terms:
-        for statistic, phase, arm in places:
-            found[table, variable, level, statistic, phase, arm] = next(numbers)
+    keys = [(table, variable, level, *place) for variable, level in terms for place in places]
+    found.update(zip(keys, np.asarray(values, dtype=np.float64).ravel().tolist(), strict=True))
 
 
 def _put_sizes(found: Cells, table: str, groups: Groups) -> None:

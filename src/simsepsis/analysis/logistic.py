@@ -57,6 +57,8 @@ class LogisticSolution:
         Whether some fitted log odds are so far out that the data may be separated.
     doubtful
         Whether the columns may repeat each other, so that nothing was tried.
+    heading
+        The last step, shape (q,); None where there was none.
     """
 
     params: FloatArray
@@ -66,6 +68,7 @@ class LogisticSolution:
     arrived: bool
     extreme: bool = False
     doubtful: bool = False
+    heading: FloatArray | None = None
 
 
 def fit_logistic(
@@ -245,7 +248,7 @@ def solve_logistic(
         reduction = whole(X, independent_columns(X))
         solution = _newton(X, y, weights, reduction, _PATIENCE)
     while not solution.arrived or solution.extreme:
-        smaller = reduce_separated(X, y, reduction)
+        smaller = reduce_separated(X, y, reduction, heading=solution.heading)
         if smaller is None:
             return reduction, _newton(X, y, weights, reduction, _MAX_ITERATIONS)
         reduction = smaller
@@ -316,7 +319,12 @@ def _newton(
     basis, triangle = scipy.linalg.qr(design, mode="economic")
     solution = _climb(basis, outcome, cases, patience)
     back = scipy.linalg.solve_triangular(triangle, np.eye(len(triangle)))
-    return replace(solution, params=back @ solution.params, covariance=back @ solution.covariance @ back.T)
+    return replace(
+        solution,
+        params=back @ solution.params,
+        covariance=back @ solution.covariance @ back.T,
+        heading=None if solution.heading is None else back @ solution.heading,
+    )
 
 
 def _climb(
@@ -340,7 +348,7 @@ def _climb(
     # what is too large for single precision becomes inf, has no factor there, and is done in double
     with np.errstate(over="ignore"):
         single = X.astype(np.float32) if X.size > _LARGE else X
-    factored, last = 0, np.inf
+    factored, last, step = 0, np.inf, None
     while not arrived and (kept or factored < patience):
         if not kept:
             exact = last < tolerance or single is X
@@ -371,6 +379,7 @@ def _climb(
         arrived=arrived,
         extreme=bool(np.abs(here.eta).max(initial=0.0) > _EXTREME),
         doubtful=doubtful,
+        heading=step,
     )
 
 

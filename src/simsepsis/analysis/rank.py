@@ -13,6 +13,8 @@ RANK_TOLERANCE = 1e-11
 SURELY_INDEPENDENT = 1e-5
 """A share of new length that rounding in double precision cannot feign."""
 
+_PROJECTIONS = 4
+
 
 def independent_columns(X: FloatArray) -> IntArray:
     """Find the columns that R would keep: each that is not a combination of kept columns before it.
@@ -30,16 +32,40 @@ def independent_columns(X: FloatArray) -> IntArray:
 
     Notes
     -----
-    A Cholesky factor of the cross-product clears the common case; only a doubtful matrix pays for
-    Householder QR, restarted after each dropped column, which is LINPACK's `dqrdc2` as R uses it.
+    Cholesky factors of the cross-product clear every column that is surely new or surely not; only a
+    doubtful one pays for Householder QR, restarted after each dropped column, which is LINPACK's `dqrdc2`
+    as R uses it.
     """
     gram = X.T @ X
-    present = np.flatnonzero(np.diag(gram) > 0)
-    gram = gram[np.ix_(present, present)]
-    factor, info = scipy.linalg.lapack.dpotrf(gram, lower=1)
-    if present.size and info == 0 and well_conditioned(gram, factor):
-        return present
+    kept: IntArray | None = np.flatnonzero(np.diag(gram) > 0)
+    while kept is not None and kept.size:
+        inner = gram[np.ix_(kept, kept)]
+        factor, info = scipy.linalg.lapack.dpotrf(inner, lower=1)
+        clear = _clear_columns(inner, factor, info)
+        if clear == kept.size:
+            return kept
+        repeated = clear > 0 and _repeats(X, kept[:clear], factor[:clear, :clear], kept[clear])
+        kept = np.delete(kept, clear) if repeated else None
     return _independent_by_qr(X)
+
+
+def _clear_columns(gram: FloatArray, factor: FloatArray, info: int) -> int:
+    """Count the leading columns that are clearly new, given LAPACK's factor of their cross-product."""
+    done = info - 1 if info > 0 else len(gram)
+    clear = np.diag(factor)[:done] > SURELY_INDEPENDENT * np.sqrt(np.diag(gram)[:done])
+    return done if clear.all() else int(np.argmin(clear))
+
+
+def _repeats(X: FloatArray, kept: IntArray, factor: FloatArray, column: int) -> bool:
+    """Say whether columns that are clearly new explain another one to `RANK_TOLERANCE`.
+
+    A projection by normal equations leaves up to 1e-6 of what it should take away; done again and again, it
+    leaves rounding.
+    """
+    before, rest = X[:, kept], X[:, column]
+    for _ in range(_PROJECTIONS):
+        rest = rest - before @ scipy.linalg.lapack.dpotrs(factor, before.T @ rest, lower=1)[0]
+    return bool(np.linalg.norm(rest) < RANK_TOLERANCE * np.linalg.norm(X[:, column]))
 
 
 def well_conditioned(gram: FloatArray, factor: FloatArray, least: float = SURELY_INDEPENDENT) -> bool:

@@ -12,6 +12,8 @@ from simsepsis.analysis.rank import independent_columns
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _ZERO = 1e-7
+_STILL = 1e-2
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +47,12 @@ def whole(X: FloatArray, columns: IntArray) -> Reduction:
 
 
 def reduce_separated(
-    X: FloatArray, y: FloatArray, so_far: Reduction, *, thorough: bool = True
+    X: FloatArray,
+    y: FloatArray,
+    so_far: Reduction,
+    *,
+    heading: FloatArray | None = None,
+    thorough: bool = True,
 ) -> Reduction | None:
     """Take the separated rows out of a binary regression.
 
@@ -61,6 +68,9 @@ def reduce_separated(
         Outcome 0 or 1, shape (n,).
     so_far
         What has been taken out already.
+    heading
+        Newton step on the columns left, shape (q,), that should have been the last: under separation it is
+        close to a separating combination.
     thorough
         Whether to look for combinations too, not only for columns that separate on their own.
 
@@ -77,6 +87,8 @@ def reduce_separated(
     untouched = so_far.columns.size == X.shape[1] and bool(so_far.rows.all())
     active = signed if untouched else signed[np.ix_(so_far.rows, so_far.columns)]
     found = _by_single_columns(active)
+    if found is None and heading is not None:
+        found = _by_heading(active, heading)
     if found is None and thorough:
         found = _by_linear_programme(active)
     if found is None:
@@ -110,7 +122,33 @@ def _by_linear_programme(signed: FloatArray) -> FloatArray | None:
     )
     if answer.x is None:
         return None
-    direction = np.where(np.abs(answer.x) > _ZERO, answer.x, 0.0)
+    return _proven(scaled, answer.x, scale)
+
+
+def _by_heading(signed: FloatArray, heading: FloatArray) -> FloatArray | None:
+    """Make a separating combination of few columns exact, from the step with which Newton's method left.
+
+    Far out, a step moves the separated rows by about 1 and no others, so that it almost is the combination.
+    Setting the columns that it leaves alone to 0, and the rows that it leaves alone to margin 0, makes it
+    exact; whether it then separates is proved as for the linear programme, which is a hundred times dearer.
+    """
+    scale = np.abs(signed).max(axis=0)
+    size, margins = np.abs(heading) * scale, signed @ heading
+    moved, columns = margins > _STILL * margins.max(), np.flatnonzero(size > _STILL * size.max())
+    if not 1 < columns.size <= _FEW or not 0 < moved.sum() < moved.size:
+        return None
+    *others, last = columns
+    rest = signed[np.ix_(~moved, columns)] / scale[columns]
+    weights, *_ = np.linalg.lstsq(rest[:, :-1], rest[:, -1], rcond=None)
+    direction = np.zeros(scale.size)
+    direction[others], direction[last] = -weights, 1.0
+    direction *= np.sign(heading[last]) / np.abs(direction).max()
+    return _proven(signed / scale, direction, scale)
+
+
+def _proven(scaled: FloatArray, found: FloatArray, scale: FloatArray) -> FloatArray | None:
+    """Return a combination of scaled columns for the columns themselves; None unless it separates."""
+    direction = np.where(np.abs(found) > _ZERO, found, 0.0)
     margins = scaled @ direction
     separates = bool(margins.min() >= -_ZERO and margins.max() > _ZERO * 100)
     return direction / scale if separates else None

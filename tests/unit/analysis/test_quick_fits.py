@@ -9,8 +9,10 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simsepsis.analysis import separation
 from simsepsis.analysis.gee import clustered_design, fit_clustered, fit_gee
 from simsepsis.analysis.logistic import fit_logistic, rough_logistic
+from simsepsis.analysis.rank import _independent_by_qr, independent_columns
 from simsepsis.analysis.two_by_two import fisher
 
 
@@ -111,6 +113,40 @@ def test_one_checked_design_serves_every_outcome() -> None:
         shared, own = fit_clustered(design, outcome), fit_gee(X, outcome, cluster)
         np.testing.assert_array_equal(shared.params, own.params)
         np.testing.assert_array_equal(shared.covariance, own.covariance)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**6), st.integers(3, 40), st.integers(1, 8), st.booleans())
+def test_projections_judge_columns_as_householder_does(seed: int, n: int, p: int, nearly: bool) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-1, 3, (n, p)).astype(float)
+    mixed = X @ rng.integers(-1, 2, (p, 2))
+    noise = 1e-7 * rng.normal(size=(n, 1)) if nearly else 0.0
+    X = np.column_stack([X, mixed + noise])[:, rng.permutation(p + 2)]
+    X = X * 10.0 ** rng.integers(-8, 8, p + 2)
+    np.testing.assert_array_equal(independent_columns(X), _independent_by_qr(X))
+
+
+@pytest.mark.parametrize("nested", [1, 6, 40])
+def test_newtons_heading_finds_what_the_linear_programme_finds(
+    monkeypatch: pytest.MonkeyPatch, nested: int
+) -> None:
+    X, y = large(9)
+    # nobody with column 6 alone has an event, though those with column 5 too have some
+    X[:, 5] = X[:, 6]
+    X[np.flatnonzero(X[:, 6])[:nested], 5] = 0
+    y[X[:, 6] > X[:, 5]] = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(separation, "_by_heading", lambda *_: None)
+        long = fit_logistic(X, y)
+    with monkeypatch.context() as patch:
+        patch.delattr(separation, "_by_linear_programme")
+        quick = fit_logistic(X, y)
+    assert quick.separated == long.separated == (5, 6)
+    np.testing.assert_array_equal(np.sign(quick.direction), np.sign(long.direction))
+    np.testing.assert_allclose(quick.params, long.params, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(quick.std_errors, long.std_errors, rtol=0, atol=1e-9)
+    assert quick.failure == long.failure
 
 
 @settings(max_examples=80, deadline=None)
