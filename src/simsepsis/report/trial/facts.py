@@ -191,6 +191,10 @@ SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_c
 
 def _simulated(plan: TrialPlan) -> Facts:
     facts: Facts = {"trials": count(plan.simulated_trials)}
+    if "tried" in plan.tables:
+        first = plan.tables["tried"].iloc[0]
+        facts["n_formula"] = count(first["n_randomized"])
+        facts["power_formula"] = percent(first["power"], first["mcse"])
     own = plan.operating[plan.operating["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
     for row in own.to_dict("records"):
         form = percent if row["measure"] in SHARES else decimal

@@ -158,6 +158,13 @@ CLAUSES = (
         "本試験では{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化し、"
         "うち{n_analysed}例で転帰が判明すると見込む。",
     ),
+    Clause(
+        "enlarged",
+        "This is more than the {n_formula} of the formula, which had a power of {power_formula} in simulated "
+        "trials.",
+        "これは計算式による{n_formula}例を上回る。{n_formula}例では、シミュレーションによる検出力が{power_formula}に"
+        "とどまったためである。",
+    ),
     PARAGRAPH,
     Clause(
         "always",
@@ -240,6 +247,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "solved_whole": solved and not lost,
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
+        "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
     }
     return {name for name, holds in held.items() if holds}
 

@@ -64,6 +64,7 @@ def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
         icc=screened.icc,
         cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
         number=protocol.sites.number,
+        cv=0.0 if allocation.unit == "stepped_wedge" else screened.size_cv,
         size=allocation.cluster_size,
         steps=allocation.steps,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from simsepsis.trial.cluster import size_variation
 from simsepsis.trial.planning.record import Screened
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.outcomes import died
@@ -32,6 +33,7 @@ def screen(protocol: TrialProtocol, pool: Pool) -> Screened:
         eligible=pool.eligible_share,
         open_label=_part(risks, protocol.effect_arm, pool.arms),
         icc=world_icc(protocol, pool),
+        size_cv=size_variation(pool.rates[pool.rates > 0.0])[1],
     )
 
 
