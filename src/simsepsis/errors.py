@@ -34,6 +34,10 @@ class OutputError(SimsepsisError):
     """A result that cannot be written where it was asked for."""
 
 
+class InterruptedRunError(SimsepsisError):
+    """A run that was stopped from outside; what it had finished is kept."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string.
 

@@ -173,7 +173,7 @@ def _row(estimand: str, value: tuple[float, float], population: int) -> dict[str
 def _matched_treated(registry: pd.DataFrame, spec: AnalysisSpec, rng: np.random.Generator) -> IntArray:
     """Return the rows of the registry that hold matched treated patients."""
     cohort, _ = complete_cases(encode_cohort(registry, spec), spec)
-    matched = match_on_score(cohort, spec.score, spec, rng)
+    matched = match_on_score(cohort, spec.score_columns, spec, rng)
     return matched.cohort.record[: matched.matches.n_pairs]
 
 

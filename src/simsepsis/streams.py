@@ -22,6 +22,7 @@ STREAMS = (
     "unmeasured",
     "dose",
     "matching",
+    "imputation",
     "coin",
     "population",
     "sites",

@@ -116,6 +116,8 @@ COMMANDS = (
     "list",
     "run",
     "summarize",
+    "figures",
+    "report",
     "replay",
     "verify",
 )

@@ -14,8 +14,9 @@ import pytest
 from simsepsis.errors import OutputError, ScenarioError, UsageError
 from simsepsis.figures import RenderedPlate, render_plate
 from simsepsis.figures.scenario import ScenarioDescription, describe_scenario, draw_description
+from simsepsis.performance.text import with_error
 from simsepsis.report.scenario import description_contents, description_html, write_scenario_report
-from simsepsis.report.scenario.numbers import days, points, ratio, share, with_error
+from simsepsis.report.scenario.numbers import days, points, ratio, share
 from simsepsis.report.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
 from simsepsis.report.scenario.words import sentences_of
 from simsepsis.scenario import Modifier, Regimen, Scenario, load_scenario

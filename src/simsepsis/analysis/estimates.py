@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -113,4 +113,5 @@ def normal_estimate(
 
 def estimates_frame(rows: Iterable[Estimate]) -> pd.DataFrame:
     """Return estimates as a frame with the columns `ESTIMATE_COLUMNS`."""
-    return pd.DataFrame([asdict(row) for row in rows], columns=list(ESTIMATE_COLUMNS))
+    listed = list(rows)
+    return pd.DataFrame({name: [getattr(row, name) for row in listed] for name in ESTIMATE_COLUMNS})

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from simsepsis.analysis.binomial import symmetric_inverse
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
+from simsepsis.analysis.gee_equations import Clusters, Equations, State, clusters_of
 from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
 from simsepsis.analysis.logistic import rough_logistic, solve_logistic
 from simsepsis.analysis.rank import independent_columns
@@ -23,108 +24,65 @@ MOMENTS = ("statsmodels", "geepack")
 _MAX_ITERATIONS = 60
 _FEW_ITERATIONS = 15
 _TOLERANCE = 1e-20
-_NEAR = 1e-3
+_NEAR = 1.0
 _LONGEST_STRIDE = 5.0
-_FARTHEST = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Clusters:
-    """Rows in cluster order: first row and size of each cluster (K,), cluster of each row (n,).
+class ClusteredDesign:
+    """Covariates in cluster order, checked once for all the outcomes that are fitted on them.
 
-    `pairs` is the number of pairs of rows that share a cluster.
+    Attributes
+    ----------
+    X
+        Design matrix, (n, p).
+    clusters
+        Where each cluster lies.
+    order
+        Row of the data at each place, (n,); None where the data are in cluster order.
+    gram
+        X'X, (p, p).
     """
 
-    begin: IntArray
-    size: FloatArray
-    of_row: IntArray
-    pairs: float
-
-    def total(self, values: FloatArray) -> FloatArray:
-        """Sum values (…, n) over each cluster, (…, K)."""
-        return np.asarray(np.add.reduceat(values, self.begin, axis=-1))
+    X: FloatArray
+    gram: FloatArray
+    clusters: Clusters
+    order: IntArray | None
 
 
-def _clusters_of(codes: IntArray) -> _Clusters:
-    """Return the clusters of sorted codes."""
-    count = np.bincount(codes)
-    size = count.astype(np.float64)
-    return _Clusters(
-        begin=np.cumsum(count) - count,
-        size=size,
-        of_row=np.repeat(np.arange(count.size), count),
-        pairs=float((size * (size - 1)).sum() / 2),
-    )
+def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
+    """Check covariates and clusters and put them in order.
+
+    Parameters
+    ----------
+    X
+        Design matrix, shape (n, p), with the intercept column where one is wanted.
+    cluster
+        Cluster label of each row, shape (n,), in any order.
+
+    Raises
+    ------
+    DataError
+        If a value is missing or the shapes differ.
+    """
+    design = design_matrix(X)
+    codes = label_codes(cluster, "cluster", design.shape[0])
+    order = None
+    if (codes[1:] < codes[:-1]).any():
+        order = np.argsort(codes, kind="stable")
+        design, codes = design[order], codes[order]
+    return ClusteredDesign(X=design, gram=design.T @ design, clusters=clusters_of(codes), order=order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Request:
-    """What is to be fitted, and how: design (n, p) and outcome (n,) in cluster order."""
+    """What is to be fitted, and how; the outcome (n,) is in cluster order."""
 
-    X: FloatArray
+    design: ClusteredDesign
     y: FloatArray
-    clusters: _Clusters
     correlation: str
     covariance: str
     moment: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Problem:
-    """The equations on the columns and rows that have a finite solution.
-
-    `columns` is the transposed design, (p, n). `half_sign` is ½ for events and −½ for others, (n,). `rows`
-    is 0 for rows that separation decides and 1 for others, (n,), or None when there are none. `lost` is what
-    the moment estimator of α takes off the numbers of rows and pairs.
-    """
-
-    columns: FloatArray
-    half_sign: FloatArray
-    clusters: _Clusters
-    rows: FloatArray | None
-    exchangeable: bool
-    lost: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _State:
-    """The estimating equations at one set of coefficients.
-
-    With R⁻¹ = (I − c 11')/(1 − α) and c = α/(1 + (n − 1)α) in each cluster, only sums over clusters are
-    needed. `root` is √v, (n,); `weighted` is √v (r − c Σr), with r the Pearson residuals and Σr their sum
-    over the cluster, (n,); `shared` is c, (K,).
-    """
-
-    problem: _Problem
-    root: FloatArray
-    weighted: FloatArray
-    shared: FloatArray
-    alpha: float
-
-    def score(self) -> FloatArray:
-        """Σ D'V⁻¹(y − μ), shape (p,)."""
-        return np.asarray(self.problem.columns @ self.weighted / (1 - self.alpha))
-
-    def scores(self) -> FloatArray:
-        """D'V⁻¹(y − μ) of each cluster, shape (K, p)."""
-        return self.problem.clusters.total(self.problem.columns * self.weighted).T / (1 - self.alpha)
-
-    def bread(self) -> FloatArray:
-        """Σ D'V⁻¹D, shape (p, p)."""
-        scaled = self.problem.columns * self.root
-        sums = self.problem.clusters.total(scaled)
-        return np.asarray((scaled @ scaled.T - (sums * self.shared) @ sums.T) / (1 - self.alpha))
-
-    def breads(self) -> FloatArray:
-        """D'V⁻¹D of each cluster, shape (K, p, p)."""
-        scaled, clusters = self.problem.columns * self.root, self.problem.clusters
-        sums = clusters.total(scaled)
-        ends = np.append(clusters.begin[1:], scaled.shape[1])
-        breads = np.empty((ends.size, len(scaled), len(scaled)))
-        for k, (begin, end) in enumerate(zip(clusters.begin, ends, strict=True)):
-            rows = scaled[:, begin:end]
-            breads[k] = rows @ rows.T - self.shared[k] * np.outer(sums[:, k], sums[:, k])
-        return breads / (1 - self.alpha)
 
 
 def fit_gee(
@@ -187,34 +145,56 @@ def fit_gee(
     Liang KY, Zeger SL. Biometrika 1986;73:13. Mancl LA, DeRouen TA. Biometrics 2001;57:126.
     Kauermann G, Carroll RJ. JASA 2001;96:1387. Fay MP, Graubard BI. Biometrics 2001;57:1198.
     """
+    return fit_clustered(
+        clustered_design(X, cluster),
+        y,
+        correlation=correlation,
+        covariance=covariance,
+        moment=moment,
+        start=start,
+    )
+
+
+def fit_clustered(
+    design: ClusteredDesign,
+    y: ArrayLike,
+    *,
+    correlation: str = "exchangeable",
+    covariance: str = "robust",
+    moment: str = "statsmodels",
+    start: ArrayLike | None = None,
+) -> Fit:
+    """Fit one outcome on a checked design; see `fit_gee`.
+
+    Parameters
+    ----------
+    design
+        Covariates and clusters.
+    y, correlation, covariance, moment, start
+        As in `fit_gee`; the outcome is in the order of the data.
+    """
     _check_options(correlation, covariance, moment)
-    outcome = binary_vector(y, "outcome")
-    design = design_matrix(X, outcome.size)
-    width = design.shape[1]
-    if design.size == 0:
+    rows, width = design.X.shape
+    outcome = binary_vector(y, "outcome", rows)
+    if design.X.size == 0:
         return failed_fit(width, "nothing to fit: there are no rows or no columns")
-    codes = label_codes(cluster, "cluster", outcome.size)
-    if (codes[1:] < codes[:-1]).any():
-        order = np.argsort(codes, kind="stable")
-        design, outcome, codes = design[order], outcome[order], codes[order]
     request = _Request(
-        X=design,
-        y=outcome,
-        clusters=_clusters_of(codes),
+        design=design,
+        y=outcome if design.order is None else outcome[design.order],
         correlation=correlation,
         covariance=covariance,
         moment=moment,
     )
     if start is not None:
         given = finite_vector(start, "start", width)
-        reduction = whole(design, independent_columns(design))
+        reduction = whole(design.X, independent_columns(design.X))
         return _solve(request, reduction, given[reduction.columns])
     return _solve_quickly(request) or _solve_thoroughly(request)
 
 
 def _solve_quickly(request: _Request) -> Fit | None:
     """Start near the logistic regression, where that surely exists; None where this does not soon arrive."""
-    X, y = request.X, request.y
+    X, y, gram = request.design.X, request.y, request.design.gram
     reduction = whole(X, np.arange(X.shape[1]))
     cases = y @ X
     if (cases == 0).any() or (cases == X.sum(axis=0)).any():
@@ -222,7 +202,8 @@ def _solve_quickly(request: _Request) -> Fit | None:
         independent = whole(X, independent_columns(X))
         reduction = reduce_separated(X, y, independent, thorough=False) or independent
         X, y = X[np.ix_(reduction.rows, reduction.columns)], y[reduction.rows]
-    rough = rough_logistic(X, y) if X.size else None
+        gram = X.T @ X
+    rough = rough_logistic(X, y, gram) if X.size else None
     if rough is None:
         return None
     fit = _solve(request, reduction, rough, accelerated=True)
@@ -231,9 +212,9 @@ def _solve_quickly(request: _Request) -> Fit | None:
 
 def _solve_thoroughly(request: _Request) -> Fit:
     """Start from the logistic regression, without the rows that separation decides."""
-    reduction, solution = solve_logistic(request.X, request.y)
+    reduction, solution = solve_logistic(request.design.X, request.y)
     if reduction.columns.size == 0:
-        return reduced_fit(request.X, reduction, solution.params, np.empty((0, 0)), iterations=0)
+        return reduced_fit(request.design.X, reduction, solution.params, np.empty((0, 0)), iterations=0)
     return _solve(request, reduction, solution.params)
 
 
@@ -248,51 +229,22 @@ def _check_options(correlation: str, covariance: str, moment: str) -> None:
             raise UsageError(f"{name} '{value}' is unknown; choose one of {', '.join(known)}")
 
 
-def _problem(request: _Request, reduction: Reduction) -> _Problem:
+def _equations(request: _Request, reduction: Reduction) -> Equations:
     """Return the equations of a reduction."""
-    columns = reduction.columns
-    X = request.X if columns.size == request.X.shape[1] else request.X[:, columns]
-    return _Problem(
+    X, columns = request.design.X, reduction.columns
+    X = X if columns.size == X.shape[1] else X[:, columns]
+    return Equations(
         columns=np.ascontiguousarray(X.T),
-        half_sign=request.y - 0.5,
-        clusters=request.clusters,
-        rows=None if reduction.rows.all() else reduction.rows.astype(np.float64),
+        half_sign=np.where(reduction.rows, request.y - 0.5, 0.0),
+        clusters=request.design.clusters,
         exchangeable=request.correlation == "exchangeable",
         lost=columns.size if request.moment == "statsmodels" else 0,
     )
 
 
-def _at(problem: _Problem, params: FloatArray) -> _State:
-    """Evaluate the equations, with α estimated at the coefficients.
-
-    The Pearson residual is ±exp(∓η/2) and its inverse weight √v = 1/(|r| + 1/|r|), free of cancellation.
-    """
-    exponent = np.clip((params @ problem.columns) * problem.half_sign, -_FARTHEST, _FARTHEST)
-    size = np.exp(-exponent)
-    root, residual = 1 / (size + 1 / size), 2 * size * problem.half_sign
-    if problem.rows is not None:
-        root, residual = root * problem.rows, residual * problem.rows
-    clusters = problem.clusters
-    sums = clusters.total(residual)
-    alpha = _alpha(problem, residual, sums) if problem.exchangeable else 0.0
-    inflation = 1 + (clusters.size - 1) * alpha
-    shared = np.divide(alpha, inflation, out=np.zeros_like(inflation), where=inflation > 0)
-    weighted = root * (residual - np.take(shared * sums, clusters.of_row))
-    return _State(problem=problem, root=root, weighted=weighted, shared=shared, alpha=alpha)
-
-
-def _alpha(problem: _Problem, residuals: FloatArray, sums: FloatArray) -> float:
-    """Moment estimate of the exchangeable correlation, from Pearson residuals and their cluster sums."""
-    squares = float(residuals @ residuals)
-    products = (float(sums @ sums) - squares) / 2
-    pairs = problem.clusters.pairs - problem.lost
-    rows = residuals.size - problem.lost
-    return products / (pairs * squares / rows) if squares > 0 and pairs > 0 else 0.0
-
-
-def _obstacle(problem: _Problem, state: _State) -> str | None:
+def _obstacle(equations: Equations, state: State) -> str | None:
     """Say why the equations cannot be solved here; None when they can."""
-    largest = float(problem.clusters.size.max())
+    largest = float(equations.clusters.size.max())
     if not (largest - 1) * state.alpha > -1 or not state.alpha < 1:
         return (
             f"working correlation {state.alpha:.3g} is impossible in a cluster of {largest:.0f} rows; "
@@ -301,17 +253,17 @@ def _obstacle(problem: _Problem, state: _State) -> str | None:
     return None
 
 
-def _hopeless(problem: _Problem) -> str | None:
+def _hopeless(equations: Equations) -> str | None:
     """Say why the data cannot give an answer at all; None when they may."""
-    if problem.clusters.size.size < 2:
+    if equations.clusters.size.size < 2:
         return "there is a single cluster, and a sandwich needs several"
-    pairs, rows = problem.clusters.pairs, problem.half_sign.size
-    if problem.exchangeable and 0 < pairs <= problem.lost:
+    pairs, rows = equations.clusters.pairs, equations.half_sign.size
+    if equations.exchangeable and 0 < pairs <= equations.lost:
         return (
             f"only {pairs:.0f} pairs of rows share a cluster, too few for the correlation; use independence"
         )
-    if rows <= problem.lost:
-        return f"{rows} rows are too few for {problem.lost} columns"
+    if rows <= equations.lost:
+        return f"{rows} rows are too few for {equations.lost} columns"
     return None
 
 
@@ -321,20 +273,20 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accel
     Where it is `accelerated`, secant steps follow scoring steps, and the factor of the bread is kept near the
     end, where it hardly changes.
     """
-    problem = _problem(request, reduction)
-    failure = _hopeless(problem)
+    equations = _equations(request, reduction)
+    failure = _hopeless(equations)
     iteration = 0
     last: _Move | None = None
     most = _FEW_ITERATIONS if accelerated else _MAX_ITERATIONS
     while failure is None and (last is None or last.length >= _TOLERANCE):
         iteration += 1
-        state = _at(problem, params)
-        failure = _obstacle(problem, state)
+        state = equations.at(params)
+        failure = _obstacle(equations, state)
         if failure is None and not (accelerated and last is not None and last.length <= _NEAR):
             bread, factor, failure = _factored(state)
         if failure is not None:
             break
-        step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], problem.columns)
+        step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], equations.columns)
         move = _Move(params=params, step=step, length=float(step @ bread @ step))
         params = params + step
         if accelerated and last is not None and _TOLERANCE <= move.length < last.length:
@@ -346,13 +298,15 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accel
         matrix, failure = _sandwich(state, request.covariance)
     if failure is None:
         return reduced_fit(
-            request.X, reduction, params, matrix, iterations=iteration, correlation=state.alpha
+            request.design.X, reduction, params, matrix, iterations=iteration, correlation=state.alpha
         )
     nothing = np.full((params.size, params.size), np.nan)
-    return reduced_fit(request.X, reduction, nothing[0], nothing, iterations=iteration, failure=failure)
+    return reduced_fit(
+        request.design.X, reduction, nothing[0], nothing, iterations=iteration, failure=failure
+    )
 
 
-def _factored(state: _State) -> tuple[FloatArray, FloatArray, str | None]:
+def _factored(state: State) -> tuple[FloatArray, FloatArray, str | None]:
     """Return the bread, its lower Cholesky factor, and why there is none."""
     bread = state.bread()
     factor, info = scipy.linalg.lapack.dpotrf(bread, lower=1, clean=1)
@@ -387,7 +341,7 @@ def _stride(step: FloatArray, columns: FloatArray) -> FloatArray:
     return step if longest <= _LONGEST_STRIDE else step * (_LONGEST_STRIDE / longest)
 
 
-def _sandwich(state: _State, covariance: str) -> tuple[FloatArray, str | None]:
+def _sandwich(state: State, covariance: str) -> tuple[FloatArray, str | None]:
     """Return B⁻¹ (Σ C_i U_i U_i' C_i') B⁻¹ with the correction C_i asked for, and why there is none."""
     _bread, factor, failure = _factored(state)
     if failure is not None:

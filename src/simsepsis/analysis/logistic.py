@@ -26,7 +26,9 @@ from simsepsis.arrays import FloatArray
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
-_ROUGH = 4
+_ROUGH = 8
+_FRESH = (0, 1, 3)
+_SURELY = 0.99
 _KEPT = 0.03
 _LARGE = 50_000
 _SURELY_IN_SINGLE_PRECISION = 1e-2
@@ -251,13 +253,15 @@ def solve_logistic(
     return reduction, solution
 
 
-def rough_logistic(X: FloatArray, y: FloatArray) -> FloatArray | None:
+def rough_logistic(X: FloatArray, y: FloatArray, gram: FloatArray | None = None) -> FloatArray | None:
     """Return coefficients near the maximum of the likelihood; None unless it surely has one.
 
     Parameters
     ----------
     X, y
         Checked arrays, shapes (n, p) and (n,).
+    gram
+        X'X, shape (p, p), where it is known.
 
     Returns
     -------
@@ -266,21 +270,26 @@ def rough_logistic(X: FloatArray, y: FloatArray) -> FloatArray | None:
 
     Notes
     -----
-    A full Newton step s that moves every log odds by less than 1 proves that the data are not separated. For
-    let d separate them, with margins m = ±Xd ≥ 0. The step solves X'VXs = X'r, so that
-    Σ|r|m = d'X'r = d'X'VXs ≤ max|Xs| Σ v m, and v = μ(1 − μ) ≤ |r| makes max|Xs| ≥ 1.
+    A step s that solves X'VXs = X'r, with any variances V > 0, proves that the data are not separated if
+    v|Xs| < |r| in every row. For let d separate them, with margins m = ±Xd ≥ 0, some of them positive. As
+    residuals have the sign of the outcome, Σ|r|m = d'X'r = d'X'VXs ≤ Σ v|Xs|m, which some row must allow.
+    Equality occurs, so that a hundredth is left to rounding.
     """
     params = _at_the_mean(X, y)
     here = point_at(X @ params, y, None)
     for iteration in range(_ROUGH):
-        factor = _factor(X, here.variance, first=iteration == 0)
+        if iteration in _FRESH:
+            # at the mean all variances are alike
+            alike = gram is not None and iteration == 0
+            curvature = here.variance[0] * gram if alike else information(X, here.variance)
+            factor, variance = _sound_factor(curvature, SURELY_INDEPENDENT * (iteration == 0)), here.variance
         if factor is None:
             return None
         step = scipy.linalg.lapack.dpotrs(factor, here.residual @ X, lower=1)[0]
         change = X @ step
-        params += step
-        if np.abs(change).max() < 1:
-            return params
+        params = params + step
+        if (variance * np.abs(change) < _SURELY * np.abs(here.residual)).all():
+            return np.asarray(params)
         here = point_at(here.eta + change, y, None)
     return None
 
@@ -369,9 +378,14 @@ def _factor(X: NDArray[np.floating[Any]], variance: FloatArray, *, first: bool) 
     """Return the Cholesky factor of the information; None where it is singular, or at first nearly so."""
     with np.errstate(over="ignore", invalid="ignore"):
         curvature = information(X, variance)
-    factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
     least = SURELY_INDEPENDENT if X.dtype == np.float64 else _SURELY_IN_SINGLE_PRECISION
-    sound = info == 0 and (not first or well_conditioned(curvature, factor, least))
+    return _sound_factor(curvature, least * first)
+
+
+def _sound_factor(curvature: FloatArray, least: float) -> FloatArray | None:
+    """Return a Cholesky factor; None where there is none, or a column has no more than this share new."""
+    factor, info = scipy.linalg.lapack.dpotrf(curvature, lower=1, clean=1)
+    sound = info == 0 and (least == 0 or well_conditioned(curvature, factor, least))
     return np.asarray(factor) if sound else None
 
 

@@ -10,7 +10,7 @@ import scipy.special
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
-from simsepsis.analysis.gee import fit_gee
+from simsepsis.analysis.gee import ClusteredDesign, clustered_design, fit_clustered
 from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
 from simsepsis.analysis.spec import AnalysisSpec, ChiSquare, Fisher, Subgroup
 from simsepsis.analysis.two_by_two import (
@@ -112,6 +112,8 @@ class ModelData:
         Patients with all terms, by cluster; with the columns of the model and the outcomes only.
     X
         (n, p): intercept, treatment, adjuncts, transfusions and, in the extended model, later scores.
+    design
+        The same by cluster, checked for all outcomes at once; None where the spec names no cluster.
     terms
         Columns of `X`.
     left_out
@@ -122,6 +124,7 @@ class ModelData:
 
     cohort: CohortArrays
     X: FloatArray
+    design: ClusteredDesign | None
     terms: tuple[Term, ...]
     left_out: tuple[str, ...]
     excluded: int
@@ -167,6 +170,7 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
     return ModelData(
         cohort=kept,
         X=X,
+        design=None if kept.cluster is None else clustered_design(X, kept.cluster),
         terms=(INTERCEPT, *((name, "") for name in names)),
         left_out=tuple(name for name in spec.adjusters if name not in adjusters),
         excluded=matched.n - kept.n,
@@ -218,12 +222,11 @@ def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedM
     ConvergenceError
         If the spec names no cluster.
     """
-    if data.cohort.cluster is None:
+    if data.design is None:
         raise ConvergenceError("the spec names no column for the clusters")
-    fit = fit_gee(
-        data.X,
+    fit = fit_clustered(
+        data.design,
         data.cohort.column(outcome),
-        data.cohort.cluster,
         correlation=spec.correlation,
         moment=spec.moment,
     )

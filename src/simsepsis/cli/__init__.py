@@ -10,7 +10,7 @@ import typer
 
 from simsepsis.cli import studies, thesis, trials, worlds
 from simsepsis.cli.app import app
-from simsepsis.errors import SimsepsisError
+from simsepsis.errors import InterruptedRunError, SimsepsisError
 
 COMMANDS = (thesis, worlds, studies, trials)
 """Rooms whose commands are added to the application by being opened."""
@@ -37,6 +37,8 @@ def _run(arguments: list[str]) -> int:
     """Return the exit status of one command line; every refusal is one sentence on stderr."""
     try:
         return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
+    except InterruptedRunError as stop:
+        return _fail(str(stop), INTERRUPTED)
     except SimsepsisError as error:
         return _fail(str(error), BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):

@@ -48,20 +48,21 @@ def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: 
 
 
 @contextmanager
-def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a callback (done, total) that draws a bar with the time remaining on stderr."""
+def progress_bar(words: str) -> Iterator[Callable[..., None]]:
+    """Yield a callback (done, total, note="") that draws a bar with the time remaining on stderr."""
     bar = Progress(
         TextColumn(words),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
         console=Console(stderr=True),
         transient=True,
     )
     with bar:
-        task = bar.add_task(words, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(words, total=None, note="")
+        yield lambda done, total, note="": bar.update(task, completed=done, total=total, note=note)
 
 
 def show_estimates(estimates: pd.DataFrame) -> None:

@@ -1,17 +1,26 @@
-"""Commands about experiments: run, summarize, replay, verify."""
+"""Commands about experiments: run, summarize, figures, report, replay, verify."""
 
 from __future__ import annotations
 
+import math
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import pandas as pd
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
 from simsepsis.cli.show import progress_bar, say, show_table
+from simsepsis.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Run
+    from simsepsis.experiment import Run, Standing
+    from simsepsis.report.experiment import Shown
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -21,9 +30,53 @@ def _tell(result: Run) -> None:
     for note in result.notes:
         say(note)
     if len(result.verdicts):
-        columns = {name: name.replace("_", " ") for name in result.verdicts.columns}
-        show_table(result.verdicts.round(4), "Claims declared beforehand", columns)
+        claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
+        show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
     say(f"{result.computed} replicates computed, {result.failures} rows without an estimate")
+
+
+def _note(standing: Standing) -> str:
+    """Return what stands beside the bar."""
+    words = [f"{standing.per_second:.1f}/s", f"{standing.failures} failed rows"]
+    if not math.isnan(standing.coverage_mcse):
+        words.append(f"worst MCSE of coverage {standing.coverage_mcse:.4f}")
+    return ", ".join(words)
+
+
+@contextmanager
+def _going_on(folder: Path) -> Iterator[None]:
+    """Have Ctrl-C, and the polite end that a cluster's queue puts to a job, say how to go on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        command = shlex.join(["simsepsis", *sys.argv[1:]])
+        raise InterruptedRunError(
+            f"interrupted; every finished batch is kept in {folder}: type `{command}` to go on"
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(result: Run, folder: Path) -> None:
+    """Write figures, answer and report of a run, and print the answer."""
+    from simsepsis.files import write_files
+    from simsepsis.report.experiment import plain_lines, show_findings, shown_contents
+
+    shown = show_findings(result)
+    write_files(folder, shown_contents(shown))
+    say(f"\n{result.folder.plan.question}")
+    for line in plain_lines(shown.answer, "•"):
+        say(line)
+    say("In brackets: Monte Carlo standard errors.")
+    say(f"\nThe report is {folder / 'report.html'}; performance, answer and figures are beside it")
+
+
+def _tell_unfinished(shown: Shown) -> None:
+    from simsepsis.report.experiment import unfinished_sentence
+
+    if not shown.findings.complete:
+        say(unfinished_sentence(shown.findings))
 
 
 @app.command()
@@ -31,19 +84,30 @@ def run(
     experiment: Annotated[str, typer.Argument(help="Name of a shipped experiment, or path of a .toml file.")],
     out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/NAME.")] = None,
     replicates: Annotated[int | None, typer.Option(help="In place of the plan's.")] = None,
+    until_mcse: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on until every judged series has this Monte Carlo standard error: a number, for "
+            "coverage and rejection, or NAME=NUMBER for any measure, separated by commas."
+        ),
+    ] = None,
+    max_replicates: Annotated[
+        int | None, typer.Option(help="Where --until-mcse gives up; default: the plan's, or 10000.")
+    ] = None,
     jobs: Jobs = -1,
     backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
-    scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask or ray cluster.")] = None,
 ) -> None:
     """Run an experiment, or go on with it: what is stored already is not computed again.
 
     Example: simsepsis run null --replicates 50 --out runs/null
     """
-    from simsepsis.experiment import load_plan, run_experiment
+    from simsepsis.experiment import load_plan, parse_targets, run_experiment
 
+    targets = None if until_mcse is None else parse_targets(until_mcse)
     plan = load_plan(experiment)
     folder = Path("runs") / plan.name if out is None else out
-    with progress_bar("Replicates") as progress:
+    with _going_on(folder), progress_bar("Replicates") as progress:
         result = run_experiment(
             plan,
             folder,
@@ -51,10 +115,12 @@ def run(
             backend=backend,
             scheduler=scheduler,
             replicates=replicates,
-            progress=lambda done, total, failures: progress(done, total),
+            until_mcse=targets,
+            max_replicates=max_replicates,
+            progress=lambda standing: progress(standing.done, standing.total, _note(standing)),
         )
     _tell(result)
-    say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
+    _report(result, folder)
 
 
 @app.command()
@@ -67,6 +133,66 @@ def summarize(folder: Folder) -> None:
 
     _tell(summarize_run(folder))
     say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
+
+
+@app.command()
+def figures(folder: Folder) -> None:
+    """Draw the figures of a run again from its stored rows, also of one that is unfinished.
+
+    Example: simsepsis figures runs/null
+    """
+    from simsepsis.experiment import summarize_run
+    from simsepsis.files import write_files
+    from simsepsis.report.experiment import figure_contents, show_findings
+
+    shown = show_findings(summarize_run(folder))
+    write_files(folder, figure_contents(shown))
+    _tell_unfinished(shown)
+    say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Write figures, answer and report of a run again from its stored rows, also of one that is unfinished.
+
+    Example: simsepsis report runs/null
+    """
+    from simsepsis.experiment import summarize_run
+
+    _report(summarize_run(folder), folder)
+
+
+@app.command()
+def infer(
+    folder: Folder,
+    seed: Seed = 0,
+    samples: Annotated[int, typer.Option(help="Bootstrap samples.")] = 200,
+) -> None:
+    """Say how likely each world of a run makes the thesis's printed results, all together.
+
+    Example: simsepsis infer runs/thesis_inference
+    """
+    from importlib.metadata import version
+
+    from simsepsis.experiment import open_run
+    from simsepsis.experiment.inference import infer_thesis, inference_words
+    from simsepsis.figures.experiment.likelihood import likelihood_plate
+    from simsepsis.figures.plate import render_plate, save_plates
+    from simsepsis.files import write_files
+
+    found = infer_thesis(folder, seed=seed, samples=samples)
+    plan = open_run(folder).plan
+    note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
+    x, y, *_ = plan.settings
+    plate = likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
+    save_plates([render_plate(plate)], folder / "figures")
+    words = [line for results in ("all", "first score") for line in inference_words(found, results)]
+    write_files(folder, {"inference.md": "\n".join(f"- {line}" for line in words).encode() + b"\n"})
+    for line in words:
+        say(f"• {line}")
+    say(
+        f"Likelihoods and probabilities are in {folder / 'inference.csv'}, the figure in {folder / 'figures'}"
+    )
 
 
 @app.command()

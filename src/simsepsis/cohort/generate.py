@@ -135,10 +135,19 @@ def blocks_of(
         yield world, icu[first : first + BLOCK], streams(seed, replicate=replicate, block=number)
 
 
-def _joined(parts: list[Columns]) -> Columns:
-    if len(parts) == 1:
-        return parts[0]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _add(whole: Columns, part: Columns, first: int, n: int) -> None:
+    """Put a block's columns into those of the registry, whose n rows are allocated once.
+
+    Keeping the blocks until all are there would take twice the memory, and touching memory for the first
+    time is what large registries wait for.
+    """
+    for name, values in part.items():
+        if values.size == n:
+            whole[name] = values
+            continue
+        if name not in whole:
+            whole[name] = np.empty_like(values, shape=n)
+        whole[name][first : first + values.size] = values
 
 
 def generate_cohort(
@@ -182,15 +191,17 @@ def generate_cohort(
     """
     settled = resolve(scenario)
     size = settled.n if n is None else n
-    columns: list[Columns] = []
+    columns: Columns = {}
     oracles: list[Oracle] = []
+    first = 0
     for world, icu, draw in blocks_of(settled, seed=seed, n=size, replicate=replicate):
         block = _block(world, icu, draw, assignment)
-        columns.append(block.columns)
+        _add(columns, block.columns, first, size)
+        first += icu.size
         if oracle:
             oracles.append(oracle_of(world, block.simulated, block.starts))
     return Cohort(
-        registry=registry_frame(_joined(columns)),
+        registry=registry_frame(columns),
         oracle=join_oracles(oracles) if oracle else None,
         scenario_hash=settled.hash,
         seed=seed,

@@ -22,6 +22,13 @@ BLEEDING = (-1.35, 0.2, -0.25)
 
 HOURS = 24.0
 
+CATEGORIES = {
+    name: pd.CategoricalDtype(column.level_names)
+    for name, column in COLUMNS.items()
+    if column.kind == "category"
+}
+"""Column → its type; made once, since making it costs more than filling a column."""
+
 
 def _missing_probability(observation: Observation, share: float, severity: FloatArray) -> FloatArray | float:
     """Return the probability of a missing value; it may rise or fall with severity."""
@@ -101,12 +108,11 @@ def registry_frame(columns: Columns) -> pd.DataFrame:
     """
     n = columns["icu_id"].size
     table: dict[str, object] = {"patient_id": np.arange(1, n + 1)}
-    for name, column in COLUMNS.items():
+    for name in COLUMNS:
         if name not in columns:
             continue
-        if column.kind == "category":
-            dtype = pd.CategoricalDtype(column.level_names)
-            table[name] = pd.Categorical.from_codes(columns[name].astype(np.int8), dtype=dtype)
+        if name in CATEGORIES:
+            table[name] = pd.Categorical.from_codes(columns[name].astype(np.int8), dtype=CATEGORIES[name])
         else:
             table[name] = columns[name]
     hours = {name: value for name, value in columns.items() if name.endswith("_hour")}

@@ -32,7 +32,8 @@ HELD_REGISTRIES = 12
 LIMIT = 5.0
 """Largest absolute log hazard ratio that is tried."""
 
-DECAY_LIMITS = (-3.0, 8.0)
+LOWEST_DECAYS, HIGHEST_DECAYS = (-3.0, -1.5, -0.5), (8.0, 5.0, 3.0)
+"""Ends of the search for the decay, the farthest first: at an extreme one the margins may be out of reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,17 @@ def _late_share(population: Population, scenario: Scenario, start: TiltStart) ->
     return float(late.sum() / treated.probability.sum())
 
 
+def _end(gap: Callable[[float], float], ends: tuple[float, ...]) -> tuple[float, float]:
+    """Return the first end at which the margins can be met, and the gap there."""
+    *nearer, nearest = ends
+    for decay in nearer:
+        try:
+            return decay, gap(decay)
+        except ConvergenceError:
+            continue
+    return nearest, gap(nearest)
+
+
 def _solve_timing(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
     """Return the scenario with the decay at which the asked share of starts is late."""
     asked = scenario.treatment.late_share
@@ -83,8 +95,8 @@ def _solve_timing(population: Population, scenario: Scenario) -> tuple[Scenario,
     def gap(decay: float) -> float:
         return _late_share(population, _with_treatment(scenario, decay=decay), start) - asked
 
-    low, high = DECAY_LIMITS
-    most, least = gap(low) + asked, gap(high) + asked
+    (low, most), (high, least) = (_end(gap, ends) for ends in (LOWEST_DECAYS, HIGHEST_DECAYS))
+    most, least = most + asked, least + asked
     if not least < asked < most:
         raise ScenarioError(
             f"treatment.late_share = {asked}: not reachable; between {least:.2f} and {most:.2f} is"

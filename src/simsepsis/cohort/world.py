@@ -12,6 +12,7 @@ from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.icus import draw_icus
 from simsepsis.cohort.infection import joint_infection_table
 from simsepsis.cohort.margins import Z_GRID, cut_points, pooled_quantiles
+from simsepsis.errors import ScenarioError
 from simsepsis.scenario import Patients, Roster, Scenario
 from simsepsis.streams import Streams, stream
 from simsepsis.thesis.dictionary import COLUMNS
@@ -108,6 +109,16 @@ def _standardized(effects: list[float], weights: FloatArray) -> FloatArray:
     return np.asarray(values - np.average(values, weights=weights))
 
 
+def _check_room(names: tuple[str, ...], taken: FloatArray) -> None:
+    """Raise if differences between ICUs and the factors leave no variance to the patients of one ICU."""
+    most = int(np.argmax(np.nan_to_num(taken, nan=np.inf)))
+    if not taken[most] < 1.0:
+        raise ScenarioError(
+            f"icus: differences between ICUs take more than all of the variance of '{names[most]}'; "
+            "give a smaller icus.spread"
+        )
+
+
 def _latents(patients: Patients, roster: Roster) -> Latents:
     weights = np.asarray(roster.size, dtype=np.float64)
     names = tuple(patients.loadings)
@@ -118,8 +129,11 @@ def _latents(patients: Patients, roster: Roster) -> Latents:
         mean[:, names.index(variable)] = _standardized(getattr(roster, variable), weights)
     total = mean + np.outer(severity, loadings[0])
     between = np.average(total**2, weights=weights, axis=0)
-    factor_sd = float(np.sqrt(1.0 - np.average(severity**2, weights=weights)))
+    of_severity = np.average(severity**2, weights=weights)
+    _check_room(("severity",), np.array([of_severity]))
+    factor_sd = float(np.sqrt(1.0 - of_severity))
     shared = (loadings[0] * factor_sd) ** 2 + (loadings[1:] ** 2).sum(axis=0)
+    _check_room(names, between + shared)
     unique = np.sqrt(1.0 - between - shared)
     within = np.sqrt(1.0 - between)
     scores = (Z_GRID[None, None, :] - total[:, :, None]) / within[None, :, None]

@@ -1,32 +1,44 @@
 """Experiments: a question, its worlds and methods, run so that one may stop, go on and check."""
 
+from simsepsis.experiment.answers import Answer, answers_of
 from simsepsis.experiment.cells import Cell, cells_of
 from simsepsis.experiment.claim import ACCEPT_COLUMNS, VERDICTS, Claim, judge, monte_carlo_limits, parse_claim
+from simsepsis.experiment.findings import Findings, examine_run
 from simsepsis.experiment.folder import RunFolder, open_run
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
 from simsepsis.experiment.run import Run, run_experiment, summarize_run
+from simsepsis.experiment.standing import Standing
+from simsepsis.experiment.stopping import Look, looks, parse_targets
 from simsepsis.experiment.truth import TRUTH_COLUMNS
 
 __all__ = [
     "ACCEPT_COLUMNS",
     "TRUTH_COLUMNS",
     "VERDICTS",
+    "Answer",
     "Cell",
     "Claim",
+    "Findings",
+    "Look",
     "Plan",
     "Replay",
     "Run",
     "RunFolder",
+    "Standing",
     "Verified",
+    "answers_of",
     "cells_of",
+    "examine_run",
     "experiment_names",
     "find_experiment",
     "judge",
     "load_plan",
+    "looks",
     "monte_carlo_limits",
     "open_run",
     "parse_claim",
+    "parse_targets",
     "replay",
     "run_experiment",
     "summarize_run",

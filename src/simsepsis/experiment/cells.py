@@ -49,7 +49,7 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
         If a key or value is not one of a scenario's, or two cells are the same world.
     """
     cells: dict[int, Cell] = {}
-    for name, base, changes in _worlds(plan):
+    for name, base, changes in worlds(plan):
         cell = _cell(plan.name, name, base, changes)
         if cell.key in cells:
             other = cells[cell.key].name
@@ -80,8 +80,8 @@ def settled(cell: Cell) -> Cell:
     return Cell(key=cell.key, name=cell.name, scenario=Scenario.model_validate(scenario.model_dump()))
 
 
-def _worlds(plan: Plan) -> list[tuple[str, str, Changes]]:
-    """Return name, base and changes of each cell."""
+def worlds(plan: Plan) -> list[tuple[str, str, Changes]]:
+    """Return name, base and changes of each cell of a plan, in its order."""
     if plan.cells:
         return [(cell.name, cell.base or plan.world.base, plan.world.set | cell.set) for cell in plan.cells]
     grid = itertools.product(*plan.vary.values())

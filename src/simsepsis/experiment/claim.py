@@ -122,7 +122,7 @@ def monte_carlo_limits(performance: pd.DataFrame) -> tuple[FloatArray, FloatArra
     Notes
     -----
     Value ± 1.96 MCSE; for proportions at least as wide as the Wilson interval, since the MCSE is 0 where all
-    replicates agree.
+    replicates agree, and within 0 and 1.
     """
     value = performance["value"].to_numpy(np.float64)
     half = Z_95 * performance["mcse"].to_numpy(np.float64)
@@ -130,7 +130,8 @@ def monte_carlo_limits(performance: pd.DataFrame) -> tuple[FloatArray, FloatArra
     units = performance["measure"].map({name: measure.unit for name, measure in MEASURES.items()})
     share = (units == "proportion").to_numpy()
     wilson_low, wilson_high = wilson_limits(np.where(share, value, np.nan), performance["n_used"])
-    return np.where(share, np.fmin(low, wilson_low), low), np.where(share, np.fmax(high, wilson_high), high)
+    low = np.where(share, np.maximum(np.fmin(low, wilson_low), 0.0), low)
+    return low, np.where(share, np.minimum(np.fmax(high, wilson_high), 1.0), high)
 
 
 def judge(words: str, claim: Claim, performance: pd.DataFrame) -> pd.DataFrame:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.estimates import Estimate, estimates_frame
-from simsepsis.analysis.methods import METHODS, run_methods
+from simsepsis.analysis.methods import METHODS, method_rows
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.cohort import Cohort, generate_cohort
 from simsepsis.errors import UsageError
@@ -34,11 +35,14 @@ class Work:
         The cell, settled.
     seed
         Seed of the experiment.
+    method_seconds
+        Seconds that each method may take; None: as long as it takes.
     """
 
     batch: Batch
     cell: Cell
     seed: int
+    method_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,14 +63,20 @@ def do_batch(work: Work) -> Done:
         What to do.
     """
     begin = perf_counter()
-    replicates = range(work.batch.first, work.batch.last + 1)
-    frames = [estimate_replicate(work.cell, r, work.batch.methods, seed=work.seed) for r in replicates]
-    rows = pd.concat(frames, ignore_index=True)
+    rows = estimate_replicates(
+        work.cell,
+        range(work.batch.first, work.batch.last + 1),
+        work.batch.methods,
+        seed=work.seed,
+        limit=work.method_seconds,
+    )
     return Done(batch=work.batch, rows=rows, seconds=perf_counter() - begin)
 
 
-def estimate_replicate(cell: Cell, replicate: int, methods: Sequence[str], *, seed: int) -> pd.DataFrame:
-    """Return the estimates of methods on one replicate of a cell.
+def estimate_replicates(
+    cell: Cell, replicates: Sequence[int], methods: Sequence[str], *, seed: int, limit: float | None = None
+) -> pd.DataFrame:
+    """Return the estimates of methods on replicates of a cell.
 
     All cells draw from the same streams, so that a replicate has the same patients in worlds that differ in
     one mechanism, and contrasts between cells are paired.
@@ -75,32 +85,29 @@ def estimate_replicate(cell: Cell, replicate: int, methods: Sequence[str], *, se
     ----------
     cell
         The cell, settled.
-    replicate
-        Number of the replicate, from 0.
+    replicates
+        Numbers of the replicates, from 0.
     methods
         Names of methods.
     seed
         Seed of the experiment.
+    limit
+        Seconds that each method may take; None: as long as it takes.
 
     Returns
     -------
     DataFrame
-        `ROW_KEYS` and the columns of an estimate, one row per method and estimand. Whatever goes wrong is
-        the reason in the rows concerned.
+        `ROW_KEYS` and the columns of an estimate, one row per replicate, method and estimand. Whatever goes
+        wrong is the reason in the rows concerned.
     """
-    try:
-        rows = _estimated(cell, replicate, methods, seed)
-    except UsageError:
-        raise
-    except Exception as error:
-        # One method's defect must not take the others' rows with it.
-        if len(methods) > 1:
-            alone = [estimate_replicate(cell, replicate, (name,), seed=seed) for name in methods]
-            return pd.concat(alone, ignore_index=True)
-        rows = _failed(methods[0], error)
+    found = [_estimated(cell, replicate, methods, seed, limit) for replicate in replicates]
+    # One frame for all: a frame of one replicate costs as much as an analysis.
+    rows = estimates_frame(row for estimates in found for row in estimates)
     rows["failure"] = rows["failure"].fillna("").astype(str)
-    keys = {"cell": cell.key, "scenario": cell.name, "replicate": replicate}
-    return pd.concat([pd.DataFrame(keys, index=rows.index), rows], axis=1)
+    numbers = np.repeat(np.asarray(replicates, dtype=np.int64), [len(estimates) for estimates in found])
+    for place, (name, values) in enumerate(zip(ROW_KEYS, (cell.key, cell.name, numbers), strict=True)):
+        rows.insert(place, name, values)
+    return rows
 
 
 def draw_cohorts(
@@ -110,8 +117,10 @@ def draw_cohorts(
 
     Parameters
     ----------
-    cell, replicate, methods, seed
-        As in `estimate_replicate`.
+    cell, methods, seed
+        As in `estimate_replicates`.
+    replicate
+        Number of the replicate.
     """
     needs = {need for name in methods for need in METHODS[name].needs}
     cohort = generate_cohort(cell.scenario, seed=seed, replicate=replicate, oracle="oracle" in needs)
@@ -121,19 +130,31 @@ def draw_cohorts(
     return cohort, twin
 
 
-def _estimated(cell: Cell, replicate: int, methods: Sequence[str], seed: int) -> pd.DataFrame:
-    cohort, twin = draw_cohorts(cell, replicate, methods, seed=seed)
-    return run_methods(
-        methods,
-        cohort.registry,
-        draw=streams(seed, replicate=replicate),
-        oracle=cohort.oracle,
-        twin=None if twin is None else twin.registry,
-    )
+def _estimated(
+    cell: Cell, replicate: int, methods: Sequence[str], seed: int, limit: float | None
+) -> list[Estimate]:
+    """Return the rows of one replicate."""
+    try:
+        cohort, twin = draw_cohorts(cell, replicate, methods, seed=seed)
+        return method_rows(
+            methods,
+            cohort.registry,
+            draw=streams(seed, replicate=replicate),
+            oracle=cohort.oracle,
+            twin=None if twin is None else twin.registry,
+            limit=limit,
+        )
+    except UsageError:
+        raise
+    except Exception as error:
+        # One method's defect must not take the others' rows with it.
+        if len(methods) > 1:
+            return [row for name in methods for row in _estimated(cell, replicate, (name,), seed, limit)]
+        return _failed(methods[0], error)
 
 
-def _failed(method: str, error: Exception) -> pd.DataFrame:
+def _failed(method: str, error: Exception) -> list[Estimate]:
     """Return the rows of a method that raised what no method should."""
     reason = traceback.format_exception_only(error)[-1].strip()
     names = METHODS[method].estimands_of(THESIS_SPEC)
-    return estimates_frame([Estimate(method=method, estimand=name, failure=reason) for name in names])
+    return [Estimate(method=method, estimand=name, failure=reason) for name in names]

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
+from simsepsis.analysis.methods import METHODS
+from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, did_you_mean
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.plan import Plan, load_plan, plan_toml
+from simsepsis.experiment.stopping import Look, look_at, looks
 from simsepsis.files import table_bytes, write_files
-from simsepsis.replication import Batch, Part, Scan, read_rows, scan_parts
+from simsepsis.replication import Batch, Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
 from simsepsis.scenario import load_scenario, scenario_toml
 
 PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cells"
+
+JUDGED_COLUMNS = ("scenario", "estimate", "std_error", "ci_low", "ci_high", "p_value", "converged")
+"""Columns that performance is made of, beside the keys."""
+
+LARGEST_TABLE = 500_000
+"""Rows that are held at a time, unless one estimand alone has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +65,11 @@ class RunFolder:
         self,
         cell: int | None = None,
         parts: Iterable[Part] | None = None,
-        keep: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+        *,
+        columns: Iterable[str] | None = None,
+        wanted: Wanted | None = None,
     ) -> pd.DataFrame:
-        """Return the stored estimate rows of the planned replicates, in a fixed order.
+        """Return the stored estimate rows of the replicates that count, in a fixed order.
 
         Parameters
         ----------
@@ -65,23 +77,95 @@ class RunFolder:
             Key of a cell; None: of all cells.
         parts
             Parts that were scanned before; None: scan now.
-        keep
-            From the rows of a part to those that are wanted.
+        columns, wanted
+            As in `simsepsis.replication.read_rows`.
         """
-        found = self.scan().parts if parts is None else parts
-        wanted = [part for part in found if cell is None or part.batch.cell == cell]
-        last = self.plan.run.replicates
+        found = tuple(self.scan().parts if parts is None else parts)
+        keys = [one.key for one in self.cells] if cell is None else [cell]
+        tables = [
+            read_rows(
+                [part for part in found if part.batch.cell == key],
+                below=self.counted(key, found),
+                columns=columns,
+                wanted=wanted,
+            )
+            for key in sorted(keys)
+        ]
+        filled = [table for table in tables if len(table)] or tables[:1]
+        return filled[0] if len(filled) == 1 else pd.concat(filled, ignore_index=True)
 
-        def planned(rows: pd.DataFrame) -> pd.DataFrame:
-            rows = rows[rows["replicate"] < last]
-            return rows if keep is None else keep(rows)
+    def counted(self, cell: int, parts: Iterable[Part]) -> int:
+        """Return the number of the first replicate of a cell that no longer counts.
 
-        return read_rows(wanted, planned)
+        Parameters
+        ----------
+        cell
+            Key of the cell.
+        parts
+            Parts of the run.
+        """
+        look = self.last_look(cell, tuple(parts))
+        return look.replicates if look is not None and look.enough else self.plan.run.most_replicates
 
-    def judged(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of the estimands that the plan judges."""
-        names = {name for name in rows["estimand"].unique() if self.plan.judged(name)}
-        return rows[rows["estimand"].isin(names)]
+    def last_look(self, cell: int, parts: tuple[Part, ...], after: Look | None = None) -> Look | None:
+        """Return the first look at a cell that found replicates enough, otherwise the last one there can be.
+
+        Parameters
+        ----------
+        cell
+            Key of the cell.
+        parts
+            Parts of the run.
+        after
+            A look from before, which need not be repeated.
+
+        Returns
+        -------
+        Look or None
+            None where the plan has no target, or the cell too few replicates for a look.
+        """
+        run = self.plan.run
+        if not run.until_mcse or (after is not None and after.enough):
+            return after
+        lacking = missing_replicates(parts, cell, run.methods, run.most_replicates)
+        have = next((first for first, _, _ in lacking), run.most_replicates)
+        due = [n for n in looks(run.most_replicates) if (after.replicates if after else 0) < n <= have]
+        if not due:
+            return after
+        own = [part for part in parts if part.batch.cell == cell]
+        found = [Look(replicates=number, excess=0.0) for number in due]
+        truth = self.truth()
+        for estimands in self.shares(have):
+            rows = read_rows(own, below=have, columns=JUDGED_COLUMNS, wanted={"estimand": estimands})
+            if len(rows):
+                seen = [look_at(rows, number, truth, run.until_mcse, run.reference) for number in due]
+                found = [max(pair, key=lambda look: look.excess) for pair in zip(found, seen, strict=True)]
+        return next((look for look in found if look.enough), found[-1])
+
+    def shares(self, replicates: int) -> Iterator[tuple[str, ...]]:
+        """Yield the judged estimands in shares of up to about `LARGEST_TABLE` rows of a cell.
+
+        Parameters
+        ----------
+        replicates
+            Replicates that rows are read of.
+        """
+        methods = [METHODS[name].estimands_of(THESIS_SPEC) for name in self.plan.run.methods]
+        givers = Counter(name for names in methods for name in names)
+        share: list[str] = []
+        for name in self.judged:
+            if share and sum(givers[one] for one in (*share, name)) * replicates > LARGEST_TABLE:
+                yield tuple(share)
+                share = []
+            share.append(name)
+        yield tuple(share)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Return the estimands that the plan judges, sorted."""
+        methods = (METHODS[name] for name in self.plan.run.methods)
+        given = {name for method in methods for name in method.estimands_of(THESIS_SPEC)}
+        return tuple(sorted(name for name in given if self.plan.judged(name)))
 
     def truth(self) -> pd.DataFrame:
         """Return the stored truths.
@@ -205,6 +289,7 @@ def _differences(old: RunFolder, new: Plan, keys: set[int]) -> Iterator[str]:
         "name": (old.plan.name, new.name),
         "run.seed": (old.plan.run.seed, new.run.seed),
         "run.truth_population": (old.plan.run.truth_population, new.run.truth_population),
+        "run.method_seconds": (old.plan.run.method_seconds, new.run.method_seconds),
     }
     for what, (there, here) in pairs.items():
         if there != here:

@@ -14,7 +14,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
+from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.claim import Claim, parse_claim
+from simsepsis.experiment.stopping import check_targets
 from simsepsis.scenario.changes import Changed, Changes, WorldChoice, dotted
 from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
 from simsepsis.scenario.refusal import sentence
@@ -24,6 +26,8 @@ KEY = "ademp"
 """Table that marks a plan as one of an experiment."""
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+Replicates = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class Ademp(Section):
@@ -51,8 +55,14 @@ class RunSettings(Section):
     """Names of methods or of groups of methods."""
     estimands: Annotated[tuple[str, ...], Field(min_length=1)]
     """Estimands that are judged, with or without the last word, which says whose truth it is."""
-    replicates: Annotated[int, Field(ge=1, le=10_000_000)]
-    """Replicates of every cell."""
+    replicates: Replicates | None = None
+    """Replicates of every cell; or `until_mcse`."""
+    until_mcse: dict[str, float] = Field(default_factory=dict)
+    """Measure → Monte Carlo standard error; a cell has replicates enough once every series has reached it."""
+    max_replicates: Replicates | None = None
+    """Replicates of a cell at which `until_mcse` gives up."""
+    method_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Time limit of each method, after which it is a failure."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all random numbers."""
     reference: str | None = None
@@ -67,6 +77,20 @@ class RunSettings(Section):
             return method_names(names)
         except UsageError as error:
             raise ValueError(str(error)) from error
+
+    @property
+    def most_replicates(self) -> int:
+        """Return the number of replicates that no cell exceeds."""
+        return self.replicates or self.max_replicates or 0
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        check_targets(self.until_mcse)
+        if (self.replicates is None) == (not self.until_mcse):
+            raise ValueError("give either replicates, or until_mcse with max_replicates")
+        if (self.max_replicates is None) == bool(self.until_mcse):
+            raise ValueError("until_mcse and max_replicates go together; give both or none")
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -95,15 +119,19 @@ class Plan(Section):
     run: RunSettings
     accept: dict[str, str] = Field(default_factory=dict)
     """Words → claim, declared beforehand."""
+    figures: tuple[FigureChoice, ...] = ()
+    """Figures of the run; none: a choice that any plan can have."""
+    answers: tuple[AnswerChoice, ...] = ()
+    """Answers in words; none: a choice that any plan can have."""
 
     @field_validator("vary")
     @classmethod
     def _lists(cls, vary: dict[str, Any]) -> dict[str, Any]:
-        flat = dict(dotted(vary))
-        for key, values in flat.items():
+        found = dict(dotted(vary))
+        for key, values in found.items():
             if not isinstance(values, list) or not values:
                 raise ValueError(f"{key} = {values!r}: give a list of one value or more")
-        return flat
+        return found
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -111,6 +139,39 @@ class Plan(Section):
             raise ValueError("vary and cells are two ways to say the same; keep one of them")
         _ = self.claims
         return self
+
+    @model_validator(mode="after")
+    def _showable(self) -> Self:
+        names = [name for name in self.estimands_given if self.judged(name)]
+        known = {"methods": self.run.methods, "estimands": [*self.run.estimands, *names]}
+        for where in ("figures", "answers"):
+            for number, choice in enumerate(getattr(self, where)):
+                try:
+                    check_choice(choice, settings=self.settings, **known)
+                except ValueError as error:
+                    raise ValueError(f"{where}.{number}: {error}") from error
+        return self
+
+    @property
+    def settings(self) -> dict[str, tuple[Any, ...]]:
+        """Return the dotted keys that differ between cells, with their values in the order of the plan."""
+        if self.vary:
+            return {key: tuple(values) for key, values in self.vary.items()}
+        keys = dict.fromkeys(key for cell in self.cells for key in cell.set)
+        return {
+            key: tuple(item for n, item in enumerate(values) if item not in values[:n])
+            for key in keys
+            for values in [[cell.set[key] for cell in self.cells if key in cell.set]]
+        }
+
+    @property
+    def estimands_given(self) -> tuple[str, ...]:
+        """Return the estimands of the plan's methods, whole."""
+        return tuple(
+            dict.fromkeys(
+                name for method in self.run.methods for name in METHODS[method].estimands_of(THESIS_SPEC)
+            )
+        )
 
     @cached_property
     def claims(self) -> dict[str, Claim]:
@@ -198,14 +259,19 @@ def plan_toml(plan: Plan) -> str:
     """
     values = plan.model_dump(mode="json", exclude_none=True)
     changed = values["world"].pop("set")
-    cells = values.pop("cells")
+    lists = {name: values.pop(name) for name in ("cells", "figures", "answers")}
     sections = {name: value for name, value in values.items() if isinstance(value, dict)}
     blocks = [_entries({name: value for name, value in values.items() if name not in sections})]
     if changed:
         sections["world.set"] = changed
     blocks += [f"[{name}]\n{_entries(value)}" for name, value in sections.items() if value]
-    blocks += [f"[[cells]]\n{_entries(cell)}" for cell in cells]
+    blocks += [f"[[{name}]]\n{_entries(_said(item))}" for name, items in lists.items() for item in items]
     return "\n".join(blocks)
+
+
+def _said(table: Changes) -> Changes:
+    """Return a table without what is empty."""
+    return {key: value for key, value in table.items() if value not in ("", [], {})}
 
 
 def _entries(table: Changes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pandas as pd
 from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.shared import Shared
+from simsepsis.analysis.methods.time_limit import time_limit
 from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.arrays import IntArray
 from simsepsis.cohort import Cohort
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicate
+from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicates
 from simsepsis.experiment.folder import RunFolder, open_run
-from simsepsis.replication import Batch, run_batches
+from simsepsis.replication import Batch, Part, run_batches
 from simsepsis.streams import streams
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")
@@ -93,12 +96,13 @@ def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | N
     world, seed = folder.cell(cell), folder.plan.run.seed
     methods = folder.plan.run.methods if method is None else method_names((method,))
     cohort, twin = draw_cohorts(world, replicate, methods, seed=seed)
-    rows = estimate_replicate(world, replicate, methods, seed=seed)
+    rows = estimate_replicates(world, (replicate,), methods, seed=seed, limit=folder.plan.run.method_seconds)
     shared = Shared(
         registry=cohort.registry,
         spec=THESIS_SPEC,
         draw=streams(seed, replicate=replicate),
         randomized=None if twin is None else twin.registry,
+        limit=folder.plan.run.method_seconds,
     )
     failed = [name for name in methods if not rows.loc[rows["method"] == name, "converged"].all()]
     told = {name: _traceback(name, shared, cohort) for name in failed}
@@ -152,20 +156,29 @@ def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int
 
 
 def _chosen(folder: RunFolder, fraction: float, seed: int) -> dict[tuple[int, int], pd.DataFrame]:
-    """Return the stored rows of random replicates, by cell and replicate; reads one cell at a time."""
+    """Return the stored rows of random replicates, by cell and replicate."""
     parts = folder.scan().parts
     if not parts:
         raise ExperimentError(f"{folder.path}: no replicate is stored yet; run the experiment first")
     rng = np.random.default_rng(seed)
     chosen: dict[tuple[int, int], pd.DataFrame] = {}
     for cell in folder.cells:
-        rows = folder.rows(cell.key, parts)
-        if len(rows):
-            replicates = rows["replicate"].unique()
-            size = max(1, round(fraction * len(replicates)))
-            kept = rows[rows["replicate"].isin(rng.choice(replicates, size=size, replace=False))]
-            chosen |= {(cell.key, int(number)): found for number, found in kept.groupby("replicate")}
+        stored = _stored(parts, cell.key, folder.counted(cell.key, parts))
+        if stored.size:
+            size = max(1, round(fraction * stored.size))
+            picked = rng.choice(stored, size=size, replace=False)
+            rows = folder.rows(cell.key, parts, wanted={"replicate": picked})
+            chosen |= {(cell.key, int(number)): found for number, found in rows.groupby("replicate")}
     return chosen
+
+
+def _stored(parts: Sequence[Part], cell: int, below: int) -> IntArray:
+    """Return the replicates of a cell that have a row and count."""
+    there = np.zeros(below, dtype=np.bool_)
+    for part in parts:
+        if part.batch.cell == cell:
+            there[part.batch.first : part.batch.last + 1] = True
+    return np.flatnonzero(there)
 
 
 def _work(folder: RunFolder, cell: int, replicate: int, stored: pd.DataFrame) -> Work:
@@ -177,7 +190,8 @@ def _work(folder: RunFolder, cell: int, replicate: int, stored: pd.DataFrame) ->
         last=replicate,
         methods=tuple(name for name in folder.plan.run.methods if name in held),
     )
-    return Work(batch=batch, cell=folder.cell(cell), seed=folder.plan.run.seed)
+    run = folder.plan.run
+    return Work(batch=batch, cell=folder.cell(cell), seed=run.seed, method_seconds=run.method_seconds)
 
 
 def _different(stored: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +212,8 @@ def _traceback(method: str, shared: Shared, cohort: Cohort) -> str | None:
     needs = METHODS[method].needs
     oracle = cohort.oracle if "oracle" in needs else None
     try:
-        list(METHODS[method].function(Task(method=method, shared=shared, oracle=oracle)))
+        with time_limit(shared.limit):
+            list(METHODS[method].function(Task(method=method, shared=shared, oracle=oracle)))
     except Exception:
         return traceback.format_exc()
     return None

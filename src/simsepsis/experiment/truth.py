@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS, run_methods
+from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.cohort import generate_cohort
 from simsepsis.estimand import potential_outcomes, true_estimands, truth_rows
@@ -55,14 +56,16 @@ def true_values(work: TruthWork) -> pd.DataFrame:
     -----
     ``att``, ``ate``, ``ato`` and ``matched`` are contrasts of potential outcomes. ``twin`` is the mean of the
     method's own estimates where treatment is given by coin, since conditional odds ratios and hazard ratios
-    are no average over patients. Where treatment does nothing every truth is 0, exactly.
+    are no average over patients. Where treatment does nothing every effect is 0, exactly. What describes a
+    matched set has no truth.
     """
     pairs = [
         (name, estimand) for name in work.methods for estimand in METHODS[name].estimands_of(THESIS_SPEC)
     ]
     table = pd.DataFrame(pairs, columns=["method", "estimand"])
     if work.cell.scenario.effect.log_hazard_ratio == 0.0:
-        known = table.assign(value=0.0, mcse=0.0, population=0)
+        described = table["estimand"].isin(MATCHED_SET)
+        known = table.assign(value=np.where(described, np.nan, 0.0), mcse=0.0, population=0)
     else:
         known = _joined(table, work)
     keyed = known.assign(cell=work.cell.key, scenario=work.cell.name)

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import numpy as np
+
+from simsepsis.arrays import FloatArray
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -148,3 +152,19 @@ PRINTED = {"marker": "D", "markersize": 5.0, "color": INK, "markerfacecolor": "w
 PRINTED_OUTSIDE = {**PRINTED, "markerfacecolor": INK}
 SIMULATED = {"marker": "o", "markersize": 4.5, "color": BLUE, "linewidth": 2.2, "linestyle": "-"}
 """The two marks of every comparison: what the thesis printed and what the simulation gives."""
+
+
+def spread(heights: FloatArray, apart: float) -> FloatArray:
+    """Return where words beside ascending heights go, at least so far apart, on the whole where they were.
+
+    Parameters
+    ----------
+    heights
+        Ascending, (k,).
+    apart
+        Least distance.
+    """
+    places = heights.astype(np.float64)
+    for number in range(1, len(places)):
+        places[number] = max(places[number], places[number - 1] + apart)
+    return places - (places - heights).mean() if len(places) else places

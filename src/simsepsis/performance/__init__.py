@@ -1,12 +1,14 @@
 """Performance of methods over replicates: every measure with its Monte Carlo standard error.
 
-`summarize` makes the performance table, `coverage_autopsy` explains coverage, `informative_failures` tests
+`summarize` makes the performance table, `coverage_autopsy` explains coverage,
+`ladder` splits an estimate into truth and sources of error, `informative_failures` tests
 whether failing is informative, `replicates_needed` and `stopping_mcse` say when there are enough replicates.
 """
 
 from simsepsis.performance.autopsy import AUTOPSY_NUMBERS, coverage_autopsy
 from simsepsis.performance.catalogue import MEASURES, Measure
 from simsepsis.performance.failures import FAILURE_COLUMNS, informative_failures
+from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder
 from simsepsis.performance.mcse import Measured, wilson_half_width, wilson_limits
 from simsepsis.performance.planning import replicates_from_pilot, replicates_needed, stopping_mcse
 from simsepsis.performance.summarize import PERFORMANCE_COLUMNS, summarize
@@ -14,12 +16,16 @@ from simsepsis.performance.summarize import PERFORMANCE_COLUMNS, summarize
 __all__ = [
     "AUTOPSY_NUMBERS",
     "FAILURE_COLUMNS",
+    "LADDERS",
+    "LADDER_COLUMNS",
     "MEASURES",
     "PERFORMANCE_COLUMNS",
     "Measure",
     "Measured",
+    "Rung",
     "coverage_autopsy",
     "informative_failures",
+    "ladder",
     "replicates_from_pilot",
     "replicates_needed",
     "stopping_mcse",

@@ -33,6 +33,9 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {
+    "mean": Measure(
+        label="Mean estimate", unit="estimand", function=lambda b: measures.mean_estimate(b.estimate)
+    ),
     "bias": Measure(
         label="Bias", unit="estimand", function=lambda b: measures.bias(b.estimate, b.truth, b.truth_mcse)
     ),

@@ -31,6 +31,17 @@ Z_MEDIAN = 2.5758293035489004
 """Normal quantile of 0.995, which McKean and Schrader chose for the order statistics around the median."""
 
 
+def mean_estimate(estimate: FloatArray) -> Measured:
+    """Mean of θ̂, MCSE s/√n.
+
+    Parameters
+    ----------
+    estimate
+        θ̂, shape (..., r).
+    """
+    return mean_of(estimate)
+
+
 def bias(estimate: FloatArray, truth: Numbers, truth_mcse: Numbers = 0.0) -> Measured:
     """Bias: mean of θ̂ − θ.
 

@@ -1,10 +1,18 @@
 """The replicate loop, the only place where work is spread over processes, and the store of its rows."""
 
-from simsepsis.replication.runner import ReplicateError, check_backend, run_batches, run_replicates
+from simsepsis.replication.runner import (
+    ReplicateError,
+    Workers,
+    check_backend,
+    open_workers,
+    run_batches,
+    run_replicates,
+)
 from simsepsis.replication.store import (
     Batch,
     Part,
     Scan,
+    Wanted,
     missing_replicates,
     read_rows,
     remove_drafts,
@@ -17,8 +25,11 @@ __all__ = [
     "Part",
     "ReplicateError",
     "Scan",
+    "Wanted",
+    "Workers",
     "check_backend",
     "missing_replicates",
+    "open_workers",
     "read_rows",
     "remove_drafts",
     "run_batches",

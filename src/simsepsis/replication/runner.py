@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -24,9 +29,11 @@ BATCHES_PER_WORKER = 10
 LARGEST_BATCH = 25
 """Batches are small enough for an even load and a moving progress bar, large enough to hide their cost."""
 
+BATCHES_PER_WAVE = 4
+"""Batches of a worker that are waited for together where results cannot come one by one."""
 
-BACKENDS = {"loky": "joblib", "dask": "distributed"}
-"""Where work may run → the package that this needs."""
+BATCHES_AHEAD = 2
+"""Batches of a worker that a cluster has at a time, so that none waits for the way there and back."""
 
 
 class ReplicateError(RuntimeError):
@@ -94,43 +101,99 @@ def run_batches(
 ) -> Iterator[T]:
     """Yield ``task(batch)`` of each batch as it is finished, in any order.
 
-    Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does not
-    depend on their number.
-
     Parameters
     ----------
-    task
-        Function of a batch that can be pickled, and that raises only what shall end the run.
-    batches
-        What to do; may be a generator.
-    jobs
-        As in `run_replicates`.
-    backend
-        ``loky``: processes of this machine; ``dask``: a dask.distributed cluster.
-    scheduler
-        Address of the cluster's scheduler, such as ``tcp://host:8786``; None: a cluster of this machine.
+    task, batches
+        As in `Workers.spread`.
+    jobs, backend, scheduler
+        As in `open_workers`.
 
     Raises
     ------
-    UsageError
-        If `jobs` is out of range, or the backend is unknown or not installed.
-    ExperimentError
-        If a worker process was killed.
+    UsageError, ExperimentError
+        As in `open_workers` and `Workers.spread`.
     """
-    check_backend(backend, scheduler)
-    if _workers(jobs) == 1 and backend == "loky":
-        with threadpool_limits(limits=1):
-            yield from (task(batch) for batch in batches)
-        return
-    with _workers_of(backend, jobs, scheduler):
-        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+    with open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
+        yield from workers.spread(task, batches)
+
+
+Results = Generator[Any, None, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """Processes that wait for work.
+
+    Attributes
+    ----------
+    n
+        How many.
+    results
+        From a task and batches to the results as they come.
+    killed
+        What it raises when a worker is lost.
+    """
+
+    n: int
+    results: Callable[[Callable[[Any], Any], Iterable[Any]], Results]
+    killed: tuple[type[Exception], ...] = ()
+
+    def spread(self, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+        """Yield ``task(batch)`` of each batch as it is finished, in any order.
+
+        Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does
+        not depend on their number. A caller that stops early closes the generator, which ends the work.
+
+        Parameters
+        ----------
+        task
+            Function of a batch that can be pickled, and that raises only what shall end the run.
+        batches
+            What to do; may be a generator.
+
+        Raises
+        ------
+        ExperimentError
+            If a worker process was killed.
+        """
+        results = self.results(task, batches)
         try:
-            yield from parallel(joblib.delayed(_single_threaded)(task, batch) for batch in batches)
-        except BrokenProcessPool as error:
+            # `yield from` would close the results, with joblib's warning, when the caller stops.
+            for result in results:  # noqa: UP028
+                yield result
+        except self.killed as error:
             raise ExperimentError(
                 "a worker process was killed, perhaps for want of memory; what was finished before is kept: "
                 "run again to go on, with fewer jobs"
             ) from error
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
+
+
+@contextmanager
+def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None = None) -> Iterator[Workers]:
+    """Have workers ready while the context lasts.
+
+    Parameters
+    ----------
+    jobs
+        As in `run_replicates`; a cluster with an address has as many workers as it has.
+    backend
+        ``loky``: processes of this machine; ``dask``: a dask.distributed cluster; ``ray``: a ray cluster.
+    scheduler
+        Address of the cluster, such as ``tcp://host:8786`` for dask or ``auto`` for ray; None: a cluster of
+        this machine, which ends with the context.
+
+    Raises
+    ------
+    UsageError
+        If `jobs` is out of range, the backend is unknown or not installed, or the cluster does not answer.
+    """
+    check_backend(backend, scheduler)
+    with BACKENDS[backend].start(_workers(jobs), scheduler) as workers:
+        yield workers
 
 
 def check_backend(backend: str, scheduler: str | None = None) -> None:
@@ -139,46 +202,134 @@ def check_backend(backend: str, scheduler: str | None = None) -> None:
     Parameters
     ----------
     backend, scheduler
-        As in `run_batches`.
+        As in `open_workers`.
     """
     if backend not in BACKENDS:
         near = did_you_mean(backend, BACKENDS)
         raise UsageError(f"backend '{backend}' is unknown{near}; known are {', '.join(BACKENDS)}")
-    if find_spec(BACKENDS[backend]) is None:
+    package = BACKENDS[backend].package
+    if find_spec(package) is None:
         raise UsageError(
-            f"backend '{backend}' needs the package {BACKENDS[backend]}, which is not installed; install it "
-            "or use --backend loky"
+            f"backend '{backend}' needs the package {package}, which is not installed; install "
+            f"simsepsis[{backend}] or use --backend loky"
         )
     if scheduler is not None and backend == "loky":
         raise UsageError(f"scheduler '{scheduler}' has no use with backend 'loky'; give --backend dask")
 
 
 @contextmanager
-def _workers_of(backend: str, jobs: int, scheduler: str | None) -> Iterator[None]:
-    """Have joblib use a backend's workers while the context lasts."""
-    if backend == "loky":
-        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
-            yield
+def _loky(n: int, _scheduler: str | None) -> Iterator[Workers]:
+    if n == 1:
+        yield Workers(n=1, results=_here)
         return
-    with _dask_client(jobs, scheduler), joblib.parallel_config(backend="dask", n_jobs=-1):
-        yield
+    with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
+        yield Workers(n=n, results=_as_they_come, killed=(BrokenProcessPool,))
 
 
-def _dask_client(jobs: int, scheduler: str | None) -> AbstractContextManager[object]:
-    """Return a client of a cluster; without an address, of a new one on this machine."""
+def _here(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    with threadpool_limits(limits=1):
+        yield from (task(batch) for batch in batches)
+
+
+def _as_they_come(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+    results: Generator[T, None, None] = parallel(joblib.delayed(_in_worker)(task, one) for one in batches)
+    return results
+
+
+@contextmanager
+def _dask(n: int, scheduler: str | None) -> Iterator[Workers]:
+    """Have a client of a cluster; without an address, of a new one on this machine."""
     # Dask is an optional extra.
-    client: Callable[..., AbstractContextManager[object]] = import_module("distributed").Client
+    distributed = import_module("distributed")
     if scheduler is None:
-        return client(n_workers=_workers(jobs), threads_per_worker=1, dashboard_address=None)
+        client = distributed.Client(n_workers=n, threads_per_worker=1, dashboard_address=None)
+    else:
+        try:
+            client = distributed.Client(scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its "
+                "address"
+            ) from error
+    with client:
+        # Workers of a queue come when it lets them; there is nothing to do before the first one is there.
+        client.wait_for_workers(1)
+        size = max(1, sum(client.ncores().values()))
+        yield Workers(n=size, results=partial(_by_client, client, size), killed=(distributed.KilledWorker,))
+
+
+def _by_client(client: Any, n: int, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    """Yield results of dask by its own means: through joblib, one that is an error is waited for for ever."""
+    waiting = iter(batches)
+
+    def submitted(number: int) -> list[Any]:
+        return [client.submit(_in_worker, task, one, pure=False) for one in islice(waiting, number)]
+
+    finished = import_module("distributed").as_completed(submitted(n * BATCHES_AHEAD))
+    for future in finished:
+        result: T = future.result()
+        finished.update(submitted(1))
+        yield result
+
+
+@contextmanager
+def _ray(n: int, scheduler: str | None) -> Iterator[Workers]:
+    """Have a connection to a ray cluster; without an address, to a new one on this machine."""
+    # Ray is an optional extra.
+    ray = import_module("ray")
+    where = {"address": scheduler} if scheduler else {"num_cpus": n, "include_dashboard": False}
     try:
-        return client(scheduler, timeout=10)
+        ray.init(**where, log_to_driver=False, logging_level="ERROR")
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its address"
+            f"scheduler '{scheduler}' does not answer; start one with `ray start --head` and give its address"
         ) from error
+    try:
+        import_module("ray.util.joblib").register_ray()
+        with joblib.parallel_config(backend="ray", n_jobs=n if scheduler is None else -1):
+            size = joblib.effective_n_jobs()
+            killed = import_module("ray.exceptions").RayError
+            yield Workers(n=size, results=partial(_in_waves, size), killed=(killed,))
+    finally:
+        ray.shutdown()
 
 
-def _single_threaded(task: Callable[[B], T], batch: B) -> T:
+def _in_waves(n: int, task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
+    """Yield results of a few batches for each worker at a time, since joblib has those of ray all at once."""
+    waiting = iter(batches)
+    while wave := list(islice(waiting, n * BATCHES_PER_WAVE)):
+        yield from joblib.Parallel(batch_size=1)(joblib.delayed(_in_worker)(task, one) for one in wave)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """A place where work may run.
+
+    Attributes
+    ----------
+    package
+        What it needs.
+    start
+        From number of workers and address to a context in which they are there.
+    """
+
+    package: str
+    start: Callable[[int, str | None], AbstractContextManager[Workers]]
+
+
+BACKENDS = {
+    "loky": Backend(package="joblib", start=_loky),
+    "dask": Backend(package="distributed", start=_dask),
+    "ray": Backend(package="ray", start=_ray),
+}
+"""Where work may run."""
+
+
+def _in_worker(task: Callable[[B], T], batch: B) -> T:
+    # A terminal sends Ctrl-C to all its processes; the one that started the workers ends them.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     with threadpool_limits(limits=1):
         return task(batch)
 

@@ -6,13 +6,19 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from simsepsis.errors import OutputError
 
@@ -26,6 +32,9 @@ SET_ASIDE = "set-aside"
 """Folder, beside the parts, for files that are not readable parts of this run."""
 
 DRAFT = ".draft-"
+
+Wanted = Mapping[str, Collection[Any]]
+"""Column → values, of which a row must have one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +127,9 @@ def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
         draft.replace(path)
         _sync(folder)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        # A file system that has become read-only keeps the draft too; the next run removes it.
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written ({(error.strerror or str(error)).lower()}); the rows stored before "
             "are safe: mend that and run again to go on"
@@ -166,7 +177,11 @@ def remove_drafts(folder: Path) -> None:
 
 
 def read_rows(
-    parts: Iterable[Part], keep: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    parts: Iterable[Part],
+    *,
+    below: int | None = None,
+    columns: Iterable[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> pd.DataFrame:
     """Return the rows of parts, sorted by `KEYS`, whatever the batches were that they came in.
 
@@ -174,23 +189,76 @@ def read_rows(
     ----------
     parts
         Parts of one run.
-    keep
-        From the rows of a part to those that are wanted; None: all.
+    below
+        Number of the first replicate that is left out; None: all are kept.
+    columns
+        Columns beside `KEYS`, text as categories, for tables too large to hold otherwise; None: all, as
+        written.
+    wanted
+        Column → values; only rows that have one of them in each of these columns are kept.
     """
-    wanted = keep or (lambda rows: rows)
-    frames = [wanted(pd.read_parquet(part.path)) for part in parts]
-    if not frames:
-        return pd.DataFrame(columns=list(KEYS))
-    rows = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    names = None if columns is None else [*KEYS, *columns]
+    kept = [part for part in parts if below is None or part.batch.first < below]
+    tables = [_table(part, names, below, wanted or {}) for part in kept]
+    if not tables:
+        return pd.DataFrame(columns=list(names or KEYS))
+    table = pa.concat_tables(tables, promote_options="permissive").unify_dictionaries()
+    del tables
+    table = table.take(_order(table))
+    if names is None:
+        table = table.cast(pa.schema([(field.name, _plain(field.type)) for field in table.schema]))
+    # Column by column, and each forgotten by arrow once pandas has it.
+    rows: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
+    return rows
+
+
+def _table(part: Part, names: list[str] | None, below: int | None, wanted: Wanted) -> pa.Table:
+    """Return rows of one part, text as dictionaries."""
+    with pq.ParquetFile(part.path) as file:
+        text = [field.name for field in file.schema_arrow if _is_text(field.type)]
+    with pq.ParquetFile(part.path, read_dictionary=text) as file:
+        table = file.read(columns=names)
+    if below is not None and part.batch.last >= below:
+        table = table.filter(pc.less(table.column("replicate"), below))
+    for name, values in wanted.items():
+        column = table.column(name)
+        kind = _plain(column.type)
+        table = table.filter(pc.is_in(column.cast(kind), value_set=pa.array(list(values), type=kind)))
+    return table
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _order(table: pa.Table) -> pa.Array:
+    """Return the places of the rows in the order of `KEYS`, each row once."""
+    ranks = [_ranks(table.column(name).combine_chunks()) for name in KEYS]
+    order = np.lexsort(ranks[::-1])
     # Two runs at once may have computed the same rows; they are the same bits.
-    rows = rows.drop_duplicates(list(KEYS))
-    return rows.sort_values(list(KEYS), kind="stable", ignore_index=True)
+    new = np.ones(order.size, dtype=np.bool_)
+    if order.size:
+        new[1:] = np.any([rank[order[1:]] != rank[order[:-1]] for rank in ranks], axis=0)
+    return pa.array(order[new])
+
+
+def _ranks(column: pa.Array) -> NDArray[np.integer[Any]]:
+    """Return numbers in the order of the column's values."""
+    if not pa.types.is_dictionary(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    texts = np.asarray(column.dictionary.to_numpy(zero_copy_only=False), dtype=str)
+    codes = np.asarray(column.indices.to_numpy(zero_copy_only=False))
+    return np.asarray(np.argsort(np.argsort(texts))[codes])
 
 
 def missing_replicates(
     parts: Iterable[Part], cell: int, methods: Iterable[str], replicates: int
-) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield each replicate of a cell with the methods that no part holds for it.
+) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Yield first and last of consecutive replicates of a cell that lack the same methods, and these.
 
     Parameters
     ----------
@@ -203,15 +271,16 @@ def missing_replicates(
     replicates
         Replicates wanted, from 0.
     """
-    stored: dict[str, set[int]] = {method: set() for method in methods}
+    rows = {method: row for row, method in enumerate(methods)}
+    lacking = np.ones((len(rows), replicates), dtype=np.bool_)
     for part in parts:
         if part.batch.cell == cell:
-            for method in part.batch.methods:
-                stored.setdefault(method, set()).update(range(part.batch.first, part.batch.last + 1))
-    for replicate in range(replicates):
-        missing = tuple(method for method in methods if replicate not in stored[method])
-        if missing:
-            yield replicate, missing
+            for method in rows.keys() & set(part.batch.methods):
+                lacking[rows[method], part.batch.first : part.batch.last + 1] = False
+    changes = np.flatnonzero((lacking[:, 1:] != lacking[:, :-1]).any(axis=0)) + 1
+    for first, end in pairwise([0, *changes.tolist(), replicates]):
+        if lacking[:, first].any():
+            yield first, end - 1, tuple(method for method, row in rows.items() if lacking[row, first])
 
 
 def _intact(path: Path) -> Batch | None:

@@ -85,15 +85,15 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
         raise ExperimentError(f"{place}: {sentence(error, Scenario)}") from error
 
 
-def with_changed(values: Mapping[str, Any], path: list[str], value: Any, place: str) -> dict[str, Any]:
+def with_changed(values: Any, path: list[str], value: Any, place: str) -> Any:
     """Return nested values with one of them replaced.
 
     Parameters
     ----------
     values
-        Key → value or table.
+        Key → value or table, or a list.
     path
-        Keys from the outside in.
+        Keys from the outside in; a number picks from a list, counted from 0, ``*`` means every part.
     value
         What takes its place.
     place
@@ -102,15 +102,26 @@ def with_changed(values: Mapping[str, Any], path: list[str], value: Any, place: 
     Raises
     ------
     ExperimentError
-        If a key on the way is no table.
+        If a key on the way has no parts, or a list has no such part.
     """
     first, *rest = path
+    if isinstance(values, list | tuple):
+        if not first.isdecimal() or int(first) >= len(values):
+            raise ExperimentError(
+                f"{place}: '{first}' picks nothing from a list of {len(values)}; count from 0"
+            )
+        part = int(first)
+        return [*values[:part], _within(values[part], first, rest, value, place), *values[part + 1 :]]
+    names = list(values) if first == "*" else [first]
+    return {**values, **{name: _within(values.get(name, {}), name, rest, value, place) for name in names}}
+
+
+def _within(inner: Any, name: str, rest: list[str], value: Any, place: str) -> Any:
     if not rest:
-        return {**values, first: value}
-    inner = values.get(first, {})
-    if not isinstance(inner, Mapping):
-        raise ExperimentError(f"{place}: '{first}' has no parts; shorten the key")
-    return {**values, first: with_changed(inner, rest, value, place)}
+        return value
+    if not isinstance(inner, Mapping | list | tuple):
+        raise ExperimentError(f"{place}: '{name}' has no parts; shorten the key")
+    return with_changed(inner, rest, value, place)
 
 
 def _without_solving(values: dict[str, Any]) -> dict[str, Any]:

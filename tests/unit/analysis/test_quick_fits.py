@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsepsis.analysis.gee import fit_gee
+from simsepsis.analysis.gee import clustered_design, fit_clustered, fit_gee
 from simsepsis.analysis.logistic import fit_logistic, rough_logistic
 from simsepsis.analysis.two_by_two import fisher
 
@@ -36,6 +36,7 @@ def test_separated_data_are_never_certified(seed: int, complete: bool, shift: fl
         X[:8] = X[:8] - np.outer(X[:8] @ [0, 1, 0], [0, 1, 0])
         y = np.where(X[:, 1] > 0, 1.0, np.where(X[:, 1] < 0, 0.0, np.arange(40) % 2))
     assert rough_logistic(X, y) is None
+    assert rough_logistic(X, y, X.T @ X) is None
 
 
 def test_data_that_are_not_separated_are_certified_near_the_maximum() -> None:
@@ -100,6 +101,16 @@ def test_the_quick_and_the_long_way_to_a_gee_end_at_one_place(correlation: str, 
         np.testing.assert_allclose(quick.covariance, long.covariance, rtol=1e-7)
         assert quick.correlation == pytest.approx(long.correlation, abs=1e-10)
     assert np.isfinite(quick.params).sum() == X.shape[1] - rare
+
+
+def test_one_checked_design_serves_every_outcome() -> None:
+    X, y = large(7, n=900, p=14)
+    cluster = np.random.default_rng(8).integers(0, 25, 900)
+    design = clustered_design(X, cluster)
+    for outcome in (y, 1 - y, y[::-1]):
+        shared, own = fit_clustered(design, outcome), fit_gee(X, outcome, cluster)
+        np.testing.assert_array_equal(shared.params, own.params)
+        np.testing.assert_array_equal(shared.covariance, own.covariance)
 
 
 @settings(max_examples=80, deadline=None)

@@ -6,6 +6,7 @@ import pytest
 from simsepsis.cohort import generate_cohort
 from simsepsis.cohort.calibration.check import check_calibration
 from simsepsis.cohort.resolve import resolve, resolve_scenario
+from simsepsis.cohort.world import build_world
 from simsepsis.errors import ScenarioError
 from simsepsis.scenario import Effect, Icus, Regimen, Unmeasured, load_scenario
 
@@ -139,3 +140,8 @@ def test_impossible_requests_say_what_is_reachable(scenario, words):
 def test_impossible_values_are_refused_when_written(build, words):
     with pytest.raises(ValueError, match=words):
         build()
+
+
+def test_icus_that_differ_more_than_patients_can_are_refused():
+    with pytest.raises(ScenarioError, match=r"more than all of the variance of .*smaller icus.spread"):
+        build_world(changed("icus", spread=4.0))

@@ -56,3 +56,15 @@ def plan_file(tmp_path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+QUICK = (
+    ('["crude", "psm"]', '["oracle_ps", "icu_preference_iv"]'),
+    ('"crude bias in', '"oracle_ps bias in'),
+)
+
+
+@pytest.fixture
+def quick_plan(plan_file) -> Callable[..., Path]:
+    """Return the writer of a plan of methods that take a few milliseconds."""
+    return lambda *changes, name="small": plan_file(*QUICK, *changes, name=name)

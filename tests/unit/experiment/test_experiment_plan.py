@@ -30,6 +30,14 @@ def test_cells_may_be_listed_with_their_own_base(plan_file):
     assert (a.name, a.scenario.n, b.name, b.scenario.n) == ("a", 260, "b", 99)
 
 
+def test_a_key_may_pick_from_a_list_or_mean_every_part(plan_file):
+    dose = '[vary]\n"dose.regimens.0.grams" = [10.0, 20.0]\n"adjuncts.*.after_ivigg" = [0.5]\n'
+    cells = cells_of(load_plan(plan_file((VARY, dose))))
+    assert [cell.scenario.dose.regimens[0].grams for cell in cells] == [10.0, 20.0]
+    assert all(item.after_ivigg == 0.5 for cell in cells for item in cell.scenario.adjuncts.values())
+    assert len(cells[0].scenario.adjuncts) > 5
+
+
 def test_keys_of_cells_depend_on_the_world_only(plan_file):
     keys = [cell.key for cell in cells_of(load_plan(plan_file()))]
     other = plan_file(
@@ -135,6 +143,7 @@ WORLDS = [
         "observaton: unknown key; did you mean 'observation'",
     ),
     ("observation.by_severity", "n.by_severity", "'n' has no parts"),
+    ("observation.by_severity", "dose.regimens.3.grams", "'3' picks nothing from a list of 1"),
     ("[0.0, 1.0]", '["a"]', "observation.by_severity = 'a'"),
     ("[0.0, 1.0]", "[0.0, 0.0]", "are the same world"),
 ]

@@ -1,9 +1,5 @@
+import importlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +19,11 @@ from simsepsis.experiment import (
     summarize_run,
     verify,
 )
+from simsepsis.performance import wilson_half_width
 from simsepsis.replication import scan_parts, write_part
+
+# The package names its function as the module.
+replay_module = importlib.import_module("simsepsis.experiment.replay")
 
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure"]
 COLUMNS = ["cell", "scenario", "replicate", "method", "estimand", *NUMBERS, "seconds"]
@@ -176,10 +176,15 @@ def test_progress_rises_to_the_total(plan_file, tmp_path):
         tmp_path / "out",
         jobs=1,
         replicates=3,
-        progress=lambda *numbers: calls.append(numbers),
+        progress=calls.append,
     )
-    assert [done for done, _, _ in calls] == [1, 2, 3]
-    assert {total for _, total, _ in calls} == {3}
+    assert [call.done for call in calls] == [1, 2, 3]
+    assert {call.total for call in calls} == {3}
+    assert [call.failures for call in calls] == [0, 0, 0]
+    assert all(call.per_second > 0 for call in calls)
+    assert calls[-1].seconds_left == 0
+    # Wilson's interval of 3 of 3: half width over its normal quantile.
+    assert calls[-1].coverage_mcse == pytest.approx(wilson_half_width(1.0, 3) / 1.959963984540054)
 
 
 # --- failures ---------------------------------------------------------------------------------------
@@ -304,39 +309,6 @@ def _change_a_row(out) -> None:
     write_part(out / "estimates", part.batch, rows)
 
 
-# --- kill -9 ----------------------------------------------------------------------------------------
-
-RUN = """
-import sys
-from simsepsis.experiment import run_experiment
-
-if __name__ == "__main__":
-    run_experiment(sys.argv[1], sys.argv[2], jobs=2)
-"""
-
-
-def test_a_killed_run_goes_on_and_ends_with_the_same_bits(small, tmp_path):
-    folder, _ = small
-    script, out = tmp_path / "go.py", tmp_path / "out"
-    script.write_text(RUN)
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder / "small.toml"), str(out)],
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    deadline = time.monotonic() + 60
-    while len(list((out / "estimates").glob("*.parquet"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (out / "manifest.json").exists()
-    stored = len(open_run(out).rows().groupby(["cell", "replicate"]))
-    assert 1 <= stored < 12
-    assert summarize_run(out).performance["n_sim"].max() <= 6
-    assert run_experiment(folder / "small.toml", out, jobs=1).computed == 12 - stored
-    assert_same(folder / "out", out)
-
-
 def test_a_plan_may_be_given_as_an_object(plan_file, tmp_path):
     plan = load_plan(plan_file(("[0.0, 1.0]", "[0.0]")))
     assert isinstance(plan, Plan)
@@ -351,3 +323,30 @@ def test_what_takes_long_before_the_first_batch_is_said(plan_file, tmp_path):
     assert words == ["settling 1 worlds", "computing the truths of 1 worlds"]
     run_experiment(plan, tmp_path / "out", jobs=1, replicates=2, say=words.append)
     assert len(words) == 2
+
+
+def test_a_method_that_never_ends_is_rows_with_the_reason_and_the_replicate_goes_on(
+    quick_plan, tmp_path, monkeypatch
+):
+    real = run_module.METHODS["icu_preference_iv"]
+
+    def endless(task):
+        while True:
+            pass
+
+    broken = {**METHODS, "icu_preference_iv": replace(real, function=endless)}
+    monkeypatch.setattr(run_module, "METHODS", broken)
+    monkeypatch.setattr(replay_module, "METHODS", broken)
+    plan = quick_plan(("replicates = 6", "replicates = 2\nmethod_seconds = 0.2"), ("[0.0, 1.0]", "[0.0]"))
+    run_experiment(plan, tmp_path / "out", jobs=1)
+    rows = open_run(tmp_path / "out").rows()
+    ended, other = (rows[rows["method"] == name] for name in ("icu_preference_iv", "oracle_ps"))
+    assert set(ended["failure"]) == {"ended at the time limit of 0.2 s"}
+    assert (ended["seconds"] >= 0.2).all()
+    assert not ended["converged"].any()
+    assert other["converged"].all()
+    assert set(rows["replicate"]) == {0, 1}
+    again = replay(tmp_path / "out", cell="by_severity=0.0", replicate=1)
+    assert "in endless" in again.tracebacks["icu_preference_iv"]
+    with pytest.raises(ExperimentError, match=r"run.method_seconds is 0\.2 there and None in the plan"):
+        run_experiment(quick_plan(("[0.0, 1.0]", "[0.0]")), tmp_path / "out", jobs=1)

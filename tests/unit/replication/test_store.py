@@ -76,13 +76,11 @@ def test_what_is_missing_is_found_by_replicate_and_method(folder):
     parts = stored(folder, BATCH, replace(BATCH, first=3, last=3, methods=("crude",)))
     missing = list(missing_replicates(parts, 7, ("crude", "psm", "psm_gee"), 5))
     assert missing == [
-        (0, ("psm_gee",)),
-        (1, ("psm_gee",)),
-        (2, ("psm_gee",)),
-        (3, ("psm", "psm_gee")),
-        (4, ("crude", "psm", "psm_gee")),
+        (0, 2, ("psm_gee",)),
+        (3, 3, ("psm", "psm_gee")),
+        (4, 4, ("crude", "psm", "psm_gee")),
     ]
-    assert list(missing_replicates(parts, 8, ("crude",), 1)) == [(0, ("crude",))]
+    assert list(missing_replicates(parts, 8, ("crude",), 1)) == [(0, 0, ("crude",))]
 
 
 def cut(path):

@@ -31,7 +31,7 @@ WEDGE = MANY | {
 
 @pytest.mark.parametrize(
     ("changes", "trials"),
-    [(PARALLEL, 1_500), (CROSSOVER, 1_500), (CROSSOVER | {"allocation.cac": 0.0}, 1_500), (WEDGE, 400)],
+    [(PARALLEL, 800), (CROSSOVER, 800), (CROSSOVER | {"allocation.cac": 0.0}, 800), (WEDGE, 300)],
     ids=["parallel", "crossover", "crossover, ICUs change", "stepped wedge"],
 )
 def test_the_power_is_the_analytic_one(protocol, changes, trials):
@@ -55,8 +55,8 @@ def test_few_icus_keep_the_level(protocol):
             "allocation.cluster_size": 30,
         }
     )
-    found = simulate_trials(told, jobs=1, null=True)
-    assert abs(found.measure("rejection_any_side")[0] - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 2_000)
+    found = simulate_trials(told, replicates=1_000, jobs=1, null=True)
+    assert abs(found.measure("rejection_any_side")[0] - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 1_000)
     assert found.n_total == 42 * 30
 
 

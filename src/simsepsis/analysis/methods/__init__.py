@@ -2,6 +2,6 @@
 
 from simsepsis.analysis.methods.method import Method
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
-from simsepsis.analysis.methods.run import method_names, run_method, run_methods
+from simsepsis.analysis.methods.run import method_names, method_rows, run_method, run_methods
 
-__all__ = ["GROUPS", "METHODS", "Method", "method_names", "run_method", "run_methods"]
+__all__ = ["GROUPS", "METHODS", "Method", "method_names", "method_rows", "run_method", "run_methods"]

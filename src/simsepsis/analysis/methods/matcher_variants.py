@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from simsepsis.analysis.balance import group_moments, pooled_sd, standardized
 from simsepsis.analysis.data import CohortArrays
-from simsepsis.analysis.estimates import Estimate
+from simsepsis.analysis.estimates import Estimate, normal_estimate
 from simsepsis.analysis.matching import Matches, match_pairs, match_weights
-from simsepsis.analysis.methods.method import Method, Task
+from simsepsis.analysis.methods.method import MATCHED_SET, Method, Task
 from simsepsis.analysis.methods.rows import Risks, risk_rows, risks_of
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.thesis import PSM_PAIRED_SE, RISKS_MATCHED
@@ -21,6 +22,8 @@ from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
 
+THOEMMES = "Thoemmes F. arXiv 2012;1201.6385 (SPSS)."
+AUSTIN_2011 = "Austin PC. Pharm Stat 2011;10:150."
 AUSTIN_2010 = "Austin PC. Am J Epidemiol 2010;172:1092."
 AUSTIN_2014 = "Austin PC. Stat Med 2014;33:1057."
 ARPINO_MEALLI = "Arpino B, Mealli F. Comput Stat Data Anal 2011;55:1770."
@@ -119,7 +122,9 @@ def variant_rows(task: Task, *, rule: Rule) -> Iterator[Estimate]:
         How to match.
     """
     cohort, propensity = known(task.shared.cohort), known(task.shared.propensity)
-    return matched_rows(task, cohort, propensity.logit, rule)
+    weights = weights_of(task, cohort, propensity.logit, rule)
+    yield from weighted_rows(task, cohort, weights)
+    yield from set_rows(task, cohort, weights)
 
 
 def matched_rows(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) -> Iterator[Estimate]:
@@ -139,16 +144,93 @@ def matched_rows(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule
     ConvergenceError
         If there is no pair.
     """
+    return weighted_rows(task, cohort, weights_of(task, cohort, logit, rule))
+
+
+def weights_of(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) -> FloatArray:
+    """Return the matching weights of all patients, (n,), 0 for the unmatched.
+
+    Parameters
+    ----------
+    task, cohort, logit, rule
+        As in `matched_rows`.
+
+    Raises
+    ------
+    ConvergenceError
+        If there is no pair.
+    """
     units = units_of(task, cohort, logit)
     matches = rule(units)
     if matches.n_pairs == 0:
         raise ConvergenceError(f"no pair within the caliper of {matches.caliper:.3g}")
     weights = np.zeros(cohort.n)
     weights[units.rows] = match_weights(matches, units.rows.size)
+    return weights
+
+
+def weighted_rows(task: Task, cohort: CohortArrays, weights: FloatArray) -> Iterator[Estimate]:
+    """Yield the weighted risks compared.
+
+    Parameters
+    ----------
+    task, cohort
+        As in `matched_rows`.
+    weights
+        (n,): matching weights.
+    """
     for outcome in task.spec.outcomes:
-        yield from risk_rows(
-            task.method, outcome, "matched", weighted_risks(cohort, cohort.column(outcome), weights)
-        )
+        risks = weighted_risks(cohort, cohort.column(outcome), weights)
+        yield from risk_rows(task.method, outcome, "matched", risks)
+
+
+def set_rows(task: Task, cohort: CohortArrays, weights: FloatArray) -> Iterator[Estimate]:
+    """Yield the number of treated patients with a match, and the largest imbalance that is left.
+
+    Parameters
+    ----------
+    task, cohort
+        As in `matched_rows`.
+    weights
+        (n,): matching weights.
+
+    Notes
+    -----
+    The number's standard error is binomial, as if each treated patient found a match independently; two of
+    each kind are added (Agresti and Coull), for it must not be 0 where everybody has a match. The imbalance
+    is the largest absolute standardized difference among the columns of the score, with the pooled SD from
+    before matching; its standard error is that of one standardized difference, √(Σw₁² + Σw₀²) with weights
+    that sum to 1 in each arm.
+    """
+    pairs, candidates = int((weights[cohort.treated] > 0).sum()), int(cohort.treated.sum())
+    share = (pairs + 2) / (candidates + 4)
+    used = int((weights > 0).sum())
+    error = float(np.sqrt(candidates * share * (1 - share)))
+    yield normal_estimate(task.method, MATCHED_SET[0], pairs, error, n_used=used)
+    arms = np.column_stack([cohort.treated, ~cohort.treated]).astype(np.float64)
+    part = arms * weights[:, None]
+    part /= part.sum(axis=0)
+    largest = float(np.max(imbalance(known(task.shared.design).T[1:], arms, part), initial=0.0))
+    yield normal_estimate(task.method, MATCHED_SET[1], largest, float(np.sqrt((part**2).sum())), n_used=used)
+
+
+def imbalance(columns: FloatArray, arms: FloatArray, part: FloatArray) -> FloatArray:
+    """Return absolute standardized differences between weighted arms; columns that do not vary are left out.
+
+    Parameters
+    ----------
+    columns
+        (k, n): what is compared.
+    arms
+        (n, 2): 1 where the patient belongs to the arm; their pooled SD is the unit.
+    part
+        (n, 2): weights that sum to 1 in each arm.
+    """
+    _, variances = group_moments(columns, arms)
+    spread = pooled_sd(variances[:, 0], variances[:, 1])
+    varied = spread > 0.0
+    means = columns[varied] @ part
+    return np.abs(standardized(means[:, 0] - means[:, 1], spread[varied]))
 
 
 def weighted_risks(cohort: CohortArrays, outcome: FloatArray, weights: FloatArray) -> Risks:
@@ -204,10 +286,16 @@ def icu_first(units: Units) -> Matches:
     )
 
 
-def on_probability(units: Units) -> Matches:
-    """Match on the probability instead of its logit."""
+def on_probability(units: Units, **changes: Any) -> Matches:
+    """Match on the probability instead of its logit, with some options changed."""
     chance = scipy.special.expit(units.score) if units.spec.scale == "logit" else units.score
-    return replace(units, score=chance).match()
+    return replace(units, score=chance).match(**changes)
+
+
+def half_caliper(units: Units) -> Matches:
+    """Match within half of the spec's caliper; without one it stays without."""
+    width = units.spec.caliper
+    return units.match(caliper=None if width is None else width / 2)
 
 
 def _clusters(units: Units) -> IntArray:
@@ -221,11 +309,11 @@ def _variant(name: str, label: str, rule: Rule, reference: str = "") -> Method:
         name=name,
         label=label,
         group="matching",
-        estimands=RISKS_MATCHED,
+        estimands=(*RISKS_MATCHED, *MATCHED_SET),
         std_error=SE,
         reference=reference,
         function=partial(variant_rows, rule=rule),
-        uses=("cohort", "propensity"),
+        uses=("cohort", "design", "propensity"),
         needs=("clusters",) if rule in (within_icu, icu_first) else (),
     )
 
@@ -235,13 +323,28 @@ def _options(**changes: Any) -> Rule:
 
 
 MATCHER_METHODS = (
+    _variant("psm_literal", "The thesis's rule, with pairs and balance", _options()),
     _variant("psm_ps_scale", "Caliper on the probability, not its logit", on_probability),
+    _variant("psm_ps_absolute", "Probabilities at most 0.2 apart", partial(on_probability, caliper_sd="raw")),
+    _variant("psm_absolute", "Logits at most 0.2 apart", _options(caliper_sd="raw")),
+    _variant(
+        "psm_pooled_sd", "Caliper in pooled SDs of the arms", _options(caliper_sd="pooled"), AUSTIN_2011
+    ),
+    _variant("psm_half_caliper", "Half the caliper", half_caliper),
+    _variant("psm_no_caliper", "No caliper", _options(caliper=None)),
     _variant(
         "psm_random_in_caliper",
         "Any control inside the caliper, at random",
         _options(select="random_in_caliper", order="random"),
-        "Thoemmes F. arXiv 2012;1201.6385 (SPSS).",
+        THOEMMES,
     ),
+    _variant(
+        "psm_spss",
+        "Any control inside a caliper on the probability, at random",
+        partial(on_probability, select="random_in_caliper", order="random"),
+        THOEMMES,
+    ),
+    _variant("psm_smallest", "Smallest score first", _options(order="smallest"), AUSTIN_2014),
     _variant("psm_largest", "Largest score first", _options(order="largest"), AUSTIN_2014),
     _variant("psm_closest", "Closest pair first", _options(order="closest", select="nearest"), AUSTIN_2014),
     _variant("psm_replace", "Controls used again", _options(replace=True), AUSTIN_2014),

@@ -22,6 +22,10 @@ TRUTHS = ("att", "ate", "ato", "matched", "twin")
 where treatment is randomized, for effects that no average over patients equals.
 """
 
+MATCHED_SET = ("pairs_matched", "max_smd_matched")
+"""Estimands that describe a matched set, and are no effects: treated patients with a match, and the largest
+absolute standardized difference that is left. They have no truth."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:

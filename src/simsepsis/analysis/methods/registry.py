@@ -8,10 +8,13 @@ from types import MappingProxyType
 from simsepsis.analysis.methods.clone_censor import CLONE_CENSOR_WEIGHT
 from simsepsis.analysis.methods.competing import FINE_GRAY
 from simsepsis.analysis.methods.doubly_robust import AIPW
+from simsepsis.analysis.methods.gee_variants import GEE_METHODS
 from simsepsis.analysis.methods.instrument import ICU_PREFERENCE
 from simsepsis.analysis.methods.matcher_variants import MATCHER_METHODS
 from simsepsis.analysis.methods.method import Method
+from simsepsis.analysis.methods.missing_data import MISSING_METHODS
 from simsepsis.analysis.methods.oracle import ORACLE_METHODS
+from simsepsis.analysis.methods.other_scores import OTHER_SCORES
 from simsepsis.analysis.methods.regression import REGRESSION_METHODS
 from simsepsis.analysis.methods.thesis import RMST28, THESIS_METHODS, TWIN_METHODS
 from simsepsis.analysis.methods.timing import COX_METHODS
@@ -23,6 +26,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         for method in (
             *THESIS_METHODS,
             *MATCHER_METHODS,
+            *GEE_METHODS,
+            *OTHER_SCORES,
+            *MISSING_METHODS,
             *REGRESSION_METHODS,
             *WEIGHTING_METHODS,
             AIPW,

@@ -12,7 +12,7 @@ from simsepsis.analysis.estimates import Estimate, estimates_frame
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
 from simsepsis.analysis.methods.shared import OracleView, Shared
-from simsepsis.analysis.result import attempt
+from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.streams import Streams, streams
@@ -92,18 +92,55 @@ def run_methods(
     UsageError
         As in `run_method`.
     """
+    return estimates_frame(method_rows(names, registry, draw=draw, oracle=oracle, twin=twin, spec=spec))
+
+
+def method_rows(
+    names: Sequence[str],
+    registry: pd.DataFrame,
+    *,
+    draw: Streams,
+    oracle: OracleView | None = None,
+    twin: pd.DataFrame | None = None,
+    spec: AnalysisSpec | None = None,
+    limit: float | None = None,
+) -> list[Estimate]:
+    """Return what `run_methods` does as a list, for those who collect rows of many registries.
+
+    Parameters
+    ----------
+    names, registry, draw, oracle, twin, spec
+        As in `run_methods`.
+    limit
+        Seconds that each method, and each step that methods share, may take; then it is a failure. None: as
+        long as it takes.
+
+    Raises
+    ------
+    UsageError
+        As in `run_method`.
+    """
     if oracle is not None and len(oracle.propensity) != len(registry):
         raise UsageError(
             f"the oracle knows {len(oracle.propensity)} patients and the registry has {len(registry)}; "
             "give the oracle of this registry"
         )
-    shared = Shared(registry=registry, spec=spec or THESIS_SPEC, draw=draw, randomized=twin)
+    wanted = method_names(names)
+    shared = Shared(
+        registry=registry,
+        spec=spec or THESIS_SPEC,
+        draw=draw,
+        randomized=twin,
+        limit=limit,
+        asked=wanted,
+        asked_of_twin=tuple(name.removeprefix(f"{TWIN}_") for name in wanted if name.startswith(TWIN)),
+    )
     rows: list[Estimate] = []
-    for name in method_names(names):
+    for name in wanted:
         method = METHODS[name]
         seen = oracle if "oracle" in method.needs else None
         rows.extend(_rows(method, Task(method=name, shared=shared, oracle=seen)))
-    return estimates_frame(rows)
+    return rows
 
 
 def method_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -133,7 +170,7 @@ def _rows(method: Method, task: Task) -> Iterator[Estimate]:
     estimands = method.estimands_of(task.spec)
     shared = sum(getattr(task.shared, step).seconds for step in method.uses)
     begin = perf_counter()
-    found = attempt(lambda: {row.estimand: row for row in method.function(task)})
+    found = task.shared.attempt(lambda: {row.estimand: row for row in method.function(task)})
     seconds = perf_counter() - begin + shared
     rows = found.value or {}
     reason = found.failure or "the spec names nothing that this method could estimate"

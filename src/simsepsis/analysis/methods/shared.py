@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol, TypeVar
@@ -14,8 +14,10 @@ from simsepsis.analysis.data import CohortArrays, Flow, complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.methods.thesis_parts import with_parts_for
+from simsepsis.analysis.methods.time_limit import attempt_within
 from simsepsis.analysis.propensity import Propensity, design, fit_propensity
-from simsepsis.analysis.result import FIRST_SCORE, Attempt, attempt
+from simsepsis.analysis.result import FIRST_SCORE, Attempt
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyse_patients
 from simsepsis.analysis.thesis_estimates import thesis_estimates
@@ -66,17 +68,24 @@ class Shared:
         Name of a mechanism → its generator, anew at each call, so that no method changes what another draws.
     randomized
         Registry of the randomized twin; None where there is none.
+    limit
+        Seconds that each step, and each method beside its steps, may take; None: as long as it takes.
+    asked, asked_of_twin
+        Methods whose rows the thesis's analysis of the registry, and of its twin, shall give; None: all.
     """
 
     registry: pd.DataFrame
     spec: AnalysisSpec
     draw: Streams
     randomized: pd.DataFrame | None = None
+    limit: float | None = None
+    asked: tuple[str, ...] | None = None
+    asked_of_twin: tuple[str, ...] | None = None
 
     @cached_property
     def patients(self) -> Attempt[tuple[CohortArrays, Flow]]:
         """Analysed patients as arrays, and who was left out."""
-        return attempt(lambda: complete_cases(encode_cohort(self.registry, self.spec), self.spec))
+        return self.attempt(lambda: complete_cases(encode_cohort(self.registry, self.spec), self.spec))
 
     @cached_property
     def cohort(self) -> Attempt[CohortArrays]:
@@ -91,22 +100,32 @@ class Shared:
     @cached_property
     def design(self) -> Attempt[FloatArray]:
         """Intercept and the score's covariates, (n, 1 + p)."""
-        return attempt(self._design)
+        return self.attempt(self._design)
 
     @cached_property
     def propensity(self) -> Attempt[Propensity]:
         """Propensity score given the covariates."""
-        return attempt(lambda: checked_propensity(known(self.cohort), self.spec))
+        return self.attempt(lambda: checked_propensity(known(self.cohort), self.spec))
 
     @cached_property
     def thesis(self) -> Attempt[ThesisRun]:
-        """The thesis's whole analysis."""
-        return attempt(lambda: self._analysed(*known(self.patients)))
+        """The thesis's analysis, as far as it was asked for."""
+        return self.attempt(lambda: self._analysed(*known(self.patients), self.asked))
 
     @cached_property
     def twin(self) -> Attempt[ThesisRun]:
-        """The thesis's whole analysis of the randomized twin."""
-        return attempt(lambda: self._analysed(*self._randomized()))
+        """The thesis's analysis of the randomized twin, as far as it was asked for."""
+        return self.attempt(lambda: self._analysed(*self._randomized(), self.asked_of_twin))
+
+    def attempt(self, step: Callable[[], T]) -> Attempt[T]:
+        """Run a step within the time limit.
+
+        Parameters
+        ----------
+        step
+            A function of one step.
+        """
+        return attempt_within(self.limit, step)
 
     def matching_rng(self) -> np.random.Generator:
         """Return the generator that the thesis's first score is matched with.
@@ -118,8 +137,9 @@ class Shared:
     def _design(self) -> FloatArray:
         return design(known(self.cohort), self.spec.score_columns, self.spec.score_categories)[0]
 
-    def _analysed(self, cohort: CohortArrays, flow: Flow) -> ThesisRun:
-        result = analyse_patients(cohort, flow, self.spec, rng=self.draw("matching"))
+    def _analysed(self, cohort: CohortArrays, flow: Flow, asked: tuple[str, ...] | None) -> ThesisRun:
+        spec = self.spec if asked is None else with_parts_for(self.spec, asked)
+        result = analyse_patients(cohort, flow, spec, rng=self.draw("matching"))
         return ThesisRun(rows=thesis_estimates(result), matched=result.matched[FIRST_SCORE])
 
     def _randomized(self) -> tuple[CohortArrays, Flow]:

@@ -19,6 +19,7 @@ from simsepsis.figures.style import (
     add_panel,
     in_house_style,
     new_figure,
+    spread,
 )
 
 if TYPE_CHECKING:
@@ -180,11 +181,7 @@ def _draw_event(axes: Axes, rows: pd.DataFrame, title: str) -> None:
 def _write_ends(axes: Axes, ends: dict[str, float], apart: float) -> None:
     """Write each curve's last value beside it, once where curves end alike, apart where they end close."""
     values = sorted({f"{end:.1f}": end for end in ends.values()}.items(), key=lambda item: item[1])
-    at = np.array([end for _, end in values])
-    places = at.copy()
-    for k in range(1, len(places)):
-        places[k] = max(places[k], places[k - 1] + apart)
-    places -= (places - at).mean()
+    places = spread(np.array([end for _, end in values]), apart)
     for (words, end), place in zip(values, places, strict=True):
         axes.annotate(
             words,

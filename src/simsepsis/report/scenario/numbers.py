@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from simsepsis.performance.text import with_error
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -13,8 +15,6 @@ Number = tuple[float, float]
 """Value and Monte Carlo standard error."""
 
 Numbers = Mapping[str, Number]
-
-_NOTHING = 1e-9
 
 
 def numbers_of(frame: DataFrame, key: str) -> dict[str, Number]:
@@ -29,28 +29,6 @@ def numbers_of(frame: DataFrame, key: str) -> dict[str, Number]:
     """
     values = zip(frame["value"].astype(float), frame["mcse"].astype(float), strict=True)
     return dict(zip(frame[key], values, strict=True))
-
-
-def with_error(value: float, error: float, decimals: int, *, signed: bool = False) -> str:
-    """Return ``−6.90 (0.06)``, with the word exact where the error is none, a dash where there is no value.
-
-    Parameters
-    ----------
-    value, error
-        The number and its Monte Carlo standard error.
-    decimals
-        Of the value; the error has as many.
-    signed
-        Whether positive values get a plus sign.
-    """
-    if math.isnan(value):
-        return "–"
-    exact, least = error < _NOTHING, 10.0**-decimals
-    rounded = round(value, decimals) + 0.0
-    sign = "+" if signed and rounded > 0 else ""
-    text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
-    shown = "exact" if exact else f"{error:.{decimals}f}" if error >= least / 2 else f"<{least:g}"
-    return f"{sign}{text} ({shown})".replace("-", "−")
 
 
 def points(number: Number) -> str:

@@ -10,9 +10,10 @@ from simsepsis.estimand import ENDPOINTS
 from simsepsis.figures.labels import row_label
 from simsepsis.figures.scenario.changes import number_text
 from simsepsis.figures.scenario.diagram import ENDPOINTS as ENDPOINT_WORDS
+from simsepsis.performance.text import with_error
 from simsepsis.report.layout import format_number
 from simsepsis.report.page import PlainTable
-from simsepsis.report.scenario.numbers import days, numbers_of, points, ratio, with_error
+from simsepsis.report.scenario.numbers import days, numbers_of, points, ratio
 from simsepsis.report.scenario.words import FAR
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ def _contrast(groups: list[tuple[FloatArray, FloatArray]], scale: str) -> tuple[
 
 
 def _by_gee(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
-    """Estimate the log odds ratio by GEE with an exchangeable correlation, periods as categories."""
+    """Estimate the log odds ratio by GEE, periods as categories: exchangeable, or else independent."""
     drawn, seen = trial.drawn, trial.drawn.observed
     periods = np.arange(1, trial.schedule.shape[1])
     treated = trial.schedule[drawn.site, trial.period][seen]
@@ -191,5 +191,8 @@ def _by_gee(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
     design = np.column_stack([np.ones(treated.size), treated, times]).astype(np.float64)
     dead = setting.codes[drawn.course, drawn.patient][seen].astype(np.float64)
     fit = fit_gee(design, dead, drawn.site[seen], covariance=SMALL_SAMPLE)
+    if fit.failure is not None:
+        # Few ICUs of very unequal size can have a negative correlation that no exchangeable matrix has.
+        fit = fit_gee(design, dead, drawn.site[seen], correlation="independence", covariance=SMALL_SAMPLE)
     estimate, error = float(fit.params[1]), float(fit.std_errors[1])
     return -estimate / error, estimate, error

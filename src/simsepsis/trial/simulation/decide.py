@@ -69,7 +69,9 @@ def _arm_rows(setting: Setting, results: Results, arm: int) -> pd.DataFrame:
             "deaths_control": dead[:, 0],
             "deaths_treated": dead[:, arm + 1],
             "months": results.months[at],
-            "failure": np.where(np.isfinite(z[at]), "", "no test: too few events in one of the arms"),
+            "failure": np.where(
+                np.isfinite(z[at]), "", "no test: the outcomes leave its variance or its model undefined"
+            ),
         }
     )
 

@@ -40,7 +40,9 @@ class TrialSimulation:
         One row per trial and treated arm: trial, arm, look, information, decision (none, efficacy, harm,
         futility), rejected, z, estimate, std_error, ci_low, ci_high (as if there had been no looks),
         adjusted_estimate, adjusted_low, adjusted_high, p_value (stage-wise), n_randomized, n_known,
-        n_control, n_treated, deaths_control, deaths_treated, months, failure. Ratios are logarithms.
+        n_control, n_treated, deaths_control, deaths_treated, months, failure. Ratios are logarithms. The
+        stage-wise results leave out a futility rule that does not bind; where it is followed all the same
+        their intervals cover less than they say.
     characteristics
         arm, measure, value, mcse, n_sim.
     looks

@@ -11,7 +11,7 @@ import numpy as np
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
 from simsepsis.trial.designs import Design, design_log_rank, design_two_proportions
-from simsepsis.trial.effect import effect_between
+from simsepsis.trial.effect import Effect
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
@@ -20,7 +20,7 @@ from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.setting import Setting, prepare
-from simsepsis.trial.simulation.truth import distributions, icu_correlation, risks
+from simsepsis.trial.simulation.truth import distributions, icu_correlation, risks, true_effects
 
 UNSIZED = 1_000_000
 """Size of a trial of which only the population is asked."""
@@ -46,8 +46,10 @@ def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
 
     Notes
     -----
-    Deaths: two proportions, pooled; time to death: log-rank; ventilator-free days and win ratio: variance of
-    the U-statistic; ICUs randomized: design effect of the stated ICC or that of the population.
+    Deaths: two proportions, pooled; time to death: log-rank at the hazard ratio that the partial likelihood
+    averages over the follow-up, since hazards are not quite proportional here; ventilator-free days and win
+    ratio: variance of the U-statistic; ICUs randomized: design effect of the stated ICC or that of the
+    population.
     """
     there = pool or build_pool(protocol)
     setting = prepare(protocol, there, UNSIZED)
@@ -64,7 +66,8 @@ def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
         raise UsageError(f"{protocol.name}: a planned effect of none needs no sample size; state n_total")
     if protocol.endpoint.name == "time_to_death":
         days = protocol.endpoint.days
-        effect = effect_between(control, treated, "hazard_ratio", horizon=days)
+        averaged = float(np.exp(true_effects(_unstratified(setting))[0, arm - 1]))
+        effect = Effect(value=averaged, scale="hazard_ratio", horizon=days)
         return design_log_rank(effect, control, horizon=days, ratio=ratio, **options)
     design = design_two_proportions(control, treated, ratio=ratio, scale=protocol.scale, **options)
     return _clustered(protocol, design, there) if protocol.allocation.clustered else design

@@ -1,0 +1,161 @@
+"""The estimating equations of a clustered binary outcome: clusters, residuals, correlation, matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from simsepsis.arrays import FloatArray, IntArray
+
+_FARTHEST = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clusters:
+    """Rows in cluster order.
+
+    Attributes
+    ----------
+    edges
+        First row of each cluster, and the number of rows, (K + 1,).
+    size
+        Rows of each cluster, (K,).
+    pairs
+        Number of pairs of rows that share a cluster.
+    """
+
+    edges: IntArray
+    size: FloatArray
+    pairs: float
+
+    def total(self, values: FloatArray) -> FloatArray:
+        """Sum values (…, n) over each cluster, (…, K)."""
+        return np.asarray(np.add.reduceat(values, self.edges[:-1], axis=-1))
+
+
+def clusters_of(codes: IntArray) -> Clusters:
+    """Return the clusters of sorted codes 0 … K − 1, shape (n,)."""
+    count = np.bincount(codes)
+    size = count.astype(np.float64)
+    edges = np.zeros(count.size + 1, np.int64)
+    np.cumsum(count, out=edges[1:])
+    return Clusters(edges=edges, size=size, pairs=float((size * (size - 1)).sum() / 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Equations:
+    """The equations on the columns and rows that have a finite solution.
+
+    Attributes
+    ----------
+    columns
+        The transposed design, (p, n).
+    half_sign
+        ½ for events and −½ for others, (n,); 0 for rows that separation decides.
+    clusters
+        Where each cluster lies.
+    exchangeable
+        Whether rows of a cluster are correlated.
+    lost
+        What the moment estimator of α takes off the numbers of rows and pairs.
+    """
+
+    columns: FloatArray
+    half_sign: FloatArray
+    clusters: Clusters
+    exchangeable: bool
+    lost: int
+
+    def at(self, params: FloatArray) -> State:
+        """Evaluate the equations, with α estimated at the coefficients, shape (p,)."""
+        clusters, rows = self.clusters, self.half_sign.size
+        pairs = clusters.pairs - self.lost if self.exchangeable else 0.0
+        root, weighted, shared, alpha = _evaluate(
+            params @ self.columns, self.half_sign, clusters.edges, pairs, float(rows - self.lost)
+        )
+        return State(equations=self, root=root, weighted=weighted, shared=shared, alpha=alpha)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class State:
+    """The estimating equations at one set of coefficients.
+
+    With R⁻¹ = (I − c 11')/(1 − α) and c = α/(1 + (n − 1)α) in each cluster, only sums over clusters are
+    needed.
+
+    Attributes
+    ----------
+    equations
+        What is evaluated.
+    root
+        √v, (n,).
+    weighted
+        √v (r − c Σr), with r the Pearson residuals and Σr their sum over the cluster, (n,).
+    shared
+        c, (K,).
+    alpha
+        Working correlation.
+    """
+
+    equations: Equations
+    root: FloatArray
+    weighted: FloatArray
+    shared: FloatArray
+    alpha: float
+
+    def score(self) -> FloatArray:
+        """Σ D'V⁻¹(y − μ), shape (p,)."""
+        return np.asarray(self.equations.columns @ self.weighted / (1 - self.alpha))
+
+    def scores(self) -> FloatArray:
+        """D'V⁻¹(y − μ) of each cluster, shape (K, p)."""
+        return self.equations.clusters.total(self.equations.columns * self.weighted).T / (1 - self.alpha)
+
+    def bread(self) -> FloatArray:
+        """Σ D'V⁻¹D, shape (p, p)."""
+        scaled = self.equations.columns * self.root
+        sums = self.equations.clusters.total(scaled)
+        return np.asarray((scaled @ scaled.T - (sums * self.shared) @ sums.T) / (1 - self.alpha))
+
+    def breads(self) -> FloatArray:
+        """D'V⁻¹D of each cluster, shape (K, p, p)."""
+        scaled, clusters = self.equations.columns * self.root, self.equations.clusters
+        sums = clusters.total(scaled)
+        breads = np.empty((clusters.size.size, len(scaled), len(scaled)))
+        for k, (begin, end) in enumerate(zip(clusters.edges, clusters.edges[1:], strict=False)):
+            rows = scaled[:, begin:end]
+            breads[k] = rows @ rows.T - self.shared[k] * np.outer(sums[:, k], sums[:, k])
+        return breads / (1 - self.alpha)
+
+
+@njit(cache=True)
+def _evaluate(
+    eta: FloatArray, half_sign: FloatArray, edges: IntArray, pairs: float, rows: float
+) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    """Return √v, √v (r − c Σr), c and α at log odds, in two passes over the rows.
+
+    The Pearson residual is r = ±exp(∓η/2) and its inverse weight √v = 1/(|r| + 1/|r|), free of cancellation.
+    α = Σ_pairs r r' / (pairs φ), φ = Σr²/rows; 0 without pairs.
+    """
+    root, weighted = np.zeros(eta.size), np.zeros(eta.size)
+    sums, shared = np.zeros(edges.size - 1), np.zeros(edges.size - 1)
+    squares, products, alpha = 0.0, 0.0, 0.0
+    for k in range(sums.size):
+        for i in range(edges[k], edges[k + 1]):
+            if half_sign[i] != 0.0:
+                size = np.exp(-min(max(eta[i] * half_sign[i], -_FARTHEST), _FARTHEST))
+                root[i] = 1.0 / (size + 1.0 / size)
+                weighted[i] = 2.0 * size * half_sign[i]
+                sums[k] += weighted[i]
+                squares += size * size
+        products += sums[k] * sums[k]
+    if squares > 0.0 and pairs > 0.0:
+        alpha = (products - squares) / 2.0 / (pairs * squares / rows)
+    for k in range(sums.size):
+        inflation = 1.0 + (edges[k + 1] - edges[k] - 1) * alpha
+        shared[k] = alpha / inflation if inflation > 0.0 else 0.0
+        for i in range(edges[k], edges[k + 1]):
+            weighted[i] = root[i] * (weighted[i] - shared[k] * sums[k])
+    return root, weighted, shared, alpha

@@ -1,0 +1,103 @@
+"""Whether methods keep a measure within the band in which it is as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.experiment.answers.ranges import measure_words, text_of
+from simsepsis.experiment.choices import BANDS, AnswerChoice
+from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.selection import select
+from simsepsis.performance.text import plain_text
+
+PLACES = ("without a number", "inside", "below", "above", "undecided")
+
+
+def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+    """Yield for each method whether its measure lies in the band, judged by 95% Monte Carlo limits.
+
+    The rejection rate is a type I error only where treatment does nothing, so only such cells count.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+    """
+    rows = select(choice, findings)
+    measure, what = rows_measure(choice), measure_words(choice, findings)
+    if measure == "rejection":
+        rows, what = without_effect(rows, findings.truth), what.replace("rejection rate", "type I error")
+        if not len(rows):
+            yield "No cell is without effect, so there is no type I error to judge."
+            return
+    if not len(rows):
+        return
+    low, high = choice.band or BANDS[measure]
+    band = " to ".join(plain_text(measure, rows["estimand"].iloc[0], limit) for limit in (low, high))
+    rows = rows.assign(place=place_in_band(rows, low, high))
+    cells = rows["cell"].nunique()
+    where = f", in {cells} cells" if cells > 1 else ""
+    doubt = (
+        " (undecided: Monte Carlo limits reach across an end of it)"
+        if "undecided" in set(rows["place"])
+        else ""
+    )
+    yield f"{what[:1].upper()}{what[1:]}, against the band {band}{doubt}{where}:"
+    for method, placed in rows.groupby("method", sort=False):
+        yield f"{method}: {_one(placed) if len(placed) == 1 else _several(placed)}."
+
+
+def rows_measure(choice: AnswerChoice) -> str:
+    """Return the measure that a verdict is about."""
+    return choice.measure or str(choice.about.measure)
+
+
+def without_effect(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose truth is exactly 0.
+
+    Parameters
+    ----------
+    rows
+        Of a performance table.
+    truth
+        Of the run.
+    """
+    known = truth[["cell", "method", "estimand", "value"]].rename(columns={"value": "true value"})
+    joined = rows.merge(known, on=["cell", "method", "estimand"], how="left")
+    return joined[joined["true value"] == 0.0].drop(columns="true value")
+
+
+def place_in_band(rows: pd.DataFrame, low: float, high: float) -> list[str]:
+    """Return for each row whether its Monte Carlo limits lie inside a band, below, above, or across its ends.
+
+    Parameters
+    ----------
+    rows
+        With the limits as ``low`` and ``high``.
+    low, high
+        The band.
+    """
+    inside = (rows["low"] >= low) & (rows["high"] <= high)
+    sides = [rows["value"].isna(), inside, rows["high"] < low, rows["low"] > high]
+    found = np.select(sides, PLACES[:-1], default=PLACES[-1])
+    return [str(place) for place in found]
+
+
+def _one(placed: pd.DataFrame) -> str:
+    row = placed.iloc[0]
+    return "cannot be said" if np.isnan(row["value"]) else f"{text_of(row)}, {row['place']}"
+
+
+def _several(placed: pd.DataFrame) -> str:
+    counts = placed["place"].value_counts()
+    said = ", ".join(f"{counts[place]} {place}" for place in PLACES if place in counts.index)
+    known = placed[placed["value"].notna()]
+    if not len(known):
+        return "cannot be said in any cell"
+    low, high = known.loc[known["value"].idxmin()], known.loc[known["value"].idxmax()]
+    if low["value"] == high["value"]:
+        return f"{said}; {text_of(low)} in every cell"
+    return f"{said}; from {text_of(low)} in {low['scenario']} to {text_of(high)} in {high['scenario']}"

@@ -1,0 +1,130 @@
+"""Frontiers and contours: the settings at which a measure reaches a level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.experiment.answers.crossing import Crossing, find_crossing
+from simsepsis.experiment.answers.ranges import measure_words, text_of
+from simsepsis.experiment.choices import LEVELS, AnswerChoice
+from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
+from simsepsis.performance.text import plain_text
+
+
+def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+    """Yield where along a setting a measure crosses a level, for each method and other setting.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+    """
+    rows, x = select(choice, findings), str(choice.x)
+    level, what = level_of(choice), measure_words(choice, findings)
+    yield f"Where along {short(x)} the {what} crosses {_level_text(rows, level)}:"
+    for method, where, line in _lines(rows, x, other_keys(findings, rows, (x,))):
+        yield f"{method}{f', {where}' if where else ''}: {_crossed(line, x, level)}."
+
+
+def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+    """Yield where over two settings a measure equals a value, for each method and other setting.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+    """
+    rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
+    level, what = level_of(choice), measure_words(choice, findings)
+    sought = f"log({choice.ratio:g})" if choice.ratio is not None else _level_text(rows, level)
+    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}:"
+    for method, where, part in _groups(rows, other_keys(findings, rows, (x, y))):
+        found = [
+            f"at {short(y)} = {value_text(value)} {_reached(_line(line, x), x, level)}"
+            for value, line in part.groupby(y, sort=False)
+        ]
+        yield f"{method}{f', {where}' if where else ''}: {'; '.join(found)}."
+
+
+def level_of(choice: AnswerChoice) -> float:
+    """Return the level that is looked for, in the units of the performance table."""
+    if choice.ratio is not None:
+        return math.log(choice.ratio)
+    measure = choice.measure or str(choice.about.measure)
+    return LEVELS[measure] if choice.level is None else choice.level
+
+
+def _groups(rows: pd.DataFrame, others: list[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield method, other settings in words and rows of each group that makes one line or surface."""
+    for keys, part in rows.groupby(["method", *others], sort=False, dropna=False):
+        yield str(keys[0]), words_of(others, keys[1:]), part
+
+
+def _lines(rows: pd.DataFrame, x: str, others: list[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for method, where, part in _groups(rows, others):
+        yield method, where, _line(part, x)
+
+
+def _line(part: pd.DataFrame, x: str) -> pd.DataFrame:
+    """Return the rows that have a value, along x."""
+    known = part[part["value"].notna() & part[x].notna()]
+    return known.sort_values(x, kind="stable") if numeric(known[x]) else known.iloc[:0]
+
+
+def _crossed(line: pd.DataFrame, x: str, level: float) -> str:
+    """Return in words where a line crosses a level."""
+    if len(line) < 2:
+        return "too few numbers along it to tell"
+    found = _found(line, x, level)
+    if math.isnan(found.x):
+        return _not_crossed(line, x, found)
+    verb = "falls below it" if found.starts_above else "reaches it"
+    return f"{verb} at {short(x)} = {_at(found)}{_again(found)}"
+
+
+def _again(found: Crossing) -> str:
+    return f", the first of {found.crossings} crossings" if found.crossings > 1 else ""
+
+
+def _not_crossed(line: pd.DataFrame, x: str, found: Crossing) -> str:
+    """Return in words on which side of a level a line stays, and whether that is beyond chance."""
+    nearest = line.loc[line["value"].idxmin() if found.starts_above else line["value"].idxmax()]
+    side, limit = ("not below it", "lowest") if found.starts_above else ("not as high", "highest")
+    ends = f"from {value_text(line[x].iloc[0])} to {value_text(line[x].iloc[-1])}"
+    doubt = "" if found.low == np.inf else ", which Monte Carlo error does not set apart from it"
+    return f"{side} anywhere {ends}; {limit} {text_of(nearest)} at {value_text(nearest[x])}{doubt}"
+
+
+def _reached(line: pd.DataFrame, x: str, level: float) -> str:
+    """Return in words where a line equals a level."""
+    if len(line) < 2:
+        return "where too few cells have a value to tell"
+    found = _found(line, x, level)
+    if math.isnan(found.x):
+        low, high = line.loc[line["value"].idxmin()], line.loc[line["value"].idxmax()]
+        return f"nowhere (it goes from {text_of(low)} to {text_of(high)})"
+    return f"and {short(x)} = {_at(found)}{_again(found)}"
+
+
+def _found(line: pd.DataFrame, x: str, level: float) -> Crossing:
+    x_at, value, low, high = (line[name].to_numpy(np.float64) for name in (x, "value", "low", "high"))
+    return find_crossing(x_at, value, low, high, level)
+
+
+def _at(found: Crossing) -> str:
+    ends = [
+        f"from {found.low:.3g}" if math.isfinite(found.low) else "from below the first value",
+        f"to {found.high:.3g}" if math.isfinite(found.high) else "to beyond the last value",
+    ]
+    return f"{found.x:.3g} (95% Monte Carlo interval {' '.join(ends)})".replace("-", "−")
+
+
+def _level_text(rows: pd.DataFrame, level: float) -> str:
+    if not len(rows):
+        return f"{level:g}"
+    return plain_text(rows["measure"].iloc[0], rows["estimand"].iloc[0], level)

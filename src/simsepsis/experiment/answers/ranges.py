@@ -1,0 +1,101 @@
+"""How far a measure goes over cells and methods, and what became of the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.experiment.choices import AnswerChoice
+from simsepsis.experiment.claim import Z_95
+from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.selection import select, wanted_estimand
+from simsepsis.performance import MEASURES
+from simsepsis.performance.text import estimand_text, measured_text
+
+
+def measure_words(choice: AnswerChoice, findings: Findings) -> str:
+    """Return measure and estimand that an answer is about, such as ``bias of the log odds ratio of …``."""
+    label = MEASURES[choice.measure or str(choice.about.measure)].label
+    label = label.partition(" (")[0].lower()
+    return f"{label} of the {estimand_text(wanted_estimand(choice, findings.plan))}"
+
+
+def text_of(row: pd.Series) -> str:
+    """Return the value of a row of a performance table in its unit, with its MCSE."""
+    return measured_text(row["measure"], row["estimand"], row["value"], row["mcse"], row["n_used"])
+
+
+def place_of(row: pd.Series, cells: int) -> str:
+    """Return which series a row is of; the cell is left out where there is only one."""
+    return str(row["method"]) + (f" in {row['scenario']}" if cells > 1 else "")
+
+
+def extreme_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+    """Yield the lowest and the highest value of a measure, and where they are.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+    """
+    rows = select(choice, findings)
+    known, what = rows[rows["value"].notna()], measure_words(choice, findings)
+    if len(known):
+        yield _range(known, what)
+    if len(known) < len(rows):
+        yield f"The {what} cannot be said in {len(rows) - len(known)} of {len(rows)} series."
+
+
+def _range(known: pd.DataFrame, what: str) -> str:
+    cells = known["cell"].nunique()
+    low, high = known.loc[known["value"].idxmin()], known.loc[known["value"].idxmax()]
+    if len(known) == 1:
+        return f"The {what} is {text_of(low)}, {place_of(low, cells)}."
+    if low["value"] == high["value"]:
+        return f"The {what} is {text_of(low)} in all {len(known)} series."
+    gap, error = high["value"] - low["value"], np.hypot(low["mcse"], high["mcse"])
+    tail = ", no further apart than chance may set two of so many replicates" if gap <= Z_95 * error else ""
+    return (
+        f"The {what} goes from {text_of(low)}, {place_of(low, cells)}, to {text_of(high)}, "
+        f"{place_of(high, cells)}{tail}."
+    )
+
+
+def claim_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+    """Yield how many claims hold, and which do not.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+    """
+    accepted = findings.run.accepted
+    if not accepted:
+        yield "The plan makes no claims."
+        return
+    kinds = pd.Series(accepted)
+    counts = {kind: int((kinds == kind).sum()) for kind in ("pass", "fail", "inconclusive")}
+    said = f"held {counts['pass']}, failed {counts['fail']}, undecided {counts['inconclusive']}"
+    yield f"Claims declared beforehand: {len(kinds)}; {said}."
+    for kind, verb in (("fail", "Failed"), ("inconclusive", "Undecided")):
+        for claim in kinds.index[kinds == kind]:
+            yield f"{verb}: {claim}{_worst(findings.run.verdicts, str(claim), kind)}."
+
+
+def _worst(verdicts: pd.DataFrame, claim: str, kind: str) -> str:
+    """Return the first series of a claim with a verdict, and how many there are."""
+    rows = verdicts[(verdicts["claim"] == claim) & (verdicts["verdict"] == kind)]
+    first = rows.iloc[0]
+    if not first["method"]:
+        return " (no series is meant)"
+    others = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    if np.isnan(first["value"]):
+        return f" ({place_of(first, 2)}: no number{others})"
+    low, high = (_bare(first, name) for name in ("low", "high"))
+    return f" ({place_of(first, 2)}: {_bare(first, 'value')}, 95% Monte Carlo limits {low} to {high}{others})"
+
+
+def _bare(row: pd.Series, name: str) -> str:
+    return measured_text(row["measure"], row["estimand"], row[name], np.nan).partition(" (")[0]

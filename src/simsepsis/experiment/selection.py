@@ -1,0 +1,138 @@
+"""The part of a performance table that a figure or an answer is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.experiment.choices import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
+from simsepsis.experiment.claim import monte_carlo_limits
+from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.plan import Plan, is_estimand
+from simsepsis.performance.ladder import stem_of
+
+
+def wanted_estimand(choice: Choice, plan: Plan) -> str:
+    """Return the estimand that is meant, with or without its last word."""
+    return choice.estimand or plan.run.estimands[0]
+
+
+def wanted_cells(choice: Choice, settings: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells that are meant, with their settings.
+
+    Parameters
+    ----------
+    choice
+        What is asked for.
+    settings
+        As of `Findings`.
+    """
+    chosen = np.ones(len(settings), dtype=np.bool_)
+    for key, values in choice.where.items():
+        chosen &= settings[key].isin([hashable(value) for value in listed(values)]).to_numpy()
+    if choice.cells is not None:
+        chosen &= settings["scenario"].str.contains(choice.cells, regex=False).to_numpy(np.bool_)
+    return settings[chosen]
+
+
+def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: bool = False) -> pd.DataFrame:
+    """Return the rows of a table that a figure or an answer is about, with the cells' settings.
+
+    Parameters
+    ----------
+    choice
+        What is asked for.
+    findings
+        The run.
+    table
+        With ``cell, scenario, estimand`` and, where methods are to be chosen, ``method``.
+    stems
+        Whether the table's estimands lack their last word.
+
+    Returns
+    -------
+    DataFrame
+        In the order of the plan's cells and of the methods asked for.
+    """
+    wanted = wanted_estimand(choice, findings.plan)
+    cells = wanted_cells(choice, findings.settings)
+    meant = [name == stem_of(wanted) if stems else is_estimand(name, wanted) for name in table["estimand"]]
+    rows = table[np.asarray(meant, dtype=np.bool_) & table["cell"].isin(cells["cell"]).to_numpy()]
+    rows = rows.merge(cells.drop(columns="scenario"), on="cell", how="left")
+    place = {cell: number for number, cell in enumerate(cells["cell"])}
+    rows = rows.assign(**{"cell order": rows["cell"].map(place)})
+    order = ["cell order"]
+    if "method" in rows.columns:
+        methods = choice.methods or findings.plan.run.methods
+        rows = rows[rows["method"].isin(methods)]
+        rows = rows.assign(
+            **{"method order": rows["method"].map({name: n for n, name in enumerate(methods)})}
+        )
+        order.append("method order")
+    return rows.sort_values(order, kind="stable", ignore_index=True)
+
+
+def select(choice: FigureChoice | AnswerChoice, findings: Findings) -> pd.DataFrame:
+    """Return the performance that a figure or an answer is about.
+
+    Parameters
+    ----------
+    choice
+        What is asked for.
+    findings
+        The run.
+
+    Returns
+    -------
+    DataFrame
+        Columns of the performance table, one per varied key, and ``low, high``: 95% Monte Carlo limits. In
+        the order of the plan's cells and of the methods asked for.
+    """
+    measure, table = choice.measure or choice.about.measure, findings.run.performance
+    rows = about(choice, findings, table[table["measure"] == measure])
+    low, high = monte_carlo_limits(rows)
+    return rows.assign(low=low, high=high)
+
+
+def numeric(values: pd.Series) -> bool:
+    """Return whether a varied key has numbers only, so that one may interpolate between them."""
+    return all(isinstance(item, int | float) and not isinstance(item, bool) for item in values)
+
+
+def other_keys(findings: Findings, rows: pd.DataFrame, used: tuple[str | None, ...]) -> list[str]:
+    """Return the varied keys beside those used that still differ between the rows.
+
+    Parameters
+    ----------
+    findings
+        The run.
+    rows
+        As of `select`.
+    used
+        Keys that the figure or answer already shows.
+    """
+    if CELL in used:
+        return []
+    keys = [key for key in findings.plan.settings if key not in used]
+    return [key for key in keys if rows[key].astype(str).nunique() > 1]
+
+
+def words_of(keys: list[str], values: tuple[object, ...]) -> str:
+    """Return settings in words, such as ``or_treatment = 2, value = 1``."""
+    return ", ".join(f"{short(key)} = {value_text(value)}" for key, value in zip(keys, values, strict=True))
+
+
+def short(key: str) -> str:
+    """Return the last word of a dotted key."""
+    return key.rpartition(".")[2]
+
+
+def value_text(value: object) -> str:
+    """Return a setting's value as people write it."""
+    if isinstance(value, float):
+        return f"{value:g}".replace("-", "−")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " + ".join(map(value_text, value)) or "none"
+    return "none" if value is None else str(value)

@@ -1,0 +1,111 @@
+"""Lollipops: a measure of each cell and method, with 95% Monte Carlo limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.experiment.selection import select
+from simsepsis.figures.experiment.marks import (
+    cell_labels,
+    draw_reference,
+    evenly,
+    measure_label,
+    reference_of,
+    scaled,
+    span,
+)
+from simsepsis.figures.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from simsepsis.experiment import Findings
+    from simsepsis.experiment.choices import FigureChoice
+
+LOLLIPOP_COLUMNS = ("panel", "label", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
+MOST_ROWS = 60
+_ROW, _PANEL, _CHARACTER, _WIDEST = 0.27, 1.75, 0.078, 14.5
+
+
+def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+    """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+
+    Returns
+    -------
+    DataFrame
+        `LOLLIPOP_COLUMNS`, in the unit of print; of more than `MOST_ROWS` cells an even choice.
+    """
+    rows = select(choice, findings)
+    if not len(rows):
+        return pd.DataFrame(columns=list(LOLLIPOP_COLUMNS))
+    cells, by_cell = rows["cell"].nunique(), ["cell order", "method order"]
+    words = cell_labels(findings, rows) if cells > 1 else [""] * len(rows)
+    kept = evenly(list(dict.fromkeys(words)), MOST_ROWS)
+    found = rows.assign(cell=words)[np.isin(words, kept)]
+    if cells < rows["method"].nunique():
+        found = found.assign(panel=found["cell"], label=found["method"]).sort_values(by_cell)
+    else:
+        found = found.assign(panel=found["method"], label=found["cell"]).sort_values(by_cell[::-1])
+    return scaled(found)[list(LOLLIPOP_COLUMNS)].reset_index(drop=True)
+
+
+@in_house_style
+def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
+    """Draw a measure as a dot with a stem from its ideal value, and its 95% Monte Carlo limits as a line.
+
+    Parameters
+    ----------
+    rows
+        As returned by `lollipop_rows`; not empty.
+    note
+        Line with experiment, replicates, seed and version.
+    """
+    panels, labels = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["label"]))
+    left = 0.3 + _CHARACTER * max(len(label) for label in labels)
+    wide, tall = max(_PANEL, 3.6 / len(panels), 0.085 * max(map(len, panels))), _ROW * len(labels)
+    across = max(1, min(len(panels), int((_WIDEST - left) / (wide + 0.2))))
+    down = -(-len(panels) // across)
+    figure = new_figure(left + (wide + 0.2) * across + 0.25, (tall + 0.75) * down + 0.8, note=note)
+    measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
+    ideal = reference_of(measure, estimand)
+    ends = span(rows[["low", "high", "value"]].to_numpy(), ideal)
+    for number, panel in enumerate(panels):
+        line, column = divmod(number, across)
+        bottom = 0.95 + (tall + 0.75) * (down - 1 - line)
+        axes = add_panel(figure, left + (wide + 0.2) * column, bottom, wide, tall)
+        _draw(axes, rows[rows["panel"] == panel].set_index("label"), labels, ideal)
+        axes.set_xlim(*ends)
+        axes.set_yticks(range(len(labels)), labels if column == 0 else [""] * len(labels))
+        axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
+    middle = (left + (wide + 0.2) * across / 2) / figure.get_figwidth()
+    figure.text(middle, 0.42 / figure.get_figheight(), measure_label(measure, estimand), ha="center")
+    return figure
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, labels: list[str], ideal: float | None) -> None:
+    numbers = rows.reindex(labels)[["value", "low", "high"]]
+    value, low, high = numbers.to_numpy(np.float64).T
+    places = np.arange(len(labels))
+    axes.hlines(places, 0, 1, transform=axes.get_yaxis_transform(), color=RULE, linewidth=0.4, zorder=0)
+    if ideal is not None:
+        axes.hlines(places, ideal, value, color=BLUE, linewidth=1.2, zorder=2)
+    axes.hlines(places, low, high, color=INK, linewidth=0.9, zorder=3)
+    axes.plot(np.concatenate([low, high]), np.tile(places, 2), "|", color=INK, markersize=6, zorder=3)
+    axes.plot(value, places, "o", markersize=5.5, color=BLUE, zorder=4)
+    for place in np.flatnonzero(np.isnan(value)):
+        where = {"xycoords": ("axes fraction", "data"), "ha": "center", "va": "center"}
+        axes.annotate("no number", (0.5, place), fontsize=SMALL, color=MUTED, **where)
+    draw_reference(axes, ideal, upright=True)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=4)

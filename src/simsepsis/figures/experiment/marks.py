@@ -1,0 +1,136 @@
+"""What the figures of experiments have in common: units, labels of cells, lines told apart in grey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.experiment.selection import other_keys, words_of
+from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE
+from simsepsis.performance import MEASURES
+from simsepsis.performance.text import estimand_text, factor_and_unit, is_contrast
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from simsepsis.arrays import FloatArray
+    from simsepsis.experiment import Findings
+
+UNITS = {"%": "%", " points": "percentage points", " days": "days"}
+
+REFERENCES = {
+    "bias": 0.0,
+    "relative_bias": 0.0,
+    "median_bias": 0.0,
+    "relative_error_model_se": 0.0,
+    "paired_difference": 0.0,
+    "coverage": 0.95,
+    "bias_eliminated_coverage": 0.95,
+    "rejection": 0.05,
+    "convergence": 1.0,
+}
+"""Measure → value that it would have of a perfect method, or of a test without an effect."""
+
+LINES = (
+    {"color": INK, "linestyle": "-", "marker": "o", "markerfacecolor": INK},
+    {"color": BLUE, "linestyle": (0, (6, 2)), "marker": "s", "markerfacecolor": "white"},
+    {"color": OCHRE, "linestyle": (0, (2, 1.5)), "marker": "^", "markerfacecolor": OCHRE},
+    {"color": MUTED, "linestyle": "-", "marker": "D", "markerfacecolor": "white"},
+    {"color": BLUE, "linestyle": "-", "marker": "v", "markerfacecolor": BLUE},
+    {"color": OCHRE, "linestyle": (0, (6, 2, 1, 2)), "marker": "o", "markerfacecolor": "white"},
+    {"color": INK, "linestyle": (0, (1, 1.5)), "marker": "X", "markerfacecolor": INK},
+    {"color": MUTED, "linestyle": (0, (4, 3)), "marker": "P", "markerfacecolor": MUTED},
+)
+"""Looks of lines, told apart by dash and marker as well as by colour."""
+
+
+def looks(number: int) -> dict[str, object]:
+    """Return the look of one of several lines; after the last they begin anew."""
+    return dict(LINES[number % len(LINES)])
+
+
+def measure_label(measure: str, estimand: str) -> str:
+    """Return the name of an axis that shows a measure, with its unit.
+
+    Parameters
+    ----------
+    measure, estimand
+        Names.
+    """
+    if measure == "mean" and not is_contrast(estimand):
+        return f"Mean {estimand_text(estimand)}"
+    unit = UNITS.get(factor_and_unit(measure, estimand)[1])
+    if unit is None and MEASURES[measure].unit == "estimand":
+        unit = estimand_text(estimand).partition(" of ")[0]
+    label = MEASURES[measure].label.partition(" (")[0]
+    return f"{label} ({unit})" if unit else label
+
+
+def scaled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a selection with value, MCSE and limits in the unit of print.
+
+    Parameters
+    ----------
+    rows
+        As of `simsepsis.experiment.selection.select`; not empty.
+    """
+    factor, _ = factor_and_unit(rows["measure"].iloc[0], rows["estimand"].iloc[0])
+    columns = ["value", "mcse", "low", "high"]
+    return rows.assign(**{name: factor * rows[name] for name in columns})
+
+
+def reference_of(measure: str, estimand: str) -> float | None:
+    """Return the value of a perfect method in the unit of print, None where there is none."""
+    factor, _ = factor_and_unit(measure, estimand)
+    return None if measure not in REFERENCES else factor * REFERENCES[measure]
+
+
+def cell_labels(findings: Findings, rows: pd.DataFrame) -> list[str]:
+    """Return what each row's cell is called beside the others: only what differs between them.
+
+    Parameters
+    ----------
+    findings
+        The run.
+    rows
+        As of `simsepsis.experiment.selection.select`.
+    """
+    keys = other_keys(findings, rows, ())
+    if findings.plan.cells or not keys:
+        return [str(name) for name in rows["scenario"]]
+    return [words_of(keys, values) for values in rows[keys].itertuples(index=False, name=None)]
+
+
+def evenly(items: list[str], most: int) -> list[str]:
+    """Return at most so many of the items, evenly over their order, the ends among them."""
+    if len(items) <= most:
+        return items
+    return [items[place] for place in np.linspace(0, len(items) - 1, most).round().astype(int)]
+
+
+def span(values: pd.Series | FloatArray, *also: float | None) -> tuple[float, float]:
+    """Return the ends of an axis that holds all values, with a margin.
+
+    Parameters
+    ----------
+    values
+        What is drawn; NaN is not.
+    also
+        Values that the axis must hold as well.
+    """
+    shown = np.concatenate([np.asarray(values, dtype=np.float64).ravel(), [v for v in also if v is not None]])
+    shown = shown[np.isfinite(shown)]
+    if not shown.size:
+        return 0.0, 1.0
+    low, high = float(shown.min()), float(shown.max())
+    margin = 0.06 * (high - low) or max(0.05 * abs(high), 0.05)
+    return low - margin, high + margin
+
+
+def draw_reference(axes: Axes, value: float | None, *, upright: bool) -> None:
+    """Draw the line of a perfect method."""
+    if value is not None:
+        draw = axes.axvline if upright else axes.axhline
+        draw(value, color=MUTED, linewidth=1.0, zorder=1)

@@ -1,0 +1,157 @@
+"""Simulated numbers in print: each with its Monte Carlo standard error in brackets, in its unit."""
+
+from __future__ import annotations
+
+import math
+
+from simsepsis.estimand import ENDPOINT_LABELS
+from simsepsis.performance.catalogue import MEASURES
+from simsepsis.performance.mcse import wilson_limits
+
+_NOTHING = 1e-9
+
+SCALES = {
+    "rd_": "risk difference",
+    "log_rr_": "log risk ratio",
+    "log_or_": "log odds ratio",
+    "log_hr_": "log hazard ratio",
+    "log_shr_": "log subdistribution hazard ratio",
+    "log_or_ratio_": "log ratio of odds ratios",
+}
+"""First words of an estimand's name → what it is."""
+
+
+COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized difference after matching"}
+"""What a method may say of its matched set → in words."""
+
+
+def with_error(value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "") -> str:
+    """Return ``−6.90 (0.06)``, with the word exact where the error is none, a dash where there is no value.
+
+    Parameters
+    ----------
+    value, error
+        The number and its Monte Carlo standard error.
+    decimals
+        Of the value; the error has as many.
+    signed
+        Whether positive values get a plus sign.
+    unit
+        Written after the value.
+    """
+    if math.isnan(value):
+        return "–"
+    exact, least = error < _NOTHING, 10.0**-decimals
+    rounded = round(value, decimals) + 0.0
+    sign = "+" if signed and rounded > 0 else ""
+    text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
+    shown = "exact" if exact else f"{error:.{decimals}f}" if error >= least / 2 else f"<{least:g}"
+    return f"{sign}{text}{unit} ({shown})".replace("-", "−")
+
+
+def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
+    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has.
+
+    Parameters
+    ----------
+    measure
+        Name of a measure.
+    estimand
+        Name of an estimand, with or without its last word.
+    """
+    unit = MEASURES[measure].unit
+    if unit in ("proportion", "fraction"):
+        return 100.0, "%"
+    if unit == "percent":
+        return 1.0, "%"
+    if unit == "estimand" and estimand.startswith("rd_"):
+        return 100.0, " points"
+    if unit == "estimand" and estimand.startswith("rmst"):
+        return 1.0, " days"
+    return 1.0, ""
+
+
+def decimals_for(error: float, *, most: int = 4) -> int:
+    """Return the decimals at which a Monte Carlo standard error has two digits.
+
+    Parameters
+    ----------
+    error
+        The standard error, in the unit of print.
+    most
+        Decimals where it is 0, tiny or unknown.
+    """
+    if not error > 0.0:
+        return min(most, 3)
+    return max(0, min(most, 1 - math.floor(math.log10(error))))
+
+
+def measured_text(measure: str, estimand: str, value: float, mcse: float, n_used: int | None = None) -> str:
+    """Return a measure in its unit with its MCSE in brackets, such as ``94.8% (0.50)``.
+
+    Parameters
+    ----------
+    measure, estimand
+        Names; they decide the unit.
+    value, mcse, n_used
+        As in a performance table. With `n_used`, a share that all replicates agree on has its Wilson limit
+        in brackets, since its MCSE of 0 says nothing.
+    """
+    factor, unit = factor_and_unit(measure, estimand)
+    if n_used is not None and MEASURES[measure].unit == "proportion" and value in (0.0, 1.0) and mcse == 0.0:
+        low, high = wilson_limits(value, n_used)
+        bound = f"at least {100 * float(low):.1f}%" if value == 1.0 else f"at most {100 * float(high):.1f}%"
+        return f"{100 * value:g}% ({bound})"
+    error = 0.0 if math.isnan(mcse) else factor * mcse
+    decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
+    signed = is_signed(measure) and (measure != "mean" or is_contrast(estimand))
+    return with_error(factor * value, error, decimals, signed=signed, unit=unit)
+
+
+def plain_text(measure: str, estimand: str, value: float) -> str:
+    """Return a level or limit of a measure in its unit, without an error of its own.
+
+    Parameters
+    ----------
+    measure, estimand
+        Names; they decide the unit.
+    value
+        As in a performance table.
+    """
+    factor, unit = factor_and_unit(measure, estimand)
+    return f"{round(factor * value, 6):g}{unit}".replace("-", "−")
+
+
+def is_signed(measure: str) -> bool:
+    """Return whether a measure's sign says too much or too little, so that a plus is worth printing."""
+    return MEASURES[measure].unit in ("estimand", "fraction", "percent") and measure not in (
+        "empirical_se",
+        "model_se",
+        "rmse",
+        "ci_width",
+    )
+
+
+def is_contrast(estimand: str) -> bool:
+    """Return whether an estimand compares arms, so that 0 is no effect; otherwise it counts or measures."""
+    return estimand.startswith((*SCALES, "rmst"))
+
+
+def estimand_text(estimand: str) -> str:
+    """Return an estimand in words, whose truth it is left out.
+
+    Parameters
+    ----------
+    estimand
+        Its name, with or without the last word.
+    """
+    for scale, words in SCALES.items():
+        for endpoint, event in ENDPOINT_LABELS.items():
+            if estimand.startswith(f"{scale}{endpoint}"):
+                return f"{words} of {event}"
+    if estimand.startswith("rmst"):
+        return "difference of mean days alive"
+    for name, words in COUNTS.items():
+        if estimand.startswith(name):
+            return words
+    return estimand.replace("_", " ")

@@ -1,0 +1,80 @@
+"""All that is shown of a run: figures, answer, tables and page, as the content of files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from simsepsis.experiment import examine_run
+from simsepsis.figures.experiment import draw_findings
+from simsepsis.figures.plate import RenderedPlate, render_plate
+from simsepsis.report.experiment.page import experiment_html
+from simsepsis.report.experiment.words import Line, answer_lines, plain_lines
+
+if TYPE_CHECKING:
+    from simsepsis.experiment import Findings, Run
+
+TABLES = ("ladder", "autopsy")
+"""Frames of the findings that are written as CSV."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """A run as people see it.
+
+    Attributes
+    ----------
+    findings
+        What the stored rows say.
+    plates
+        The figures.
+    answer
+        The answer in sentences.
+    """
+
+    findings: Findings
+    plates: tuple[RenderedPlate, ...]
+    answer: tuple[Line, ...]
+
+
+def show_findings(run: Run) -> Shown:
+    """Return a run's figures and answer from its stored rows.
+
+    Parameters
+    ----------
+    run
+        As returned by `run_experiment` or `summarize_run`; it need not have come to its end.
+    """
+    findings = examine_run(run)
+    drawn = draw_findings(findings, version=version("simsepsis"))
+    return Shown(
+        findings=findings,
+        plates=tuple(render_plate(plate) for plate in drawn),
+        answer=answer_lines(findings),
+    )
+
+
+def figure_contents(shown: Shown) -> dict[str, bytes]:
+    """Return file name → content of the figures: PNG, SVG and the numbers drawn."""
+    return {f"figures/{name}": data for plate in shown.plates for name, data in plate.contents.items()}
+
+
+def shown_contents(shown: Shown) -> dict[str, bytes]:
+    """Return file name → content of all that is shown of a run.
+
+    Parameters
+    ----------
+    shown
+        As returned by `show_findings`.
+    """
+    plan = shown.findings.plan
+    answer = "\n".join([f"# {plan.question}", "", *plain_lines(shown.answer, "-"), ""])
+    tables = {
+        f"{name}.csv": getattr(shown.findings, name)
+        .to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        .encode()
+        for name in TABLES
+    }
+    page = {"report.html": experiment_html(shown.findings, shown.plates).encode()}
+    return figure_contents(shown) | tables | {"answer.md": answer.encode()} | page

@@ -1,0 +1,160 @@
+"""Runs that are stopped from outside by real signals, and go on."""
+
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from simsepsis.experiment import open_run, run_experiment
+
+PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
+
+PLAN = """
+question = "Does it go on?"
+
+[ademp]
+aims = "a"
+data = "d"
+estimands = "e"
+methods = "m"
+performance = "p"
+
+[world]
+base = "null"
+set = { n = 260 }
+
+[vary]
+"observation.by_severity" = [0.0, 1.0]
+
+[run]
+methods = ["oracle_ps", "icu_preference_iv"]
+estimands = ["rd_hospital_death"]
+replicates = 60
+seed = 5
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return the folder of a plan and a run of it that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "go.toml").write_text(PLAN)
+    run_experiment(folder / "go.toml", folder / "out", jobs=1)
+    return folder
+
+
+def begin(folder: Path, out: Path, jobs: int = 2) -> subprocess.Popen:
+    """Start a run in a session of its own, as a terminal does."""
+    arguments = [PROGRAM, "run", "go.toml", "--jobs", str(jobs), "--out", str(out)]
+    return subprocess.Popen(
+        arguments,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_parts(process: subprocess.Popen, out: Path, n: int) -> None:
+    deadline = time.monotonic() + 120
+    while len(list((out / "estimates").glob("[0-9a-f]*.parquet"))) < n and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def assert_same_tables(one: Path, other: Path) -> None:
+    rows = [open_run(folder).rows().drop(columns="seconds") for folder in (one, other)]
+    pd.testing.assert_frame_equal(*rows, check_exact=True)
+    for name in ("performance.csv", "accept.csv", "plan.toml"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, stop):
+    out = tmp_path / "out"
+    process = begin(undisturbed, out)
+    wait_for_parts(process, out, 3)
+    os.killpg(process.pid, stop)
+    printed, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert printed == ""
+    assert len(told.strip().splitlines()) == 1, told
+    sentence = told.strip()
+    assert "interrupted; every finished batch is kept in" in sentence
+    command = shlex.split(sentence.split("`")[1])
+    assert command == ["simsepsis", *process.args[1:]]
+    stored = open_run(out).rows().groupby(["cell", "replicate"]).ngroups
+    assert 3 <= stored < 120
+    assert run_experiment(undisturbed / "go.toml", out, jobs=1).computed == 120 - stored
+    assert_same_tables(out, undisturbed / "out")
+
+
+def workers_of(process: subprocess.Popen) -> list[int]:
+    """Return the processes that a run has started to work for it."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    commands = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
+    return [int(child) for child, command in commands.items() if "popen_loky" in command]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+def test_a_worker_killed_by_the_system_is_one_sentence_and_costs_no_stored_row(undisturbed, tmp_path):
+    out = tmp_path / "out"
+    process = begin(undisturbed, out)
+    wait_for_parts(process, out, 2)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 2
+    (sentence,) = told.strip().splitlines()
+    assert "a worker process was killed" in sentence
+    assert "run again to go on" in sentence
+    stored = open_run(out).rows().groupby(["cell", "replicate"]).ngroups
+    assert 2 <= stored < 120
+    done = subprocess.run(process.args, cwd=undisturbed, capture_output=True, text=True, check=True)
+    assert f"{120 - stored} replicates computed" in done.stdout
+    assert_same_tables(out, undisturbed / "out")
+
+
+def killed_at_random_moments(undisturbed: Path, out: Path, kills: int, seed: int) -> None:
+    """Kill a run again and again, each time a little further on, and let the last one end."""
+    moments = random.Random(seed)
+    for number in range(kills):
+        process = begin(undisturbed, out)
+        wait_for_parts(process, out, number * 60 // kills // 4 + 1)
+        time.sleep(moments.uniform(0.0, 0.2))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        before = {path.name for path in (out / "estimates").glob("[0-9a-f]*.parquet")}
+        # Whatever stood under its final name is whole: nothing of it is set aside.
+        assert {part.path.name for part in open_run(out).scan().parts} == before
+        assert not (out / "manifest.json").exists()
+    run_experiment(undisturbed / "go.toml", out, jobs=1)
+    assert not (out / "set-aside").exists()
+    assert_same_tables(out, undisturbed / "out")
+
+
+def test_a_run_killed_twice_ends_with_the_same_bits(undisturbed, tmp_path):
+    killed_at_random_moments(undisturbed, tmp_path / "out", kills=2, seed=1)
+
+
+@pytest.mark.slow
+def test_a_run_killed_ten_times_ends_with_the_same_bits(undisturbed, tmp_path):
+    killed_at_random_moments(undisturbed, tmp_path / "out", kills=10, seed=2)
+
+
+def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed, tmp_path):
+    ends = ["--until-mcse", "coverage=0.001,bias=0.5", "--max-replicates", "9", "--jobs", "1", "--out", "out"]
+    command = [PROGRAM, "run", str(undisturbed / "go.toml"), *ends]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "9 replicates, the most allowed, leave the error of coverage" in done.stdout
+    assert set(pd.read_csv(tmp_path / "out" / "performance.csv")["n_sim"]) == {9}
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "All 2 cells are done, with 9 to 9 replicates." in report
+    assert "at most 9" in report

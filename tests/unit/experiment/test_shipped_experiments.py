@@ -1,0 +1,124 @@
+"""The experiments that come with the package: each loads, asks what can be answered, and runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from simsepsis.analysis.methods import METHODS
+from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.experiment import Plan, cells_of, experiment_names, load_plan, run_experiment
+from simsepsis.experiment.inference import RESULTS
+from simsepsis.experiment.plan import is_estimand
+from simsepsis.report.experiment import show_findings
+
+QUESTIONS = (
+    "null",
+    "dose",
+    "unmeasured",
+    "timing",
+    "adjuncts",
+    "clustering",
+    "caliper",
+    "size",
+    "missing",
+    "interaction",
+    "thesis_inference",
+)
+PARTS = ("unmeasured-held", "size-large", "size-2007", "size-claims")
+"""Parts of a question that need worlds or replicates of their own."""
+
+SMALL = 400
+
+
+@pytest.fixture(params=experiment_names())
+def plan(request: pytest.FixtureRequest) -> Plan:
+    return load_plan(request.param)
+
+
+@pytest.fixture(params=(*QUESTIONS, *PARTS))
+def study(request: pytest.FixtureRequest) -> Plan:
+    return load_plan(request.param)
+
+
+def test_every_question_has_its_experiment() -> None:
+    assert {*QUESTIONS, *PARTS} <= set(experiment_names())
+
+
+def test_worlds_differ_and_are_as_many_as_the_settings_make(plan: Plan) -> None:
+    cells = cells_of(plan)
+    assert len({cell.scenario.hash for cell in cells}) == len(cells) >= 2
+    assert len({cell.name for cell in cells}) == len(cells)
+    expected = len(plan.cells)
+    if plan.vary:
+        expected = 1
+        for values in plan.vary.values():
+            expected *= len(values)
+    assert len(cells) == expected
+
+
+def test_each_method_gives_something_that_is_judged(plan: Plan) -> None:
+    for method in plan.run.methods:
+        given = METHODS[method].estimands_of(THESIS_SPEC)
+        assert any(is_estimand(name, wanted) for name in given for wanted in plan.run.estimands), method
+
+
+def test_each_claim_is_about_something(study: Plan) -> None:
+    names = [cell.name for cell in cells_of(study)]
+    assert study.claims
+    for words, claim in study.claims.items():
+        assert claim.cells is None or any(claim.cells in name for name in names), words
+        methods = study.run.methods if claim.method is None else (claim.method,)
+        given = [name for method in methods for name in METHODS[method].estimands_of(THESIS_SPEC)]
+        judged = [name for name in given if study.judged(name)]
+        assert claim.estimand is None or any(is_estimand(name, claim.estimand) for name in judged), words
+
+
+def test_each_has_figures_and_an_answer_that_ends_with_the_claims(study: Plan) -> None:
+    assert len(study.figures) >= 2
+    assert 3 <= len(study.answers) <= 5
+    assert study.answers[-1].kind == "claims"
+    names = [figure.name for figure in study.figures]
+    assert len(set(names)) == len(names)
+
+
+def test_words_say_as_many_worlds_and_replicates_as_there_are(study: Plan) -> None:
+    from simsepsis.experiment import find_experiment
+
+    first = find_experiment(study.name).read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith(f"# {len(cells_of(study))} worlds × {study.run.replicates:,} replicates")
+
+
+def test_the_inference_has_every_result_and_an_axis_for_each_part_of_the_question() -> None:
+    plan = load_plan("thesis_inference")
+    assert {result.method for result in RESULTS} <= set(plan.run.methods)
+    assert list(plan.vary) == [
+        "effect.value",
+        "unmeasured.or_treatment",
+        "treatment.decay",
+        "treatment.severity",
+    ]
+    assert 1.0 in plan.vary["effect.value"]
+    assert 1.0 in plan.vary["unmeasured.or_treatment"]
+
+
+def small(plan: Plan) -> Plan:
+    """Return the plan on registries of a few hundred patients."""
+    values = plan.model_dump()
+    if "n" in plan.vary:
+        values["vary"]["n"] = [SMALL + place for place in range(len(plan.vary["n"]))]
+    else:
+        values["world"]["set"] |= {"n": SMALL}
+    values["run"] |= {"replicates": 2, "truth_population": 1_000}
+    return Plan.model_validate(values)
+
+
+@pytest.mark.slow
+def test_each_runs_and_ends_with_figures_and_words(plan: Plan, tmp_path) -> None:
+    result = run_experiment(small(plan), tmp_path, jobs=1)
+    rows = result.folder.rows()
+    assert rows.groupby("cell")["replicate"].nunique().eq(2).all()
+    assert rows["cell"].nunique() == len(cells_of(plan))
+    assert rows.loc[~rows["converged"], "failure"].str.len().gt(10).all()
+    shown = show_findings(result)
+    assert len(shown.plates) >= 1
+    assert shown.answer
