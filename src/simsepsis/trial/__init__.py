@@ -12,9 +12,10 @@ from simsepsis.trial.cluster import (
     cluster_size_for,
     cluster_variance,
     design_cluster,
+    inverse_size,
     size_variation,
+    small_sample_factor,
     stepped_wedge_schedule,
-    stratified_analysis,
 )
 from simsepsis.trial.designs import (
     Design,
@@ -73,6 +74,7 @@ from simsepsis.trial.simulation import (
     simulate_trials,
     tournament,
 )
+from simsepsis.trial.within_icus import stratified_analysis
 
 __all__ = [
     "Assurance",
@@ -113,6 +115,7 @@ __all__ = [
     "effect_between",
     "enrichment_map",
     "inflated_for_loss",
+    "inverse_size",
     "load_priors",
     "load_trial",
     "look_table",
@@ -129,6 +132,7 @@ __all__ = [
     "simulate_trial",
     "simulate_trials",
     "size_variation",
+    "small_sample_factor",
     "stepped_wedge_schedule",
     "stratified_analysis",
     "tournament",

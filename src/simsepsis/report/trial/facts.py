@@ -150,6 +150,9 @@ def _clusters(plan: TrialPlan) -> Facts:
         "icc": decimal(clusters.icc, digits=3),
         "cac": plain(clusters.cac or 0.0),
         "clusters": count(clusters.number),
+        "size_cv": decimal(clusters.cv),
+        "size_inverse": decimal(clusters.inverse),
+        "clusters_df": count(clusters.df),
         "cluster_size": count(size.cluster_size or math.nan),
         "design_effect": decimal(size.n_clustered / size.n_fixed),
     }
