@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from string import Formatter
 
 import pytest
@@ -12,7 +13,10 @@ from simsepsis.figures.trial import draw_plan
 from simsepsis.report.trial import plan_contents
 from simsepsis.report.trial.document import document_of
 from simsepsis.report.trial.fact import count, decimal, p_value, percent, points, short_percent
+from simsepsis.report.trial.facts import facts_of
+from simsepsis.report.trial.replay import replay_sentences
 from simsepsis.report.trial.statement import CLAUSES
+from simsepsis.report.trial.summary import summary
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 NAMES = ("DELTA2", "ICH E9(R1)")
@@ -95,6 +99,18 @@ def test_the_statement_says_what_holds_and_only_that(plan):
     assert document.facts["n_randomized"].text in text
     assert document.facts["rejection_planned"].text in text
     assert all("{" not in paragraph for paragraph in (*document.statement, *document.statement_ja))
+
+
+def test_a_published_result_outside_every_interval_is_said_to_be_so(plan):
+    rows = plan.tables["replay"].assign(published=0.9, inside=False)
+    strange = replace(plan, tables=plan.tables | {"replay": rows})
+    (said,) = replay_sentences(strange)
+    assert "another era" in said
+    assert "risk of death by day 28, control, 90.0% (" in said
+    (known,) = replay_sentences(replace(plan, tables=plan.tables | {"replay": rows.assign(inside=True)}))
+    assert "either way" in known
+    assert said in summary(strange, facts_of(strange))
+    assert replay_sentences(replace(plan, tables={})) == ()
 
 
 def test_a_plan_has_every_table_and_figure(plan, contents):

@@ -1,4 +1,4 @@
-"""Other trials on the same patients: endpoints, doses, populations, and trials that were held."""
+"""Other trials on the same patients: endpoints, doses and populations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from simsepsis.report.trial.fact import (
     plain,
     words,
 )
+from simsepsis.report.trial.replay import replay_table
 from simsepsis.report.trial.text_table import Column, TextTable, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
@@ -92,36 +93,6 @@ def enrichment_table(plan: TrialPlan) -> TextTable:
         "stronger by the factor in severe or low-IgG patients (an input, not an estimate)"
     )
     return tabulated("enrichment", title, ENRICHMENT, plan.tables["enrichment"])
-
-
-QUANTITIES: dict[str, tuple[str, Callable[[float], Fact]]] = {
-    "risk_control": ("Risk of death by day 28, control", percent),
-    "risk_treated": ("Risk of death by day 28, treated", percent),
-    "risk_difference": ("Difference of the risks", percent),
-    "days_control": ("Mean ventilator-free days, control", decimal),
-    "days_treated": ("Mean ventilator-free days, treated", decimal),
-    "days_difference": ("Difference of the means", decimal),
-}
-REPLAY: tuple[Column, ...] = (
-    ("Quantity", lambda r: words(QUANTITIES[r.quantity][0])),
-    ("If treatment has", lambda r: words({"none": "no effect", "planned": "the planned effect"}[r.truth])),
-    ("Published", lambda r: QUANTITIES[r.quantity][1](r.published)),
-    ("Simulated mean", lambda r: QUANTITIES[r.quantity][1](r.simulated)),
-    ("90% interval of single trials", lambda r: _between(r)),
-    ("Inside?", lambda r: words("yes" if r.inside else "no")),
-)
-
-
-def replay_table(plan: TrialPlan) -> TextTable:
-    """Return the published results beside those of simulated trials."""
-    trials = count(int(plan.tables["replay"]["n_sim"].iloc[0])).text
-    title = f"The trial that was held, against {trials} simulated ones"
-    return tabulated("replay", title, REPLAY, plan.tables["replay"])
-
-
-def _between(row: Any) -> Fact:
-    form = QUANTITIES[row.quantity][1]
-    return words(f"{form(row.low).text} to {form(row.high).text}")
 
 
 EXTRAS: dict[str, Callable[[TrialPlan], TextTable]] = {
