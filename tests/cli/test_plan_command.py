@@ -64,17 +64,6 @@ REFUSALS = {
         "[allocation]\nicc = 0.01\n\n[[priors]]",
         "design effect that does not exist",
     ),
-    "an effect without its scale": ('scale = "risk_ratio"\n', "", "has no scale"),
-    "a hazard ratio without a horizon": (
-        'scale = "risk_ratio"',
-        'scale = "hazard_ratio"',
-        "has no horizon",
-    ),
-    "looks that do not end": (
-        "[[priors]]",
-        "[looks]\ninformation = [0.5, 0.4, 1.0]\n\n[[priors]]",
-        "does not increase to 1",
-    ),
     "an assurance above its ceiling": (
         "[[priors]]",
         "[test]\nassurance = 0.5\n\n[[priors]]",

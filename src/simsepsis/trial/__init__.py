@@ -12,9 +12,10 @@ from simsepsis.trial.cluster import (
     cluster_size_for,
     cluster_variance,
     design_cluster,
+    inverse_size,
     size_variation,
+    small_sample_factor,
     stepped_wedge_schedule,
-    stratified_analysis,
 )
 from simsepsis.trial.designs import (
     Design,
@@ -65,7 +66,6 @@ from simsepsis.trial.simulation import (
     Pool,
     TrialSimulation,
     build_pool,
-    confirm_total,
     design_fixed,
     enrichment_map,
     planned_total,
@@ -73,6 +73,7 @@ from simsepsis.trial.simulation import (
     simulate_trials,
     tournament,
 )
+from simsepsis.trial.within_icus import stratified_analysis
 
 __all__ = [
     "Assurance",
@@ -96,7 +97,6 @@ __all__ = [
     "cluster_variance",
     "compare_pairs",
     "conditional_power",
-    "confirm_total",
     "design_binary",
     "design_cluster",
     "design_fixed",
@@ -113,6 +113,7 @@ __all__ = [
     "effect_between",
     "enrichment_map",
     "inflated_for_loss",
+    "inverse_size",
     "load_priors",
     "load_trial",
     "look_table",
@@ -129,6 +130,7 @@ __all__ = [
     "simulate_trial",
     "simulate_trials",
     "size_variation",
+    "small_sample_factor",
     "stepped_wedge_schedule",
     "stratified_analysis",
     "tournament",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
@@ -17,24 +18,9 @@ _FEW_CLUSTERS = 40
 _PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StratifiedAnalysis:
-    """What the ICC does to a trial that randomizes patients within ICUs.
-
-    `variance_factor` is 1 − ρ, of a stratified analysis against one of independent patients. The
-    unstratified test counts variance that the design has removed: `unstratified_alpha` and
-    `unstratified_power` are what it has left.
-    """
-
-    icc: float
-    variance_factor: float
-    stratified_power: float
-    unstratified_alpha: float
-    unstratified_power: float
-    sentence: str
-
-
-def cluster_design_effect(cluster_size: float, icc: float, *, cac: float = 0.0, cv: float = 0.0) -> float:
+def cluster_design_effect(
+    cluster_size: float, icc: float, *, cac: float = 0.0, cv: float = 0.0, inverse: float = 1.0
+) -> float:
     """Design effect of a parallel or a crossover trial of clusters.
 
     Parameters
@@ -46,11 +32,15 @@ def cluster_design_effect(cluster_size: float, icc: float, *, cac: float = 0.0, 
     cac
         Correlation in another period over that in the same one, η/ρ; 0 for a parallel trial.
     cv
-        Coefficient of variation of the cluster sizes.
+        Coefficient of variation of the cluster sizes where clusters are weighted by them; else 0.
+    inverse
+        Mean cluster size × mean of the inverse sizes where every cluster counts alike; else 1.
 
     Notes
     -----
-    1 + ((1 + cv²)m − 1)ρ − (1 + cv²)m·η. Clusters weighted by size, each as large in both periods.
+    (1 + cv²)m(ρ − η) + (1 − ρ)h, with h = `inverse`; each cluster is as large in both periods. Weighting by
+    size makes large clusters' own deviations count for more; counting clusters alike makes the few patients
+    of small ones do so.
 
     References
     ----------
@@ -58,8 +48,33 @@ def cluster_design_effect(cluster_size: float, icc: float, *, cac: float = 0.0, 
     2008;27:5578. Arnup SJ et al. Trials 2017;18:381.
     """
     size, rho = _size(cluster_size), _icc(icc)
-    weighted = (1.0 + within(cv, "cv", 0.0, 10.0, closed=True) ** 2) * size
-    return 1.0 + (weighted - 1.0) * rho - weighted * _cac(cac) * rho
+    return _repeated(size, rho, cac, cv) + (1.0 - rho) * positive(inverse, "inverse")
+
+
+def _repeated(size: float, rho: float, cac: float, cv: float) -> float:
+    """Return the part of the design effect that more patients of the same clusters do not lower."""
+    return (1.0 + within(cv, "cv", 0.0, 10.0, closed=True) ** 2) * size * rho * (1.0 - _cac(cac))
+
+
+def small_sample_factor(design: Design, df: float) -> float:
+    """Return what a test by t takes more patients than one by z.
+
+    Parameters
+    ----------
+    design
+        With the level and the power.
+    df
+        Degrees of freedom; infinite for a test by z.
+
+    Notes
+    -----
+    [(t_α + t_β)/(z_α + z_β)]², with the quantiles of t in place of the noncentral distribution.
+    """
+    level = design.level
+    if math.isinf(positive(df, "df") if math.isfinite(df) else df):
+        return 1.0
+    reach = float(stdtrit(df, 1.0 - level.one_sided) + stdtrit(df, design.power))
+    return (reach / (level.z + level.z_power(design.power))) ** 2
 
 
 def size_variation(sizes: ArrayLike) -> tuple[float, float]:
@@ -76,6 +91,18 @@ def size_variation(sizes: ArrayLike) -> tuple[float, float]:
             f"sizes={counts.tolist()} has no cluster, or an empty one; give the patients of each"
         )
     return float(counts.mean()), float(counts.std() / counts.mean())
+
+
+def inverse_size(sizes: ArrayLike) -> float:
+    """Return the mean of cluster sizes × the mean of their inverses: 1 where all are alike, else more.
+
+    Parameters
+    ----------
+    sizes
+        Patients in each cluster, shape (k,).
+    """
+    mean, _ = size_variation(sizes)
+    return float(mean * np.mean(1.0 / np.asarray(sizes, np.float64)))
 
 
 def stepped_wedge_schedule(steps: int, *, clusters_per_step: int = 1, baseline: int = 1) -> FloatArray:
@@ -168,6 +195,8 @@ def design_cluster(
     icc: float,
     cac: float | None = None,
     cv: float = 0.0,
+    inverse: float = 1.0,
+    df: float = math.inf,
     steps: int | None = None,
     decay: bool = False,
 ) -> Design:
@@ -186,8 +215,10 @@ def design_cluster(
     cac
         Correlation in another period over that in the same one; has to be given where there is more than one
         period.
-    cv
-        Coefficient of variation of the cluster sizes; not for a stepped wedge.
+    cv, inverse
+        As in `cluster_design_effect`; not for a stepped wedge.
+    df
+        Degrees of freedom of the test, clusters less columns of the model; infinite for a test by z.
     steps
         Of a stepped wedge.
     decay
@@ -206,7 +237,9 @@ def design_cluster(
     chosen(randomization, RANDOMIZATIONS, "randomization")
     if randomization == "individual" or design.randomization != "individual":
         _refuse_design_effect(design, randomization, icc)
-    periods, inflation = _design_effect(design, randomization, cluster_size, icc, cac, cv, steps, decay)
+    sizes = cv, inverse
+    periods, inflation = _design_effect(design, randomization, cluster_size, icc, cac, sizes, steps, decay)
+    inflation *= small_sample_factor(design, df)
     total = design.n_total * inflation
     clusters = total / (cluster_size * periods)
     few = (
@@ -219,7 +252,7 @@ def design_cluster(
         design_effect=inflation,
         n_total=total,
         clusters=clusters,
-        notes=design.notes + (few if clusters < _FEW_CLUSTERS else ()),
+        notes=design.notes + (few if clusters < _FEW_CLUSTERS and math.isinf(df) else ()),
     )
 
 
@@ -241,13 +274,14 @@ def _design_effect(
     cluster_size: float,
     icc: float,
     cac: float | None,
-    cv: float,
+    sizes: tuple[float, float],
     steps: int | None,
     decay: bool,
 ) -> tuple[int, float]:
     """Return the number of periods and the design effect."""
+    cv, inverse = sizes
     if randomization == "parallel_cluster":
-        return 1, cluster_design_effect(cluster_size, icc, cv=cv)
+        return 1, cluster_design_effect(cluster_size, icc, cv=cv, inverse=inverse)
     if cac is None:
         raise UsageError(
             f"cac is missing for randomization={randomization!r}; give the correlation in another period "
@@ -259,9 +293,12 @@ def _design_effect(
             "turns; use ratio=1"
         )
     if randomization == "cluster_crossover":
-        return 2, cluster_design_effect(cluster_size, icc, cac=cac, cv=cv)
-    if steps is None or cv != 0.0:
-        raise UsageError(f"steps={steps}, cv={cv:g}: a stepped wedge needs steps and clusters of one size")
+        return 2, cluster_design_effect(cluster_size, icc, cac=cac, cv=cv, inverse=inverse)
+    if steps is None or sizes != (0.0, 1.0):
+        raise UsageError(
+            f"steps={steps}, cv={cv:g}, inverse={inverse:g}: a stepped wedge needs steps and "
+            "clusters of one size"
+        )
     schedule = stepped_wedge_schedule(steps)
     return schedule.shape[1], schedule_design_effect(schedule, cluster_size, icc, cac=cac, decay=decay)
 
@@ -274,6 +311,8 @@ def cluster_size_for(
     icc: float,
     cac: float = 0.0,
     cv: float = 0.0,
+    inverse: float = 1.0,
+    df: float = math.inf,
 ) -> float:
     """Patients per cluster and period that a fixed number of clusters needs.
 
@@ -285,7 +324,7 @@ def cluster_size_for(
         Clusters that there are.
     randomization
         ``"parallel_cluster"`` or ``"cluster_crossover"``.
-    icc, cac, cv
+    icc, cac, cv, inverse, df
         As in `design_cluster`.
 
     Raises
@@ -295,7 +334,7 @@ def cluster_size_for(
 
     Notes
     -----
-    m = N(1 − ρ)/(kP − N(1 + cv²)(ρ − η)), P periods, k clusters, N patients of the design.
+    m = N(1 − ρ)h/(kP − N(1 + cv²)(ρ − η)), P periods, k clusters, N patients of the design tested by t.
 
     References
     ----------
@@ -303,7 +342,8 @@ def cluster_size_for(
     """
     periods = _PERIODS[chosen(randomization, _PERIODS, "randomization")]
     rho = _icc(icc)
-    repeated = design.n_total * (1.0 + cv**2) * rho * (1.0 - _cac(cac))
+    total = design.n_total * small_sample_factor(design, df)
+    repeated = total * _repeated(1.0, rho, cac, cv)
     room = positive(clusters, "clusters") * periods - repeated
     if room <= 0:
         least = math.floor(repeated / periods) + 1
@@ -311,45 +351,7 @@ def cluster_size_for(
             f"clusters={clusters:g} never reach a power of {design.power:g} with icc={rho:g}, whatever "
             f"their size; use at least {least}, or randomize patients within clusters"
         )
-    return design.n_total * (1.0 - rho) / room
-
-
-def stratified_analysis(design: Design, icc: float) -> StratifiedAnalysis:
-    """What an ICC does, and does not do, to an individually randomized trial in several ICUs.
-
-    Parameters
-    ----------
-    design
-        Individually randomized, 1:1 within each ICU.
-    icc
-        Correlation of two patients of one ICU.
-
-    Notes
-    -----
-    ICUs are in both arms alike, so their variance cancels and (1 − ρ) is left. The stratified analysis
-    gains it. The unstratified test uses the whole variance: its type I error falls to that of z/√(1 − ρ).
-
-    References
-    ----------
-    Vierron E, Giraudeau B. BMC Med Res Methodol 2009;9:39. Kahan BC, Morris TP. BMJ 2012;345:e5840.
-    """
-    if design.randomization != "individual":
-        raise UsageError(f"design is {design.randomization}; this is about patients randomized within ICUs")
-    factor = 1.0 - _icc(icc)
-    level, told = design.level, design.signal_at(design.effect)
-    shrunk = replace(told, sd_true=told.sd_true * math.sqrt(factor))
-    null = replace(shrunk, delta=0.0, shift=0.0, sd_true=told.sd_null * math.sqrt(factor))
-    return StratifiedAnalysis(
-        icc=icc,
-        variance_factor=factor,
-        stratified_power=told.power(design.n_total / factor, level.z),
-        unstratified_alpha=level.sides * null.power(design.n_total, level.z),
-        unstratified_power=shrunk.power(design.n_total, level.z),
-        sentence=(
-            "Patients are randomized within ICUs: no design effect; analyse stratified by ICU, or an ICC "
-            f"of {icc:g} makes the test conservative."
-        ),
-    )
+    return total * (1.0 - rho) * positive(inverse, "inverse") / room
 
 
 def _icc(icc: float) -> float:

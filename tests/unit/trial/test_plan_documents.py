@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from string import Formatter
 
 import pytest
@@ -12,9 +13,10 @@ from simsepsis.figures.trial import draw_plan
 from simsepsis.report.trial import plan_contents
 from simsepsis.report.trial.document import document_of
 from simsepsis.report.trial.fact import count, decimal, p_value, percent, points, short_percent
+from simsepsis.report.trial.facts import facts_of
+from simsepsis.report.trial.replay import replay_sentences
 from simsepsis.report.trial.statement import CLAUSES
-from simsepsis.trial.planning.operating import confirm_size
-from simsepsis.trial.planning.size import plan_size
+from simsepsis.report.trial.summary import summary
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 NAMES = ("DELTA2", "ICH E9(R1)")
@@ -99,6 +101,18 @@ def test_the_statement_says_what_holds_and_only_that(plan):
     assert all("{" not in paragraph for paragraph in (*document.statement, *document.statement_ja))
 
 
+def test_a_published_result_outside_every_interval_is_said_to_be_so(plan):
+    rows = plan.tables["replay"].assign(published=0.9, inside=False)
+    strange = replace(plan, tables=plan.tables | {"replay": rows})
+    (said,) = replay_sentences(strange)
+    assert "another era" in said
+    assert "risk of death by day 28, control, 90.0% (" in said
+    (known,) = replay_sentences(replace(plan, tables=plan.tables | {"replay": rows.assign(inside=True)}))
+    assert "either way" in known
+    assert said in summary(strange, facts_of(strange))
+    assert replay_sentences(replace(plan, tables={})) == ()
+
+
 def test_a_plan_has_every_table_and_figure(plan, contents):
     tables = json.loads(contents["plan.json"])["tables"]
     assert {
@@ -121,26 +135,6 @@ def test_a_plan_has_every_table_and_figure(plan, contents):
     } <= set(tables)
     names = {plate.name for plate in draw_plan(plan, version="0")}
     assert {"power", "sizes", "boundaries", "assurance", "sensitivity", "accrual", "flow"} <= names
-
-
-def test_a_power_that_falls_short_grows_the_trial_and_a_stated_size_stays(plan):
-    class Short:
-        """Simulated trials whose power is 80% at first and 90% once the trial has grown enough."""
-
-        def __init__(self, patients):
-            self.patients = patients
-
-        def measure(self, name):
-            assert name == "rejection"
-            return (0.80 if self.patients == first.n_randomized else 0.90), 0.01
-
-    first = plan_size(plan.size.assumptions)
-    confirmed = confirm_size(first, lambda patients, null: Short(patients), fixed=False)
-    assert list(confirmed.tried["power"]) == [0.80, 0.90]
-    # (1.960 + 1.282)²/(1.960 + 0.842)² = 1.339
-    assert confirmed.size.n_randomized == pytest.approx(1.339 * first.n_randomized, abs=3)
-    stated = confirm_size(first, lambda patients, null: Short(patients), fixed=True)
-    assert stated.size.n_randomized == first.n_randomized
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import nct, norm, t
 
 from simsepsis.errors import UsageError
 from simsepsis.trial import (
@@ -12,7 +13,9 @@ from simsepsis.trial import (
     cluster_variance,
     design_cluster,
     design_two_proportions,
+    inverse_size,
     size_variation,
+    small_sample_factor,
     stepped_wedge_schedule,
     stratified_analysis,
 )
@@ -31,6 +34,28 @@ def test_unequal_sizes_are_the_variance_of_a_weighted_mean():
     mean, variation = size_variation(sizes)
     weighted = (sizes**2 * (icc + (1 - icc) / sizes)).sum() / sizes.sum()
     assert cluster_design_effect(mean, icc, cv=variation) == pytest.approx(weighted)
+
+
+def test_unequal_sizes_are_the_variance_of_a_plain_mean_of_means():
+    sizes, icc = np.array([20, 40, 90, 110]), 0.05
+    plain = (icc + (1 - icc) / sizes).mean() * sizes.mean()
+    found = cluster_design_effect(sizes.mean(), icc, inverse=inverse_size(sizes))
+    assert found == pytest.approx(plain)
+    assert inverse_size([30, 30]) == pytest.approx(1.0)
+
+
+def test_few_clusters_are_compared_by_t():
+    one, two = (
+        design_cluster(DESIGN, randomization="parallel_cluster", cluster_size=60, icc=0.02, df=df)
+        for df in (np.inf, 10)
+    )
+    factor = two.n_total / one.n_total
+    assert factor == pytest.approx(((2.22814 + 1.37218) / (1.95996 + 1.28155)) ** 2, abs=1e-4)
+    assert factor == pytest.approx(small_sample_factor(DESIGN, 10))
+    # The exact power, of the noncentral t, at the drift that the factor stands for.
+    drift = np.sqrt(factor) * (norm.isf(0.025) + norm.isf(0.1))
+    assert nct.sf(t.isf(0.025, 10), 10, drift) == pytest.approx(0.9, abs=0.01)
+    assert "overstate" not in " ".join(two.notes)
 
 
 def test_a_parallel_cluster_trial():

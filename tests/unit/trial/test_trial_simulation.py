@@ -9,7 +9,6 @@ from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.trial import (
     adjusted_inference,
     build_pool,
-    confirm_total,
     design_fixed,
     enrichment_map,
     planned_total,
@@ -18,6 +17,10 @@ from simsepsis.trial import (
     simulate_trials,
     tournament,
 )
+from simsepsis.trial.planning.from_protocol import assumptions_of
+from simsepsis.trial.planning.operating import confirm_size
+from simsepsis.trial.planning.screen import screen
+from simsepsis.trial.planning.size import plan_size
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.stopping import SCORES, adjusted, stop
 from simsepsis.trial.simulation.truth import risks
@@ -290,25 +293,40 @@ def test_endpoints_compete_on_the_same_patients(protocol):
 def test_enrichment_pays_where_treatment_works_better(protocol):
     table = enrichment_map(
         protocol({"test.power": 0.8}),
-        conditions=["all", "apache2 >= 29"],
-        modifiers=[{}, {"severe": 2.5}],
+        populations={"all": "all", "severe": "apache2 >= 29", "nobody": "age < 19"},
+        interactions=[1.0, 2.5],
+        modifiers=["severe"],
         replicates=300,
         jobs=1,
-    )
-    by = table.set_index(["modifier", "population"])["n_total"]
-    assert by["severe x 2.5", "apache2 >= 29"] < 0.6 * by["none", "apache2 >= 29"]
-    assert table["power"].between(0.7, 0.9).all()
-    screened = table.set_index(["modifier", "population"])["screened"]
-    assert screened["none", "apache2 >= 29"] > screened["none", "all"]
+    ).set_index(["interaction", "population"])
+    nobody = table.xs("nobody", level="population")
+    assert nobody["failure"].str.contains("use a wider condition").all()
+    assert nobody["n_randomized"].isna().all()
+    table = table[table["failure"] == ""]
+    needed, screened = table["n_randomized"], table["screened"]
+    assert needed[2.5, "severe"] < 0.6 * needed[1.0, "severe"]
+    assert (abs(table["power"] - 0.8) < 3 * np.sqrt(0.8 * 0.2 / 300)).all()
+    assert screened[1.0, "severe"] > screened[1.0, "all"]
+    # Whatever the interaction, the average over everybody is the planned effect.
+    assert table["risk_ratio"].xs("all", level="population").tolist() == pytest.approx([0.81, 0.81], abs=1e-3)
 
 
 def test_a_size_is_confirmed_or_corrected(protocol):
     told = protocol(BINARY)
-    rows = confirm_total(told, replicates=600, jobs=1)
-    assert rows["confirmed"].iloc[-1]
-    small = confirm_total(told.changed({"n_total": 400}), replicates=600, jobs=1)
-    assert not small["confirmed"].iloc[0]
-    assert small["n_total"].iloc[-1] == pytest.approx(planned_total(told), rel=0.15)
+    pool = build_pool(told)
+    assumptions = assumptions_of(told, screen(told, pool))
+
+    def simulate(patients: int, null: bool):
+        return simulate_trials(told, replicates=600, jobs=1, n_total=patients, null=null, pool=pool)
+
+    planned, small = plan_size(assumptions), plan_size(assumptions, n_randomized=400)
+    confirmed = confirm_size(planned, simulate, fixed=False)
+    assert (len(confirmed.tried), confirmed.size.n_randomized) == (1, planned.n_randomized)
+    grown = confirm_size(small, simulate, fixed=False)
+    assert grown.tried["power"].iloc[0] < 0.7
+    assert grown.size.n_randomized == pytest.approx(planned.n_randomized, rel=0.15)
+    stated = confirm_size(small, simulate, fixed=True)
+    assert (len(stated.tried), stated.size.n_randomized) == (1, 400)
 
 
 def test_what_cannot_be_simulated_is_refused(protocol):

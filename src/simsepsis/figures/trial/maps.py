@@ -72,7 +72,7 @@ def _frame(x: int, y: int) -> object:
 
 @in_house_style
 def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "") -> Figure:
-    """Draw patients to randomize against months of accrual, one mark per population and interaction.
+    """Draw patients to randomize against months to the end, one mark per population and interaction.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
     )
     thousands(axes, "xaxis")
     axes.set_xlabel("Patients to randomize")
-    axes.set_ylabel("Months of accrual")
+    axes.set_ylabel("Months to the end (mean)")
     return figure
 
 

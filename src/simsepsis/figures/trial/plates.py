@@ -186,7 +186,7 @@ def enrichment_plate(rows: pd.DataFrame, note: str) -> Plate:
     return Plate(
         name="enrichment",
         title="Restricting the trial",
-        caption="Patients to randomize and months of accrual if only some patients are eligible, the "
+        caption="Patients to randomize and mean months to the end if only some patients are eligible, the "
         f"effect on average over all patients being the planned one. {note}",
         alt=f"Without interaction, APACHE II ≥ 29 needs {severe['n_randomized']:,.0f} patients in place of "
         f"{everybody['n_randomized']:,.0f}, but {severe['months']:.0f} months in place of "

@@ -150,6 +150,9 @@ def _clusters(plan: TrialPlan) -> Facts:
         "icc": decimal(clusters.icc, digits=3),
         "cac": plain(clusters.cac or 0.0),
         "clusters": count(clusters.number),
+        "size_cv": decimal(clusters.cv),
+        "size_inverse": decimal(clusters.inverse),
+        "clusters_df": count(clusters.df),
         "cluster_size": count(size.cluster_size or math.nan),
         "design_effect": decimal(size.n_clustered / size.n_fixed),
     }
@@ -191,6 +194,10 @@ SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_c
 
 def _simulated(plan: TrialPlan) -> Facts:
     facts: Facts = {"trials": count(plan.simulated_trials)}
+    if "tried" in plan.tables:
+        first = plan.tables["tried"].iloc[0]
+        facts["n_formula"] = count(first["n_randomized"])
+        facts["power_formula"] = percent(first["power"], first["mcse"])
     own = plan.operating[plan.operating["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
     for row in own.to_dict("records"):
         form = percent if row["measure"] in SHARES else decimal

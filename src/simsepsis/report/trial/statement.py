@@ -114,6 +114,20 @@ CLAUSES = (
         "{n_clustered}例が必要となる。",
     ),
     Clause(
+        "weighted_icus",
+        "It includes ICUs of unequal size, weighted by their patients (coefficient of variation {size_cv}), "
+        "and a t test on {clusters_df} degrees of freedom.",
+        "このデザイン効果には、ICUの規模の不均一（患者数による重み付け、変動係数{size_cv}）と自由度"
+        "{clusters_df}のt検定を考慮した。",
+    ),
+    Clause(
+        "alike_icus",
+        "It includes that every ICU counts alike whatever its size, which takes {size_inverse} times the "
+        "patients of ICUs of one size, and a t test on {clusters_df} degrees of freedom.",
+        "このデザイン効果には、規模にかかわらず各ICUを等しく扱うこと（規模が同じ場合の{size_inverse}倍の患者を"
+        "要する）と自由度{clusters_df}のt検定を考慮した。",
+    ),
+    Clause(
         "individual",
         "Patients are randomized one by one within ICUs, so that no design effect applies.",
         "ランダム化は各ICU内で患者ごとに行うため、クラスターによるデザイン効果は見込まない。",
@@ -157,6 +171,13 @@ CLAUSES = (
         "the control group), of whom {n_analysed} are expected to have a known outcome.",
         "本試験では{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化し、"
         "うち{n_analysed}例で転帰が判明すると見込む。",
+    ),
+    Clause(
+        "enlarged",
+        "This is more than the {n_formula} of the formula, which had a power of {power_formula} in simulated "
+        "trials.",
+        "これは計算式による{n_formula}例を上回る。{n_formula}例では、シミュレーションによる検出力が{power_formula}に"
+        "とどまったためである。",
     ),
     PARAGRAPH,
     Clause(
@@ -232,6 +253,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "several": len(protocol.arms) > 1,
         "diluted": given.nonadherence > 0 or given.contamination > 0,
         "clustered": given.clusters is not None,
+        "weighted_icus": given.clusters is not None and given.clusters.cv > 0,
+        "alike_icus": given.clusters is not None and given.clusters.inverse > 1,
         "individual": given.clusters is None,
         "looks": len(given.looks) > 1,
         "futility_spent": given.futility is not None and given.futility.spending == "hsd",
@@ -240,6 +263,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "solved_whole": solved and not lost,
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
+        "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
     }
     return {name for name, holds in held.items() if holds}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsepsis.report.trial.fact import Facts
+from simsepsis.report.trial.replay import replay_sentences
 from simsepsis.report.trial.statement import conditions_of
 from simsepsis.report.trial.vocabulary import RISKS, SCALES
 from simsepsis.trial.planning.record import TrialPlan
@@ -62,4 +63,5 @@ def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     texts["risk"] = RISKS[plan.protocol.endpoint.risk].en.format_map(texts)
     texts["scale"] = SCALES[plan.size.assumptions.effect.name].en
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
-    return tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
+    told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
+    return told + replay_sentences(plan)

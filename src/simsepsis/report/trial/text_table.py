@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pandas import DataFrame
+
 from simsepsis.report.page import PlainTable
-from simsepsis.report.trial.fact import Fact
+from simsepsis.report.trial.fact import Fact, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +58,27 @@ class TextTable:
             "heads": [head.record for head in self.heads],
             "rows": [[cell.record for cell in row] for row in self.rows],
         }
+
+
+Column = tuple[str, Callable[[Any], Fact]]
+"""Heading, and the function from a row to the cell."""
+
+
+def tabulated(name: str, title: str, columns: tuple[Column, ...], frame: DataFrame) -> TextTable:
+    """Return a table with a row for each of a frame.
+
+    Parameters
+    ----------
+    name, title
+        As in `TextTable`.
+    columns
+        Headings and what makes their cells.
+    frame
+        The rows.
+    """
+    return TextTable(
+        name=name,
+        title=title,
+        heads=tuple(words(head) for head, _ in columns),
+        rows=tuple(tuple(make(row) for _, make in columns) for row in frame.itertuples(index=False)),
+    )

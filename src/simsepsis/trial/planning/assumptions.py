@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,15 +17,18 @@ from simsepsis.trial.sequential.schedule import Futility
 class Clusters:
     """How ICUs are randomized.
 
-    `icc` is the correlation in an ICU and period, `cac` that in another period over it, `cv` the variation of
-    ICU sizes, `number` the ICUs that there are, `size` the patients of an ICU and period, or None where the
-    ICUs share the patients needed among them, and `steps` those of a stepped wedge.
+    `icc` is the correlation in an ICU and period, `cac` that in another period over it, `cv` and `inverse`
+    what unequal ICU sizes are to the analysis, `df` the degrees of freedom of its test, `number` the ICUs
+    that there are, `size` the patients of an ICU and period, or None where the ICUs share the patients needed
+    among them, and `steps` those of a stepped wedge.
     """
 
     icc: float
     number: int
     cac: float | None = None
     cv: float = 0.0
+    inverse: float = 1.0
+    df: float = math.inf
     steps: int | None = None
     size: float | None = None
 

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.scenario.changes import changed_scenario
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.planning.accrual import months_to
 from simsepsis.trial.planning.size import PlannedSize, plan_size
-from simsepsis.trial.protocol import Arm, TrialProtocol, parse_condition
+from simsepsis.trial.protocol import Arm, TrialProtocol
 from simsepsis.trial.simulation import Pool, build_pool
 from simsepsis.trial.simulation.draw import draw_trial, tally
+from simsepsis.trial.simulation.enrichment import enrichment_map
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.tournament import tournament, with_endpoint
@@ -27,19 +27,11 @@ from simsepsis.trial.simulation.tournament import tournament, with_endpoint
 MOST_TRIALS = 2_000
 """Simulated trials of every endpoint: their differences are paired, so that fewer are enough."""
 
+MOST_IN_A_CELL = 500
+"""Simulated trials of every population and interaction, which confirm the formula to about a point."""
+
 DOSES = (0.3, 0.9, 1.5)
 """Doses compared, g/kg: the insured course, and those that meta-analyses saw more of."""
-
-POPULATIONS = {
-    "all": "all",
-    "severe": "apache2 >= 29",
-    "low_igg": "endogenous_igg < 6.5",
-    "severe_or_low_igg": "apache2 >= 29 or endogenous_igg < 6.5",
-}
-INTERACTIONS = (1.0, 1.5, 2.0)
-"""Factors on the log hazard ratio in patients with APACHE II of 29 or more, or with low IgG."""
-
-MODIFIERS = ("effect.modifier.severe", "effect.modifier.low_igg")
 
 
 def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
@@ -136,65 +128,12 @@ def _sized(size: PlannedSize, control: float, treated: float) -> dict[str, objec
     return row | {"n_randomized": needed, "power": power, "failure": ""}
 
 
-def enrichment_map(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
-    """Return what restricting the trial to sicker patients or to low IgG buys, with and without interaction.
-
-    Parameters
-    ----------
-    protocol, size, pool, jobs
-        As in `endpoint_tournament`.
-
-    Returns
-    -------
-    DataFrame
-        interaction, population, where, share (of septic patients), p_control, p_treated, risk_ratio,
-        n_randomized, power (of the planned patients), screened, months, failure. The effect averaged over all
-        septic patients is the planned one whatever the interaction. No rows where ICUs are randomized.
-    """
+def _enrichment(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+    """Return the enrichment map with fewer trials a cell; no rows where ICUs are randomized."""
     if protocol.allocation.clustered:
         return pd.DataFrame()
-    everybody = protocol.changed({"population.where": "all"})
-    rows = []
-    for factor in INTERACTIONS:
-        there = build_pool(_interacting(everybody, factor))
-        rows += [
-            {
-                "interaction": factor,
-                "population": name,
-                "where": where,
-                **_restricted(protocol, size, there, where),
-            }
-            for name, where in POPULATIONS.items()
-        ]
-    return pd.DataFrame(rows)
-
-
-def _interacting(protocol: TrialProtocol, factor: float) -> TrialProtocol:
-    return protocol.changed({"world.set": dict(protocol.world.set) | dict.fromkeys(MODIFIERS, factor)})
-
-
-def _restricted(protocol: TrialProtocol, size: PlannedSize, pool: Pool, where: str) -> dict[str, object]:
-    chosen = parse_condition(where).holds(pool.columns)
-    arm = 1 + protocol.effect_arm
-    control, treated = (
-        _risk(died(course, protocol.endpoint), chosen, pool)
-        for course in (pool.courses[0], pool.courses[arm])
-    )
-    share = float(pool.weights @ chosen) * pool.eligible_share
-    row = {"share": share, **_sized(size, control, treated)}
-    patients = float(str(row["n_randomized"]))
-    if math.isnan(patients):
-        return row | {"screened": math.nan, "months": math.nan}
-    sites = protocol.sites
-    return row | {
-        "screened": patients / (share * sites.consent),
-        "months": months_to(patients, sites, share),
-    }
-
-
-def _risk(dead: BoolArray, chosen: BoolArray, pool: Pool) -> float:
-    weights = pool.weights * chosen
-    return float(weights @ dead / weights.sum())
+    number = min(protocol.run.trials, MOST_IN_A_CELL)
+    return enrichment_map(protocol, replicates=number, jobs=jobs).assign(n_sim=number)
 
 
 def replay(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
@@ -266,7 +205,7 @@ def _results(protocol: TrialProtocol, size: PlannedSize, pool: Pool) -> dict[str
 COMPANIONS: dict[str, Callable[[TrialProtocol, PlannedSize, Pool, int], pd.DataFrame]] = {
     "endpoints": endpoint_tournament,
     "doses": dose_arms,
-    "enrichment": enrichment_map,
+    "enrichment": _enrichment,
     "replay": replay,
 }
 """Table → the function that makes it, without rows where it does not concern a protocol."""

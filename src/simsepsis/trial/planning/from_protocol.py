@@ -6,6 +6,7 @@ from simsepsis.trial.planning.assumptions import Assumptions, Clusters
 from simsepsis.trial.planning.record import Screened
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.sequential.schedule import Futility
+from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.sizing import level_per_comparison
 
 TESTS = {"time_to_death": "log_rank"}
@@ -64,6 +65,9 @@ def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
         icc=screened.icc,
         cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
         number=protocol.sites.number,
+        cv=screened.size_cv,
+        inverse=screened.size_inverse,
+        df=degrees_of_freedom(protocol),
         size=allocation.cluster_size,
         steps=allocation.steps,
     )

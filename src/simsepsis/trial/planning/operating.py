@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.special import ndtri
 
-from simsepsis.trial.planning.size import PlannedSize, plan_size
+from simsepsis.trial.planning.size import PlannedSize, plan_size, whole_patients
 from simsepsis.trial.simulation import TrialSimulation
 
 NULL, PLANNED = "null", "planned"
@@ -77,6 +77,8 @@ def _enlarged(size: PlannedSize, power: float) -> int:
     """Return the patients for the target, of whole blocks as before."""
     level = size.assumptions.level
     wanted, had = level.z + ndtri(size.assumptions.power), level.z + ndtri(max(power, 0.05))
+    if size.assumptions.clusters is not None:
+        return whole_patients(size.n_randomized * float(wanted / had) ** 2, size.assumptions)
     control = size.arms[0]
     return math.ceil(control * float(wanted / had) ** 2) * round(size.n_randomized / control)
 

@@ -26,6 +26,8 @@ class Screened:
         Part of the risk difference that treatment outside the protocol makes in a control.
     icc
         Correlation of the outcome within an ICU, on the scale of risks.
+    size_cv, size_inverse
+        What unequal ICUs are to the analysis, as in `cluster_design_effect`.
     """
 
     p_control: float
@@ -34,6 +36,8 @@ class Screened:
     eligible: float
     open_label: float
     icc: float
+    size_cv: float
+    size_inverse: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

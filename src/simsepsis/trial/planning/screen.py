@@ -8,7 +8,8 @@ from simsepsis.trial.planning.record import Screened
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool
-from simsepsis.trial.simulation.sizing import world_icc
+from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.sizing import UNSIZED, size_spread, world_icc
 
 
 def screen(protocol: TrialProtocol, pool: Pool) -> Screened:
@@ -22,9 +23,10 @@ def screen(protocol: TrialProtocol, pool: Pool) -> Screened:
         Its population.
     """
     deaths = [died(course, protocol.endpoint) for course in pool.courses]
-    weights, stated = pool.weights, protocol.endpoint.control_risk
+    weights, stated = prepare(protocol, pool, UNSIZED).weights, protocol.endpoint.control_risk
     risks = [float(weights @ dead) for dead in deaths]
     spread = math.sqrt(risks[0] * (1.0 - risks[0]) * float(weights @ weights))
+    cv, inverse = size_spread(protocol, pool)
     return Screened(
         p_control=risks[0] if stated is None else stated,
         p_control_mcse=spread if stated is None else 0.0,
@@ -32,6 +34,8 @@ def screen(protocol: TrialProtocol, pool: Pool) -> Screened:
         eligible=pool.eligible_share,
         open_label=_part(risks, protocol.effect_arm, pool.arms),
         icc=world_icc(protocol, pool),
+        size_cv=cv,
+        size_inverse=inverse,
     )
 
 

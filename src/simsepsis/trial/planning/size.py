@@ -240,6 +240,8 @@ def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -
         icc=clusters.icc,
         cac=clusters.cac,
         cv=clusters.cv,
+        inverse=clusters.inverse,
+        df=clusters.df,
         steps=clusters.steps,
     )
 
@@ -274,6 +276,8 @@ def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, co
         icc=clusters.icc,
         cac=clusters.cac or 0.0,
         cv=clusters.cv,
+        inverse=clusters.inverse,
+        df=clusters.df,
     )
 
 

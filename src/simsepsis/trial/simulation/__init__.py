@@ -1,6 +1,5 @@
 """Trials simulated on the cohort: the population, the trials, and what they show."""
 
-from simsepsis.trial.simulation.confirm import confirm_total
 from simsepsis.trial.simulation.enrichment import enrichment_map
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.simulate import TrialSimulation, simulate_trial, simulate_trials
@@ -11,7 +10,6 @@ __all__ = [
     "Pool",
     "TrialSimulation",
     "build_pool",
-    "confirm_total",
     "design_fixed",
     "enrichment_map",
     "planned_total",

@@ -12,6 +12,7 @@ from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.icus import allocate
 from simsepsis.streams import Streams
 from simsepsis.trial.cluster import stepped_wedge_schedule
+from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.adjusted import CONTRASTS
 from simsepsis.trial.simulation.draw import Drawn, drawn_sites, followed, patients_of
 from simsepsis.trial.simulation.setting import Setting
@@ -95,15 +96,14 @@ def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
     return Clustered(drawn=drawn, period=period, schedule=schedule)
 
 
-def degrees_of_freedom(setting: Setting) -> float:
+def degrees_of_freedom(protocol: TrialProtocol) -> float:
     """Return the degrees of freedom of the test of a trial of ICUs; infinite where patients are randomized.
 
     Parameters
     ----------
-    setting
+    protocol
         The trial.
     """
-    protocol = setting.protocol
     if not protocol.allocation.clustered:
         return float("inf")
     columns = 1 + protocol.allocation.periods if protocol.test.analysis == "gee" else 2
@@ -126,7 +126,7 @@ def compare_clusters(setting: Setting, trial: Clustered) -> tuple[float, float, 
         statistic, estimate, error = _by_gee(setting, trial)
     else:
         statistic, estimate, error = _by_means(setting, trial)
-    return _normal(statistic, degrees_of_freedom(setting)), estimate, error
+    return _normal(statistic, degrees_of_freedom(setting.protocol)), estimate, error
 
 
 def _normal(t: float, df: float) -> float:

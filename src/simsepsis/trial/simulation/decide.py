@@ -46,7 +46,7 @@ def _arm_rows(setting: Setting, results: Results, arm: int) -> pd.DataFrame:
     rows = np.arange(len(z))
     at = (rows, stops.look)
     estimate, std_error = results.estimate[*at, arm], results.std_error[*at, arm]
-    reach = float(stdtrit(degrees_of_freedom(setting), 0.5 + 0.5 * LEVEL))
+    reach = float(stdtrit(degrees_of_freedom(setting.protocol), 0.5 + 0.5 * LEVEL))
     known, dead = results.known[at], results.dead[at]
     return pd.DataFrame(
         {

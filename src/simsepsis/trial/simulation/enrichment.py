@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from itertools import product
 
-import numpy as np
 import pandas as pd
 
+from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.trial.protocol import TrialProtocol, parse_condition
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.setting import prepare
@@ -15,89 +15,98 @@ from simsepsis.trial.simulation.simulate import simulate_trials
 from simsepsis.trial.simulation.sizing import UNSIZED, planned_total
 from simsepsis.trial.simulation.truth import risks
 
-CONDITIONS = (
-    "all",
-    "apache2 >= 20",
-    "apache2 >= 29",
-    "endogenous_igg < 6.5",
-    "apache2 >= 29 or endogenous_igg < 6.5",
-)
-MODIFIERS: tuple[Mapping[str, float], ...] = (
-    {},
-    {"severe": 2.0},
-    {"low_igg": 2.0},
-)
-"""Factors on the log hazard ratio in patients with APACHE II of 29 or more, and with low IgG."""
+POPULATIONS = {
+    "all": "all",
+    "severe": "apache2 >= 29",
+    "low_igg": "endogenous_igg < 6.5",
+    "severe_or_low_igg": "apache2 >= 29 or endogenous_igg < 6.5",
+}
+INTERACTIONS = (1.0, 1.5, 2.0)
+"""Factors on the log hazard ratio in the patients of the modifiers."""
+
+MODIFIERS = ("severe", "low_igg")
+"""Keys of a scenario's ``effect.modifier``: APACHE II of 29 or more, and low IgG."""
+
+UNKNOWN = ("n_randomized", "power", "power_mcse", "screened", "months")
 
 
 def enrichment_map(
     protocol: TrialProtocol,
     *,
-    conditions: Sequence[str] = CONDITIONS,
-    modifiers: Sequence[Mapping[str, float]] = MODIFIERS,
+    populations: Mapping[str, str] = POPULATIONS,
+    interactions: Sequence[float] = INTERACTIONS,
+    modifiers: Sequence[str] = MODIFIERS,
     replicates: int = 2_000,
-    seed: int | None = None,
     jobs: int = -1,
 ) -> pd.DataFrame:
     """Size and duration of the trial over whom it randomizes (prognostic) × in whom it works (predictive).
 
-    In each world the planned effect holds in everybody; restricting the population then changes risk and
-    effect as they are in that world, not by assumption.
+    In each world the planned effect is the average over all septic patients; restricting the population then
+    changes risk and effect as they are in that world, not by assumption.
 
     Parameters
     ----------
     protocol
-        The trial; its population condition is replaced.
-    conditions
-        Populations.
+        The trial; its population condition and its number of patients are replaced.
+    populations
+        Name → condition on day 1.
+    interactions
+        Factor on the log hazard ratio in each world.
     modifiers
-        Effect modification of each world: keys of a scenario's ``effect.modifier``.
+        In which patients the factor holds.
     replicates
-        Simulated trials that confirm the power of each cell.
-    seed, jobs
+        Simulated trials of each cell.
+    jobs
         As in `simulate_trials`.
 
     Returns
     -------
     DataFrame
-        One row per cell: population, modifier, eligible_share, control_risk, treated_risk, risk_ratio (as
-        randomized), n_total, screened, expected_months, power, power_mcse.
+        One row per cell: interaction, population, where, share (of the screened), p_control, p_treated,
+        risk_ratio (all three as randomized), n_randomized (formula), power, power_mcse (simulated with these
+        patients), screened, months (to the end, mean), failure. A cell without a trial says why.
     """
     everybody = protocol.changed({"population.where": "all", "n_total": None})
     rows = []
-    for modifier, where in product(modifiers, conditions):
-        world = {f"effect.modifier.{key}": value for key, value in modifier.items()}
+    for factor in interactions:
+        world = dict.fromkeys((f"effect.modifier.{name}" for name in modifiers), factor)
         told = everybody.changed({"world.set": dict(everybody.world.set) | world})
         pool = build_pool(told)
-        condition = parse_condition(where)
-        part = pool.among(condition) if condition.groups else pool
-        rows.append(
-            {"population": where, "modifier": _words(modifier)} | _cell(told, part, replicates, seed, jobs)
-        )
+        rows += [
+            {"interaction": factor, "population": name, "where": where}
+            | _cell(told, pool, where, replicates, jobs)
+            for name, where in populations.items()
+        ]
     return pd.DataFrame(rows)
 
 
-def _words(modifier: Mapping[str, float]) -> str:
-    return ", ".join(f"{key} x {value:g}" for key, value in modifier.items()) or "none"
-
-
 def _cell(
-    protocol: TrialProtocol, pool: Pool, replicates: int, seed: int | None, jobs: int
+    protocol: TrialProtocol, everybody: Pool, where: str, replicates: int, jobs: int
 ) -> dict[str, object]:
-    arm = protocol.effect_arm + 1
-    control, treated = (float(risk) for risk in risks(prepare(protocol, pool, UNSIZED))[[0, arm]])
+    row: dict[str, object] = dict.fromkeys(("share", "p_control", "p_treated", "risk_ratio"), math.nan)
+    try:
+        condition = parse_condition(where)
+        pool = everybody.among(condition) if condition.groups else everybody
+        control, treated = risks(prepare(protocol, pool, UNSIZED))[[0, protocol.effect_arm + 1]].tolist()
+        row = {
+            "share": pool.eligible_share,
+            "p_control": control,
+            "p_treated": treated,
+            "risk_ratio": treated / control,
+        }
+        return row | _trial(protocol, pool, replicates, jobs) | {"failure": ""}
+    except (UsageError, ExperimentError) as error:
+        return row | dict.fromkeys(UNKNOWN, math.nan) | {"failure": str(error)}
+
+
+def _trial(protocol: TrialProtocol, pool: Pool, replicates: int, jobs: int) -> dict[str, object]:
     total = planned_total(protocol, pool)
-    found = simulate_trials(protocol, replicates=replicates, seed=seed, jobs=jobs, n_total=total, pool=pool)
+    found = simulate_trials(protocol, replicates=replicates, jobs=jobs, n_total=total, pool=pool)
     power, mcse = found.measure("rejection")
-    randomized = found.measure("expected_n")[0]
     return {
-        "eligible_share": pool.eligible_share,
-        "control_risk": control,
-        "treated_risk": treated,
-        "risk_ratio": treated / control if control > 0.0 else np.nan,
-        "n_total": total,
-        "screened": randomized / (pool.eligible_share * protocol.sites.consent),
-        "expected_months": found.measure("expected_months")[0],
+        "n_randomized": total,
         "power": power,
         "power_mcse": mcse,
+        "screened": found.measure("expected_n")[0] / (pool.eligible_share * protocol.sites.consent),
+        "months": found.measure("expected_months")[0],
     }

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.cluster import cluster_size_for, design_cluster
+from simsepsis.trial.cluster import cluster_size_for, design_cluster, inverse_size, size_variation
 from simsepsis.trial.designs import Design, design_log_rank, design_two_proportions
 from simsepsis.trial.effect import Effect
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.sensitivity import inflated_for_loss
+from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, build_pool
@@ -107,8 +108,32 @@ def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
     return icu_correlation(pool, died(pool.courses[0], protocol.endpoint).astype(np.float64))
 
 
+def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
+    """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`.
+
+    Parameters
+    ----------
+    protocol, pool
+        The trial and its population.
+    """
+    sizes = pool.rates[pool.rates > 0.0]
+    if protocol.allocation.unit == "stepped_wedge":
+        return 0.0, 1.0
+    if protocol.test.analysis == "gee":
+        return size_variation(sizes)[1], 1.0
+    return 0.0, inverse_size(sizes)
+
+
 def _clustered(protocol: TrialProtocol, design: Design, pool: Pool) -> Design:
     allocation, icc = protocol.allocation, world_icc(protocol, pool)
+    cv, inverse = size_spread(protocol, pool)
+    shared: dict[str, Any] = {
+        "randomization": allocation.unit,
+        "icc": icc,
+        "cv": cv,
+        "inverse": inverse,
+        "df": degrees_of_freedom(protocol),
+    }
     size = allocation.cluster_size
     if size is None and allocation.unit == "stepped_wedge":
         raise UsageError(
@@ -116,18 +141,13 @@ def _clustered(protocol: TrialProtocol, design: Design, pool: Pool) -> Design:
             "period"
         )
     if size is None:
-        size = math.ceil(
-            cluster_size_for(
-                design, protocol.sites.number, randomization=allocation.unit, icc=icc, cac=_cac(protocol)
-            )
-        )
+        size = math.ceil(cluster_size_for(design, protocol.sites.number, cac=_cac(protocol), **shared))
     return design_cluster(
         design,
-        randomization=allocation.unit,
         cluster_size=size,
-        icc=icc,
         cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
         steps=allocation.steps,
+        **shared,
     )
 
 
