@@ -78,6 +78,7 @@ def test_list_names_the_scenarios(simsepsis):
         ("methods", "psm_gee_sofa"),
         ("estimands", "rd_hospital_death_att"),
         ("measures", "coverage"),
+        ("trials", "trial-ivigg-high-dose"),
     ],
 )
 def test_list_names_the_rest(simsepsis, what, name):

@@ -19,7 +19,7 @@ PLAIN: dict[str, Any] = {
     "endpoint": {"name": "death_28d"},
     "effect": {"scale": "risk_ratio", "value": 0.81},
     "allocation": {"method": "simple"},
-    "run": {"pool": 20_000, "trials": 1_500, "seed": 7},
+    "run": {"pool": 10_000, "trials": 600, "seed": 7},
 }
 
 

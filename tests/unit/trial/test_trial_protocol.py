@@ -80,7 +80,10 @@ def test_what_would_mislead_is_refused_in_one_sentence(protocol, changes, words)
 
 
 def test_the_shipped_trials_are_found_and_are_no_experiments():
-    assert trial_names()
+    shipped = {
+        f"trial-ivigg-{name}" for name in ("conventional", "high-dose", "enriched", "cluster-crossover")
+    }
+    assert shipped | {"trial-sbits", "trial-cigma"} <= set(trial_names())
     assert not set(trial_names()) & set(experiment_names())
     for name in trial_names():
         assert load_trial(name).name == name
