@@ -276,7 +276,7 @@ def bridge_prior(
         mean=number(estimate, "estimate") - number(bias, "bias"),
         sd=math.hypot(positive(std_error, "std_error"), *errors),
         scale=scale,
-        label="cohort, corrected for bias",
+        label="Cohort, corrected for bias",
         horizon=horizon,
     )
     cohort = Prior(name=COHORT, components=(part,), source="observational estimate corrected by simulation")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simsepsis.figures.style import BLUE, INK, OCHRE, SMALL, TEXT, add_panel, in_house_style, new_figure
 from simsepsis.figures.trial.lines import style_of, thousands
 
@@ -70,6 +72,10 @@ def _frame(x: int, y: int) -> object:
     return Rectangle((x - 0.47, y - 0.46), 0.94, 0.92, fill=False, edgecolor=BLUE, linewidth=1.8)
 
 
+TOUCHING = 0.02
+"""Relative distance below which two marks are one to the eye."""
+
+
 @in_house_style
 def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "") -> Figure:
     """Draw patients to randomize against months to the end, one mark per population and interaction.
@@ -127,13 +133,14 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
 
 
 def _named(rows: DataFrame) -> dict[tuple[float, float], str]:
-    """Return where marks stand, with the factors that put them there."""
+    """Return where marks stand, with the factors that put them there; marks that touch have one name."""
     named: dict[tuple[float, float], str] = {}
     for factor, patients, months in zip(
         rows["interaction"], rows["n_randomized"], rows["months"], strict=True
     ):
-        place = (float(patients), round(float(months), 1))
-        named[place] = f"{named[place]}, ×{factor:g}" if place in named else f"×{factor:g}"
+        near = [place for place in named if np.allclose(place, (patients, months), rtol=TOUCHING)]
+        place = near[0] if near else (float(patients), float(months))
+        named[place] = f"{named[place]}, ×{factor:g}" if near else f"×{factor:g}"
     return named
 
 

@@ -66,7 +66,7 @@ def points(value: float, mcse: float | None = None) -> Fact:
 
 def decimal(value: float, mcse: float | None = None, *, digits: int = 2) -> Fact:
     """Return a number with fixed decimals."""
-    return _with_error(value, mcse, f"{value:.{digits}f}", mcse or 0.0, digits)
+    return _with_error(value, mcse, f"{value:,.{digits}f}", mcse or 0.0, digits)
 
 
 def plain(value: float) -> Fact:

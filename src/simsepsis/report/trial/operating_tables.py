@@ -67,11 +67,19 @@ def operating_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
     table = TextTable(
         name="operating",
         title=f"{trials} simulated trials under each truth; Monte Carlo standard errors in brackets, of "
-        f"percentages in points. Estimates are {_estimates(plan)}",
+        f"percentages in points. Estimates are {_estimates(plan)}{_ignored(plan)}",
         heads=(words("Measure"), *(words(label) for label in TRUTHS.values())),
         rows=tuple(rows),
     )
     return (table, *_simulated_looks(plan), *_tried(plan))
+
+
+def _ignored(plan: TrialPlan) -> str:
+    """Return what stage-wise intervals leave out; nothing without futility that does not bind."""
+    futility = plan.size.assumptions.futility
+    if futility is None or futility.binding:
+        return ""
+    return ". Stage-wise intervals leave out the futility rule, which does not bind but is followed here"
 
 
 def _estimates(plan: TrialPlan) -> str:
@@ -106,6 +114,8 @@ def _simulated_looks(plan: TrialPlan) -> tuple[TextTable, ...]:
 
 def _tried(plan: TrialPlan) -> tuple[TextTable, ...]:
     rows = plan.tables["tried"]
+    if len(rows) == 1:
+        return ()
     columns: tuple[Column, ...] = (
         ("Patients randomized", lambda r: count(r.n_randomized)),
         ("Simulated power", lambda r: percent(r.power, r.mcse)),

@@ -43,7 +43,7 @@ CLAUSES = (
         "The primary outcome is {endpoint}. It is compared between patients assigned to {treatment} "
         "(treatment group) and to {control} (control group), all analysed as randomized, by {test} at a "
         "{sides} significance level of {alpha}.",
-        "主要評価項目は{endpoint}とする。{treatment_ja}を投与する試験治療群と{control_ja}を投与する対照群を、"
+        "主要評価項目は{endpoint}とする。{treatment_ja}に割り付けられた試験治療群と{control_ja}に割り付けられた対照群を、"
         "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}とする。",
     ),
     Clause(
