@@ -223,6 +223,7 @@ def plot_accrual(curve: DataFrame, *, n_randomized: int, note: str = "") -> Figu
             (end, n_randomized),
             xytext=(0, 5),
             textcoords="offset points",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
             ha="center",
             fontsize=SMALL + 0.5,
         )
