@@ -221,8 +221,9 @@ def plot_accrual(curve: DataFrame, *, n_randomized: int, note: str = "") -> Figu
         axes.annotate(
             f"{pace:.0%} of the pace:\n{end:.0f} months",
             (end, n_randomized),
-            xytext=(0, 5),
+            xytext=(0, 8),
             textcoords="offset points",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
             ha="center",
             fontsize=SMALL + 0.5,
         )
