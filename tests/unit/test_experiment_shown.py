@@ -96,14 +96,17 @@ def test_every_kind_has_its_drawing():
 def test_lollipops_are_the_performance_in_points(findings):
     rows = lollipop_rows(choose("lollipop"), findings)
     assert rows["panel"].drop_duplicates().tolist() == list(findings.plan.run.methods)
-    assert rows["label"].drop_duplicates().tolist()[1] == "n = 240, by_severity = 1"
+    assert rows["label"].drop_duplicates().tolist()[1] == "patients = 240, log odds of a gap per SD = 1"
     assert np.allclose(rows["value"].sort_values(), 100 * np.sort(measured(findings, "bias")))
     assert np.allclose(rows["high"] - rows["value"], 1.959964 * rows["mcse"])
 
 
 def test_fewer_cells_than_methods_make_the_panels(findings):
     rows = lollipop_rows(choose("lollipop", where={N: 240}), findings)
-    assert rows["panel"].drop_duplicates().tolist() == ["by_severity = 0", "by_severity = 1"]
+    assert rows["panel"].drop_duplicates().tolist() == [
+        "log odds of a gap per SD = 0",
+        "log odds of a gap per SD = 1",
+    ]
     assert rows["label"].drop_duplicates().tolist() == list(findings.plan.run.methods)
 
 
@@ -115,12 +118,18 @@ def test_one_cell_has_methods_in_one_panel(findings):
 
 def test_curves_have_a_line_per_method_and_a_panel_per_other_setting(findings):
     rows = curve_rows(choose("power_curve"), findings)
-    assert rows["panel"].drop_duplicates().tolist() == ["by_severity = 0", "by_severity = 1"]
+    assert rows["panel"].drop_duplicates().tolist() == [
+        "log odds of a gap per SD = 0",
+        "log odds of a gap per SD = 1",
+    ]
     assert rows["line"].drop_duplicates().tolist() == list(findings.plan.run.methods)
     assert set(rows["at"]) == {240, 300}
     assert np.allclose(rows["value"].sort_values(), 100 * np.sort(measured(findings, "rejection")))
     one = curve_rows(choose("curve", series=SEVERITY, methods=("psm",)), findings)
-    assert one["line"].drop_duplicates().tolist() == ["by_severity = 0", "by_severity = 1"]
+    assert one["line"].drop_duplicates().tolist() == [
+        "log odds of a gap per SD = 0",
+        "log odds of a gap per SD = 1",
+    ]
     assert set(one["panel"]) == {""}
 
 
@@ -231,7 +240,7 @@ def test_each_kind_is_drawn_with_caption_and_numbers(findings, kind):
 
 def test_a_part_of_the_cells_is_named_in_the_caption(findings):
     plate = plate_of(choose("lollipop", where={N: 240}), "x", findings, "note")
-    assert "in 2 of 4 cells, n = 240" in plate.caption
+    assert "in 2 of 4 cells, patients = 240" in plate.caption
 
 
 def test_a_figure_without_numbers_is_left_out(findings):

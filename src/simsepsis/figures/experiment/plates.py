@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from simsepsis.experiment.choices import FigureChoice
-from simsepsis.experiment.selection import numeric, other_keys, wanted_cells, wanted_estimand
+from simsepsis.experiment.selection import numeric, other_keys, short, wanted_cells, wanted_estimand
 from simsepsis.figures.experiment import (
     autopsy,
     curves,
@@ -217,7 +217,7 @@ def _restriction(choice: FigureChoice, findings: Findings) -> str:
     if len(chosen) == 1:
         return f", in {chosen['scenario'].iloc[0]}"
     return f", in {len(chosen)} of {len(every)} cells" + "".join(
-        f", {axis_name(key)} = {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        f", {short(key)} = {', '.join(map(str, value)) if isinstance(value, list) else value}"
         for key, value in choice.where.items()
     )
 
