@@ -349,5 +349,9 @@ def _sandwich(state: State, covariance: str) -> tuple[FloatArray, str | None]:
     scores, inverse = state.scores(), symmetric_inverse(factor)
     if covariance != "robust":
         scores, failure = corrected_scores(covariance, scores, state.breads(), factor, inverse)
-    half = scores @ inverse
-    return np.asarray(half.T @ half), failure
+    with np.errstate(over="ignore", invalid="ignore"):
+        half = scores @ inverse
+        matrix = np.asarray(half.T @ half)
+    if failure is None and not np.isfinite(matrix).all():
+        failure = "the coefficients run off, so that standard errors overflow"
+    return matrix, failure
