@@ -84,7 +84,7 @@ def plot_likelihood(rows: pd.DataFrame, *, x: str, y: str, note: str = "") -> Fi
         bottom = 1.1 + (tall + 0.95) * (down - 1 - number // across)
         axes = add_panel(figure, left, bottom, wide, tall)
         _draw(axes, rows[rows["panel"] == panel], xs, ys)
-        axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
+        axes.set_title(panel.replace(", ", ",\n"), fontsize=TEXT, loc="left", fontweight="bold")
         axes.set_xlabel(x)
         axes.set_ylabel(y)
     words = "Log likelihood minus the highest, Monte Carlo standard error in brackets"
