@@ -5,8 +5,8 @@ from __future__ import annotations
 SETTING_NAMES = {
     "n": "patients",
     "effect.value": "true effect",
-    "effect.modifier.severe": "effect in the severe over that in others",
-    "effect.modifier.immunocompromised": "effect in the immunocompromised over that in others",
+    "effect.modifier.severe": "effect × in the severe",
+    "effect.modifier.immunocompromised": "effect × in the immunocompromised",
     "unmeasured.or_treatment": "hidden odds ratio of treatment",
     "unmeasured.hr_death": "hidden hazard ratio of death",
     "dose.regimens.0.grams_per_kg": "dose (g/kg)",
