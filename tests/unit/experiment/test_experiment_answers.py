@@ -9,6 +9,7 @@ import pytest
 from simsepsis.experiment import Findings, Run, RunFolder, answers_of, cells_of, load_plan
 from simsepsis.experiment.answers.answer import ANSWERING, default_answers
 from simsepsis.experiment.answers.crossing import find_crossing
+from simsepsis.experiment.answers.frontiers import _three_digits
 from simsepsis.experiment.choices import ANSWERS, AnswerChoice
 from simsepsis.experiment.claim import judge
 from simsepsis.experiment.findings import cell_settings, contrast_name
@@ -316,3 +317,10 @@ def test_the_answers_of_the_plan_come_with_their_titles(findings_of):
     (answer,) = answers_of(findings)
     assert (answer.title, answer.kind) == ("Range", "extremes")
     assert "coverage" in answer.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2893.4, "2,890"), (0.78041, "0.78"), (1.5, "1.5"), (-12345.6, "-12,300")]
+)
+def test_places_have_three_digits_and_no_powers_of_ten(value, text):
+    assert _three_digits(value) == text

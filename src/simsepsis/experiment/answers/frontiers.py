@@ -118,13 +118,18 @@ def _found(line: pd.DataFrame, x: str, level: float) -> Crossing:
 
 def _at(found: Crossing) -> str:
     ends = [
-        f"from {found.low:.3g}" if math.isfinite(found.low) else "from below the first value",
-        f"to {found.high:.3g}" if math.isfinite(found.high) else "to beyond the last value",
+        f"from {_three_digits(found.low)}" if math.isfinite(found.low) else "from below the first value",
+        f"to {_three_digits(found.high)}" if math.isfinite(found.high) else "to beyond the last value",
     ]
-    return f"{found.x:.3g} (95% Monte Carlo interval {' '.join(ends)})".replace("-", "−")
+    return f"{_three_digits(found.x)} (95% Monte Carlo interval {' '.join(ends)})".replace("-", "−")
 
 
 def _level_text(rows: pd.DataFrame, level: float) -> str:
     if not len(rows):
         return f"{level:g}"
     return plain_text(rows["measure"].iloc[0], rows["estimand"].iloc[0], level)
+
+
+def _three_digits(value: float) -> str:
+    """Return a number with three digits that count, and never as a power of ten."""
+    return f"{float(f'{value:.3g}'):,.12g}"
