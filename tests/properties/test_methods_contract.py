@@ -140,6 +140,8 @@ CORRUPT = sorted(set(AWFUL) - {"nobody", "no column", "text", "the same patient"
     then=st.sampled_from(CORRUPT),
 )
 def test_two_faults_at_once(registry_of: Maker, size: int, seed: int, first: str, then: str) -> None:
+    # Arithmetic on the hours needs numbers, so words come last.
+    first, then = sorted((first, then), key=lambda fault: fault == "hours in words")
     registry = AWFUL[then](AWFUL[first](with_hours(registry_of(seed, size))))
     check(all_rows(registry), size)
 
