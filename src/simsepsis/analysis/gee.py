@@ -296,7 +296,7 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accel
         step = scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0]
         move = _moved(params, step, bread, last, equations.columns)
         params = params + move.step
-        if accelerated and last is not None and _TOLERANCE <= move.left and move.length < last.length:
+        if accelerated and last is not None and move.left >= _TOLERANCE and move.length < last.length:
             params = params - _secant(last, move, bread)
         last, near = move, accelerated and move.length <= _NEAR
         if iteration == most and move.left >= _TOLERANCE:
