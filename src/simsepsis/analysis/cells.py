@@ -170,9 +170,10 @@ def _treatment_odds(model: Attempt[AdjustedModel], result: ThesisResult) -> Floa
 def ratios(fit: Fit) -> FloatArray:
     """Return ratio, 95% limits and p value of each coefficient, (p, 4); NaN where not estimable."""
     low, high, p_value = normal_tests(fit.params, fit.std_errors)
+    found = np.array([np.where(fit.estimated, fit.params, np.nan), low, high, p_value])
     with np.errstate(over="ignore"):
-        ratio = np.exp(np.stack([np.where(fit.estimated, fit.params, np.nan), low, high]))
-    return np.vstack([ratio, p_value]).T
+        np.exp(found[:3], out=found[:3])
+    return found.T
 
 
 def _put_terms(found: Cells, table: str, result: ThesisResult, outcome: str) -> None:

@@ -67,8 +67,19 @@ def tally(column: FloatArray, members: Members) -> Tally:
     -----
     Numbers on a coarse grid are counted without being sorted, which is several times quicker.
     """
-    value, place = _on_grid(column) or _among_all(column)
+    value, place = places(column)
     return Tally(value=value, count=_count(place, members.rows, members.group, members.groups, value.size))
+
+
+def places(column: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return ascending values and the place of each number among them; −1 for a missing one.
+
+    Parameters
+    ----------
+    column
+        Shape (n,).
+    """
+    return _on_grid(column) or _among_all(column)
 
 
 def level_counts(codes: FloatArray, members: Members, levels: int) -> IntArray:
@@ -102,7 +113,7 @@ def _on_grid(column: FloatArray) -> tuple[FloatArray, IntArray] | None:
 
 
 def _among_all(column: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return the distinct values, and the place of each number among them; −1 for a missing one."""
+    """Return the distinct values and places."""
     value, place = np.unique(column, return_inverse=True)
     size = int(np.searchsorted(value, np.nan))
     return value[:size], np.where(place < size, place, -1)
