@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.spec import AnalysisSpec, Scalar, missing_indicator
-from simsepsis.analysis.tallies import places
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
 from simsepsis.thesis.dictionary import COLUMNS, Kind
@@ -22,8 +22,6 @@ MISSING = "missing"
 """Level of the patients without a value, where the spec makes it one."""
 _YES_NO = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 _LARGEST = float(np.finfo(np.float64).max)
-_ALL_WHOLE_NUMBERS = 2.0**53
-"""Below it every whole number is a number of double precision of its own."""
 
 
 def check_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> None:
@@ -337,29 +335,24 @@ def _clusters(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> IntArr
     if spec.cluster is None:
         return None
     name = spec.columns.get(spec.cluster, spec.cluster)
-    codes, present = _numbered(registry[name])
+    codes = _numbered(registry[name], name)
     if (codes < 0).any():
         row = int(np.argmax(codes < 0)) + 1
         raise DataError(f"{source}: column '{name}' is empty in row {row}; every patient needs an ICU")
-    if len(present) == 1:
+    if codes.max() == 0:
         raise DataError(
-            f"{source}: column '{name}' is {_quoted(present[0])} for all patients; "
+            f"{source}: column '{name}' is {registry[name].iloc[0]} for all patients; "
             "give two clusters or more, or a spec without 'cluster'"
         )
     return codes
 
 
-def _numbered(series: pd.Series) -> tuple[IntArray, Sequence[Any]]:
+def _numbered(series: pd.Series, name: str) -> IntArray:
     """Number the distinct values in ascending order; −1 for a missing one."""
-    numbers = series.to_numpy()
-    if numbers.dtype.kind in "iuf":
-        exact = numbers.astype(np.float64)
-        if (np.abs(exact) < _ALL_WHOLE_NUMBERS).all():
-            value, place = places(exact)
-            used = np.bincount(place) > 0
-            return (np.cumsum(used) - 1)[place], value[used].tolist()
-    codes, present = pd.factorize(series, sort=True)
-    return codes.astype(np.int64, copy=False), list(present)
+    values = series.to_numpy()
+    if values.dtype.kind in "iu":
+        return label_codes(values, name, values.size)
+    return pd.factorize(series, sort=True)[0].astype(np.int64, copy=False)
 
 
 def _patients(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> NDArray[Any]:

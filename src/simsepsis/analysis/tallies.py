@@ -67,19 +67,8 @@ def tally(column: FloatArray, members: Members) -> Tally:
     -----
     Numbers on a coarse grid are counted without being sorted, which is several times quicker.
     """
-    value, place = places(column)
+    value, place = _on_grid(column) or _among_all(column)
     return Tally(value=value, count=_count(place, members.rows, members.group, members.groups, value.size))
-
-
-def places(column: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return ascending values and the place of each number among them; −1 for a missing one.
-
-    Parameters
-    ----------
-    column
-        Shape (n,).
-    """
-    return _on_grid(column) or _among_all(column)
 
 
 def level_counts(codes: FloatArray, members: Members, levels: int) -> IntArray:
