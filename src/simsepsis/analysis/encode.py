@@ -352,7 +352,7 @@ def _numbered(series: pd.Series, name: str) -> IntArray:
     values = series.to_numpy()
     if values.dtype.kind in "iu":
         return label_codes(values, name, values.size)
-    return pd.factorize(series, sort=True)[0].astype(np.int64, copy=False)
+    return np.asarray(pd.factorize(series, sort=True)[0], np.int64)
 
 
 def _patients(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> NDArray[Any]:
