@@ -315,47 +315,59 @@ def _evaluate(
     terms, width = deaths.size, X.shape[1]
     value, gradient, information = 0.0, np.zeros(width), np.zeros((width, width))
     means, increments = np.empty((terms, width)), np.empty(terms)
-    set1, set2 = np.zeros(width), np.zeros((width, width))
-    tied1, tied2 = np.zeros(width), np.zeros((width, width))
-    set0, row, begin = 0.0, 0, -1
+    risk_set, tied = np.zeros((2, 1 + width, 1 + width))
+    row, begin = 0, -1
     for g in range(first.size):
         if stop_from[g] != begin:
             begin = row = stop_from[g]
-            set0, set1[:], set2[:] = 0.0, 0.0, 0.0
+            risk_set[:] = 0.0
         for i in range(row, stop_to[g]):
-            set0 += _add_moments(X, i, risk[i] * weights[i], set1, set2)
+            _add_moments(X, i, risk[i] * weights[i], risk_set)
         row = stop_to[g]
-        tied = deaths[first[g] : first[g + 1] if g + 1 < first.size else terms]
-        tied0, tied1[:], tied2[:], weight = 0.0, 0.0, 0.0, 0.0
-        for i in tied:
-            weight += weights[i] / tied.size
+        together = deaths[first[g] : first[g + 1] if g + 1 < first.size else terms]
+        tied[:] = 0.0
+        weight = 0.0
+        for i in together:
+            weight += weights[i] / together.size
             value += weights[i] * eta[i]
             for a in range(width):
                 gradient[a] += weights[i] * X[i, a]
-            if fraction.size > 0:
-                tied0 += _add_moments(X, i, risk[i] * weights[i], tied1, tied2)
-        for j in range(first[g], first[g] + tied.size):
+            _add_moments(X, i, risk[i] * weights[i], tied)
+        for j in range(first[g], first[g] + together.size):
             gone = fraction[j] if fraction.size > 0 else 0.0
-            total = set0 - gone * tied0
-            value -= weight * np.log(total)
-            increments[j] = weight / total
-            for a in range(width):
-                means[j, a] = (set1[a] - gone * tied1[a]) / total
-                gradient[a] -= weight * means[j, a]
-                for b in range(a + 1):
-                    second = (set2[a, b] - gone * tied2[a, b]) / total
-                    information[a, b] += weight * (second - means[j, a] * means[j, b])
-    for a in range(width):
-        for b in range(a):
-            information[b, a] = information[a, b]
+            increments[j] = weight / (risk_set[0, 0] - gone * tied[0, 0])
+            value -= weight * np.log(risk_set[0, 0] - gone * tied[0, 0])
+            _add_term(risk_set, tied, gone, weight, means, j, gradient, information)
     return value, gradient, information, means, increments
 
 
-@njit(cache=True)
-def _add_moments(X: FloatArray, i: int, weight: float, first: FloatArray, second: FloatArray) -> float:
-    """Add a row's weighted covariates and the lower triangle of their products; return the weight."""
+@njit(cache=True, inline="always")
+def _add_moments(X: FloatArray, i: int, weight: float, moments: FloatArray) -> None:
+    """Add Σ w (1, x)(1, x)' of one row to the lower triangle of the moments, (1 + p, 1 + p)."""
+    moments[0, 0] += weight
     for a in range(X.shape[1]):
-        first[a] += weight * X[i, a]
+        moments[1 + a, 0] += weight * X[i, a]
         for b in range(a + 1):
-            second[a, b] += weight * X[i, a] * X[i, b]
-    return weight
+            moments[1 + a, 1 + b] += weight * X[i, a] * X[i, b]
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _add_term(
+    risk_set: FloatArray,
+    tied: FloatArray,
+    gone: float,
+    weight: float,
+    means: FloatArray,
+    j: int,
+    gradient: FloatArray,
+    information: FloatArray,
+) -> None:
+    """Set the mean of a term's risk set, and add the term to gradient and information."""
+    total = risk_set[0, 0] - gone * tied[0, 0]
+    for a in range(gradient.size):
+        means[j, a] = (risk_set[1 + a, 0] - gone * tied[1 + a, 0]) / total
+        gradient[a] -= weight * means[j, a]
+        for b in range(a + 1):
+            second = (risk_set[1 + a, 1 + b] - gone * tied[1 + a, 1 + b]) / total
+            information[a, b] += weight * (second - means[j, a] * means[j, b])
+            information[b, a] = information[a, b]
