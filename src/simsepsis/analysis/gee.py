@@ -15,6 +15,7 @@ from simsepsis.analysis.gee_equations import Clusters, Equations, State, cluster
 from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
 from simsepsis.analysis.logistic import rough_logistic, solve_logistic
 from simsepsis.analysis.rank import independent_columns
+from simsepsis.analysis.secant import secant_step
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
@@ -295,9 +296,11 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accel
             break
         step = scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0]
         move = _moved(params, step, bread, last, equations.columns)
-        params = params + move.step
+        step = move.step
         if accelerated and last is not None and move.left >= _TOLERANCE and move.length < last.length:
-            params = params - _secant(last, move, bread)
+            change = step - last.step
+            step = secant_step(step, params - last.params, change, bread @ change)
+        params = params + step
         last, near = move, accelerated and move.length <= _NEAR
         if iteration == most and move.left >= _TOLERANCE:
             failure = f"no convergence in {iteration} scoring steps"
@@ -344,19 +347,6 @@ def _moved(
         step, length = share * step, share**2 * length
     left = length if last is None else length * min(1.0, length / last.length)
     return _Move(params=params, step=step, length=length, left=left)
-
-
-def _secant(last: _Move, move: _Move, metric: FloatArray) -> FloatArray:
-    """Return what two scoring steps, taken as linear in the coefficients, say to take off the second.
-
-    References
-    ----------
-    Anderson DG. J ACM 1965;12:547 (depth 1).
-    """
-    change = move.step - last.step
-    weighted = change @ metric
-    share = float(weighted @ move.step) / float(weighted @ change)
-    return share * (move.params - last.params + change)
 
 
 def _sandwich(state: State, covariance: str) -> tuple[FloatArray, str | None]:

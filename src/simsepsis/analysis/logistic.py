@@ -21,6 +21,7 @@ from simsepsis.analysis.inputs import (
     label_codes,
 )
 from simsepsis.analysis.rank import SURELY_INDEPENDENT, independent_columns, well_conditioned
+from simsepsis.analysis.secant import secant_step
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
 
@@ -32,7 +33,7 @@ _SURELY = 0.99
 _KEPT = 0.03
 _LARGE = 50_000
 _SURELY_IN_SINGLE_PRECISION = 1e-2
-_FINE = 1e-5
+_FINE = 1e-3
 _MAX_ITERATIONS = 60
 _HALVINGS = 20
 _EXTREME = 20.0
@@ -337,7 +338,8 @@ def _climb(
     """Newton's method with step halving; `patience` is in factorizations.
 
     The factor is by far the dearest part. Until the last step, where it gives the covariance, it only steers
-    the search: single precision is enough, and one factor is kept as long as it shrinks each step well.
+    the search: single precision is enough, and one factor is kept, helped by secants, as long as it shrinks
+    each step well.
     """
     width = X.shape[1]
     params = _at_the_mean(X, y, weights) if start is None else start
@@ -349,6 +351,7 @@ def _climb(
     with np.errstate(over="ignore"):
         single = X.astype(np.float32, order="C") if X.size > _LARGE else X
     factored, last, step = 0, np.inf, None
+    before: FloatArray | None = None
     while not arrived and (kept or factored < patience):
         if not kept:
             exact = last < tolerance or single is X
@@ -365,10 +368,13 @@ def _climb(
         step = scipy.linalg.lapack.dpotrs(factor, gradient, lower=1)[0]
         decrement = float(gradient @ step)
         arrived = exact and not kept and decrement < tolerance
+        now, move = np.array([params, step, gradient]), step
+        if kept and before is not None and decrement < last:
+            move = secant_step(step, *(now - before))
         kept = _FINE * tolerance <= decrement < _KEPT * last < np.inf
-        last = decrement
-        step, here = _halved(step, X @ step, here, y, weights)
-        params = params + step
+        before, last = now, decrement
+        move, here = _halved(move, X @ move, here, y, weights)
+        params = params + move
         if arrived:
             covariance = symmetric_inverse(factor)
     return LogisticSolution(
