@@ -17,7 +17,8 @@ from simsepsis.report.trial.fact import (
     words,
 )
 from simsepsis.report.trial.vocabulary import listed
-from simsepsis.trial.effect import effect_between
+from simsepsis.trial.effect import effect_between, effect_from_coefficient
+from simsepsis.trial.planning.analyses import power_with
 from simsepsis.trial.planning.record import TrialPlan
 
 MIXTURE = "mixture"
@@ -95,7 +96,18 @@ def _risks(plan: TrialPlan) -> Facts:
         "loss": short_percent(given.loss),
         "open_label": short_percent(round(given.open_label, 3)),
         "icc_world": decimal(screened.icc, digits=3),
+        **_ranks(plan),
     }
+
+
+def _ranks(plan: TrialPlan) -> Facts:
+    """Return the effect on ranks that the planned effect on deaths amounts to, where ranks are compared."""
+    given = plan.size.assumptions
+    if given.ranked is None:
+        return {}
+    control, treated = given.risks
+    found = effect_from_coefficient(given.ranked.slope * (control - treated), given.ranked.scale)
+    return {"rank_effect": decimal(found.value, digits=3)}
 
 
 def _patients(plan: TrialPlan) -> Facts:
@@ -189,6 +201,17 @@ def _beliefs(plan: TrialPlan) -> Facts:
     return facts | {"assurance_low": percent(lowest), "assurance_high": percent(highest)}
 
 
+def _analyses(plan: TrialPlan) -> Facts:
+    """Return what the planned analysis leaves of the variance, and the power that the formula then gives."""
+    rows = plan.tables.get("analyses")
+    left = plan.screened.variance_left
+    facts = {"variance_left": percent(left), "power_analysis": percent(power_with(plan.size, left))}
+    if rows is None or rows.empty:
+        return facts
+    plain = rows[(rows["analysis"] == "unadjusted") & (rows["method"] == "simple")].iloc[0]
+    return facts | {"power_unadjusted": percent(plain["power"], plain["mcse"])}
+
+
 SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_coverage", "failure")
 
 
@@ -198,6 +221,7 @@ def _simulated(plan: TrialPlan) -> Facts:
         first = plan.tables["tried"].iloc[0]
         facts["n_formula"] = count(first["n_randomized"])
         facts["power_formula"] = percent(first["power"], first["mcse"])
+    facts |= _analyses(plan)
     own = plan.operating[plan.operating["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
     for row in own.to_dict("records"):
         form = percent if row["measure"] in SHARES else decimal

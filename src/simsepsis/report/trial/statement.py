@@ -47,12 +47,6 @@ CLAUSES = (
         "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}とする。",
     ),
     Clause(
-        "ranked",
-        "The number of patients is derived for {risk}, which this outcome contains; the power of the outcome "
-        "itself is simulated.",
-        "症例数は本評価項目に含まれる{risk}について設計し、評価項目そのものの検出力はシミュレーションにより求めた。",
-    ),
-    Clause(
         "risk_worded",
         "In the control group we assume that {risk} will be {p_control} ({control_risk}).",
         "対照群の{risk}は{p_control}と仮定した（{control_risk}）。",
@@ -77,6 +71,13 @@ CLAUSES = (
         "検出すべき差（target difference）は、割付けどおりに治療を受けた患者における{scale}{effect}とした。"
         "これは{risk}の{p_control}から{p_treated}への低下、すなわち絶対差{rd}ポイント、"
         "相対リスク減少{rrr}に相当する。",
+    ),
+    Clause(
+        "ranked",
+        "On the primary outcome this is a {rank_scale} of {rank_effect} between the groups as randomized, "
+        "found in the simulated cohort.",
+        "主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における{rank_scale}"
+        "{rank_effect}に相当する。",
     ),
     Clause("rationale", "{rationale}", "{rationale}"),
     PARAGRAPH,
@@ -186,14 +187,30 @@ CLAUSES = (
         "この整数化した症例数について改めて計算した検出力は{power}である。",
     ),
     Clause(
+        "gains",
+        "That is the power of the unadjusted test. The planned analysis leaves {variance_left} of the "
+        "variance, because the outcome varies with {prognostic}; with it the same patients have a power of "
+        "{power_analysis} by formula. The number of patients does not count on this gain.",
+        "これは調整しない検定の検出力である。転帰が{prognostic}によって異なるため、予定した解析では分散が"
+        "{variance_left}に減少し、同じ症例数での計算上の検出力は{power_analysis}となる。この利得は症例数には"
+        "見込んでいない。",
+    ),
+    Clause(
         "simulated",
         "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same "
-        "departures, losses and looks, it was {rejection_planned}; with no effect at all, the trial "
-        "claimed a benefit in {rejection_null} (Monte Carlo standard errors in brackets, in percentage "
-        "points).",
+        "departures, losses and looks, the planned analysis had a power of {rejection_planned}; with no "
+        "effect at all, the trial claimed a benefit in {rejection_null} (Monte Carlo standard errors in "
+        "brackets, in percentage points).",
         "較正したコホートから患者を抽出し、同じ不遵守・転帰不明・中間解析の条件で行った{trials}回の"
-        "試験シミュレーションでは、検出力は{rejection_planned}、効果が全くない場合に有効と判定される割合は"
-        "{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
+        "試験シミュレーションでは、予定した解析の検出力は{rejection_planned}、効果が全くない場合に有効と"
+        "判定される割合は{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
+    ),
+    Clause(
+        "checked",
+        "The unadjusted test, for patients randomized without strata as the formula has them, had "
+        "{power_unadjusted} in simulated trials of the same size.",
+        "同じ症例数で、計算式の前提どおり層を設けずにランダム化し、調整しない検定を行った場合の"
+        "シミュレーションによる検出力は{power_unadjusted}であった。",
     ),
     Clause(
         "always",
@@ -264,6 +281,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
         "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
+        "gains": plan.screened.variance_left < 1.0,
+        "checked": "analyses" in plan.tables and protocol.test.analysis != "unadjusted",
     }
     return {name for name, holds in held.items() if holds}
 
@@ -284,10 +303,15 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
     """Return the words that the clauses take beside numbers."""
     protocol, given = plan.protocol, plan.size.assumptions
     own, futility = protocol.words, given.futility
+    adjusted = protocol.test.analysis == "adjusted"
     phrases: dict[str, Phrase] = {
+        "prognostic": Phrase("{covariates}", "{covariates_ja}")
+        if adjusted
+        else Phrase("{strata}", "{strata_ja}"),
         "endpoint": ENDPOINTS[protocol.endpoint.name],
         "risk": RISKS[protocol.endpoint.risk],
-        "scale": SCALES[given.effect.name],
+        "scale": SCALES[protocol.planned.name],
+        "rank_scale": SCALES[RANKED.get(protocol.endpoint.name, protocol.planned.name)],
         "sides": SIDES[protocol.test.sides],
         "test": test_phrase(plan),
         "formula": FORMULAS[given.formula],

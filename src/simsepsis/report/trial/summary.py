@@ -61,7 +61,7 @@ def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     """
     texts = {name: fact.text for name, fact in facts.items()}
     texts["risk"] = RISKS[plan.protocol.endpoint.risk].en.format_map(texts)
-    texts["scale"] = SCALES[plan.size.assumptions.effect.name].en
+    texts["scale"] = SCALES[plan.protocol.planned.name].en
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)

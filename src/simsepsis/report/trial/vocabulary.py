@@ -91,6 +91,10 @@ FORMULAS = {
     "schoenfeld": Phrase(
         "Schoenfeld's formula for the log-rank test", "ログランク検定に対するSchoenfeldの式"
     ),
+    "u_statistic": Phrase(
+        "the variance of the U-statistic for the distributions of the outcome in the simulated cohort",
+        "シミュレーションコホートにおける本評価項目の分布に対するU統計量の分散",
+    ),
 }
 SPENDING = {
     "obrien_fleming": Phrase("O'Brien–Fleming boundaries", "O'Brien–Fleming型の中止境界"),

@@ -13,8 +13,8 @@ from scipy.optimize import brentq
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.planning.assumptions import Assumptions
-from simsepsis.trial.planning.size import PlannedSize, plan_size
+from simsepsis.trial.sizing.assumptions import Assumptions
+from simsepsis.trial.sizing.size import PlannedSize, plan_size
 
 CONTROL_RISKS = (0.20, 0.25, 0.30, 0.35, 0.40)
 EFFECTS = {

@@ -13,9 +13,9 @@ from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import BATCH, Batches, Results, joined
 from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
 from simsepsis.trial.simulation.decide import trial_rows
+from simsepsis.trial.simulation.from_protocol import planned_total
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.setting import prepare
-from simsepsis.trial.simulation.sizing import planned_total
 from simsepsis.trial.simulation.truth import truth_table
 
 Progress = Callable[[int, int], None]
