@@ -74,6 +74,7 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, texts: list[str]
             ha="center",
             va="center",
             fontsize=SMALL,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
         )
 
 
@@ -98,8 +99,8 @@ def _draw_p(axes: Axes, x: np.ndarray, looks: DataFrame) -> None:
     axes.set_title("Nominal p at the efficacy boundary", fontsize=TEXT + 1, loc="left")
     p = looks["nominal_p"].to_numpy(np.float64)
     axes.set_yscale("log")
-    axes.set_ylim(0.4 * float(p[p > 0].min()), 3.0 * float(p.max()))
-    _line(axes, x, np.where(p > 0, p, np.nan), BLUE, [f"{value:.4f}" for value in p], 11)
+    axes.set_ylim(0.3 * float(p[p > 0].min()), 3.0 * float(p.max()))
+    _line(axes, x, np.where(p > 0, p, np.nan), BLUE, [f"{value:.4f}" for value in p], -11)
     ticks = [
         tick
         for tick in (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1)

@@ -22,9 +22,13 @@ STYLES: tuple[dict[str, object], ...] = (
     {"color": BLUE, "linestyle": (0, (7, 2, 1.5, 2))},
     {"color": MUTED, "linestyle": "-"},
     {"color": OCHRE, "linestyle": (0, (1.2, 1.4))},
-    {"color": INK, "linestyle": "-"},
+    {"color": INK, "linestyle": (0, (9, 2))},
     {"color": MUTED, "linestyle": (0, (5, 3))},
 )
+
+
+STRONGEST: dict[str, object] = {"color": INK, "linestyle": "-", "linewidth": 3.0}
+"""Of a line that all the others lead to; no other has its style."""
 
 
 def style_of(which: int) -> dict[str, object]:

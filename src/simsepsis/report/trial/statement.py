@@ -197,11 +197,11 @@ CLAUSES = (
     ),
     Clause(
         "simulated",
-        "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same "
-        "departures, losses and looks, the planned analysis had a power of {rejection_planned}; with no "
+        "In {trials} simulated trials of patients drawn from the calibrated cohort, under the same "
+        "assumptions, the planned analysis had a power of {rejection_planned}; with no "
         "effect at all, the trial claimed a benefit in {rejection_null} (Monte Carlo standard errors in "
         "brackets, in percentage points).",
-        "較正したコホートから患者を抽出し、同じ不遵守・転帰不明・中間解析の条件で行った{trials}回の"
+        "較正したコホートから患者を抽出し、同じ仮定の下で行った{trials}回の"
         "試験シミュレーションでは、予定した解析の検出力は{rejection_planned}、効果が全くない場合に有効と"
         "判定される割合は{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
     ),

@@ -30,8 +30,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "individual",
-        "Patients of one ICU are in both arms, so no design effect applies (ICC {icc_world}); the analysis "
-        "has to be stratified by ICU.",
+        "Patients of one ICU are in both arms, so no design effect applies (ICC {icc_world}); an analysis "
+        "that leaves out what the randomization is stratified by is conservative.",
     ),
     (
         "clustered",

@@ -269,6 +269,8 @@ class PriorWeight(Section):
     """One of all_trials, low_risk_of_bias, low_risk_of_bias_both, turgeon_2007, sceptical, or a new name."""
     weight: Annotated[float, Field(gt=0.0, le=1.0)]
     """Weight in the mixture."""
+    label: str = ""
+    """What the texts call a new prior; absent: its name."""
     estimate: float | None = None
     """Of a new prior: effect, with `low`, `high` and `scale`."""
     low: float | None = None
@@ -324,6 +326,7 @@ class PriorWeight(Section):
             self.high,
             scale=str(Effect(value=self.estimate, scale=self.scale).scale),
             name=self.name,
+            label=self.label,
             source=self.source,
         )
 

@@ -34,6 +34,9 @@ class Clusters:
     size: float | None = None
 
 
+_OF_CLUSTERS = ("icc", "cac")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
     """The numbers behind a sample size.
@@ -143,7 +146,13 @@ class Assumptions:
             Which number, and what it is instead.
         """
         changed: dict[str, Any] = {name: value}
+        if name in _OF_CLUSTERS and self.clusters is not None:
+            return replace(self, clusters=replace(self.clusters, **changed))
         return replace(self, **changed)
+
+    def valued(self, name: str) -> float:
+        """Return the number that `altered` would change; parameter: which."""
+        return float(getattr(self.clusters if name in _OF_CLUSTERS else self, name))
 
     def attenuated(self, share: float) -> Assumptions:
         """Return the trial planned for a part of the effect.
