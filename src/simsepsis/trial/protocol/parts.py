@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from simsepsis.errors import UsageError
 from simsepsis.scenario.section import OpenProbability, Positive, Section
-from simsepsis.trial.effect import Effect
+from simsepsis.trial.effect import SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
     COHORT,
@@ -136,6 +136,11 @@ class PlannedEffect(Section):
 
     @model_validator(mode="after")
     def _with_scale(self) -> Self:
+        if self.scale is None:
+            raise ValueError(
+                f'value = {self.value:g} has no scale; write scale = "risk_ratio" beside it, or another of '
+                f"{', '.join(SCALES)}"
+            )
         with refusing():
             _ = self.stated
         return self
