@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-_WIDTH, _HEIGHT = 12.4, 4.5
-_EACH = 3.3
+_HEIGHT = 4.5
+_EACH, _APART = 3.3, 4.0
 
 
 @in_house_style
 def plot_boundaries(looks: DataFrame, *, scale: str, note: str = "") -> Figure:
-    """Draw the efficacy and futility boundaries over the looks in three ways.
+    """Draw the efficacy and futility boundaries over the looks: as z, as p and, where it has one, as effect.
 
     Parameters
     ----------
@@ -38,18 +38,20 @@ def plot_boundaries(looks: DataFrame, *, scale: str, note: str = "") -> Figure:
         ``look, randomized, z, futility_z, nominal_p, effect_at_bound``, and, where the test has harm bounds,
         nothing else: they mirror those of efficacy.
     scale
-        Name of the effect at the boundary, such as risk ratio.
+        Name of the effect at the boundary, such as risk ratio; empty where a boundary has none.
     note
         Line with trial, seed and version.
     """
-    figure = new_figure(_WIDTH, _HEIGHT, note=note)
+    number = 3 if scale else 2
+    figure = new_figure(0.4 + number * _APART, _HEIGHT, note=note)
     x = looks["randomized"].to_numpy(np.float64)
-    panels = [add_panel(figure, 0.75 + which * 4.0, 0.95, _EACH, 2.95) for which in range(3)]
+    panels = [add_panel(figure, 0.75 + which * _APART, 0.95, _EACH, 2.95) for which in range(number)]
     for axes in panels:
         _prepare(axes, x)
     _draw_z(panels[0], x, looks)
     _draw_p(panels[1], x, looks)
-    _draw_effect(panels[2], x, looks, scale)
+    if scale:
+        _draw_effect(panels[2], x, looks, scale)
     return figure
 
 

@@ -126,14 +126,15 @@ def sizes_plate(plan: TrialPlan, note: str) -> Plate:
 def boundaries_plate(plan: TrialPlan, note: str) -> Plate:
     """Show the boundaries; parameters as of `power_plate`."""
     first = plan.looks.iloc[0]
-    scale = SCALES[str(first["scale_at_bound"])][1]
+    scale = SCALES.get(str(first["scale_at_bound"]), ("", ""))[1]
+    observed = f", an observed {scale} of {first['effect_at_bound']:.2f}" if scale else ""
     return Plate(
         name="boundaries",
         title="Boundaries of the looks",
-        caption="Boundaries as z, as nominal p, and as the observed effect that just reaches them if "
-        f"controls die as planned. {note}",
-        alt=f"At the first look the trial stops for efficacy at z = {first['z']:.2f}, an observed {scale} of "
-        f"{first['effect_at_bound']:.2f}; later boundaries are easier to reach.",
+        caption="Boundaries as z and as nominal p"
+        f"{', and as the observed effect that just reaches them if controls die as planned' if scale else ''}"
+        f". {note}",
+        alt=f"At the first look the trial stops for efficacy at z = {first['z']:.2f}{observed}.",
         figure=plot_boundaries(plan.looks, scale=scale, note=note),
         data=plan.looks,
     )

@@ -20,6 +20,7 @@ from simsepsis.report.trial.vocabulary import listed
 from simsepsis.trial.effect import effect_between, effect_from_coefficient
 from simsepsis.trial.planning.analyses import power_with
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.simulation.characteristics import ANY
 
 MIXTURE = "mixture"
 RANKED_DAYS = 28
@@ -53,13 +54,15 @@ def _stated(plan: TrialPlan) -> Facts:
     return {
         "arm": words(arm.name),
         "arms": words(", ".join(item.name for item in protocol.arms)),
+        "arms_ja": words("、".join(item.name for item in protocol.arms)),
+        **_arm_sizes(plan),
         "treatment": words(own.treatment or arm.name),
         "treatment_ja": words(own.treatment_ja or arm.name),
         "control": words(own.control or protocol.control),
         "control_ja": words(own.control_ja or protocol.control),
         "horizon": count(days if math.isfinite(days) else RANKED_DAYS),
         "alpha": short_percent(protocol.test.alpha),
-        "alpha_one_comparison": short_percent(given.alpha),
+        "alpha_one_comparison": percent(given.alpha, digits=2),
         "power_target": short_percent(given.power),
         "effect": plain(protocol.effect.value),
         "strata": words(listed(protocol.test.strata)),
@@ -72,6 +75,25 @@ def _stated(plan: TrialPlan) -> Facts:
         "version": words(f"simsepsis {version('simsepsis')}"),
         "seed": Fact(value=protocol.run.seed, text=str(protocol.run.seed)),
         "reference": words(plan.size.reference),
+    }
+
+
+def _arm_sizes(plan: TrialPlan) -> Facts:
+    """Return the patients of every arm as a list in both languages; a single treated one is not named."""
+    arms, (control, treated) = plan.protocol.arms, plan.size.arms
+    told = [("the treatment group", "試験治療群", float(treated))]
+    if len(arms) > 1:
+        each = plan.n_total / (1.0 + sum(arm.ratio for arm in arms))
+        sizes = [arm.ratio * each for arm in arms]
+        sizes[plan.protocol.effect_arm] = treated
+        names = [(f"the group given {arm.name}", f"{arm.name}群") for arm in arms]
+        told = [(*name, size) for name, size in zip(names, sizes, strict=True)]
+    listed_en = ", ".join(f"{count(size).text} to {name}" for name, _, size in told)
+    listed_ja = "、".join(f"{name}{count(size).text}例" for _, name, size in told)
+    return {
+        "arm_sizes": words(f"{listed_en} and {count(control).text} to the control group"),
+        "arm_sizes_ja": words(f"{listed_ja}、対照群{count(control).text}例"),
+        "n_known": count(plan.n_total * (1.0 - plan.size.assumptions.loss)),
     }
 
 
@@ -133,10 +155,11 @@ def _patients(plan: TrialPlan) -> Facts:
 
 def _looks(plan: TrialPlan) -> Facts:
     given = plan.size.assumptions
-    futility = given.futility
+    futility, interims = given.futility, len(given.looks) - 1
     return {
         "looks": count(len(given.looks)),
-        "interims": count(len(given.looks) - 1),
+        "interims": words("1 interim analysis is" if interims == 1 else f"{interims} interim analyses are"),
+        "interims_ja": count(interims),
         "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
         "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
         "gamma": plain(
@@ -226,4 +249,13 @@ def _simulated(plan: TrialPlan) -> Facts:
     for row in own.to_dict("records"):
         form = percent if row["measure"] in SHARES else decimal
         facts[f"{row['measure']}_{row['truth']}"] = form(row["value"], row["mcse"])
-    return facts
+    return facts | _family(plan)
+
+
+def _family(plan: TrialPlan) -> Facts:
+    """Return how often any arm is claimed to work, where there are several."""
+    rows = plan.operating[(plan.operating["arm"] == ANY) & (plan.operating["measure"] == "rejection")]
+    own = plan.protocol.arms[plan.protocol.effect_arm].name
+    if rows.empty:
+        rows = plan.operating[(plan.operating["arm"] == own) & (plan.operating["measure"] == "rejection")]
+    return {f"claimed_{row.truth}": percent(row.value, row.mcse) for row in rows.itertuples()}

@@ -17,7 +17,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "simulated",
         "Simulated on the cohort, {trials} trials: power {rejection_planned}, benefit claimed without any "
-        "effect in {rejection_null} (Monte Carlo standard error in brackets).",
+        "effect in {claimed_null} (Monte Carlo standard error in brackets).",
     ),
     (
         "diluted",

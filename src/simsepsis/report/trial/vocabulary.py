@@ -78,6 +78,13 @@ TESTS = {
     ("stratified", "log_rank"): Phrase(
         "the log-rank test stratified by {strata}", "{strata_ja}を層とする層別ログランク検定"
     ),
+    ("unadjusted", "win_ratio"): Phrase(
+        "a Wald test of the logarithm of the win ratio", "win ratioの対数に対するWald検定"
+    ),
+    ("stratified", "win_ratio"): Phrase(
+        "a Wald test of the logarithm of the win ratio stratified by {strata}",
+        "{strata_ja}を層とするwin ratioの対数に対するWald検定",
+    ),
     ("unadjusted", "ranks"): Phrase("the Wilcoxon–Mann–Whitney test", "Wilcoxon–Mann–Whitney検定"),
     ("stratified", "ranks"): Phrase(
         "the van Elteren test stratified by {strata}", "{strata_ja}を層とするvan Elteren検定"
@@ -108,6 +115,13 @@ SPENDING = {
     "ld_pocock": Phrase("the Lan–DeMets spending function of Pocock type", "Pocock型のLan–DeMets α消費関数"),
     "hsd": Phrase("the Hwang–Shih–DeCani spending function", "Hwang–Shih–DeCani α消費関数"),
     "kim_demets": Phrase("the Kim–DeMets spending function", "Kim–DeMets α消費関数"),
+}
+MULTIPLICITY = {
+    "dunnett": Phrase("Dunnett's single-step test", "Dunnettの検定"),
+    "closed": Phrase(
+        "Dunnett's step-down test, which is a closed test", "Dunnettのstep-down法（閉検定手順）"
+    ),
+    "bonferroni": Phrase("Bonferroni's correction", "Bonferroni法"),
 }
 UNITS = {
     "individual": Phrase("Patients are randomized one by one", "患者を個別にランダム化する"),
