@@ -36,7 +36,7 @@ def style_of(which: int) -> dict[str, object]:
     return STYLES[which % len(STYLES)]
 
 
-def apart(heights: Sequence[float], gap: float) -> FloatArray:
+def apart(heights: Sequence[float], gap: float, *, low: float = -0.02, high: float = 1.02) -> FloatArray:
     """Return heights moved as little as needed to stand at least a gap apart, in the order given.
 
     Parameters
@@ -45,6 +45,8 @@ def apart(heights: Sequence[float], gap: float) -> FloatArray:
         Where labels would stand.
     gap
         Least distance.
+    low, high
+        Within which they stay, as long as there is room.
     """
     wanted = np.asarray(heights, np.float64)
     order = np.argsort(wanted, kind="stable")
@@ -56,7 +58,9 @@ def apart(heights: Sequence[float], gap: float) -> FloatArray:
         push = np.where(short > 0, short, 0.0) / 2
         placed[:-1] -= push
         placed[1:] += push
-    out = np.empty_like(placed)
+    room = gap * np.arange(placed.size)
+    placed = np.maximum(np.minimum(placed, high - room[::-1]), low + room)
+    out: FloatArray = np.empty_like(placed)
     out[order] = placed
     return out
 
