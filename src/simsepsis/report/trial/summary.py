@@ -20,6 +20,11 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "effect in {claimed_null} (Monte Carlo standard error in brackets).",
     ),
     (
+        "gains",
+        "The planned analysis leaves {variance_left} of the variance of the unadjusted one that the formula "
+        "is for; with it the power is {power_analysis} by formula.",
+    ),
+    (
         "diluted",
         "Departures from the arms dilute the difference from {rd} to {rd_itt} percentage points.",
     ),

@@ -175,8 +175,8 @@ def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
     Notes
     -----
     Where ICUs count alike and differ twentyfold in size, the formula promises up to one point of power too
-    much: the means have unequal variances, so that t has fewer degrees of freedom than ICUs less two, and ICUs
-    differ in the risk difference that one hazard ratio makes of their risks.
+    much: the means have unequal variances, so that t has fewer degrees of freedom than ICUs less two, and
+    ICUs differ in the risk difference that one hazard ratio makes of their risks.
     """
     sizes = pool.rates[pool.rates > 0.0]
     if protocol.allocation.unit == "stepped_wedge":
