@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -50,11 +51,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none."""
+    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none.
+
+    In the folder `store`, if there is one, the trials of the plan are kept.
+    """
 
     replicates: int | None = None
     seed: int | None = None
     jobs: int = -1
+    store: Path | None = None
 
     def __post_init__(self) -> None:
         if self.replicates is not None and self.replicates < 0:
@@ -144,7 +149,13 @@ def _simulated(
 
     def simulate(patients: int, null: bool) -> TrialSimulation:
         return simulate_trials(
-            protocol, n_total=patients, null=null, pool=pool, jobs=effort.jobs, progress=progress
+            protocol,
+            n_total=patients,
+            null=null,
+            pool=pool,
+            jobs=effort.jobs,
+            store=effort.store,
+            progress=progress,
         )
 
     confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
