@@ -125,7 +125,7 @@ def test_an_outcome_of_ranks_is_sized_by_its_own_distribution(protocol):
     assert "The target difference is a win ratio of 1.3" in text
     assert "this is a win ratio of 1.300 between the groups as randomized" in text
     assert "variance of the U-statistic" in text
-    assert "1 interim analysis is planned" in text
+    assert "One interim analysis is planned" in text
     assert draw_plan(told.plan, version="0")[2].name == "boundaries"
 
 

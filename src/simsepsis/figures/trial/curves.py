@@ -187,11 +187,12 @@ def plot_assurance(
 def _mark_ceiling(axes: Axes, ceiling: float) -> None:
     axes.axhline(ceiling, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.text(
-        0.01,
+        0.99,
         ceiling + 1,
         f"ceiling of the mixture: {_share(ceiling)}",
         transform=axes.get_yaxis_transform(),
         fontsize=SMALL,
+        ha="right",
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
         zorder=4,
     )

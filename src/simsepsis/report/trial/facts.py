@@ -23,6 +23,9 @@ from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.simulation.characteristics import ANY
 
 MIXTURE = "mixture"
+COUNTED = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
+"""Numbers that begin a sentence."""
+
 RANKED_DAYS = 28
 
 
@@ -156,9 +159,10 @@ def _patients(plan: TrialPlan) -> Facts:
 def _looks(plan: TrialPlan) -> Facts:
     given = plan.size.assumptions
     futility, interims = given.futility, len(given.looks) - 1
+    verb = "analysis is" if interims == 1 else "analyses are"
     return {
         "looks": count(len(given.looks)),
-        "interims": words("1 interim analysis is" if interims == 1 else f"{interims} interim analyses are"),
+        "interims": words(f"{COUNTED.get(interims, str(interims))} interim {verb}"),
         "interims_ja": count(interims),
         "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
         "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
