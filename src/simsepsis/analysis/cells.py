@@ -14,8 +14,7 @@ from simsepsis.analysis.descriptive import (
     Description,
     Groups,
     describe,
-    level_differences,
-    numeric_differences,
+    differences,
     phase_groups,
     quartiles,
 )
@@ -23,11 +22,11 @@ from simsepsis.analysis.estimates import normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, association_p_values
 from simsepsis.analysis.propensity import Term
-from simsepsis.analysis.ranks import mann_whitney
+from simsepsis.analysis.ranks import rank_p_values
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.two_by_two import odds_ratio
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import FloatArray
 
 Key = tuple[str, str, str, str, str, str]
 """``table, variable, level, statistic, phase, arm``."""
@@ -107,9 +106,9 @@ def _put_table1(found: Cells, result: ThesisResult, groups: Groups) -> None:
     _put(found, "table1", [("n", "")], PERCENTS[:2], 100 * groups.sizes[0] / result.cohort.n)
     shown = describe(result.cohort, result.spec.balance_columns, groups)
     _put_described(found, "table1", shown)
-    _put(found, "table1", shown.terms, DIFFERENCES, 100 * np.abs(level_differences(shown.fractions)))
-    numeric = 100 * np.abs(numeric_differences(shown.values, groups))
-    _put(found, "table1", shown.numeric, DIFFERENCES, numeric)
+    shares = shown.fractions
+    _put(found, "table1", shown.terms, DIFFERENCES, 100 * np.abs(differences(shares, shares * (1 - shares))))
+    _put(found, "table1", shown.numeric, DIFFERENCES, 100 * np.abs(differences(shown.mean, shown.variance)))
 
 
 def _put_compared(found: Cells, table: str, shown: Description, groups: Groups, spec: AnalysisSpec) -> None:
@@ -120,17 +119,9 @@ def _put_compared(found: Cells, table: str, shown: Description, groups: Groups, 
     p_values = association_p_values(tables.reshape(-1, 2, 2), chi_square=spec.chi_square, sides=spec.fisher)
     _put(found, table, shown.terms, TESTS, p_values)
     if shown.numeric:
-        phases = (groups.rows[:2], groups.rows[2:])
-        tests = [rank_tests(shown.values, treated, control) for treated, control in phases]
+        phases = (slice(0, 2), slice(2, 4))
+        tests = [rank_p_values([one.count[arms] for one in shown.tallies]) for arms in phases]
         _put(found, table, shown.numeric, TESTS, np.stack(tests, axis=1))
-
-
-def rank_tests(values: FloatArray, treated: IntArray, control: IntArray) -> FloatArray:
-    """Return Mann–Whitney p values of each row of values between two sets of patients, (k,)."""
-    rows = np.concatenate([treated, control])
-    if rows.size == 0:
-        return np.full(len(values), np.nan)
-    return mann_whitney(values[:, rows].T, np.arange(rows.size) < treated.size)
 
 
 def _put_table4(found: Cells, result: ThesisResult, groups: Groups) -> None:
@@ -179,9 +170,10 @@ def _treatment_odds(model: Attempt[AdjustedModel], result: ThesisResult) -> Floa
 def ratios(fit: Fit) -> FloatArray:
     """Return ratio, 95% limits and p value of each coefficient, (p, 4); NaN where not estimable."""
     low, high, p_value = normal_tests(fit.params, fit.std_errors)
+    found = np.array([np.where(fit.estimated, fit.params, np.nan), low, high, p_value])
     with np.errstate(over="ignore"):
-        ratio = np.exp(np.stack([np.where(fit.estimated, fit.params, np.nan), low, high]))
-    return np.vstack([ratio, p_value]).T
+        np.exp(found[:3], out=found[:3])
+    return found.T
 
 
 def _put_terms(found: Cells, table: str, result: ThesisResult, outcome: str) -> None:

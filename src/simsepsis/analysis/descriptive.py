@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simsepsis.analysis.balance import group_moments, pooled_sd, standardized
+from simsepsis.analysis.balance import pooled_sd, standardized
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.matching import Matches
 from simsepsis.analysis.propensity import Term, indicators
+from simsepsis.analysis.tallies import (
+    Members,
+    Tally,
+    level_counts,
+    members_of,
+    moments_of,
+    quartiles_of,
+    tally,
+)
 from simsepsis.arrays import FloatArray, IntArray
 
 PHASES = ("before", "after")
@@ -80,24 +89,9 @@ def quartiles(values: FloatArray) -> FloatArray:
     ----------
     Hyndman RJ, Fan Y. Am Stat 1996;50:361.
     """
-    ranked = np.sort(values, axis=1)
-    if ranked.shape[1] == 0:
-        return np.full((ranked.shape[0], 3), np.nan)
-    size = ranked.shape[1] - np.isnan(ranked).sum(axis=1, keepdims=True)
-    last = np.maximum(size - 1, 0)
-    position = np.minimum(np.maximum(np.array([0.25, 0.5, 0.75]) * (size + 1) - 1, 0), last)
-    below = position.astype(np.int64)
-    share = position - below
-    row = np.arange(len(ranked))[:, None]
-    low, high = ranked[row, below], ranked[row, np.minimum(below + 1, last)]
-    between: FloatArray = low + share * (high - low)
-    return between
-
-
-def group_quartiles(values: FloatArray, groups: Groups) -> FloatArray:
-    """Return the quartiles of each group, (k, 2 phases, 2 arms, 3)."""
-    parts = [quartiles(values[:, rows]) for rows in groups.rows]
-    return np.stack(parts, axis=1).reshape(len(values), 2, 2, 3)
+    everybody = members_of([np.arange(values.shape[1])])
+    tallies = [tally(column, everybody) for column in values]
+    return np.array([quartiles_of(one.value, one.count)[0] for one in tallies]).reshape(-1, 3)
 
 
 def level_indicators(cohort: CohortArrays, names: Sequence[str]) -> tuple[FloatArray, tuple[Term, ...]]:
@@ -131,29 +125,30 @@ class Description:
     ----------
     terms
         Binary columns and levels of categories, q of them.
-    shown
-        (q, n): 1 where the patient has the level, else 0.
     counts, fractions
         (q, 2 phases, 2 arms): patients with the level; NaN in an empty group.
     numeric
         Numbers, k of them, as terms.
-    values
-        (k, n): the numbers.
+    tallies
+        How often each of their values occurs in each group, k of them.
     quartiles
         (k, 2 phases, 2 arms, 3).
+    mean, variance
+        (k, 2 phases, 2 arms), the variance with divisor n − 1.
     """
 
     terms: tuple[Term, ...]
-    shown: FloatArray
     counts: FloatArray
     fractions: FloatArray
     numeric: tuple[Term, ...]
-    values: FloatArray
+    tallies: tuple[Tally, ...]
     quartiles: FloatArray
+    mean: FloatArray
+    variance: FloatArray
 
 
 def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Description:
-    """Count levels and take quartiles of some columns in each group.
+    """Count levels and take quartiles and moments of some columns in each group.
 
     Parameters
     ----------
@@ -164,31 +159,55 @@ def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Desc
     groups
         The four groups.
     """
-    shown, terms = level_indicators(cohort, names)
+    members, sizes = members_of(groups.rows), groups.sizes
     numeric = tuple(name for name in names if cohort.kinds[name] in ("continuous", "ordinal"))
-    values = cohort.block(numeric)
-    sizes = groups.sizes
-    counts = np.where(sizes > 0, (shown @ groups.member).reshape(-1, 2, 2), np.nan)
+    tallies = tuple(tally(cohort.column(name), members) for name in numeric)
+    found = np.array([quartiles_of(one.value, one.count) for one in tallies])
+    moments = np.array([moments_of(one.value, one.count) for one in tallies]).reshape(-1, 2, 2, 2)
+    counted, terms = _counted_levels(cohort, names, groups.member, members)
+    counts = np.where(sizes > 0, counted.reshape(-1, 2, 2), np.nan)
     return Description(
         terms=terms,
-        shown=shown,
         counts=counts,
         fractions=counts / np.maximum(sizes, 1.0),
         numeric=tuple((name, "") for name in numeric),
-        values=values,
-        quartiles=group_quartiles(values, groups),
+        tallies=tallies,
+        quartiles=found.reshape(-1, 2, 2, 3),
+        mean=moments[..., 0],
+        variance=moments[..., 1],
     )
 
 
-def level_differences(fractions: FloatArray) -> FloatArray:
-    """Return the standardized difference of each level in each phase, (q, 2), by the phase's pooled SD."""
-    variance = fractions * (1 - fractions)
-    return standardized(fractions[..., 0] - fractions[..., 1], pooled_sd(variance[..., 0], variance[..., 1]))
+def _counted_levels(
+    cohort: CohortArrays, names: Sequence[str], member: FloatArray, members: Members
+) -> tuple[FloatArray, tuple[Term, ...]]:
+    """Return the members of each group that have a binary property or a level, (q, groups), and the terms."""
+    binary = [name for name in names if cohort.kinds[name] == "binary"]
+    having = dict(zip(binary, cohort.block(binary) @ member, strict=True))
+    parts: list[FloatArray | IntArray] = [np.empty((0, members.groups))]
+    terms: list[Term] = []
+    for name in names:
+        if name in having:
+            parts.append(having[name][None])
+            terms.append((name, ""))
+        elif cohort.kinds[name] == "category":
+            levels = cohort.levels[name]
+            parts.append(level_counts(cohort.column(name), members, len(levels)).T)
+            terms.extend((name, level) for level in levels)
+    return np.concatenate(parts, dtype=np.float64), tuple(terms)
 
 
-def numeric_differences(values: FloatArray, groups: Groups) -> FloatArray:
-    """Return the standardized difference of each number in each phase, (k, 2), by the phase's pooled SD."""
-    with np.errstate(invalid="ignore"):
-        mean, variance = group_moments(values, groups.member)
-        mean, variance = mean.reshape(-1, 2, 2), variance.reshape(-1, 2, 2)
+def differences(mean: FloatArray, variance: FloatArray) -> FloatArray:
+    """Return the standardized difference of each term in each phase by the phase's pooled SD.
+
+    Parameters
+    ----------
+    mean, variance
+        (terms, 2 phases, 2 arms); of a level, its fraction f and f(1 − f).
+
+    Returns
+    -------
+    FloatArray
+        (terms, 2 phases).
+    """
     return standardized(mean[..., 0] - mean[..., 1], pooled_sd(variance[..., 0], variance[..., 1]))

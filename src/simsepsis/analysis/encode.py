@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.spec import AnalysisSpec, Scalar, missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
@@ -229,8 +231,8 @@ def _numbers(series: pd.Series, name: str, source: str) -> FloatArray:
 
 def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None, *, gap_is_level: bool) -> _Coded:
     """Number the levels; an unknown level becomes −1, a missing one NaN or, if that is a level, the last."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        present, codes = series.cat.categories, series.cat.codes.to_numpy()
+    if isinstance(series.array, pd.Categorical):
+        present, codes = series.array.categories, series.array.codes
     elif levels is None and series.dtype == object:
         # Mixed types have no order, their names have.
         codes, present = pd.factorize(series.map(_label, na_action="ignore"), sort=True)
@@ -259,22 +261,35 @@ def _check_values(
 ) -> None:
     """Refuse values outside the limits of their columns; NaN passes, it is for the flow to count."""
     low, high = (np.array([getattr(column, end) for column in coded.values()]) for end in ("low", "high"))
-    outside = (np.fmin.reduce(values, axis=1) < low) | (np.fmax.reduce(values, axis=1) > high)
-    counts = [
+    whole = [
         column.kind in ("binary", "ordinal") and one.dtype.kind not in "iub"
         for column, one in zip(coded.values(), series.values(), strict=True)
     ]
-    outside[counts] |= _fractional(values[counts]).any(axis=1)
-    if not outside.any():
+    place = _first_wrong(values, low, high, np.array(whole))
+    if place < 0:
         return
-    place = int(np.argmax(outside))
     column, original = list(coded.values())[place], list(series.values())[place]
     wrong = (column.values < column.low) | (column.values > column.high)
-    row = int(np.argmax(wrong | _fractional(column.values) if counts[place] else wrong))
+    row = int(np.argmax(wrong | _fractional(column.values) if whole[place] else wrong))
     raise DataError(
         f"{source}: column '{original.name}' has the value {_quoted(original.iloc[row])} in row {row + 1}; "
         f"{_rule(column)}"
     )
+
+
+@njit(cache=True)
+def _first_wrong(values: FloatArray, low: FloatArray, high: FloatArray, whole: BoolArray) -> int:
+    """Return the first row of values with one that is outside its limits, or no whole number; −1 if none."""
+    for j in range(len(values)):
+        wrong = False
+        for value in values[j]:
+            wrong |= value < low[j] or value > high[j]
+        if whole[j]:
+            for value in values[j]:
+                wrong |= np.rint(value) != value and value == value
+        if wrong:
+            return j
+    return -1
 
 
 def _fractional(values: FloatArray) -> BoolArray:
@@ -320,17 +335,24 @@ def _clusters(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> IntArr
     if spec.cluster is None:
         return None
     name = spec.columns.get(spec.cluster, spec.cluster)
-    codes, present = pd.factorize(registry[name], sort=True)
+    codes = _numbered(registry[name], name)
     if (codes < 0).any():
         row = int(np.argmax(codes < 0)) + 1
         raise DataError(f"{source}: column '{name}' is empty in row {row}; every patient needs an ICU")
-    if len(present) == 1:
+    if codes.max() == 0:
         raise DataError(
-            f"{source}: column '{name}' is {present[0]} for all patients; give two clusters or more, "
-            "or a spec without 'cluster'"
+            f"{source}: column '{name}' is {registry[name].iloc[0]} for all patients; "
+            "give two clusters or more, or a spec without 'cluster'"
         )
-    number: IntArray = codes.astype(np.int64, copy=False)
-    return number
+    return codes
+
+
+def _numbered(series: pd.Series, name: str) -> IntArray:
+    """Number the distinct values in ascending order; −1 for a missing one."""
+    values = series.to_numpy()
+    if values.dtype.kind in "iu":
+        return label_codes(values, name, values.size)
+    return np.asarray(pd.factorize(series, sort=True)[0], np.int64)
 
 
 def _patients(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> NDArray[Any]:
@@ -338,7 +360,7 @@ def _patients(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> NDArra
         return np.arange(1, len(registry) + 1)
     name = spec.columns.get(spec.patient, spec.patient)
     series = registry[name]
-    if not series.is_unique:
+    if not _ascending(series) and not series.is_unique:
         row = int(np.argmax(series.duplicated().to_numpy()))
         raise DataError(
             f"{source}: column '{name}' has the value {series.iloc[row]} again in row {row + 1}; "
@@ -346,3 +368,9 @@ def _patients(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> NDArra
         )
     identifiers: NDArray[Any] = series.to_numpy()
     return identifiers
+
+
+def _ascending(series: pd.Series) -> bool:
+    """Whether each number is above the one before, which is the quickest proof that none stands twice."""
+    values = series.to_numpy()
+    return values.dtype.kind in "iuf" and bool((values[1:] > values[:-1]).all())

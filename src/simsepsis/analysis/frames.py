@@ -11,12 +11,11 @@ import pandas as pd
 from simsepsis.analysis.balance import (
     IMBALANCE_PERCENT,
     ecdf_distances,
-    group_moments,
     pooled_sd,
     standardized,
 )
 from simsepsis.analysis.cells import Cells, ratios
-from simsepsis.analysis.descriptive import PHASES, describe, phase_groups
+from simsepsis.analysis.descriptive import PHASES, describe, level_indicators, phase_groups
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel
 from simsepsis.analysis.propensity import Propensity, overlap_summary
@@ -133,12 +132,11 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
     names = result.spec.balance_columns if matched is None else matched.names
     groups = phase_groups(result.cohort, None if matched is None else matched.matches)
     found = describe(result.cohort, names, groups)
-    values = np.vstack([found.shown, found.values])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        moments = group_moments(found.values, groups.member)
+    levels, _ = level_indicators(result.cohort, names)
+    values = np.vstack([levels, result.cohort.block([name for name, _ in found.numeric])])
     shares = found.fractions
-    mean = np.concatenate([shares, moments[0].reshape(-1, 2, 2)])
-    variance = np.concatenate([shares * (1 - shares), moments[1].reshape(-1, 2, 2)])
+    mean = np.concatenate([shares, found.mean])
+    variance = np.concatenate([shares * (1 - shares), found.variance])
     parts = []
     for phase, name in enumerate(PHASES):
         frame = pd.DataFrame([*found.terms, *found.numeric], columns=["variable", "level"])

@@ -40,12 +40,13 @@ class ClusteredDesign:
         Where each cluster lies.
     order
         Row of the data at each place, (n,); None where the data are in cluster order.
-    gram
-        X'X, (p, p).
+    gram, total
+        X'X, (p, p), and X'1, (p,).
     """
 
     X: FloatArray
     gram: FloatArray
+    total: FloatArray
     clusters: Clusters
     order: IntArray | None
 
@@ -71,7 +72,13 @@ def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
     if (codes[1:] < codes[:-1]).any():
         order = np.argsort(codes, kind="stable")
         design, codes = design[order], codes[order]
-    return ClusteredDesign(X=design, gram=design.T @ design, clusters=clusters_of(codes), order=order)
+    return ClusteredDesign(
+        X=design,
+        gram=design.T @ design,
+        total=design.sum(axis=0),
+        clusters=clusters_of(codes),
+        order=order,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,7 +204,7 @@ def _solve_quickly(request: _Request) -> Fit | None:
     X, y, gram = request.design.X, request.y, request.design.gram
     reduction = whole(X, np.arange(X.shape[1]))
     cases = y @ X
-    if (cases == 0).any() or (cases == X.sum(axis=0)).any():
+    if (cases == 0).any() or (cases == request.design.total).any():
         # a rare treatment without a single death, or with nothing else, separates on its own
         independent = whole(X, independent_columns(X))
         reduction = reduce_separated(X, y, independent, thorough=False) or independent
@@ -244,7 +251,7 @@ def _equations(request: _Request, reduction: Reduction) -> Equations:
 
 def _obstacle(equations: Equations, state: State) -> str | None:
     """Say why the equations cannot be solved here; None when they can."""
-    largest = float(equations.clusters.size.max())
+    largest = equations.clusters.largest
     if not (largest - 1) * state.alpha > -1 or not state.alpha < 1:
         return (
             f"working correlation {state.alpha:.3g} is impossible in a cluster of {largest:.0f} rows; "
@@ -275,26 +282,27 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accel
     """
     equations = _equations(request, reduction)
     failure = _hopeless(equations)
-    iteration = 0
+    iteration, near = 0, False
     last: _Move | None = None
     most = _FEW_ITERATIONS if accelerated else _MAX_ITERATIONS
-    while failure is None and (last is None or last.length >= _TOLERANCE):
+    while failure is None and (last is None or last.left >= _TOLERANCE):
         iteration += 1
         state = equations.at(params)
         failure = _obstacle(equations, state)
-        if failure is None and not (accelerated and last is not None and last.length <= _NEAR):
+        if failure is None and not near:
             bread, factor, failure = _factored(state)
         if failure is not None:
             break
-        step = _stride(scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0], equations.columns)
-        move = _Move(params=params, step=step, length=float(step @ bread @ step))
-        params = params + step
-        if accelerated and last is not None and _TOLERANCE <= move.length < last.length:
+        step = scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0]
+        move = _moved(params, step, bread, last, equations.columns)
+        params = params + move.step
+        if accelerated and last is not None and move.left >= _TOLERANCE and move.length < last.length:
             params = params - _secant(last, move, bread)
-        last = move
-        if iteration == most and move.length >= _TOLERANCE:
+        last, near = move, accelerated and move.length <= _NEAR
+        if iteration == most and move.left >= _TOLERANCE:
             failure = f"no convergence in {iteration} scoring steps"
     if failure is None:
+        state = equations.at(params)
         matrix, failure = _sandwich(state, request.covariance)
     if failure is None:
         return reduced_fit(
@@ -315,11 +323,27 @@ def _factored(state: State) -> tuple[FloatArray, FloatArray, str | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Move:
-    """A scoring step, from where it was taken, and its squared length in standard errors."""
+    """A scoring step, from where it was taken, its squared length in standard errors, and that of the next.
+
+    Steps shrink at a steady rate, so that two of them tell how much the second one leaves to do.
+    """
 
     params: FloatArray
     step: FloatArray
     length: float
+    left: float
+
+
+def _moved(
+    params: FloatArray, step: FloatArray, metric: FloatArray, last: _Move | None, columns: FloatArray
+) -> _Move:
+    """Return a step with its length, shortened where it is long and moves some log odds implausibly far."""
+    length = float(step @ metric @ step)
+    if length > _NEAR:
+        share = min(1.0, _LONGEST_STRIDE / float(np.abs(step @ columns).max()))
+        step, length = share * step, share**2 * length
+    left = length if last is None else length * min(1.0, length / last.length)
+    return _Move(params=params, step=step, length=length, left=left)
 
 
 def _secant(last: _Move, move: _Move, metric: FloatArray) -> FloatArray:
@@ -333,12 +357,6 @@ def _secant(last: _Move, move: _Move, metric: FloatArray) -> FloatArray:
     weighted = change @ metric
     share = float(weighted @ move.step) / float(weighted @ change)
     return share * (move.params - last.params + change)
-
-
-def _stride(step: FloatArray, columns: FloatArray) -> FloatArray:
-    """Shorten a step that moves some log odds by more than a plausible amount."""
-    longest = float(np.abs(step @ columns).max())
-    return step if longest <= _LONGEST_STRIDE else step * (_LONGEST_STRIDE / longest)
 
 
 def _sandwich(state: State, covariance: str) -> tuple[FloatArray, str | None]:

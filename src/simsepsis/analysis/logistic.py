@@ -347,7 +347,7 @@ def _climb(
     tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
     # what is too large for single precision becomes inf, has no factor there, and is done in double
     with np.errstate(over="ignore"):
-        single = X.astype(np.float32) if X.size > _LARGE else X
+        single = X.astype(np.float32, order="C") if X.size > _LARGE else X
     factored, last, step = 0, np.inf, None
     while not arrived and (kept or factored < patience):
         if not kept:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import binary_vector
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.analysis.tallies import members_of, rank_sum, tally
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 
 
@@ -45,40 +48,23 @@ def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[0] != arm.size:
         raise DataError(f"x has shape {np.shape(x)}; give one row for each of the {arm.size} groups")
-    missing = np.isnan(values)
-    if not missing.any():
-        return _p_values(values, arm)
-    whole = ~missing.any(axis=0)
-    result = np.empty(values.shape[1])
-    result[whole] = _p_values(values[:, whole], arm)
-    for column in np.flatnonzero(~whole):
-        seen = ~missing[:, column]
-        result[column] = _p_values(values[seen, column : column + 1], arm[seen])[0]
-    return result
+    members = members_of([np.flatnonzero(arm), np.flatnonzero(~arm)])
+    return rank_p_values([tally(column, members).count for column in values.T])
 
 
-def _p_values(values: FloatArray, arm: BoolArray) -> FloatArray:
-    """p-values of complete columns."""
-    n, ones = arm.size, int(arm.sum())
-    if ones in (0, n):
-        return np.full(values.shape[1], np.nan)
-    sums = np.array([_rank_sums(column, arm) for column in values.T]).reshape(-1, 2)
-    u = sums[:, 0] - ones * (ones + 1) / 2
-    variance = ones * (n - ones) / 12 * ((n + 1) - sums[:, 1] / (n * (n - 1)))
-    deviation = u - ones * (n - ones) / 2
-    z = np.divide(deviation, np.sqrt(variance), out=np.zeros_like(deviation), where=variance > 0)
-    return np.asarray(2 * scipy.special.ndtr(-np.abs(z)))
+def rank_p_values(counts: Sequence[IntArray]) -> FloatArray:
+    """Mann–Whitney p-values, shape (k,), as in `mann_whitney`.
 
-
-def _rank_sums(column: FloatArray, arm: BoolArray) -> tuple[float, float]:
-    """Return the sum of the mid-ranks in the arm, and Σ(t³ − t) over the groups of equal values.
-
-    Counting the arm in each group of equal values takes two sorts of values, and no ranks.
+    Parameters
+    ----------
+    counts
+        Of each column, the members of both groups with each value, shape (2, m).
     """
-    ascending, inside = np.sort(column), np.sort(column[arm])
-    later = np.flatnonzero(ascending[1:] != ascending[:-1]) + 1
-    edges = np.concatenate(([0], later, [column.size]))
-    size = (edges[1:] - edges[:-1]).astype(np.float64)
-    reached = np.concatenate(([0], np.searchsorted(inside, ascending[later]), [inside.size]))
-    count = reached[1:] - reached[:-1]
-    return float(count @ (edges[:-1] + (size + 1) / 2)), float((size**3 - size).sum())
+    sums = np.array([rank_sum(*count) for count in counts]).reshape(-1, 2)
+    ones, others = np.array([count.sum(axis=1) for count in counts], np.float64).reshape(-1, 2).T
+    n = ones + others
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = ones * others / 12 * ((n + 1) - sums[:, 1] / (n * (n - 1)))
+        deviation = sums[:, 0] - ones * (n + 1) / 2
+        z = np.where(variance > 0, deviation / np.sqrt(variance), 0.0)
+    return np.where((ones > 0) & (others > 0), 2 * scipy.special.ndtr(-np.abs(z)), np.nan)

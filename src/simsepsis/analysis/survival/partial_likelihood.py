@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
+
+_UNTIED: FloatArray = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,8 +130,6 @@ class Evaluation:
         Mean covariates of the risk set in each term, shape (d, p).
     increments
         Hazard increment of each term, shape (d,).
-    hazard
-        Hazard accumulated by each row while at risk, shape (n,).
     """
 
     value: float
@@ -137,7 +138,6 @@ class Evaluation:
     risk: FloatArray
     means: FloatArray
     increments: FloatArray
-    hazard: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,17 +161,41 @@ class PartialLikelihood:
     sets: RiskSets
 
     def at(self, params: FloatArray) -> Evaluation:
-        """Evaluate value, gradient and information.
-
-        The means over risk sets take cumulative sums of p columns. The second moments, summed over all
-        terms, are X' diag(w r h) X with h the hazard that each row accumulates, so that no p × p matrices
-        are cumulated.
-        """
-        sets = self.sets
+        """Evaluate value, gradient and information."""
         eta = self.X @ params
         single = self.stratum_begin.size == 1
         eta = eta - (eta.max() if single else np.maximum.reduceat(eta, self.stratum_begin)[self.stratum])
         risk = np.exp(eta)
+        if self.sets.entered is not None:
+            return self._by_differences(eta, risk)
+        sets = self.sets
+        value, gradient, information, means, increments = _evaluate(
+            self.X,
+            eta,
+            risk,
+            self.weights,
+            sets.deaths,
+            sets.first,
+            sets.stop_from,
+            sets.stop_to,
+            _UNTIED if sets.fraction is None else sets.fraction,
+        )
+        return Evaluation(
+            value=value,
+            gradient=gradient,
+            information=information,
+            risk=risk,
+            means=means,
+            increments=increments,
+        )
+
+    def _by_differences(self, eta: FloatArray, risk: FloatArray) -> Evaluation:
+        """Evaluate where rows enter late, so that sums over risk sets are differences of cumulative sums.
+
+        The second moments, summed over all terms, are X' diag(w r h) X with h the hazard that each row
+        accumulates, so that no p × p matrices are cumulated.
+        """
+        sets = self.sets
         weighted = risk * self.weights
         sums = self._over_terms(weighted, self.X)
         means = sums[:, 1:] / sums[:, :1]
@@ -188,7 +212,6 @@ class PartialLikelihood:
             risk=risk,
             means=means,
             increments=increments,
-            hazard=hazard,
         )
 
     def term_weights(self) -> FloatArray:
@@ -216,7 +239,8 @@ class PartialLikelihood:
     def score_residuals(self, at: Evaluation) -> FloatArray:
         """Score residual of each row, shape (n, p); times the weights they sum to the gradient."""
         sets = self.sets
-        expected = self.X * at.hazard[:, None] - self.accumulated(at.means * at.increments[:, None])
+        hazard = self.accumulated(at.increments[:, None])
+        expected = self.X * hazard - self.accumulated(at.means * at.increments[:, None])
         residuals = -expected * at.risk[:, None]
         mean = np.add.reduceat(at.means, sets.first, axis=0) / sets.count[:, None]
         residuals[sets.deaths] += self.X[sets.deaths] - mean[sets.group]
@@ -269,3 +293,81 @@ class PartialLikelihood:
         total = np.zeros((len(values) + 1, values.shape[1]), precision)
         np.cumsum(values, axis=0, out=total[1:])
         return total
+
+
+@njit(cache=True, error_model="numpy")
+def _evaluate(
+    X: FloatArray,
+    eta: FloatArray,
+    risk: FloatArray,
+    weights: FloatArray,
+    deaths: IntArray,
+    first: IntArray,
+    stop_from: IntArray,
+    stop_to: IntArray,
+    fraction: FloatArray,
+) -> tuple[float, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return value, gradient and information, and means and increments of each term.
+
+    Nobody enters late, so that each stratum's risk set only grows as time is gone through backwards. Of the
+    tied deaths, those already gone are taken off in part (Efron).
+    """
+    terms, width = deaths.size, X.shape[1]
+    value, gradient, information = 0.0, np.zeros(width), np.zeros((width, width))
+    means, increments = np.empty((terms, width)), np.empty(terms)
+    risk_set, tied = np.zeros((2, 1 + width, 1 + width))
+    row, begin = 0, -1
+    for g in range(first.size):
+        if stop_from[g] != begin:
+            begin = row = stop_from[g]
+            risk_set[:] = 0.0
+        for i in range(row, stop_to[g]):
+            _add_moments(X, i, risk[i] * weights[i], risk_set)
+        row = stop_to[g]
+        together = deaths[first[g] : first[g + 1] if g + 1 < first.size else terms]
+        tied[:] = 0.0
+        weight = 0.0
+        for i in together:
+            weight += weights[i] / together.size
+            value += weights[i] * eta[i]
+            for a in range(width):
+                gradient[a] += weights[i] * X[i, a]
+            _add_moments(X, i, risk[i] * weights[i], tied)
+        for j in range(first[g], first[g] + together.size):
+            gone = fraction[j] if fraction.size > 0 else 0.0
+            increments[j] = weight / (risk_set[0, 0] - gone * tied[0, 0])
+            value -= weight * np.log(risk_set[0, 0] - gone * tied[0, 0])
+            _add_term(risk_set, tied, gone, weight, means, j, gradient, information)
+    return value, gradient, information, means, increments
+
+
+@njit(cache=True, inline="always")
+def _add_moments(X: FloatArray, i: int, weight: float, moments: FloatArray) -> None:
+    """Add Σ w (1, x)(1, x)' of one row to the lower triangle of the moments, (1 + p, 1 + p)."""
+    moments[0, 0] += weight
+    for a in range(X.shape[1]):
+        moments[1 + a, 0] += weight * X[i, a]
+        for b in range(a + 1):
+            moments[1 + a, 1 + b] += weight * X[i, a] * X[i, b]
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _add_term(
+    risk_set: FloatArray,
+    tied: FloatArray,
+    gone: float,
+    weight: float,
+    means: FloatArray,
+    j: int,
+    gradient: FloatArray,
+    information: FloatArray,
+) -> None:
+    """Set the mean of a term's risk set, and add the term to gradient and information."""
+    total = risk_set[0, 0] - gone * tied[0, 0]
+    for a in range(gradient.size):
+        means[j, a] = (risk_set[1 + a, 0] - gone * tied[1 + a, 0]) / total
+        gradient[a] -= weight * means[j, a]
+        for b in range(a + 1):
+            second = (risk_set[1 + a, 1 + b] - gone * tied[1 + a, 1 + b]) / total
+            information[a, b] += weight * (second - means[j, a] * means[j, b])
+            information[b, a] = information[a, b]
