@@ -123,7 +123,7 @@ def test_an_outcome_of_ranks_is_sized_by_its_own_distribution(protocol):
     text = told.statement[0] + told.statement[1]
     assert "a Wald test of the logarithm of the win ratio" in text
     assert "The target difference is a win ratio of 1.3" in text
-    assert "this is a win ratio of 1.300 between the groups as randomized" in text
+    assert "the target difference is a win ratio of 1.300 between the groups as randomized" in text
     assert "variance of the U-statistic" in text
     assert "One interim analysis is planned" in text
     assert draw_plan(told.plan, version="0")[2].name == "boundaries"

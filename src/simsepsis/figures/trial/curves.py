@@ -128,6 +128,7 @@ def plot_sizes(
         textcoords="offset points",
         fontsize=TEXT,
         fontweight="bold",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
     )
     name_ends(axes, ends, gap=0.07, log=True)
     _round_ticks(axes, shown["n_randomized"].min(), shown["n_randomized"].max())

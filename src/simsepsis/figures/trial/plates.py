@@ -106,7 +106,7 @@ def sizes_plate(plan: TrialPlan, note: str) -> Plate:
     cells = plan.grid[plan.grid["power"] == power]
     own = cells[(cells["p_control"] == given.p_control) & (cells["effect"] == given.effect.value)]
     mark = (given.p_control, float(own["n_randomized"].iloc[0]))
-    words = "plan" if mark[1] == plan.n_total else "needed for the plan's effect"
+    words = "plan" if mark[1] == plan.n_total else "needed"
     short = SCALES[given.effect.name][0]
     endless = (
         " A line ends where no number of patients is enough." if cells["n_randomized"].isna().any() else ""

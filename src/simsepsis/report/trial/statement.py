@@ -74,14 +74,14 @@ CLAUSES = (
         "これは{risk}の{p_control}から{p_treated}への低下、すなわち絶対差{rd}ポイント、"
         "相対リスク減少{rrr}に相当する。",
     ),
+    Clause("rationale", "{rationale}", "{rationale}"),
     Clause(
         "ranked",
-        "On the primary outcome this is a {rank_scale} of {rank_effect} between the groups as randomized, "
+        "On the primary outcome the target difference is a {rank_scale} of {rank_effect} between the groups as randomized, "
         "found in the simulated cohort.",
-        "主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における{rank_scale}"
+        "この検出すべき差は、主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における{rank_scale}"
         "{rank_effect}に相当する。",
     ),
-    Clause("rationale", "{rationale}", "{rationale}"),
     PARAGRAPH,
     Clause(
         "several",
