@@ -77,10 +77,10 @@ CLAUSES = (
     Clause("rationale", "{rationale}", "{rationale}"),
     Clause(
         "ranked",
-        "On the primary outcome the target difference is a {rank_scale} of {rank_effect} between the groups as randomized, "
-        "found in the simulated cohort.",
-        "この検出すべき差は、主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における{rank_scale}"
-        "{rank_effect}に相当する。",
+        "On the primary outcome the target difference is a {rank_scale} of {rank_effect} between the groups "
+        "as randomized, found in the simulated cohort.",
+        "この検出すべき差は、主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における"
+        "{rank_scale}{rank_effect}に相当する。",
     ),
     PARAGRAPH,
     Clause(
