@@ -69,6 +69,17 @@ REFUSALS = {
         "[test]\nassurance = 0.5\n\n[[priors]]",
         "above the ceiling 0.421",
     ),
+    "an effect without its scale": ('scale = "risk_ratio"\n', "", 'has no scale; write scale = "risk_ratio"'),
+    "a hazard ratio without a horizon": (
+        'scale = "risk_ratio"',
+        'scale = "hazard_ratio"',
+        "has no horizon; give the day",
+    ),
+    "information that does not increase to 1": (
+        "[[priors]]",
+        "[looks]\ninformation = [0.5, 0.4, 1.0]\n\n[[priors]]",
+        "does not increase to 1",
+    ),
     "a control risk that these patients cannot have": (
         'name = "death_28d"',
         'name = "death_28d"\ncontrol_risk = 0.95',

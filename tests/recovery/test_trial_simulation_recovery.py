@@ -12,9 +12,14 @@ from simsepsis.trial import (
     TrialSimulation,
     build_pool,
     design_fixed,
+    load_trial,
     sequential_design,
     simulate_trials,
 )
+from simsepsis.trial.planning.analyses import PLAIN as UNADJUSTED
+from simsepsis.trial.planning.analyses import power_with
+from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.screen import screen
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +45,11 @@ FREE_DAYS = {
     "effect": {"scale": "probability_index", "value": 0.53},
 }
 WINS = {"endpoint": {"name": "win_ratio"}, "effect": {"scale": "win_ratio", "value": 1.15}}
+PROGNOSTIC = ["apache2", "age", "lactate"]
+STRATIFIED = {
+    "allocation": {"method": "blocks", "factors": ["icu", "apache2 >= 29", "age >= 75"]},
+    "test": {"analysis": "stratified", "strata": ["icu", "apache2 >= 29", "age >= 75"]},
+}
 FIXED: dict[str, dict[str, Any]] = {
     "two proportions": {},
     "two to one": {"arms": [{"name": "IVIgG", "grams_per_kg": 1.5, "ratio": 2.0}]},
@@ -52,6 +62,10 @@ FIXED: dict[str, dict[str, Any]] = {
     "ventilator-free days": FREE_DAYS,
     "win ratio": WINS,
     "departures": {"conduct": {"nonadherence": {"share": 0.1}, "contamination": {"share": 0.308}}},
+    "stratified": STRATIFIED,
+    "stratified two to one": STRATIFIED | {"arms": [{"name": "IVIgG", "grams_per_kg": 1.5, "ratio": 2.0}]},
+    "log-rank stratified": TIME | STRATIFIED,
+    "adjusted": {"test": {"analysis": "adjusted", "covariates": PROGNOSTIC}},
 }
 SEQUENTIAL: dict[str, dict[str, Any]] = {
     "O'Brien-Fleming": {"information": [0.2, 0.4, 0.6, 0.8, 1.0], "spending": "obrien_fleming"},
@@ -85,8 +99,10 @@ def _distance(found: TrialSimulation, expected: float, measure: str = "rejection
 @pytest.mark.parametrize("name", FIXED)
 def test_power_of_a_fixed_design(name):
     told = _protocol(FIXED[name])
-    found = simulate_trials(told, replicates=TRIALS, jobs=1)
-    expected = design_fixed(told).with_total(found.n_total).power
+    pool = build_pool(told)
+    found = simulate_trials(told, replicates=TRIALS, jobs=1, pool=pool)
+    left = screen(told, pool).variance_left
+    expected = design_fixed(told, pool).with_total(found.n_total / left).power
     print(f"\n{name}: N {found.n_total}, analytic {expected:.4f}, simulated {found.measure('rejection')}")
     assert abs(_distance(found, expected)) < 3
     assert abs(_distance(found, 0.95, "coverage")) < 3
@@ -116,6 +132,21 @@ def test_power_and_stopping_of_a_sequential_design(name):
     assert abs(bias) < 3 * mcse
 
 
+def test_the_high_dose_plan_beats_its_formula_by_what_the_strata_take_of_the_variance():
+    planned = load_trial("trial-ivigg-high-dose")
+    pool = build_pool(planned)
+    screened = screen(planned, pool)
+    size = planned_size(planned, screened)
+    for told, expected in (
+        (planned, power_with(size, screened.variance_left)),
+        (planned.changed(UNADJUSTED), size.power),
+    ):
+        found = simulate_trials(told, replicates=TRIALS, jobs=1, n_total=size.n_randomized, pool=pool)
+        print(f"\n{told.test.analysis}: analytic {expected:.4f}, simulated {found.measure('rejection')}")
+        assert abs(_distance(found, expected)) < 3
+    assert screened.variance_left < 0.985
+
+
 @pytest.mark.parametrize("name", CLUSTERED)
 def test_power_where_icus_are_randomized(name):
     told = _protocol(ICUS | {"test.analysis": "cluster_means"} | CLUSTERED[name])
@@ -128,7 +159,7 @@ def test_power_where_icus_are_randomized(name):
 def test_power_of_a_stepped_wedge():
     wedge = {"allocation.unit": "stepped_wedge", "allocation.steps": 4, "allocation.cluster_size": 5}
     told = _protocol(ICUS | wedge | {"test.analysis": "gee"})
-    found = simulate_trials(told, replicates=4_000, jobs=1)
+    found = simulate_trials(told, replicates=TRIALS, jobs=1)
     expected = design_fixed(told).with_total(found.n_total).power
     print(
         f"\nstepped wedge: N {found.n_total}, analytic {expected:.4f}, simulated {found.measure('rejection')}"

@@ -23,7 +23,7 @@ _RANK_REFERENCES = {
     "noether": "Noether GE. J Am Stat Assoc 1987;82:645",
     "ties": "Noether GE 1987, null variance corrected for ties; Zhao YD, Rahardja D, Qu Y. Stat Med "
     "2008;27:462",
-    "u_statistic": "Zhao YD, Rahardja D, Qu Y. Stat Med 2008;27:462; variance of the U-statistic",
+    "u_statistic": "Zhao YD, Rahardja D, Qu Y. Stat Med 2008;27:462",
 }
 
 

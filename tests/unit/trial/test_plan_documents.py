@@ -17,6 +17,7 @@ from simsepsis.report.trial.facts import facts_of
 from simsepsis.report.trial.replay import replay_sentences
 from simsepsis.report.trial.statement import CLAUSES
 from simsepsis.report.trial.summary import summary
+from simsepsis.trial.planning import Effort, compute_plan
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 NAMES = ("DELTA2", "ICH E9(R1)")
@@ -101,6 +102,46 @@ def test_the_statement_says_what_holds_and_only_that(plan):
     assert all("{" not in paragraph for paragraph in (*document.statement, *document.statement_ja))
 
 
+def test_the_gain_of_the_planned_analysis_is_told_apart_from_the_formula(plan):
+    document = document_of(plan, command="")
+    facts, text = document.facts, " ".join(document.statement)
+    rows = plan.tables["analyses"].set_index("analysis")
+    assert facts["power_analysis"].value == rows.loc["stratified", "power_formula"] > plan.size.power
+    assert facts["variance_left"].value == rows.loc["stratified", "variance_left"] < 1.0
+    assert rows.loc["unadjusted", "power_formula"] == pytest.approx(plan.size.power, abs=1e-12)
+    assert f"leaves {facts['variance_left'].text} of the variance" in text
+    assert f"had {facts['power_unadjusted'].text} in simulated trials of the same size" in text
+
+
+def planned_document(protocol, changes):
+    return document_of(compute_plan(protocol(changes), effort=Effort(replicates=0)), command="")
+
+
+def test_an_outcome_of_ranks_is_sized_by_its_own_distribution(protocol):
+    wins = {"endpoint.name": "win_ratio", "effect": {"scale": "win_ratio", "value": 1.3}}
+    told = planned_document(protocol, wins | {"looks.information": [0.5, 1.0]})
+    text = told.statement[0] + told.statement[1]
+    assert "a Wald test of the logarithm of the win ratio" in text
+    assert "The target difference is a win ratio of 1.3" in text
+    assert "the target difference is a win ratio of 1.300 between the groups as randomized" in text
+    assert "variance of the U-statistic" in text
+    assert "One interim analysis is planned" in text
+    assert draw_plan(told.plan, version="0")[2].name == "boundaries"
+
+
+def test_every_arm_has_its_patients_and_their_comparisons_one_level(protocol):
+    several = [{"name": "low", "grams_per_kg": 0.9}, {"name": "high", "grams_per_kg": 1.5, "ratio": 2.0}]
+    told = planned_document(protocol, {"arms": several, "conduct.nonadherence.share": 0.1})
+    text = " ".join(told.statement)
+    control, high = told.plan.size.arms
+    sizes = f"{control:,} to the group given low, {high:,} to the group given high and {control:,} to the"
+    assert sizes in text
+    assert 2 * control + high == told.plan.n_total
+    assert "Each of the 2 treatment groups (low, high) is compared" in text
+    assert "step-down test" in text
+    assert "receive immunoglobulin outside the protocol" not in text
+
+
 def test_a_published_result_outside_every_interval_is_said_to_be_so(plan):
     rows = plan.tables["replay"].assign(published=0.9, inside=False)
     strange = replace(plan, tables=plan.tables | {"replay": rows})
@@ -127,6 +168,7 @@ def test_a_plan_has_every_table_and_figure(plan, contents):
         "priors",
         "sensitivity",
         "endpoints",
+        "analyses",
         "doses",
         "enrichment",
         "replay",

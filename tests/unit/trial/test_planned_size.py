@@ -11,12 +11,12 @@ from simsepsis.errors import UsageError
 from simsepsis.trial import Effect, design_binary, design_group_sequential, diluted_risks
 from simsepsis.trial.assurance import assurance
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.planning.assumptions import Assumptions, Clusters
 from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.grids import detectable, sensitivity_table, size_grid
 from simsepsis.trial.planning.looks import boundary_table
-from simsepsis.trial.planning.size import plan_size
 from simsepsis.trial.priors import load_priors
+from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
+from simsepsis.trial.sizing.size import plan_size
 
 PLAIN = Assumptions(
     test="two_proportions",
@@ -118,3 +118,16 @@ def test_the_mixture_is_the_weighted_mean_of_its_priors():
     expected = sum(weight * assurance(size.trial, prior).value for weight, prior in weighted)
     assert table.loc["mixture", "assurance"] == pytest.approx(expected, abs=1e-12)
     assert (table["assurance"] < table["ceiling"]).all()
+
+
+def test_randomized_icus_may_be_more_alike_than_planned():
+    given = replace(PLAIN, randomization="cluster_crossover", clusters=Clusters(icc=0.01, cac=0.8, number=42))
+    table = sensitivity_table(plan_size(given)).set_index(["assumption", "value"])
+    assert (
+        table.loc[("icc", 0.038), "power"]
+        < table.loc[("icc", 0.01), "power"]
+        < table.loc[("cac", 1.0), "power"]
+    )
+    assert bool(table.loc[("icc", 0.01), "planned"])
+    alone = replace(PLAIN, randomization="parallel_cluster", clusters=Clusters(icc=0.01, number=300))
+    assert not sensitivity_table(plan_size(alone))["assumption"].eq("cac").any()

@@ -6,12 +6,11 @@ from scipy.stats import ttest_ind
 
 from simsepsis.streams import streams
 from simsepsis.trial import build_pool, design_fixed, planned_total, simulate_trials
-from simsepsis.trial.planning.from_protocol import assumptions_of
-from simsepsis.trial.planning.screen import screen
-from simsepsis.trial.planning.size import plan_size
 from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
+from simsepsis.trial.simulation.from_protocol import assumptions_of
+from simsepsis.trial.simulation.screen import screen, world_icc
 from simsepsis.trial.simulation.setting import prepare
-from simsepsis.trial.simulation.sizing import world_icc
+from simsepsis.trial.sizing.size import plan_size
 
 MANY = {"sites": {"number": 120, "sampled": True, "sizes": "equal"}, "effect.value": 0.7}
 PARALLEL = MANY | {

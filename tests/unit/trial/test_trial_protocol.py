@@ -11,7 +11,7 @@ from simsepsis.trial import Effect, load_trial, trial_names
 from simsepsis.trial.protocol import parse_condition
 
 REFUSED = [
-    ({"effect.scale": None}, "effect 0.81 has no scale; write Effect"),
+    ({"effect.scale": None}, 'value = 0.81 has no scale; write scale = "risk_ratio" beside it'),
     ({"effect.scale": "hazard_ratio"}, "hazard ratio 0.81 has no horizon; give the day"),
     ({"effect": {"scale": "hazard_ratio", "value": 0.81, "horizon": 90}}, "not the day by which death_28d"),
     ({"effect.scale": "win_ratio"}, "effect.scale = 'win_ratio' does not fit death_28d; use one of"),
@@ -46,7 +46,10 @@ REFUSED = [
     ({"test.alpha": 0.0}, "test.alpha = 0.0: input should be greater than 0"),
     ({"test.analysis": "gee"}, "does not fit allocation.unit = 'individual'; use one of unadjusted"),
     ({"allocation.unit": "parallel_cluster"}, "use one of cluster_means, gee"),
-    ({"allocation.unit": "stepped_wedge", "test.analysis": "gee"}, "a stepped wedge needs them"),
+    (
+        {"allocation.unit": "stepped_wedge", "test.analysis": "gee"},
+        "has no steps; write at how many times ICUs change",
+    ),
     (
         {"allocation.unit": "stepped_wedge", "allocation.steps": 3, "test.analysis": "cluster_means"},
         "cannot tell treatment from time in a stepped wedge; use gee",

@@ -17,13 +17,13 @@ from simsepsis.trial import (
     simulate_trials,
     tournament,
 )
-from simsepsis.trial.planning.from_protocol import assumptions_of
 from simsepsis.trial.planning.operating import confirm_size
-from simsepsis.trial.planning.screen import screen
-from simsepsis.trial.planning.size import plan_size
+from simsepsis.trial.simulation.from_protocol import assumptions_of
+from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.stopping import SCORES, adjusted, stop
 from simsepsis.trial.simulation.truth import risks
+from simsepsis.trial.sizing.size import plan_size
 
 BINARY = {"test.power": 0.8, "effect.value": 0.7}
 SEQUENTIAL = {
@@ -337,7 +337,7 @@ def test_a_size_is_confirmed_or_corrected(protocol):
 def test_what_cannot_be_simulated_is_refused(protocol):
     with pytest.raises(UsageError, match="replicates = 0: give a whole number of 1 or more"):
         simulate_trials(protocol(), replicates=0)
-    with pytest.raises(UsageError, match="needs no sample size; state n_total"):
+    with pytest.raises(UsageError, match="plan for an effect, or state n_total"):
         simulate_trials(protocol({"effect.value": 1.0}), replicates=10)
     with pytest.raises(ExperimentError, match="the first look comes at 4 of 40 patients"):
         simulate_trials(protocol({"looks.information": [0.1, 1.0], "n_total": 40}), replicates=10)

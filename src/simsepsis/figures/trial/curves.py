@@ -14,7 +14,7 @@ from simsepsis.figures.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.figures.trial.lines import name_ends, style_of, thousands
+from simsepsis.figures.trial.lines import STRONGEST, name_ends, style_of, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,8 @@ def _mark_plan(axes: Axes, n_randomized: int, words: str) -> None:
         textcoords="offset points",
         fontsize=SMALL,
         color=MUTED,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
+        zorder=4,
     )
 
 
@@ -83,7 +85,7 @@ def plot_power(
         axes.plot(rows["n_randomized"], 100 * rows["power"], linewidth=2, **style_of(which))
         ends.append((rows["n_randomized"].iloc[-1], 100 * rows["power"].iloc[-1], labels[share]))
     _mark_plan(axes, n_randomized, f"planned: {n_randomized:,}")
-    name_ends(axes, ends, gap=0.11)
+    name_ends(axes, ends, gap=0.07)
     thousands(axes, "xaxis")
     axes.set_xlabel("Patients randomized")
     axes.set_ylabel("Power")
@@ -91,7 +93,9 @@ def plot_power(
 
 
 @in_house_style
-def plot_sizes(grid: DataFrame, *, scale: str, planned: tuple[float, float, float], note: str = "") -> Figure:
+def plot_sizes(
+    grid: DataFrame, *, scale: str, planned: tuple[float, float], words: str = "plan", note: str = ""
+) -> Figure:
     """Draw the patients needed, on a log scale, against control risk, one line for each effect.
 
     Parameters
@@ -101,7 +105,9 @@ def plot_sizes(grid: DataFrame, *, scale: str, planned: tuple[float, float, floa
     scale
         Short name of the effect's scale, such as RR.
     planned
-        Control risk, effect and patients of the plan, which are marked.
+        Control risk and patients of the plan, which are marked.
+    words
+        What the mark is.
     note
         Line with trial, seed and version.
     """
@@ -114,14 +120,15 @@ def plot_sizes(grid: DataFrame, *, scale: str, planned: tuple[float, float, floa
         axes.plot(100 * rows["p_control"], rows["n_randomized"], linewidth=1.8, **style_of(which))
         name = f"{scale} {effect:g}".replace("-", "−")
         ends.append((100 * rows["p_control"].iloc[-1], rows["n_randomized"].iloc[-1], name))
-    axes.plot(100 * planned[0], planned[2], marker="o", markersize=8, color=INK, clip_on=False, zorder=5)
+    axes.plot(100 * planned[0], planned[1], marker="o", markersize=8, color=INK, clip_on=False, zorder=5)
     axes.annotate(
-        f"plan: {planned[2]:,.0f}",
-        (100 * planned[0], planned[2]),
+        f"{words}: {planned[1]:,.0f}",
+        (100 * planned[0], planned[1]),
         xytext=(9, 9),
         textcoords="offset points",
         fontsize=TEXT,
         fontweight="bold",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
     )
     name_ends(axes, ends, gap=0.07, log=True)
     _round_ticks(axes, shown["n_randomized"].min(), shown["n_randomized"].max())
@@ -144,7 +151,7 @@ def _round_ticks(axes: Axes, least: float, most: float) -> None:
 def plot_assurance(
     curve: DataFrame, *, n_randomized: int, labels: Mapping[str, str], note: str = ""
 ) -> Figure:
-    """Draw assurance in percent against randomized patients on a log scale, with the ceiling of each prior.
+    """Draw assurance in percent against randomized patients on a log scale, ceilings at the lines' ends.
 
     Parameters
     ----------
@@ -163,26 +170,33 @@ def plot_assurance(
     _in_percent(axes)
     ends = []
     for which, (prior, rows) in enumerate(curve.groupby("prior", sort=False)):
-        style = style_of(which)
-        width = 3.0 if prior == "mixture" else 1.7
-        axes.plot(rows["n_randomized"], 100 * rows["assurance"], linewidth=width, **style)
+        style = STRONGEST if prior == "mixture" else style_of(which) | {"linewidth": 1.7}
+        axes.plot(rows["n_randomized"], 100 * rows["assurance"], **style)
         last, ceiling = rows["n_randomized"].iloc[-1], 100 * float(rows["ceiling"].iloc[-1])
-        # The last fifth of the axis shows where each line can never get.
-        axes.plot(
-            [0.8, 1.0],
-            [ceiling] * 2,
-            transform=axes.get_yaxis_transform(),
-            color=style["color"],
-            linewidth=0.9,
-        )
+        if prior == "mixture":
+            _mark_ceiling(axes, ceiling)
         words = f"{labels[str(prior)]}: ceiling {_share(ceiling)}"
         ends.append((last, 100 * rows["assurance"].iloc[-1], words))
     _mark_plan(axes, n_randomized, f"planned: {n_randomized:,}")
     name_ends(axes, ends, gap=0.085)
     _log_ticks(axes, curve["n_randomized"].min(), curve["n_randomized"].max())
-    axes.set_xlabel("Patients randomized (log scale); short lines at the right: ceilings")
+    axes.set_xlabel("Patients randomized (log scale)")
     axes.set_ylabel("Assurance")
     return figure
+
+
+def _mark_ceiling(axes: Axes, ceiling: float) -> None:
+    axes.axhline(ceiling, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.text(
+        0.99,
+        ceiling + 1,
+        f"ceiling of the mixture: {_share(ceiling)}",
+        transform=axes.get_yaxis_transform(),
+        fontsize=SMALL,
+        ha="right",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85},
+        zorder=4,
+    )
 
 
 def _share(percent: float) -> str:

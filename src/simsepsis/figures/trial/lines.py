@@ -22,9 +22,13 @@ STYLES: tuple[dict[str, object], ...] = (
     {"color": BLUE, "linestyle": (0, (7, 2, 1.5, 2))},
     {"color": MUTED, "linestyle": "-"},
     {"color": OCHRE, "linestyle": (0, (1.2, 1.4))},
-    {"color": INK, "linestyle": "-"},
+    {"color": INK, "linestyle": (0, (9, 2))},
     {"color": MUTED, "linestyle": (0, (5, 3))},
 )
+
+
+STRONGEST: dict[str, object] = {"color": INK, "linestyle": "-", "linewidth": 3.0}
+"""Of a line that all the others lead to; no other has its style."""
 
 
 def style_of(which: int) -> dict[str, object]:
@@ -32,7 +36,7 @@ def style_of(which: int) -> dict[str, object]:
     return STYLES[which % len(STYLES)]
 
 
-def apart(heights: Sequence[float], gap: float) -> FloatArray:
+def apart(heights: Sequence[float], gap: float, *, low: float = -0.02, high: float = 1.02) -> FloatArray:
     """Return heights moved as little as needed to stand at least a gap apart, in the order given.
 
     Parameters
@@ -41,6 +45,8 @@ def apart(heights: Sequence[float], gap: float) -> FloatArray:
         Where labels would stand.
     gap
         Least distance.
+    low, high
+        Within which they stay, as long as there is room.
     """
     wanted = np.asarray(heights, np.float64)
     order = np.argsort(wanted, kind="stable")
@@ -52,7 +58,9 @@ def apart(heights: Sequence[float], gap: float) -> FloatArray:
         push = np.where(short > 0, short, 0.0) / 2
         placed[:-1] -= push
         placed[1:] += push
-    out = np.empty_like(placed)
+    room = gap * np.arange(placed.size)
+    placed = np.maximum(np.minimum(placed, high - room[::-1]), low + room)
+    out: FloatArray = np.empty_like(placed)
     out[order] = placed
     return out
 

@@ -19,7 +19,9 @@ _CELL = 0.82, 0.46
 
 
 @in_house_style
-def plot_sensitivity(cells: DataFrame, *, target: float, n_randomized: int, note: str = "") -> Figure:
+def plot_sensitivity(
+    cells: DataFrame, *, target: float, planned: float, n_randomized: int, note: str = ""
+) -> Figure:
     """Draw the power of the planned patients in percent over control risk × part of the effect that is real.
 
     Parameters
@@ -28,6 +30,8 @@ def plot_sensitivity(cells: DataFrame, *, target: float, n_randomized: int, note
         ``p_control, share, power``.
     target
         Power that is wanted; cells that have it are framed.
+    planned
+        Control risk of the plan, which is marked.
     n_randomized
         Planned patients.
     note
@@ -54,7 +58,10 @@ def plot_sensitivity(cells: DataFrame, *, target: float, n_randomized: int, note
             )
             if met:
                 axes.add_patch(_frame(x, y))
-    axes.set_xticks(range(columns), [f"{100 * risk:.0f}%" for risk in wide.columns])
+    axes.set_xticks(
+        range(columns),
+        [f"{100 * risk:.1f}%\nplan" if risk == planned else f"{100 * risk:.0f}%" for risk in wide.columns],
+    )
     axes.set_yticks(range(rows), [f"{100 * share:.0f}%" for share in wide.index])
     axes.tick_params(length=0)
     for side in axes.spines.values():
@@ -189,5 +196,5 @@ def plot_endpoints(
     axes.set_yticks(range(len(rows)), [labels[name] for name in ordered["endpoint"]])
     axes.set_ylim(-0.6, len(rows) - 0.3)
     axes.set_xlim(0, 105)
-    axes.set_xlabel(f"Power (%) with {n_randomized:,} randomized patients")
+    axes.set_xlabel(f"Power (%) with {n_randomized:,} randomized patients; bars: 95% Monte Carlo interval")
     return figure

@@ -29,6 +29,7 @@ PRIORS = {
     "low_risk_of_bias_both": "Cochrane, low risk of bias (both)",
     "turgeon_2007": "Turgeon 2007",
     "sceptical": "sceptical",
+    "cohort": "cohort, corrected for bias",
     "mixture": "mixture",
 }
 ENDPOINTS = {
@@ -82,7 +83,7 @@ def power_plate(plan: TrialPlan, note: str) -> Plate:
     effects = plan.power.drop_duplicates("share").set_index("share")["effect"]
     labels = {
         share: f"{short} {effect:.3g}".replace("-", "−")
-        + (" (the plan)" if share == 1.0 else f"\n({share:.0%} of the\ndifference)")
+        + (" (the plan)" if share == 1.0 else f" ({share:.0%} of the difference)")
         for share, effect in effects.items()
     }
     target = plan.size.assumptions.power
@@ -104,15 +105,20 @@ def sizes_plate(plan: TrialPlan, note: str) -> Plate:
     power = min(powers, key=lambda value: abs(float(value) - given.power))
     cells = plan.grid[plan.grid["power"] == power]
     own = cells[(cells["p_control"] == given.p_control) & (cells["effect"] == given.effect.value)]
-    mark = (given.p_control, given.effect.value, float(own["n_randomized"].iloc[0]))
+    mark = (given.p_control, float(own["n_randomized"].iloc[0]))
+    words = "plan" if mark[1] == plan.n_total else "needed"
+    short = SCALES[given.effect.name][0]
+    endless = (
+        " A line ends where no number of patients is enough." if cells["n_randomized"].isna().any() else ""
+    )
     return Plate(
         name="sizes",
         title=f"Patients for a power of {float(power):.0%}",
-        caption=f"Patients to randomize by formula for a power of {float(power):.0%}, all else as planned. "
-        f"{note}",
+        caption=f"Patients to randomize by formula for a power of {float(power):.0%}, all else as planned."
+        f"{endless} {note}",
         alt=f"Fewer patients are needed the higher the control risk and the stronger the effect; the plan's "
-        f"assumptions need {mark[2]:,.0f}.",
-        figure=plot_sizes(cells, scale=SCALES[given.effect.name][0], planned=mark, note=note),
+        f"assumptions need {mark[1]:,.0f}.",
+        figure=plot_sizes(cells, scale=short, planned=mark, words=words, note=note),
         data=plan.grid,
     )
 
@@ -120,14 +126,15 @@ def sizes_plate(plan: TrialPlan, note: str) -> Plate:
 def boundaries_plate(plan: TrialPlan, note: str) -> Plate:
     """Show the boundaries; parameters as of `power_plate`."""
     first = plan.looks.iloc[0]
-    scale = SCALES[str(first["scale_at_bound"])][1]
+    scale = SCALES.get(str(first["scale_at_bound"]), ("", ""))[1]
+    observed = f", an observed {scale} of {first['effect_at_bound']:.2f}" if scale else ""
     return Plate(
         name="boundaries",
         title="Boundaries of the looks",
-        caption="Boundaries as z, as nominal p, and as the observed effect that just reaches them if "
-        f"controls die as planned. {note}",
-        alt=f"At the first look the trial stops for efficacy at z = {first['z']:.2f}, an observed {scale} of "
-        f"{first['effect_at_bound']:.2f}; later boundaries are easier to reach.",
+        caption="Boundaries as z and as nominal p"
+        f"{', and as the observed effect that just reaches them if controls die as planned' if scale else ''}"
+        f". {note}",
+        alt=f"At the first look the trial stops for efficacy at z = {first['z']:.2f}{observed}.",
         figure=plot_boundaries(plan.looks, scale=scale, note=note),
         data=plan.looks,
     )
@@ -135,7 +142,8 @@ def boundaries_plate(plan: TrialPlan, note: str) -> Plate:
 
 def assurance_plate(plan: TrialPlan, note: str) -> Plate:
     """Show assurance with its ceilings; parameters as of `power_plate`."""
-    labels = {name: PRIORS.get(name, name.replace("_", " ")) for name in plan.assurance["prior"].unique()}
+    told = plan.priors.set_index("prior")["label"]
+    labels = {name: PRIORS.get(name, str(told[name])) for name in plan.assurance["prior"].unique()}
     last = plan.priors.iloc[-1]
     return Plate(
         name="assurance",
@@ -151,7 +159,7 @@ def assurance_plate(plan: TrialPlan, note: str) -> Plate:
 
 def sensitivity_plate(plan: TrialPlan, note: str) -> Plate:
     """Show power over two wrong assumptions; parameters as of `power_plate`."""
-    worst = float(plan.attenuation["power"].min())
+    worst, given = float(plan.attenuation["power"].min()), plan.size.assumptions
     return Plate(
         name="sensitivity",
         title="If control risk and effect are not as planned",
@@ -159,7 +167,11 @@ def sensitivity_plate(plan: TrialPlan, note: str) -> Plate:
         alt=f"The power of the planned patients falls to {worst:.0%} where control risk and effect are "
         "lowest.",
         figure=plot_sensitivity(
-            plan.attenuation, target=plan.size.assumptions.power, n_randomized=plan.n_total, note=note
+            plan.attenuation,
+            target=given.power,
+            planned=given.p_control,
+            n_randomized=plan.n_total,
+            note=note,
         ),
         data=plan.attenuation,
     )

@@ -48,12 +48,19 @@ def _interval(row: Any) -> Fact:
     )
 
 
+def third(value: float) -> Fact:
+    """Return a number to the third decimal."""
+    return decimal(value, digits=3)
+
+
 ASSUMPTIONS: dict[str, tuple[str, Callable[[float], Fact]]] = {
     "p_control": ("Control risk", percent),
     "attenuation": ("Part of the effect that is real", short_percent),
     "nonadherence": ("Treatment not given", short_percent),
     "contamination": ("Open-label immunoglobulin in controls", short_percent),
     "loss": ("Outcome unknown", short_percent),
+    "icc": ("Intracluster correlation", third),
+    "cac": ("Cluster autocorrelation", decimal),
 }
 SENSITIVITY: tuple[Column, ...] = (
     ("Assumption", lambda r: words(ASSUMPTIONS[r.assumption][0])),
@@ -68,10 +75,16 @@ def sensitivity_table(plan: TrialPlan) -> TextTable:
     """Return what becomes of the power, and of the patients needed, if one assumption is wrong."""
     return tabulated(
         "sensitivity",
-        "If one assumption is wrong (* the plan); the effect is the same on the plan's scale",
+        f"If one assumption is wrong (* the plan); the effect is the same on the plan's scale{_ranked(plan)}",
         SENSITIVITY,
         plan.sensitivity,
     )
+
+
+def _ranked(plan: TrialPlan) -> str:
+    if plan.size.assumptions.ranked is None:
+        return ""
+    return ", and on the primary outcome in proportion to the deaths averted"
 
 
 def _marked(cell: Fact, planned: bool) -> Fact:

@@ -15,6 +15,7 @@ from simsepsis.report.trial.fact import (
 )
 from simsepsis.report.trial.replay import replay_table
 from simsepsis.report.trial.text_table import Column, TextTable, tabulated
+from simsepsis.report.trial.vocabulary import listed
 from simsepsis.trial.planning.record import TrialPlan
 
 ENDPOINT_WORDS = {
@@ -95,7 +96,39 @@ def enrichment_table(plan: TrialPlan) -> TextTable:
     return tabulated("enrichment", title, ENRICHMENT, plan.tables["enrichment"])
 
 
+ANALYSIS_WORDS = {
+    "unadjusted": "Unadjusted",
+    "stratified": "Stratified",
+    "adjusted": "Adjusted for covariates",
+}
+METHOD_WORDS = {
+    "simple": "By coin",
+    "blocks": "Blocks within strata",
+    "minimization": "Minimization",
+}
+ANALYSES: tuple[Column, ...] = (
+    ("Analysis", lambda r: words(ANALYSIS_WORDS[r.analysis] + ("*" if r.planned else ""))),
+    ("Randomization", lambda r: words(METHOD_WORDS[r.method])),
+    ("Variance left, of the unadjusted", lambda r: percent(r.variance_left)),
+    ("Power by formula", lambda r: percent(r.power_formula)),
+    ("Power, simulated", lambda r: percent(r.power, r.mcse)),
+    ("Simulated trials", lambda r: count(r.n_sim)),
+)
+
+
+def analyses_table(plan: TrialPlan) -> TextTable:
+    """Return the power of the same patients by several analyses."""
+    test = plan.protocol.test
+    title = (
+        f"The same number of patients by other analyses (* the plan): strata {listed(test.strata)}, "
+        f"covariates {listed(test.covariates)}. The formula divides the patients by the variance that is "
+        "left; an unadjusted test of patients randomized within strata has none"
+    )
+    return tabulated("analyses", title, ANALYSES, plan.tables["analyses"])
+
+
 EXTRAS: dict[str, Callable[[TrialPlan], TextTable]] = {
+    "analyses": analyses_table,
     "endpoints": endpoints_table,
     "doses": doses_table,
     "enrichment": enrichment_table,

@@ -21,7 +21,7 @@ from simsepsis.trial.planning.record import TrialPlan
 SECTIONS = (
     ("Patients", ("steps", "size_80", "size_90")),
     ("Interim analyses", ("looks", "chances")),
-    ("Simulated trials", ("operating", "simulated_looks", "tried", "replay")),
+    ("Simulated trials", ("operating", "simulated_looks", "analyses", "tried", "replay")),
     ("Belief and assurance", ("priors", "bias")),
     ("If the assumptions are wrong", ("sensitivity",)),
     ("Endpoints, doses and patients", ("endpoints", "doses", "enrichment")),

@@ -87,7 +87,9 @@ def _with_error(value: float, mcse: float | None, text: str, error: float, digit
     least = 10.0**-digits
     shown = f"{error:.{digits}f}" if error >= least / 2 else f"<{least:g}"
     suffix = "" if mcse is None else f" ({shown})"
-    return Fact(value=value, text=_signed(text) + suffix, mcse=mcse)
+    # A negative number that rounds to zero has no sign.
+    zero = text.startswith("-") and not text.strip("-0.%")
+    return Fact(value=value, text=_signed(text[1:] if zero else text) + suffix, mcse=mcse)
 
 
 def _signed(text: str) -> str:

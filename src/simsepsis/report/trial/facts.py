@@ -17,10 +17,15 @@ from simsepsis.report.trial.fact import (
     words,
 )
 from simsepsis.report.trial.vocabulary import listed
-from simsepsis.trial.effect import effect_between
+from simsepsis.trial.effect import effect_between, effect_from_coefficient
+from simsepsis.trial.planning.analyses import power_with
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.simulation.characteristics import ANY
 
 MIXTURE = "mixture"
+COUNTED = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
+"""Numbers that begin a sentence."""
+
 RANKED_DAYS = 28
 
 
@@ -52,13 +57,15 @@ def _stated(plan: TrialPlan) -> Facts:
     return {
         "arm": words(arm.name),
         "arms": words(", ".join(item.name for item in protocol.arms)),
+        "arms_ja": words("、".join(item.name for item in protocol.arms)),
+        **_arm_sizes(plan),
         "treatment": words(own.treatment or arm.name),
         "treatment_ja": words(own.treatment_ja or arm.name),
         "control": words(own.control or protocol.control),
         "control_ja": words(own.control_ja or protocol.control),
         "horizon": count(days if math.isfinite(days) else RANKED_DAYS),
         "alpha": short_percent(protocol.test.alpha),
-        "alpha_one_comparison": short_percent(given.alpha),
+        "alpha_one_comparison": percent(given.alpha, digits=2),
         "power_target": short_percent(given.power),
         "effect": plain(protocol.effect.value),
         "strata": words(listed(protocol.test.strata)),
@@ -71,6 +78,25 @@ def _stated(plan: TrialPlan) -> Facts:
         "version": words(f"simsepsis {version('simsepsis')}"),
         "seed": Fact(value=protocol.run.seed, text=str(protocol.run.seed)),
         "reference": words(plan.size.reference),
+    }
+
+
+def _arm_sizes(plan: TrialPlan) -> Facts:
+    """Return the patients of every arm as a list in both languages; a single treated one is not named."""
+    arms, (control, treated) = plan.protocol.arms, plan.size.arms
+    told = [("the treatment group", "試験治療群", float(treated))]
+    if len(arms) > 1:
+        each = plan.n_total / (1.0 + sum(arm.ratio for arm in arms))
+        sizes = [arm.ratio * each for arm in arms]
+        sizes[plan.protocol.effect_arm] = treated
+        names = [(f"the group given {arm.name}", f"{arm.name}群") for arm in arms]
+        told = [(*name, size) for name, size in zip(names, sizes, strict=True)]
+    listed_en = ", ".join(f"{count(size).text} to {name}" for name, _, size in told)
+    listed_ja = "、".join(f"{name}{count(size).text}例" for _, name, size in told)
+    return {
+        "arm_sizes": words(f"{listed_en} and {count(control).text} to the control group"),
+        "arm_sizes_ja": words(f"{listed_ja}、対照群{count(control).text}例"),
+        "n_known": count(plan.n_total * (1.0 - plan.size.assumptions.loss)),
     }
 
 
@@ -95,7 +121,18 @@ def _risks(plan: TrialPlan) -> Facts:
         "loss": short_percent(given.loss),
         "open_label": short_percent(round(given.open_label, 3)),
         "icc_world": decimal(screened.icc, digits=3),
+        **_ranks(plan),
     }
+
+
+def _ranks(plan: TrialPlan) -> Facts:
+    """Return the effect on ranks that the planned effect on deaths amounts to, where ranks are compared."""
+    given = plan.size.assumptions
+    if given.ranked is None:
+        return {}
+    control, treated = given.risks
+    found = effect_from_coefficient(given.ranked.slope * (control - treated), given.ranked.scale)
+    return {"rank_effect": decimal(found.value, digits=3)}
 
 
 def _patients(plan: TrialPlan) -> Facts:
@@ -121,10 +158,12 @@ def _patients(plan: TrialPlan) -> Facts:
 
 def _looks(plan: TrialPlan) -> Facts:
     given = plan.size.assumptions
-    futility = given.futility
+    futility, interims = given.futility, len(given.looks) - 1
+    verb = "analysis is" if interims == 1 else "analyses are"
     return {
         "looks": count(len(given.looks)),
-        "interims": count(len(given.looks) - 1),
+        "interims": words(f"{COUNTED.get(interims, str(interims))} interim {verb}"),
+        "interims_ja": count(interims),
         "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
         "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
         "gamma": plain(
@@ -189,6 +228,17 @@ def _beliefs(plan: TrialPlan) -> Facts:
     return facts | {"assurance_low": percent(lowest), "assurance_high": percent(highest)}
 
 
+def _analyses(plan: TrialPlan) -> Facts:
+    """Return what the planned analysis leaves of the variance, and the power that the formula then gives."""
+    rows = plan.tables.get("analyses")
+    left = plan.screened.variance_left
+    facts = {"variance_left": percent(left), "power_analysis": percent(power_with(plan.size, left))}
+    if rows is None or rows.empty:
+        return facts
+    plain = rows[(rows["analysis"] == "unadjusted") & (rows["method"] == "simple")].iloc[0]
+    return facts | {"power_unadjusted": percent(plain["power"], plain["mcse"])}
+
+
 SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_coverage", "failure")
 
 
@@ -198,8 +248,18 @@ def _simulated(plan: TrialPlan) -> Facts:
         first = plan.tables["tried"].iloc[0]
         facts["n_formula"] = count(first["n_randomized"])
         facts["power_formula"] = percent(first["power"], first["mcse"])
+    facts |= _analyses(plan)
     own = plan.operating[plan.operating["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
     for row in own.to_dict("records"):
         form = percent if row["measure"] in SHARES else decimal
         facts[f"{row['measure']}_{row['truth']}"] = form(row["value"], row["mcse"])
-    return facts
+    return facts | _family(plan)
+
+
+def _family(plan: TrialPlan) -> Facts:
+    """Return how often any arm is claimed to work, where there are several."""
+    rows = plan.operating[(plan.operating["arm"] == ANY) & (plan.operating["measure"] == "rejection")]
+    own = plan.protocol.arms[plan.protocol.effect_arm].name
+    if rows.empty:
+        rows = plan.operating[(plan.operating["arm"] == own) & (plan.operating["measure"] == "rejection")]
+    return {f"claimed_{row.truth}": percent(row.value, row.mcse) for row in rows.itertuples()}

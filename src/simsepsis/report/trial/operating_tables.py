@@ -47,6 +47,17 @@ MEASURES: dict[str, tuple[str, Callable[[float, float], Fact]]] = {
     "adjusted_coverage": ("Coverage of its 95% interval, stage-wise", percent),
     "failure": ("No test possible", percent),
 }
+OF_LOOKS = (
+    "futility",
+    "early_stop",
+    "expected_n",
+    "sd_n",
+    "p90_n",
+    "adjusted_median_bias",
+    "adjusted_coverage",
+)
+"""What a trial with one analysis has no need to say."""
+
 TRUTHS = {"null": "No effect", "planned": "Planned effect"}
 
 
@@ -56,10 +67,11 @@ def operating_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
         return ()
     arms = [arm.name for arm in plan.protocol.arms]
     cells = plan.operating.set_index(["arm", "truth", "measure"])
+    hidden = () if len(plan.looks) else OF_LOOKS
     rows = []
     for arm in dict.fromkeys(plan.operating["arm"]):
         for measure, (label, form) in MEASURES.items():
-            if (arm, "null", measure) in cells.index:
+            if (arm, "null", measure) in cells.index and measure not in hidden:
                 found = [cells.loc[(arm, truth, measure)] for truth in TRUTHS]
                 name = label if len(arms) == 1 else f"{arm}: {label}"
                 rows.append((words(name), *(form(cell["value"], cell["mcse"]) for cell in found)))

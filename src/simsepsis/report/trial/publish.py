@@ -26,6 +26,9 @@ def plan_trial(
 ) -> TrialPlan:
     """Plan a randomized trial, and write ``plan.json``, ``plan.md``, ``report.html`` and ``figures/``.
 
+    The simulated trials are kept in ``trials/`` as they come: a plan that was cut off, or whose words or
+    priors have changed, simulates only what is lacking.
+
     Parameters
     ----------
     path_or_plan
@@ -59,7 +62,7 @@ def plan_trial(
     if seed is not None and seed < 0:
         raise UsageError(f"seed {seed} is negative; give 0 or more")
     folder = check_folder(out)
-    effort = Effort(replicates=replicates, seed=seed, jobs=jobs)
+    effort = Effort(replicates=replicates, seed=seed, jobs=jobs, store=folder / "trials")
     plan = compute_plan(protocol, effort=effort, progress=progress)
     write_files(folder, plan_contents(plan, command=_command(path_or_plan, protocol, replicates, seed)))
     return plan

@@ -10,7 +10,6 @@ from simsepsis.report.trial.fact import (
     count,
     decimal,
     percent,
-    plain,
     short_percent,
     words,
 )
@@ -64,7 +63,7 @@ def size_table(plan: TrialPlan, power: float) -> TextTable:
 
 
 def _effect(value: float) -> str:
-    return decimal(value).text if round(value, 2) == round(value, 6) else plain(value).text
+    return decimal(value).text if round(value, 2) == round(value, 6) else decimal(value, digits=3).text
 
 
 def _size(patients: float, risk: float, effect: float, power: float, plan: TrialPlan) -> Fact:

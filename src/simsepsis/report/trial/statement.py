@@ -14,6 +14,7 @@ from simsepsis.report.trial.fact import Facts
 from simsepsis.report.trial.vocabulary import (
     ENDPOINTS,
     FORMULAS,
+    MULTIPLICITY,
     RISKS,
     SCALES,
     SIDES,
@@ -24,6 +25,7 @@ from simsepsis.report.trial.vocabulary import (
 )
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.sizing import Assumptions
 
 
 class Clause(NamedTuple):
@@ -45,12 +47,6 @@ CLAUSES = (
         "{sides} significance level of {alpha}.",
         "主要評価項目は{endpoint}とする。{treatment_ja}に割り付けられた試験治療群と{control_ja}に割り付けられた対照群を、"
         "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}とする。",
-    ),
-    Clause(
-        "ranked",
-        "The number of patients is derived for {risk}, which this outcome contains; the power of the outcome "
-        "itself is simulated.",
-        "症例数は本評価項目に含まれる{risk}について設計し、評価項目そのものの検出力はシミュレーションにより求めた。",
     ),
     Clause(
         "risk_worded",
@@ -79,22 +75,28 @@ CLAUSES = (
         "相対リスク減少{rrr}に相当する。",
     ),
     Clause("rationale", "{rationale}", "{rationale}"),
+    Clause(
+        "ranked",
+        "On the primary outcome the target difference is a {rank_scale} of {rank_effect} between the groups "
+        "as randomized, found in the simulated cohort.",
+        "この検出すべき差は、主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における"
+        "{rank_scale}{rank_effect}に相当する。",
+    ),
     PARAGRAPH,
     Clause(
         "several",
-        "Each of the {comparisons} treatment groups is compared with the control group; the number of "
-        "patients is that of a comparison at a level of {alpha_one_comparison}.",
-        "{comparisons}つの試験治療群をそれぞれ対照群と比較するため、症例数は1比較当たりの有意水準を"
-        "{alpha_one_comparison}として算出した。",
+        "Each of the {comparisons} treatment groups ({arms}) is compared with the control group, all "
+        "comparisons together at the level above by {multiplicity}. The effect above is that of {arm}; the "
+        "number of patients is that of a single comparison at a level of {alpha_one_comparison}.",
+        "{comparisons}つの試験治療群（{arms_ja}）をそれぞれ対照群と比較し、全比較を通じた有意水準を{multiplicity}により"
+        "上記の値に保つ。上記の効果は{arm}群のものであり、症例数は1比較当たりの有意水準を{alpha_one_comparison}として"
+        "算出した。",
     ),
     Clause(
         "diluted",
-        "We expect that {nonadherence} of the treatment group will not receive the treatment and that "
-        "{contamination} of the control group will receive immunoglobulin outside the protocol. Analysed as "
-        "randomized, the difference then is {rd_itt} percentage points ({p_control_itt} against "
-        "{p_treated_itt}; risk ratio {rr_itt}).",
-        "試験治療群の{nonadherence}が割り付けられた治療を受けず、対照群の{contamination}がプロトコル外で"
-        "免疫グロブリン製剤の投与を受けると見込むと、割付けどおりに解析した場合の差は{rd_itt}ポイント"
+        "We expect that {departures}. Analysed as randomized, the difference then is {rd_itt} percentage "
+        "points ({p_control_itt} against {p_treated_itt}; risk ratio {rr_itt}).",
+        "{departures}と見込むと、割付けどおりに解析した場合の差は{rd_itt}ポイント"
         "（{p_control_itt}対{p_treated_itt}、リスク比{rr_itt}）に縮小する。",
     ),
     Clause(
@@ -134,9 +136,9 @@ CLAUSES = (
     ),
     Clause(
         "looks",
-        "Interim analyses before the final one: {interims}, when the outcomes of {fractions} of the "
-        "patients are known. The trial stops early for efficacy by {spending}.",
-        "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims}回の中間解析を行い、"
+        "{interims} planned before the final one, when the outcomes of {fractions} of the patients are "
+        "known. The trial stops early for efficacy by {spending}.",
+        "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims_ja}回の中間解析を行い、"
         "{spending}に基づいて有効中止を判断する。",
     ),
     Clause(
@@ -155,22 +157,20 @@ CLAUSES = (
     Clause(
         "solved_loss",
         "Allowing for {loss} of patients whose outcome will remain unknown, {n_randomized} patients will be "
-        "randomized: {n_treated} to the treatment group and {n_control} to the control group.",
-        "転帰が不明となる患者を{loss}と見込み、計{n_randomized}例（試験治療群{n_treated}例、"
-        "対照群{n_control}例）をランダム化する。",
+        "randomized: {arm_sizes}.",
+        "転帰が不明となる患者を{loss}と見込み、計{n_randomized}例（{arm_sizes_ja}）をランダム化する。",
     ),
     Clause(
         "solved_whole",
-        "In all, {n_randomized} patients will be randomized: {n_treated} to the treatment group and "
-        "{n_control} to the control group.",
-        "以上より、計{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化する。",
+        "In all, {n_randomized} patients will be randomized: {arm_sizes}.",
+        "以上より、計{n_randomized}例（{arm_sizes_ja}）をランダム化する。",
     ),
     Clause(
         "stated",
-        "The trial randomizes {n_randomized} patients ({n_treated} to the treatment group and {n_control} to "
-        "the control group), of whom {n_analysed} are expected to have a known outcome.",
-        "本試験では{n_randomized}例（試験治療群{n_treated}例、対照群{n_control}例）をランダム化し、"
-        "うち{n_analysed}例で転帰が判明すると見込む。",
+        "The trial randomizes {n_randomized} patients ({arm_sizes}), of whom {n_known} are expected to have "
+        "a known outcome.",
+        "本試験では{n_randomized}例（{arm_sizes_ja}）をランダム化し、"
+        "うち{n_known}例で転帰が判明すると見込む。",
     ),
     Clause(
         "enlarged",
@@ -186,14 +186,30 @@ CLAUSES = (
         "この整数化した症例数について改めて計算した検出力は{power}である。",
     ),
     Clause(
+        "gains",
+        "That is the power of the unadjusted test. The planned analysis leaves {variance_left} of the "
+        "variance, because the outcome varies with {prognostic}; with it the same patients have a power of "
+        "{power_analysis} by formula. The number of patients does not count on this gain.",
+        "これは調整しない検定の検出力である。転帰が{prognostic}によって異なるため、予定した解析では分散が"
+        "{variance_left}に減少し、同じ症例数での計算上の検出力は{power_analysis}となる。この利得は症例数には"
+        "見込んでいない。",
+    ),
+    Clause(
         "simulated",
-        "In {trials} simulated trials of patients drawn from the calibrated cohort, with the same "
-        "departures, losses and looks, it was {rejection_planned}; with no effect at all, the trial "
-        "claimed a benefit in {rejection_null} (Monte Carlo standard errors in brackets, in percentage "
-        "points).",
-        "較正したコホートから患者を抽出し、同じ不遵守・転帰不明・中間解析の条件で行った{trials}回の"
-        "試験シミュレーションでは、検出力は{rejection_planned}、効果が全くない場合に有効と判定される割合は"
-        "{rejection_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
+        "In {trials} simulated trials of patients drawn from the calibrated cohort, under the same "
+        "assumptions, the planned analysis had a power of {rejection_planned}; with no "
+        "effect at all, the trial claimed a benefit in {claimed_null} (Monte Carlo standard errors in "
+        "brackets, in percentage points).",
+        "較正したコホートから患者を抽出し、同じ仮定の下で行った{trials}回の"
+        "試験シミュレーションでは、予定した解析の検出力は{rejection_planned}、効果が全くない場合に有効と"
+        "判定される割合は{claimed_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
+    ),
+    Clause(
+        "checked",
+        "The unadjusted test, for patients randomized without strata as the formula has them, had "
+        "{power_unadjusted} in simulated trials of the same size.",
+        "同じ症例数で、計算式の前提どおり層を設けずにランダム化し、調整しない検定を行った場合の"
+        "シミュレーションによる検出力は{power_unadjusted}であった。",
     ),
     Clause(
         "always",
@@ -264,6 +280,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
         "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
+        "gains": plan.screened.variance_left < 1.0,
+        "checked": "analyses" in plan.tables and protocol.test.analysis != "unadjusted",
     }
     return {name for name, holds in held.items() if holds}
 
@@ -276,21 +294,29 @@ def test_phrase(plan: TrialPlan) -> Phrase:
     plan
         The plan.
     """
-    ranked = plan.protocol.endpoint.name in RANKED
-    return TESTS[plan.protocol.test.analysis, "ranks" if ranked else plan.size.assumptions.test]
+    name, test = plan.protocol.endpoint.name, plan.size.assumptions.test
+    ranked = "win_ratio" if name == "win_ratio" else "ranks"
+    return TESTS[plan.protocol.test.analysis, ranked if name in RANKED else test]
 
 
 def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
     """Return the words that the clauses take beside numbers."""
     protocol, given = plan.protocol, plan.size.assumptions
     own, futility = protocol.words, given.futility
+    adjusted = protocol.test.analysis == "adjusted"
     phrases: dict[str, Phrase] = {
+        "prognostic": Phrase("{covariates}", "{covariates_ja}")
+        if adjusted
+        else Phrase("{strata}", "{strata_ja}"),
         "endpoint": ENDPOINTS[protocol.endpoint.name],
         "risk": RISKS[protocol.endpoint.risk],
-        "scale": SCALES[given.effect.name],
+        "scale": SCALES[protocol.planned.name],
+        "rank_scale": SCALES[RANKED.get(protocol.endpoint.name, protocol.planned.name)],
         "sides": SIDES[protocol.test.sides],
         "test": test_phrase(plan),
         "formula": FORMULAS[given.formula],
+        "departures": _departures(given),
+        "multiplicity": MULTIPLICITY[protocol.test.multiplicity],
         "spending": SPENDING[protocol.looks.spending],
         "unit": UNITS[given.randomization],
         "binding": Phrase("binding", "拘束的")
@@ -301,3 +327,19 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
     }
     texts = {name: fact.text for name, fact in facts.items()}
     return {name: phrase[ja].format_map(texts) for name, phrase in phrases.items()}
+
+
+def _departures(given: Assumptions) -> Phrase:
+    """Return what patients of the two groups are expected to do otherwise than assigned."""
+    both = given.nonadherence > 0 and given.contamination > 0
+    treated = Phrase(
+        "{nonadherence} of the treatment group will not receive the treatment",
+        "試験治療群の{nonadherence}が割り付けられた治療を" + ("受けず" if both else "受けない"),
+    )
+    control = Phrase(
+        "{contamination} of the control group will receive immunoglobulin outside the protocol",
+        "対照群の{contamination}がプロトコル外で免疫グロブリン製剤の投与を受ける",
+    )
+    if both:
+        return Phrase(f"{treated.en} and that {control.en}", f"{treated.ja}、{control.ja}")
+    return treated if given.nonadherence > 0 else control

@@ -17,7 +17,12 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "simulated",
         "Simulated on the cohort, {trials} trials: power {rejection_planned}, benefit claimed without any "
-        "effect in {rejection_null} (Monte Carlo standard error in brackets).",
+        "effect in {claimed_null} (Monte Carlo standard error in brackets).",
+    ),
+    (
+        "gains",
+        "The planned analysis leaves {variance_left} of the variance of the unadjusted one that the formula "
+        "is for; with it the power is {power_analysis} by formula.",
     ),
     (
         "diluted",
@@ -30,8 +35,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "individual",
-        "Patients of one ICU are in both arms, so no design effect applies (ICC {icc_world}); the analysis "
-        "has to be stratified by ICU.",
+        "Patients of one ICU are in both arms, so no design effect applies (ICC {icc_world}); an analysis "
+        "that leaves out what the randomization is stratified by is conservative.",
     ),
     (
         "clustered",
@@ -61,7 +66,7 @@ def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     """
     texts = {name: fact.text for name, fact in facts.items()}
     texts["risk"] = RISKS[plan.protocol.endpoint.risk].en.format_map(texts)
-    texts["scale"] = SCALES[plan.size.assumptions.effect.name].en
+    texts["scale"] = SCALES[plan.protocol.planned.name].en
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)

@@ -78,6 +78,13 @@ TESTS = {
     ("stratified", "log_rank"): Phrase(
         "the log-rank test stratified by {strata}", "{strata_ja}を層とする層別ログランク検定"
     ),
+    ("unadjusted", "win_ratio"): Phrase(
+        "a Wald test of the logarithm of the win ratio", "win ratioの対数に対するWald検定"
+    ),
+    ("stratified", "win_ratio"): Phrase(
+        "a Wald test of the logarithm of the win ratio stratified by {strata}",
+        "{strata_ja}を層とするwin ratioの対数に対するWald検定",
+    ),
     ("unadjusted", "ranks"): Phrase("the Wilcoxon–Mann–Whitney test", "Wilcoxon–Mann–Whitney検定"),
     ("stratified", "ranks"): Phrase(
         "the van Elteren test stratified by {strata}", "{strata_ja}を層とするvan Elteren検定"
@@ -90,6 +97,10 @@ FORMULAS = {
     ),
     "schoenfeld": Phrase(
         "Schoenfeld's formula for the log-rank test", "ログランク検定に対するSchoenfeldの式"
+    ),
+    "u_statistic": Phrase(
+        "the variance of the U-statistic for the distributions of the outcome in the simulated cohort",
+        "シミュレーションコホートにおける本評価項目の分布に対するU統計量の分散",
     ),
 }
 SPENDING = {
@@ -104,6 +115,13 @@ SPENDING = {
     "ld_pocock": Phrase("the Lan–DeMets spending function of Pocock type", "Pocock型のLan–DeMets α消費関数"),
     "hsd": Phrase("the Hwang–Shih–DeCani spending function", "Hwang–Shih–DeCani α消費関数"),
     "kim_demets": Phrase("the Kim–DeMets spending function", "Kim–DeMets α消費関数"),
+}
+MULTIPLICITY = {
+    "dunnett": Phrase("Dunnett's single-step test", "Dunnettの検定"),
+    "closed": Phrase(
+        "Dunnett's step-down test, which is a closed test", "Dunnettのstep-down法（閉検定手順）"
+    ),
+    "bonferroni": Phrase("Bonferroni's correction", "Bonferroni法"),
 }
 UNITS = {
     "individual": Phrase("Patients are randomized one by one", "患者を個別にランダム化する"),

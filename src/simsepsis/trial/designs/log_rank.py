@@ -29,12 +29,15 @@ LOG_RANK_FORMULAS: dict[str, tuple[Callable[[float, float], tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRank:
-    """Log-rank test under proportional hazards, all patients followed until death or the horizon."""
+    """Log-rank test, all patients followed until death or the horizon; `averaging` is 1 where hazards are
+    proportional until then.
+    """
 
     p_control: float
     ratio: float
     formula: str
     horizon: float
+    averaging: float = 1.0
 
     @property
     def name(self) -> str:
@@ -80,7 +83,8 @@ class LogRank:
         effect
             On a scale of risks by the horizon.
         """
-        delta, variance = LOG_RANK_FORMULAS[self.formula][0](self.hazard_ratio(effect), self.ratio)
+        averaged = self.hazard_ratio(effect) ** self.averaging
+        delta, variance = LOG_RANK_FORMULAS[self.formula][0](averaged, self.ratio)
         spread = math.sqrt(variance / self.event_probability(effect))
         return Signal(delta=delta, sd_null=spread, sd_true=spread)
 
@@ -95,6 +99,7 @@ def design_log_rank(
     ratio: float = 1.0,
     horizon: float | None = None,
     formula: str = "schoenfeld",
+    averaging: float = 1.0,
 ) -> Design:
     """Sample size for the log-rank test when everybody is censored at a horizon.
 
@@ -115,6 +120,9 @@ def design_log_rank(
         same events come from a third of the patients.
     formula
         ``"schoenfeld"`` or ``"freedman"``.
+    averaging
+        Where hazards are not proportional: logarithm of the hazard ratio that the partial likelihood averages
+        over the follow-up, over that of the risks at the horizon.
 
     Returns
     -------
@@ -150,6 +158,7 @@ def design_log_rank(
         ratio=positive(ratio, "ratio"),
         formula=chosen(formula, LOG_RANK_FORMULAS, "formula"),
         horizon=positive(days, "horizon"),
+        averaging=positive(averaging, "averaging"),
     )
     return fixed_design(
         endpoint,
@@ -161,5 +170,9 @@ def design_log_rank(
         reference=LOG_RANK_FORMULAS[formula][1],
         p_control=endpoint.p_control,
         horizon=days,
-        notes=(f"Everybody is censored at day {days:g}; proportional hazards until then.",),
+        notes=(f"Everybody is censored at day {days:g}; {_hazards(averaging)} until then.",),
     )
+
+
+def _hazards(averaging: float) -> str:
+    return "proportional hazards" if averaging == 1.0 else "hazards are not proportional"

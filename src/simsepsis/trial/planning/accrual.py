@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.trial.planning.size import PlannedSize
 from simsepsis.trial.protocol import Sites
+from simsepsis.trial.sizing.size import PlannedSize
 
 DAYS_PER_MONTH = 365.25 / 12.0
 

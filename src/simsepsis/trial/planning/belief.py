@@ -10,8 +10,8 @@ import pandas as pd
 
 from simsepsis.trial.assurance import assurance, assurance_ceiling
 from simsepsis.trial.effect import Effect
-from simsepsis.trial.planning.size import PlannedSize
 from simsepsis.trial.priors import Component, Prior, load_priors
+from simsepsis.trial.sizing.size import PlannedSize
 
 MIXTURE = "mixture"
 LARGEST = 20.0

@@ -15,7 +15,6 @@ from simsepsis.errors import UsageError
 from simsepsis.scenario.changes import changed_scenario
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.planning.size import PlannedSize, plan_size
 from simsepsis.trial.protocol import Arm, TrialProtocol
 from simsepsis.trial.simulation import Pool, build_pool
 from simsepsis.trial.simulation.draw import draw_trial, tally
@@ -23,6 +22,7 @@ from simsepsis.trial.simulation.enrichment import enrichment_map
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.tournament import tournament, with_endpoint
+from simsepsis.trial.sizing.size import PlannedSize, plan_size
 
 MOST_TRIALS = 2_000
 """Simulated trials of every endpoint: their differences are paired, so that fewer are enough."""

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
+from simsepsis.trial.planning.analyses import analyses_table
 from simsepsis.trial.planning.belief import assurance_curve, prior_table
 from simsepsis.trial.planning.companions import COMPANIONS
-from simsepsis.trial.planning.from_protocol import assumptions_of
 from simsepsis.trial.planning.grids import (
     detectable,
     power_lines,
@@ -33,18 +33,17 @@ from simsepsis.trial.planning.operating import (
     operating_table,
     simulated_looks,
 )
-from simsepsis.trial.planning.record import Screened, TrialPlan
-from simsepsis.trial.planning.screen import screen
-from simsepsis.trial.planning.size import PlannedSize, plan_size
+from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.simulation import (
     Pool,
     TrialSimulation,
     build_pool,
-    planned_total,
     simulate_trials,
 )
+from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.screen import Screened, screen
+from simsepsis.trial.sizing import PlannedSize
 
 Progress = Callable[[int, int], None]
 """Called with trials done and trials in all."""
@@ -52,11 +51,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none."""
+    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none.
+
+    In the folder `store`, if there is one, the trials of the plan are kept.
+    """
 
     replicates: int | None = None
     seed: int | None = None
     jobs: int = -1
+    store: Path | None = None
 
     def __post_init__(self) -> None:
         if self.replicates is not None and self.replicates < 0:
@@ -90,13 +93,14 @@ def compute_plan(
     with _timed(seconds, "population"):
         pool = build_pool(chosen)
         screened = screen(chosen, pool)
-    size = _first_size(chosen, screened, pool)
+    size = planned_size(chosen, screened)
     with _timed(seconds, "simulation"):
         simulated = _simulated(chosen, size, pool, spent, progress)
     with _timed(seconds, "formulas"):
         parts = _analytic(chosen, screened, simulated.pop("size", size))
     with _timed(seconds, "comparisons"):
         tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent)
+        tables = {name: table for name, table in tables.items() if len(table)}
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
 
 
@@ -106,23 +110,6 @@ def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
     changed = {name: value for name, value in given.items() if value is not None}
     run = type(protocol.run).model_validate(protocol.run.model_dump() | changed)
     return protocol.model_copy(update={"run": run})
-
-
-def _first_size(protocol: TrialProtocol, screened: Screened, pool: Pool) -> PlannedSize:
-    """Return the patients that power and assurance need by formula, or the stated ones."""
-    assumptions = assumptions_of(protocol, screened)
-    if protocol.n_total is not None:
-        return plan_size(assumptions, n_randomized=protocol.n_total)
-    if protocol.endpoint.name in RANKED or protocol.allocation.cluster_size is not None:
-        return plan_size(assumptions, n_randomized=planned_total(protocol, pool))
-    size = plan_size(assumptions)
-    if protocol.test.assurance is None:
-        return size
-    assured = design_for_assurance(size.trial, protocol.prior, protocol.test.assurance)
-    blocks = math.ceil(assured.n_total / size.n_randomized * size.arms[0])
-    return plan_size(
-        assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))
-    )
 
 
 def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) -> dict[str, Any]:
@@ -162,7 +149,13 @@ def _simulated(
 
     def simulate(patients: int, null: bool) -> TrialSimulation:
         return simulate_trials(
-            protocol, n_total=patients, null=null, pool=pool, jobs=effort.jobs, progress=progress
+            protocol,
+            n_total=patients,
+            null=null,
+            pool=pool,
+            jobs=effort.jobs,
+            store=effort.store,
+            progress=progress,
         )
 
     confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
@@ -171,7 +164,11 @@ def _simulated(
         "size": confirmed.size,
         "operating": operating_table(trials),
         "simulated_trials": protocol.run.trials,
-        "tables": {"tried": confirmed.tried, "simulated_looks": simulated_looks(trials)},
+        "tables": {
+            "tried": confirmed.tried,
+            "simulated_looks": simulated_looks(trials),
+            "analyses": analyses_table(protocol, confirmed.size, confirmed.trials, pool, effort.jobs),
+        },
     }
 
 
@@ -181,8 +178,7 @@ def _compared(
     """Return the companion tables that concern this protocol."""
     if effort.replicates == 0:
         return {}
-    made = {name: build(protocol, size, pool, effort.jobs) for name, build in COMPANIONS.items()}
-    return {name: table for name, table in made.items() if len(table)}
+    return {name: build(protocol, size, pool, effort.jobs) for name, build in COMPANIONS.items()}
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from scipy.optimize import brentq
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.planning.assumptions import Assumptions
-from simsepsis.trial.planning.size import PlannedSize, plan_size
+from simsepsis.trial.sizing.assumptions import Assumptions
+from simsepsis.trial.sizing.size import PlannedSize, plan_size
 
 CONTROL_RISKS = (0.20, 0.25, 0.30, 0.35, 0.40)
 EFFECTS = {
@@ -127,11 +127,18 @@ SENSITIVITY: dict[str, tuple[float, ...]] = {
     "contamination": (0.0, 0.05, 0.10, CONTAMINATION_IN_PRACTICE),
     "loss": (0.0, 0.02, 0.05, 0.10),
 }
-"""Assumption → values it is set to,, one assumption at a time."""
+"""Assumption → values it is set to, one assumption at a time."""
+
+CLUSTERS: dict[str, tuple[float, ...]] = {
+    "icc": (0.005, 0.02, 0.038),
+    "cac": (0.5, 0.7, 0.9, 1.0),
+}
+"""The same of randomized ICUs, up to the correlation of 27 ICUs of Australia and New Zealand (Arnup SJ et al.
+Trials 2017;18:381); the second where they have more than one period."""
 
 
 def sensitivity_table(
-    size: PlannedSize, *, values: dict[str, tuple[float, ...]] = SENSITIVITY
+    size: PlannedSize, *, values: dict[str, tuple[float, ...]] | None = None
 ) -> pd.DataFrame:
     """Power of the planned patients, and the patients needed, if one assumption is wrong.
 
@@ -140,8 +147,9 @@ def sensitivity_table(
     size
         As returned by `plan_size`.
     values
-        Assumption → what it may be instead. ``attenuation`` is the share of the risk difference that is left;
-        where the control risk changes, the effect stays the same on the scale of the plan.
+        Assumption → what it may be instead; None for `SENSITIVITY`, and `CLUSTERS` where ICUs are randomized.
+        ``attenuation`` is the share of the risk difference that is left; where the control risk changes, the
+        effect stays the same on the scale of the plan.
 
     Returns
     -------
@@ -150,12 +158,19 @@ def sensitivity_table(
         patients), n_needed (for the target), failure.
     """
     rows = []
-    for assumption, levels in values.items():
-        here = 1.0 if assumption == "attenuation" else getattr(size.assumptions, assumption)
+    for assumption, levels in (_supposed(size) if values is None else values).items():
+        here = 1.0 if assumption == "attenuation" else size.assumptions.valued(assumption)
         for level in _with(levels, here):
             row = {"assumption": assumption, "value": level, "planned": math.isclose(level, here)}
             rows.append(row | _if_so(size, assumption, level))
     return pd.DataFrame(rows)
+
+
+def _supposed(size: PlannedSize) -> dict[str, tuple[float, ...]]:
+    clusters = size.assumptions.clusters
+    if clusters is None:
+        return SENSITIVITY
+    return SENSITIVITY | {name: CLUSTERS[name] for name in CLUSTERS if getattr(clusters, name) is not None}
 
 
 def _if_so(size: PlannedSize, assumption: str, level: float) -> dict[str, object]:
@@ -192,7 +207,7 @@ def sensitivity_map(
     size
         As returned by `plan_size`.
     control_risks
-        Risks under control.
+        Risks under control; that of the plan is added.
     shares
         Parts of the risk difference that are left.
 
@@ -202,7 +217,7 @@ def sensitivity_map(
         p_control, share, power.
     """
     rows = []
-    for risk, share in product(control_risks, shares):
+    for risk, share in product(_with(control_risks, size.assumptions.p_control), shares):
         there = replace(size.assumptions, p_control=risk).attenuated(share)
         rows.append(
             {

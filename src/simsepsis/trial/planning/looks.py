@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.trial.planning.size import PlannedSize
 from simsepsis.trial.sequential import (
     Boundaries,
     SequentialDesign,
@@ -16,6 +15,7 @@ from simsepsis.trial.sequential import (
     look_table,
     predictive_power,
 )
+from simsepsis.trial.sizing.size import PlannedSize
 
 
 def boundary_table(size: PlannedSize) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.special import ndtri
 
-from simsepsis.trial.planning.size import PlannedSize, plan_size, whole_patients
 from simsepsis.trial.simulation import TrialSimulation
+from simsepsis.trial.sizing.size import PlannedSize, plan_size, whole_patients
 
 NULL, PLANNED = "null", "planned"
 SHORT = 2.0

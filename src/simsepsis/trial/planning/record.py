@@ -6,38 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from simsepsis.trial.planning.size import PlannedSize
 from simsepsis.trial.protocol import TrialProtocol
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Screened:
-    """What the world says of its patients under the protocol.
-
-    Attributes
-    ----------
-    p_control, p_control_mcse
-        Risk of death under control and its Monte Carlo standard error; 0 where the protocol gives the risk.
-    given
-        Whether the protocol gives the control risk.
-    eligible
-        Share of the screened who are eligible.
-    open_label
-        Part of the risk difference that treatment outside the protocol makes in a control.
-    icc
-        Correlation of the outcome within an ICU, on the scale of risks.
-    size_cv, size_inverse
-        What unequal ICUs are to the analysis, as in `cluster_design_effect`.
-    """
-
-    p_control: float
-    p_control_mcse: float
-    given: bool
-    eligible: float
-    open_label: float
-    icc: float
-    size_cv: float
-    size_inverse: float
+from simsepsis.trial.simulation.screen import Screened
+from simsepsis.trial.sizing import PlannedSize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -47,8 +47,9 @@ class Allocation(Section):
                 raise ValueError(f"{name} = {value} is for ICUs that are randomized; remove it")
         if (self.steps is None) == (self.unit == "stepped_wedge"):
             raise ValueError(
-                f"steps = {self.steps} does not fit unit = '{self.unit}'; a stepped wedge needs them, no "
-                "other trial has them"
+                "unit = 'stepped_wedge' has no steps; write at how many times ICUs change, such as steps = 4"
+                if self.steps is None
+                else f"steps = {self.steps} is for a stepped wedge, not for unit = '{self.unit}'; remove it"
             )
         with refusing():
             for factor in self.factors:

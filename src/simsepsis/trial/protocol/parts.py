@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from simsepsis.errors import UsageError
 from simsepsis.scenario.section import OpenProbability, Positive, Section
-from simsepsis.trial.effect import Effect
+from simsepsis.trial.effect import SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
     COHORT,
@@ -136,6 +136,11 @@ class PlannedEffect(Section):
 
     @model_validator(mode="after")
     def _with_scale(self) -> Self:
+        if self.scale is None:
+            raise ValueError(
+                f'value = {self.value:g} has no scale; write scale = "risk_ratio" beside it, or another of '
+                f"{', '.join(SCALES)}"
+            )
         with refusing():
             _ = self.stated
         return self
@@ -269,6 +274,8 @@ class PriorWeight(Section):
     """One of all_trials, low_risk_of_bias, low_risk_of_bias_both, turgeon_2007, sceptical, or a new name."""
     weight: Annotated[float, Field(gt=0.0, le=1.0)]
     """Weight in the mixture."""
+    label: str = ""
+    """What the texts call a new prior; absent: its name."""
     estimate: float | None = None
     """Of a new prior: effect, with `low`, `high` and `scale`."""
     low: float | None = None
@@ -324,6 +331,7 @@ class PriorWeight(Section):
             self.high,
             scale=str(Effect(value=self.estimate, scale=self.scale).scale),
             name=self.name,
+            label=self.label,
             source=self.source,
         )
 

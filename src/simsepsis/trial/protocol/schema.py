@@ -92,8 +92,9 @@ class TrialProtocol(Section):
 
     def _check_arms(self) -> None:
         names = [arm.name for arm in self.arms]
-        if len(set(names)) < len(names):
-            raise UsageError(f"arms: two of {', '.join(names)} have one name; name each arm differently")
+        if len({self.control, *names}) <= len(names):
+            told = ", ".join([self.control, *names])
+            raise UsageError(f"arms: two of {told} have one name; name each arm differently")
         if self.effect.arm is not None and self.effect.arm not in names:
             raise UsageError(f"effect.arm = '{self.effect.arm}' is none of the arms {', '.join(names)}")
         block = [self.allocation.block * arm.ratio for arm in self.arms]

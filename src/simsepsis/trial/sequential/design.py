@@ -16,6 +16,7 @@ from simsepsis.trial.inputs import Level, positive
 from simsepsis.trial.sequential.boundaries import Boundaries
 
 _SMALLEST_RISK = 1e-9
+_SCALES_AT_BOUND = {"two_proportions": "risk_ratio", "log_rank": "hazard_ratio"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +183,7 @@ def _event_shares(fixed: Design) -> tuple[float, float]:
 
 def _at_bounds(fixed: Design, patients: np.ndarray, plan: Boundaries) -> dict[str, object]:
     """Return the effect at each efficacy bound, and the events that it stands for."""
-    scale = {"two_proportions": "risk_ratio", "log_rank": "hazard_ratio"}.get(fixed.endpoint.name, "")
+    scale = _SCALES_AT_BOUND.get(fixed.endpoint.name, "")
     names = ("effect_at_bound", "events_control_at_bound", "events_treated_at_bound")
     rows = [_at_bound(fixed, float(n), float(z)) for n, z in zip(patients, plan.z, strict=True)]
     return {"scale_at_bound": scale} | dict(zip(names, np.array(rows).T, strict=True))
@@ -190,7 +191,7 @@ def _at_bounds(fixed: Design, patients: np.ndarray, plan: Boundaries) -> dict[st
 
 def _at_bound(fixed: Design, patients: float, z: float) -> tuple[float, float, float]:
     nothing = (math.nan, math.nan, math.nan)
-    if fixed.p_control is None or not math.isfinite(z):
+    if fixed.p_control is None or fixed.endpoint.name not in _SCALES_AT_BOUND or not math.isfinite(z):
         return nothing
     if fixed.endpoint.name == "log_rank":
         events = patients * _event_shares(fixed)[1]

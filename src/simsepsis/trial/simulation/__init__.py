@@ -1,9 +1,9 @@
 """Trials simulated on the cohort: the population, the trials, and what they show."""
 
 from simsepsis.trial.simulation.enrichment import enrichment_map
+from simsepsis.trial.simulation.from_protocol import design_fixed, planned_total
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.simulate import TrialSimulation, simulate_trial, simulate_trials
-from simsepsis.trial.simulation.sizing import design_fixed, planned_total
 from simsepsis.trial.simulation.tournament import tournament
 
 __all__ = [

@@ -9,10 +9,11 @@ import pandas as pd
 
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.trial.protocol import TrialProtocol, parse_condition
+from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.pool import Pool, build_pool
-from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.screen import screen
+from simsepsis.trial.simulation.setting import UNSIZED, prepare
 from simsepsis.trial.simulation.simulate import simulate_trials
-from simsepsis.trial.simulation.sizing import UNSIZED, planned_total
 from simsepsis.trial.simulation.truth import risks
 
 POPULATIONS = {
@@ -100,7 +101,7 @@ def _cell(
 
 
 def _trial(protocol: TrialProtocol, pool: Pool, replicates: int, jobs: int) -> dict[str, object]:
-    total = planned_total(protocol, pool)
+    total = planned_size(protocol, screen(protocol, pool, as_found=True)).n_randomized
     found = simulate_trials(protocol, replicates=replicates, jobs=jobs, n_total=total, pool=pool)
     power, mcse = found.measure("rejection")
     return {

@@ -28,6 +28,9 @@ HOURS = 24.0
 LEAST = 500
 """Patients below whom a part of a pool stands for nobody."""
 
+ICUS_ALIKE = "cluster_means"
+"""Analysis that is about the average ICU, not the average patient."""
+
 FOLD = 5.0
 """Hazards of death are scaled at most so much to meet a control risk: with more it is another population."""
 
@@ -170,9 +173,9 @@ class _World:
         return course_of(exits, one.ventilator, delay)
 
     def weights(self, eligible: BoolArray) -> FloatArray:
-        """Return the probabilities of the patients to be randomized."""
-        icu = self.candidates.icu[eligible]
-        return patient_weights(icu, _rates(icu, self.protocol.sites.sizes))
+        """Return the weights of the patients in what is planned: as recruited, or with ICUs alike."""
+        icu, alike = self.candidates.icu[eligible], self.protocol.test.analysis == ICUS_ALIKE
+        return patient_weights(icu, _rates(icu, "equal" if alike else self.protocol.sites.sizes))
 
 
 def _solve_control(world: _World) -> tuple[_World, float]:
@@ -248,7 +251,8 @@ def build_pool(protocol: TrialProtocol) -> Pool:
     """Return the finite population of a protocol, from the protocol's seed.
 
     The hazards of death are scaled to the stated control risk, and the hazard ratio is solved for the planned
-    effect, both exactly in this population, with common random numbers.
+    effect, both exactly in this population, with common random numbers: on the average patient, or on the
+    average ICU where the analysis counts every ICU alike.
 
     Parameters
     ----------
@@ -260,7 +264,8 @@ def build_pool(protocol: TrialProtocol) -> Pool:
     ExperimentError
         If the population cannot have the control risk or the effect.
     """
-    told = {"label": "", "question": "", "test": Test(), "looks": Looks(), "priors": (), "n_total": None}
+    test = Test(analysis=ICUS_ALIKE) if protocol.test.analysis == ICUS_ALIKE else Test()
+    told = {"label": "", "question": "", "test": test, "looks": Looks(), "priors": (), "n_total": None}
     told |= {"words": Words(), "published": ()}
     return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
 

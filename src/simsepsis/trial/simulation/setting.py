@@ -16,6 +16,9 @@ from simsepsis.trial.simulation.adjusted import covariate_matrix
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
 from simsepsis.trial.simulation.pool import Pool, patient_weights
 
+UNSIZED = 1_000_000
+"""Size of a trial of which only the population is asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Factors:
@@ -133,6 +136,10 @@ class Setting:
     def lean(self) -> Setting:
         """Return the setting without what no trial needs any more, to be sent to worker processes."""
         return replace(self, pool=replace(self.pool, columns={}, courses=()))
+
+    def unstratified(self) -> Setting:
+        """Return the setting with an analysis that knows no strata."""
+        return replace(self, strata=replace(self.strata, by_icu=False, codes=self.strata.codes[:0]))
 
     @property
     def per_month(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,9 +14,10 @@ from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import BATCH, Batches, Results, joined
 from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
 from simsepsis.trial.simulation.decide import trial_rows
+from simsepsis.trial.simulation.from_protocol import planned_total
+from simsepsis.trial.simulation.kept import Kept, kept_in
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.setting import prepare
-from simsepsis.trial.simulation.sizing import planned_total
 from simsepsis.trial.simulation.truth import truth_table
 
 Progress = Callable[[int, int], None]
@@ -96,6 +98,7 @@ def simulate_trials(
     null: bool = False,
     n_total: int | None = None,
     pool: Pool | None = None,
+    store: Path | None = None,
     progress: Progress | None = None,
 ) -> TrialSimulation:
     """Simulate trials of a protocol on the cohort.
@@ -116,6 +119,9 @@ def simulate_trials(
         Patients randomized, all arms; None for those that the protocol states or needs.
     pool
         The population, if it has been built; see `build_pool`.
+    store
+        Folder in which the trials are kept, so that those that are there need not be simulated again; None to
+        keep none.
     progress
         Called after each batch of trials.
 
@@ -144,7 +150,11 @@ def simulate_trials(
     total = planned_total(protocol, planned) if n_total is None else n_total
     setting = prepare(protocol, planned.null() if null else planned, total)
     used = protocol.run.seed if seed is None else seed
-    results = _simulated(Batches(setting=setting.lean(), seed=used), number, jobs, progress)
+    task = Batches(setting=setting.lean(), seed=used)
+    if store is None:
+        results = _simulated(task, number, jobs, progress)
+    else:
+        results = _kept(task, kept_in(store, setting, null=null, seed=used), number, jobs, progress)
     trials = trial_rows(setting, results)
     truth = truth_table(setting)
     return TrialSimulation(
@@ -167,6 +177,19 @@ def _simulated(task: Batches, number: int, jobs: int, progress: Progress | None)
         if progress is not None:
             progress(sum(len(part.months) for part in parts.values()), number)
     return joined([parts[first] for first in sorted(parts)])
+
+
+def _kept(task: Batches, kept: Kept, number: int, jobs: int, progress: Progress | None) -> Results:
+    """Simulate what is lacking, and return all that is kept."""
+    ranges = tuple(kept.lacking(number))
+    done = number - sum(len(one) for one in ranges)
+    if ranges:
+        for first, results in run_batches(task, ranges, jobs=jobs):
+            kept.write(first, results)
+            done += len(results.months)
+            if progress is not None:
+                progress(done, number)
+    return kept.read(number)
 
 
 def simulate_trial(protocol: TrialProtocol, *, seed: int | None = None, replicate: int = 0) -> pd.DataFrame:

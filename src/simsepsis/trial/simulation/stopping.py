@@ -84,7 +84,9 @@ def adjusted(z: FloatArray, look: IntArray, looks: Looks, test: Test, comparison
     As `adjusted_inference`, from tables of drift against z at every look: 81 × 151 points, interpolated by
     monotone cubics; the error is below 1e-3 standard errors.
     """
-    table = _tables(looks, test, comparisons)
+    # The tables know nothing of the analysis: all of a level share theirs.
+    level = Test(alpha=test.alpha, sides=test.sides, power=test.power)
+    table = _tables(looks, level, comparisons)
     columns = np.full((4, z.size), np.nan)
     for index, curves in enumerate(table):
         rows = np.flatnonzero((look == index) & np.isfinite(z))

@@ -11,9 +11,9 @@ from simsepsis.arrays import FloatArray
 from simsepsis.performance.mcse import mean_of, proportion_of
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.parts import BINARY
+from simsepsis.trial.simulation.from_protocol import planned_total
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.simulate import TrialSimulation, simulate_trials
-from simsepsis.trial.simulation.sizing import planned_total
 
 ENDPOINTS = (
     "death_28d",

@@ -186,7 +186,9 @@ def risk_parts(setting: Setting, *, as_randomized: bool) -> FloatArray:
 
 
 def _error(parts: FloatArray) -> FloatArray:
-    return np.asarray(parts.std(axis=0, ddof=1) / np.sqrt(len(parts)))
+    # A part of a small pool may have no deaths and so no ratio: the error is then unknown, NaN.
+    with np.errstate(invalid="ignore"):
+        return np.asarray(parts.std(axis=0, ddof=1) / np.sqrt(len(parts)))
 
 
 def _row(arm: str, strategy: str, measure: str, value: float, mcse: float) -> dict[str, object]:

@@ -9,10 +9,9 @@ from typing import Any
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
-from simsepsis.trial.designs import Design, design_binary, design_log_rank
+from simsepsis.trial.designs import Design, design_binary, design_log_rank, fixed_design
+from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.inputs import positive
-from simsepsis.trial.planning.as_randomized import AsRandomized
-from simsepsis.trial.planning.assumptions import Assumptions, Clusters
 from simsepsis.trial.sensitivity import inflated_for_loss
 from simsepsis.trial.sequential import (
     Boundaries,
@@ -21,6 +20,8 @@ from simsepsis.trial.sequential import (
     design_group_sequential,
     sequential_design,
 )
+from simsepsis.trial.sizing.as_randomized import AsRandomized
+from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
 
 PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
 
@@ -114,7 +115,7 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
     """
     undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
     counted = assumptions.compared * (1.0 - assumptions.loss)
-    fixed = fixed_of(assumptions)
+    fixed = _fixed(assumptions)
     clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
     boundaries = boundaries_of(assumptions)
     trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
@@ -132,7 +133,7 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
         assumptions=assumptions,
         trial=reached,
         boundaries=boundaries,
-        n_undiluted=fixed_of(undiluted).n_total,
+        n_undiluted=_fixed(undiluted).n_total,
         n_fixed=fixed.n_total,
         n_clustered=clustered.n_total,
         n_sequential=needed,
@@ -142,8 +143,8 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
     )
 
 
-def fixed_of(assumptions: Assumptions) -> Design:
-    """Return the design without looks, clusters and loss, for the effect between the arms as randomized.
+def single_look(assumptions: Assumptions) -> Design:
+    """Return the design with one analysis and nobody lost, for the effect between the arms as randomized.
 
     Parameters
     ----------
@@ -155,6 +156,16 @@ def fixed_of(assumptions: Assumptions) -> Design:
     UsageError
         When departures from the arms leave no effect.
     """
+    return _clustered(_fixed(assumptions), assumptions, None)
+
+
+def _fixed(assumptions: Assumptions) -> Design:
+    """Return the design without looks, clusters and loss."""
+    if assumptions.p_control == assumptions.p_treated:
+        raise UsageError(
+            f"{assumptions.effect.name}={assumptions.effect.value:g} is no effect, so no sample size detects "
+            "it; plan for an effect, or state n_total"
+        )
     if assumptions.risks[0] == assumptions.risks[1]:
         raise UsageError(
             f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} "
@@ -168,9 +179,26 @@ def fixed_of(assumptions: Assumptions) -> Design:
         "formula": assumptions.formula,
     }
     control, effect = assumptions.risks[0], assumptions.diluted_effect
+    if assumptions.ranked is not None:
+        return _ranked_design(replace(assumptions.ranked, p_control=control), assumptions)
     if assumptions.test == "log_rank":
-        return design_log_rank(effect, control, horizon=assumptions.horizon, **shared)
+        averaging, horizon = assumptions.averaging, assumptions.horizon
+        return design_log_rank(effect, control, horizon=horizon, averaging=averaging, **shared)
     return design_binary(control, effect, **shared)
+
+
+def _ranked_design(endpoint: RankedDeaths, assumptions: Assumptions) -> Design:
+    return fixed_design(
+        endpoint,
+        assumptions.diluted_effect,
+        assumptions.level,
+        assumptions.power,
+        ratio=assumptions.ratio,
+        formula=assumptions.formula,
+        reference=endpoint.reference,
+        p_control=endpoint.p_control,
+        horizon=assumptions.horizon,
+    )
 
 
 def boundaries_of(assumptions: Assumptions) -> Boundaries | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simsepsis.errors import UsageError
+from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.inputs import Level, probability
 from simsepsis.trial.sensitivity import diluted_risks
@@ -33,6 +34,9 @@ class Clusters:
     size: float | None = None
 
 
+_OF_CLUSTERS = ("icc", "cac")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
     """The numbers behind a sample size.
@@ -40,7 +44,7 @@ class Assumptions:
     Attributes
     ----------
     test
-        ``two_proportions`` or ``log_rank``.
+        ``two_proportions``, ``log_rank`` or ``ranks``.
     p_control
         Risk under control, none of the controls treated.
     effect
@@ -63,6 +67,10 @@ class Assumptions:
         None where patients are randomized one by one.
     horizon
         Day by which the endpoint counts, or None.
+    averaging
+        As in `design_log_rank`.
+    ranked
+        What a patient tells where ranks are compared, else None.
     """
 
     test: str
@@ -85,6 +93,8 @@ class Assumptions:
     randomization: str = "individual"
     clusters: Clusters | None = None
     horizon: float | None = None
+    averaging: float = 1.0
+    ranked: RankedDeaths | None = None
 
     def __post_init__(self) -> None:
         probability(self.p_control, "p_control")
@@ -136,7 +146,13 @@ class Assumptions:
             Which number, and what it is instead.
         """
         changed: dict[str, Any] = {name: value}
+        if name in _OF_CLUSTERS and self.clusters is not None:
+            return replace(self, clusters=replace(self.clusters, **changed))
         return replace(self, **changed)
+
+    def valued(self, name: str) -> float:
+        """Return the number that `altered` would change; parameter: which."""
+        return float(getattr(self.clusters if name in _OF_CLUSTERS else self, name))
 
     def attenuated(self, share: float) -> Assumptions:
         """Return the trial planned for a part of the effect.

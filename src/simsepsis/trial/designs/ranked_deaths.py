@@ -1,0 +1,64 @@
+"""An endpoint of ranks that contains death: what one patient tells of an effect that is stated on deaths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsepsis.trial.designs.design import Signal
+from simsepsis.trial.effect import Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedDeaths:
+    """A rank statistic whose effect follows the risk of death.
+
+    A treated group of which a share s responds is a mixture of the two distributions, so that the probability
+    index less ½ and the risk difference are both s times what they are where all respond: exact for the
+    index, to first order for the log win ratio. The SDs stay those of the planned effect.
+
+    Attributes
+    ----------
+    scale
+        ``probability_index`` or ``win_ratio``.
+    slope
+        Effect on that scale for a risk difference of 1.
+    sd_null, sd_true
+        As in `Signal`.
+    reference
+        Where the variance is from.
+    p_control
+        Risk of death under control.
+    """
+
+    scale: str
+    slope: float
+    sd_null: float
+    sd_true: float
+    reference: str
+    p_control: float
+
+    @property
+    def name(self) -> str:
+        """Name of the test."""
+        return "ranks"
+
+    def signal(self, effect: Effect) -> Signal:
+        """Return what one patient tells of an effect; positive where treatment lowers the risk.
+
+        Parameters
+        ----------
+        effect
+            On a scale of risks.
+        """
+        saved = self.p_control - effect.treated_risk(self.p_control)
+        return Signal(delta=self.slope * saved, sd_null=self.sd_null, sd_true=self.sd_true)
+
+    def event_probability(self, effect: Effect) -> float:
+        """Return the mean risk of death over both arms of one size.
+
+        Parameters
+        ----------
+        effect
+            On a scale of risks.
+        """
+        return 0.5 * (self.p_control + effect.treated_risk(self.p_control))

@@ -1,0 +1,90 @@
+"""The same trial by other analyses: what strata and covariates gain, by formula and in simulated trials."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.simulation import Pool, TrialSimulation, simulate_trials
+from simsepsis.trial.simulation.precision import variance_left
+from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.sizing import PlannedSize
+
+PLAIN: dict[str, Any] = {"test.analysis": "unadjusted", "allocation.method": "simple"}
+"""The trial that the formula is for: patients randomized by coin and compared without strata."""
+
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"test.analysis": "stratified"},
+    {"test.analysis": "adjusted"},
+)
+MOST_TRIALS = 2_000
+"""Simulated trials of an analysis that is neither the plan's nor the formula's."""
+
+
+def analyses_table(
+    protocol: TrialProtocol, size: PlannedSize, trials: TrialSimulation, pool: Pool, jobs: int
+) -> pd.DataFrame:
+    """Return the power of the same patients by several analyses.
+
+    Parameters
+    ----------
+    protocol, size
+        The trial and its patients.
+    trials
+        Its simulated trials under the planned effect.
+    pool, jobs
+        Its population, and worker processes.
+
+    Returns
+    -------
+    DataFrame
+        planned (whether it is the protocol's), analysis, method (of randomization), variance_left (over that
+        of the unadjusted analysis), power_formula, power, mcse, n_sim. The formula is NaN where patients are
+        randomized within strata that the analysis leaves out, which is conservative. No rows for several
+        arms, for randomized ICUs, and for endpoints other than deaths.
+    """
+    if len(protocol.arms) > 1 or protocol.allocation.clustered or not protocol.endpoint.binary:
+        return pd.DataFrame()
+    rows = [_row(protocol, size, trials, pool, planned=True)]
+    for changes in (PLAIN, *OTHERS):
+        told = protocol.changed(changes)
+        if told == protocol or (changes != PLAIN and told.test.analysis == protocol.test.analysis):
+            continue
+        number = protocol.run.trials if changes == PLAIN else min(protocol.run.trials, MOST_TRIALS)
+        found = simulate_trials(told, replicates=number, jobs=jobs, n_total=size.n_randomized, pool=pool)
+        rows.append(_row(told, size, found, pool, planned=False))
+    return pd.DataFrame(rows)
+
+
+def _row(
+    protocol: TrialProtocol, size: PlannedSize, trials: TrialSimulation, pool: Pool, *, planned: bool
+) -> dict[str, object]:
+    power, mcse = trials.measure("rejection")
+    left = variance_left(prepare(protocol, pool, size.n_randomized))
+    ignored = protocol.test.analysis == "unadjusted" and protocol.allocation.method != "simple"
+    return {
+        "planned": planned,
+        "analysis": protocol.test.analysis,
+        "method": protocol.allocation.method,
+        "variance_left": left,
+        "power_formula": math.nan if ignored else power_with(size, left),
+        "power": power,
+        "mcse": mcse,
+        "n_sim": trials.trials["trial"].nunique(),
+    }
+
+
+def power_with(size: PlannedSize, left: float) -> float:
+    """Return the power of planned patients by an analysis that leaves a part of the variance.
+
+    Parameters
+    ----------
+    size
+        The patients.
+    left
+        As returned by `variance_left`.
+    """
+    return size.trial.with_total(size.n_randomized / left).power

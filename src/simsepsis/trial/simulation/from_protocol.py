@@ -1,0 +1,163 @@
+"""The protocol as the formulas see it, and how many patients they ask for."""
+
+from __future__ import annotations
+
+import math
+
+from simsepsis.trial.assurance import design_for_assurance
+from simsepsis.trial.designs import Design
+from simsepsis.trial.inputs import Level
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.simulation.clusters import degrees_of_freedom
+from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
+from simsepsis.trial.simulation.pool import Pool, build_pool
+from simsepsis.trial.simulation.screen import Screened, screen
+from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, plan_size, single_look
+
+TESTS = {"time_to_death": "log_rank"} | dict.fromkeys(RANKED, "ranks")
+"""Endpoint → test whose formula sizes the trial; two proportions for the others."""
+
+FORMULAS = {"log_rank": "schoenfeld", "ranks": "u_statistic"}
+"""Test → its formula; pooled for two proportions."""
+
+
+def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
+    """Return what the sample size of a protocol rests on.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    screened
+        Control risk and what else the world decides.
+    """
+    test, compared = TESTS.get(protocol.endpoint.name, "two_proportions"), protocol.arms[protocol.effect_arm]
+    days = protocol.endpoint.days
+    every = 1.0 + sum(arm.ratio for arm in protocol.arms)
+    return Assumptions(
+        test=test,
+        p_control=screened.p_control,
+        effect=screened.effect,
+        alpha=level_per_comparison(protocol).alpha,
+        sides=protocol.test.sides,
+        power=protocol.test.power,
+        ratio=compared.ratio,
+        formula=FORMULAS.get(test, "pooled"),
+        looks=protocol.looks.information,
+        spending=protocol.looks.spending,
+        parameter=protocol.looks.parameter,
+        futility=protocol.boundaries.futility,
+        nonadherence=protocol.conduct.nonadherence.share,
+        contamination=protocol.conduct.contamination.share,
+        loss=protocol.conduct.loss.share,
+        open_label=screened.open_label,
+        compared=(1.0 + compared.ratio) / every,
+        randomization=protocol.allocation.unit,
+        clusters=_clusters(protocol, screened),
+        horizon=days if days != float("inf") else None,
+        averaging=screened.averaging,
+        ranked=screened.ranked,
+    )
+
+
+def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
+    allocation = protocol.allocation
+    if not allocation.clustered:
+        return None
+    return Clusters(
+        icc=screened.icc,
+        cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
+        number=protocol.sites.number,
+        cv=screened.size_cv,
+        inverse=screened.size_inverse,
+        df=degrees_of_freedom(protocol),
+        size=allocation.cluster_size,
+        steps=allocation.steps,
+    )
+
+
+def level_per_comparison(protocol: TrialProtocol) -> Level:
+    """Return the level of one comparison; among several, that of the smallest p-value.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    """
+    level, arms = protocol.test.level, protocol.arms
+    if len(arms) == 1:
+        return level
+    if protocol.test.multiplicity == "bonferroni":
+        return Level(alpha=level.alpha / len(arms), sides=level.sides)
+    critical = dunnett_critical_value(tuple(arm.ratio for arm in arms), level.alpha, level.sides)
+    return Level(alpha=level.sides * 0.5 * math.erfc(critical / math.sqrt(2.0)), sides=level.sides)
+
+
+def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
+    """Return the patients that power and assurance need by formula, or the stated ones.
+
+    Parameters
+    ----------
+    protocol, screened
+        As in `assumptions_of`.
+
+    Raises
+    ------
+    UsageError
+        If there is no effect to size the trial by, or no number of patients is enough.
+    """
+    assumptions, allocation = assumptions_of(protocol, screened), protocol.allocation
+    if protocol.n_total is not None:
+        return plan_size(assumptions, n_randomized=protocol.n_total)
+    if allocation.cluster_size is not None:
+        everybody = protocol.sites.number * allocation.periods * allocation.cluster_size
+        return plan_size(assumptions, n_randomized=everybody)
+    size = plan_size(assumptions)
+    if protocol.test.assurance is None:
+        return size
+    assured = design_for_assurance(size.trial, protocol.prior, protocol.test.assurance)
+    blocks = math.ceil(assured.n_total / size.n_randomized * size.arms[0])
+    return plan_size(
+        assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))
+    )
+
+
+def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
+    """Return the analytic design with one analysis, for the comparison that the effect is planned for.
+
+    Departures from the arms are in it, and randomized ICUs; loss and looks are not, see `planned_total`.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    pool
+        Its population; None to build it.
+
+    Raises
+    ------
+    UsageError
+        If the planned effect is none.
+
+    Notes
+    -----
+    Deaths: two proportions, pooled; time to death: log-rank at the hazard ratio that the partial likelihood
+    averages over the follow-up, since hazards are not quite proportional here; ventilator-free days and win
+    ratio: variance of the U-statistic; ICUs randomized: design effect of the stated ICC or that of the
+    population.
+    """
+    return single_look(assumptions_of(protocol, screen(protocol, pool or build_pool(protocol))))
+
+
+def planned_total(protocol: TrialProtocol, pool: Pool | None = None) -> int:
+    """Return how many patients are randomized: the stated number, or what power and assurance need.
+
+    Parameters
+    ----------
+    protocol, pool
+        As in `design_fixed`.
+    """
+    if protocol.n_total is not None:
+        return protocol.n_total
+    return planned_size(protocol, screen(protocol, pool or build_pool(protocol))).n_randomized

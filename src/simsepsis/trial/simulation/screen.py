@@ -1,0 +1,186 @@
+"""What the world says of a trial's patients before any of them is randomized."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsepsis.trial.cluster import inverse_size, size_variation
+from simsepsis.trial.designs.ranked_deaths import RankedDeaths
+from simsepsis.trial.effect import Effect, effect_between
+from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.simulation.outcomes import died
+from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.precision import variance_left
+from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
+from simsepsis.trial.simulation.truth import distributions, icu_correlation, risks, true_effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Screened:
+    """What the world says of its patients under the protocol.
+
+    Attributes
+    ----------
+    p_control, p_control_mcse
+        Risk of death under control and its Monte Carlo standard error; 0 where the protocol gives the risk.
+    given
+        Whether the protocol gives the control risk.
+    effect
+        The planned effect on a scale of risks, where it is stated on the endpoint's own.
+    eligible
+        Share of the screened who are eligible.
+    open_label
+        Part of the risk difference that treatment outside the protocol makes in a control.
+    icc
+        Correlation of the outcome within an ICU, on the scale of risks.
+    size_cv, size_inverse
+        What unequal ICUs are to the analysis, as in `cluster_design_effect`.
+    averaging
+        Logarithm of the hazard ratio that the partial likelihood averages over the follow-up, over that of
+        the risks at its end: 1 with proportional hazards, and for other endpoints.
+    ranked
+        What a patient tells where ranks are compared, else None.
+    variance_left
+        Variance of the planned analysis over that of the unadjusted one that the formula is for; NaN where
+        that is known from simulation only.
+    """
+
+    p_control: float
+    p_control_mcse: float
+    given: bool
+    effect: Effect
+    eligible: float
+    open_label: float
+    icc: float
+    size_cv: float
+    size_inverse: float
+    averaging: float
+    ranked: RankedDeaths | None
+    variance_left: float
+
+
+def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Screened:
+    """Return what a population means for the size of a trial.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    pool
+        Its population.
+    as_found
+        Whether risk and effect are those of this population, whatever the protocol states of another one: of
+        some of its patients, say.
+    """
+    setting = prepare(protocol, pool, UNSIZED)
+    stated = None if as_found else protocol.endpoint.control_risk
+    deaths = [died(course, protocol.endpoint) for course in pool.courses]
+    taken = [float(setting.weights @ dead) for dead in deaths]
+    spread = math.sqrt(taken[0] * (1.0 - taken[0]) * float(setting.weights @ setting.weights))
+    cv, inverse = size_spread(protocol, pool)
+    return Screened(
+        p_control=taken[0] if stated is None else stated,
+        p_control_mcse=spread if stated is None else 0.0,
+        given=stated is not None,
+        effect=_found(protocol, taken) if as_found or _of_ranks(protocol) else protocol.planned,
+        eligible=pool.eligible_share,
+        open_label=_part(taken, protocol.effect_arm, pool.arms),
+        icc=world_icc(protocol, pool),
+        size_cv=cv,
+        size_inverse=inverse,
+        averaging=_averaging(setting),
+        ranked=_ranked(setting),
+        variance_left=variance_left(setting),
+    )
+
+
+def _of_ranks(protocol: TrialProtocol) -> bool:
+    return protocol.planned.name in RANKED.values()
+
+
+def _found(protocol: TrialProtocol, taken: list[float]) -> Effect:
+    """Return the effect of the population, as a risk ratio where the plan's scale is not one of risks."""
+    scale = "risk_ratio" if _of_ranks(protocol) else protocol.planned.name
+    arms = taken[0], taken[1 + protocol.effect_arm]
+    return effect_between(*arms, scale, horizon=protocol.planned.horizon)
+
+
+def _part(taken: list[float], arm: int, arms: int) -> float:
+    """Return the risk difference under open-label treatment as a part of that in the arm of the plan."""
+    planned = taken[1 + arm] - taken[0]
+    if len(taken) == 1 + arms or planned == 0.0:
+        return 1.0
+    return (taken[-1] - taken[0]) / planned
+
+
+def _averaging(setting: Setting) -> float:
+    if setting.protocol.endpoint.name != "time_to_death":
+        return 1.0
+    arm = setting.protocol.effect_arm
+    control, treated = (float(risk) for risk in risks(setting)[[0, arm + 1]])
+    if control == treated:
+        return 1.0
+    at_end = math.log(math.log1p(-treated) / math.log1p(-control))
+    return float(true_effects(setting.unstratified())[0, arm]) / at_end
+
+
+def _ranked(setting: Setting) -> RankedDeaths | None:
+    """Return what a patient tells by ranks, unstratified, departures from the arms included."""
+    protocol, arm = setting.protocol, setting.protocol.effect_arm + 1
+    if protocol.endpoint.name not in RANKED:
+        return None
+    shares = distributions(setting.unstratified())[0, 0]
+    control, treated = (float(risk) for risk in risks(setting)[[0, arm]])
+    if np.array_equal(shares[0], shares[arm]) or control == treated:
+        return None
+    sized = {"ventilator_free_days": design_ventilator_free_days, "win_ratio": design_win_ratio_ordinal}
+    design = sized[protocol.endpoint.name](shares[0], shares[arm], ratio=float(setting.ratio[arm]))
+    told = design.endpoint.signal(design.effect)
+    return RankedDeaths(
+        scale=design.effect.name,
+        slope=told.delta / (control - treated),
+        sd_null=told.sd_null,
+        sd_true=told.sd_true,
+        reference=design.reference,
+        p_control=control,
+    )
+
+
+def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
+    """Return the stated ICC, or that of the population under control.
+
+    Parameters
+    ----------
+    protocol, pool
+        The trial and its population.
+    """
+    if protocol.allocation.icc is not None:
+        return protocol.allocation.icc
+    return icu_correlation(pool, died(pool.courses[0], protocol.endpoint).astype(np.float64))
+
+
+def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
+    """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`.
+
+    Parameters
+    ----------
+    protocol, pool
+        The trial and its population.
+
+    Notes
+    -----
+    Where ICUs count alike and differ twentyfold in size, the formula promises up to one point of power too
+    much: the means have unequal variances, so that t has fewer degrees of freedom than ICUs less two, and
+    ICUs differ in the risk difference that one hazard ratio makes of their risks.
+    """
+    sizes = pool.rates[pool.rates > 0.0]
+    if protocol.allocation.unit == "stepped_wedge":
+        return 0.0, 1.0
+    if protocol.test.analysis == "gee":
+        return size_variation(sizes)[1], 1.0
+    return 0.0, inverse_size(sizes)

@@ -1,0 +1,15 @@
+"""From assumptions to patients: the formulas in the order in which one inflates the other."""
+
+from simsepsis.trial.sizing.as_randomized import AsRandomized
+from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
+from simsepsis.trial.sizing.size import PlannedSize, plan_size, single_look, whole_patients
+
+__all__ = [
+    "AsRandomized",
+    "Assumptions",
+    "Clusters",
+    "PlannedSize",
+    "plan_size",
+    "single_look",
+    "whole_patients",
+]
