@@ -12,10 +12,10 @@ from simsepsis.analysis.binomial import symmetric_inverse
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
 from simsepsis.analysis.gee_equations import Clusters, Equations, State, clusters_of
+from simsepsis.analysis.gee_search import LONGEST_STRIDE, TOLERANCE, search
 from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
-from simsepsis.analysis.logistic import rough_logistic, solve_logistic
+from simsepsis.analysis.logistic import solve_logistic
 from simsepsis.analysis.rank import independent_columns
-from simsepsis.analysis.secant import secant_step
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
@@ -23,10 +23,6 @@ from simsepsis.errors import UsageError
 CORRELATIONS = ("exchangeable", "independence")
 MOMENTS = ("statsmodels", "geepack")
 _MAX_ITERATIONS = 60
-_FEW_ITERATIONS = 15
-_TOLERANCE = 1e-20
-_NEAR = 1.0
-_LONGEST_STRIDE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -201,7 +197,7 @@ def fit_clustered(
 
 
 def _solve_quickly(request: _Request) -> Fit | None:
-    """Start near the logistic regression, where that surely exists; None where this does not soon arrive."""
+    """Search near the logistic regression, where that surely exists; None where this does not soon arrive."""
     X, y, gram = request.design.X, request.y, request.design.gram
     reduction = whole(X, np.arange(X.shape[1]))
     cases = y @ X
@@ -209,12 +205,21 @@ def _solve_quickly(request: _Request) -> Fit | None:
         # a rare treatment without a single death, or with nothing else, separates on its own
         independent = whole(X, independent_columns(X))
         reduction = reduce_separated(X, y, independent, thorough=False) or independent
-        X, y = X[np.ix_(reduction.rows, reduction.columns)], y[reduction.rows]
-        gram = X.T @ X
-    rough = rough_logistic(X, y, gram) if X.size else None
-    if rough is None:
+        rest = X[np.ix_(reduction.rows, reduction.columns)]
+        gram = rest.T @ rest
+    equations = _equations(request, reduction)
+    if gram.size == 0 or _hopeless(equations) is not None:
         return None
-    fit = _solve(request, reduction, rough, accelerated=True)
+    params, steps = search(
+        equations.columns,
+        equations.half_sign,
+        equations.clusters.edges,
+        gram,
+        *equations.numbers,
+    )
+    if steps == 0:
+        return None
+    fit = _finished(request, reduction, equations, params, steps)
     return fit if fit.correlation is not None else None
 
 
@@ -275,83 +280,61 @@ def _hopeless(equations: Equations) -> str | None:
     return None
 
 
-def _solve(request: _Request, reduction: Reduction, params: FloatArray, *, accelerated: bool = False) -> Fit:
-    """Alternate scoring steps and estimates of α until neither moves.
-
-    Where it is `accelerated`, secant steps follow scoring steps, and the factor of the bread is kept near the
-    end, where it hardly changes.
-    """
+def _solve(request: _Request, reduction: Reduction, params: FloatArray) -> Fit:
+    """Alternate scoring steps and estimates of α until neither moves."""
     equations = _equations(request, reduction)
     failure = _hopeless(equations)
-    iteration, near = 0, False
-    last: _Move | None = None
-    most = _FEW_ITERATIONS if accelerated else _MAX_ITERATIONS
-    while failure is None and (last is None or last.left >= _TOLERANCE):
+    iteration, length = 0, np.inf
+    while failure is None and length >= TOLERANCE:
         iteration += 1
         state = equations.at(params)
         failure = _obstacle(equations, state)
-        if failure is None and not near:
-            bread, factor, failure = _factored(state)
+        if failure is None:
+            factor, failure = _factored(state)
         if failure is not None:
             break
-        step = scipy.linalg.lapack.dpotrs(factor, state.score(), lower=1)[0]
-        move = _moved(params, step, bread, last, equations.columns)
-        step = move.step
-        if accelerated and last is not None and move.left >= _TOLERANCE and move.length < last.length:
-            change = step - last.step
-            step = secant_step(step, params - last.params, change, bread @ change)
-        params = params + step
-        last, near = move, accelerated and move.length <= _NEAR
-        if iteration == most and move.left >= _TOLERANCE:
+        score = state.score()
+        step = scipy.linalg.lapack.dpotrs(factor, score, lower=1)[0]
+        length = float(step @ score)
+        longest = float(np.abs(step @ equations.columns).max())
+        params = params + min(1.0, LONGEST_STRIDE / max(longest, LONGEST_STRIDE)) * step
+        if iteration == _MAX_ITERATIONS and length >= TOLERANCE:
             failure = f"no convergence in {iteration} scoring steps"
     if failure is None:
-        state = equations.at(params)
-        matrix, failure = _sandwich(state, request.covariance)
-    if failure is None:
-        return reduced_fit(
-            request.design.X, reduction, params, matrix, iterations=iteration, correlation=state.alpha
-        )
-    nothing = np.full((params.size, params.size), np.nan)
+        return _finished(request, reduction, equations, params, iteration)
+    return _without(request, reduction, iteration, failure)
+
+
+def _finished(
+    request: _Request, reduction: Reduction, equations: Equations, params: FloatArray, iteration: int
+) -> Fit:
+    """Report a root with its sandwich."""
+    state = equations.at(params)
+    matrix, failure = _sandwich(state, request.covariance)
+    if failure is not None:
+        return _without(request, reduction, iteration, failure)
     return reduced_fit(
-        request.design.X, reduction, nothing[0], nothing, iterations=iteration, failure=failure
+        request.design.X, reduction, params, matrix, iterations=iteration, correlation=state.alpha
     )
 
 
-def _factored(state: State) -> tuple[FloatArray, FloatArray, str | None]:
-    """Return the bread, its lower Cholesky factor, and why there is none."""
-    bread = state.bread()
-    factor, info = scipy.linalg.lapack.dpotrf(bread, lower=1, clean=1)
-    return bread, factor, None if info == 0 else "the estimating equations became singular"
+def _without(request: _Request, reduction: Reduction, iteration: int, failure: str) -> Fit:
+    """Report that there is no estimate."""
+    nothing = np.full((reduction.columns.size, reduction.columns.size), np.nan)
+    return reduced_fit(
+        request.design.X, reduction, nothing.diagonal(), nothing, iterations=iteration, failure=failure
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Move:
-    """A scoring step, from where it was taken, its squared length in standard errors, and that of the next.
-
-    Steps shrink at a steady rate, so that two of them tell how much the second one leaves to do.
-    """
-
-    params: FloatArray
-    step: FloatArray
-    length: float
-    left: float
-
-
-def _moved(
-    params: FloatArray, step: FloatArray, metric: FloatArray, last: _Move | None, columns: FloatArray
-) -> _Move:
-    """Return a step with its length, shortened where it is long and moves some log odds implausibly far."""
-    length = float(step @ metric @ step)
-    if length > _NEAR:
-        share = min(1.0, _LONGEST_STRIDE / float(np.abs(step @ columns).max()))
-        step, length = share * step, share**2 * length
-    left = length if last is None else length * min(1.0, length / last.length)
-    return _Move(params=params, step=step, length=length, left=left)
+def _factored(state: State) -> tuple[FloatArray, str | None]:
+    """Return the lower Cholesky factor of the bread, and why there is none."""
+    factor, info = scipy.linalg.lapack.dpotrf(state.bread(), lower=1, clean=1)
+    return factor, None if info == 0 else "the estimating equations became singular"
 
 
 def _sandwich(state: State, covariance: str) -> tuple[FloatArray, str | None]:
     """Return B⁻¹ (Σ C_i U_i U_i' C_i') B⁻¹ with the correction C_i asked for, and why there is none."""
-    _bread, factor, failure = _factored(state)
+    factor, failure = _factored(state)
     if failure is not None:
         return factor, failure
     scores, inverse = state.scores(), symmetric_inverse(factor)

@@ -10,7 +10,8 @@ from numba import njit
 
 from simsepsis.arrays import FloatArray, IntArray
 
-_FARTHEST = 300.0
+FARTHEST = 300.0
+"""Half the log odds beyond which squares of residuals would overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,15 +74,17 @@ class Equations:
     exchangeable: bool
     lost: int
 
+    @property
+    def numbers(self) -> tuple[float, float]:
+        """Return the numbers of pairs and rows by which the estimator of α divides; no pairs without α."""
+        pairs = self.clusters.pairs - self.lost if self.exchangeable else 0.0
+        return pairs, float(self.half_sign.size - self.lost)
+
     def at(self, params: FloatArray) -> State:
         """Evaluate the equations, with α estimated at the coefficients, shape (p,)."""
-        clusters, rows = self.clusters, self.half_sign.size
-        pairs = clusters.pairs - self.lost if self.exchangeable else 0.0
         towards = params @ self.columns * self.half_sign
-        size = np.exp(-np.minimum(np.maximum(towards, -_FARTHEST), _FARTHEST))
-        root, weighted, shared, alpha = _evaluate(
-            size, self.half_sign, clusters.edges, pairs, float(rows - self.lost)
-        )
+        size = np.exp(-np.minimum(np.maximum(towards, -FARTHEST), FARTHEST))
+        root, weighted, shared, alpha = evaluate(size, self.half_sign, self.clusters.edges, *self.numbers)
         return State(equations=self, root=root, weighted=weighted, shared=shared, alpha=alpha)
 
 
@@ -140,7 +143,7 @@ class State:
 
 
 @njit(cache=True)
-def _evaluate(
+def evaluate(
     size: FloatArray, half_sign: FloatArray, edges: IntArray, pairs: float, rows: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Return √v, √v (r − c Σr), c and α in two passes over the rows.

@@ -27,9 +27,6 @@ from simsepsis.arrays import FloatArray
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
-_ROUGH = 8
-_FRESH = (0, 1, 3)
-_SURELY = 0.99
 _KEPT = 0.03
 _LARGE = 50_000
 _SURELY_IN_SINGLE_PRECISION = 1e-2
@@ -255,47 +252,6 @@ def solve_logistic(
         reduction = smaller
         solution = _newton(X, y, weights, reduction, _PATIENCE)
     return reduction, solution
-
-
-def rough_logistic(X: FloatArray, y: FloatArray, gram: FloatArray | None = None) -> FloatArray | None:
-    """Return coefficients near the maximum of the likelihood; None unless it surely has one.
-
-    Parameters
-    ----------
-    X, y
-        Checked arrays, shapes (n, p) and (n,).
-    gram
-        X'X, shape (p, p), where it is known.
-
-    Returns
-    -------
-    FloatArray or None
-        Shape (p,). None where the columns may repeat each other or the data may be separated.
-
-    Notes
-    -----
-    A step s that solves X'VXs = X'r, with any variances V > 0, proves that the data are not separated if
-    v|Xs| < |r| in every row. For let d separate them, with margins m = ±Xd ≥ 0, some of them positive. As
-    residuals have the sign of the outcome, Σ|r|m = d'X'r = d'X'VXs ≤ Σ v|Xs|m, which some row must allow.
-    Equality occurs, so that a hundredth is left to rounding.
-    """
-    params = _at_the_mean(X, y)
-    here = point_at(X @ params, y, None)
-    for iteration in range(_ROUGH):
-        if iteration in _FRESH:
-            # at the mean all variances are alike
-            alike = gram is not None and iteration == 0
-            curvature = here.variance[0] * gram if alike else information(X, here.variance)
-            factor, variance = _sound_factor(curvature, SURELY_INDEPENDENT * (iteration == 0)), here.variance
-        if factor is None:
-            return None
-        step = scipy.linalg.lapack.dpotrs(factor, here.residual @ X, lower=1)[0]
-        change = X @ step
-        params = params + step
-        if (variance * np.abs(change) < _SURELY * np.abs(here.residual)).all():
-            return np.asarray(params)
-        here = point_at(here.eta + change, y, None)
-    return None
 
 
 def _at_the_mean(X: FloatArray, y: FloatArray, weights: FloatArray | None = None) -> FloatArray:

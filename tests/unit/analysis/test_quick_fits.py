@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from simsepsis.analysis import separation
 from simsepsis.analysis.gee import clustered_design, fit_clustered, fit_gee
-from simsepsis.analysis.logistic import fit_logistic, rough_logistic
+from simsepsis.analysis.gee_search import rough
+from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.analysis.rank import _independent_by_qr, independent_columns
 from simsepsis.analysis.two_by_two import fisher
 
@@ -37,16 +38,16 @@ def test_separated_data_are_never_certified(seed: int, complete: bool, shift: fl
         # on the plane itself both outcomes occur, so that only the others are separated
         X[:8] = X[:8] - np.outer(X[:8] @ [0, 1, 0], [0, 1, 0])
         y = np.where(X[:, 1] > 0, 1.0, np.where(X[:, 1] < 0, 0.0, np.arange(40) % 2))
-    assert rough_logistic(X, y) is None
-    assert rough_logistic(X, y, X.T @ X) is None
+    assert not rough(np.ascontiguousarray(X.T), y - 0.5, X.T @ X)[-1]
 
 
 def test_data_that_are_not_separated_are_certified_near_the_maximum() -> None:
     X, y = large(1)
-    rough = rough_logistic(X, y)
-    assert rough is not None
+    params, eta, sure = rough(np.ascontiguousarray(X.T), y - 0.5, X.T @ X)
+    assert sure
+    np.testing.assert_allclose(eta, X @ params, atol=1e-10)
     fit = fit_logistic(X, y)
-    assert np.abs((rough - fit.params) / fit.std_errors).max() < 1
+    assert np.abs((params - fit.params) / fit.std_errors).max() < 1
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-12, 1e12, 1e30])

@@ -1,0 +1,235 @@
+"""The quick search for the root of a GEE: compiled loops, for data that are surely not separated."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from simsepsis.analysis.gee_equations import FARTHEST, evaluate
+from simsepsis.analysis.rank import SURELY_INDEPENDENT
+from simsepsis.arrays import FloatArray, IntArray
+
+TOLERANCE = 1e-20
+"""Squared length, in standard errors, below which nothing is left to do."""
+NEAR = 1.0
+"""Squared length of a step, in standard errors, that is not worth a new factor or a shortening."""
+LONGEST_STRIDE = 5.0
+"""The most by which a step may move a log odds."""
+_SURELY = 0.99
+_ROUGH_STEPS = 8
+_FRESH = (0, 1, 3)
+_STEPS = 15
+_SUMS = {"reassoc", "contract"}
+"""Sums may be taken in any order, which lets them be taken several at a time."""
+
+
+@njit(cache=True)
+def search(
+    columns: FloatArray,
+    half_sign: FloatArray,
+    edges: IntArray,
+    gram: FloatArray,
+    pairs: float,
+    rows: float,
+) -> tuple[FloatArray, int]:
+    """Solve the estimating equations from near the logistic regression, where that surely exists.
+
+    Parameters
+    ----------
+    columns, half_sign, edges
+        As in `simsepsis.analysis.gee_equations.Equations` and `Clusters`.
+    gram
+        X'X of the rows that are not separated, shape (p, p).
+    pairs, rows
+        What the moment estimator of α divides by; no pairs for independence.
+
+    Returns
+    -------
+    tuple
+        Coefficients, shape (p,), and the scoring steps taken: 0 where the search gave up.
+    """
+    params, eta, sure = rough(columns, half_sign, gram)
+    if not sure:
+        return params, 0
+    bread, factor, last = np.empty_like(gram), np.empty_like(gram), np.zeros((2, params.size))
+    largest = np.diff(edges).max()
+    last_length, near = np.inf, False
+    for iteration in range(1, _STEPS + 1):
+        size = np.exp(-np.minimum(np.maximum(eta * half_sign, -FARTHEST), FARTHEST))
+        root, weighted, shared, alpha = evaluate(size, half_sign, edges, pairs, rows)
+        if not (largest - 1) * alpha > -1 or not alpha < 1:
+            return params, 0
+        if not near:
+            bread = _bread(columns, root, shared, edges, alpha)
+            if not factorize(bread, factor):
+                return params, 0
+        score = _product(columns, weighted) / (1 - alpha)
+        step = solve_factored(factor, score)
+        length = (step * score).sum()
+        change = _combination(columns, step)
+        if length > NEAR:
+            share = min(1.0, LONGEST_STRIDE / np.abs(change).max())
+            step, change, length = share * step, share * change, share**2 * length
+        # steps shrink at a steady rate, so that two of them tell how much the second one leaves to do
+        left = length * min(1.0, length / last_length) if iteration > 1 else length
+        if iteration > 1 and left >= TOLERANCE and length < last_length:
+            turned = step - last[1]
+            pull = _symmetric_product(bread, turned)
+            share = (pull * step).sum() / (pull * turned).sum()
+            move = step - share * (params - last[0] + turned)
+            change = _combination(columns, move)
+        else:
+            move = step
+        last[0], last[1], last_length, near = params, step, length, length <= NEAR
+        params, eta = params + move, eta + change
+        if left < TOLERANCE:
+            return params, iteration
+    return params, 0
+
+
+@njit(cache=True)
+def rough(
+    columns: FloatArray, half_sign: FloatArray, gram: FloatArray
+) -> tuple[FloatArray, FloatArray, bool]:
+    """Return coefficients near the logistic regression's, log odds, and whether that surely exists.
+
+    The tuple says True only where the likelihood has a maximum.
+
+    A step s that solves X'VXs = X'r, with any variances V > 0, proves that the data are not separated if
+    v|Xs| < |r| in every row. For let d separate them, with margins m = ±Xd ≥ 0, some of them positive. As
+    residuals have the sign of the outcome, Σ|r|m = d'X'r = d'X'VXs ≤ Σ v|Xs|m, which some row must allow.
+    Equality occurs, so that a hundredth is left to rounding.
+    """
+    params, eta = _at_the_mean(columns, half_sign)
+    variance, factor = np.zeros(eta.size), np.empty_like(gram)
+    for iteration in range(_ROUGH_STEPS):
+        fresh = iteration in _FRESH
+        residual = _residuals(eta, half_sign, variance, fresh)
+        if fresh:
+            # at the mean all variances are alike
+            curvature = variance.max() * gram if iteration == 0 else _information(columns, variance)
+            if not factorize(curvature, factor) or (iteration == 0 and not _independent(curvature, factor)):
+                break
+        step = solve_factored(factor, _product(columns, residual))
+        change = _combination(columns, step)
+        params, eta = params + step, eta + change
+        sure = True
+        for i in range(eta.size):
+            sure &= half_sign[i] == 0.0 or variance[i] * abs(change[i]) < _SURELY * abs(residual[i])
+        if sure:
+            return params, eta, True
+    return params, eta, False
+
+
+@njit(cache=True)
+def _at_the_mean(columns: FloatArray, half_sign: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the coefficients with which an intercept in the first column fits the mean, else 0; log odds."""
+    params = np.zeros(len(columns))
+    events, others = (half_sign > 0).sum(), (half_sign < 0).sum()
+    if events > 0 and others > 0 and (columns[0] == 1).all():
+        params[0] = np.log(events / others)
+    return params, params[0] * columns[0]
+
+
+@njit(cache=True)
+def _residuals(eta: FloatArray, half_sign: FloatArray, variance: FloatArray, fresh: bool) -> FloatArray:
+    """Return y − μ, free of cancellation, and where it is asked for fill in μ(1 − μ); 0 in separated rows."""
+    residual = np.zeros(eta.size)
+    for i in range(eta.size):
+        if half_sign[i] != 0.0:
+            wrong = 1.0 / (1.0 + np.exp(2.0 * half_sign[i] * eta[i]))
+            residual[i] = 2.0 * half_sign[i] * wrong
+            if fresh:
+                variance[i] = wrong * (1.0 - wrong)
+    return residual
+
+
+@njit(cache=True)
+def _information(columns: FloatArray, variance: FloatArray) -> FloatArray:
+    information: FloatArray = np.dot(columns * variance, columns.T)
+    return information
+
+
+@njit(cache=True)
+def _bread(
+    columns: FloatArray, root: FloatArray, shared: FloatArray, edges: IntArray, alpha: float
+) -> FloatArray:
+    """Σ D'V⁻¹D as in `simsepsis.analysis.gee_equations.State.bread`."""
+    scaled = columns * root
+    sums = np.empty((len(columns), shared.size))
+    for j in range(len(columns)):
+        for k in range(shared.size):
+            sums[j, k] = scaled[j, edges[k] : edges[k + 1]].sum()
+    bread: FloatArray = (np.dot(scaled, scaled.T) - np.dot(sums * shared, sums.T)) / (1 - alpha)
+    return bread
+
+
+@njit(cache=True, fastmath=_SUMS)
+def _product(columns: FloatArray, values: FloatArray) -> FloatArray:
+    """X'v, shape (p,)."""
+    product = np.empty(len(columns))
+    for j in range(len(columns)):
+        total = 0.0
+        for i in range(values.size):
+            total += columns[j, i] * values[i]
+        product[j] = total
+    return product
+
+
+@njit(cache=True)
+def _combination(columns: FloatArray, step: FloatArray) -> FloatArray:
+    """Xs, shape (n,)."""
+    combination = np.zeros(columns.shape[1])
+    for j in range(step.size):
+        for i in range(combination.size):
+            combination[i] += step[j] * columns[j, i]
+    return combination
+
+
+@njit(cache=True)
+def _symmetric_product(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    product = np.zeros(vector.size)
+    for j in range(vector.size):
+        product += matrix[j] * vector[j]
+    return product
+
+
+@njit(cache=True)
+def factorize(matrix: FloatArray, factor: FloatArray) -> bool:
+    """Fill in the lower Cholesky factor; return whether the matrix is positive definite."""
+    for j in range(len(matrix)):
+        for i in range(j, len(matrix)):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= factor[i, k] * factor[j, k]
+            if i > j:
+                factor[i, j] = total / factor[j, j]
+            elif total > 0.0:
+                factor[j, j] = np.sqrt(total)
+            else:
+                return False
+    return True
+
+
+@njit(cache=True)
+def solve_factored(factor: FloatArray, vector: FloatArray) -> FloatArray:
+    """Solve LL'x = v."""
+    x = vector.copy()
+    for i in range(x.size):
+        for k in range(i):
+            x[i] -= factor[i, k] * x[k]
+        x[i] /= factor[i, i]
+    for i in range(x.size - 1, -1, -1):
+        x[i] /= factor[i, i]
+        for k in range(i):
+            x[k] -= factor[i, k] * x[i]
+    return x
+
+
+@njit(cache=True)
+def _independent(matrix: FloatArray, factor: FloatArray) -> bool:
+    """Whether every column is clearly new after those before it, as in `rank.well_conditioned`."""
+    clear = True
+    for j in range(len(matrix)):
+        clear &= factor[j, j] > SURELY_INDEPENDENT * np.sqrt(matrix[j, j])
+    return clear
