@@ -12,7 +12,8 @@ from simsepsis.experiment.answers.crossing import find_crossing
 from simsepsis.experiment.answers.frontiers import _three_digits
 from simsepsis.experiment.choices import ANSWERS, AnswerChoice
 from simsepsis.experiment.claim import judge
-from simsepsis.experiment.findings import cell_settings, contrast_name
+from simsepsis.experiment.findings import cell_settings
+from simsepsis.experiment.summary import contrast_name
 from simsepsis.performance import LADDER_COLUMNS, MEASURES
 
 KEYS = (

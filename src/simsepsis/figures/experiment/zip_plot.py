@@ -40,6 +40,7 @@ ZIP_COLUMNS = (
 )
 MOST_PANELS, MOST_INTERVALS = 6, 400
 NOMINAL = 95.0
+_READ = ("estimate", "ci_low", "ci_high", "converged")
 _WIDE, _TALL, _ACROSS = 2.7, 3.6, 3
 
 
@@ -76,7 +77,9 @@ def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
     for place in evenly(list(pairs), MOST_PANELS):
         cell, method = pairs[place]
         estimand, value = known[cell, method]
-        rows = findings.run.folder.rows(cell, parts, wanted={"method": (method,), "estimand": (estimand,)})
+        rows = findings.run.folder.rows(
+            cell, parts, columns=_READ, wanted={"method": (method,), "estimand": (estimand,)}
+        )
         if len(names) > 1:
             yield _ranked(rows, f"{method}, {names[cell]}", value)
         else:
