@@ -15,7 +15,8 @@ import pandas as pd
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
-from simsepsis.cli.show import progress_bar, say, show_table
+from simsepsis.cli.progress import progress_bar
+from simsepsis.cli.show import say, show_table
 from simsepsis.errors import InterruptedRunError
 
 if TYPE_CHECKING:
@@ -60,11 +61,10 @@ def _going_on(folder: Path) -> Iterator[None]:
 
 def _report(result: Run, folder: Path) -> None:
     """Write figures, answer and report of a run, and print the answer."""
-    from simsepsis.files import write_files
-    from simsepsis.report.experiment import plain_lines, show_findings, shown_contents
+    from simsepsis.report.experiment import plain_lines, show_findings, write_shown
 
     shown = show_findings(result)
-    write_files(folder, shown_contents(shown))
+    write_shown(folder, shown)
     say(f"\n{result.folder.plan.question}")
     for line in plain_lines(shown.answer, "•"):
         say(line)
@@ -118,6 +118,7 @@ def run(
             until_mcse=targets,
             max_replicates=max_replicates,
             progress=lambda standing: progress(standing.done, standing.total, _note(standing)),
+            say=progress.say,
         )
     _tell(result)
     _report(result, folder)
@@ -142,11 +143,10 @@ def figures(folder: Folder) -> None:
     Example: simsepsis figures runs/null
     """
     from simsepsis.experiment import summarize_run
-    from simsepsis.files import write_files
-    from simsepsis.report.experiment import figure_contents, show_findings
+    from simsepsis.report.experiment import show_findings, write_figures
 
     shown = show_findings(summarize_run(folder))
-    write_files(folder, figure_contents(shown))
+    write_figures(folder, shown)
     _tell_unfinished(shown)
     say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
 

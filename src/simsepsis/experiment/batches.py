@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import Done, Work, do_batch
+from simsepsis.experiment.estimate import Work, do_batch
 from simsepsis.experiment.folder import ESTIMATES, JUDGED_COLUMNS, RunFolder, run_mark
 from simsepsis.experiment.standing import Progress, Tally
 from simsepsis.experiment.stopping import Look, looks
@@ -108,7 +108,8 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
         with closing(workers.spread(do_batch, _works(folder, spans, pace))) as results:
             for done in results:
                 parts.append(write_part(folder.path / ESTIMATES, done.batch, done.rows))
-                _count(done, pace, tally)
+                pace.measured(done.replicates, done.seconds)
+                tally.add(done.rows[done.rows["estimand"].isin(folder.judged)], done.replicates)
                 if progress is not None:
                     progress(tally.standing(total))
 
@@ -118,12 +119,6 @@ def _tally(folder: RunFolder) -> Tally:
     truth = truth[truth["estimand"].isin(folder.judged)]
     series = zip(truth["cell"], truth["method"], truth["estimand"], strict=True)
     return Tally(truth=dict(zip(series, truth["value"], strict=True)))
-
-
-def _count(done: Done, pace: Pace, tally: Tally) -> None:
-    size = done.batch.last - done.batch.first + 1
-    pace.measured(size, done.seconds)
-    tally.add(done.rows, size)
 
 
 def _spans(folder: RunFolder, parts: list[Part], cell: Cell, look: Look | None) -> Iterator[Span]:

@@ -195,7 +195,7 @@ def _prepared(path: Path, plan: Plan, asked: tuple[Cell, ...], workers: Workers,
     stored = {cell.key: cell for cell in stored_cells(path)}
     missing = [cell for cell in asked if cell.key not in stored]
     if missing:
-        say(f"settling {len(missing)} worlds")
+        say(f"settling {_worlds(len(missing))}")
         with closing(workers.spread(settled, missing)) as worlds:
             for cell in worlds:
                 write_cells(path, [cell])
@@ -220,13 +220,17 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
     ]
     if not works:
         return
-    say(f"computing the truths of {len(works)} worlds")
+    say(f"computing the truths of {_worlds(len(works))}")
     truth = [] if old is None else [old]
     with closing(workers.spread(true_values, works)) as tables:
         for table in tables:
             truth.append(table)
             whole = pd.concat(truth).sort_values(["cell", "method", "estimand"], ignore_index=True)
             write_truth(folder.path, whole)
+
+
+def _worlds(number: int) -> str:
+    return f"{number} world{'' if number == 1 else 's'}"
 
 
 # --- summary ----------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def assert_same(one, other) -> None:
 def small(tmp_path_factory, plan_text):
     """Return the folder of a plan and a finished run of it, which tests must not change."""
     folder = tmp_path_factory.mktemp("small")
-    (folder / "small.toml").write_text(plan_text)
+    (folder / "small.toml").write_text(plan_text())
     run = run_experiment(folder / "small.toml", folder / "out", jobs=1)
     return folder, run
 
@@ -320,7 +320,7 @@ def test_what_takes_long_before_the_first_batch_is_said(plan_file, tmp_path):
     words: list[str] = []
     plan = plan_file(("[0.0, 1.0]", "[0.0]"))
     run_experiment(plan, tmp_path / "out", jobs=1, replicates=1, say=words.append)
-    assert words == ["settling 1 worlds", "computing the truths of 1 worlds"]
+    assert words == ["settling 1 world", "computing the truths of 1 world"]
     run_experiment(plan, tmp_path / "out", jobs=1, replicates=2, say=words.append)
     assert len(words) == 2
 

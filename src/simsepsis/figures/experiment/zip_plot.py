@@ -59,7 +59,8 @@ def zip_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
         interval, in percent; of more than `MOST_INTERVALS` intervals every k-th by rank is kept, the last
         among them, while ``coverage`` and its 95% Monte Carlo limits are of all.
     """
-    frames = list(_panels(choice, findings))
+    # Series without an interval have no say in the types.
+    frames = [frame for frame in _panels(choice, findings) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ZIP_COLUMNS))
 
 
