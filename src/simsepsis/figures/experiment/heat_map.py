@@ -9,7 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.choices import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
-from simsepsis.figures.experiment.marks import evenly, measure_label, reference_of, scaled
+from simsepsis.figures.experiment.marks import evenly, measure_label, panel_corners, reference_of, scaled
 from simsepsis.figures.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
 from simsepsis.performance.text import decimals_for, is_signed
 
@@ -81,10 +81,9 @@ def plot_heat_map(
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ideal = reference_of(measure, estimand) or 0.0
     furthest = float((rows["value"] - ideal).abs().max()) or 1.0
-    for number, panel in enumerate(panels):
-        left = 0.85 + (wide + 0.75) * (number % across)
-        bottom = 1.1 + (tall + 0.95) * (down - 1 - number // across)
-        axes = add_panel(figure, left, bottom, wide, tall)
+    corners = panel_corners(len(panels), across, (wide + 0.75, tall + 0.95), (0.85, 1.1))
+    for panel, corner in zip(panels, corners, strict=True):
+        axes = add_panel(figure, *corner, wide, tall)
         part = rows[rows["panel"] == panel].set_index(["y", "x"])
         _draw(axes, part, (xs, ys), (ideal, furthest), levels)
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
