@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -15,6 +16,11 @@ import pandas as pd
 from simsepsis.errors import OutputError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
+REMEDIES = {
+    errno.ENOSPC: "make room there; nothing was replaced",
+    errno.EDQUOT: "make room there; nothing was replaced",
+}
+"""What helps where the folder is the right one."""
 
 
 def check_table_path(path: Path) -> None:
@@ -84,9 +90,8 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
                 os.replace(Path(draft) / name, folder / name)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OutputError(
-            f"{folder}: cannot be written ({reason}); name a folder that you may write"
-        ) from error
+        remedy = REMEDIES.get(error.errno or 0, "name a folder that you may write")
+        raise OutputError(f"{folder}: cannot be written ({reason}); {remedy}") from error
     return tuple(folder / name for name in contents)
 
 

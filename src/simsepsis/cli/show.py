@@ -19,8 +19,8 @@ def console() -> Console:
 
 
 def say(text: str) -> None:
-    """Print a sentence, unbroken where the output is not a terminal."""
-    console().print(text, soft_wrap=not console().is_terminal)
+    """Print a sentence as it is, unbroken where the output is not a terminal."""
+    console().print(text, soft_wrap=not console().is_terminal, markup=False)
 
 
 def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: Sequence[str] = ()) -> None:

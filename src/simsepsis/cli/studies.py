@@ -33,12 +33,18 @@ def _tell(result: Run) -> None:
     if len(result.verdicts):
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
         show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
-    say(f"{result.computed} replicates computed, {result.failures} rows without an estimate")
+    say(
+        f"{_many(result.computed, 'replicate')} computed, {_many(result.failures, 'row')} without an estimate"
+    )
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _note(standing: Standing) -> str:
     """Return what stands beside the bar."""
-    words = [f"{standing.per_second:.1f}/s", f"{standing.failures} failed rows"]
+    words = [f"{standing.per_second:.1f}/s", _many(standing.failures, "failed row")]
     if not math.isnan(standing.coverage_mcse):
         words.append(f"worst MCSE of coverage {standing.coverage_mcse:.4f}")
     return ", ".join(words)

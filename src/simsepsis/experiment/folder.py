@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ from simsepsis.experiment.plan import Plan, load_plan, plan_toml
 from simsepsis.experiment.stopping import Look, look_at, looks
 from simsepsis.files import table_bytes, write_files
 from simsepsis.performance import Grid, Settings, empty_grid, stem_of, summarize_study
-from simsepsis.replication import Batch, Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
+from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
 from simsepsis.scenario import load_scenario, scenario_toml
 
 PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cells"
@@ -53,13 +53,13 @@ class RunFolder:
         return run_mark(self.plan)
 
     def scan(self) -> Scan:
-        """Return the parts of this run; what is damaged or foreign is moved away."""
-        keys, methods = {cell.key for cell in self.cells}, set(self.plan.run.methods)
+        """Return the parts of this run; what is damaged or foreign is moved away.
 
-        def belongs(batch: Batch) -> bool:
-            return batch.run == self.run and batch.cell in keys and methods.issuperset(batch.methods)
-
-        return scan_parts(self.path / ESTIMATES, belongs)
+        Parts of a world that the folder has lost stay where they are, for when it is settled again.
+        """
+        keys = {cell.key for cell in self.cells}
+        scan = scan_parts(self.path / ESTIMATES, lambda batch: batch.run == self.run)
+        return replace(scan, parts=tuple(part for part in scan.parts if part.batch.cell in keys))
 
     def rows(
         self,
@@ -69,7 +69,7 @@ class RunFolder:
         columns: Iterable[str] | None = None,
         wanted: Wanted | None = None,
     ) -> pd.DataFrame:
-        """Return the stored estimate rows of the replicates that count, in a fixed order.
+        """Return the stored estimate rows of the replicates and methods that count, in a fixed order.
 
         Parameters
         ----------
@@ -81,6 +81,7 @@ class RunFolder:
             As in `simsepsis.replication.read_rows`.
         """
         found = tuple(self.scan().parts if parts is None else parts)
+        wanted = {"method": self.plan.run.methods, **(wanted or {})}
         keys = [one.key for one in self.cells] if cell is None else [cell]
         tables = [
             read_rows(
