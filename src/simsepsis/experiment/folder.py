@@ -25,6 +25,9 @@ PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cell
 JUDGED_COLUMNS = ("scenario", "estimate", "std_error", "ci_low", "ci_high", "p_value", "converged")
 """Columns that performance is made of, beside the keys."""
 
+PARTS = 8
+"""Parts that are read at a time: few enough for memory, several for speed."""
+
 LARGEST_GRID = 500_000
 """Estimates that are held at a time, unless those of one outcome and scale alone are more."""
 
@@ -176,9 +179,9 @@ class RunFolder:
         for pairs in self.shares(below):
             grid = empty_grid(cell, name, pairs, below)
             estimands = {estimand for _, estimand in pairs}
-            for part in own:
+            for some in (own[place : place + PARTS] for place in range(0, len(own), PARTS)):
                 rows = read_rows(
-                    [part], below=below, columns=(*JUDGED_COLUMNS, *columns), wanted={"estimand": estimands}
+                    some, below=below, columns=(*JUDGED_COLUMNS, *columns), wanted={"estimand": estimands}
                 )
                 if len(rows):
                     see(rows[grid.place(rows)])
