@@ -19,7 +19,7 @@ from simsepsis.figures.experiment.marks import (
     scaled,
     span,
 )
-from simsepsis.figures.style import MUTED, SMALL, TEXT, add_panel, in_house_style, new_figure, spread
+from simsepsis.figures.style import LEADER, MUTED, SMALL, TEXT, add_panel, in_house_style, new_figure, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,7 +159,7 @@ def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
             (at, height),
             xytext=(1.03, place),
             textcoords=axes.get_yaxis_transform(),
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
+            arrowprops={**LEADER, "shrinkB": 2},
             fontsize=SMALL,
             va="center",
             annotation_clip=False,
