@@ -1,8 +1,9 @@
-"""Cohorts that several test folders share."""
+"""Cohorts and a small plan that several test folders share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -127,3 +128,74 @@ def registry_of() -> Callable[..., pd.DataFrame]:
 def registry() -> pd.DataFrame:
     """Return one registry of 1,200 patients in 20 ICUs; tests must not change it."""
     return make_registry()
+
+
+PLAN = """
+name = "small"
+question = "Does a small experiment work?"
+
+[ademp]
+aims = "a"
+data = "d"
+estimands = "e"
+methods = "m"
+performance = "p"
+
+[world]
+base = "null"
+set = { n = 260 }
+
+[vary]
+"observation.by_severity" = [0.0, 1.0]
+
+[run]
+methods = ["crude", "psm"]
+estimands = ["rd_hospital_death"]
+replicates = 6
+seed = 5
+
+[accept]
+"the crude difference is small" = "crude bias in [-0.5, 0.5]"
+"""
+QUICK = (
+    ('["crude", "psm"]', '["oracle_ps", "icu_preference_iv"]'),
+    ('"crude bias in', '"oracle_ps bias in'),
+)
+
+
+def change_text(text: str, *changes: tuple[str, str]) -> str:
+    """Return a text after changes, each a pair of old and new that must find its place."""
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.fixture(scope="session")
+def plan_text() -> Callable[..., str]:
+    """Return the maker of a small plan, 260 patients in two worlds: pairs of old and new text → text."""
+    return lambda *changes: change_text(PLAN, *changes)
+
+
+@pytest.fixture(scope="session")
+def quick_plan_text() -> Callable[..., str]:
+    """Return the maker of a small plan of methods that take a few milliseconds."""
+    return lambda *changes: change_text(PLAN, *QUICK, *changes)
+
+
+@pytest.fixture
+def plan_file(tmp_path, plan_text) -> Callable[..., Path]:
+    """Return the writer of a small plan: pairs of old and new text → path."""
+
+    def write(*changes: tuple[str, str], name: str = "small") -> Path:
+        path = tmp_path / f"{name}.toml"
+        path.write_text(plan_text(*changes))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def quick_plan(plan_file) -> Callable[..., Path]:
+    """Return the writer of a small plan of quick methods."""
+    return lambda *changes, name="small": plan_file(*QUICK, *changes, name=name)

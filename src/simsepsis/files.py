@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import io
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +16,11 @@ import pandas as pd
 from simsepsis.errors import OutputError
 
 TABLE_SUFFIXES = (".csv", ".parquet")
+REMEDIES = {
+    errno.ENOSPC: "make room there; nothing was replaced",
+    errno.EDQUOT: "make room there; nothing was replaced",
+}
+"""What helps where the folder is the right one."""
 
 
 def check_table_path(path: Path) -> None:
@@ -82,7 +90,52 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
                 os.replace(Path(draft) / name, folder / name)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OutputError(
-            f"{folder}: cannot be written ({reason}); name a folder that you may write"
-        ) from error
+        remedy = REMEDIES.get(error.errno or 0, "name a folder that you may write")
+        raise OutputError(f"{folder}: cannot be written ({reason}); {remedy}") from error
     return tuple(folder / name for name in contents)
+
+
+def write_gallery(folder: Path | str, contents: Mapping[str, bytes], listing: str) -> tuple[Path, ...]:
+    """Write files, and remove those beside the listing that an earlier call wrote and this one does not.
+
+    Parameters
+    ----------
+    folder, contents
+        As of `write_files`.
+    listing
+        Name of the file that keeps which files in its own folder were written, with their checksums. What is
+        not on it, or was changed since, stays.
+
+    Returns
+    -------
+    tuple
+        The paths written, the listing last.
+
+    Raises
+    ------
+    OutputError
+        As `write_files`.
+    """
+    folder, place = Path(folder), Path(listing).parent
+    before = _listed(folder / listing)
+    own = {Path(name).name: _checksum(data) for name, data in contents.items() if Path(name).parent == place}
+    kept = (json.dumps(own, indent=2) + "\n").encode()
+    paths = write_files(folder, {**contents, listing: kept})
+    for name in before.keys() - own.keys():
+        path = folder / place / Path(name).name
+        if path.is_file() and _checksum(path.read_bytes()) == before[name]:
+            path.unlink()
+    return paths
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _listed(path: Path) -> dict[str, str]:
+    """Return file names and checksums of a listing; nothing where there is none that can be read."""
+    try:
+        listed = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in listed.items()} if isinstance(listed, dict) else {}

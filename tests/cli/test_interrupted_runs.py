@@ -16,36 +16,12 @@ from simsepsis.experiment import open_run, run_experiment
 
 PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
 
-PLAN = """
-question = "Does it go on?"
-
-[ademp]
-aims = "a"
-data = "d"
-estimands = "e"
-methods = "m"
-performance = "p"
-
-[world]
-base = "null"
-set = { n = 260 }
-
-[vary]
-"observation.by_severity" = [0.0, 1.0]
-
-[run]
-methods = ["oracle_ps", "icu_preference_iv"]
-estimands = ["rd_hospital_death"]
-replicates = 60
-seed = 5
-"""
-
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+def undisturbed(tmp_path_factory, quick_plan_text):
     """Return the folder of a plan and a run of it that nobody disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "go.toml").write_text(PLAN)
+    (folder / "go.toml").write_text(quick_plan_text(("replicates = 6\n", "replicates = 60\n")))
     run_experiment(folder / "go.toml", folder / "out", jobs=1)
     return folder
 
@@ -70,6 +46,13 @@ def wait_for_parts(process: subprocess.Popen, out: Path, n: int) -> None:
         time.sleep(0.01)
 
 
+def last_line(told: str) -> str:
+    """Return the sentence that ends what a run says on stderr; before it there is progress only."""
+    *progress, sentence = told.strip().splitlines()
+    assert all(line.startswith("Replicates: ") for line in progress), told
+    return sentence
+
+
 def assert_same_tables(one: Path, other: Path) -> None:
     rows = [open_run(folder).rows().drop(columns="seconds") for folder in (one, other)]
     pd.testing.assert_frame_equal(*rows, check_exact=True)
@@ -86,8 +69,7 @@ def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, s
     printed, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert printed == ""
-    assert len(told.strip().splitlines()) == 1, told
-    sentence = told.strip()
+    sentence = last_line(told)
     assert "interrupted; every finished batch is kept in" in sentence
     command = shlex.split(sentence.split("`")[1])
     assert command == ["simsepsis", *process.args[1:]]
@@ -112,7 +94,7 @@ def test_a_worker_killed_by_the_system_is_one_sentence_and_costs_no_stored_row(u
     os.kill(workers_of(process)[0], signal.SIGKILL)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 2
-    (sentence,) = told.strip().splitlines()
+    sentence = last_line(told)
     assert "a worker process was killed" in sentence
     assert "run again to go on" in sentence
     stored = open_run(out).rows().groupby(["cell", "replicate"]).ngroups

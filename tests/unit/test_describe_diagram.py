@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from described_worlds import switched
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.text import Text
@@ -21,12 +22,6 @@ EFFECT = {"effect": {"log_hazard_ratio": -0.3}}
 @pytest.fixture(scope="module")
 def thesis() -> Scenario:
     return load_scenario("thesis")
-
-
-def switched(scenario: Scenario, **sections: dict[str, object]) -> Scenario:
-    """Return the scenario with some fields of some sections replaced, as if they had been solved."""
-    parts = {name: getattr(scenario, name).model_copy(update=fields) for name, fields in sections.items()}
-    return scenario.model_copy(update=parts)
 
 
 def arrows_of(scenario: Scenario, base: Scenario | None = None) -> dict[tuple[str, str], object]:

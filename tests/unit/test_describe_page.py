@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from described_worlds import switched
 
 from simsepsis.errors import OutputError, ScenarioError, UsageError
 from simsepsis.figures import RenderedPlate, render_plate
@@ -25,12 +26,6 @@ COMMAND = "simsepsis describe thesis --seed 5"
 SIZES = {"n": 3_000, "population": 2_000}
 VOID = {"meta", "img", "br", "link", "input"}
 MEGABYTES = 3.0
-
-
-def switched(scenario: Scenario, **sections: dict[str, object]) -> Scenario:
-    """Return the scenario with some fields of some sections replaced, as if they had been solved."""
-    parts = {name: getattr(scenario, name).model_copy(update=fields) for name, fields in sections.items()}
-    return scenario.model_copy(update=parts)
 
 
 @pytest.fixture(scope="module")

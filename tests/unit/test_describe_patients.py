@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from described_worlds import switched
 from matplotlib.text import Text
 from scipy import stats
 
@@ -20,12 +21,6 @@ from simsepsis.figures.scenario.starts import plot_starts, start_facts, start_ro
 from simsepsis.scenario import Regimen, Scenario, load_scenario
 
 N = 6_000
-
-
-def switched(scenario: Scenario, **sections: dict[str, object]) -> Scenario:
-    """Return the scenario with some fields of some sections replaced, as if they had been solved."""
-    parts = {name: getattr(scenario, name).model_copy(update=fields) for name, fields in sections.items()}
-    return scenario.model_copy(update=parts)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import OutputError
-from simsepsis.files import check_folder, check_table_path, table_bytes, write_files
+from simsepsis.files import check_folder, check_table_path, table_bytes, write_files, write_gallery
 
 
 def test_files_and_subfolders_are_made(tmp_path):
@@ -45,3 +45,26 @@ def test_tables_come_back_as_they_were(tmp_path, suffix, read):
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(OutputError, match=r"t\.xlsx: a table is written as \.csv or \.parquet"):
         check_table_path(tmp_path / "t.xlsx")
+
+
+def test_a_gallery_loses_what_it_had_written_and_nothing_else(tmp_path):
+    listing = "figures/written.json"
+    first = {"figures/a.svg": b"a", "figures/b.svg": b"b", "figures/c.svg": b"c", "report.html": b"1"}
+    write_gallery(tmp_path, first, listing)
+    (tmp_path / "figures" / "mine.svg").write_bytes(b"mine")
+    (tmp_path / "figures" / "b.svg").write_bytes(b"changed by hand")
+    write_gallery(tmp_path, {"figures/a.svg": b"new"}, listing)
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "figures").glob("*.svg")}
+    assert kept == {"a.svg": b"new", "b.svg": b"changed by hand", "mine.svg": b"mine"}
+    assert (tmp_path / "report.html").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("content", [b"no json", b"[1]", b'{"../mine.txt": "0"}'])
+def test_a_listing_that_is_none_removes_nothing(tmp_path, content):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    (tmp_path / "figures" / "mine.svg").write_bytes(b"mine")
+    (tmp_path / "figures" / "written.json").write_bytes(content)
+    write_gallery(tmp_path, {"figures/a.svg": b"a"}, "figures/written.json")
+    assert (tmp_path / "mine.txt").exists()
+    assert (tmp_path / "figures" / "mine.svg").exists()

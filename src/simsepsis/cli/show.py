@@ -1,13 +1,11 @@
-"""What the commands print: tables, progress and sentences."""
+"""What the commands print: tables and sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 TABLE_WIDTH = 110
@@ -21,8 +19,8 @@ def console() -> Console:
 
 
 def say(text: str) -> None:
-    """Print a sentence, unbroken where the output is not a terminal."""
-    console().print(text, soft_wrap=not console().is_terminal)
+    """Print a sentence as it is, unbroken where the output is not a terminal."""
+    console().print(text, soft_wrap=not console().is_terminal, markup=False)
 
 
 def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: Sequence[str] = ()) -> None:
@@ -45,24 +43,6 @@ def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: 
     for row in frame[list(columns)].astype(str).itertuples(index=False):
         table.add_row(*row)
     console().print(table)
-
-
-@contextmanager
-def progress_bar(words: str) -> Iterator[Callable[..., None]]:
-    """Yield a callback (done, total, note="") that draws a bar with the time remaining on stderr."""
-    bar = Progress(
-        TextColumn(words),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(words, total=None, note="")
-        yield lambda done, total, note="": bar.update(task, completed=done, total=total, note=note)
 
 
 def show_estimates(estimates: pd.DataFrame) -> None:

@@ -15,7 +15,8 @@ import pandas as pd
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
-from simsepsis.cli.show import progress_bar, say, show_table
+from simsepsis.cli.progress import progress_bar
+from simsepsis.cli.show import say, show_table
 from simsepsis.errors import InterruptedRunError
 
 if TYPE_CHECKING:
@@ -32,12 +33,18 @@ def _tell(result: Run) -> None:
     if len(result.verdicts):
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
         show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
-    say(f"{result.computed} replicates computed, {result.failures} rows without an estimate")
+    say(
+        f"{_many(result.computed, 'replicate')} computed, {_many(result.failures, 'row')} without an estimate"
+    )
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _note(standing: Standing) -> str:
     """Return what stands beside the bar."""
-    words = [f"{standing.per_second:.1f}/s", f"{standing.failures} failed rows"]
+    words = [f"{standing.per_second:.1f}/s", _many(standing.failures, "failed row")]
     if not math.isnan(standing.coverage_mcse):
         words.append(f"worst MCSE of coverage {standing.coverage_mcse:.4f}")
     return ", ".join(words)
@@ -60,11 +67,10 @@ def _going_on(folder: Path) -> Iterator[None]:
 
 def _report(result: Run, folder: Path) -> None:
     """Write figures, answer and report of a run, and print the answer."""
-    from simsepsis.files import write_files
-    from simsepsis.report.experiment import plain_lines, show_findings, shown_contents
+    from simsepsis.report.experiment import plain_lines, show_findings, write_shown
 
     shown = show_findings(result)
-    write_files(folder, shown_contents(shown))
+    write_shown(folder, shown)
     say(f"\n{result.folder.plan.question}")
     for line in plain_lines(shown.answer, "•"):
         say(line)
@@ -118,6 +124,7 @@ def run(
             until_mcse=targets,
             max_replicates=max_replicates,
             progress=lambda standing: progress(standing.done, standing.total, _note(standing)),
+            say=progress.say,
         )
     _tell(result)
     _report(result, folder)
@@ -142,11 +149,10 @@ def figures(folder: Folder) -> None:
     Example: simsepsis figures runs/null
     """
     from simsepsis.experiment import summarize_run
-    from simsepsis.files import write_files
-    from simsepsis.report.experiment import figure_contents, show_findings
+    from simsepsis.report.experiment import show_findings, write_figures
 
     shown = show_findings(summarize_run(folder))
-    write_files(folder, figure_contents(shown))
+    write_figures(folder, shown)
     _tell_unfinished(shown)
     say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
-from simsepsis.cli.show import progress_bar, say, show_comparison, show_estimates
+from simsepsis.cli.progress import progress_bar
+from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from simsepsis.cli.app import Jobs, app
-from simsepsis.cli.show import progress_bar, say
+from simsepsis.cli.progress import progress_bar
+from simsepsis.cli.show import say
 
 
 @app.command()

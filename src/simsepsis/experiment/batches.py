@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import Done, Work, do_batch
+from simsepsis.experiment.estimate import Work, do_batch
 from simsepsis.experiment.folder import ESTIMATES, JUDGED_COLUMNS, RunFolder, run_mark
 from simsepsis.experiment.standing import Progress, Tally
 from simsepsis.experiment.stopping import Look, looks
@@ -24,9 +24,12 @@ from simsepsis.replication import (
 BATCH_SECONDS = 5.0
 """Time a batch shall take: its file's cost is then nothing beside it, and a kill loses little."""
 
+LEAST_SECONDS = 0.25
+"""Time of the last batches, which become smaller so that all workers end at about the same time."""
+
 LARGEST_BATCH = 1_000
 BATCHES_PER_WORKER = 4
-"""Fewest batches of a worker, so that all end at about the same time."""
+"""Batches of a worker that what is left is always divided into."""
 
 Span = tuple[Cell, int, int, tuple[str, ...]]
 """A cell, first and last of consecutive replicates that lack the same methods, and these."""
@@ -51,19 +54,22 @@ class Computed:
     replicates: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Pace:
-    """How long replicates take, so that batches take `BATCH_SECONDS`.
+    """How long replicates take, so that batches take `BATCH_SECONDS`, and less when few are left.
 
     Attributes
     ----------
-    largest
-        Largest batch, so that every worker gets several.
+    workers
+        How many share what is left.
+    left
+        Replicates that have not been handed out.
     replicates, seconds
         What was measured.
     """
 
-    largest: int = 1
+    workers: int
+    left: int = 0
     replicates: int = 0
     seconds: float = 0.0
 
@@ -72,11 +78,20 @@ class Pace:
         self.replicates += replicates
         self.seconds += seconds
 
-    def size(self) -> int:
-        """Return the number of replicates that the next batch shall have."""
-        if self.seconds <= 0.0:
-            return 1
-        return max(1, min(self.largest, int(BATCH_SECONDS * self.replicates / self.seconds)))
+    def take(self, most: int) -> int:
+        """Return the number of replicates that the next batch shall have, which are left no longer.
+
+        Parameters
+        ----------
+        most
+            How many it may have.
+        """
+        per_second = self.replicates / self.seconds if self.seconds > 0.0 else 0.0
+        share = self.left // (self.workers * BATCHES_PER_WORKER)
+        wanted = min(int(BATCH_SECONDS * per_second), max(share, int(LEAST_SECONDS * per_second)))
+        size = max(1, min(most, LARGEST_BATCH, wanted))
+        self.left -= size
+        return size
 
 
 def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | None) -> Computed:
@@ -93,7 +108,7 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
     """
     remove_drafts(folder.path / ESTIMATES)
     scan = folder.scan()
-    parts, tally, pace = list(scan.parts), _tally(folder), Pace()
+    parts, tally, pace = list(scan.parts), _tally(folder), Pace(workers=workers.n)
     for part in parts if progress is not None else ():
         tally.see(read_rows([part], columns=JUDGED_COLUMNS, wanted={"estimand": folder.judged}))
     found: dict[int, Look | None] = {}
@@ -102,13 +117,13 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
         spans = [span for cell in folder.cells for span in _spans(folder, parts, cell, found[cell.key])]
         if not spans:
             return Computed(parts=tuple(parts), notes=scan.set_aside, replicates=tally.done)
-        missing = sum(last - first + 1 for _, first, last, _ in spans)
-        pace.largest = min(LARGEST_BATCH, max(1, missing // (workers.n * BATCHES_PER_WORKER)))
-        total = tally.done + missing + sum(_later(folder, look) for look in found.values())
+        pace.left = sum(last - first + 1 for _, first, last, _ in spans)
+        total = tally.done + pace.left + sum(_later(folder, look) for look in found.values())
         with closing(workers.spread(do_batch, _works(folder, spans, pace))) as results:
             for done in results:
                 parts.append(write_part(folder.path / ESTIMATES, done.batch, done.rows))
-                _count(done, pace, tally)
+                pace.measured(done.replicates, done.seconds)
+                tally.add(done.rows[done.rows["estimand"].isin(folder.judged)], done.replicates)
                 if progress is not None:
                     progress(tally.standing(total))
 
@@ -118,12 +133,6 @@ def _tally(folder: RunFolder) -> Tally:
     truth = truth[truth["estimand"].isin(folder.judged)]
     series = zip(truth["cell"], truth["method"], truth["estimand"], strict=True)
     return Tally(truth=dict(zip(series, truth["value"], strict=True)))
-
-
-def _count(done: Done, pace: Pace, tally: Tally) -> None:
-    size = done.batch.last - done.batch.first + 1
-    pace.measured(size, done.seconds)
-    tally.add(done.rows, size)
 
 
 def _spans(folder: RunFolder, parts: list[Part], cell: Cell, look: Look | None) -> Iterator[Span]:
@@ -160,7 +169,7 @@ def _works(folder: RunFolder, spans: list[Span], pace: Pace) -> Iterator[Work]:
     for cell, start, end, methods in spans:
         first = start
         while first <= end:
-            last = min(end, first + pace.size() - 1)
+            last = first + pace.take(end - first + 1) - 1
             batch = Batch(run=mark, cell=cell.key, first=first, last=last, methods=methods)
             yield Work(batch=batch, cell=cell, seed=run.seed, method_seconds=run.method_seconds)
             first = last + 1

@@ -53,6 +53,11 @@ class Done:
     rows: pd.DataFrame
     seconds: float
 
+    @property
+    def replicates(self) -> int:
+        """Return how many replicates it has."""
+        return self.batch.last - self.batch.first + 1
+
 
 def do_batch(work: Work) -> Done:
     """Return the rows of a batch.

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.cells import cells_of, worlds
-from simsepsis.experiment.choices import AnswerChoice, hashable
+from simsepsis.experiment.choices import hashable
 from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.run import Run
-from simsepsis.performance import Rung, coverage_autopsy, informative_failures, ladder
-from simsepsis.performance.ladder import LADDERS
+from simsepsis.experiment.summary import Count, joined
 
 PROGRESS_COLUMNS = ("cell", "scenario", "replicates", "wanted", "rows", "failures")
 
@@ -68,35 +67,36 @@ class Findings:
 
 
 def examine_run(run: Run) -> Findings:
-    """Return what the stored rows of a run say, read cell by cell.
+    """Return what the stored rows of a run say, as its summary has read them.
 
     Parameters
     ----------
     run
         As returned by `run_experiment` or `summarize_run`.
     """
-    folder, settings = run.folder, cell_settings(run.folder)
-    parts, truth = folder.scan().parts, folder.truth()
-    ladders = {**LADDERS, **contrasts_of(folder.plan.answers)}
-    found: dict[str, list[pd.DataFrame]] = {name: [] for name in ("autopsy", "informative", "ladder")}
-    progress, reasons = [], []
-    for cell, scenario in zip(settings["cell"], settings["scenario"], strict=True):
-        rows = folder.rows(cell, parts, wanted={"estimand": folder.judged})
-        done, failed = rows["replicate"].nunique(), int((~rows["converged"]).sum())
-        progress.append((cell, scenario, done, folder.counted(cell, parts), len(rows), failed))
-        if len(rows):
-            reasons.append(rows.loc[~rows["converged"], ["cell", "method", "failure"]])
-            found["autopsy"].append(coverage_autopsy(rows, truth))
-            found["informative"].append(informative_failures(rows))
-            found["ladder"].append(ladder(rows, truth, ladders=ladders))
+    folder, settings, truth = run.folder, cell_settings(run.folder), run.folder.truth()
+    told = {cell.count.cell: cell for cell in run.cells}
+    cells = [told[key] for key in settings["cell"] if key in told]
     return Findings(
         run=run,
         settings=settings,
         truth=truth[[folder.plan.judged(name) for name in truth["estimand"]]],
-        progress=pd.DataFrame(progress, columns=list(PROGRESS_COLUMNS)),
-        reasons=_counted(reasons),
-        **{name: _joined(tables) for name, tables in found.items()},
+        progress=_progress(settings, {key: cell.count for key, cell in told.items()}, folder.plan),
+        reasons=_counted([cell.reasons for cell in cells]),
+        autopsy=joined([cell.autopsy for cell in cells]),
+        informative=joined([cell.informative for cell in cells]),
+        ladder=joined([cell.ladder for cell in cells]),
     )
+
+
+def _progress(settings: pd.DataFrame, counts: Mapping[int, Count], plan: Plan) -> pd.DataFrame:
+    """Return what is stored of each cell; nothing of those that have not begun."""
+    found = [
+        counts.get(cell, Count(cell=cell, scenario=scenario, wanted=plan.run.most_replicates))
+        for cell, scenario in zip(settings["cell"], settings["scenario"], strict=True)
+    ]
+    rows = [[getattr(count, name) for name in PROGRESS_COLUMNS] for count in found]
+    return pd.DataFrame(rows, columns=list(PROGRESS_COLUMNS))
 
 
 def cell_settings(folder: RunFolder) -> pd.DataFrame:
@@ -133,33 +133,8 @@ def cell_settings(folder: RunFolder) -> pd.DataFrame:
     return table.astype({"cell": np.int64})
 
 
-def contrast_name(methods: tuple[str, ...]) -> str:
-    """Return under which name the contrast of two methods stands among the ladders."""
-    return f"{methods[0]} − {methods[1]}"
-
-
-def contrasts_of(answers: Iterable[AnswerChoice]) -> dict[str, tuple[Rung, ...]]:
-    """Return the contrasts that answers ask for, as ladders of two rungs, the second method first."""
-    return {
-        contrast_name(choice.methods): (
-            Rung(method=choice.methods[1], adds=""),
-            Rung(method=choice.methods[0], adds="difference"),
-        )
-        for choice in answers
-        if choice.kind == "contrast"
-    }
-
-
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return tables of the same columns as one; those without rows have no say in the types."""
-    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
-
-
 def _counted(reasons: list[pd.DataFrame]) -> pd.DataFrame:
     """Return how often each method failed for each reason, the most frequent first."""
-    columns = ["method", "failure", "rows", "cells"]
-    if not any(len(part) for part in reasons):
-        return pd.DataFrame(columns=columns)
-    series = pd.concat(reasons).groupby(["method", "failure"], sort=False)["cell"]
-    table = series.agg(rows="size", cells="nunique").reset_index()
-    return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)[columns]
+    keys = ["method", "failure"]
+    table = pd.concat(reasons).groupby(keys)["rows"].agg(rows="sum", cells="size").reset_index()
+    return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +16,8 @@ from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.plan import Plan, load_plan, plan_toml
 from simsepsis.experiment.stopping import Look, look_at, looks
 from simsepsis.files import table_bytes, write_files
-from simsepsis.replication import Batch, Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
+from simsepsis.performance import Grid, Settings, empty_grid, stem_of, summarize_study
+from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
 from simsepsis.scenario import load_scenario, scenario_toml
 
 PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cells"
@@ -25,8 +25,11 @@ PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cell
 JUDGED_COLUMNS = ("scenario", "estimate", "std_error", "ci_low", "ci_high", "p_value", "converged")
 """Columns that performance is made of, beside the keys."""
 
-LARGEST_TABLE = 500_000
-"""Rows that are held at a time, unless one estimand alone has more."""
+PARTS = 8
+"""Parts that are read at a time: few enough for memory, several for speed."""
+
+LARGEST_GRID = 500_000
+"""Estimates that are held at a time, unless those of one outcome and scale alone are more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +56,13 @@ class RunFolder:
         return run_mark(self.plan)
 
     def scan(self) -> Scan:
-        """Return the parts of this run; what is damaged or foreign is moved away."""
-        keys, methods = {cell.key for cell in self.cells}, set(self.plan.run.methods)
+        """Return the parts of this run; what is damaged or foreign is moved away.
 
-        def belongs(batch: Batch) -> bool:
-            return batch.run == self.run and batch.cell in keys and methods.issuperset(batch.methods)
-
-        return scan_parts(self.path / ESTIMATES, belongs)
+        Parts of a world that the folder has lost stay where they are, for when it is settled again.
+        """
+        keys = {cell.key for cell in self.cells}
+        scan = scan_parts(self.path / ESTIMATES, lambda batch: batch.run == self.run)
+        return replace(scan, parts=tuple(part for part in scan.parts if part.batch.cell in keys))
 
     def rows(
         self,
@@ -69,7 +72,7 @@ class RunFolder:
         columns: Iterable[str] | None = None,
         wanted: Wanted | None = None,
     ) -> pd.DataFrame:
-        """Return the stored estimate rows of the replicates that count, in a fixed order.
+        """Return the stored estimate rows of the replicates and methods that count, in a fixed order.
 
         Parameters
         ----------
@@ -81,6 +84,7 @@ class RunFolder:
             As in `simsepsis.replication.read_rows`.
         """
         found = tuple(self.scan().parts if parts is None else parts)
+        wanted = {"method": self.plan.run.methods, **(wanted or {})}
         keys = [one.key for one in self.cells] if cell is None else [cell]
         tables = [
             read_rows(
@@ -132,32 +136,79 @@ class RunFolder:
         due = [n for n in looks(run.most_replicates) if (after.replicates if after else 0) < n <= have]
         if not due:
             return after
-        own = [part for part in parts if part.batch.cell == cell]
         found = [Look(replicates=number, excess=0.0) for number in due]
-        truth = self.truth()
-        for estimands in self.shares(have):
-            rows = read_rows(own, below=have, columns=JUDGED_COLUMNS, wanted={"estimand": estimands})
-            if len(rows):
-                seen = [look_at(rows, number, truth, run.until_mcse, run.reference) for number in due]
-                found = [max(pair, key=lambda look: look.excess) for pair in zip(found, seen, strict=True)]
+        truth, settings, targets = self.truth(), Settings(reference=run.reference), run.until_mcse
+        for grid in self.grids(cell, parts, have):
+            tables = [
+                summarize_study(grid.first(number).study(truth, settings), list(targets)) for number in due
+            ]
+            seen = [look_at(table, number, targets) for table, number in zip(tables, due, strict=True)]
+            found = [max(pair, key=lambda look: look.excess) for pair in zip(found, seen, strict=True)]
         return next((look for look in found if look.enough), found[-1])
 
-    def shares(self, replicates: int) -> Iterator[tuple[str, ...]]:
-        """Yield the judged estimands in shares of up to about `LARGEST_TABLE` rows of a cell.
+    def grids(
+        self,
+        cell: int,
+        parts: Iterable[Part],
+        below: int,
+        *,
+        columns: Iterable[str] = (),
+        see: Callable[[pd.DataFrame], None] = lambda _: None,
+    ) -> Iterator[Grid]:
+        """Yield the judged estimates of a cell, some outcomes and scales at a time, read part by part.
+
+        Parameters
+        ----------
+        cell
+            Key of the cell.
+        parts
+            Parts of the run.
+        below
+            Number of the first replicate that is left out.
+        columns
+            What `see` needs beside the keys and `JUDGED_COLUMNS`.
+        see
+            Called with each part's rows, each row once.
+
+        Yields
+        ------
+        Grid
+            At least one estimate is in it. The next one comes in its place.
+        """
+        own, name = [part for part in parts if part.batch.cell == cell], self.cell(cell).name
+        for pairs in self.shares(below):
+            grid = empty_grid(cell, name, pairs, below)
+            estimands = {estimand for _, estimand in pairs}
+            for some in (own[place : place + PARTS] for place in range(0, len(own), PARTS)):
+                rows = read_rows(
+                    some, below=below, columns=(*JUDGED_COLUMNS, *columns), wanted={"estimand": estimands}
+                )
+                if len(rows):
+                    see(rows[grid.place(rows)])
+            if grid.attempted.any():
+                yield grid
+            # Otherwise two would be held while the next one fills.
+            del grid
+
+    def shares(self, replicates: int) -> Iterator[tuple[tuple[str, str], ...]]:
+        """Yield methods with judged estimands, together those of one stem, up to about `LARGEST_GRID`.
 
         Parameters
         ----------
         replicates
-            Replicates that rows are read of.
+            Replicates that each has.
         """
-        methods = [METHODS[name].estimands_of(THESIS_SPEC) for name in self.plan.run.methods]
-        givers = Counter(name for names in methods for name in names)
-        share: list[str] = []
-        for name in self.judged:
-            if share and sum(givers[one] for one in (*share, name)) * replicates > LARGEST_TABLE:
+        by_stem: dict[str, list[tuple[str, str]]] = {}
+        for method in self.plan.run.methods:
+            for name in METHODS[method].estimands_of(THESIS_SPEC):
+                if self.plan.judged(name):
+                    by_stem.setdefault(stem_of(name), []).append((method, name))
+        share: list[tuple[str, str]] = []
+        for stem in sorted(by_stem):
+            if share and (len(share) + len(by_stem[stem])) * replicates > LARGEST_GRID:
                 yield tuple(share)
                 share = []
-            share.append(name)
+            share += by_stem[stem]
         yield tuple(share)
 
     @property

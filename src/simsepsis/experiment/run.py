@@ -8,13 +8,14 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pandas as pd
 
-from simsepsis.errors import UsageError
+from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.batches import Computed, compute_missing
 from simsepsis.experiment.cells import Cell, cells_of, settled
 from simsepsis.experiment.claim import ACCEPT_COLUMNS, judge, overall
@@ -33,7 +34,7 @@ from simsepsis.experiment.folder import (
 from simsepsis.experiment.plan import Plan, load_plan
 from simsepsis.experiment.standing import Progress
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
-from simsepsis.experiment.summary import Count, summarize_rows
+from simsepsis.experiment.summary import CellSummary, joined, summarize_cell
 from simsepsis.experiment.truth import TruthWork, true_values
 from simsepsis.files import check_folder, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
@@ -56,6 +57,8 @@ class Run:
         One row per series and measure.
     verdicts
         What the numbers say to each claim, per series.
+    cells
+        What the stored rows of each cell say, of those that have any, in the order of the keys.
     computed
         Replicates that this call computed.
     failures
@@ -69,6 +72,7 @@ class Run:
     folder: RunFolder
     performance: pd.DataFrame
     verdicts: pd.DataFrame
+    cells: tuple[CellSummary, ...] = ()
     computed: int = 0
     failures: int = 0
     seconds: float = 0.0
@@ -191,7 +195,7 @@ def _prepared(path: Path, plan: Plan, asked: tuple[Cell, ...], workers: Workers,
     stored = {cell.key: cell for cell in stored_cells(path)}
     missing = [cell for cell in asked if cell.key not in stored]
     if missing:
-        say(f"settling {len(missing)} worlds")
+        say(f"settling {_worlds(len(missing))}")
         with closing(workers.spread(settled, missing)) as worlds:
             for cell in worlds:
                 write_cells(path, [cell])
@@ -216,7 +220,7 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
     ]
     if not works:
         return
-    say(f"computing the truths of {len(works)} worlds")
+    say(f"computing the truths of {_worlds(len(works))}")
     truth = [] if old is None else [old]
     with closing(workers.spread(true_values, works)) as tables:
         for table in tables:
@@ -225,30 +229,39 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
             write_truth(folder.path, whole)
 
 
+def _worlds(number: int) -> str:
+    return f"{number} world{'' if number == 1 else 's'}"
+
+
 # --- summary ----------------------------------------------------------------------------------------
 
 
 def _summarized(folder: RunFolder, done: Computed, *, begin: float) -> Run:
     """Summarize the stored rows and write the tables."""
-    summary = summarize_rows(folder, done.parts)
+    told = (summarize_cell(folder, cell, done.parts) for cell in sorted(folder.cells, key=attrgetter("key")))
+    cells = tuple(cell for cell in told if cell is not None)
+    if not cells:
+        raise ExperimentError(f"{folder.path}: no replicate is stored yet; run the experiment first")
+    performance, counts = joined([cell.performance for cell in cells]), [cell.count for cell in cells]
     claims = folder.plan.claims
-    found = [judge(words, claim, summary.performance) for words, claim in claims.items()]
+    found = [judge(words, claim, performance) for words, claim in claims.items()]
     verdicts = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(ACCEPT_COLUMNS))
     run = Run(
         folder=folder,
-        performance=summary.performance,
+        performance=performance,
         verdicts=verdicts,
+        cells=cells,
         computed=done.replicates,
-        failures=sum(count.failures for count in summary.counts),
+        failures=sum(count.failures for count in counts),
         seconds=perf_counter() - begin,
-        notes=(*done.notes, *(count.note for count in summary.counts if count.note)),
+        notes=(*done.notes, *(count.note for count in counts if count.note)),
     )
-    _write(run, summary.counts)
+    _write(run)
     return run
 
 
-def _write(run: Run, counts: tuple[Count, ...]) -> None:
-    plan = run.folder.plan
+def _write(run: Run) -> None:
+    plan, counts = run.folder.plan, [cell.count for cell in run.cells]
     ends = plan.run.model_dump(include={"replicates", "until_mcse", "max_replicates"}, exclude_none=True)
     manifest = {
         "name": plan.name,

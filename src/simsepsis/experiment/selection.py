@@ -137,3 +137,22 @@ def value_text(value: object) -> str:
     if isinstance(value, tuple):
         return " + ".join(map(value_text, value)) or "none"
     return "none" if value is None else str(value)
+
+
+def restriction(choice: Choice, findings: Findings) -> str:
+    """Return in words which cells a figure or an answer is about; nothing where it is about all.
+
+    Parameters
+    ----------
+    choice, findings
+        What is asked, of which run.
+    """
+    chosen, every = wanted_cells(choice, findings.settings), findings.settings
+    if len(chosen) == len(every):
+        return ""
+    if len(chosen) == 1:
+        return f", in {chosen['scenario'].iloc[0]}"
+    return f", in {len(chosen)} of {len(every)} cells" + "".join(
+        f", {short(key)} = {' or '.join(value_text(item) for item in listed(values))}"
+        for key, values in choice.where.items()
+    )

@@ -24,7 +24,7 @@ class Standing:
     done, total
         Replicates of this call: computed, and to compute as far as is known now.
     failures
-        Rows without an estimate among those.
+        Judged rows without an estimate among those.
     per_second
         Replicates per second of wall time.
     seconds_left
@@ -73,7 +73,7 @@ class Tally:
         Parameters
         ----------
         rows
-            Its estimate rows.
+            Its estimate rows that are judged.
         replicates
             How many replicates it has.
         """

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.performance import MEASURES, stopping_mcse, summarize
+from simsepsis.performance import MEASURES, stopping_mcse
 
 FIRST_LOOK = 100
 """Fewest replicates that a decision may rest on."""
@@ -118,33 +118,24 @@ def looks(most: int) -> Iterator[int]:
     yield most
 
 
-def look_at(
-    rows: pd.DataFrame, replicates: int, truth: pd.DataFrame, targets: Targets, reference: str | None = None
-) -> Look:
+def look_at(performance: pd.DataFrame, replicates: int, targets: Targets) -> Look:
     """Compare the Monte Carlo errors of the first replicates of a cell with the targets.
 
     Parameters
     ----------
-    rows
-        Estimate rows that are judged.
+    performance
+        As of `simsepsis.performance.summarize`, of these replicates and the measures that have a target.
     replicates
-        How many replicates to look at.
-    truth
-        As for `simsepsis.performance.summarize`.
+        How many replicates they are.
     targets
         Measure → Monte Carlo standard error.
-    reference
-        Method that relative precision is measured against.
 
     Notes
     -----
     For proportions the half width of the Wilson interval over 1.96 stands in place of the binomial MCSE,
     which is 0, and would end the run, as long as all replicates agree.
     """
-    first = rows[rows["replicate"] < replicates]
-    found = reference if reference in set(first["method"]) else None
-    table = summarize(first, truth, reference=found, measures=list(targets))
-    excess = stopping_mcse(table) / table["measure"].map(dict(targets))
-    worst = table.iloc[int(np.argmax(excess.to_numpy()))]
+    excess = stopping_mcse(performance) / performance["measure"].map(dict(targets))
+    worst = performance.iloc[int(np.argmax(excess.to_numpy()))]
     words = f"{worst['measure']} of {worst['method']}, {worst['estimand']}"
     return Look(replicates=replicates, excess=float(excess.max()), worst=words)

@@ -1,19 +1,33 @@
-"""Performance of the stored rows, cell by cell and a few estimands at a time."""
+"""What the stored rows of a cell say, read once: performance, autopsy, ladder, failures."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.folder import JUDGED_COLUMNS, RunFolder
+from simsepsis.experiment.choices import AnswerChoice
+from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.stopping import Look
-from simsepsis.performance import PERFORMANCE_COLUMNS, summarize
-from simsepsis.replication import Part, read_rows
+from simsepsis.performance import (
+    LADDERS,
+    Rung,
+    Settings,
+    autopsy_of,
+    failures_of,
+    ladder_of,
+    summarize_study,
+)
+from simsepsis.replication import Part
+
+BY_SERIES = ("performance", "autopsy", "informative")
+TOLD = (*BY_SERIES, "ladder")
+"""Tables that are made of each share of the estimands."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +38,8 @@ class Count:
     ----------
     cell, scenario
         Key and name.
+    wanted
+        Replicates that the plan asks for.
     replicates, rows, failures
         Replicates with a judged row, these rows, and those without an estimate.
     method_seconds
@@ -36,6 +52,7 @@ class Count:
 
     cell: int
     scenario: str
+    wanted: int
     replicates: int = 0
     rows: int = 0
     failures: int = 0
@@ -45,83 +62,161 @@ class Count:
 
     def record(self) -> dict[str, object]:
         """Return what the manifest says of the cell."""
-        return {name: value for name, value in asdict(self).items() if name != "note"}
+        return {name: value for name, value in asdict(self).items() if name not in ("note", "wanted")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Summary:
-    """Performance of all cells, and what it rests on."""
+class CellSummary:
+    """What the rows of one cell say.
 
+    Attributes
+    ----------
+    count
+        What there is.
+    performance, autopsy, informative, ladder
+        As of `summarize`, `coverage_autopsy`, `informative_failures` and `ladder`.
+    reasons
+        ``method, failure, rows``: why rows have no estimate.
+    """
+
+    count: Count
     performance: pd.DataFrame
-    counts: tuple[Count, ...] = field(default=())
+    autopsy: pd.DataFrame
+    informative: pd.DataFrame
+    ladder: pd.DataFrame
+    reasons: pd.DataFrame
 
 
-def summarize_rows(folder: RunFolder, parts: tuple[Part, ...]) -> Summary:
-    """Return the performance of what is stored; memory depends on the rows of one estimand of one cell.
+@dataclass(slots=True, kw_only=True)
+class Counting:
+    """What is counted while rows go by.
+
+    Attributes
+    ----------
+    methods
+        Of the plan.
+    seconds
+        What each method took in each replicate, shape (methods, replicates); rows of one fit repeat its
+        seconds, so the most is taken.
+    """
+
+    methods: Sequence[str]
+    seconds: FloatArray
+    rows: int = 0
+    failures: int = 0
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def see(self, rows: pd.DataFrame) -> None:
+        """Count rows.
+
+        Parameters
+        ----------
+        rows
+            Estimate rows with ``seconds`` and ``failure``, text as categories.
+        """
+        self.rows += len(rows)
+        failed = rows.loc[~rows["converged"], ["method", "failure"]].astype(str)
+        self.failures += len(failed)
+        self.reasons.update(failed.itertuples(index=False, name=None))
+        place = pd.Index(self.methods).get_indexer(rows["method"].astype(str))
+        np.fmax.at(self.seconds, (place, rows["replicate"].to_numpy()), rows["seconds"].to_numpy())
+
+
+def summarize_cell(folder: RunFolder, cell: Cell, parts: tuple[Part, ...]) -> CellSummary | None:
+    """Return what the rows of a cell say; memory is that of one outcome on one scale.
 
     Parameters
     ----------
     folder
         The run.
+    cell
+        The cell.
     parts
-        Its parts.
+        Parts of the run.
 
-    Raises
-    ------
-    ExperimentError
-        If no judged row is stored.
+    Returns
+    -------
+    CellSummary or None
+        None where no judged row is stored.
     """
-    truth, tables, counts = folder.truth(), [], []
-    for cell in folder.cells:
-        own = tuple(part for part in parts if part.batch.cell == cell.key)
-        found, count = _of_cell(folder, cell, own, truth)
-        tables += found
-        counts += [count] if count.rows else []
-    if not tables:
-        raise ExperimentError(f"{folder.path}: no replicate is stored yet; run the experiment first")
-    performance = pd.concat(tables, ignore_index=True).sort_values("cell", kind="stable", ignore_index=True)
-    return Summary(performance=performance, counts=tuple(counts))
-
-
-def _of_cell(
-    folder: RunFolder, cell: Cell, parts: tuple[Part, ...], truth: pd.DataFrame
-) -> tuple[list[pd.DataFrame], Count]:
     run, look = folder.plan.run, folder.last_look(cell.key, parts)
     below = look.replicates if look is not None and look.enough else run.most_replicates
-    count = Count(cell=cell.key, scenario=cell.name)
-    tables, seconds = [], np.full((len(run.methods), below), np.nan)
-    for estimands in folder.shares(below):
-        rows = read_rows(
-            parts, below=below, columns=(*JUDGED_COLUMNS, "seconds"), wanted={"estimand": estimands}
-        )
-        if len(rows):
-            reference = run.reference if run.reference in set(rows["method"]) else None
-            table = summarize(rows, truth, reference=reference)
-            tables.append(table[list(PERFORMANCE_COLUMNS)])
-            _add(count, rows, seconds, run.methods)
+    seen = Counting(methods=run.methods, seconds=np.full((len(run.methods), below), np.nan))
+    told = _told(folder, cell, parts, below, seen)
+    if not seen.rows:
+        return None
+    reasons = [(*key, rows) for key, rows in sorted(seen.reasons.items())]
+    return CellSummary(
+        count=_count(cell, seen, look, below),
+        reasons=pd.DataFrame(reasons, columns=["method", "failure", "rows"]),
+        **told,
+    )
+
+
+def _told(
+    folder: RunFolder, cell: Cell, parts: tuple[Part, ...], below: int, seen: Counting
+) -> dict[str, pd.DataFrame]:
+    """Return the tables that are made of each share of the estimands, joined."""
+    truth, settings = folder.truth(), Settings(reference=folder.plan.run.reference)
+    ladders = {**LADDERS, **contrasts_of(folder.plan.answers)}
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in TOLD}
+    for grid in folder.grids(cell.key, parts, below, columns=("seconds", "failure"), see=seen.see):
+        study = grid.study(truth, settings)
+        found["performance"].append(summarize_study(study))
+        found["autopsy"].append(autopsy_of(study))
+        found["informative"].append(failures_of(study))
+        found["ladder"].append(ladder_of(grid, truth, ladders=ladders))
         # The next share comes in its place.
-        del rows
-    count.replicates = int(np.count_nonzero(~np.isnan(seconds).all(axis=0)))
-    count.method_seconds = round(float(np.nansum(seconds)), 3)
-    _judge(count, look, below)
-    return tables, count
+        del study, grid
+    tables = {name: joined(own) for name, own in found.items()}
+    by_series = {
+        name: tables[name].sort_values(["estimand", "method"], kind="stable", ignore_index=True)
+        for name in BY_SERIES
+        if len(tables[name])
+    }
+    return tables | by_series
 
 
-def _add(count: Count, rows: pd.DataFrame, seconds: FloatArray, methods: tuple[str, ...]) -> None:
-    """Count rows; those of one fit repeat its seconds, so of a method and replicate the most is taken."""
-    count.rows += len(rows)
-    count.failures += int((~rows["converged"]).sum())
-    place = rows["method"].cat.rename_categories({name: row for row, name in enumerate(methods)})
-    where = (place.astype(np.int64).to_numpy(), rows["replicate"].to_numpy())
-    np.fmax.at(seconds, where, rows["seconds"].to_numpy())
-
-
-def _judge(count: Count, look: Look | None, below: int) -> None:
-    """Say whether the cell has what the plan asks for."""
-    count.enough = count.replicates == below
+def _count(cell: Cell, seen: Counting, look: Look | None, below: int) -> Count:
+    """Say what there is, and whether it is what the plan asks for."""
+    replicates = int(np.count_nonzero(~np.isnan(seen.seconds).all(axis=0)))
+    count = Count(
+        cell=cell.key,
+        scenario=cell.name,
+        wanted=below,
+        replicates=replicates,
+        rows=seen.rows,
+        failures=seen.failures,
+        method_seconds=round(float(np.nansum(seen.seconds)), 3),
+        enough=replicates == below,
+    )
     if look is not None and not look.enough and count.enough:
         count.note = (
             f"cell '{count.scenario}': {count.replicates} replicates, the most allowed, leave the error of "
             f"{look.worst} at {look.excess:.3g} times its target; raise max_replicates, or truth_population "
             "if it is the truth's"
         )
+    return count
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return tables of the same columns as one; those without rows have no say in the types."""
+    filled = [table for table in tables if len(table)] or list(tables[:1])
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+
+
+def contrast_name(methods: tuple[str, ...]) -> str:
+    """Return under which name the contrast of two methods stands among the ladders."""
+    return f"{methods[0]} − {methods[1]}"
+
+
+def contrasts_of(answers: Iterable[AnswerChoice]) -> dict[str, tuple[Rung, ...]]:
+    """Return the contrasts that answers ask for, as ladders of two rungs, the second method first."""
+    return {
+        contrast_name(choice.methods): (
+            Rung(method=choice.methods[1], adds=""),
+            Rung(method=choice.methods[0], adds="difference"),
+        )
+        for choice in answers
+        if choice.kind == "contrast"
+    }

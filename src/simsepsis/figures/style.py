@@ -148,6 +148,9 @@ def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x
     )
 
 
+LEADER = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 1, "relpos": (0.0, 0.5)}
+"""A line from the left of a name to what it names, so that it runs through no other name."""
+
 PRINTED = {"marker": "D", "markersize": 5.0, "color": INK, "markerfacecolor": "white", "linestyle": "none"}
 PRINTED_OUTSIDE = {**PRINTED, "markerfacecolor": INK}
 SIMULATED = {"marker": "o", "markersize": 4.5, "color": BLUE, "linewidth": 2.2, "linestyle": "-"}

@@ -5,13 +5,15 @@
 whether failing is informative, `replicates_needed` and `stopping_mcse` say when there are enough replicates.
 """
 
-from simsepsis.performance.autopsy import AUTOPSY_NUMBERS, coverage_autopsy
+from simsepsis.performance.autopsy import AUTOPSY_NUMBERS, autopsy_of, coverage_autopsy
 from simsepsis.performance.catalogue import MEASURES, Measure
-from simsepsis.performance.failures import FAILURE_COLUMNS, informative_failures
-from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder
+from simsepsis.performance.failures import FAILURE_COLUMNS, failures_of, informative_failures
+from simsepsis.performance.grid import Grid, empty_grid
+from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of, stem_of
 from simsepsis.performance.mcse import Measured, wilson_half_width, wilson_limits
 from simsepsis.performance.planning import replicates_from_pilot, replicates_needed, stopping_mcse
-from simsepsis.performance.summarize import PERFORMANCE_COLUMNS, summarize
+from simsepsis.performance.rows import Settings
+from simsepsis.performance.summarize import PERFORMANCE_COLUMNS, summarize, summarize_study
 
 __all__ = [
     "AUTOPSY_NUMBERS",
@@ -20,16 +22,24 @@ __all__ = [
     "LADDER_COLUMNS",
     "MEASURES",
     "PERFORMANCE_COLUMNS",
+    "Grid",
     "Measure",
     "Measured",
     "Rung",
+    "Settings",
+    "autopsy_of",
     "coverage_autopsy",
+    "empty_grid",
+    "failures_of",
     "informative_failures",
     "ladder",
+    "ladder_of",
     "replicates_from_pilot",
     "replicates_needed",
+    "stem_of",
     "stopping_mcse",
     "summarize",
+    "summarize_study",
     "wilson_half_width",
     "wilson_limits",
 ]

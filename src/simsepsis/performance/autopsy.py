@@ -20,7 +20,7 @@ from simsepsis.performance.mcse import (
     variance,
 )
 from simsepsis.performance.rows import KEYS, Settings
-from simsepsis.performance.study import Block, lay_out
+from simsepsis.performance.study import Block, Study, lay_out
 from simsepsis.performance.truth import Truth
 
 
@@ -102,7 +102,17 @@ def coverage_autopsy(
     MCSEs of `predicted` and `unexplained` are the SD of the replicates' influence on them over √n; the
     truth's part is half the difference between θ + MCSE(θ) and θ − MCSE(θ), as for `summarize`.
     """
-    study = lay_out(estimates, truth, Settings(alpha=alpha, limits_alpha=limits_alpha))
+    return autopsy_of(lay_out(estimates, truth, Settings(alpha=alpha, limits_alpha=limits_alpha)))
+
+
+def autopsy_of(study: Study) -> pd.DataFrame:
+    """Return `coverage_autopsy` of series that are laid out already.
+
+    Parameters
+    ----------
+    study
+        As of `simsepsis.performance.study.lay_out`.
+    """
     numbers = pd.DataFrame(study.collect(_examined), columns=list(AUTOPSY_NUMBERS))
     numbers["n_used"] = numbers["n_used"].astype(np.int64)
     series = study.ordered_series()

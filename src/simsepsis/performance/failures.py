@@ -12,7 +12,7 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.performance.mcse import centre, mean_of
 from simsepsis.performance.measures import median_bias
 from simsepsis.performance.rows import KEYS, Settings
-from simsepsis.performance.study import Block, lay_out
+from simsepsis.performance.study import Block, Study, lay_out
 
 FAILURE_COLUMNS = (
     *KEYS,
@@ -73,7 +73,19 @@ def informative_failures(estimates: pd.DataFrame, *, alpha: float = 0.05) -> pd.
     are not, the case-wise measures of the method describe other replicates than those of its rivals; compare
     `coverage_worst_case` and its companions before comparing the methods.
     """
-    study = lay_out(estimates, None, Settings())
+    return failures_of(lay_out(estimates, None, Settings()), alpha)
+
+
+def failures_of(study: Study, alpha: float = 0.05) -> pd.DataFrame:
+    """Return `informative_failures` of series that are laid out already.
+
+    Parameters
+    ----------
+    study
+        As of `simsepsis.performance.study.lay_out`.
+    alpha
+        As of `informative_failures`.
+    """
     parts = {
         study.layout.rank[part.start + series]: _compared(study.series.iloc[part], block, series, alpha)
         for part, block in study.blocks()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from simsepsis.analysis.methods.method import TRUTHS
 from simsepsis.arrays import FloatArray
+from simsepsis.performance.grid import Grid
 from simsepsis.performance.mcse import mean_of, undefined_as_nan, with_truth_error
 from simsepsis.performance.rows import KEYS, Settings
 from simsepsis.performance.study import Study, lay_out
@@ -69,7 +70,6 @@ class _Height:
     estimate: FloatArray
     truth: float
     truth_mcse: float
-    n_sim: int
 
 
 LADDERS: Mapping[str, tuple[Rung, ...]] = MappingProxyType(
@@ -140,9 +140,26 @@ def ladder(
     known = series.assign(whole=series["estimand"], estimand=series["stem"], value=value, mcse=mcse)
     study = lay_out(estimates.assign(estimand=stem), known.drop(columns=["stem", "whole"]), Settings())
     whole = dict(zip(zip(known["method"], known["estimand"], strict=True), known["whole"], strict=True))
+    return _climb(_families(study, whole), ladders)
+
+
+def ladder_of(grid: Grid, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] = LADDERS) -> pd.DataFrame:
+    """Return `ladder` of a cell's series that are side by side already.
+
+    Parameters
+    ----------
+    grid
+        All estimands of one stem or more, whole.
+    truth, ladders
+        As of `ladder`.
+    """
+    return _climb(_stems(grid, truth), ladders)
+
+
+def _climb(families: Iterable[Mapping[str, _Height]], ladders: Mapping[str, Sequence[Rung]]) -> pd.DataFrame:
     rows = [
         row | {"ladder": name}
-        for heights in _families(study, whole)
+        for heights in families
         for name, rungs in ladders.items()
         for row in _climbed([(rung, heights[rung.method]) for rung in rungs if rung.method in heights], rungs)
     ]
@@ -162,10 +179,33 @@ def _families(study: Study, whole: Mapping[tuple[object, object], str]) -> Itera
                 estimate=block.estimate[row],
                 truth=float(block.truth[row]),
                 truth_mcse=float(block.truth_mcse[row]),
-                n_sim=int(key["n_sim"]),
             )
     for family in sorted(families):
         yield families[family]
+
+
+def _stems(grid: Grid, truth: Truth) -> Iterator[dict[str, _Height]]:
+    """Yield what `_families` does, from a grid."""
+    there = np.flatnonzero(grid.attempted.any(axis=1))
+    keys = grid.series.iloc[there].reset_index(drop=True)
+    value, mcse = true_values(truth, keys)
+    for stem, own in keys.groupby(keys["estimand"].map(stem_of)):
+        kept = grid.attempted[there[own.index]].any(axis=0)
+        yield {
+            key["method"]: _Height(
+                keys={
+                    "cell": key["cell"],
+                    "scenario": key["scenario"],
+                    "estimand": stem,
+                    "n_sim": int(np.count_nonzero(grid.attempted[there[place]])),
+                },
+                estimand=key["estimand"],
+                estimate=grid.values["estimate"][there[place], kept],
+                truth=float(value[place]),
+                truth_mcse=float(mcse[place]),
+            )
+            for place, key in zip(own.index, own.to_dict("records"), strict=True)
+        }
 
 
 @undefined_as_nan

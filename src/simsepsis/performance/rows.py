@@ -18,6 +18,8 @@ KEYS = ("cell", "scenario", "method", "estimand")
 OPTIONAL_KEYS = ("cell", "scenario")
 NUMBERS = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "df")
 REQUIRED = ("replicate", "method", "estimand", "estimate")
+VALUES = ("estimate", "std_error", "low", "high", "rejected")
+"""What the measures use of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Rows:
     replicate
         Rank of the replicate's number among all numbers.
     values
-        `estimate`, `std_error`, `low`, `high`, `rejected` by name; all NaN where the method failed.
+        `VALUES` by name; all NaN where the method failed.
     """
 
     codes: dict[str, IntArray]

@@ -53,12 +53,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """Where the rows go: series are stored one after another, the shorter first, each as long as its family.
+    """Where series go: they are stored one after another, the shorter first, each as long as its family.
 
     Attributes
     ----------
-    position
-        Place of each row in the store, shape (n,).
     start
         Where each series begins, and the end of the last, shape (g + 1,).
     family
@@ -67,7 +65,6 @@ class Layout:
         Place of each series in the order of cell, scenario, estimand and method, shape (g,).
     """
 
-    position: IntArray
     start: IntArray
     family: IntArray
     rank: IntArray
@@ -91,19 +88,23 @@ class Study:
     reference: IntArray
     settings: Settings
 
-    def blocks(self) -> Iterator[tuple[slice, Block]]:
-        """Yield the series block by block; all series of a block have the same number of replicates."""
-        for first, last in _ranges(self.layout):
+    def blocks(self, *, whole: bool = True) -> Iterator[tuple[slice, Block]]:
+        """Yield the series block by block; all series of a block have the same number of replicates.
+
+        Parameters
+        ----------
+        whole
+            Whether the series of a family stay together, as comparing them needs; it takes more memory.
+        """
+        for first, last in _ranges(self.layout, whole):
             part = slice(first, last)
             rows = slice(self.layout.start[first], self.layout.start[last])
             values = {name: column[rows].reshape(last - first, -1) for name, column in self.store.items()}
-            found = self.reference[part] - first
-            paired = np.where((found >= 0)[:, None], values["estimate"][np.maximum(found, 0)], np.nan)
             yield (
                 part,
                 Block(
                     **values,
-                    reference=paired,
+                    reference=self._paired(part, values["estimate"].shape),
                     attempted=self.attempted[rows].reshape(last - first, -1),
                     truth=self.truth[part],
                     truth_mcse=self.truth_mcse[part],
@@ -111,6 +112,15 @@ class Study:
                     settings=self.settings,
                 ),
             )
+
+    def _paired(self, part: slice, shape: tuple[int, ...]) -> FloatArray:
+        """Return the reference method's estimates for each series of a block, NaN where there are none."""
+        paired = np.full(shape, np.nan)
+        for row, series in enumerate(self.reference[part]):
+            if series >= 0:
+                place = slice(self.layout.start[series], self.layout.start[series + 1])
+                paired[row] = self.store["estimate"][place]
+        return paired
 
     def collect(self, measure: Callable[[Block], FloatArray]) -> FloatArray:
         """Return numbers of each series, shape (g, k), by cell, scenario, estimand and method.
@@ -121,7 +131,7 @@ class Study:
             Gives k numbers for each series of a block, shape (k, s).
         """
         quiet = undefined_as_nan(measure)
-        stored = np.concatenate([quiet(block).T for _, block in self.blocks()])
+        stored = np.concatenate([quiet(block).T for _, block in self.blocks(whole=False)])
         ordered = np.empty_like(stored)
         ordered[self.layout.rank] = stored
         return ordered
@@ -151,25 +161,69 @@ def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) ->
         If the reference is none of the methods.
     """
     rows = read_rows(estimates, settings)
-    layout = _arrange(rows)
+    layout, position = _arrange(rows)
     size = int(layout.start[-1])
     attempted = np.zeros(size, dtype=np.bool_)
-    attempted[layout.position] = True
+    attempted[position] = True
     if np.count_nonzero(attempted) < rows.replicate.size:
-        raise DataError(_twice(estimates, layout.position))
-    series = _series(rows, layout, attempted)
-    unknown = np.full(len(series), np.nan)
-    value, mcse = (unknown, unknown) if truth is None else true_values(truth, series)
+        raise DataError(_twice(estimates, position))
+    store = {name: _placed(column, position, size) for name, column in rows.values.items()}
+    return judged_study(layout, _keys(rows, layout, position), store, attempted, truth, settings)
+
+
+def judged_study(
+    layout: Layout,
+    keys: pd.DataFrame,
+    store: dict[str, FloatArray],
+    attempted: BoolArray,
+    truth: Truth | None,
+    settings: Settings,
+) -> Study:
+    """Return stored series with the truths and the reference that they are judged by.
+
+    Parameters
+    ----------
+    layout
+        Where the series are stored.
+    keys
+        Keys of each series in the order of storage.
+    store, attempted
+        As of `Study`, shape (Σ width,).
+    truth, settings
+        As of `lay_out`.
+
+    Raises
+    ------
+    DataError
+        As `true_values`.
+    """
+    unknown = np.full(len(keys), np.nan)
+    value, mcse = (unknown, unknown) if truth is None else true_values(truth, keys)
     return Study(
         layout=layout,
-        series=series,
-        store={name: _placed(column, layout.position, size) for name, column in rows.values.items()},
+        series=keys.assign(n_sim=np.add.reduceat(attempted, layout.start[:-1], dtype=np.int64)),
+        store=store,
         attempted=attempted,
         truth=value,
         truth_mcse=mcse,
-        reference=_reference(series, layout, settings.reference),
+        reference=_reference(keys, layout, settings.reference),
         settings=settings,
     )
+
+
+def arrange_series(family: IntArray, width: IntArray) -> Layout:
+    """Return where series are stored that are sorted by family and method.
+
+    Parameters
+    ----------
+    family
+        Family of each series, shape (g,).
+    width
+        Replicates of each family, shape (f,).
+    """
+    rank = np.argsort(width[family], kind="stable")
+    start = np.concatenate(([0], np.cumsum(width[family[rank]])))
+    return Layout(start=start, family=family[rank], rank=rank)
 
 
 def _compress(code: IntArray) -> tuple[IntArray, IntArray]:
@@ -178,25 +232,17 @@ def _compress(code: IntArray) -> tuple[IntArray, IntArray]:
     return np.asarray(rank, dtype=np.int64), np.asarray(codes, dtype=np.int64)
 
 
-def _arrange(rows: Rows) -> Layout:
-    """Find the place of each row; it depends on the keys only, not on the order of the rows."""
+def _arrange(rows: Rows) -> tuple[Layout, IntArray]:
+    """Find the place of each row in the store; it depends on the keys only, not on the order of the rows."""
     sizes = {name: len(labels) for name, labels in rows.labels.items()}
     place = (rows.codes["cell"] * sizes["scenario"] + rows.codes["scenario"]) * sizes["estimand"]
     family, _ = _compress(place + rows.codes["estimand"])
     column, family_width = _columns(family, rows.replicate)
     series, codes = _compress(family * sizes["method"] + rows.codes["method"])
-    series_family = codes // sizes["method"]
-    rank = np.lexsort((codes, family_width[series_family]))
-    width = family_width[series_family[rank]]
-    start = np.concatenate(([0], np.cumsum(width)))
+    layout = arrange_series(codes // sizes["method"], family_width)
     begin = np.empty_like(codes)
-    begin[rank] = start[:-1]
-    return Layout(
-        position=begin[series] + column,
-        start=start,
-        family=series_family[rank],
-        rank=rank,
-    )
+    begin[layout.rank] = layout.start[:-1]
+    return layout, begin[series] + column
 
 
 def _columns(family: IntArray, replicate: IntArray) -> tuple[IntArray, IntArray]:
@@ -213,13 +259,12 @@ def _placed(column: FloatArray, position: IntArray, size: int) -> FloatArray:
     return stored
 
 
-def _series(rows: Rows, layout: Layout, attempted: BoolArray) -> pd.DataFrame:
-    """Return the keys of each series and the number of its rows, in the order of storage."""
+def _keys(rows: Rows, layout: Layout, position: IntArray) -> pd.DataFrame:
+    """Return the keys of each series in the order of storage."""
     first = np.full(layout.start[-1], -1)
-    first[layout.position] = np.arange(layout.position.size)
+    first[position] = np.arange(position.size)
     row = np.maximum.reduceat(first, layout.start[:-1])
-    keys = {name: [rows.labels[name][code] for code in rows.codes[name][row]] for name in KEYS}
-    return pd.DataFrame({**keys, "n_sim": np.add.reduceat(attempted, layout.start[:-1], dtype=np.int64)})
+    return pd.DataFrame({name: [rows.labels[name][code] for code in rows.codes[name][row]] for name in KEYS})
 
 
 def _reference(series: pd.DataFrame, layout: Layout, method: str | None) -> IntArray:
@@ -237,11 +282,12 @@ def _twice(estimates: pd.DataFrame, position: IntArray) -> str:
     return f"estimates: {named(names, values)} stands twice, again in row {row}; keep one row per replicate"
 
 
-def _ranges(layout: Layout) -> Iterator[tuple[int, int]]:
-    """Yield ranges of series that make a block: whole families of one width, up to about `LARGEST_BLOCK`."""
+def _ranges(layout: Layout, whole: bool) -> Iterator[tuple[int, int]]:
+    """Yield ranges of series of one width that make a block of up to about `LARGEST_BLOCK` values."""
     width = layout.width
     first = 0
-    for series in np.flatnonzero(np.diff(layout.family)) + 1:
+    ends = np.flatnonzero(np.diff(layout.family)) + 1 if whole else np.arange(1, width.size)
+    for series in ends:
         if width[series] != width[first] or (series - first) * width[first] >= LARGEST_BLOCK:
             yield first, int(series)
             first = int(series)

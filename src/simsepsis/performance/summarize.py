@@ -12,7 +12,7 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.performance.catalogue import MEASURES, Measure
 from simsepsis.performance.rows import KEYS, Settings
-from simsepsis.performance.study import Block, lay_out
+from simsepsis.performance.study import Block, Study, lay_out
 from simsepsis.performance.truth import Truth
 
 PERFORMANCE_COLUMNS = (*KEYS, "measure", "value", "mcse", "n_used", "n_sim")
@@ -90,7 +90,23 @@ def summarize(
     settings = Settings(
         alpha=alpha, limits_alpha=limits_alpha, null=null, reference=reference, robust=mcse == "robust"
     )
-    study = lay_out(estimates, truth, settings)
+    return _summarized(lay_out(estimates, truth, settings), chosen)
+
+
+def summarize_study(study: Study, measures: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the performance table of series that are laid out already.
+
+    Parameters
+    ----------
+    study
+        As of `simsepsis.performance.study.lay_out`.
+    measures
+        As of `summarize`.
+    """
+    return _summarized(study, _chosen(measures))
+
+
+def _summarized(study: Study, chosen: dict[str, Measure]) -> pd.DataFrame:
     numbers = study.collect(lambda block: _measured(block, list(chosen.values())))
     return _table(study.ordered_series(), numbers.reshape(-1, 3), list(chosen))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import warnings
@@ -243,7 +244,9 @@ def _dask(n: int, scheduler: str | None) -> Iterator[Workers]:
     # Dask is an optional extra.
     distributed = import_module("distributed")
     if scheduler is None:
-        client = distributed.Client(n_workers=n, threads_per_worker=1, dashboard_address=None)
+        # What a cluster says of workers that end with it is no news to who ends it.
+        quiet = {"dashboard_address": None, "silence_logs": logging.ERROR}
+        client = distributed.Client(n_workers=n, threads_per_worker=1, **quiet)
     else:
         try:
             client = distributed.Client(scheduler, timeout=10)

@@ -12,7 +12,8 @@ from simsepsis.experiment.answers.crossing import find_crossing
 from simsepsis.experiment.answers.frontiers import _three_digits
 from simsepsis.experiment.choices import ANSWERS, AnswerChoice
 from simsepsis.experiment.claim import judge
-from simsepsis.experiment.findings import cell_settings, contrast_name
+from simsepsis.experiment.findings import cell_settings
+from simsepsis.experiment.summary import contrast_name
 from simsepsis.performance import LADDER_COLUMNS, MEASURES
 
 KEYS = (
@@ -111,8 +112,8 @@ def test_a_verdict_follows_the_monte_carlo_limits(findings_of, value, mcse, word
     findings = findings_of({("psm", "coverage"): [value]}, mcse=mcse, n_used=10_000)
     head, sentence = say(findings, kind="verdict", cells="by_severity=0.0, n=200")
     doubt = " (undecided: Monte Carlo limits reach across an end of it)"
-    expected = "Coverage of the risk difference of death in hospital, against the band 93% to 97%"
-    assert head == f"{expected}{doubt if value == 0.965 else ''}:"
+    about = "Coverage of the risk difference of death in hospital, against the band 93% to 97%"
+    assert head == f"{about}, in by_severity=0.0, n=200{doubt if value == 0.965 else ''}:"
     assert sentence == words
 
 
@@ -123,6 +124,20 @@ def test_a_band_of_the_plan_and_many_cells(findings_of):
     assert sentence.startswith(
         "psm: 3 inside, 2 below, 1 above; from 80.00% (0.10) in by_severity=1.0, n=300"
     )
+
+
+def test_answers_about_some_of_the_cells_say_which(findings_of):
+    findings = findings_of({("psm", "bias"): [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]})
+    (sentence,) = say(findings, kind="extremes", cells="by_severity=1.0, n=300")
+    assert sentence.startswith(
+        "The bias of the risk difference of death in hospital, in by_severity=1.0, n=300, is"
+    )
+    heads = [
+        say(findings, kind="frontier", measure="bias", level=0.1, x=X, where={Y: n})[0] for n in (200, 300)
+    ]
+    assert [head.partition("crosses ")[2] for head in heads] == [
+        f"10 points, in 3 of 6 cells, patients = {n}:" for n in (200, 300)
+    ]
 
 
 def test_a_rejection_is_a_type_i_error_only_without_an_effect(findings_of):

@@ -9,6 +9,7 @@ import pytest
 
 from simsepsis.errors import OutputError
 from simsepsis.experiment import open_run, run_experiment
+from simsepsis.files import write_files
 
 
 def mount(*arguments) -> None:
@@ -61,6 +62,14 @@ def test_a_full_disk_is_one_sentence_and_costs_no_stored_row(disk, undisturbed):
     stored = stored_replicates(out)
     assert stored >= 3
     assert_goes_on(plan, out, reference, stored)
+
+
+def test_a_table_that_finds_no_room_replaces_nothing_and_says_what_helps(disk):
+    write_files(disk, {"a.csv": b"old"})
+    with pytest.raises(OutputError, match=r"no space left on device.; make room there; nothing was replaced"):
+        write_files(disk, {"a.csv": b"new", "b.csv": bytes(2_000_000)})
+    assert (disk / "a.csv").read_bytes() == b"old"
+    assert [path.name for path in disk.iterdir()] == ["a.csv"]
 
 
 def test_a_folder_that_may_not_be_written_is_one_sentence_before_anything_is_computed(disk, undisturbed):

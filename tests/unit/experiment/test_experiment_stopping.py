@@ -9,7 +9,7 @@ from simsepsis.experiment import folder as folder_module
 from simsepsis.experiment import load_plan, looks, open_run, parse_targets, run_experiment, summarize_run
 from simsepsis.experiment import stopping as stopping_module
 from simsepsis.experiment.stopping import look_at
-from simsepsis.performance import wilson_half_width
+from simsepsis.performance import summarize, wilson_half_width
 
 Z_95 = 1.959963984540054
 
@@ -43,9 +43,14 @@ def estimates(n: int, spread: float) -> pd.DataFrame:
 TRUTH = pd.DataFrame({"estimand": ["rd"], "value": [0.0], "mcse": [0.0]})
 
 
+def seen(rows, n, truth, targets):
+    """Return the look at the first replicates."""
+    return look_at(summarize(rows[rows["replicate"] < n], truth, measures=list(targets)), n, targets)
+
+
 def test_a_coverage_of_one_does_not_end_a_run():
     # The binomial error of 100 of 100 is 0, which is below any target.
-    look = look_at(estimates(400, 1.0), 100, TRUTH, {"coverage": 0.005})
+    look = seen(estimates(400, 1.0), 100, TRUTH, {"coverage": 0.005})
     expected = float(wilson_half_width(1.0, 100)) / Z_95
     assert look.excess == pytest.approx(expected / 0.005, rel=1e-12)
     assert not look.enough
@@ -55,14 +60,14 @@ def test_a_coverage_of_one_does_not_end_a_run():
 def test_a_look_sees_the_first_replicates_and_the_worst_target():
     rows = estimates(400, 3.0)
     first = rows["estimate"].to_numpy()[:100]
-    look = look_at(rows, 100, TRUTH, {"coverage": 1.0, "bias": 0.05})
+    look = seen(rows, 100, TRUTH, {"coverage": 1.0, "bias": 0.05})
     assert look.excess == pytest.approx(first.std(ddof=1) / 10.0 / 0.05, rel=1e-12)
     assert look.worst == "bias of psm, rd"
 
 
 def test_a_method_that_always_fails_never_has_replicates_enough():
     rows = estimates(100, 1.0).assign(converged=False)
-    assert look_at(rows, 100, TRUTH, {"bias": 10.0}).excess == np.inf
+    assert seen(rows, 100, TRUTH, {"bias": 10.0}).excess == np.inf
 
 
 def test_targets_are_a_number_or_named_numbers():
@@ -170,9 +175,9 @@ def test_a_cell_ends_at_the_first_look_that_reaches_the_target(quick_plan, tmp_p
     rows, truth = open_run(tmp_path / "out").rows(), open_run(tmp_path / "out").truth()
     judged = rows[rows["estimand"].isin(run.performance["estimand"])]
     before = [number for number in looks(200) if number < n]
-    assert look_at(judged, n, truth, TARGET).enough
+    assert seen(judged, n, truth, TARGET).enough
     assert before
-    assert not any(look_at(judged, number, truth, TARGET).enough for number in before)
+    assert not any(seen(judged, number, truth, TARGET).enough for number in before)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["complete"]
     assert manifest["until_mcse"] == TARGET
@@ -187,9 +192,9 @@ def test_tables_and_looks_do_not_depend_on_how_many_rows_are_held_at_a_time(
         ("[0.0, 1.0]", "[0.0]"), ('["rd_hospital_death"]', '["rd_hospital_death", "rd_icu_death"]')
     )
     whole = run_experiment(plan, tmp_path / "out", jobs=1, until_mcse=TARGET, max_replicates=40)
-    monkeypatch.setattr(folder_module, "LARGEST_TABLE", 1)
+    monkeypatch.setattr(folder_module, "LARGEST_GRID", 1)
     shared = summarize_run(tmp_path / "out")
-    assert len(list(shared.folder.shares(40))) == 4
+    assert len(list(shared.folder.shares(40))) == 2
     pd.testing.assert_frame_equal(shared.performance, whole.performance, check_exact=True)
     assert shared.failures == whole.failures
 

@@ -10,7 +10,7 @@ import pandas as pd
 from simsepsis.experiment.answers.ranges import measure_words, text_of
 from simsepsis.experiment.choices import BANDS, AnswerChoice
 from simsepsis.experiment.findings import Findings
-from simsepsis.experiment.selection import select
+from simsepsis.experiment.selection import restriction, select
 from simsepsis.performance.text import plain_text
 
 PLACES = ("without a number", "inside", "below", "above", "undecided")
@@ -39,13 +39,13 @@ def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
     band = " to ".join(plain_text(measure, rows["estimand"].iloc[0], limit) for limit in (low, high))
     rows = rows.assign(place=place_in_band(rows, low, high))
     cells = rows["cell"].nunique()
-    where = f", in {cells} cells" if cells > 1 else ""
+    where = restriction(choice, findings) or (f", in {cells} cells" if cells > 1 else "")
     doubt = (
         " (undecided: Monte Carlo limits reach across an end of it)"
         if "undecided" in set(rows["place"])
         else ""
     )
-    yield f"{what[:1].upper()}{what[1:]}, against the band {band}{doubt}{where}:"
+    yield f"{what[:1].upper()}{what[1:]}, against the band {band}{where}{doubt}:"
     for method, placed in rows.groupby("method", sort=False):
         yield f"{method}: {_one(placed) if len(placed) == 1 else _several(placed)}."
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from simsepsis.experiment.answers.ranges import only_cell
 from simsepsis.experiment.choices import AnswerChoice
 from simsepsis.experiment.claim import Z_95
-from simsepsis.experiment.findings import Findings, contrast_name
+from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import about, wanted_estimand
+from simsepsis.experiment.summary import contrast_name
 from simsepsis.performance.ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import estimand_text, measured_text
 
@@ -26,7 +28,7 @@ def contrast_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str
     name = contrast_name(choice.methods)
     rows = about(choice, findings, findings.ladder, stems=True)
     rows = rows[(rows["ladder"] == name) & (rows["component"] == "difference")]
-    what = estimand_text(wanted_estimand(choice, findings.plan))
+    what = estimand_text(wanted_estimand(choice, findings.plan)) + only_cell(choice, findings)
     if not len(rows):
         yield f"{name}: the two have no estimate of the {what} in common."
         return

@@ -12,7 +12,15 @@ from simsepsis.experiment.answers.crossing import Crossing, find_crossing
 from simsepsis.experiment.answers.ranges import measure_words, text_of
 from simsepsis.experiment.choices import LEVELS, AnswerChoice
 from simsepsis.experiment.findings import Findings
-from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
+from simsepsis.experiment.selection import (
+    numeric,
+    other_keys,
+    restriction,
+    select,
+    short,
+    value_text,
+    words_of,
+)
 from simsepsis.performance.text import plain_text
 
 
@@ -26,7 +34,8 @@ def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str
     """
     rows, x = select(choice, findings), str(choice.x)
     level, what = level_of(choice), measure_words(choice, findings)
-    yield f"Where along {short(x)} the {what} crosses {_level_text(rows, level)}:"
+    sought = f"{_level_text(rows, level)}{restriction(choice, findings)}"
+    yield f"Where along {short(x)} the {what} crosses {sought}:"
     for method, where, line in _lines(rows, x, other_keys(findings, rows, (x,))):
         yield f"{method}{f', {where}' if where else ''}: {_crossed(line, x, level)}."
 
@@ -42,7 +51,7 @@ def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
     rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
     level, what = level_of(choice), measure_words(choice, findings)
     sought = f"log({choice.ratio:g})" if choice.ratio is not None else _level_text(rows, level)
-    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}:"
+    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}{restriction(choice, findings)}:"
     for method, where, part in _groups(rows, other_keys(findings, rows, (x, y))):
         found = [
             f"at {short(y)} = {value_text(value)} {_reached(_line(line, x), x, level)}"

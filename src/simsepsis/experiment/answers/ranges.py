@@ -10,7 +10,7 @@ import pandas as pd
 from simsepsis.experiment.choices import AnswerChoice
 from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.findings import Findings
-from simsepsis.experiment.selection import select, wanted_estimand
+from simsepsis.experiment.selection import restriction, select, wanted_cells, wanted_estimand
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import estimand_text, measured_text
 
@@ -32,6 +32,14 @@ def place_of(row: pd.Series, cells: int) -> str:
     return str(row["method"]) + (f" in {row['scenario']}" if cells > 1 else "")
 
 
+def only_cell(choice: AnswerChoice, findings: Findings) -> str:
+    """Return the one cell of several that an answer is about, set off by commas; otherwise nothing."""
+    if len(wanted_cells(choice, findings.settings)) != 1:
+        return ""
+    where = restriction(choice, findings)
+    return where and f"{where},"
+
+
 def extreme_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
     """Yield the lowest and the highest value of a measure, and where they are.
 
@@ -41,7 +49,7 @@ def extreme_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
         What is asked, of which run.
     """
     rows = select(choice, findings)
-    known, what = rows[rows["value"].notna()], measure_words(choice, findings)
+    known, what = rows[rows["value"].notna()], measure_words(choice, findings) + only_cell(choice, findings)
     if len(known):
         yield _range(known, what)
     if len(known) < len(rows):

@@ -8,14 +8,13 @@ import pandas as pd
 
 from simsepsis.experiment.claim import monte_carlo_limits
 from simsepsis.experiment.selection import about
-from simsepsis.figures.experiment.marks import cell_labels, span
+from simsepsis.figures.experiment.marks import cell_labels, list_rows, span, write_beside
 from simsepsis.figures.style import (
     BLUE,
     INK,
     MUTED,
     OCHRE,
     RULE,
-    TEXT,
     add_key,
     add_panel,
     in_house_style,
@@ -121,10 +120,7 @@ def plot_autopsy(rows: pd.DataFrame, *, note: str = "") -> Figure:
         _draw(axes, place, row)
     axes.set_xlim(*span(rows[[*PARTS, "low", "high"]].to_numpy(), 0.0))
     axes.axvline(0.0, color=MUTED, linewidth=1.0, zorder=4)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), rows["label"])
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
+    list_rows(axes, rows["label"].tolist())
     axes.set_xlabel("Change of coverage against nominal (percentage points)")
     _draw_key(axes, left, tall + 1.45)
     return figure
@@ -136,16 +132,7 @@ def _draw(axes: Axes, place: int, row: pd.Series) -> None:
         axes.barh(place - 0.24 + 0.24 * number, row[name], height=0.2, linewidth=0.6, zorder=2, **look)
     axes.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1.0, zorder=5)
     axes.plot(row["total"], place, marker="o", markersize=5.5, color=INK, markerfacecolor="white", zorder=6)
-    axes.annotate(
-        f"{row['observed']:.1f}%",
-        (1.0, place),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=TEXT - 0.5,
-        annotation_clip=False,
-    )
+    write_beside(axes, place, f"{row['observed']:.1f}%", apart=6.0)
 
 
 def _draw_key(axes: Axes, left: float, height: float) -> None:

@@ -14,11 +14,12 @@ from simsepsis.figures.experiment.marks import (
     evenly,
     looks,
     measure_label,
+    panel_corners,
     reference_of,
     scaled,
     span,
 )
-from simsepsis.figures.style import MUTED, SMALL, TEXT, add_panel, in_house_style, new_figure, spread
+from simsepsis.figures.style import LEADER, MUTED, SMALL, TEXT, add_panel, in_house_style, new_figure, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,16 +114,15 @@ def plot_curves(rows: pd.DataFrame, *, x: str, levels: tuple[float, ...] = (), n
     figure = new_figure((_WIDE + margin + 0.35) * across + 0.55, (_TALL + 0.95) * down + 0.45, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ends = span(rows[["low", "high", "value"]].to_numpy(), *levels, reference_of(measure, estimand))
-    for number, panel in enumerate(panels):
-        column, line = number % across, number // across
-        left, bottom = 0.8 + (_WIDE + margin + 0.35) * column, 0.95 + (_TALL + 0.95) * (down - 1 - line)
-        axes = add_panel(figure, left, bottom, _WIDE, _TALL)
+    corners = panel_corners(len(panels), across, (_WIDE + margin + 0.35, _TALL + 0.95), (0.8, 0.95))
+    for number, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
+        axes = add_panel(figure, *corner, _WIDE, _TALL)
         axes.set_ylim(*ends)
         _draw(axes, rows[rows["panel"] == panel], names, levels)
         draw_reference(axes, reference_of(measure, estimand), upright=False)
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
         axes.set_xlabel(x)
-        if column == 0:
+        if number % across == 0:
             axes.set_ylabel(measure_label(measure, estimand))
     return figure
 
@@ -159,7 +159,7 @@ def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
             (at, height),
             xytext=(1.03, place),
             textcoords=axes.get_yaxis_transform(),
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2},
+            arrowprops={**LEADER, "shrinkB": 2},
             fontsize=SMALL,
             va="center",
             annotation_clip=False,

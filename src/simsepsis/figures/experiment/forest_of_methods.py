@@ -10,7 +10,7 @@ import pandas as pd
 from simsepsis.experiment.choices import FigureChoice
 from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.selection import about
-from simsepsis.figures.experiment.marks import UNITS, cell_labels, evenly, span
+from simsepsis.figures.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.figures.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure
 from simsepsis.performance.text import decimals_for, estimand_text, factor_and_unit, with_error
 
@@ -122,16 +122,7 @@ def _draw(axes: Axes, y: int, row: pd.Series) -> None:
     if np.isfinite(row["truth"]):
         axes.plot(row["truth"], y, **_TRUTH, zorder=3)
     words = with_error(row["mean"], row["mcse"], min(3, decimals_for(row["mcse"])), signed=True)
-    axes.annotate(
-        words,
-        (1, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=TEXT - 0.5,
-        annotation_clip=False,
-    )
+    write_beside(axes, y, words)
 
 
 def _write(axes: Axes, y: int, words: str, **style: object) -> None:

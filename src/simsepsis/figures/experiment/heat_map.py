@@ -9,7 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.choices import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
-from simsepsis.figures.experiment.marks import evenly, measure_label, reference_of, scaled
+from simsepsis.figures.experiment.marks import evenly, measure_label, panel_corners, reference_of, scaled
 from simsepsis.figures.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
 from simsepsis.performance.text import decimals_for, is_signed
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
 MOST_PANELS = 12
-_BOX_WIDE, _BOX_TALL, _ACROSS, _NARROWEST, _FINEST = 0.95, 0.56, 3, 6.5, 3
+_BOX_WIDE, _BOX_TALL, _CHARACTER, _ACROSS, _NARROWEST, _FINEST = 0.95, 0.56, 0.078, 3, 6.5, 3
+_NOISE = 5.0
+"""Monte Carlo standard errors that the darkest shade is at least away from the value of a perfect method."""
 _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
@@ -77,14 +79,18 @@ def plot_heat_map(
     wide, tall = max(_BOX_WIDE * len(xs), 0.09 * max(map(len, panels))), _BOX_TALL * len(ys)
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
-    figure = new_figure(max(_NARROWEST, 0.6 + (wide + 0.75) * across), 0.85 + (tall + 0.95) * down, note=note)
+    # Short values leave the place that most figures have.
+    left = max(0.85, 0.4 + _CHARACTER * max(map(len, ys)))
+    width = left - 0.25 + (wide + left - 0.1) * across
+    figure = new_figure(max(_NARROWEST, width), 0.85 + (tall + 0.95) * down, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ideal = reference_of(measure, estimand) or 0.0
-    furthest = float((rows["value"] - ideal).abs().max()) or 1.0
-    for number, panel in enumerate(panels):
-        left = 0.85 + (wide + 0.75) * (number % across)
-        bottom = 1.1 + (tall + 0.95) * (down - 1 - number // across)
-        axes = add_panel(figure, left, bottom, wide, tall)
+    # What Monte Carlo error alone may do stays pale.
+    ends = ((rows["value"] - ideal).abs().max(), _NOISE * rows["mcse"].median())
+    furthest = float(np.nanmax([*ends, 0.0])) or 1.0
+    corners = panel_corners(len(panels), across, (wide + left - 0.1, tall + 0.95), (left, 1.1))
+    for panel, corner in zip(panels, corners, strict=True):
+        axes = add_panel(figure, *corner, wide, tall)
         part = rows[rows["panel"] == panel].set_index(["y", "x"])
         _draw(axes, part, (xs, ys), (ideal, furthest), levels)
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")

@@ -11,8 +11,8 @@ from simsepsis.experiment.answers.components import component_words, furthest
 from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.forest_of_methods import axis_of
-from simsepsis.figures.experiment.marks import span
-from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, RULE, TEXT, add_panel, in_house_style, new_figure
+from simsepsis.figures.experiment.marks import list_rows, span, write_beside
+from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, RULE, add_panel, in_house_style, new_figure
 from simsepsis.performance.ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text
 
@@ -133,17 +133,5 @@ def _draw(axes: Axes, part: pd.DataFrame) -> None:
         )
         reach = Z_95 * row["mcse"]
         axes.plot([row["end"] - reach, row["end"] + reach], [y, y], color=INK, linewidth=1.1, zorder=4)
-        axes.annotate(
-            row["text"],
-            (1, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=TEXT - 0.5,
-            annotation_clip=False,
-        )
-    axes.set_ylim(len(part) - 0.5, -0.5)
-    axes.set_yticks(range(len(part)), part["label"])
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
+        write_beside(axes, y, row["text"])
+    list_rows(axes, part["label"].tolist())

@@ -12,7 +12,9 @@ from simsepsis.figures.experiment.marks import (
     cell_labels,
     draw_reference,
     evenly,
+    list_rows,
     measure_label,
+    panel_corners,
     reference_of,
     scaled,
     span,
@@ -78,13 +80,12 @@ def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
     ideal = reference_of(measure, estimand)
     ends = span(rows[["low", "high", "value"]].to_numpy(), ideal)
-    for number, panel in enumerate(panels):
-        line, column = divmod(number, across)
-        bottom = 0.95 + (tall + 0.75) * (down - 1 - line)
-        axes = add_panel(figure, left + (wide + 0.2) * column, bottom, wide, tall)
+    corners = panel_corners(len(panels), across, (wide + 0.2, tall + 0.75), (left, 0.95))
+    for number, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
+        axes = add_panel(figure, *corner, wide, tall)
         _draw(axes, rows[rows["panel"] == panel].set_index("label"), labels, ideal)
+        list_rows(axes, labels if number % across == 0 else [""] * len(labels))
         axes.set_xlim(*ends)
-        axes.set_yticks(range(len(labels)), labels if column == 0 else [""] * len(labels))
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
     middle = (left + (wide + 0.2) * across / 2) / figure.get_figwidth()
     figure.text(middle, 0.42 / figure.get_figheight(), measure_label(measure, estimand), ha="center")
@@ -105,7 +106,4 @@ def _draw(axes: Axes, rows: pd.DataFrame, labels: list[str], ideal: float | None
         where = {"xycoords": ("axes fraction", "data"), "ha": "center", "va": "center"}
         axes.annotate("no number", (0.5, place), fontsize=SMALL, color=MUTED, **where)
     draw_reference(axes, ideal, upright=True)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
     axes.locator_params(axis="x", nbins=4)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.selection import other_keys, words_of
-from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE
+from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, TEXT
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import estimand_text, factor_and_unit, is_contrast
 
@@ -134,3 +135,63 @@ def draw_reference(axes: Axes, value: float | None, *, upright: bool) -> None:
     if value is not None:
         draw = axes.axvline if upright else axes.axhline
         draw(value, color=MUTED, linewidth=1.0, zorder=1)
+
+
+def list_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of a panel from above, on an axis that has no line and no ticks.
+
+    Parameters
+    ----------
+    axes
+        The panel; row k is at the height k.
+    labels
+        Their names; empty where another panel has them.
+    """
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def write_beside(axes: Axes, y: float, words: str, *, apart: float = 8.0) -> None:
+    """Write words to the right of a panel.
+
+    Parameters
+    ----------
+    axes, y
+        The panel, and the height in its data.
+    words
+        What is written.
+    apart
+        Distance from the panel, points.
+    """
+    axes.annotate(
+        words,
+        (1, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(apart, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=TEXT - 0.5,
+        annotation_clip=False,
+    )
+
+
+def panel_corners(
+    number: int, across: int, step: tuple[float, float], corner: tuple[float, float]
+) -> Iterator[tuple[float, float]]:
+    """Yield the lower left corners of panels, line by line from above.
+
+    Parameters
+    ----------
+    number, across
+        How many panels, and how many in a line.
+    step
+        From one to the next, to the right and downwards, inches.
+    corner
+        Of the lowest line, inches.
+    """
+    down = -(-number // across)
+    for panel in range(number):
+        line, column = divmod(panel, across)
+        yield corner[0] + step[0] * column, corner[1] + step[1] * (down - 1 - line)

@@ -17,7 +17,7 @@ from simsepsis.figures.experiment.marks import (
     scaled,
     span,
 )
-from simsepsis.figures.style import INK, MUTED, RULE, SMALL, add_panel, in_house_style, new_figure, spread
+from simsepsis.figures.style import INK, LEADER, RULE, SMALL, add_panel, in_house_style, new_figure, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +141,7 @@ def _draw_methods(axes: Axes, rows: pd.DataFrame, methods: list[str], cells: int
             method,
             (cells - 0.5, height),
             xytext=(cells - 0.5 + 0.025 * cells, place),
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={**LEADER, "shrinkB": 0},
             fontsize=SMALL,
             va="center",
             annotation_clip=False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from simsepsis.experiment.choices import FigureChoice
-from simsepsis.experiment.selection import numeric, other_keys, short, wanted_cells, wanted_estimand
+from simsepsis.experiment.selection import numeric, other_keys, restriction, wanted_estimand
 from simsepsis.figures.experiment import (
     autopsy,
     curves,
@@ -198,7 +198,7 @@ def plate_of(choice: FigureChoice, name: str, findings: Findings, note: str) -> 
     words = {"x": axis_name(str(choice.x)), "y": axis_name(str(choice.y))}
     words["measure"] = MEASURES[measure].label.partition(" (")[0] if measure else ""
     title = choice.title or f"{drawing.title.format(**words)}: {what}"
-    where = _restriction(choice, findings)
+    where = restriction(choice, findings)
     return Plate(
         name=name,
         title=title,
@@ -206,19 +206,6 @@ def plate_of(choice: FigureChoice, name: str, findings: Findings, note: str) -> 
         alt=f"{title}. {len(rows)} numbers, which {name}.csv holds.",
         figure=drawing.plot(rows, choice, note),
         data=rows,
-    )
-
-
-def _restriction(choice: FigureChoice, findings: Findings) -> str:
-    """Return in words which cells a figure is about; nothing where it is about all."""
-    chosen, every = wanted_cells(choice, findings.settings), findings.settings
-    if len(chosen) == len(every):
-        return ""
-    if len(chosen) == 1:
-        return f", in {chosen['scenario'].iloc[0]}"
-    return f", in {len(chosen)} of {len(every)} cells" + "".join(
-        f", {short(key)} = {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for key, value in choice.where.items()
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from simsepsis.experiment.plan import is_estimand
 from simsepsis.experiment.selection import wanted_cells, wanted_estimand
 from simsepsis.figures.experiment.forest_of_methods import axis_of
-from simsepsis.figures.experiment.marks import cell_labels, evenly, span
+from simsepsis.figures.experiment.marks import cell_labels, evenly, panel_corners, span
 from simsepsis.figures.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
 from simsepsis.performance import wilson_limits
 from simsepsis.performance.text import factor_and_unit
@@ -40,6 +40,7 @@ ZIP_COLUMNS = (
 )
 MOST_PANELS, MOST_INTERVALS = 6, 400
 NOMINAL = 95.0
+_READ = ("estimate", "ci_low", "ci_high", "converged")
 _WIDE, _TALL, _ACROSS = 2.7, 3.6, 3
 
 
@@ -58,7 +59,8 @@ def zip_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
         interval, in percent; of more than `MOST_INTERVALS` intervals every k-th by rank is kept, the last
         among them, while ``coverage`` and its 95% Monte Carlo limits are of all.
     """
-    frames = list(_panels(choice, findings))
+    # Series without an interval have no say in the types.
+    frames = [frame for frame in _panels(choice, findings) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ZIP_COLUMNS))
 
 
@@ -76,7 +78,9 @@ def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
     for place in evenly(list(pairs), MOST_PANELS):
         cell, method = pairs[place]
         estimand, value = known[cell, method]
-        rows = findings.run.folder.rows(cell, parts, wanted={"method": (method,), "estimand": (estimand,)})
+        rows = findings.run.folder.rows(
+            cell, parts, columns=_READ, wanted={"method": (method,), "estimand": (estimand,)}
+        )
         if len(names) > 1:
             yield _ranked(rows, f"{method}, {names[cell]}", value)
         else:
@@ -131,9 +135,9 @@ def plot_zip(rows: pd.DataFrame, *, note: str = "") -> Figure:
     down = -(-len(panels) // across)
     figure = new_figure((_WIDE + 0.45) * across + 0.75, (_TALL + 1.05) * down + 0.5, note=note)
     ends = span(rows[["ci_low", "ci_high"]].to_numpy(), float(rows["truth"].iloc[0]))
-    for number, panel in enumerate(panels):
-        left, line = 0.75 + (_WIDE + 0.45) * (number % across), number // across
-        axes = add_panel(figure, left, 0.9 + (_TALL + 1.05) * (down - 1 - line), _WIDE, _TALL)
+    corners = panel_corners(len(panels), across, (_WIDE + 0.45, _TALL + 1.05), (0.75, 0.9))
+    for number, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
+        axes = add_panel(figure, *corner, _WIDE, _TALL)
         _draw(axes, rows[rows["panel"] == panel])
         axes.set_xlim(*ends)
         _write_head(axes, rows[rows["panel"] == panel].iloc[0])

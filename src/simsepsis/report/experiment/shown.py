@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsepsis.experiment import examine_run
 from simsepsis.figures.experiment import draw_findings
 from simsepsis.figures.plate import RenderedPlate, render_plate
+from simsepsis.files import write_gallery
 from simsepsis.report.experiment.page import experiment_html
 from simsepsis.report.experiment.words import Line, answer_lines, plain_lines
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Findings, Run
+
+FIGURES = "figures"
+LISTING = f"{FIGURES}/written.json"
+"""Which figures were written, so that one that is no longer asked for does not stay."""
 
 TABLES = ("ladder", "autopsy")
 """Frames of the findings that are written as CSV."""
@@ -55,12 +61,35 @@ def show_findings(run: Run) -> Shown:
     )
 
 
-def figure_contents(shown: Shown) -> dict[str, bytes]:
+def write_figures(folder: Path, shown: Shown) -> None:
+    """Write the figures of a run in place of those that it had.
+
+    Parameters
+    ----------
+    folder
+        The run folder; what somebody else put into its folder of figures stays.
+    shown
+        As returned by `show_findings`.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written; then none has been replaced.
+    """
+    write_gallery(folder, _figures(shown), LISTING)
+
+
+def write_shown(folder: Path, shown: Shown) -> None:
+    """Write figures, tables, answer and page of a run; parameters and errors as of `write_figures`."""
+    write_gallery(folder, _contents(shown), LISTING)
+
+
+def _figures(shown: Shown) -> dict[str, bytes]:
     """Return file name → content of the figures: PNG, SVG and the numbers drawn."""
-    return {f"figures/{name}": data for plate in shown.plates for name, data in plate.contents.items()}
+    return {f"{FIGURES}/{name}": data for plate in shown.plates for name, data in plate.contents.items()}
 
 
-def shown_contents(shown: Shown) -> dict[str, bytes]:
+def _contents(shown: Shown) -> dict[str, bytes]:
     """Return file name → content of all that is shown of a run.
 
     Parameters
@@ -77,4 +106,4 @@ def shown_contents(shown: Shown) -> dict[str, bytes]:
         for name in TABLES
     }
     page = {"report.html": experiment_html(shown.findings, shown.plates).encode()}
-    return figure_contents(shown) | tables | {"answer.md": answer.encode()} | page
+    return _figures(shown) | tables | {"answer.md": answer.encode()} | page

@@ -96,7 +96,7 @@ def _deviations(findings: Findings) -> Iterator[str]:
     yield (
         f"{short} of {len(done)} cells lack some of {planned}."
         if short
-        else f"All {len(done)} cells have {planned}: {range_text(done)}."
+        else f"All {len(done)} cells have {_reached(findings)}."
     )
     failed = int(findings.progress["failures"].sum())
     rows = int(findings.progress["rows"].sum())
@@ -106,6 +106,12 @@ def _deviations(findings: Findings) -> Iterator[str]:
         else f"All {rows:,} rows have an estimate."
     )
     yield from findings.run.notes
+
+
+def _reached(findings: Findings) -> str:
+    """Return how many replicates a cell has of which none is missing."""
+    planned, done = planned_text(findings), findings.progress["replicates"]
+    return f"the {planned}" if findings.plan.run.replicates is not None else f"{planned}: {range_text(done)}"
 
 
 def command_of(plan: Plan) -> str:

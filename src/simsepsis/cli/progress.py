@@ -1,0 +1,128 @@
+"""How far a long command has come: one moving line on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+LOG_SECONDS = 60.0
+"""Least time between two lines of a log."""
+
+
+class Shown(Protocol):
+    """What shows progress."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Show how far it has come."""
+
+    def say(self, words: str) -> None:
+        """Show what is done before there is anything to count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A moving line on a terminal."""
+
+    bar: Progress
+    task: TaskID
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Move the bar."""
+        self.bar.update(self.task, completed=done, total=total, note=note)
+
+    def say(self, words: str) -> None:
+        """Put words beside the bar."""
+        self.bar.update(self.task, note=words)
+
+
+@dataclass(slots=True, kw_only=True)
+class Log:
+    """Lines of a file, in which nothing can move: one in `LOG_SECONDS` at the most, and one at the end.
+
+    Attributes
+    ----------
+    words
+        What is counted.
+    write
+        Takes a line.
+    clock
+        Seconds that have passed since some moment.
+    begin, last
+        When it began, and when the last line was written.
+    pending
+        What has been shown since.
+    """
+
+    words: str
+    write: Callable[[str], None]
+    clock: Callable[[], float] = monotonic
+    begin: float = field(init=False)
+    last: float = field(init=False)
+    pending: tuple[int, int, str] | None = None
+
+    def __post_init__(self) -> None:
+        self.begin = self.last = self.clock()
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Write a line if the last one is old enough."""
+        self.pending = (done, total, note)
+        if self.clock() - self.last >= LOG_SECONDS:
+            self._line()
+
+    def say(self, words: str) -> None:
+        """Write words."""
+        self.write(f"{self.words}: {words}")
+
+    def end(self) -> None:
+        """Write how far it has come, unless the last line said so."""
+        if self.pending is not None:
+            self._line()
+
+    def _line(self) -> None:
+        if self.pending is None:
+            return
+        done, total, note = self.pending
+        self.pending, self.last = None, self.clock()
+        spent = self.last - self.begin
+        left = spent * (total - done) / max(done, 1)
+        time = f"in {_clock_time(spent)}" if done >= total else f"about {_clock_time(left)} left"
+        self.write(", ".join(filter(None, (f"{self.words}: {done:,} of {total:,} {time}", note))))
+
+
+def _clock_time(seconds: float) -> str:
+    """Return seconds as hours, minutes and seconds."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+@contextmanager
+def progress_bar(words: str) -> Iterator[Shown]:
+    """Yield what shows progress on stderr, with the time remaining.
+
+    Parameters
+    ----------
+    words
+        What is counted.
+    """
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        log = Log(words=words, write=lambda line: console.print(line, soft_wrap=True, markup=False))
+        yield log
+        log.end()
+        return
+    columns = (
+        TextColumn(words),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield Bar(bar=bar, task=bar.add_task(words, total=None, note=""))

@@ -1,0 +1,44 @@
+"""Lines of progress in a log: not too many, and the last one at the end."""
+
+from simsepsis.cli.progress import LOG_SECONDS, Log
+
+
+def log_of(seconds):
+    """Return a log, the lines that it writes, and the clock that it goes by."""
+    lines, now = [], [0.0]
+
+    def clock():
+        return now[0]
+
+    def go(log, done, total, note=""):
+        now[0] += seconds
+        log(done, total, note)
+
+    log = Log(words="Replicates", write=lines.append, clock=clock)
+    return log, lines, go
+
+
+def test_a_line_is_written_once_a_minute_with_the_time_left():
+    log, lines, go = log_of(seconds=7.0)
+    for done in range(1, 101):
+        go(log, done, 200, f"{done} failed rows")
+    assert len(lines) == int(700 / (7 * -(-LOG_SECONDS // 7)))
+    assert lines[0] == "Replicates: 9 of 200 about 0:22:17 left, 9 failed rows"
+    log.end()
+    assert lines[-1] == "Replicates: 100 of 200 about 0:11:40 left, 100 failed rows"
+
+
+def test_the_end_is_said_once():
+    log, lines, go = log_of(seconds=90.0)
+    go(log, 1, 2)
+    go(log, 2, 2)
+    log.end()
+    assert lines == ["Replicates: 1 of 2 about 0:01:30 left", "Replicates: 2 of 2 in 0:03:00"]
+
+
+def test_nothing_is_said_of_what_had_nothing_to_do():
+    log, lines, _ = log_of(seconds=1.0)
+    log.end()
+    assert lines == []
+    log.say("settling 2 worlds")
+    assert lines == ["Replicates: settling 2 worlds"]
