@@ -48,13 +48,17 @@ def point_at(eta: FloatArray, y: FloatArray, weights: FloatArray | None) -> Bino
     weights
         Case weights, shape (n,); None for 1.
     """
-    value, residual, variance = _evaluate(eta, y, _UNWEIGHTED if weights is None else weights)
+    # exponentials are taken several at a time here, one by one in the loop
+    small = np.exp(-np.abs(eta))
+    value, residual, variance = _evaluate(eta, small, y, _UNWEIGHTED if weights is None else weights)
     return BinomialPoint(eta, value, residual, variance)
 
 
 @njit(cache=True)
-def _evaluate(eta: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-    """Return log likelihood, residuals and variances in one pass; no weights stand for 1.
+def _evaluate(
+    eta: FloatArray, small: FloatArray, y: FloatArray, weights: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return log likelihood, residuals and variances from η and exp(−|η|); no weights stand for 1.
 
     With e = η for an event and −η for none, a row's log likelihood is min(e, 0) − log(1 + exp(−|e|)), and its
     residual ±1/(1 + exp e) is free of cancellation. Logarithms are dear: without weights one is taken of the
@@ -64,18 +68,17 @@ def _evaluate(eta: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[floa
     residual, variance = np.empty(eta.size), np.empty(eta.size)
     for i in range(eta.size):
         sign = 2.0 * y[i] - 1.0
-        small = np.exp(-abs(eta[i]))
-        large = 1.0 / (1.0 + small)
+        large = 1.0 / (1.0 + small[i])
         wrong = sign * eta[i] < 0.0
-        residual[i] = sign * (large if wrong else small * large)
-        variance[i] = small * large * large
+        residual[i] = sign * (large if wrong else small[i] * large)
+        variance[i] = small[i] * large * large
         loss = abs(eta[i]) if wrong else 0.0
         if weights.size > 0:
             residual[i] *= weights[i]
             variance[i] *= weights[i]
-            loss = weights[i] * (loss + np.log1p(small))
+            loss = weights[i] * (loss + np.log1p(small[i]))
         else:
-            product *= 1.0 + small
+            product *= 1.0 + small[i]
         if i % _ROWS_IN_A_PRODUCT == 0:
             value -= np.log(product)
             product = 1.0

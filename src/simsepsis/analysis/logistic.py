@@ -27,7 +27,7 @@ from simsepsis.arrays import FloatArray
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
-_KEPT = 0.03
+_KEPT = 0.1
 _LARGE = 50_000
 _SURELY_IN_SINGLE_PRECISION = 1e-2
 _FINE = 1e-3
@@ -197,7 +197,11 @@ def linear_predictor(X: ArrayLike, fit: Fit) -> FloatArray:
     FloatArray
         Shape (n,). NaN where the fit gave nothing.
     """
-    design = design_matrix(X)
+    return predicted(design_matrix(X), fit)
+
+
+def predicted(design: FloatArray, fit: Fit) -> FloatArray:
+    """Return the same as `linear_predictor` of a design that has been checked already."""
     if fit.direction is None or fit.finite_part is None:
         silent = np.isin(np.arange(fit.params.size), fit.dropped)
         return np.asarray(design @ np.where(silent, 0.0, fit.params))

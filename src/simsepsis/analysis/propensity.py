@@ -11,7 +11,7 @@ import scipy.stats
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
-from simsepsis.analysis.logistic import fit_logistic, linear_predictor
+from simsepsis.analysis.logistic import fit_logistic, predicted
 from simsepsis.analysis.spec import missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray
 
@@ -86,7 +86,7 @@ def fit_propensity(
     """
     X, terms = design(cohort, names, categories)
     fit = fit_logistic(X, cohort.treated, start=None if near is None else _start(near, terms))
-    return Propensity(terms=terms, fit=fit, logit=linear_predictor(X, fit), note=fit_note(fit, terms))
+    return Propensity(terms=terms, fit=fit, logit=predicted(X, fit), note=fit_note(fit, terms))
 
 
 def _start(near: Propensity, terms: Sequence[Term]) -> FloatArray:
