@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from simsepsis.analysis.estimates import Estimate, normal_estimate
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.outcomes import log_odds_ratio_difference
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult, attempt
-from simsepsis.analysis.time_to_death import cox_by_pair, rmst_difference
+from simsepsis.analysis.time_to_death import SurvivalComparison, cox_by_pair, rmst_difference
 from simsepsis.analysis.two_by_two import (
     odds_ratio,
     pair_table,
@@ -22,13 +22,15 @@ from simsepsis.analysis.two_by_two import (
 METHOD_OF_SCORE = {FIRST_SCORE: "psm", SECOND_SCORE: "psm_adjuncts"}
 
 
-def thesis_estimates(result: ThesisResult) -> tuple[Estimate, ...]:
+def thesis_estimates(result: ThesisResult, methods: Collection[str] | None = None) -> tuple[Estimate, ...]:
     """Return one row per result of the thesis's analysis, failures included.
 
     Parameters
     ----------
     result
         The whole analysis.
+    methods
+        Names of the methods whose rows are wanted; None for all.
 
     Returns
     -------
@@ -38,20 +40,25 @@ def thesis_estimates(result: ThesisResult) -> tuple[Estimate, ...]:
         odds ratios of crude comparisons carry the p value of the chi-square or Fisher test, interactions
         that of Breslow–Day, everything else the Wald test.
     """
-    return tuple(_rows(result))
+    parts = _parts(result)
+    return tuple(row for name, rows in parts if methods is None or name in methods for row in rows)
 
 
-def _rows(result: ThesisResult) -> Iterator[Estimate]:
-    yield from _crude_rows(result, EVERYBODY, "crude", "att")
+def _parts(result: ThesisResult) -> Iterator[tuple[str, Iterator[Estimate]]]:
+    """Yield each method with its rows, which are not computed before they are asked for."""
+    yield "crude", _crude_rows(result, EVERYBODY, "crude", "att")
     for score in result.matched:
         method = METHOD_OF_SCORE[score]
-        yield from _crude_rows(result, score, method, "matched")
+        yield method, _crude_rows(result, score, method, "matched")
         if score == FIRST_SCORE:
-            yield from _paired_rows(result)
-        yield from _model_rows(result, score, f"{method}_gee", extended=False)
-        yield from _model_rows(result, score, f"{method}_gee_sofa", extended=True)
-    yield from _survival_rows(result)
-    yield from _interaction_rows(result)
+            yield "psm_paired_se", _paired_rows(result)
+        yield f"{method}_gee", _model_rows(result, score, f"{method}_gee", extended=False)
+        yield f"{method}_gee_sofa", _model_rows(result, score, f"{method}_gee_sofa", extended=True)
+    if result.survival is not None:
+        yield "psm_cox", _hazard_rows(result, "psm_cox", robust=False)
+        yield f"rmst{result.spec.rmst_horizon:g}", _rmst_rows(result, result.survival)
+    for subgroup, outcome in result.interactions:
+        yield f"breslow_day_{subgroup}", _interaction_rows(result, subgroup, outcome)
 
 
 def _crude_rows(result: ThesisResult, label: str, method: str, truth: str) -> Iterator[Estimate]:
@@ -152,38 +159,35 @@ def _model_rows(result: ThesisResult, score: str, method: str, *, extended: bool
         )
 
 
-def _survival_rows(result: ThesisResult) -> Iterator[Estimate]:
-    yield from _hazard_rows(result, "psm_cox", robust=False)
-    if result.survival is None:
-        return
+def _rmst_rows(result: ThesisResult, survival: Attempt[SurvivalComparison]) -> Iterator[Estimate]:
     method = f"rmst{result.spec.rmst_horizon:g}"
     name = f"{method}_difference_matched"
-    if result.survival.value is None:
-        yield _failed(method, name, result.survival)
+    if survival.value is None:
+        yield _failed(method, name, survival)
         return
-    step = attempt(rmst_difference, result.survival.value, result.spec.rmst_horizon)
+    step = attempt(rmst_difference, survival.value, result.spec.rmst_horizon)
     if step.value is None:
         yield _failed(method, name, step)
         return
     difference, error = step.value
-    n_used = result.survival.value.follow_up.duration.size
+    n_used = survival.value.follow_up.duration.size
     yield normal_estimate(method, name, difference, error, n_used=n_used, seconds=step.seconds)
 
 
-def _interaction_rows(result: ThesisResult) -> Iterator[Estimate]:
-    for (subgroup, outcome), step in result.interactions.items():
-        method, name = f"breslow_day_{subgroup}", f"log_or_ratio_{outcome}_matched"
-        if step.value is None:
-            yield _failed(method, name, step)
-            continue
-        difference, error = log_odds_ratio_difference(step.value.tables)
-        yield normal_estimate(
-            method,
-            name,
-            difference,
-            error,
-            n_used=int(step.value.tables.sum()),
-            p_value=step.value.test.p_value,
-            failure=step.value.test.failure or "a stratum has an empty cell",
-            seconds=step.seconds,
-        )
+def _interaction_rows(result: ThesisResult, subgroup: str, outcome: str) -> Iterator[Estimate]:
+    step = result.interactions[subgroup, outcome]
+    method, name = f"breslow_day_{subgroup}", f"log_or_ratio_{outcome}_matched"
+    if step.value is None:
+        yield _failed(method, name, step)
+        return
+    difference, error = log_odds_ratio_difference(step.value.tables)
+    yield normal_estimate(
+        method,
+        name,
+        difference,
+        error,
+        n_used=int(step.value.tables.sum()),
+        p_value=step.value.test.p_value,
+        failure=step.value.test.failure or "a stratum has an empty cell",
+        seconds=step.seconds,
+    )

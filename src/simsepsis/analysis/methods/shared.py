@@ -140,7 +140,7 @@ class Shared:
     def _analysed(self, cohort: CohortArrays, flow: Flow, asked: tuple[str, ...] | None) -> ThesisRun:
         spec = self.spec if asked is None else with_parts_for(self.spec, asked)
         result = analyse_patients(cohort, flow, spec, rng=self.draw("matching"))
-        return ThesisRun(rows=thesis_estimates(result), matched=result.matched[FIRST_SCORE])
+        return ThesisRun(rows=thesis_estimates(result, asked), matched=result.matched[FIRST_SCORE])
 
     def _randomized(self) -> tuple[CohortArrays, Flow]:
         if self.randomized is None:
