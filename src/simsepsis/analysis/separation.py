@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 import scipy.optimize
 
 from simsepsis.analysis.fit import Fit, spread
@@ -172,7 +173,10 @@ def _unidentified(X: FloatArray, reduction: Reduction) -> BoolArray:
     rest = X[reduction.rows]
     others = others[rest[:, others].any(axis=0)]
     if reduction.columns.size and others.size:
-        weights, *_ = np.linalg.lstsq(rest[:, reduction.columns], rest[:, others], rcond=None)
+        # independent columns need orthogonal factors, not singular values, which are several times dearer
+        weights, *_ = scipy.linalg.lstsq(
+            rest[:, reduction.columns], rest[:, others], lapack_driver="gelsy", check_finite=False
+        )
         entangled = (np.abs(weights) > _ZERO).any(axis=1)
         unidentified[reduction.columns[entangled]] = True
     return unidentified
