@@ -23,9 +23,9 @@ def test_a_line_is_written_once_a_minute_with_the_time_left():
     for done in range(1, 101):
         go(log, done, 200, f"{done} failed rows")
     assert len(lines) == int(700 / (7 * -(-LOG_SECONDS // 7)))
-    assert lines[0] == "Replicates: 9 of 200 about 0:22:17 left, 9 failed rows"
+    assert lines[0] == "Replicates: 9 of 200, about 0:22:17 left, 9 failed rows"
     log.end()
-    assert lines[-1] == "Replicates: 100 of 200 about 0:11:40 left, 100 failed rows"
+    assert lines[-1] == "Replicates: 100 of 200, about 0:11:40 left, 100 failed rows"
 
 
 def test_the_end_is_said_once():
@@ -33,7 +33,16 @@ def test_the_end_is_said_once():
     go(log, 1, 2)
     go(log, 2, 2)
     log.end()
-    assert lines == ["Replicates: 1 of 2 about 0:01:30 left", "Replicates: 2 of 2 in 0:03:00"]
+    assert lines == ["Replicates: 1 of 2", "Replicates: 2 of 2, in 0:03:00"]
+
+
+def test_what_was_there_before_and_the_time_before_the_first_do_not_count_in_the_pace():
+    log, lines, go = log_of(seconds=100.0)
+    for _ in range(5):
+        log.say("computing truths")
+    go(log, 500, 1000)
+    go(log, 510, 1000)
+    assert lines[-1] == "Replicates: 510 of 1,000, about 1:21:40 left"
 
 
 def test_nothing_is_said_of_what_had_nothing_to_do():

@@ -56,8 +56,11 @@ class Log:
         Seconds that have passed since some moment.
     begin, last
         When it began, and when the last line was written.
+    first
+        When something was counted for the first time, and how much: what a run had before does not count in
+        its pace.
     pending
-        What has been shown since.
+        What has been shown since the last line.
     """
 
     words: str
@@ -65,6 +68,7 @@ class Log:
     clock: Callable[[], float] = monotonic
     begin: float = field(init=False)
     last: float = field(init=False)
+    first: tuple[float, int] | None = None
     pending: tuple[int, int, str] | None = None
 
     def __post_init__(self) -> None:
@@ -73,6 +77,7 @@ class Log:
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Write a line if the last one is old enough."""
         self.pending = (done, total, note)
+        self.first = self.first or (self.clock(), done)
         if self.clock() - self.last >= LOG_SECONDS:
             self._line()
 
@@ -90,10 +95,17 @@ class Log:
             return
         done, total, note = self.pending
         self.pending, self.last = None, self.clock()
-        spent = self.last - self.begin
-        left = spent * (total - done) / max(done, 1)
-        time = f"in {_clock_time(spent)}" if done >= total else f"about {_clock_time(left)} left"
-        self.write(", ".join(filter(None, (f"{self.words}: {done:,} of {total:,} {time}", note))))
+        count = f"{self.words}: {done:,} of {total:,}"
+        self.write(", ".join(filter(None, (count, self._time(done, total), note))))
+
+    def _time(self, done: int, total: int) -> str:
+        """Say how long it took or will take; nothing before there is a pace."""
+        if done >= total:
+            return f"in {_clock_time(self.last - self.begin)}"
+        begin, before = self.first or (self.begin, 0)
+        if done == before:
+            return ""
+        return f"about {_clock_time((self.last - begin) * (total - done) / (done - before))} left"
 
 
 def _clock_time(seconds: float) -> str:
