@@ -33,6 +33,11 @@ class Measure:
 
 
 MEASURES: dict[str, Measure] = {
+    "truth": Measure(
+        label="Truth",
+        unit="estimand",
+        function=lambda b: measures.truth_of(b.estimate, b.truth, b.truth_mcse),
+    ),
     "mean": Measure(
         label="Mean estimate", unit="estimand", function=lambda b: measures.mean_estimate(b.estimate)
     ),

@@ -42,6 +42,21 @@ def mean_estimate(estimate: FloatArray) -> Measured:
     return mean_of(estimate)
 
 
+def truth_of(estimate: FloatArray, truth: Numbers, truth_mcse: Numbers = 0.0) -> Measured:
+    """θ itself, with its own Monte Carlo standard error; NaN where nothing estimates it.
+
+    Parameters
+    ----------
+    estimate
+        θ̂, shape (..., r).
+    truth, truth_mcse
+        θ and its Monte Carlo standard error, shape (...).
+    """
+    n = mean_of(estimate).n_used
+    value, mcse = (np.where(n > 0, number, np.nan) for number in (truth, truth_mcse))
+    return Measured(value, mcse, n)
+
+
 def bias(estimate: FloatArray, truth: Numbers, truth_mcse: Numbers = 0.0) -> Measured:
     """Bias: mean of θ̂ − θ.
 

@@ -104,7 +104,7 @@ def measured_text(measure: str, estimand: str, value: float, mcse: float, n_used
         return f"{100 * value:g}% ({bound})"
     error = 0.0 if math.isnan(mcse) else factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
-    signed = is_signed(measure) and (measure != "mean" or is_contrast(estimand))
+    signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))
     return with_error(factor * value, error, decimals, signed=signed, unit=unit)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from simsepsis.experiment.choices import CELL, LEVELS
 from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
 from simsepsis.figures.experiment.marks import (
+    UPRIGHT_LINE,
     draw_reference,
     evenly,
     looks,
@@ -18,6 +19,7 @@ from simsepsis.figures.experiment.marks import (
     reference_of,
     scaled,
     span,
+    upright,
 )
 from simsepsis.figures.style import LEADER, MUTED, SMALL, TEXT, add_panel, in_house_style, new_figure, spread
 
@@ -111,10 +113,13 @@ def plot_curves(rows: pd.DataFrame, *, x: str, levels: tuple[float, ...] = (), n
     margin = 0.35 + 0.075 * max(len(name) for name in names)
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
-    figure = new_figure((_WIDE + margin + 0.35) * across + 0.55, (_TALL + 0.95) * down + 0.45, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
+    y_name = upright(measure_label(measure, estimand), _TALL)
+    more = UPRIGHT_LINE * y_name.count("\n")
+    width = (_WIDE + margin + 0.35) * across + 0.55 + more
+    figure = new_figure(width, (_TALL + 0.95) * down + 0.45, note=note)
     ends = span(rows[["low", "high", "value"]].to_numpy(), *levels, reference_of(measure, estimand))
-    corners = panel_corners(len(panels), across, (_WIDE + margin + 0.35, _TALL + 0.95), (0.8, 0.95))
+    corners = panel_corners(len(panels), across, (_WIDE + margin + 0.35, _TALL + 0.95), (0.8 + more, 0.95))
     for number, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
         axes = add_panel(figure, *corner, _WIDE, _TALL)
         axes.set_ylim(*ends)
@@ -123,7 +128,7 @@ def plot_curves(rows: pd.DataFrame, *, x: str, levels: tuple[float, ...] = (), n
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
         axes.set_xlabel(x)
         if number % across == 0:
-            axes.set_ylabel(measure_label(measure, estimand))
+            axes.set_ylabel(y_name)
     return figure
 
 

@@ -9,7 +9,15 @@ import pandas as pd
 
 from simsepsis.experiment.choices import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
-from simsepsis.figures.experiment.marks import evenly, measure_label, panel_corners, reference_of, scaled
+from simsepsis.figures.experiment.marks import (
+    UPRIGHT_LINE,
+    evenly,
+    measure_label,
+    panel_corners,
+    reference_of,
+    scaled,
+    upright,
+)
 from simsepsis.figures.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
 from simsepsis.performance.text import decimals_for, is_signed
 
@@ -80,7 +88,8 @@ def plot_heat_map(
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
     # Short values leave the place that most figures have.
-    left = max(0.85, 0.4 + _CHARACTER * max(map(len, ys)))
+    y_name = upright(y, tall)
+    left = max(0.85, 0.4 + _CHARACTER * max(map(len, ys))) + UPRIGHT_LINE * y_name.count("\n")
     width = left - 0.25 + (wide + left - 0.1) * across
     figure = new_figure(max(_NARROWEST, width), 0.85 + (tall + 0.95) * down, note=note)
     measure, estimand = rows["measure"].iloc[0], rows["estimand"].iloc[0]
@@ -95,7 +104,7 @@ def plot_heat_map(
         _draw(axes, part, (xs, ys), (ideal, furthest), levels)
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
         axes.set_xlabel(x)
-        axes.set_ylabel(y)
+        axes.set_ylabel(y_name)
     figure.text(
         0.15 / figure.get_figwidth(),
         1 - 0.25 / figure.get_figheight(),

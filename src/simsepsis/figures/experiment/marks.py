@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,11 @@ REFERENCES = {
 }
 """Measure → value that it would have of a perfect method, or of a test without an effect."""
 
+UPRIGHT_CHARACTER, UPRIGHT_LINE = 0.088, 0.19
+"""Width of a character, and height of a line, of an axis's name, inches."""
+_FEWEST = 12
+"""Characters that a line has in any case."""
+
 LINES = (
     {"color": INK, "linestyle": "-", "marker": "o", "markerfacecolor": INK},
     {"color": BLUE, "linestyle": (0, (6, 2)), "marker": "s", "markerfacecolor": "white"},
@@ -43,6 +49,10 @@ LINES = (
     {"color": OCHRE, "linestyle": (0, (6, 2, 1, 2)), "marker": "o", "markerfacecolor": "white"},
     {"color": INK, "linestyle": (0, (1, 1.5)), "marker": "X", "markerfacecolor": INK},
     {"color": MUTED, "linestyle": (0, (4, 3)), "marker": "P", "markerfacecolor": MUTED},
+    {"color": INK, "linestyle": (0, (6, 2)), "marker": "d", "markerfacecolor": "white"},
+    {"color": BLUE, "linestyle": (0, (1, 1.5)), "marker": "p", "markerfacecolor": BLUE},
+    {"color": OCHRE, "linestyle": "-", "marker": "s", "markerfacecolor": OCHRE},
+    {"color": MUTED, "linestyle": (0, (6, 2, 1, 2)), "marker": "^", "markerfacecolor": "white"},
 )
 """Looks of lines, told apart by dash and marker as well as by colour."""
 
@@ -50,6 +60,19 @@ LINES = (
 def looks(number: int) -> dict[str, object]:
     """Return the look of one of several lines; after the last they begin anew."""
     return dict(LINES[number % len(LINES)])
+
+
+def upright(name: str, tall: float) -> str:
+    """Return the name of an upright axis in lines that are no longer than the axis.
+
+    Parameters
+    ----------
+    name
+        The name.
+    tall
+        Length of the axis, inches.
+    """
+    return textwrap.fill(name, max(_FEWEST, int(tall / UPRIGHT_CHARACTER)))
 
 
 def measure_label(measure: str, estimand: str) -> str:
@@ -60,8 +83,8 @@ def measure_label(measure: str, estimand: str) -> str:
     measure, estimand
         Names.
     """
-    if measure == "mean" and not is_contrast(estimand):
-        return f"Mean {estimand_text(estimand)}"
+    if measure in ("mean", "truth") and not is_contrast(estimand):
+        return f"{'Mean' if measure == 'mean' else 'True'} {estimand_text(estimand)}"
     unit = UNITS.get(factor_and_unit(measure, estimand)[1])
     if unit is None and MEASURES[measure].unit == "estimand":
         unit = estimand_text(estimand).partition(" of ")[0]
