@@ -174,26 +174,31 @@ def infer(
     seed: Seed = 0,
     samples: Annotated[int, typer.Option(help="Bootstrap samples.")] = 200,
 ) -> None:
-    """Say how likely each world of a run makes the thesis's printed results, all together.
+    """Say how likely each world of a run makes the thesis's printed results, and put that into its report.
 
     Example: simsepsis infer runs/thesis_inference
     """
     from importlib.metadata import version
 
-    from simsepsis.experiment import open_run
+    from simsepsis.experiment import summarize_run
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.figures.experiment.likelihood import likelihood_plate
     from simsepsis.figures.plate import render_plate, save_plates
     from simsepsis.files import write_files
+    from simsepsis.report.experiment import experiment_html, show_findings
 
     found = infer_thesis(folder, seed=seed, samples=samples)
-    plan = open_run(folder).plan
+    shown = show_findings(summarize_run(folder))
+    plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
-    plate = likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
-    save_plates([render_plate(plate)], folder / "figures")
+    plate = render_plate(likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note))
+    save_plates([plate], folder / "figures")
     words = [line for results in ("all", "first score") for line in inference_words(found, results)]
-    write_files(folder, {"inference.md": "\n".join(f"- {line}" for line in words).encode() + b"\n"})
+    answer = (*((line, ()) for line in words), *shown.answer)
+    page = experiment_html(shown.findings, (plate, *shown.plates), answer)
+    text = "\n".join(f"- {line}" for line in words) + "\n"
+    write_files(folder, {"inference.md": text.encode(), "report.html": page.encode()})
     for line in words:
         say(f"• {line}")
     say(

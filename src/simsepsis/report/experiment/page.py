@@ -84,7 +84,9 @@ class ExperimentPage:
     facts: tuple[tuple[str, str], ...]
 
 
-def experiment_html(findings: Findings, plates: Sequence[RenderedPlate]) -> str:
+def experiment_html(
+    findings: Findings, plates: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
+) -> str:
     """Return one HTML page with the answer to an experiment's question and all that it rests on.
 
     Parameters
@@ -93,18 +95,22 @@ def experiment_html(findings: Findings, plates: Sequence[RenderedPlate]) -> str:
         As returned by `simsepsis.experiment.examine_run`.
     plates
         Its figures as returned by `simsepsis.figures.render_plate`; embedded, so the page needs nothing else.
+    answer
+        The answer in sentences; None for what the findings say.
     """
-    return render_page("experiment.html.j2", experiment_page(findings, plates))
+    return render_page("experiment.html.j2", experiment_page(findings, plates, answer))
 
 
-def experiment_page(findings: Findings, plates: Sequence[RenderedPlate]) -> ExperimentPage:
+def experiment_page(
+    findings: Findings, plates: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
+) -> ExperimentPage:
     """Return what the page says; parameters as of `experiment_html`."""
     plan = findings.plan
     return ExperimentPage(
         title=plan.name,
         question=plan.question,
         complete=findings.complete,
-        answer=answer_lines(findings),
+        answer=answer_lines(findings) if answer is None else tuple(answer),
         claims=claims_table(findings),
         ademp=tuple((name.capitalize(), getattr(plan.ademp, name)) for name in ADEMP),
         methods=methods_table(findings),

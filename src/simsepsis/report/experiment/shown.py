@@ -105,5 +105,5 @@ def _contents(shown: Shown) -> dict[str, bytes]:
         .encode()
         for name in TABLES
     }
-    page = {"report.html": experiment_html(shown.findings, shown.plates).encode()}
+    page = {"report.html": experiment_html(shown.findings, shown.plates, shown.answer).encode()}
     return _figures(shown) | tables | {"answer.md": answer.encode()} | page
