@@ -18,6 +18,7 @@ from simsepsis.figures.experiment.forest_of_methods import forest_rows
 from simsepsis.figures.experiment.heat_map import heat_rows
 from simsepsis.figures.experiment.ladder import stair_rows
 from simsepsis.figures.experiment.lollipop import lollipop_rows
+from simsepsis.figures.experiment.marks import UPRIGHT_CHARACTER, upright
 from simsepsis.figures.experiment.nested_loop import loop_rows
 from simsepsis.figures.experiment.plates import (
     DRAWINGS,
@@ -331,3 +332,16 @@ def test_the_command_names_a_shipped_plan_only_if_it_is_that_plan(findings):
     assert command_of(to_target).endswith("run null --until-mcse coverage=0.005 --max-replicates 900")
     changed = load_plan("null").model_copy(update={"question": "Else?"})
     assert "plan.toml" in command_of(changed)
+
+
+def test_upright_names_are_no_longer_than_their_axis():
+    assert upright("Bias", 2.5) == "Bias"
+    wrapped = upright("Relative error of the model standard error (%)", 2.5).split("\n")
+    assert len(wrapped) == 2
+    assert max(map(len, wrapped)) * UPRIGHT_CHARACTER <= 2.5
+    assert upright("Hidden hazard ratio of death", 0.1).count("\n") == 2
+
+
+def test_an_answer_that_is_given_takes_the_place_of_the_computed_one(findings):
+    page = experiment_page(findings, (), answer=[("What else was found.", ())])
+    assert page.answer == (("What else was found.", ()),)

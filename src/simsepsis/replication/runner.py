@@ -230,9 +230,7 @@ def _loky(n: int, _scheduler: str | None) -> Iterator[Workers]:
 
 def _here(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
     with threadpool_limits(limits=1):
-        for batch in batches:
-            _settle()
-            yield task(batch)
+        yield from (task(batch) for batch in batches)
 
 
 def _as_they_come(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:

@@ -47,6 +47,14 @@ def test_the_table_has_a_row_for_each_series_and_measure(rows):
     assert np.isfinite(table[["value", "mcse"]].to_numpy()).all()
 
 
+def test_the_truth_stands_beside_its_estimates_with_its_own_error():
+    truth = pd.DataFrame({"estimand": ["log_or_icu_death"], "value": [-0.2], "mcse": [0.01]})
+    rows = pd.concat([simple([0.1, np.nan, -0.3]), simple([np.nan] * 3).assign(method="never")])
+    table = summarize(rows, truth).set_index(["method", "measure"])
+    assert list(table.loc[("m", "truth"), ["value", "mcse", "n_used"]]) == [-0.2, 0.01, 2]
+    assert np.isnan(table.loc[("never", "truth"), "value"])
+
+
 def test_every_measure_has_a_label_and_a_unit():
     assert all(measure.label and measure.unit for measure in MEASURES.values())
     assert len({measure.label for measure in MEASURES.values()}) == len(MEASURES)

@@ -1,3 +1,4 @@
+import gc
 import os
 
 import numpy as np
@@ -29,6 +30,16 @@ def refuses_at_three(replicate: int) -> int:
     if replicate == 3:
         raise DataError("cohort.csv: column 'apache2' is missing")
     return replicate
+
+
+def frozen(replicate: int) -> tuple[int, int]:
+    return os.getpid(), gc.get_freeze_count()
+
+
+def test_workers_spare_the_garbage_collector_and_the_users_process_is_left_alone():
+    before = gc.get_freeze_count()
+    assert all(count > 10_000 for _, count in run_replicates(frozen, 4, jobs=2))
+    assert {count for _, count in run_replicates(frozen, 2, jobs=1)} == {before}
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 53])
