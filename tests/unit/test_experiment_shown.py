@@ -15,7 +15,7 @@ from simsepsis.figures.experiment import zip_plot
 from simsepsis.figures.experiment.autopsy import autopsy_bars
 from simsepsis.figures.experiment.curves import curve_rows
 from simsepsis.figures.experiment.forest_of_methods import forest_rows
-from simsepsis.figures.experiment.heat_map import heat_rows
+from simsepsis.figures.experiment.heat_map import heat_rows, plot_heat_map
 from simsepsis.figures.experiment.ladder import stair_rows
 from simsepsis.figures.experiment.lollipop import lollipop_rows
 from simsepsis.figures.experiment.marks import UPRIGHT_CHARACTER, upright
@@ -151,6 +151,22 @@ def test_heat_maps_have_a_box_per_cell(findings):
         ("300", "1"),
     ]
     assert set(rows["panel"]) == {"psm"}
+
+
+def test_a_heat_map_names_only_contours_that_it_draws(findings):
+    rows = heat_rows(choose("heat_map", methods=("psm",), measure="coverage"), findings)
+    rows["value"] = [80.0, 90.0, 85.0, 95.0]
+    for levels, said in (
+        ((87.0,), "; contour at 87"),
+        ((99.0,), ""),
+        ((82.0, 87.0, 99.0), "; contours at 82, 87"),
+    ):
+        (words,) = [
+            text.get_text()
+            for text in plot_heat_map(rows, x="n", y="gap", levels=levels).texts
+            if "error" in text.get_text()
+        ]
+        assert words.partition("brackets")[2] == said
 
 
 def test_nested_loops_number_the_cells_by_the_outer_loop_first(findings):

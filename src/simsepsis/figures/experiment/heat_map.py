@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,24 +99,26 @@ def plot_heat_map(
     ends = ((rows["value"] - ideal).abs().max(), _NOISE * rows["mcse"].median())
     furthest = float(np.nanmax([*ends, 0.0])) or 1.0
     corners = panel_corners(len(panels), across, (wide + left - 0.1, tall + 0.95), (left, 1.1))
+    drawn: set[float] = set()
     for panel, corner in zip(panels, corners, strict=True):
         axes = add_panel(figure, *corner, wide, tall)
         part = rows[rows["panel"] == panel].set_index(["y", "x"])
-        _draw(axes, part, (xs, ys), (ideal, furthest), levels)
+        drawn |= _draw(axes, part, (xs, ys), (ideal, furthest), levels)
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
         axes.set_xlabel(x)
         axes.set_ylabel(y_name)
     figure.text(
         0.15 / figure.get_figwidth(),
         1 - 0.25 / figure.get_figheight(),
-        f"{measure_label(measure, estimand)}, Monte Carlo standard error in brackets{_levels_words(levels)}",
+        f"{measure_label(measure, estimand)}, Monte Carlo standard error in brackets"
+        f"{_levels_words(sorted(drawn))}",
         va="center",
     )
     return figure
 
 
-def _levels_words(levels: tuple[float, ...]) -> str:
-    """Return at which levels contours are drawn."""
+def _levels_words(levels: Sequence[float]) -> str:
+    """Say at which levels contours are drawn."""
     said = ", ".join(f"{level:.3g}".replace("-", "−") for level in levels)
     return f"; contour{'s' if len(levels) > 1 else ''} at {said}" if said else ""
 
@@ -126,7 +129,8 @@ def _draw(
     sides: tuple[list[str], list[str]],
     scale: tuple[float, float],
     levels: tuple[float, ...],
-) -> None:
+) -> set[float]:
+    """Draw one panel; return the levels that have a contour."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.patheffects import withStroke
 
@@ -152,19 +156,20 @@ def _draw(
     axes.set_xticks(range(len(xs)), xs)
     axes.set_yticks(range(len(ys)), ys)
     axes.tick_params(length=0)
+    return crossed
 
 
-def _draw_contours(axes: Axes, values: np.ndarray, levels: tuple[float, ...]) -> bool:
-    """Draw where the values between the boxes equal a level, dark on white; return whether there is such."""
+def _draw_contours(axes: Axes, values: np.ndarray, levels: tuple[float, ...]) -> set[float]:
+    """Draw where the values between the boxes equal a level, dark on white; return the levels drawn."""
     from matplotlib.patheffects import withStroke
 
     crossed = [level for level in sorted(levels) if np.nanmin(values) < level < np.nanmax(values)]
     if min(values.shape) < 2 or not crossed:
-        return False
+        return set()
     lines = axes.contour(values, levels=crossed, colors=INK, linewidths=1.6, linestyles="-")
     lines.set(path_effects=[withStroke(linewidth=3.6, foreground="white")])
     if len(levels) == 1:
-        return True
+        return set(crossed)
     for words in axes.clabel(lines, fmt=lambda level: f"{level:.3g}".replace("-", "−"), fontsize=SMALL):
         words.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-    return True
+    return set(crossed)
