@@ -203,7 +203,7 @@ def _solve_quickly(request: _Request) -> Fit | None:
     cases = y @ X
     if (cases == 0).any() or (cases == request.design.total).any():
         # a rare treatment without a single death, or with nothing else, separates on its own
-        independent = whole(X, independent_columns(X))
+        independent = whole(X, independent_columns(X, gram))
         reduction = reduce_separated(X, y, independent, thorough=False) or independent
         rest = X[np.ix_(reduction.rows, reduction.columns)]
         gram = rest.T @ rest

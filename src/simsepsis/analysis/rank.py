@@ -16,13 +16,15 @@ SURELY_INDEPENDENT = 1e-5
 _PROJECTIONS = 4
 
 
-def independent_columns(X: FloatArray) -> IntArray:
+def independent_columns(X: FloatArray, gram: FloatArray | None = None) -> IntArray:
     """Find the columns that R would keep: each that is not a combination of kept columns before it.
 
     Parameters
     ----------
     X
         Design matrix, shape (n, p).
+    gram
+        X'X, shape (p, p), where it is known.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def independent_columns(X: FloatArray) -> IntArray:
     doubtful one pays for Householder QR, restarted after each dropped column, which is LINPACK's `dqrdc2`
     as R uses it.
     """
-    gram = X.T @ X
+    gram = X.T @ X if gram is None else gram
     kept: IntArray | None = np.flatnonzero(np.diag(gram) > 0)
     while kept is not None and kept.size:
         inner = gram[np.ix_(kept, kept)]

@@ -170,9 +170,9 @@ def _unidentified(X: FloatArray, reduction: Reduction) -> BoolArray:
     unidentified = np.ones(width, np.bool_)
     unidentified[reduction.columns] = False
     others = np.setdiff1d(np.flatnonzero(unidentified), reduction.repeated).astype(np.int64)
-    rest = X[reduction.rows]
-    others = others[rest[:, others].any(axis=0)]
+    others = others[X[:, others][reduction.rows].any(axis=0)]
     if reduction.columns.size and others.size:
+        rest = X[reduction.rows]
         # independent columns need orthogonal factors, not singular values, which are several times dearer
         weights, *_ = scipy.linalg.lstsq(
             rest[:, reduction.columns], rest[:, others], lapack_driver="gelsy", check_finite=False
