@@ -137,6 +137,10 @@ class Plan(Section):
     def _one_way(self) -> Self:
         if self.vary and self.cells:
             raise ValueError("vary and cells are two ways to say the same; keep one of them")
+        names = [cell.name for cell in self.cells]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise ValueError(f"cells.{number}: name '{name}' stands twice; give each cell one of its own")
         _ = self.claims
         return self
 

@@ -41,6 +41,14 @@ def test_margins_hold_when_timing_changes():
     assert abs((hours > 48).mean() - 0.6) < 4 * np.sqrt(0.24 / hours.size) + 0.01
 
 
+def test_a_world_is_solved_from_scratch_where_the_thesis_is_too_far_to_begin_from():
+    changes = {"severity": 0.75, "late_share": 0.2, "care": 0.0}
+    few = changed("treatment", **changes).model_copy(update={"n": 400})
+    near = changed("treatment", **changes).model_copy(update={"n": 401})
+    intercepts = [resolve(scenario).treatment.intercept for scenario in (few, near)]
+    assert intercepts[0] == pytest.approx(intercepts[1], abs=0.2)
+
+
 def test_a_binary_confounder_has_its_odds_ratio_and_leaves_table_1_alone():
     hidden = changed("unmeasured", kind="binary", prevalence=0.3, or_treatment=2.0, hr_death=2.0)
     solved = resolve(hidden)

@@ -118,6 +118,7 @@ REFUSALS = [
     ("[-0.5, 0.5]", "[0.5, -0.5]", "empty range; put the smaller limit first"),
     ("[-0.5, 0.5]", "[low, 0.5]", "limit that is no number"),
     ("[accept]", '[[cells]]\nname = "x"\n[accept]', "two ways to say the same"),
+    (VARY, '[[cells]]\nname = "x"\n\n[[cells]]\nname = "x"\n', "cells.1: name 'x' stands twice"),
     ("seed = 5", 'seed = 5\nreference = "gee"', "reference 'gee' is not a method of this plan"),
     ("[run]", "[run", "cannot be read as TOML"),
 ]

@@ -227,6 +227,9 @@ def solve_tilt(
             size /= 2.0
         beta = beta - size * step
         treated, slope, gap = trial
+    if start is not None:
+        # from afar a level may lose all its treated patients, and with them what pulls it back
+        return solve_tilt(tilt, offset, tolerance=tolerance)
     worst = int(np.abs(gap).argmax())
     raise ConvergenceError(
         f"the treated margin of {tilt.terms[worst]} misses its target by {gap[worst]:.2g}; "
