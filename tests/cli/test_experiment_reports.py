@@ -43,7 +43,7 @@ def test_a_run_ends_with_figures_answer_and_report_and_makes_them_again(simsepsi
     assert settling == "Replicates: settling 2 worlds"
     assert truths == "Replicates: computing the truths of 2 worlds"
     assert re.match(
-        r"Replicates: 12 of 12 in 0:\d\d:\d\d, [\d.]+/s, 0 failed rows, worst MCSE of coverage 0", end
+        r"Replicates: 12 of 12, in 0:\d\d:\d\d, [\d.]+/s, 0 failed rows, worst MCSE of coverage 0", end
     )
     folder = tmp_path / "r"
     assert "• How far off: The bias of the risk difference of death in hospital goes from " in result.stdout
