@@ -74,6 +74,7 @@ def test_a_run_ends_with_figures_answer_and_report_and_makes_them_again(simsepsi
     assert "2 figures with their numbers are in" in figures.stdout
 
 
+@pytest.mark.slow
 def test_figures_that_are_no_longer_asked_for_go_and_what_others_put_there_stays(simsepsis, plan, tmp_path):
     assert simsepsis("run", plan, "--jobs", 1, "--out", "r", "--replicates", 2).returncode == 0
     place = tmp_path / "r" / "figures"
@@ -88,6 +89,7 @@ def test_figures_that_are_no_longer_asked_for_go_and_what_others_put_there_stays
         assert names == files_of("zip", "renamed") | {"mine.svg", "by-severity.csv"}
 
 
+@pytest.mark.slow
 def test_a_run_that_has_not_begun_all_cells_can_be_looked_at(simsepsis, plan, tmp_path):
     assert simsepsis("run", plan, "--jobs", 1, "--out", "r", "--replicates", 2).returncode == 0
     parts = sorted((tmp_path / "r" / "estimates").iterdir())

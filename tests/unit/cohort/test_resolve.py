@@ -42,11 +42,9 @@ def test_margins_hold_when_timing_changes():
 
 
 def test_a_world_is_solved_from_scratch_where_the_thesis_is_too_far_to_begin_from():
-    changes = {"severity": 0.75, "late_share": 0.2, "care": 0.0}
-    few = changed("treatment", **changes).model_copy(update={"n": 400})
-    near = changed("treatment", **changes).model_copy(update={"n": 401})
-    intercepts = [resolve(scenario).treatment.intercept for scenario in (few, near)]
-    assert intercepts[0] == pytest.approx(intercepts[1], abs=0.2)
+    far = changed("treatment", severity=0.75, late_share=0.2, care=0.0).model_copy(update={"n": 400})
+    solved = resolve(far).treatment
+    assert solved.intercept != THESIS.treatment.intercept
 
 
 def test_a_binary_confounder_has_its_odds_ratio_and_leaves_table_1_alone():

@@ -49,6 +49,7 @@ def grow(out, first: int, end: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's own")
+@pytest.mark.slow
 def test_ten_times_the_replicates_take_little_more_memory(plan_file, tmp_path):
     plan = plan_file(
         ("[0.0, 1.0]", "[0.0]"),
