@@ -37,6 +37,11 @@ class BinomialPoint:
     residual: FloatArray
     variance: FloatArray
 
+    @property
+    def farthest(self) -> float:
+        """Return the largest log odds in size."""
+        return float(np.abs(self.eta).max(initial=0.0))
+
 
 def point_at(eta: FloatArray, y: FloatArray, weights: FloatArray | None) -> BinomialPoint:
     """Evaluate the log likelihood Σ w[yη − log(1 + exp η)] and what its derivatives are made of.

@@ -18,7 +18,7 @@ from simsepsis.analysis.cells import Cells, ratios
 from simsepsis.analysis.descriptive import PHASES, describe, level_indicators, phase_groups
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel
-from simsepsis.analysis.propensity import Propensity, overlap_summary
+from simsepsis.analysis.propensity import Propensity, fit_propensity, overlap_summary
 from simsepsis.analysis.result import SCORES, Attempt, ThesisResult
 from simsepsis.analysis.time_to_death import survival_curves, survival_tests
 from simsepsis.arrays import FloatArray
@@ -208,7 +208,7 @@ def models_frame(result: ThesisResult) -> pd.DataFrame:
         ``model`` is ``propensity``, ``gee`` or ``gee_sofa``; a model that failed is one row with its note.
     """
     parts = [
-        _model_rows(("propensity", score, ""), step, lambda found: found.propensity)
+        _model_rows(("propensity", score, ""), step, lambda found: _with_errors(found, result))
         for score, step in result.matched.items()
     ]
     for (score, extended, outcome), model in result.models.items():
@@ -230,6 +230,11 @@ def _model_rows(
         (*place, *term, *coefficient, *effect, model.note)
         for term, coefficient, effect in zip(model.terms, coefficients, effects, strict=True)
     ]
+
+
+def _with_errors(matched: MatchedSet, result: ThesisResult) -> Propensity:
+    """Return the score of a matched set with the standard errors that matching did without."""
+    return fit_propensity(result.cohort, matched.names, result.spec.score_categories, near=matched.propensity)
 
 
 def survival_frame(result: ThesisResult) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from simsepsis.analysis.gee_equations import FARTHEST, evaluate
+from simsepsis.analysis.gee_equations import FARTHEST, bread_of, evaluate, weighted_gram
 from simsepsis.analysis.rank import SURELY_INDEPENDENT
 from simsepsis.arrays import FloatArray, IntArray
 
@@ -60,7 +60,7 @@ def search(
         if not (largest - 1) * alpha > -1 or not alpha < 1:
             return params, 0
         if not near:
-            bread = _bread(columns, root, shared, edges, alpha)
+            bread = bread_of(columns, root, shared, edges, alpha)
             if not factorize(bread, factor):
                 return params, 0
         score = _product(columns, weighted) / (1 - alpha)
@@ -107,7 +107,7 @@ def rough(
         residual = _residuals(eta, half_sign, variance, fresh)
         if fresh:
             # at the mean all variances are alike
-            curvature = variance.max() * gram if iteration == 0 else _information(columns, variance)
+            curvature = variance.max() * gram if iteration == 0 else weighted_gram(columns, np.sqrt(variance))
             if not factorize(curvature, factor) or (iteration == 0 and not _independent(curvature, factor)):
                 break
         step = solve_factored(factor, _product(columns, residual))
@@ -142,26 +142,6 @@ def _residuals(eta: FloatArray, half_sign: FloatArray, variance: FloatArray, fre
             if fresh:
                 variance[i] = wrong * (1.0 - wrong)
     return residual
-
-
-@njit(cache=True)
-def _information(columns: FloatArray, variance: FloatArray) -> FloatArray:
-    information: FloatArray = np.dot(columns * variance, columns.T)
-    return information
-
-
-@njit(cache=True)
-def _bread(
-    columns: FloatArray, root: FloatArray, shared: FloatArray, edges: IntArray, alpha: float
-) -> FloatArray:
-    """Σ D'V⁻¹D as in `simsepsis.analysis.gee_equations.State.bread`."""
-    scaled = columns * root
-    sums = np.empty((len(columns), shared.size))
-    for j in range(len(columns)):
-        for k in range(shared.size):
-            sums[j, k] = scaled[j, edges[k] : edges[k + 1]].sum()
-    bread: FloatArray = (np.dot(scaled, scaled.T) - np.dot(sums * shared, sums.T)) / (1 - alpha)
-    return bread
 
 
 @njit(cache=True, fastmath=_SUMS)

@@ -24,7 +24,7 @@ class MatchedSet:
     names
         Columns of the score.
     propensity
-        The score of all analysed patients.
+        The score of all analysed patients, without standard errors.
     matches
         The pairs, as rows of the analysed cohort.
     cohort
@@ -76,7 +76,8 @@ def match_on_score(
     -----
     Patients whose treatment the model is certain of (separation) have no counterpart and are not matched.
     """
-    propensity = propensity or fit_propensity(cohort, names, spec.score_categories, near)
+    # matching needs the fitted values alone
+    propensity = propensity or fit_propensity(cohort, names, spec.score_categories, near, errors=False)
     if np.isnan(propensity.logit).any():
         raise ConvergenceError(f"the propensity score could not be estimated: {propensity.note}")
     score = propensity.logit if spec.scale == "logit" else propensity.probability

@@ -60,6 +60,8 @@ def fit_propensity(
     names: Sequence[str],
     categories: Sequence[str] = (),
     near: Propensity | None = None,
+    *,
+    errors: bool = True,
 ) -> Propensity:
     """Estimate the probability of treatment given covariates by logistic regression.
 
@@ -73,7 +75,9 @@ def fit_propensity(
         Numbers among them that enter as categories.
     near
         A score of the same patients that shares terms with this one; its coefficients are where the search
-        begins.
+        begins, and what separated the arms is looked for first.
+    errors
+        Whether standard errors of the coefficients are wanted, as in `fit_logistic`.
 
     Notes
     -----
@@ -85,13 +89,18 @@ def fit_propensity(
     Rosenbaum PR, Rubin DB. Biometrika 1983;70:41.
     """
     X, terms = design(cohort, names, categories)
-    fit = fit_logistic(X, cohort.treated, start=None if near is None else _start(near, terms))
+    start, heading = (None, None) if near is None else _known(near, terms)
+    fit = fit_logistic(X, cohort.treated, start=start, heading=heading, errors=errors)
     return Propensity(terms=terms, fit=fit, logit=predicted(X, fit), note=fit_note(fit, terms))
 
 
-def _start(near: Propensity, terms: Sequence[Term]) -> FloatArray:
-    known = dict(zip(near.terms, np.where(near.fit.estimated, near.fit.params, 0.0).tolist(), strict=True))
-    return np.array([known.get(term, 0.0) for term in terms])
+def _known(near: Propensity, terms: Sequence[Term]) -> tuple[FloatArray, FloatArray | None]:
+    """Return another score's coefficients of these terms, and the direction in which it is separated."""
+    finite = np.where(np.isfinite(near.fit.params), near.fit.params, 0.0)
+    shared = [near.fit.direction, finite] if near.fit.direction is not None else [finite]
+    place = {term: j for j, term in enumerate(near.terms)}
+    known = np.array([[part[place[term]] if term in place else 0.0 for term in terms] for part in shared])
+    return known[-1], known[0] if len(shared) > 1 else None
 
 
 def design(

@@ -59,15 +59,45 @@ def _clear_columns(gram: FloatArray, factor: FloatArray, info: int) -> int:
 
 
 def _repeats(X: FloatArray, kept: IntArray, factor: FloatArray, column: int) -> bool:
-    """Say whether columns that are clearly new explain another one to `RANK_TOLERANCE`.
+    """Say whether columns that are clearly new explain another one to `RANK_TOLERANCE`."""
+    _, rest = _projected(X[:, kept], factor, X[:, column])
+    return bool(np.linalg.norm(rest) < RANK_TOLERANCE * np.linalg.norm(X[:, column]))
+
+
+def combination_of(X: FloatArray, targets: FloatArray) -> FloatArray:
+    """Return the weights with which independent columns come nearest to others (least squares).
+
+    Parameters
+    ----------
+    X
+        Independent columns, shape (n, p).
+    targets
+        Other columns, shape (n, k).
+
+    Returns
+    -------
+    FloatArray
+        Shape (p, k).
+    """
+    gram = X.T @ X
+    factor, info = scipy.linalg.lapack.dpotrf(gram, lower=1)
+    if info == 0 and well_conditioned(gram, factor):
+        return _projected(X, factor, targets)[0]
+    # independent columns need orthogonal factors, not singular values, which are several times dearer
+    return np.asarray(scipy.linalg.lstsq(X, targets, lapack_driver="gelsy", check_finite=False)[0])
+
+
+def _projected(X: FloatArray, factor: FloatArray, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the weights of columns that are clearly new in targets, and what these leave of them.
 
     A projection by normal equations leaves up to 1e-6 of what it should take away; done again and again, it
     leaves rounding.
     """
-    before, rest = X[:, kept], X[:, column]
+    weights, rest = np.zeros((X.shape[1], *targets.shape[1:])), targets
     for _ in range(_PROJECTIONS):
-        rest = rest - before @ scipy.linalg.lapack.dpotrs(factor, before.T @ rest, lower=1)[0]
-    return bool(np.linalg.norm(rest) < RANK_TOLERANCE * np.linalg.norm(X[:, column]))
+        part = scipy.linalg.lapack.dpotrs(factor, X.T @ rest, lower=1)[0]
+        weights, rest = weights + part, rest - X @ part
+    return weights, rest
 
 
 def well_conditioned(gram: FloatArray, factor: FloatArray, least: float = SURELY_INDEPENDENT) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import scipy.optimize
 
 from simsepsis.analysis.fit import Fit, spread
-from simsepsis.analysis.rank import independent_columns
+from simsepsis.analysis.rank import combination_of, independent_columns
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _ZERO = 1e-7
@@ -173,10 +172,7 @@ def _unidentified(X: FloatArray, reduction: Reduction) -> BoolArray:
     others = others[X[:, others][reduction.rows].any(axis=0)]
     if reduction.columns.size and others.size:
         rest = X[reduction.rows]
-        # independent columns need orthogonal factors, not singular values, which are several times dearer
-        weights, *_ = scipy.linalg.lstsq(
-            rest[:, reduction.columns], rest[:, others], lapack_driver="gelsy", check_finite=False
-        )
+        weights = combination_of(rest[:, reduction.columns], rest[:, others])
         entangled = (np.abs(weights) > _ZERO).any(axis=1)
         unidentified[reduction.columns[entangled]] = True
     return unidentified
