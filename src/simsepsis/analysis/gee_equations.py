@@ -122,7 +122,7 @@ class State:
 
     def scores(self) -> FloatArray:
         """D'V⁻¹(y − μ) of each cluster, shape (K, p)."""
-        totals = cluster_totals(self.equations.columns * self.weighted, self.equations.clusters.edges)
+        totals = cluster_totals(self.equations.columns, self.weighted, self.equations.clusters.edges)
         return np.asarray(totals.T / (1 - self.alpha))
 
     def bread(self) -> FloatArray:
@@ -145,11 +145,7 @@ class State:
 @njit(cache=True)
 def weighted_gram(columns: FloatArray, root: FloatArray) -> FloatArray:
     """X' diag(root²) X, shape (p, p), from the transposed design, shape (p, n)."""
-    return _gram(columns * root)
-
-
-@njit(cache=True)
-def _gram(scaled: FloatArray) -> FloatArray:
+    scaled = columns * root
     width, rows = scaled.shape
     block = _SMALL_PRODUCT // (width * width)
     if rows <= block:
@@ -162,12 +158,22 @@ def _gram(scaled: FloatArray) -> FloatArray:
 
 
 @njit(cache=True)
-def cluster_totals(values: FloatArray, edges: IntArray) -> FloatArray:
-    """Sum values (p, n) over the rows of each cluster, shape (p, K)."""
-    totals = np.empty((len(values), edges.size - 1))
-    for j in range(len(values)):
-        for k in range(edges.size - 1):
-            totals[j, k] = values[j, edges[k] : edges[k + 1]].sum()
+def cluster_totals(values: FloatArray, weight: FloatArray, edges: IntArray) -> FloatArray:
+    """Sum weighted values (p, n) over the rows of each cluster, shape (p, K)."""
+    totals = np.zeros((len(values), edges.size - 1))
+    for k in range(edges.size - 1):
+        # sums of four columns do not wait for each other
+        for j in range(0, len(values) - 3, 4):
+            one, two, three, four = 0.0, 0.0, 0.0, 0.0
+            for i in range(edges[k], edges[k + 1]):
+                one += values[j, i] * weight[i]
+                two += values[j + 1, i] * weight[i]
+                three += values[j + 2, i] * weight[i]
+                four += values[j + 3, i] * weight[i]
+            totals[j, k], totals[j + 1, k], totals[j + 2, k], totals[j + 3, k] = one, two, three, four
+        for j in range(len(values) - len(values) % 4, len(values)):
+            for i in range(edges[k], edges[k + 1]):
+                totals[j, k] += values[j, i] * weight[i]
     return totals
 
 
@@ -176,9 +182,8 @@ def bread_of(
     columns: FloatArray, root: FloatArray, shared: FloatArray, edges: IntArray, alpha: float
 ) -> FloatArray:
     """Σ D'V⁻¹D as in `State.bread`."""
-    scaled = columns * root
-    sums = cluster_totals(scaled, edges)
-    bread: FloatArray = (_gram(scaled) - np.dot(sums * shared, sums.T)) / (1 - alpha)
+    sums = cluster_totals(columns, root, edges)
+    bread: FloatArray = (weighted_gram(columns, root) - np.dot(sums * shared, sums.T)) / (1 - alpha)
     return bread
 
 
@@ -191,17 +196,17 @@ def evaluate(
     The Pearson residual is r = ±exp(∓η/2), of the given size, and √v = 1/(|r| + 1/|r|), free of cancellation.
     α = Σ_pairs r r' / (pairs φ), φ = Σr²/rows; 0 without pairs.
     """
-    root, weighted = np.zeros(size.size), np.zeros(size.size)
+    root, weighted = np.empty(size.size), np.empty(size.size)
     sums, shared = np.zeros(edges.size - 1), np.zeros(edges.size - 1)
     squares, products, alpha = 0.0, 0.0, 0.0
+    # without sums and branches, so that several rows are done at a time
+    for i in range(size.size):
+        weighted[i] = 2.0 * size[i] * half_sign[i]
+        root[i] = abs(weighted[i]) / (size[i] * size[i] + 1.0)
     for k in range(sums.size):
         for i in range(edges[k], edges[k + 1]):
-            if half_sign[i] != 0.0:
-                square = size[i] * size[i]
-                root[i] = size[i] / (square + 1.0)
-                weighted[i] = 2.0 * size[i] * half_sign[i]
-                sums[k] += weighted[i]
-                squares += square
+            sums[k] += weighted[i]
+            squares += weighted[i] * weighted[i]
         products += sums[k] * sums[k]
     if squares > 0.0 and pairs > 0.0:
         alpha = (products - squares) / 2.0 / (pairs * squares / rows)

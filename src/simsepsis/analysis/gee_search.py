@@ -19,6 +19,9 @@ _SURELY = 0.99
 _ROUGH_STEPS = 8
 _FRESH = (0, 1, 3)
 _STEPS = 15
+_SMALL_CHANGE = 0.5
+_RATIOS = (1 / 11, 1 / 10, 1 / 9, 1 / 8, 1 / 7, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2, 1.0)
+"""Terms of the exponential series over those before, so many that half a small change leaves rounding only."""
 _SUMS = {"reassoc", "contract"}
 """Sums may be taken in any order, which lets them be taken several at a time."""
 
@@ -54,8 +57,8 @@ def search(
     bread, factor, last = np.empty_like(gram), np.empty_like(gram), np.zeros((2, params.size))
     largest = np.diff(edges).max()
     last_length, near = np.inf, False
+    size = _sizes(eta, half_sign)
     for iteration in range(1, _STEPS + 1):
-        size = np.exp(-np.minimum(np.maximum(eta * half_sign, -FARTHEST), FARTHEST))
         root, weighted, shared, alpha = evaluate(size, half_sign, edges, pairs, rows)
         if not (largest - 1) * alpha > -1 or not alpha < 1:
             return params, 0
@@ -66,10 +69,9 @@ def search(
         score = _product(columns, weighted) / (1 - alpha)
         step = solve_factored(factor, score)
         length = (step * score).sum()
-        change = _combination(columns, step)
         if length > NEAR:
-            share = min(1.0, LONGEST_STRIDE / np.abs(change).max())
-            step, change, length = share * step, share * change, share**2 * length
+            share = min(1.0, LONGEST_STRIDE / np.abs(_combination(columns, step)).max())
+            step, length = share * step, share**2 * length
         # steps shrink at a steady rate, so that two of them tell how much the second one leaves to do
         left = length * min(1.0, length / last_length) if iteration > 1 else length
         if iteration > 1 and left >= TOLERANCE and length < last_length:
@@ -77,14 +79,37 @@ def search(
             pull = _symmetric_product(bread, turned)
             share = (pull * step).sum() / (pull * turned).sum()
             move = step - share * (params - last[0] + turned)
-            change = _combination(columns, move)
         else:
             move = step
         last[0], last[1], last_length, near = params, step, length, length <= NEAR
-        params, eta = params + move, eta + change
+        params = params + move
         if left < TOLERANCE:
             return params, iteration
+        change = _combination(columns, move)
+        eta += change
+        size = _moved_sizes(size, eta, change, half_sign)
     return params, 0
+
+
+@njit(cache=True)
+def _sizes(eta: FloatArray, half_sign: FloatArray) -> FloatArray:
+    """Return the sizes of the Pearson residuals, exp(∓η/2)."""
+    return np.exp(-np.minimum(np.maximum(eta * half_sign, -FARTHEST), FARTHEST))
+
+
+@njit(cache=True)
+def _moved_sizes(size: FloatArray, eta: FloatArray, change: FloatArray, half_sign: FloatArray) -> FloatArray:
+    """Return the same after a change of the log odds; that of a small one by a series, which is quicker."""
+    if np.abs(change).max() > _SMALL_CHANGE or np.abs(eta).max() > FARTHEST:
+        return _sizes(eta, half_sign)
+    moved = np.empty(size.size)
+    for i in range(size.size):
+        exponent = -change[i] * half_sign[i]
+        series = 1.0
+        for ratio in _RATIOS:
+            series = 1.0 + exponent * ratio * series
+        moved[i] = size[i] * series
+    return moved
 
 
 @njit(cache=True)
