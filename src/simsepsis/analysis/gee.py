@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from simsepsis.analysis.binomial import symmetric_inverse
 from simsepsis.analysis.fit import Fit, failed_fit
 from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
-from simsepsis.analysis.gee_equations import Clusters, Equations, State, clusters_of
+from simsepsis.analysis.gee_equations import Clusters, Equations, State, clusters_of, weighted_gram
 from simsepsis.analysis.gee_search import LONGEST_STRIDE, TOLERANCE, search
 from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
 from simsepsis.analysis.logistic import solve_logistic
@@ -205,11 +205,13 @@ def _solve_quickly(request: _Request) -> Fit | None:
         # a rare treatment without a single death, or with nothing else, separates on its own
         independent = whole(X, independent_columns(X, gram))
         reduction = reduce_separated(X, y, independent, thorough=False) or independent
-        rest = X[np.ix_(reduction.rows, reduction.columns)]
-        gram = rest.T @ rest
     equations = _equations(request, reduction)
-    if gram.size == 0 or _hopeless(equations) is not None:
+    if reduction.columns.size == 0 or _hopeless(equations) is not None:
         return None
+    if not reduction.rows.all():
+        gram = weighted_gram(equations.columns, reduction.rows.astype(np.float64))
+    elif reduction.repeated:
+        gram = gram[np.ix_(reduction.columns, reduction.columns)]
     params, steps = search(
         equations.columns,
         equations.half_sign,
@@ -225,7 +227,7 @@ def _solve_quickly(request: _Request) -> Fit | None:
 
 def _solve_thoroughly(request: _Request) -> Fit:
     """Start from the logistic regression, without the rows that separation decides."""
-    reduction, solution = solve_logistic(request.design.X, request.y)
+    reduction, solution = solve_logistic(request.design.X, request.y, errors=False)
     if reduction.columns.size == 0:
         return reduced_fit(request.design.X, reduction, solution.params, np.empty((0, 0)), iterations=0)
     return _solve(request, reduction, solution.params)

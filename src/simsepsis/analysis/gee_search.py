@@ -17,11 +17,11 @@ LONGEST_STRIDE = 5.0
 """The most by which a step may move a log odds."""
 _SURELY = 0.99
 _ROUGH_STEPS = 8
-_FRESH = (0, 1, 3)
+_FRESH = (0, 2, 4)
 _STEPS = 15
 _SMALL_CHANGE = 0.5
 _RATIOS = (1 / 11, 1 / 10, 1 / 9, 1 / 8, 1 / 7, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2, 1.0)
-"""Terms of the exponential series over those before, so many that half a small change leaves rounding only."""
+"""Terms of the exponential series over those before, enough for half a small change."""
 _SUMS = {"reassoc", "contract"}
 """Sums may be taken in any order, which lets them be taken several at a time."""
 
@@ -234,7 +234,9 @@ def solve_factored(factor: FloatArray, vector: FloatArray) -> FloatArray:
 @njit(cache=True)
 def _independent(matrix: FloatArray, factor: FloatArray) -> bool:
     """Whether every column is clearly new after those before it, as in `rank.well_conditioned`."""
-    clear = True
+    clear, least = True, 1.0
     for j in range(len(matrix)):
-        clear &= factor[j, j] > SURELY_INDEPENDENT * np.sqrt(matrix[j, j])
+        share = factor[j, j] / np.sqrt(matrix[j, j])
+        clear &= share * least > SURELY_INDEPENDENT
+        least = min(least, share)
     return clear

@@ -86,11 +86,13 @@ def binary_vector(values: ArrayLike, name: str, rows: int | None = None) -> Floa
     DataError
         If a value is anything else.
     """
+    vector = np.asarray(values, dtype=np.float64)
+    shaped = vector.ndim == 1 and (rows is None or vector.size == rows)
+    if shaped and ((vector == 0) | (vector == 1)).all():
+        return vector
     vector = finite_vector(values, name, rows)
-    wrong = np.flatnonzero((vector != 0) & (vector != 1))
-    if wrong.size:
-        raise DataError(f"{name}: row {wrong[0]} is {vector[wrong[0]]:g}; give 0 or 1")
-    return vector
+    row = int(np.flatnonzero((vector != 0) & (vector != 1))[0])
+    raise DataError(f"{name}: row {row} is {vector[row]:g}; give 0 or 1")
 
 
 def case_weights(weights: ArrayLike, rows: int) -> FloatArray:

@@ -22,14 +22,14 @@ from simsepsis.analysis.inputs import (
 )
 from simsepsis.analysis.rank import SURELY_INDEPENDENT, independent_columns, well_conditioned
 from simsepsis.analysis.secant import secant_step
-from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
+from simsepsis.analysis.separation import Reduction, part_of, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
 _KEPT = 0.1
 _LARGE = 50_000
-_SURELY_IN_SINGLE_PRECISION = 1e-2
+_SURELY_IN_SINGLE_PRECISION = 1e-3
 _FINE = 1e-3
 _MAX_ITERATIONS = 60
 _HALVINGS = 20
@@ -301,7 +301,7 @@ def _newton(
 ) -> LogisticSolution:
     """Climb the log likelihood of a reduction, in an orthonormal basis where the columns nearly repeat."""
     rows = reduction.rows
-    design, outcome = X[np.ix_(rows, reduction.columns)], y[rows]
+    design, outcome = part_of(X, rows, reduction.columns), y[rows]
     cases = None if weights is None else weights[rows]
     begin = None if start is None else start[reduction.columns]
     solution = _climb(design, outcome, cases, patience, begin, errors=errors)

@@ -11,7 +11,7 @@ RANK_TOLERANCE = 1e-11
 """A column repeats the columns before it when less than this share of its length is new, as in R's `glm`."""
 
 SURELY_INDEPENDENT = 1e-5
-"""A share of new length that rounding in double precision cannot feign."""
+"""A share of new length, times the least of those before, that rounding in double precision cannot feign."""
 
 _PROJECTIONS = 4
 
@@ -54,8 +54,17 @@ def independent_columns(X: FloatArray, gram: FloatArray | None = None) -> IntArr
 def _clear_columns(gram: FloatArray, factor: FloatArray, info: int) -> int:
     """Count the leading columns that are clearly new, given LAPACK's factor of their cross-product."""
     done = info - 1 if info > 0 else len(gram)
-    clear = np.diag(factor)[:done] > SURELY_INDEPENDENT * np.sqrt(np.diag(gram)[:done])
+    clear = _clearness(gram[:done, :done], factor[:done, :done]) > SURELY_INDEPENDENT
     return done if clear.all() else int(np.argmin(clear))
+
+
+def _clearness(gram: FloatArray, factor: FloatArray) -> FloatArray:
+    """Return the share of each column's length that is new, times the least such share before it.
+
+    Rounding in a share grows with the inverse of those before.
+    """
+    share = np.diag(factor) / np.sqrt(np.diag(gram))
+    return share * np.minimum.accumulate(np.concatenate([[1.0], share[:-1]]))
 
 
 def _repeats(X: FloatArray, kept: IntArray, factor: FloatArray, column: int) -> bool:
@@ -110,9 +119,9 @@ def well_conditioned(gram: FloatArray, factor: FloatArray, least: float = SURELY
     factor
         Its lower Cholesky factor L; L_jj / √gram_jj is the share of the column's length that is new.
     least
-        Share above which a column is clearly new.
+        As `SURELY_INDEPENDENT`, which is for double precision.
     """
-    return bool((np.diag(factor) > least * np.sqrt(np.diag(gram))).all())
+    return bool((_clearness(gram, factor) > least).all())
 
 
 def _independent_by_qr(X: FloatArray) -> IntArray:

@@ -85,7 +85,7 @@ def reduce_separated(
     """
     signed = np.where(y > 0, 1.0, -1.0)[:, None] * X
     untouched = so_far.columns.size == X.shape[1] and bool(so_far.rows.all())
-    active = signed if untouched else signed[np.ix_(so_far.rows, so_far.columns)]
+    active = signed if untouched else part_of(signed, so_far.rows, so_far.columns)
     found = _by_single_columns(active)
     if found is None and heading is not None:
         found = _by_heading(active, heading)
@@ -98,10 +98,18 @@ def reduce_separated(
     margins = signed @ later
     rows = so_far.rows & (np.abs(margins) <= _ZERO)
     direction = later if so_far.direction is None else _lexicographic(signed, so_far, later)
-    columns = so_far.columns[independent_columns(X[np.ix_(rows, so_far.columns)])] if rows.any() else rows[:0]
+    kept = independent_columns(part_of(X, rows, so_far.columns)) if rows.any() else np.empty(0, np.int64)
+    columns = so_far.columns[kept]
     return Reduction(
         rows=rows, columns=columns.astype(np.int64), repeated=so_far.repeated, direction=direction
     )
+
+
+def part_of(X: FloatArray, rows: BoolArray, columns: IntArray) -> FloatArray:
+    """Return some rows and columns of a matrix; where columns lie together, they are taken one by one."""
+    if not X.flags.f_contiguous:
+        return X[np.ix_(rows, columns)]
+    return X.T.take(columns, axis=0).take(np.flatnonzero(rows), axis=1).T
 
 
 def _by_single_columns(signed: FloatArray) -> FloatArray | None:

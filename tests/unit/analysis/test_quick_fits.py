@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import statsmodels.api as sm
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simsepsis.analysis import separation
@@ -118,6 +118,7 @@ def test_one_checked_design_serves_every_outcome() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 10**6), st.integers(3, 40), st.integers(1, 8), st.booleans())
+@example(1234, 3, 6, True)
 def test_projections_judge_columns_as_householder_does(seed: int, n: int, p: int, nearly: bool) -> None:
     rng = np.random.default_rng(seed)
     X = rng.integers(-1, 3, (n, p)).astype(float)
