@@ -148,9 +148,10 @@ def weighted_gram(columns: FloatArray, root: FloatArray) -> FloatArray:
     scaled = columns * root
     width, rows = scaled.shape
     block = _SMALL_PRODUCT // (width * width)
+    gram: FloatArray = np.zeros((width, width))
     if rows <= block:
-        return np.dot(scaled, scaled.T)
-    gram = np.zeros((width, width))
+        np.dot(scaled, scaled.T, gram)
+        return gram
     for begin in range(0, rows, max(block, width)):
         some = np.ascontiguousarray(scaled[:, begin : begin + max(block, width)])
         gram += np.dot(some, some.T)

@@ -94,14 +94,16 @@ def search(
 @njit(cache=True)
 def _sizes(eta: FloatArray, half_sign: FloatArray) -> FloatArray:
     """Return the sizes of the Pearson residuals, exp(∓η/2)."""
-    return np.exp(-np.minimum(np.maximum(eta * half_sign, -FARTHEST), FARTHEST))
+    sizes: FloatArray = np.exp(-np.minimum(np.maximum(eta * half_sign, -FARTHEST), FARTHEST))
+    return sizes
 
 
 @njit(cache=True)
 def _moved_sizes(size: FloatArray, eta: FloatArray, change: FloatArray, half_sign: FloatArray) -> FloatArray:
     """Return the same after a change of the log odds; that of a small one by a series, which is quicker."""
     if np.abs(change).max() > _SMALL_CHANGE or np.abs(eta).max() > FARTHEST:
-        return _sizes(eta, half_sign)
+        moved: FloatArray = _sizes(eta, half_sign)
+        return moved
     moved = np.empty(size.size)
     for i in range(size.size):
         exponent = -change[i] * half_sign[i]

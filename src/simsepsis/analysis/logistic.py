@@ -330,19 +330,17 @@ def _climb(
     """Newton's method with step halving; `patience` is in factorizations.
 
     The factor is by far the dearest part. It only steers the search: single precision is enough, and one
-    factor is kept, helped by secants, as long as it shrinks each step well. Only standard errors need it
-    exactly, and at the end.
+    factor is kept for two steps, then helped by secants as long as it shrinks each step well. Only standard
+    errors need it exactly, and at the end.
     """
     width = X.shape[1]
     params = _at_the_mean(X, y, weights) if start is None else start
     here = point_at(X @ params, y, weights)
     covariance = np.full((width, width), np.nan)
-    arrived, doubtful, kept = X.size == 0, False, False
+    arrived, doubtful, kept, factored, last = X.size == 0, False, False, 0, np.inf
     tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
-    # what is too large for single precision becomes inf, has no factor there, and is done in double
-    with np.errstate(over="ignore"):
-        single = X.astype(np.float32, order="C") if X.size > _LARGE else X
-    factored, last, step = 0, np.inf, None
+    single = _in_single_precision(X) if X.size > _LARGE else X
+    step: FloatArray | None = None
     before: FloatArray | None = None
     while not arrived and (kept or factored < patience):
         if not kept:
@@ -350,17 +348,18 @@ def _climb(
             # at first all fitted probabilities are alike, so that the factor shows how new each column is
             found = _factor(X if exact else single, here.variance, first=factored == 0)
             if found is None and not exact:
-                exact, found = True, _factor(X, here.variance, first=factored == 0)
-            doubtful = found is None and factored == 0
+                found = _factor(X, here.variance, first=factored == 0)
             if found is None:
+                doubtful = factored == 0
                 break
-            factor = found
-            factored += 1
+            factor, factored = found, factored + 1
         gradient = here.residual @ X
         step = scipy.linalg.lapack.dpotrs(factor, gradient, lower=1)[0]
         decrement = float(gradient @ step)
+        # steps with one factor shrink at a steady rate, so that two of them tell what is left
+        left = decrement * min(1.0, decrement / last) if kept and not errors else decrement
         fresh = not kept and (exact or not errors)
-        arrived = decrement < tolerance and (fresh or not (errors or here.farthest > _FAR))
+        arrived = left < tolerance and (fresh or not (errors or here.farthest > _FAR))
         if arrived:
             params = params + step
             break
@@ -368,7 +367,7 @@ def _climb(
         if kept and before is not None and decrement < last:
             move = secant_step(step, *(now - before))
         least = _FINE * tolerance if errors else tolerance
-        kept = least <= decrement < _KEPT * last
+        kept = least <= decrement and (not kept or decrement < _KEPT * last)
         before, last = now, decrement
         move, here = _halved(move, X @ move, here, y, weights)
         params = params + move
@@ -384,6 +383,12 @@ def _climb(
         doubtful=doubtful,
         heading=step,
     )
+
+
+def _in_single_precision(X: FloatArray) -> NDArray[np.float32]:
+    """Return X by rows; what is too large becomes inf, so that it has no factor and is done in double."""
+    with np.errstate(over="ignore"):
+        return X.astype(np.float32, order="C")
 
 
 def _factor(X: NDArray[np.floating[Any]], variance: FloatArray, *, first: bool) -> FloatArray | None:
