@@ -17,7 +17,7 @@ from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vecto
 from simsepsis.analysis.logistic import solve_logistic
 from simsepsis.analysis.rank import independent_columns
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import FloatArray, IntArray, stable_order
 from simsepsis.errors import UsageError
 
 CORRELATIONS = ("exchangeable", "independence")
@@ -67,7 +67,7 @@ def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
     codes = label_codes(cluster, "cluster", design.shape[0])
     order = None
     if (codes[1:] < codes[:-1]).any():
-        order = np.argsort(codes, kind="stable")
+        order = stable_order(codes)
         design, codes = design[order], codes[order]
     return ClusteredDesign(
         X=design,

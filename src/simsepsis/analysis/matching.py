@@ -15,7 +15,7 @@ from simsepsis.analysis.matching_kernels import (
     match_random,
     match_with_replacement,
 )
-from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import DataError, UsageError
 
 CALIPER_SDS = ("overall", "pooled", "raw")
@@ -257,7 +257,7 @@ def _check_options(
 
 def _joint_order(score: FloatArray, arm: BoolArray, stratum: IntArray) -> _Sample:
     """Rank all units together and lay the controls out in that order."""
-    joint = np.lexsort((score, stratum)) if stratum.any() else np.argsort(score, kind="stable")
+    joint = np.lexsort((score, stratum)) if stratum.any() else stable_order(score)
     rank = np.empty(score.size, np.int64)
     rank[joint] = np.arange(score.size)
     controls = joint[~arm[joint]]

@@ -20,7 +20,7 @@ from simsepsis.analysis.two_by_two import (
     odds_ratio,
     two_by_two_table,
 )
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.arrays import BoolArray, FloatArray, stable_order
 from simsepsis.errors import ConvergenceError
 
 LEAST_EXPECTED = 5.0
@@ -160,7 +160,7 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
     adjusters = used_adjusters(matched, spec)
     names = [spec.treatment, *adjusters]
     # In the order of the clusters, which the estimating equations would otherwise make for every outcome.
-    rows = np.arange(matched.n) if matched.cluster is None else np.argsort(matched.cluster, kind="stable")
+    rows = np.arange(matched.n) if matched.cluster is None else stable_order(matched.cluster)
     if extended:
         names.extend(spec.later_scores)
         known: BoolArray = np.logical_and.reduce(np.isfinite(matched.block(spec.later_scores)))
