@@ -21,6 +21,7 @@ from simsepsis.cohort.oracle import Potential, join_potentials, potential_of
 from simsepsis.cohort.resolve import resolve
 from simsepsis.cohort.simulate import day_if_treated, exits_if_treated, simulate
 from simsepsis.errors import UsageError
+from simsepsis.records import Registry
 from simsepsis.scenario import Scenario
 from simsepsis.streams import stream
 
@@ -170,7 +171,7 @@ def _row(estimand: str, value: tuple[float, float], population: int) -> dict[str
     return {"estimand": estimand, "value": value[0], "mcse": value[1], "population": population}
 
 
-def _matched_treated(registry: pd.DataFrame, spec: AnalysisSpec, rng: np.random.Generator) -> IntArray:
+def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Generator) -> IntArray:
     """Return the rows of the registry that hold matched treated patients."""
     cohort, _ = complete_cases(encode_cohort(registry, spec), spec)
     matched = match_on_score(cohort, spec.score_columns, spec, rng)
@@ -202,7 +203,7 @@ def matched_outcomes(
         cohort = generate_cohort(settled, seed=seed, replicate=replicate)
         if cohort.oracle is None:
             continue
-        rows = _matched_treated(cohort.registry, spec, stream(seed, "matching", replicate=replicate))
+        rows = _matched_treated(cohort.records, spec, stream(seed, "matching", replicate=replicate))
         parts.append(
             Outcomes(
                 treated=cohort.oracle.treated.subset(rows),

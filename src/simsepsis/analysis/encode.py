@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,18 @@ from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.spec import AnalysisSpec, Scalar, missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
+from simsepsis.records import Records, Registry
 from simsepsis.thesis.dictionary import COLUMNS, Kind
 
 MISSING = "missing"
 """Level of the patients without a value, where the spec makes it one."""
 _YES_NO = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
+_Values: TypeAlias = NDArray[Any] | pd.Categorical | pd.Series
+"""A column: an array of numbers, a categorical, or what pandas makes of anything else."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
-def check_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> None:
+def check_cohort(registry: Registry, spec: AnalysisSpec) -> None:
     """Refuse a cohort that the analysis cannot take, with the place and the remedy.
 
     Parameters
@@ -40,7 +43,7 @@ def check_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> None:
     encode_cohort(registry, spec)
 
 
-def encode_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> CohortArrays:
+def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     """Return the columns that the analysis uses as checked arrays.
 
     Parameters
@@ -57,14 +60,14 @@ def encode_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> CohortArrays:
         is not 0/1, missing, or the same for all; an ICU is missing, or there is only one; a patient
         stands twice. Rows are counted from 1, without the header.
     """
-    source = str(registry.attrs.get("source", "registry"))
+    source = "registry" if isinstance(registry, Records) else str(registry.attrs.get("source", "registry"))
     names = spec.numbers_used
-    _require_columns(registry, names, spec, source)
-    columns = dict(registry.items())
-    series = {name: _series(columns, name, spec, source) for name in names}
-    coded = {name: _encode_column(one, name, spec, source) for name, one in series.items()}
+    columns = _columns(registry, source)
+    _require_columns(columns, names, spec, source)
+    used = {name: _column(columns, name, spec, source) for name in names}
+    coded = {name: _encode_column(one, name, spec, source) for name, one in used.items()}
     values = np.array([column.values for column in coded.values()])
-    _check_values(values, coded, series, source)
+    _check_values(values, coded, used, spec, source)
     kinds = {name: column.kind for name, column in coded.items()}
     flagged = [name for name in names if spec.missing.get(name) == "indicator"]
     if flagged:
@@ -78,42 +81,62 @@ def encode_cohort(registry: pd.DataFrame, spec: AnalysisSpec) -> CohortArrays:
         kinds=kinds,
         levels={name: column.levels for name, column in coded.items() if column.levels},
         treated=_arms(values[rows[spec.treatment]], spec, source),
-        cluster=_clusters(registry, spec, source),
-        patient=_patients(registry, spec, source),
+        cluster=_clusters(columns, spec, source),
+        patient=_patients(columns, len(registry), spec, source),
         record=np.arange(len(registry)),
     )
 
 
-def _require_columns(registry: pd.DataFrame, names: Sequence[str], spec: AnalysisSpec, source: str) -> None:
+def _columns(registry: Registry, source: str) -> Mapping[Any, _Values]:
+    """Return the columns of a registry, numbers and categories without pandas's wrapping."""
     if len(registry) == 0:
         raise DataError(f"{source}: has no rows; give one row per patient")
+    if isinstance(registry, Records):
+        return registry.columns
     if not registry.columns.is_unique:
         twice = registry.columns[registry.columns.duplicated()][0]
         raise DataError(f"{source}: column '{twice}' stands twice; leave one")
-    present = set(registry.columns)
+    return {name: _unwrapped(series) for name, series in registry.items()}
+
+
+def _unwrapped(series: pd.Series) -> _Values:
+    values = series.array
+    if isinstance(values, pd.Categorical):
+        return values
+    return series.to_numpy() if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf" else series
+
+
+def _require_columns(
+    columns: Mapping[Any, _Values], names: Sequence[str], spec: AnalysisSpec, source: str
+) -> None:
     identifiers = [name for name in (spec.cluster, spec.patient) if name]
     for name in (*names, *identifiers):
         for column in spec.differences.get(name, (name,)):
             file_name = spec.columns.get(column, column)
-            if file_name not in present:
-                hint = did_you_mean(file_name, [str(known) for known in registry.columns])
+            if file_name not in columns:
+                hint = did_you_mean(file_name, [str(known) for known in columns])
                 raise DataError(
                     f"{source}: column '{file_name}' is missing{hint}; add it or name another in the spec"
                 )
 
 
-def _series(columns: Mapping[Hashable, pd.Series], name: str, spec: AnalysisSpec, source: str) -> pd.Series:
+def _column(columns: Mapping[Any, _Values], name: str, spec: AnalysisSpec, source: str) -> _Values:
     """Return a column of the file, recoded, or a difference of two."""
     if name in spec.differences:
         earlier, later = (
-            days(_series(columns, column, spec, source), source) for column in spec.differences[name]
+            days(pd.Series(_column(columns, column, spec, source), name=_file_name(column, spec)), source)
+            for column in spec.differences[name]
         )
-        return pd.Series(later - earlier, name=name)
-    series = columns[spec.columns.get(name, name)]
+        return later - earlier
+    column = columns[_file_name(name, spec)]
     if name in spec.recode:
-        return _recoded(series, spec.recode[name])
+        return _unwrapped(_recoded(pd.Series(column), spec.recode[name]))
     decided = name in COLUMNS or name in spec.levels or name in spec.categorical
-    return series if decided or not _is_text(series) else _truths(series)
+    return column if decided or not _is_text(column) else _unwrapped(_truths(pd.Series(column)))
+
+
+def _file_name(name: str, spec: AnalysisSpec) -> str:
+    return spec.columns.get(name, name)
 
 
 def days(series: pd.Series, source: str) -> FloatArray:
@@ -132,7 +155,7 @@ def days(series: pd.Series, source: str) -> FloatArray:
         If a text is no date.
     """
     if pd.api.types.is_numeric_dtype(series):
-        return _numbers(series, str(series.name), source)
+        return _numbers(_unwrapped(series), str(series.name), source)
     dates = pd.to_datetime(series, format="ISO8601", errors="coerce")
     wrong = dates.isna() & series.notna()
     if wrong.any():
@@ -175,16 +198,16 @@ class _Coded:
     levels: tuple[str, ...] = ()
 
 
-def _encode_column(series: pd.Series, name: str, spec: AnalysisSpec, source: str) -> _Coded:
+def _encode_column(column: _Values, name: str, spec: AnalysisSpec, source: str) -> _Coded:
     known = COLUMNS.get(name)
-    levels = _levels_of(series, name, spec)
+    levels = _levels_of(column, name, spec)
     rule = spec.missing.get(name)
     if rule not in (None, "complete", "indicator" if levels is None else "category"):
         other = "numbers; write 'indicator'" if levels is None else "levels; write 'category'"
         raise DataError(f"{source}: missing.{name} = '{rule}', but the column has {other} in the spec")
     if levels is not None:
-        return _encode_levels(series, levels or None, gap_is_level=rule == "category")
-    values = _numbers(series, spec.columns.get(name, name), source)
+        return _encode_levels(column, levels or None, gap_is_level=rule == "category")
+    values = _numbers(column, _file_name(name, spec), source)
     if known is not None and known.kind != "id":
         low = -_LARGEST if known.low is None else known.low
         high = _LARGEST if known.high is None else known.high
@@ -193,12 +216,12 @@ def _encode_column(series: pd.Series, name: str, spec: AnalysisSpec, source: str
     return _Coded(values, "binary", 0.0, 1.0) if binary else _Coded(values, "continuous")
 
 
-def _levels_of(series: pd.Series, name: str, spec: AnalysisSpec) -> tuple[str, ...] | None:
+def _levels_of(column: _Values, name: str, spec: AnalysisSpec) -> tuple[str, ...] | None:
     """Return a category's levels, empty where the file decides; None for a column that is no category."""
     known = COLUMNS.get(name)
     if name in spec.levels:
         return spec.levels[name]
-    if name == spec.cluster or name in spec.categorical or (known is None and _is_text(series)):
+    if name == spec.cluster or name in spec.categorical or (known is None and _is_text(column)):
         return ()
     return known.level_names if known is not None and known.kind == "category" else None
 
@@ -207,17 +230,19 @@ def _binary_columns(spec: AnalysisSpec) -> tuple[str | None, ...]:
     return (spec.treatment, *spec.outcomes, *spec.adjuncts, spec.survival_event)
 
 
-def _is_text(series: pd.Series) -> bool:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        return not pd.api.types.is_numeric_dtype(series.cat.categories)
-    return not pd.api.types.is_numeric_dtype(series)
+def _is_text(column: _Values) -> bool:
+    if isinstance(column, np.ndarray):
+        return False
+    if isinstance(column, pd.Categorical):
+        return not pd.api.types.is_numeric_dtype(column.categories)
+    return not pd.api.types.is_numeric_dtype(column)
 
 
-def _numbers(series: pd.Series, name: str, source: str) -> FloatArray:
-    values = series.to_numpy()
-    if values.dtype.kind in "biuf":
-        plain: FloatArray = values.astype(np.float64, copy=False)
+def _numbers(column: _Values, name: str, source: str) -> FloatArray:
+    if isinstance(column, np.ndarray):
+        plain: FloatArray = column.astype(np.float64, copy=False)
         return plain
+    series = pd.Series(column)
     numbers: FloatArray = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     text = np.isnan(numbers) & series.notna().to_numpy()
     if text.any():
@@ -229,15 +254,15 @@ def _numbers(series: pd.Series, name: str, source: str) -> FloatArray:
     return numbers
 
 
-def _encode_levels(series: pd.Series, levels: tuple[str, ...] | None, *, gap_is_level: bool) -> _Coded:
+def _encode_levels(column: _Values, levels: tuple[str, ...] | None, *, gap_is_level: bool) -> _Coded:
     """Number the levels; an unknown level becomes −1, a missing one NaN or, if that is a level, the last."""
-    if isinstance(series.array, pd.Categorical):
-        present, codes = series.array.categories, series.array.codes
-    elif levels is None and series.dtype == object:
+    if isinstance(column, pd.Categorical):
+        present, codes = column.categories, column.codes
+    elif levels is None and column.dtype == object:
         # Mixed types have no order, their names have.
-        codes, present = pd.factorize(series.map(_label, na_action="ignore"), sort=True)
+        codes, present = pd.factorize(pd.Series(column).map(_label, na_action="ignore"), sort=True)
     else:
-        codes, present = pd.factorize(series, sort=levels is None)
+        codes, present = pd.factorize(column, sort=levels is None)
     labels = [_label(level) for level in present]
     if levels is None:
         used = np.unique(codes[codes >= 0])
@@ -257,24 +282,32 @@ def _label(level: object) -> str:
 
 
 def _check_values(
-    values: FloatArray, coded: Mapping[str, _Coded], series: Mapping[str, pd.Series], source: str
+    values: FloatArray,
+    coded: Mapping[str, _Coded],
+    used: Mapping[str, _Values],
+    spec: AnalysisSpec,
+    source: str,
 ) -> None:
     """Refuse values outside the limits of their columns; NaN passes, it is for the flow to count."""
     low, high = (np.array([getattr(column, end) for column in coded.values()]) for end in ("low", "high"))
     whole = [
         column.kind in ("binary", "ordinal") and one.dtype.kind not in "iub"
-        for column, one in zip(coded.values(), series.values(), strict=True)
+        for column, one in zip(coded.values(), used.values(), strict=True)
     ]
     place = _first_wrong(values, low, high, np.array(whole))
     if place < 0:
         return
-    column, original = list(coded.values())[place], list(series.values())[place]
+    name, column = list(coded.items())[place]
     wrong = (column.values < column.low) | (column.values > column.high)
     row = int(np.argmax(wrong | _fractional(column.values) if whole[place] else wrong))
     raise DataError(
-        f"{source}: column '{original.name}' has the value {_quoted(original.iloc[row])} in row {row + 1}; "
-        f"{_rule(column)}"
+        f"{source}: column '{_file_name(name, spec)}' has the value {_quoted(_value(used[name], row))} "
+        f"in row {row + 1}; {_rule(column)}"
     )
+
+
+def _value(column: _Values, row: int) -> object:
+    return column.iloc[row] if isinstance(column, pd.Series) else column[row]
 
 
 @njit(cache=True)
@@ -316,7 +349,7 @@ def _rule(column: _Coded) -> str:
 
 
 def _arms(treatment: FloatArray, spec: AnalysisSpec, source: str) -> BoolArray:
-    name = spec.columns.get(spec.treatment, spec.treatment)
+    name = _file_name(spec.treatment, spec)
     missing = np.isnan(treatment)
     if missing.any():
         row = int(np.argmax(missing)) + 1
@@ -331,35 +364,34 @@ def _arms(treatment: FloatArray, spec: AnalysisSpec, source: str) -> BoolArray:
     return treated
 
 
-def _clusters(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> IntArray | None:
+def _clusters(columns: Mapping[Any, _Values], spec: AnalysisSpec, source: str) -> IntArray | None:
     if spec.cluster is None:
         return None
-    name = spec.columns.get(spec.cluster, spec.cluster)
-    codes = _numbered(registry[name], name)
+    name = _file_name(spec.cluster, spec)
+    codes = _numbered(columns[name], name)
     if (codes < 0).any():
         row = int(np.argmax(codes < 0)) + 1
         raise DataError(f"{source}: column '{name}' is empty in row {row}; every patient needs an ICU")
     if codes.max() == 0:
         raise DataError(
-            f"{source}: column '{name}' is {registry[name].iloc[0]} for all patients; "
+            f"{source}: column '{name}' is {_value(columns[name], 0)} for all patients; "
             "give two clusters or more, or a spec without 'cluster'"
         )
     return codes
 
 
-def _numbered(series: pd.Series, name: str) -> IntArray:
+def _numbered(column: _Values, name: str) -> IntArray:
     """Number the distinct values in ascending order; −1 for a missing one."""
-    values = series.to_numpy()
-    if values.dtype.kind in "iu":
-        return label_codes(values, name, values.size)
-    return np.asarray(pd.factorize(series, sort=True)[0], np.int64)
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iu":
+        return label_codes(column, name, column.size)
+    return np.asarray(pd.factorize(column, sort=True)[0], np.int64)
 
 
-def _patients(registry: pd.DataFrame, spec: AnalysisSpec, source: str) -> NDArray[Any]:
+def _patients(columns: Mapping[Any, _Values], patients: int, spec: AnalysisSpec, source: str) -> NDArray[Any]:
     if spec.patient is None:
-        return np.arange(1, len(registry) + 1)
-    name = spec.columns.get(spec.patient, spec.patient)
-    series = registry[name]
+        return np.arange(1, patients + 1)
+    name = _file_name(spec.patient, spec)
+    series = pd.Series(columns[name])
     if not _ascending(series) and not series.is_unique:
         row = int(np.argmax(series.duplicated().to_numpy()))
         raise DataError(

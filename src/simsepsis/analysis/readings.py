@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from simsepsis.analysis.data import complete_cases
 from simsepsis.analysis.encode import encode_cohort
@@ -16,6 +15,7 @@ from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, Known, ThesisRe
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyse_patients, score_columns
 from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.records import Registry
 from simsepsis.thesis.dictionary import COLUMNS
 
 LITERAL = "literal"
@@ -166,7 +166,7 @@ def find_readings(names: Sequence[str]) -> tuple[Reading, ...]:
 
 
 def run_readings(
-    registry: pd.DataFrame,
+    registry: Registry,
     readings: Sequence[Reading] = READINGS,
     *,
     rng: np.random.Generator,

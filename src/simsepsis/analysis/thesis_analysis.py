@@ -46,13 +46,14 @@ from simsepsis.analysis.result import (
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.analysis.time_to_death import compare_survival
+from simsepsis.records import Registry
 from simsepsis.streams import stream
 
 __all__ = ["Analysis", "Cells", "Key", "ThesisResult", "analyze", "cells", "run_thesis_analysis"]
 
 
 def run_thesis_analysis(
-    registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, rng: np.random.Generator
+    registry: Registry, spec: AnalysisSpec | None = None, *, rng: np.random.Generator
 ) -> ThesisResult:
     """Estimate what the thesis estimated: matched and adjusted effects of the treatment on death.
 

@@ -14,13 +14,14 @@ from simsepsis.cohort.adjuncts import draw_adjuncts, draw_units
 from simsepsis.cohort.course import Exits
 from simsepsis.cohort.icus import assign_icus
 from simsepsis.cohort.later_scores import later_scores
-from simsepsis.cohort.observation import observe, registry_frame
+from simsepsis.cohort.observation import observe, records_of
 from simsepsis.cohort.oracle import Oracle, join_oracles, oracle_of
 from simsepsis.cohort.resolve import resolve
 from simsepsis.cohort.simulate import Simulated, assign_by_coin, simulate
 from simsepsis.cohort.supports import renal_support_days, support_days
 from simsepsis.cohort.world import World, settle
 from simsepsis.errors import UsageError
+from simsepsis.records import Records
 from simsepsis.scenario import Scenario
 from simsepsis.streams import Streams, streams
 
@@ -37,19 +38,24 @@ class Cohort:
 
     Attributes
     ----------
-    registry
-        One row per patient, columns of the data dictionary.
+    records
+        The registry as columns, those of the data dictionary.
     oracle
         What only the simulator knows, if it was asked for.
     scenario_hash, seed, replicate
         Where it came from.
     """
 
-    registry: pd.DataFrame
+    records: Records
     oracle: Oracle | None
     scenario_hash: str
     seed: int
     replicate: int
+
+    @property
+    def registry(self) -> pd.DataFrame:
+        """Return the registry as a frame, one row per patient."""
+        return self.records.frame
 
 
 def _stay(exits: Exits) -> Columns:
@@ -201,7 +207,7 @@ def generate_cohort(
         if oracle:
             oracles.append(oracle_of(world, block.simulated, block.starts))
     return Cohort(
-        registry=registry_frame(columns),
+        records=records_of(columns),
         oracle=join_oracles(oracles) if oracle else None,
         scenario_hash=settled.hash,
         seed=seed,

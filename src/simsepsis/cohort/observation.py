@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.patients import Patients
 from simsepsis.cohort.predictor import ROSTER_TRAITS
+from simsepsis.records import Column, Records
 from simsepsis.scenario import Observation, Scenario
 from simsepsis.thesis.dictionary import COLUMNS, SOFA_DAY1
 
@@ -98,8 +99,8 @@ def observe(
     return recorded
 
 
-def registry_frame(columns: Columns) -> pd.DataFrame:
-    """Return the registry: one row per patient, columns of the data dictionary in its order, then hours.
+def records_of(columns: Columns) -> Records:
+    """Return the registry: one value per patient, columns of the data dictionary in its order, then hours.
 
     Parameters
     ----------
@@ -107,13 +108,14 @@ def registry_frame(columns: Columns) -> pd.DataFrame:
         Column → (n,) recorded value, or level index for a category.
     """
     n = columns["icu_id"].size
-    table: dict[str, object] = {"patient_id": np.arange(1, n + 1)}
+    table: dict[str, Column] = {"patient_id": np.arange(1, n + 1)}
     for name in COLUMNS:
         if name not in columns:
             continue
         if name in CATEGORIES:
-            table[name] = pd.Categorical.from_codes(columns[name].astype(np.int8), dtype=CATEGORIES[name])
+            codes = columns[name].astype(np.int8)
+            table[name] = pd.Categorical.from_codes(codes, dtype=CATEGORIES[name], validate=False)
         else:
             table[name] = columns[name]
     hours = {name: value for name, value in columns.items() if name.endswith("_hour")}
-    return pd.DataFrame(table | hours, copy=False)
+    return Records(columns=table | hours)

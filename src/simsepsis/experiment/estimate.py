@@ -143,10 +143,10 @@ def _estimated(
         cohort, twin = draw_cohorts(cell, replicate, methods, seed=seed)
         return method_rows(
             methods,
-            cohort.registry,
+            cohort.records,
             draw=streams(seed, replicate=replicate),
             oracle=cohort.oracle,
-            twin=None if twin is None else twin.registry,
+            twin=None if twin is None else twin.records,
             limit=limit,
         )
     except UsageError:

@@ -126,6 +126,6 @@ def _twin_estimates(work: TruthWork, methods: Sequence[str]) -> Iterator[pd.Data
             scenario, seed=seed, n=TWIN_PATIENTS, replicate=replicate, assignment="coin", oracle=True
         )
         draw = streams(seed, replicate=replicate)
-        rows = run_methods(tuple(dict.fromkeys(plain.values())), twin.registry, draw=draw, oracle=twin.oracle)
+        rows = run_methods(tuple(dict.fromkeys(plain.values())), twin.records, draw=draw, oracle=twin.oracle)
         for name, own in plain.items():
             yield rows[rows["method"] == own].assign(method=name)

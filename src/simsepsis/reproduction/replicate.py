@@ -77,7 +77,7 @@ class SimulatedThesis:
         """Return what is kept of one replicate."""
         cohort = generate_cohort(self.scenario, seed=self.seed, replicate=replicate)
         rng = stream(self.seed, "matching", replicate=replicate)
-        results = run_readings(cohort.registry, self.readings, rng=rng)
+        results = run_readings(cohort.records, self.readings, rng=rng)
         literal = keep(results[LITERAL], self.keys, with_scores=replicate == 0)
         others = [_values(result, self.keys) for name, result in results.items() if name != LITERAL]
         return replace(literal, by_reading=np.stack([literal.values, *others]))

@@ -107,8 +107,8 @@ def _days(task: Task, cohort: CohortArrays) -> Days:
     start = _whole_days(np.minimum(course.start, LAST_DAY + 1))
     chance = last
     name = task.spec.columns.get(ICU_DAYS, ICU_DAYS)
-    if name in task.shared.registry.columns:
-        stay = pd.to_numeric(task.shared.registry[name], errors="coerce").to_numpy(np.float64)[cohort.record]
+    if name in task.shared.frame.columns:
+        stay = pd.to_numeric(task.shared.frame[name], errors="coerce").to_numpy(np.float64)[cohort.record]
         chance = np.minimum(last, _whole_days(np.where(np.isnan(stay), np.inf, stay)))
     chance = np.maximum(chance, np.where(start <= LAST_DAY, start, 1))
     return Days(last=last, event=course.event, start=start, chance=chance)

@@ -58,7 +58,7 @@ def as_in_2007(shared: Shared) -> Shared:
     ConvergenceError
         If the registry lacks a column that they are made of.
     """
-    registry, sources = shared.registry, (*SOFA_DAY1, "blood_culture", "age", "male", "apache2", "lactate")
+    registry, sources = shared.frame, (*SOFA_DAY1, "blood_culture", "age", "male", "apache2", "lactate")
     lacking = [name for name in sources if name not in registry.columns]
     if lacking:
         raise ConvergenceError(f"needs the column '{lacking[0]}', which this registry does not have")

@@ -15,6 +15,7 @@ from simsepsis.analysis.methods.shared import OracleView, Shared
 from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
 
 NO_SPREAD = 1e-10
@@ -23,11 +24,11 @@ NO_SPREAD = 1e-10
 
 def run_method(
     name: str,
-    registry: pd.DataFrame,
+    registry: Registry,
     *,
     seed: int = 0,
     oracle: OracleView | None = None,
-    twin: pd.DataFrame | None = None,
+    twin: Registry | None = None,
     spec: AnalysisSpec | None = None,
 ) -> pd.DataFrame:
     """Return the estimates of one method, or of a group of methods, on one registry.
@@ -63,11 +64,11 @@ def run_method(
 
 def run_methods(
     names: Sequence[str],
-    registry: pd.DataFrame,
+    registry: Registry,
     *,
     draw: Streams,
     oracle: OracleView | None = None,
-    twin: pd.DataFrame | None = None,
+    twin: Registry | None = None,
     spec: AnalysisSpec | None = None,
 ) -> pd.DataFrame:
     """Return the estimates of several methods on one registry; what they share is computed once.
@@ -97,11 +98,11 @@ def run_methods(
 
 def method_rows(
     names: Sequence[str],
-    registry: pd.DataFrame,
+    registry: Registry,
     *,
     draw: Streams,
     oracle: OracleView | None = None,
-    twin: pd.DataFrame | None = None,
+    twin: Registry | None = None,
     spec: AnalysisSpec | None = None,
     limit: float | None = None,
 ) -> list[Estimate]:

@@ -23,6 +23,7 @@ from simsepsis.analysis.thesis_analysis import analyse_patients
 from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import ConvergenceError
+from simsepsis.records import Registry, frame_of
 from simsepsis.streams import Streams
 
 T = TypeVar("T")
@@ -74,13 +75,18 @@ class Shared:
         Methods whose rows the thesis's analysis of the registry, and of its twin, shall give; None: all.
     """
 
-    registry: pd.DataFrame
+    registry: Registry
     spec: AnalysisSpec
     draw: Streams
-    randomized: pd.DataFrame | None = None
+    randomized: Registry | None = None
     limit: float | None = None
     asked: tuple[str, ...] | None = None
     asked_of_twin: tuple[str, ...] | None = None
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The registry as a frame."""
+        return frame_of(self.registry)
 
     @cached_property
     def patients(self) -> Attempt[tuple[CohortArrays, Flow]]:

@@ -111,7 +111,7 @@ def course_of(task: Task) -> Course:
     """
     cohort = known(task.shared.cohort)
     duration, event = times_to_death(task)
-    start = _start_days(task.shared.registry, cohort, task.spec)
+    start = _start_days(task.shared.frame, cohort, task.spec)
     late = np.flatnonzero(np.isfinite(start) & (start > recorded_times(cohort, task.spec)[0]))
     if late.size:
         raise DataError(
