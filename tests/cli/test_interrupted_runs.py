@@ -14,6 +14,9 @@ import pytest
 
 from simsepsis.experiment import open_run, run_experiment
 
+EACH = 100
+"""Replicates of each cell: so many that a run outlives its first batches."""
+BOTH = 2 * EACH
 PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
 
 
@@ -21,7 +24,7 @@ PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
 def undisturbed(tmp_path_factory, quick_plan_text):
     """Return the folder of a plan and a run of it that nobody disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "go.toml").write_text(quick_plan_text(("replicates = 6\n", "replicates = 60\n")))
+    (folder / "go.toml").write_text(quick_plan_text(("replicates = 6\n", f"replicates = {EACH}\n")))
     run_experiment(folder / "go.toml", folder / "out", jobs=1)
     return folder
 
@@ -64,7 +67,7 @@ def assert_same_tables(one: Path, other: Path) -> None:
 def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, stop):
     out = tmp_path / "out"
     process = begin(undisturbed, out)
-    wait_for_parts(process, out, 3)
+    wait_for_parts(process, out, 2)
     os.killpg(process.pid, stop)
     printed, told = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -74,8 +77,8 @@ def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, s
     command = shlex.split(sentence.split("`")[1])
     assert command == ["simsepsis", *process.args[1:]]
     stored = open_run(out).rows().groupby(["cell", "replicate"]).ngroups
-    assert 3 <= stored < 120
-    assert run_experiment(undisturbed / "go.toml", out, jobs=1).computed == 120 - stored
+    assert 2 <= stored < BOTH
+    assert run_experiment(undisturbed / "go.toml", out, jobs=1).computed == BOTH - stored
     assert_same_tables(out, undisturbed / "out")
 
 
@@ -98,9 +101,9 @@ def test_a_worker_killed_by_the_system_is_one_sentence_and_costs_no_stored_row(u
     assert "a worker process was killed" in sentence
     assert "run again to go on" in sentence
     stored = open_run(out).rows().groupby(["cell", "replicate"]).ngroups
-    assert 2 <= stored < 120
+    assert 2 <= stored < BOTH
     done = subprocess.run(process.args, cwd=undisturbed, capture_output=True, text=True, check=True)
-    assert f"{120 - stored} replicates computed" in done.stdout
+    assert f"{BOTH - stored} replicates computed" in done.stdout
     assert_same_tables(out, undisturbed / "out")
 
 
