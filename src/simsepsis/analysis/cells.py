@@ -191,7 +191,7 @@ def _put_text(found: Cells, result: ThesisResult, groups: Groups) -> None:
     found["text", "n", "registered", "count", "before", ""] = float(flow.registered)
     found["text", "n", "analysed", "count", "", ""] = float(flow.analysed)
     if cohort.cluster is not None:
-        found["text", "icus", "", "count", "", ""] = float(np.unique(cohort.cluster).size)
+        found["text", "icus", "", "count", "", ""] = float(np.count_nonzero(np.bincount(cohort.cluster)))
     _put(found, "text", [("n", "")], COUNTS[:2], groups.sizes[0])
     _put(found, "text", [("n", "")], PERCENTS[:2], 100 * groups.sizes[0] / cohort.n)
     _put_matched_text(found, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -62,8 +62,7 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     """
     source = "registry" if isinstance(registry, Records) else str(registry.attrs.get("source", "registry"))
     names = spec.numbers_used
-    columns = _columns(registry, source)
-    _require_columns(columns, names, spec, source)
+    columns = _columns(registry, spec, source)
     used = {name: _column(columns, name, spec, source) for name in names}
     coded = {name: _encode_column(one, name, spec, source) for name, one in used.items()}
     values = np.array([column.values for column in coded.values()])
@@ -87,37 +86,35 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     )
 
 
-def _columns(registry: Registry, source: str) -> Mapping[Any, _Values]:
-    """Return the columns of a registry, numbers and categories without pandas's wrapping."""
+def _columns(registry: Registry, spec: AnalysisSpec, source: str) -> Mapping[Any, _Values]:
+    """Return the columns of the file that the spec needs, without pandas's wrapping where possible."""
     if len(registry) == 0:
         raise DataError(f"{source}: has no rows; give one row per patient")
     if isinstance(registry, Records):
+        _require_columns(registry.columns, spec, source)
         return registry.columns
     if not registry.columns.is_unique:
         twice = registry.columns[registry.columns.duplicated()][0]
         raise DataError(f"{source}: column '{twice}' stands twice; leave one")
-    return {name: _unwrapped(series) for name, series in registry.items()}
+    return {name: _unwrapped(registry[name]) for name in _require_columns(registry.columns, spec, source)}
 
 
 def _unwrapped(series: pd.Series) -> _Values:
-    values = series.array
-    if isinstance(values, pd.Categorical):
-        return values
-    return series.to_numpy() if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf" else series
+    """Return an array of numbers or a categorical; anything else stays what it is."""
+    if isinstance(series.dtype, np.dtype):
+        return series.values if series.dtype.kind in "biuf" else series
+    return series.array if isinstance(series.dtype, pd.CategoricalDtype) else series
 
 
-def _require_columns(
-    columns: Mapping[Any, _Values], names: Sequence[str], spec: AnalysisSpec, source: str
-) -> None:
-    identifiers = [name for name in (spec.cluster, spec.patient) if name]
-    for name in (*names, *identifiers):
-        for column in spec.differences.get(name, (name,)):
-            file_name = spec.columns.get(column, column)
-            if file_name not in columns:
-                hint = did_you_mean(file_name, [str(known) for known in columns])
-                raise DataError(
-                    f"{source}: column '{file_name}' is missing{hint}; add it or name another in the spec"
-                )
+def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) -> list[str]:
+    """Return the columns of the file that the spec needs, all of which must be there."""
+    names = (*spec.numbers_used, *(name for name in (spec.cluster, spec.patient) if name))
+    needed = [_file_name(column, spec) for name in names for column in spec.differences.get(name, (name,))]
+    for name in needed:
+        if name not in present:
+            hint = did_you_mean(name, [str(known) for known in present])
+            raise DataError(f"{source}: column '{name}' is missing{hint}; add it or name another in the spec")
+    return needed
 
 
 def _column(columns: Mapping[Any, _Values], name: str, spec: AnalysisSpec, source: str) -> _Values:
@@ -314,13 +311,14 @@ def _value(column: _Values, row: int) -> object:
 def _first_wrong(values: FloatArray, low: FloatArray, high: FloatArray, whole: BoolArray) -> int:
     """Return the first row of values with one that is outside its limits, or no whole number; −1 if none."""
     for j in range(len(values)):
-        wrong = False
-        for value in values[j]:
-            wrong |= value < low[j] or value > high[j]
+        # without a branch, so that several values are compared at a time
+        row, least, most, wrong = values[j], low[j], high[j], 0
+        for i in range(row.size):
+            wrong += (row[i] < least) + (row[i] > most)
         if whole[j]:
-            for value in values[j]:
-                wrong |= np.rint(value) != value and value == value
-        if wrong:
+            for i in range(row.size):
+                wrong += (np.rint(row[i]) != row[i]) & (row[i] == row[i])
+        if wrong > 0:
             return j
     return -1
 

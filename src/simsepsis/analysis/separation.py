@@ -176,7 +176,9 @@ def _unidentified(X: FloatArray, reduction: Reduction) -> BoolArray:
     width = X.shape[1]
     unidentified = np.ones(width, np.bool_)
     unidentified[reduction.columns] = False
-    others = np.setdiff1d(np.flatnonzero(unidentified), reduction.repeated).astype(np.int64)
+    lost = unidentified.copy()
+    lost[list(reduction.repeated)] = False
+    others = np.flatnonzero(lost)
     others = others[X[:, others][reduction.rows].any(axis=0)]
     if reduction.columns.size and others.size:
         rest = X[reduction.rows]
