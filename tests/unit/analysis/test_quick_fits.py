@@ -13,7 +13,7 @@ from simsepsis.analysis import separation
 from simsepsis.analysis.gee import clustered_design, fit_clustered, fit_gee
 from simsepsis.analysis.gee_search import rough
 from simsepsis.analysis.logistic import fit_logistic
-from simsepsis.analysis.rank import _independent_by_qr, independent_columns
+from simsepsis.analysis.rank import _independent_by_qr, combination_of, independent_columns
 from simsepsis.analysis.two_by_two import fisher
 
 
@@ -156,3 +156,61 @@ def test_newtons_heading_finds_what_the_linear_programme_finds(
 def test_fisher_equals_scipy(a: int, b: int, c: int, d: int, sides: str) -> None:
     expected = scipy.stats.fisher_exact([[a, b], [c, d]], alternative=sides).pvalue
     assert fisher([[a, b], [c, d]], sides=sides).p_value == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+@pytest.mark.parametrize("rows", [400, 2_500])
+def test_without_errors_the_maximum_is_the_same(seed: int, rows: int) -> None:
+    X, y = large(seed, n=rows)
+    thorough, quick = fit_logistic(X, y), fit_logistic(X, y, errors=False)
+    assert np.isnan(quick.std_errors).all()
+    assert quick.converged
+    assert np.abs((quick.params - thorough.params) / thorough.std_errors).max() < 1e-7
+    assert quick.log_likelihood == pytest.approx(thorough.log_likelihood, rel=1e-13)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 3))
+def test_without_errors_separation_is_found_all_the_same(seed: int, parted: int) -> None:
+    X, y = large(seed, n=2_500, p=22)
+    y[:parted] = 1.0
+    X[:, 21] = 0.0
+    # few rows that two columns decide together, neither of them alone
+    X[:parted, 20], X[:parted, 21] = 1.0, 1.0
+    X[parted:, 20] = 0.0
+    X[parted : parted + 40, 20] = X[parted : parted + 40, 21] = np.arange(40) % 2
+    X[parted : parted + 40, 20] *= -1.0
+    thorough, quick = fit_logistic(X, y), fit_logistic(X, y, errors=False)
+    assert quick.separated == thorough.separated
+    assert quick.converged == thorough.converged
+    told = np.isfinite(thorough.params)
+    np.testing.assert_allclose(quick.params[told], thorough.params[told], atol=1e-6)
+
+
+def test_an_expected_separation_is_found_first_and_a_wrong_one_does_no_harm() -> None:
+    X, y = large(6)
+    X = np.column_stack([X, np.zeros(len(y))])
+    X[:3, -1], y[:3] = 1.0, 1.0
+    plain = fit_logistic(X, y)
+    assert plain.separated == (X.shape[1] - 1,)
+    for heading in (plain.direction, np.eye(X.shape[1])[3], np.zeros(X.shape[1])):
+        told = fit_logistic(X, y, heading=heading, start=np.nan_to_num(plain.params, posinf=0.0))
+        assert told.separated == plain.separated
+        np.testing.assert_allclose(told.params[:-1], plain.params[:-1], atol=1e-8)
+        np.testing.assert_allclose(told.std_errors[:-1], plain.std_errors[:-1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_part_of_a_matrix_does_not_depend_on_how_it_lies(order: str) -> None:
+    rng = np.random.default_rng(7)
+    X = np.array(rng.normal(size=(30, 6)), order=order)
+    rows, columns = rng.random(30) < 0.5, np.array([4, 0, 3])
+    np.testing.assert_array_equal(separation.part_of(X, rows, columns), X[np.ix_(rows, columns)])
+
+
+def test_combinations_are_found_by_projection_and_by_orthogonal_factors() -> None:
+    rng = np.random.default_rng(8)
+    X, weights = rng.normal(size=(60, 4)), rng.integers(-2, 3, (4, 2)).astype(float)
+    np.testing.assert_allclose(combination_of(X, X @ weights), weights, atol=1e-12)
+    X[:, 3] = X[:, 0] + 1e-7 * X[:, 3]
+    np.testing.assert_allclose(combination_of(X, X @ weights), weights, atol=1e-6)
