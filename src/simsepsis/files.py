@@ -8,13 +8,21 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
 from simsepsis.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+IN_USE = ".in-use"
 TABLE_SUFFIXES = (".csv", ".parquet")
 REMEDIES = {
     errno.ENOSPC: "make room there; nothing was replaced",
@@ -78,7 +86,7 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
         If the folder cannot be made or written; then no file has been replaced.
     """
     folder = Path(folder)
-    try:
+    with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as draft:
             for name, content in contents.items():
@@ -88,11 +96,61 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
             for name in contents:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(draft) / name, folder / name)
+    return tuple(folder / name for name in contents)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Say of a folder that cannot be written why, and what helps."""
+    try:
+        yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         remedy = REMEDIES.get(error.errno or 0, "name a folder that you may write")
         raise OutputError(f"{folder}: cannot be written ({reason}); {remedy}") from error
-    return tuple(folder / name for name in contents)
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keep a folder, made if need be, from other processes that ask for it in this way.
+
+    Whoever dies in it leaves it free, as the system takes the lock back; where the file system has no locks,
+    nothing is kept.
+
+    Raises
+    ------
+    OutputError
+        If another process has it, or it cannot be written.
+    """
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / IN_USE).touch()
+        mark = (folder / IN_USE).open("rb")
+    try:
+        if not _locked(mark):
+            raise OutputError(
+                f"{folder}: another process is at work there; wait until it has ended, or name another folder"
+            )
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                (folder / IN_USE).unlink()
+    finally:
+        mark.close()
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Lock a file for as long as it is open; return False where another process has done so."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_gallery(folder: Path | str, contents: Mapping[str, bytes], listing: str) -> tuple[Path, ...]:

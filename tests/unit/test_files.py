@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import OutputError
-from simsepsis.files import check_folder, check_table_path, table_bytes, write_files, write_gallery
+from simsepsis.files import check_folder, check_table_path, sole_use, table_bytes, write_files, write_gallery
 
 
 def test_files_and_subfolders_are_made(tmp_path):
@@ -68,3 +68,26 @@ def test_a_listing_that_is_none_removes_nothing(tmp_path, content):
     write_gallery(tmp_path, {"figures/a.svg": b"a"}, "figures/written.json")
     assert (tmp_path / "mine.txt").exists()
     assert (tmp_path / "figures" / "mine.svg").exists()
+
+
+def test_a_folder_is_used_by_one_at_a_time(tmp_path):
+    out = tmp_path / "out"
+    with sole_use(out):
+        assert [path.name for path in out.iterdir()] == [".in-use"]
+        with pytest.raises(OutputError, match=r"out: another process is at work there; wait"), sole_use(out):
+            pass
+    assert list(out.iterdir()) == []
+
+
+def test_a_folder_is_free_again_after_a_failure(tmp_path):
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), sole_use(tmp_path):
+            raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_not_used(tmp_path):
+    out = tmp_path / "out"
+    out.write_text("mine")
+    with pytest.raises(OutputError, match=r"out: cannot be written .*; name a folder"), sole_use(out):
+        pass

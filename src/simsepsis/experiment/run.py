@@ -36,7 +36,7 @@ from simsepsis.experiment.standing import Progress
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
 from simsepsis.experiment.summary import CellSummary, joined, summarize_cell
 from simsepsis.experiment.truth import TruthWork, true_values
-from simsepsis.files import check_folder, write_files
+from simsepsis.files import check_folder, sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
 
 Say = Callable[[str], None]
@@ -131,7 +131,7 @@ def run_experiment(
     ScenarioError
         If a world does not exist.
     OutputError
-        If a file cannot be written; what was stored before stays.
+        If a file cannot be written, or another process runs in the folder; what was stored before stays.
     """
     begin = perf_counter()
     plan = path_or_plan if isinstance(path_or_plan, Plan) else load_plan(path_or_plan)
@@ -140,7 +140,7 @@ def run_experiment(
     asked = cells_of(plan)
     path = check_folder(out)
     check_same(path, plan, asked)
-    with open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
+    with sole_use(path), open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
         folder = _prepared(path, plan, asked, workers, say)
         done = compute_missing(folder, workers, progress)
     return _summarized(folder, done, begin=begin)

@@ -8,7 +8,7 @@ import pytest
 
 from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.methods import run as run_module
-from simsepsis.errors import ExperimentError, UsageError
+from simsepsis.errors import ExperimentError, OutputError, UsageError
 from simsepsis.experiment import (
     Plan,
     cells_of,
@@ -354,3 +354,17 @@ def test_a_method_that_never_ends_is_rows_with_the_reason_and_the_replicate_goes
     assert "in endless" in again.tracebacks["icu_preference_iv"]
     with pytest.raises(ExperimentError, match=r"run.method_seconds is 0\.2 there and None in the plan"):
         run_experiment(quick_plan(("[0.0, 1.0]", "[0.0]")), tmp_path / "out", jobs=1)
+
+
+def test_a_folder_where_another_run_is_at_work_is_left_alone(tmp_path, plan_file):
+    plan, out, refused = plan_file(), tmp_path / "out", []
+
+    def again(standing) -> None:
+        with pytest.raises(OutputError, match="out: another process is at work there; wait until"):
+            run_experiment(plan, out, jobs=1)
+        refused.append(standing.done)
+
+    assert run_experiment(plan, out, jobs=1, replicates=2, progress=again).computed == 4
+    assert refused
+    assert not (out / ".in-use").exists()
+    assert run_experiment(plan, out, jobs=1, replicates=2).computed == 0
