@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -87,8 +88,14 @@ def _put(
     found: Cells, table: str, terms: Sequence[Term], places: Sequence[Place], values: FloatArray
 ) -> None:
     """Enter values, (terms, places) in any shape, under their keys."""
-    keys = [(table, variable, level, *place) for variable, level in terms for place in places]
+    keys = _keys(table, tuple(terms), tuple(places))
     found.update(zip(keys, np.asarray(values, dtype=np.float64).ravel().tolist(), strict=True))
+
+
+@lru_cache(maxsize=512)
+def _keys(table: str, terms: tuple[Term, ...], places: tuple[Place, ...]) -> tuple[Key, ...]:
+    """Return keys, which are the same for every replicate of a study."""
+    return tuple((table, variable, level, *place) for variable, level in terms for place in places)
 
 
 def _put_sizes(found: Cells, table: str, groups: Groups) -> None:

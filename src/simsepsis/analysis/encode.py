@@ -65,7 +65,7 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     columns = _columns(registry, spec, source)
     used = {name: _column(columns, name, spec, source) for name in names}
     coded = {name: _encode_column(one, name, spec, source) for name, one in used.items()}
-    values = np.array([column.values for column in coded.values()])
+    values = np.array([column.values for column in coded.values()], dtype=np.float64)
     _check_values(values, coded, used, spec, source)
     kinds = {name: column.kind for name, column in coded.items()}
     flagged = [name for name in names if spec.missing.get(name) == "indicator"]
@@ -152,7 +152,7 @@ def days(series: pd.Series, source: str) -> FloatArray:
         If a text is no date.
     """
     if pd.api.types.is_numeric_dtype(series):
-        return _numbers(_unwrapped(series), str(series.name), source)
+        return np.asarray(_numbers(_unwrapped(series), str(series.name), source), np.float64)
     dates = pd.to_datetime(series, format="ISO8601", errors="coerce")
     wrong = dates.isna() & series.notna()
     if wrong.any():
@@ -235,10 +235,10 @@ def _is_text(column: _Values) -> bool:
     return not pd.api.types.is_numeric_dtype(column)
 
 
-def _numbers(column: _Values, name: str, source: str) -> FloatArray:
+def _numbers(column: _Values, name: str, source: str) -> NDArray[Any]:
     if isinstance(column, np.ndarray):
-        plain: FloatArray = column.astype(np.float64, copy=False)
-        return plain
+        # whole numbers become floats where all columns are put together
+        return column.astype(np.float64) if column.dtype.kind == "b" else column
     series = pd.Series(column)
     numbers: FloatArray = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     text = np.isnan(numbers) & series.notna().to_numpy()

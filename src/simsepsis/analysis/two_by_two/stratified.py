@@ -95,11 +95,13 @@ def breslow_day(tables: ArrayLike) -> BreslowDay:
     informative = (a + b > 0) & (c + d > 0) & (a + c > 0) & (b + d > 0)
     a, b, c, d = a[informative], b[informative], c[informative], d[informative]
     strata = int(a.size)
-    common = mantel_haenszel(np.stack([a, b, c, d], axis=1).reshape(-1, 2, 2)) if strata else None
-    if strata < 2 or common is None or common.failure is not None:
-        few = "fewer than two strata have no empty margin"
-        return _no_test(strata, few if strata < 2 else "the common odds ratio is 0 or infinite")
-    expected = _expected_exposed_cases(a + b, c + d, a + c, common.estimate)
+    if strata < 2:
+        return _no_test(strata, "fewer than two strata have no empty margin")
+    n = a + b + c + d
+    up, down = float((a * d / n).sum()), float((b * c / n).sum())
+    if up == 0 or down == 0:
+        return _no_test(strata, "the common odds ratio is 0 or infinite")
+    expected = _expected_exposed_cases(a + b, c + d, a + c, up / down)
     cells = np.stack([expected, a + c - expected, a + b - expected, d - a + expected])
     variance = 1 / (1 / cells).sum(axis=0)
     statistic = float(((a - expected) ** 2 / variance).sum())
