@@ -142,14 +142,12 @@ def sole_use(folder: Path) -> Iterator[None]:
 
 def _locked(file: BinaryIO) -> bool:
     """Lock a file for as long as it is open; return False where another process has done so."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # any other reason is a file system without locks
+            return not isinstance(error, BlockingIOError)
     return True
 
 

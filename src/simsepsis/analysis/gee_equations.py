@@ -147,13 +147,13 @@ def weighted_gram(columns: FloatArray, root: FloatArray) -> FloatArray:
     """X' diag(root²) X, shape (p, p), from the transposed design, shape (p, n)."""
     scaled = columns * root
     width, rows = scaled.shape
-    block = _SMALL_PRODUCT // (width * width)
+    block = max(_SMALL_PRODUCT // (width * width), width)
     gram: FloatArray = np.zeros((width, width))
     if rows <= block:
         np.dot(scaled, scaled.T, gram)
         return gram
-    for begin in range(0, rows, max(block, width)):
-        some = np.ascontiguousarray(scaled[:, begin : begin + max(block, width)])
+    for begin in range(0, rows, block):
+        some = np.ascontiguousarray(scaled[:, begin : begin + block])
         gram += np.dot(some, some.T)
     return gram
 

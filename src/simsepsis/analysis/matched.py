@@ -24,7 +24,7 @@ class MatchedSet:
     names
         Columns of the score.
     propensity
-        The score of all analysed patients, without standard errors.
+        The score of all analysed patients; without standard errors, unless it was given with them.
     matches
         The pairs, as rows of the analysed cohort.
     cohort

@@ -19,7 +19,7 @@ from simsepsis.analysis.two_by_two import (
     fisher,
     odds_ratio,
 )
-from simsepsis.arrays import BoolArray, FloatArray, stable_order
+from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import ConvergenceError
 
 LEAST_EXPECTED = 5.0
@@ -57,10 +57,15 @@ def compare_crude(
     chi_square, sides
         As in `association_p_values`.
     """
-    place = 2 * ~cohort.treated + (cohort.column(outcome) != 1.0)
-    table = np.bincount(place, minlength=4).reshape(2, 2).astype(np.float64)
+    table = _tables(cohort, outcome)[0]
     p_values = association_p_values(table[None], chi_square=chi_square, sides=sides)
     return CrudeComparison(table=table, p_value=float(p_values[0]))
+
+
+def _tables(cohort: CohortArrays, outcome: str, stratum: IntArray | int = 0, strata: int = 1) -> FloatArray:
+    """Count deaths in both arms of each stratum, (strata, 2, 2); complete cases have 0 or 1 there."""
+    place = 4 * stratum + 2 * ~cohort.treated + (cohort.column(outcome) != 1.0)
+    return np.bincount(place, minlength=4 * strata).reshape(strata, 2, 2).astype(np.float64)
 
 
 def association_p_values(
@@ -262,8 +267,7 @@ def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> In
         The strata.
     """
     upper = cohort.column(subgroup.column) >= subgroup.at_least
-    place = 4 * upper + 2 * ~cohort.treated + (cohort.column(outcome) != 1.0)
-    tables = np.bincount(place, minlength=8).reshape(2, 2, 2).astype(np.float64)
+    tables = _tables(cohort, outcome, upper.astype(np.int64), 2)
     return Interaction(tables=tables, test=breslow_day(tables))
 
 

@@ -96,11 +96,14 @@ def fit_propensity(
 
 def _known(near: Propensity, terms: Sequence[Term]) -> tuple[FloatArray, FloatArray | None]:
     """Return another score's coefficients of these terms, and the direction in which it is separated."""
-    finite = np.where(np.isfinite(near.fit.params), near.fit.params, 0.0)
-    shared = [near.fit.direction, finite] if near.fit.direction is not None else [finite]
     place = {term: j for j, term in enumerate(near.terms)}
-    known = np.array([[part[place[term]] if term in place else 0.0 for term in terms] for part in shared])
-    return known[-1], known[0] if len(shared) > 1 else None
+    at = np.array([place.get(term, -1) for term in terms])
+    start, heading = (
+        None if values is None else np.where(at >= 0, values[at], 0.0)
+        for values in (near.fit.params, near.fit.direction)
+    )
+    assert start is not None
+    return np.where(np.isfinite(start), start, 0.0), heading
 
 
 def design(

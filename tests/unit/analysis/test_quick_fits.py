@@ -181,6 +181,7 @@ def test_without_errors_separation_is_found_all_the_same(seed: int, parted: int)
     X[parted : parted + 40, 20] = X[parted : parted + 40, 21] = np.arange(40) % 2
     X[parted : parted + 40, 20] *= -1.0
     thorough, quick = fit_logistic(X, y), fit_logistic(X, y, errors=False)
+    assert {20, 21} <= set(thorough.separated)
     assert quick.separated == thorough.separated
     assert quick.converged == thorough.converged
     told = np.isfinite(thorough.params)

@@ -52,8 +52,7 @@ def mantel_haenszel(tables: ArrayLike, *, level: float = 0.95) -> Effect:
     Robins J, Breslow N, Greenland S. Biometrics 1986;42:311.
     """
     a, b, c, d = strata_cells(tables)
-    n = a + b + c + d
-    r, s = a * d / n, b * c / n
+    n, r, s = _cross_products(a, b, c, d)
     concordant, discordant = (a + d) / n, (b + c) / n
     up, down = float(r.sum()), float(s.sum())
     if up == 0 or down == 0:
@@ -64,6 +63,14 @@ def mantel_haenszel(tables: ArrayLike, *, level: float = 0.95) -> Effect:
         + (discordant * s).sum() / (2 * down**2)
     )
     return ratio_effect(up / down, np.sqrt(variance), level)
+
+
+def _cross_products(
+    a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return n, ad/n and bc/n of each stratum; the common odds ratio is the ratio of the sums of the latter."""
+    n = a + b + c + d
+    return n, a * d / n, b * c / n
 
 
 def breslow_day(tables: ArrayLike) -> BreslowDay:
@@ -97,8 +104,8 @@ def breslow_day(tables: ArrayLike) -> BreslowDay:
     strata = int(a.size)
     if strata < 2:
         return _no_test(strata, "fewer than two strata have no empty margin")
-    n = a + b + c + d
-    up, down = float((a * d / n).sum()), float((b * c / n).sum())
+    _, r, s = _cross_products(a, b, c, d)
+    up, down = float(r.sum()), float(s.sum())
     if up == 0 or down == 0:
         return _no_test(strata, "the common odds ratio is 0 or infinite")
     expected = _expected_exposed_cases(a + b, c + d, a + c, up / down)
