@@ -68,7 +68,7 @@ def mantel_haenszel(tables: ArrayLike, *, level: float = 0.95) -> Effect:
 def _cross_products(
     a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return n, ad/n and bc/n of each stratum; the common odds ratio is the ratio of the sums of the latter."""
+    """Return n, ad/n and bc/n of each stratum; sums of the latter two have the common odds ratio."""
     n = a + b + c + d
     return n, a * d / n, b * c / n
 
