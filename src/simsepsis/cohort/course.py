@@ -61,6 +61,16 @@ class Fate:
     thresholds: FloatArray
 
 
+@numba.njit(cache=True)
+def _add_noise(path: FloatArray, shocks: FloatArray, kept: float, fresh: float) -> None:
+    """Add first-order autoregressive noise to each row of a path, none on its first day."""
+    for i in range(len(path)):
+        noise = 0.0
+        for day in range(1, path.shape[1]):
+            noise = kept * noise + fresh * shocks[i, day]
+            path[i, day] += noise
+
+
 def severity_path(severity: FloatArray, course: Course, rng: np.random.Generator) -> FloatArray:
     r"""Return latent severity on days 1 to `PATH_DAYS`, shape (n, PATH_DAYS).
 
@@ -76,10 +86,7 @@ def severity_path(severity: FloatArray, course: Course, rng: np.random.Generator
     path += drift[:, None] * (course.drift_sd * np.minimum(days, 6) / 6.0)
     kept = course.noise_correlation
     fresh = course.noise_sd * np.sqrt(1.0 - kept**2)
-    noise = np.zeros(severity.size)
-    for day in range(1, PATH_DAYS):
-        noise = kept * noise + fresh * shocks[:, day]
-        path[:, day] += noise
+    _add_noise(path, shocks, kept, fresh)
     return path
 
 

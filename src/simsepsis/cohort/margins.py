@@ -36,14 +36,13 @@ def tabulated(z: FloatArray, table: FloatArray) -> FloatArray:
 def graded(z: FloatArray, cuts: FloatArray) -> IntArray:
     """Return how many of a few increasing cut points each of `z` reaches.
 
-    The same as `numpy.searchsorted` with ``side="right"``, ten times faster where the cuts are few.
+    The same as `numpy.searchsorted` with ``side="right"``, many times faster where the cuts are few.
     """
-    out = np.empty(z.size, dtype=np.int64)
-    for i in range(z.size):
-        level = 0
-        while level < cuts.size and z[i] >= cuts[level]:
-            level += 1
-        out[i] = level
+    out = np.zeros(z.size, dtype=np.int64)
+    # cut by cut and without a branch, so that several scores are compared at a time
+    for cut in cuts:
+        for i in range(z.size):
+            out[i] += z[i] >= cut
     return out
 
 

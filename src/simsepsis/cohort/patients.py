@@ -79,7 +79,7 @@ def _graded(world: World, latent: dict[str, FloatArray]) -> dict[str, FloatArray
 def sofa_coagulation(platelets: FloatArray) -> IntArray:
     """Return the SOFA coagulation score of a platelet count (10⁹/L)."""
     below = np.array(COAGULATION_CUTS[::-1])
-    return len(below) - np.searchsorted(below, platelets, side="right")
+    return len(below) - np.asarray(graded(platelets, below))
 
 
 def _unmeasured(u: Unmeasured, n: int, rng: np.random.Generator) -> FloatArray:

@@ -52,6 +52,7 @@ def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: 
     return np.asarray(_exposure(path, icu_time, severity, decay))
 
 
+@numba.njit(cache=True)
 def start_times(exposed: FloatArray, icu_time: FloatArray, needed: FloatArray) -> FloatArray:
     """Return days from ICU admission to the start, inf if it does not start.
 
@@ -64,14 +65,16 @@ def start_times(exposed: FloatArray, icu_time: FloatArray, needed: FloatArray) -
     needed
         (n,) exposure at which it starts: a unit exponential over the hazard per unit of exposure.
     """
-    times = np.full(needed.shape, np.inf)
-    rows = np.flatnonzero(needed < exposed[:, -1])
-    cumulative, want = exposed[rows], needed[rows]
-    day = (cumulative <= want[:, None]).sum(axis=1)
-    at = np.arange(rows.size)
-    before = np.where(day > 0, cumulative[at, day - 1], 0.0)
-    within = (want - before) / (cumulative[at, day] - before)
-    times[rows] = day + within * np.minimum(icu_time[rows] - day, 1.0)
+    times = np.full(needed.size, np.inf)
+    for i in range(needed.size):
+        if not needed[i] < exposed[i, -1]:
+            continue
+        day = 0
+        while exposed[i, day] <= needed[i]:
+            day += 1
+        before = exposed[i, day - 1] if day > 0 else 0.0
+        within = (needed[i] - before) / (exposed[i, day] - before)
+        times[i] = day + within * min(icu_time[i] - day, 1.0)
     return times
 
 

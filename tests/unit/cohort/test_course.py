@@ -94,6 +94,35 @@ def test_severity_path_has_its_variance_and_starts_where_patients_start():
     assert path[:, 6].var() == pytest.approx(day7, rel=4 * np.sqrt(2 / N))
 
 
+def test_noise_of_the_path_is_autoregressive_to_the_last_bit():
+    severity = np.random.default_rng(2).standard_normal(300)
+    course = constant_course(-3, -2).model_copy(
+        update={"persistence": 1.0, "drift_sd": 0.0, "noise_sd": 0.3, "noise_correlation": 0.5}
+    )
+    rng = np.random.default_rng(3)
+    rng.standard_normal(300)  # drift
+    shocks = rng.standard_normal((300, PATH_DAYS))
+    noise, fresh = np.zeros(300), 0.3 * np.sqrt(0.75)
+    path = severity_path(severity, course, np.random.default_rng(3))
+    for day in range(1, PATH_DAYS):
+        noise = 0.5 * noise + fresh * shocks[:, day]
+        assert np.array_equal(path[:, day], severity + noise)
+
+
+def test_starts_invert_the_exposure():
+    rng = np.random.default_rng(6)
+    icu_time = rng.uniform(0.05, 12.0, 400)
+    exposed = exposure(rng.standard_normal((400, PATH_DAYS)), icu_time, severity=0.5, decay=0.3)
+    needed = rng.uniform(0.0, 1.2, 400) * exposed[:, -1]
+    needed[:7] = exposed[np.arange(7), np.arange(7)]  # used up at the very end of a day
+    ends = np.minimum(np.arange(8.0), icu_time[:, None])
+    gathered = np.column_stack([np.zeros(400), exposed])
+    at = [np.interp(want, known, end) for want, known, end in zip(needed, gathered, ends, strict=True)]
+    expected = np.where(needed < exposed[:, -1], at, np.inf)
+    assert np.isinf(expected).any()
+    assert start_times(exposed, icu_time, needed) == pytest.approx(expected, rel=1e-9)
+
+
 def test_constant_exposure_starts_are_exponential_and_within_the_stay():
     icu_time = np.full(N, 20.0)
     exposed = exposure(np.zeros((N, PATH_DAYS)), icu_time, severity=0.0, decay=0.0)

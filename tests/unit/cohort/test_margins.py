@@ -75,7 +75,8 @@ def test_impossible_margins_are_refused():
         fit_joint(seed, {0: np.array([0.7, 0.3]), 1: np.array([0.4, 0.6])})
 
 
-def test_graded_counts_the_cuts_reached():
-    cuts = np.array([-0.5, 0.0, 1.25])
+@pytest.mark.parametrize("cuts", [[-0.5, 0.0, 1.25], [0.3], [-0.5, 0.0, 0.0, 0.0, 2.0], []])
+def test_graded_counts_the_cuts_reached(cuts):
+    cuts = np.array(cuts, dtype=np.float64)
     z = np.concatenate([cuts, np.random.default_rng(4).normal(size=2_000)])
     assert np.array_equal(graded(z, cuts), np.searchsorted(cuts, z, side="right"))
