@@ -389,18 +389,17 @@ def _patients(columns: Mapping[Any, _Values], patients: int, spec: AnalysisSpec,
     if spec.patient is None:
         return np.arange(1, patients + 1)
     name = _file_name(spec.patient, spec)
-    series = pd.Series(columns[name])
-    if not _ascending(series) and not series.is_unique:
+    column = columns[name]
+    identifiers: NDArray[Any] = column if isinstance(column, np.ndarray) else pd.Series(column).to_numpy()
+    if not _ascending(identifiers) and not (series := pd.Series(column)).is_unique:
         row = int(np.argmax(series.duplicated().to_numpy()))
         raise DataError(
             f"{source}: column '{name}' has the value {series.iloc[row]} again in row {row + 1}; "
             "give one row per patient"
         )
-    identifiers: NDArray[Any] = series.to_numpy()
     return identifiers
 
 
-def _ascending(series: pd.Series) -> bool:
+def _ascending(values: NDArray[Any]) -> bool:
     """Whether each number is above the one before, which is the quickest proof that none stands twice."""
-    values = series.to_numpy()
     return values.dtype.kind in "iuf" and bool((values[1:] > values[:-1]).all())
