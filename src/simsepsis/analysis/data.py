@@ -41,6 +41,10 @@ class CohortArrays:
         (patients,): identifiers as in the file.
     record
         (patients,): row in the file, from 0.
+    elsewhere
+        Patients of the file who are in neither arm.
+    notes
+        What was decided when the file was read, and what is doubtful, one sentence each.
     """
 
     source: str
@@ -52,6 +56,8 @@ class CohortArrays:
     cluster: IntArray | None
     patient: NDArray[Any]
     record: IntArray
+    elsewhere: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -81,6 +87,8 @@ class CohortArrays:
             cluster=None if self.cluster is None else self.cluster[keep],
             patient=self.patient[keep],
             record=self.record[keep],
+            elsewhere=self.elsewhere,
+            notes=self.notes,
         )
 
 
@@ -134,6 +142,8 @@ class Flow:
         Further patients without an outcome or an adjunct.
     analysed, analysed_treated
         Patients left, and those of them who were treated.
+    elsewhere
+        Patients of the cohort in neither of the arms that are compared.
     """
 
     registered: int
@@ -141,6 +151,7 @@ class Flow:
     missing_later: int
     analysed: int
     analysed_treated: int
+    elsewhere: int = 0
 
 
 def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArrays, Flow]:
@@ -175,11 +186,12 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
         )
     kept = cohort if keep.all() else cohort.subset(keep)
     flow = Flow(
-        registered=cohort.n,
+        registered=cohort.n + cohort.elsewhere,
         missing_day1=int(cohort.n - day1.sum()),
         missing_later=int(day1.sum() - keep.sum()),
         analysed=kept.n,
         analysed_treated=int(kept.treated.sum()),
+        elsewhere=cohort.elsewhere,
     )
     return kept, flow
 

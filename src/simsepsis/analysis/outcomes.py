@@ -266,9 +266,16 @@ def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> In
     subgroup
         The strata.
     """
-    upper = cohort.column(subgroup.column) >= subgroup.at_least
+    upper = _upper_stratum(cohort, subgroup)
     tables = _tables(cohort, outcome, upper.astype(np.int64), 2)
     return Interaction(tables=tables, test=breslow_day(tables))
+
+
+def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+    values = cohort.column(subgroup.column)
+    if subgroup.at_least is not None:
+        return np.asarray(values >= subgroup.at_least)
+    return np.asarray(values == cohort.levels[subgroup.column].index(str(subgroup.value)))
 
 
 def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:
