@@ -12,7 +12,8 @@ from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.gee import ClusteredDesign, clustered_design, fit_clustered
 from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
-from simsepsis.analysis.spec import AnalysisSpec, ChiSquare, Fisher, Subgroup
+from simsepsis.analysis.spec import AnalysisSpec, Subgroup
+from simsepsis.analysis.spec_types import ChiSquare, Fisher
 from simsepsis.analysis.two_by_two import (
     BreslowDay,
     breslow_day,

@@ -18,7 +18,8 @@ from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.thesis import RISKS_MATCHED
 from simsepsis.analysis.propensity import design
-from simsepsis.analysis.spec import AnalysisSpec, Missing
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.spec_types import Missing
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ConvergenceError
 
