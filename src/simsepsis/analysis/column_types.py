@@ -124,6 +124,8 @@ def _plain(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
 def _numbers(column: pa.ChunkedArray, *, whole: bool) -> pa.ChunkedArray | None:
     """Return a column as numbers, None where it is to stay text; identifiers become whole numbers only."""
     bare = pc.if_else(pc.is_in(column, pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), column)
+    if bare.null_count == len(bare) and column.null_count < len(column):
+        return None
     if pc.all(pc.match_substring_regex(bare, _WHOLE), min_count=1).as_py():
         return bare.cast(pa.int64())
     if whole or pc.any(pc.match_substring_regex(bare, _PADDED)).as_py():

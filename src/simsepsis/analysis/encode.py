@@ -73,8 +73,12 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     file = everybody if compared.all() else everybody.rows(compared)
     used = {name: file.cells(name) for name in spec.numbers_used}
     roles = column_roles(spec)
-    coded = {name: _encode_column(cells, file.place(name), roles[name], file) for name, cells in used.items()}
-    coded[spec.treatment] = _Coded(treated[compared], "binary", 0.0, 1.0)
+    coded = {
+        name: _Coded(treated[compared], "binary", 0.0, 1.0)
+        if name == spec.treatment
+        else _encode_column(cells, file.place(name), roles[name], file)
+        for name, cells in used.items()
+    }
     values = np.array([column.values for column in coded.values()], dtype=np.float64)
     _check_values(values, coded, used, file)
     kinds = {name: column.kind for name, column in coded.items()}
@@ -201,8 +205,8 @@ def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) 
             hint = did_you_mean(name, [str(known) for known in present])
             key = f"columns.{bare(asked[place])}"
             raise DataError(
-                f"{source}: column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec with "
-                "the name that the file has for it"
+                f"{source}: column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec "
+                "with the name that the file has for it"
             )
     return needed
 
@@ -268,8 +272,10 @@ def _encode_column(cells: Values, place: Place, role: Role, file: _File) -> _Cod
         other = "numbers; write 'indicator'" if levels is None else "levels; write 'category'"
         raise DataError(f"{file.source}: missing.{name} = '{rule}', but the column has {other} in the spec")
     if levels is not None:
-        return _encode_levels(cells, levels or None, gap_is_level=rule == "category", place=place)
-    if role in ("treatment", "event", "truth"):
+        found = _encode_levels(cells, levels or None, gap_is_level=rule == "category", place=place)
+        _refuse_unknown_strata(found.levels, place, spec)
+        return found
+    if role in ("event", "truth"):
         key = "event" if role == "event" else "recode"
         return _Coded(truths(cells, place, _ones(cells, place, role, spec), key), "binary", 0.0, 1.0)
     values = numbers(cells, place, spec.time_unit)
@@ -327,6 +333,16 @@ def _encode_levels(
     # A missing value has the code −1, which picks the last entry.
     table = np.array([*(number.get(one, -1.0) for one in labels), nothing])
     return _Coded(table[found.codes], "category", 0.0, float(len(levels) - 1), levels)
+
+
+def _refuse_unknown_strata(levels: tuple[str, ...], place: Place, spec: AnalysisSpec) -> None:
+    for subgroup in spec.subgroups:
+        if subgroup.column == place.name and label(subgroup.value) not in levels:
+            hint = did_you_mean(label(subgroup.value), levels)
+            raise place.error(
+                f"has no level '{subgroup.value}', which the subgroup '{subgroup.name}' names{hint}; it has "
+                f"{', '.join(levels[:10])}"
+            )
 
 
 def _own_levels(column: Values, found: Distinct, labels: list[str]) -> tuple[str, ...]:

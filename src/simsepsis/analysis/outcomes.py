@@ -20,6 +20,7 @@ from simsepsis.analysis.two_by_two import (
     fisher,
     odds_ratio,
 )
+from simsepsis.analysis.values import label
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import ConvergenceError
 
@@ -276,7 +277,7 @@ def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
     values = cohort.column(subgroup.column)
     if subgroup.at_least is not None:
         return np.asarray(values >= subgroup.at_least)
-    return np.asarray(values == cohort.levels[subgroup.column].index(str(subgroup.value)))
+    return np.asarray(values == cohort.levels[subgroup.column].index(label(subgroup.value)))
 
 
 def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:

@@ -34,7 +34,7 @@ def reading_notes(cohort: CohortArrays, spec: AnalysisSpec, words: Mapping[str, 
 
 
 def _values_of(cells: Values, where: np.ndarray) -> str:
-    values = pd.unique(pd.Series(cells)[where].dropna())
+    values = np.unique(cells[where]) if isinstance(cells, np.ndarray) else pd.unique(pd.Series(cells)[where])
     return " or ".join(toml(value) for value in values[:_MOST]) or "nothing"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 import numpy as np
 
 from simsepsis.analysis.values import Place, bare
-from simsepsis.arrays import FloatArray
+from simsepsis.arrays import FloatArray, IntArray
 
 _NEGATIVE_CODES = (-1, -7, -8, -9, *(-digit * ones for digit in (7, 8, 9) for ones in (11, 111, 1111, 11111)))
 _POSITIVE_CODES = (7, 8, 9, *(digit * ones for digit in (7, 8, 9) for ones in (11, 111, 1111, 11111)))
@@ -24,21 +25,24 @@ def sentinel(values: FloatArray) -> float | None:
     Such a number is 9, 99, 999 … or 7, 8, 77, 88 …, also negative, stands twice or more, and lies far from
     all others: below 0 where nothing else does, or at least three times as high as the rest.
     """
-    ends = {np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)}
-    if not ends & _CODES:
+    if not {np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)} & _CODES:
         return None
     present, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    often = dict(zip(present.tolist(), counts.tolist(), strict=True))
-    low = [code for code in _NEGATIVE_CODES if often.get(code, 0) > 1]
-    high = [code for code in _POSITIVE_CODES if often.get(code, 0) > 1]
-    others = present[~np.isin(present, [*low, *high])]
-    if others.size < 2:
-        return None
-    if low and others[0] >= 0 and (low[-1] < -1 or others[-1] > _HIGH):
-        return float(low[-1])
-    if high and others[-1] * _FAR <= min(high) and others[-1] > 0:
-        return float(high[0])
+    low = _outermost(present, counts, _NEGATIVE_CODES)
+    rest = present[len(low) :]
+    if low and rest.size > 1 and rest[0] >= 0 and (low[0] < -1 or rest[-1] > _HIGH):
+        return low[0]
+    high = _outermost(present[::-1], counts[::-1], _POSITIVE_CODES)
+    for taken in range(1, min(len(high), present.size - 2) + 1):
+        if 0 < present[-taken - 1] * _FAR <= high[taken - 1]:
+            return high[0]
     return None
+
+
+def _outermost(present: FloatArray, counts: IntArray, codes: tuple[int, ...]) -> list[float]:
+    """Return the values at the beginning that are codes and stand twice or more."""
+    found = takewhile(lambda pair: pair[0] in codes and pair[1] > 1, zip(present, counts, strict=True))
+    return [float(value) for value, _ in found]
 
 
 def refuse_sentinel(values: FloatArray, place: Place, declared: object, low: float) -> None:

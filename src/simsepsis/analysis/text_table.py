@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -136,16 +137,17 @@ def _one_byte_or_japanese(content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    """Return the separator that splits the first records into the most cells, all in the same number."""
+    """Return the separator that splits the most of the first records into the same number of cells."""
 
-    def cells(separator: str) -> int:
-        counts = [
-            len(row) for row in islice(csv.reader(io.StringIO(text[:_SAMPLE]), delimiter=separator), _RECORDS)
-        ]
-        complete = counts[: max(len(counts) - 1, 1)]
-        return complete[0] if complete and len(set(complete)) == 1 else 0
+    def agreement(separator: str) -> tuple[float, int]:
+        rows = csv.reader(io.StringIO(text[:_SAMPLE]), delimiter=separator)
+        counts = [len(row) for row in islice(rows, _RECORDS) if row]
+        # The sample may end within a record.
+        often = Counter(counts[:-1] or counts).most_common(1)
+        cells, records = often[0] if often else (1, 0)
+        return (records / max(len(counts) - 1, 1), cells) if cells > 1 else (0.0, 1)
 
-    return max(SEPARATORS, key=cells)
+    return max(SEPARATORS, key=agreement)
 
 
 def _header(text: str, separator: str, path: Path) -> tuple[list[str], int]:
@@ -201,6 +203,9 @@ def _cells(
         ) from error
     if wrong:
         raise DataError(_ragged(wrong[0], lines, path))
+    last = table.column(width - 1)[-1].as_py() if len(table) else None
+    if "\n" in (last or "") and not text.rstrip().endswith('"'):
+        raise DataError(f"{path}: a quote that opens in row {len(table)} is never closed; close or remove it")
     return tuple(table.columns)
 
 

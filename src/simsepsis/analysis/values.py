@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 from simsepsis.analysis.spec_types import DAYS_IN, Scalar, TimeUnit
@@ -21,6 +22,8 @@ MISSING_WORDS = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "
 Values: TypeAlias = NDArray[Any] | pd.Categorical | pd.Series
 """A column: an array of numbers, a categorical, or what pandas makes of anything else."""
 _YES_NO = {"yes": 1.0, "no": 0.0, "y": 1.0, "n": 0.0, "true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
+_EXACT = 2.0**53
+"""Whole numbers up to this are exact."""
 _SHOWN = 6
 """Values that a message names."""
 _BARE = re.compile(r"^[A-Za-z0-9_-]+$")
@@ -61,11 +64,8 @@ def shown(value: object) -> str:
         return f"the value '{_cut(value)}'" if value.strip() else "a blank text"
     if isinstance(value, (bool, np.bool_)):
         return f"the value {value}"
-    return (
-        f"the value {value:g}"
-        if isinstance(value, (int, float, np.number))
-        else f"the value {_cut(str(value))}"
-    )
+    number = isinstance(value, (int, float, np.number))
+    return f"the value {label(value)}" if number else f"the value {_cut(str(value))}"
 
 
 def _cut(text: str) -> str:
@@ -74,8 +74,9 @@ def _cut(text: str) -> str:
 
 def label(value: object) -> str:
     """Return a value's name; 3.0 is called 3, as it is in a file without missing values."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        whole = float(value).is_integer() and abs(float(value)) < _EXACT
+        return str(int(value)) if whole else f"{value:.12g}"
     return str(value).strip()
 
 
@@ -137,10 +138,11 @@ class Distinct:
 def distinct(column: Values, place: Place) -> Distinct:
     """Return the different values of a column."""
     if isinstance(column, pd.Categorical):
-        present = np.unique(column.codes[column.codes >= 0])
-        found = Distinct(list(column.categories[present]), np.searchsorted(present, column.codes))
-        found.codes[column.codes < 0] = -1
-        return found
+        used = np.bincount(np.asarray(column.codes) + 1, minlength=len(column.categories) + 1)[1:] > 0
+        if used.all():
+            return Distinct(list(column.categories), np.asarray(column.codes))
+        renumbered = np.append(np.cumsum(used) - 1, -1)
+        return Distinct(list(column.categories[used]), renumbered[column.codes])
     try:
         codes, values = pd.factorize(column)
     except TypeError as error:
@@ -217,11 +219,11 @@ def named_arms(found: Distinct, arms: Mapping[str, Any], place: Place) -> list[f
 
 def yes_or_no(found: Distinct) -> list[float] | None:
     """Return 1 or 0 for each value where all of them are 0/1, yes/no or true/false; else None."""
-    table = [_YES_NO.get(label(value).lower()) for value in found.values]
+    table = [_YES_NO.get(_folded(value)) for value in found.values]
     return None if None in table or not table else [float(value) for value in table if value is not None]
 
 
-def truths(column: Values, place: Place, ones: Sequence[Scalar], key: str) -> FloatArray:
+def truths(column: Values, place: Place, ones: Sequence[Scalar], key: str) -> NDArray[Any]:
     """Return 1 where a column says yes, 0 where it says no, NaN where it says nothing.
 
     Parameters
@@ -240,7 +242,7 @@ def truths(column: Values, place: Place, ones: Sequence[Scalar], key: str) -> Fl
         left.
     """
     if not ones and isinstance(column, np.ndarray) and _zeros_and_ones(column):
-        return column.astype(np.float64)
+        return column
     found = distinct(column, place)
     if ones:
         return found.spread(_named(found, place, ones, key))
@@ -250,8 +252,16 @@ def truths(column: Values, place: Place, ones: Sequence[Scalar], key: str) -> Fl
     return found.spread(table or [])
 
 
+def _folded(value: object) -> str:
+    return label(value).lower().removesuffix(".0")
+
+
+@njit(cache=True)
 def _zeros_and_ones(column: NDArray[Any]) -> bool:
-    return bool(((column == 0) | (column == 1) | (column != column)).all())
+    wrong = 0
+    for value in column:
+        wrong += (value != 0) & (value != 1) & (value == value)
+    return wrong == 0
 
 
 def _named(found: Distinct, place: Place, ones: Sequence[Scalar], key: str) -> list[float]:
@@ -271,9 +281,9 @@ def _named(found: Distinct, place: Place, ones: Sequence[Scalar], key: str) -> l
 
 
 def _unclear(found: Distinct, place: Place) -> str:
-    clear = {label(value).lower() in _YES_NO for value in found.values}
+    clear = {_folded(value) in _YES_NO for value in found.values}
     if clear == {True, False}:
-        odd = next(i for i, value in enumerate(found.values) if label(value).lower() not in _YES_NO)
+        odd = next(i for i, value in enumerate(found.values) if _folded(value) not in _YES_NO)
         row = place.record[found.first(odd)] + 1
         return f"has {shown(found.values[odd])} in row {row}; it must be 0 or 1, or yes or no"
     only = "only " if len(found.values) == 1 else ""
@@ -337,7 +347,7 @@ def is_category(column: Values, place: Place) -> bool:
     if yes_or_no(found) is not None:
         return False
     table = parsed(found)
-    if not np.isnan(table).all():
+    if not np.isnan(table).all() or all(_COMMA.match(str(value)) for value in found.values):
         _refuse_stray(found, table, place, levels=True)
     return any(_is_stray(value, number) for value, number in zip(found.values, table, strict=True))
 
