@@ -17,7 +17,7 @@ from simsepsis.analysis.identifiers import cluster_codes, identifiers
 from simsepsis.analysis.reading_notes import reading_notes
 from simsepsis.analysis.sentinels import refuse_sentinel
 from simsepsis.analysis.spec import AnalysisSpec, missing_indicator
-from simsepsis.analysis.spec_types import DAYS_IN, Scalar
+from simsepsis.analysis.spec_types import DAYS_IN, Scalar, scalars
 from simsepsis.analysis.values import (
     Distinct,
     Place,
@@ -29,7 +29,6 @@ from simsepsis.analysis.values import (
     label,
     named_arms,
     numbers,
-    scalars,
     truths,
     without_codes,
     yes_or_no,
@@ -63,7 +62,7 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
         category are known; a patient's number stands once and every patient has an ICU. Rows are counted
         from 1, without the header.
     """
-    source = "registry" if isinstance(registry, Records) else str(registry.attrs.get("source", "registry"))
+    source = str(getattr(registry, "attrs", {}).get("source", "registry"))
     columns = _columns(registry, spec, source)
     everybody = _File(
         columns, spec, source, np.arange(len(registry)), checked=not isinstance(registry, Records)
@@ -177,6 +176,8 @@ class _File:
 
 def _columns(registry: Registry, spec: AnalysisSpec, source: str) -> Mapping[Any, Values]:
     """Return the columns of the file that the spec needs, without pandas's wrapping where possible."""
+    if not isinstance(registry, (Records, pd.DataFrame)):
+        raise DataError(f"a {type(registry).__name__} is no table of patients; give a pandas DataFrame")
     if len(registry) == 0:
         raise DataError(f"{source}: has no rows; give one row per patient")
     if isinstance(registry, Records):
@@ -190,9 +191,18 @@ def _columns(registry: Registry, spec: AnalysisSpec, source: str) -> Mapping[Any
 
 def _unwrapped(series: pd.Series) -> Values:
     """Return an array of numbers or a categorical; anything else stays what it is."""
-    if isinstance(series.dtype, np.dtype):
-        return series.values if series.dtype.kind in "biuf" else series
-    return series.array if isinstance(series.dtype, pd.CategoricalDtype) else series
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return _native(series.to_numpy()) if dtype.kind in "biuf" else series
+    if isinstance(dtype, (pd.ArrowDtype, pd.SparseDtype)):
+        return _unwrapped(series.astype(object).infer_objects())
+    return series.array if isinstance(dtype, pd.CategoricalDtype) else series
+
+
+def _native(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers of a kind that compiled code takes: no halves, no extended ones, bytes in order."""
+    usual = numbers.dtype.itemsize in (4, 8) or numbers.dtype.kind != "f"
+    return numbers.astype(numbers.dtype.newbyteorder("=") if usual else np.float64, copy=False)
 
 
 def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) -> list[str]:

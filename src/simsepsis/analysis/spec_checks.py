@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, get_args
 
-from simsepsis.analysis.spec_types import CHOICES, Censoring, Missing
+from simsepsis.analysis.spec_types import CHOICES, Censoring, Missing, scalars
 from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ def _check_arms(spec: AnalysisSpec) -> None:
             f"arms names {', '.join(map(repr, spec.arms))}; write "
             'arms = { treated = "…", control = "…" } with the values of each arm'
         )
+    both = set(map(str, scalars(spec.arms.get("treated")))) & set(map(str, scalars(spec.arms.get("control"))))
+    if both:
+        raise UsageError(f"arms: '{min(both)}' is treated and control; leave it in one of them")
     if isinstance(spec.event, Mapping):
         outcomes = [name for name in (*spec.outcomes, spec.survival_event) if name]
         _refuse_unknown(spec.event, outcomes, "event", "is no outcome")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 Scalar = str | int | float | bool
@@ -35,3 +36,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "study": get_args(Study),
 }
 """What each setting may be."""
+
+
+def scalars(values: Scalar | Sequence[Scalar] | None) -> tuple[Scalar, ...]:
+    """Return the values that a spec names, of which one may stand alone."""
+    if values is None:
+        return ()
+    return (values,) if isinstance(values, (str, int, float, bool)) else tuple(values)

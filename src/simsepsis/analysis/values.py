@@ -13,7 +13,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from simsepsis.analysis.spec_types import DAYS_IN, Scalar, TimeUnit
+from simsepsis.analysis.spec_types import DAYS_IN, Scalar, TimeUnit, scalars
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
 
@@ -55,7 +55,7 @@ class Place:
 
     def error(self, words: str) -> DataError:
         """Return the error about the column."""
-        return DataError(f"{self.source}: column '{self.column}' {words}")
+        return DataError(f"{self.source}: column '{_cut(str(self.column))}' {words}")
 
 
 def shown(value: object) -> str:
@@ -69,7 +69,9 @@ def shown(value: object) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    """Return a text that fits into a sentence: cut where it is long, line breaks and controls as escapes."""
+    plain = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text[:61])
+    return plain if len(text) <= 60 else f"{plain[:57]}…"
 
 
 def label(value: object) -> str:
@@ -86,8 +88,8 @@ def toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, (int, float, np.number)):
         return label(value)
-    quoted = _cut(label(value)).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{quoted}"'
+    quoted = label(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_cut(quoted)}"'
 
 
 def bare(name: str) -> str:
@@ -196,25 +198,23 @@ def _number_or_none(text: str) -> float | None:
         return None
 
 
-def scalars(values: Scalar | Sequence[Scalar] | None) -> tuple[Scalar, ...]:
-    """Return the values that a spec names, of which one may stand alone."""
-    if values is None:
-        return ()
-    return (values,) if isinstance(values, (str, int, float, bool)) else tuple(values)
-
-
 def named_arms(found: Distinct, arms: Mapping[str, Any], place: Place) -> list[float]:
     """Return 1 for each value of the treated arm, 0 for the controls' and NaN for all others."""
     named = {
         label(value): float(arm == "treated") for arm, values in arms.items() for value in scalars(values)
     }
     names = [label(value) for value in found.values]
-    unknown = next((one for one in named if one not in names), None)
-    if unknown is not None:
-        raise place.error(
-            f"has no value '{unknown}'{did_you_mean(unknown, names)}; it has {found.listed()}: correct 'arms'"
-        )
+    _refuse_unknown(list(named), names, found, place, "arms")
     return [named.get(name, np.nan) for name in names]
+
+
+def _refuse_unknown(
+    wanted: Sequence[str], names: Sequence[str], found: Distinct, place: Place, key: str
+) -> None:
+    unknown = next((one for one in wanted if one not in names), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, names).rstrip("?")
+        raise place.error(f"has no value '{_cut(unknown)}'{hint}; it has {found.listed()}, correct '{key}'")
 
 
 def yes_or_no(found: Distinct) -> list[float] | None:
@@ -268,12 +268,8 @@ def _named(found: Distinct, place: Place, ones: Sequence[Scalar], key: str) -> l
     """Return 1 for the values that were named, 0 for the one that is left."""
     names = [label(value) for value in found.values]
     wanted = [label(one) for one in ones]
-    unknown = next((one for one in wanted if one not in names), None)
-    if unknown is not None and (len(wanted) == 1 or key == "treated"):
-        hint = did_you_mean(unknown, names)
-        raise place.error(
-            f"has no value '{unknown}'{hint}; it has {found.listed()}: name one of them as {key}"
-        )
+    if len(wanted) == 1 or key == "treated":
+        _refuse_unknown(wanted, names, found, place, key)
     table = [float(name in wanted) for name in names]
     if table.count(0.0) > 1:
         raise place.error(f"has {len(names)} values, {found.listed()}; {_line(found, key, place)}")
