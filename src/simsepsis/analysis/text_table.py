@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from simsepsis.errors import DataError
@@ -29,6 +30,8 @@ UNPACKERS: dict[str, Callable[[bytes], bytes]] = {
 """Ending of a compressed text file → what unpacks it."""
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _JAPANESE = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e]{2}")
+_DECLARED = re.compile(r"sep=(.)\r?\n")
+"""The line by which spreadsheets state the separator."""
 _SAMPLE = 1 << 16
 _RECORDS = 50
 """Records of the beginning by which the separator is chosen."""
@@ -76,13 +79,15 @@ def read_text_table(path: Path, settings: Mapping[str, str]) -> TextTable:
         many or too few cells.
     """
     text, encoding = _decoded(_bytes_of(path), path, settings.get("encoding"))
-    separator = settings.get("separator") or _separator(text)
+    declared = _DECLARED.match(text)
+    text = text[declared.end() :] if declared else text
+    separator = settings.get("separator") or (declared[1] if declared else _separator(text))
     written, lines = _header(text, separator, path)
     header = tuple(name.strip() for name in written)
     _refuse_repeated(header, path)
     quoted = text.startswith('"')
-    columns = _cells(text, separator, lines, len(header), quoted=quoted, path=path)
-    return TextTable(header, columns, quoted, separator, tuple(_notes(encoding, separator, written)))
+    columns, blank = _without_blank_end(_cells(text, separator, lines, len(header), quoted=quoted, path=path))
+    return TextTable(header, columns, quoted, separator, tuple(_notes(encoding, separator, written, blank)))
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -108,6 +113,8 @@ def _decoded(content: bytes, path: Path, declared: str | None) -> tuple[str, str
         ) from error
     if "\0" in text:
         raise DataError(f"{path}: holds NUL characters, so it is no text file; save it as CSV in UTF-8")
+    # Lines of old Macs end in a carriage return alone.
+    text = text if "\n" in text else text.replace("\r", "\n")
     return text.removeprefix("\ufeff"), encoding
 
 
@@ -209,6 +216,16 @@ def _cells(
     return tuple(table.columns)
 
 
+def _without_blank_end(columns: tuple[pa.ChunkedArray, ...]) -> tuple[tuple[pa.ChunkedArray, ...], int]:
+    """Leave out the rows of empty cells that spreadsheets write below a table."""
+    rows = len(columns[0])
+    last = 0
+    for column in columns:
+        filled = pc.indices_nonzero(pc.is_valid(column.slice(last)))
+        last += int(filled[-1].as_py()) + 1 if len(filled) else 0
+    return tuple(column.slice(0, last) for column in columns), rows - last
+
+
 def _ragged(row: Any, lines: int, path: Path) -> str:
     where = f"row {row.number - lines}" if row.number is not None else "a row"
     remedy = (
@@ -219,16 +236,14 @@ def _ragged(row: Any, lines: int, path: Path) -> str:
     return f"{path}: {where} has {row.actual_columns} cells, the header {row.expected_columns}; {remedy}"
 
 
-def _notes(encoding: str, separator: str, written: list[str]) -> list[str]:
+def _notes(encoding: str, separator: str, written: list[str], blank: int) -> list[str]:
     names = {"\t": "tab", ";": "semicolon", "|": "bar"}
     notes = []
     if encoding not in ("utf-8", "utf-8-sig"):
         notes.append(f"The file was read in the encoding {encoding}.")
     if separator in names:
         notes.append(f"The file's cells are separated by the {names[separator]}.")
-    blank = [name for name in written if name != name.strip()]
-    if blank:
-        notes.append(
-            f"Blanks around the names of columns were left out: {', '.join(repr(name) for name in blank)}."
-        )
+    padded = [repr(name) for name in written if name != name.strip()]
+    notes += [f"Blanks around the names of columns were left out: {', '.join(padded)}."] if padded else []
+    notes += [f"{blank} rows of empty cells at the end were left out."] if blank else []
     return notes

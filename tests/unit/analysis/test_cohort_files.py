@@ -260,6 +260,22 @@ def test_identifiers_stay_as_they_are_written(ward: pd.DataFrame, tmp_path: Path
     assert analyze(frame, SPEC).result.flow.analysed == 200
 
 
+def test_what_spreadsheets_add_is_left_out(ward: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_text(
+        "sep=;\n" + ward.to_csv(index=False, sep=";") + ";;;;;;\n" * 3, newline=""
+    )
+    frame = read_cohort(tmp_path / "c.csv", SPEC)
+    pd.testing.assert_frame_equal(estimates(frame), estimates(ward))
+    assert "3 rows of empty cells at the end were left out." in frame.attrs["notes"]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_lines_may_end_as_on_any_machine(ward: pd.DataFrame, tmp_path: Path, end: str) -> None:
+    text = ward.to_csv(index=False, lineterminator=end)
+    (tmp_path / "c.csv").write_bytes(text.encode())
+    pd.testing.assert_frame_equal(estimates(read_cohort(tmp_path / "c.csv", SPEC)), estimates(ward))
+
+
 def test_headers_may_have_blanks_around_them(ward: pd.DataFrame, tmp_path: Path) -> None:
     path = written(ward.rename(columns={"age": " age "}), tmp_path / "c.csv")
     frame = read_cohort(path, SPEC)
