@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.inputs import binary_vector, case_weights, finite_number, finite_vector
+from simsepsis.analysis.inputs import binary_vector, case_weights, finite_vector
+from simsepsis.analysis.numeric import finite_number
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError, UsageError
 
@@ -59,7 +60,8 @@ def standardized_difference(
     -----
     Variances have divisor n − 1, with weights Σw(x−m)²/(1−Σw²) with w summing to 1; those of 0/1
     covariates are p(1−p). The covariate is centred first, so that neither a constant nor a small spread
-    around a large number is lost in rounding. R: ``cobalt::col_w_smd(x, treat, s.d.denom = "pooled", bin.vars = …)``.
+    around a large number is lost in rounding. R:
+    ``cobalt::col_w_smd(x, treat, s.d.denom = "pooled", bin.vars = …)``.
 
     References
     ----------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.stats
 
-from simsepsis.analysis.inputs import confidence_level, finite_number
+from simsepsis.analysis.numeric import confidence_level, finite_number
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 

@@ -118,8 +118,9 @@ def fit_logistic(
 
     Notes
     -----
-    A column of a size beyond 2^±100 is fitted in a unit of its own. Newton's method with Cholesky factors, step halving, and the stopping rule g'H⁻¹g < 1e-15. R:
-    ``glm(y ~ X - 1, family = binomial, weights = w)``, or ``logistf`` for `firth`.
+    Newton's method with Cholesky factors, step halving, and the stopping rule g'H⁻¹g < 1e-15. A column of a
+    size beyond 2^±100 is fitted in a unit of its own. R: ``glm(y ~ X - 1, family = binomial, weights = w)``,
+    or ``logistf`` for `firth`.
 
     References
     ----------
@@ -157,7 +158,7 @@ def fit_logistic(
 
 
 def _penalized_in_units(fit: Fit, units: FloatArray | None) -> Fit:
-    """Return a penalized fit for the columns themselves; the penalty, a determinant, changes with the unit."""
+    """Return a penalized fit of the columns themselves; the penalty, a determinant, changes with the unit."""
     if units is None or fit.log_likelihood is None:
         return fit
     kept = np.delete(units, list(fit.dropped))
@@ -201,8 +202,8 @@ def sandwich_covariance(
     if units is not None:
         column = int(np.argmax(units != 1))
         raise DataError(
-            f"covariates: column {column} is of the size of {units[column]:g}, and its variance has no number; "
-            "divide it by a constant"
+            f"covariates: column {column} is of the size of {units[column]:g}, so that variances have no "
+            "number; divide it by a constant"
         )
     residual = outcome - scipy.special.expit(linear_predictor(design, fit))
     if weights is not None:

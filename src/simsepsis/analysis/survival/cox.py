@@ -100,7 +100,9 @@ def fit_cox(
     Notes
     -----
     Times that differ by rounding only (up to 1.5e-8 of the mean time: 0.1 + 0.2 and 0.3) are ties, as by R's
-    `timefix`; see `simsepsis.analysis.survival.times`. Newton's method with step halving. In the direction of a monotone likelihood each death is compared, in
+    `timefix`; see `simsepsis.analysis.survival.times`.
+
+    Newton's method with step halving. In the direction of a monotone likelihood each death is compared, in
     the limit, with those at risk who equal it there; that is one more stratification, and is fitted as such.
     R: ``coxph(Surv(entry, duration, event) ~ X + strata(s), weights = w, ties = "efron", cluster = id)``.
 

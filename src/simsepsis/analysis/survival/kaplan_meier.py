@@ -10,13 +10,8 @@ import pandas as pd
 import scipy.special
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.inputs import (
-    binary_vector,
-    confidence_level,
-    finite_number,
-    finite_vector,
-    label_codes,
-)
+from simsepsis.analysis.inputs import binary_vector, finite_vector, label_codes
+from simsepsis.analysis.numeric import confidence_level, finite_number
 from simsepsis.analysis.survival.times import SAME, follow_up_times
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
