@@ -249,7 +249,11 @@ def whole_number(value: object, name: str, *, least: int = 0) -> int:
     UsageError
         If it is anything else.
     """
-    number = finite_number(value, name, least=least, most=WHOLE)
+    wrong = UsageError(f"{name} = {shown(value)}; give a whole number of at least {least}")
+    try:
+        number = finite_number(value, name, least=least, most=WHOLE)
+    except UsageError:
+        raise wrong from None
     if number != int(number):
-        raise UsageError(f"{name} = {shown(value)}; give a whole number of at least {least}")
+        raise wrong
     return int(number)
