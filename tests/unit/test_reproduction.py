@@ -123,6 +123,20 @@ class TestSpread:
         expected = np.quantile(values, [0.025, 0.975], method="weibull")
         assert [spread.low[0], spread.high[0]] == pytest.approx(expected.tolist(), rel=1e-12, abs=1e-12)
 
+    def test_limits_of_quartiles_are_values_that_occur(self):
+        values = np.repeat([10.0, 10.5, 11.0, 11.5], 50)[:, None]
+        values[:5], values[-5:] = 9.0, 13.0  # places 5.025 and 195.975 lie between two values
+        spread = spread_of(values, occurring=np.array([True]))
+        assert (spread.low[0], spread.high[0]) == (9.0, 13.0)
+        between = spread_of(values)
+        assert (between.low[0], between.high[0]) == pytest.approx((9.025, 12.9625))
+
+    def test_a_quartile_that_its_limit_takes_is_inside(self):
+        key = Key("table1", "wbc", "", "median", "after", "ivigg")
+        values = np.linspace(9.6, 10.6, 200)
+        values[-5:] = 11.8  # the printed number, at the place 195.975
+        assert bool(row(compare(THESIS, CORRECTED, put(draws_of(200), key, values)), key)["inside"])
+
     @pytest.mark.parametrize("n", [39, 40, 77, 200, 1000])
     @pytest.mark.parametrize("draw", ["random", "normal", "lognormal"])
     def test_a_further_replicate_falls_inside_in_95_of_100_cases_for_any_number_of_replicates(self, n, draw):

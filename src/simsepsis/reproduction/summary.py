@@ -63,9 +63,9 @@ def _few_replicates(evidence: Evidence) -> Iterator[str]:
     n = evidence.n_replicates
     if n < LEAST:
         yield sentence(
-            f"{n} replicate{' is' if n == 1 else 's are'} too few for a 95% interval: each interval here runs",
-            f"from the lowest to the highest value and holds a further one in {percent(held(n))} of cases only;",
-            f"give --replicates {LEAST} or more",
+            f"{n} replicate{' is' if n == 1 else 's are'} too few for a 95% interval: each interval here",
+            "runs from the lowest to the highest value and holds a further one in",
+            f"{percent(held(n))} of cases only; give --replicates {LEAST} or more",
         )
 
 
@@ -88,8 +88,9 @@ def _chance(evidence: Evidence) -> Iterator[str]:
     rows = evidence.compared(fitted=False)
     if len(rows):
         outside = int((~rows["inside_corrected"]).sum())
+        expected = (1.0 - held(evidence.n_replicates)) * len(rows)
         yield sentence(
-            f"In the right world about {(1 - held(evidence.n_replicates)) * len(rows):.0f} of {len(rows)} held-out numbers would lie",
+            f"In the right world about {expected:.0f} of {len(rows)} held-out numbers would lie",
             f"outside by chance; {outside} do. Many hang together (a count and its percentage, a ratio and",
             "its limits), so that one number outside proves nothing, and the count is no test",
         )
