@@ -107,14 +107,14 @@ def spread_of(
 def _limits(draws: FloatArray, n_used: IntArray, occurring: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Return the quantiles of `TAIL` and 1 − `TAIL` of the usable values of each column."""
     ordered = np.sort(draws, axis=0)  # NaN last
-    low, high = (_at(ordered, tail * (n_used + 1), n_used, occurring) for tail in (TAIL, 1.0 - TAIL))
+    low, high = (_at(ordered, tail, n_used, occurring) for tail in (TAIL, 1.0 - TAIL))
     return low, high
 
 
-def _at(ordered: FloatArray, place: FloatArray, n_used: IntArray, occurring: BoolArray) -> FloatArray:
-    """Return the value at a place, from 1, of each column's ordered values; NaN where there is none."""
+def _at(ordered: FloatArray, tail: float, n_used: IntArray, occurring: BoolArray) -> FloatArray:
+    """Return the quantile of each column's ordered values; NaN where there is none."""
     last = np.maximum(n_used, 1)
-    place = np.clip(place, 1.0, last)
+    place = np.clip(tail * (n_used + 1), 1.0, last)
     before = np.floor(place).astype(np.int64)
     columns = np.arange(ordered.shape[1])
     low, high = ordered[before - 1, columns], ordered[np.minimum(before + 1, last) - 1, columns]
