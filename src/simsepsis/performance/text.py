@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 from simsepsis.estimand import ENDPOINT_LABELS
 from simsepsis.performance.catalogue import MEASURES
 from simsepsis.performance.mcse import wilson_limits
@@ -28,9 +30,22 @@ COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized d
 """What a method may say of its matched set → in words."""
 
 
-def of_few_rows(n_used: float, n_sim: float) -> bool:
-    """Return whether a number rests on so few of its series' rows that these are to be told."""
-    return n_used < ENOUGH * n_sim
+def few_rows(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which numbers rest on so few of their series' rows that these are to be told.
+
+    Parameters
+    ----------
+    table
+        With ``n_used, n_sim`` and perhaps ``measure``; a truth rests on no row.
+    """
+    few = table["n_used"] < ENOUGH * table["n_sim"]
+    return few & (table["measure"] != "truth") if "measure" in table.columns else few
+
+
+def rows_texts(table: pd.DataFrame) -> list[str]:
+    """Return `rows_text` of each number of a table, as of `few_rows`."""
+    counts = zip(few_rows(table), table["n_used"], table["n_sim"], strict=True)
+    return [rows_text(n_used, n_sim) if few else "" for few, n_used, n_sim in counts]
 
 
 def rows_text(n_used: float, n_sim: float) -> str:
@@ -41,13 +56,13 @@ def rows_text(n_used: float, n_sim: float) -> str:
     n_used, n_sim
         As in a performance table.
     """
-    return f"{n_used:,.0f} of {n_sim:,.0f} rows" if of_few_rows(n_used, n_sim) else ""
+    return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
 
 
 def with_error(
     value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
 ) -> str:
-    """Return ``−6.90 (0.06)``, with the word exact where the error is none, a dash where there is no value.
+    """Return ``−6.90 (0.06)``, with words where the error is none or unknown, a dash where there is no value.
 
     Parameters
     ----------
@@ -68,7 +83,8 @@ def with_error(
     rounded = round(value, decimals) + 0.0
     sign = "+" if signed and rounded > 0 else ""
     text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
-    shown = "exact" if exact else f"{error:.{decimals}f}" if error >= least / 2 else f"<{least:g}"
+    shown = "exact" if exact else f"<{least:g}" if error < least / 2 else f"{error:.{decimals}f}"
+    shown = "error unknown" if math.isnan(error) else shown
     return f"{sign}{text}{unit} ({_aside(shown, rows)})".replace("-", "−")
 
 
@@ -140,7 +156,7 @@ def measured_text(
         low, high = wilson_limits(value, n_used)
         bound = f"at least {100 * float(low):.1f}%" if value == 1.0 else f"at most {100 * float(high):.1f}%"
         return f"{100 * value:g}% ({_aside(bound, rows)})"
-    error = 0.0 if math.isnan(mcse) else factor * mcse
+    error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
     signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))
     return with_error(factor * value, error, decimals, signed=signed, unit=unit, rows=rows)

@@ -12,7 +12,7 @@ from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import restriction, select, wanted_cells, wanted_estimand
 from simsepsis.performance import MEASURES
-from simsepsis.performance.text import bare_text, estimand_text, measured_text, of_few_rows, rows_text
+from simsepsis.performance.text import bare_text, estimand_text, few_rows, measured_text, rows_text
 
 
 def measure_words(choice: AnswerChoice, findings: Findings) -> str:
@@ -29,11 +29,12 @@ def text_of(row: pd.Series) -> str:
 
 def fewest_text(rows: pd.DataFrame) -> str:
     """Return on how few rows one of several numbers rests; nothing where all rest on nearly all of theirs."""
-    few = rows[of_few_rows(rows["n_used"], rows["n_sim"]) & rows["value"].notna()]
+    few = rows[few_rows(rows) & rows["value"].notna()]
     if not len(few):
         return ""
     fewest = few.loc[(few["n_used"] / few["n_sim"]).idxmin()]
-    many = f"{len(few)} of these {len(rows)} numbers rest on few rows, the fewest" if len(rows) > 1 else ""
+    which = "all of these" if len(few) == len(rows) else f"{len(few)} of these {len(rows)} numbers"
+    many = f"{which} rest on few rows, the fewest" if len(rows) > 1 else ""
     return " ".join(filter(None, (many, rows_text(fewest["n_used"], fewest["n_sim"]))))
 
 
@@ -108,6 +109,10 @@ def claim_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
     for kind, verb in (("fail", "Failed"), ("inconclusive", "Undecided")):
         for claim in kinds.index[kinds == kind]:
             yield f"{verb}: {claim}{_worst(findings.run.verdicts, str(claim), kind)}."
+    for claim in kinds.index[kinds == "pass"]:
+        few = fewest_text(findings.run.verdicts[findings.run.verdicts["claim"] == claim])
+        if few:
+            yield f"Held, but not on all rows: {claim} ({few})."
 
 
 def _worst(verdicts: pd.DataFrame, claim: str, kind: str) -> str:
