@@ -87,7 +87,7 @@ def normal_estimate(
     failure: str | None = None,
     seconds: float = 0.0,
 ) -> Estimate:
-    """Return an estimate with its normal interval; without a standard error, or one of 0, it is a failure.
+    """Return an estimate with its normal interval; without a finite standard error it is a failure.
 
     Parameters
     ----------
@@ -101,8 +101,6 @@ def normal_estimate(
     if not (math.isfinite(estimate) and math.isfinite(std_error)):
         reason = failure or "not estimable from these data"
         return Estimate(method=method, estimand=estimand, n_used=n_used, failure=reason, seconds=seconds)
-    if std_error <= NO_SPREAD:
-        return Estimate(method=method, estimand=estimand, n_used=n_used, failure=UNTESTED, seconds=seconds)
     low, high, wald = (float(value) for value in normal_tests(estimate, std_error))
     return Estimate(
         method=method,
@@ -115,6 +113,15 @@ def normal_estimate(
         n_used=n_used,
         converged=True,
         seconds=seconds,
+    )
+
+
+def with_spread(row: Estimate) -> Estimate:
+    """Return a row as it is, or as a failure where the estimate has no spread, since nothing is certain."""
+    if not row.converged or row.std_error > NO_SPREAD:
+        return row
+    return Estimate(
+        method=row.method, estimand=row.estimand, n_used=row.n_used, failure=UNTESTED, seconds=row.seconds
     )
 
 

@@ -158,12 +158,12 @@ def in_units(fit: Fit, units: FloatArray | None) -> Fit:
         Regression on X / units.
     units
         Shape (p,); None for 1. The covariance of a column of 1e200 has no number but 0, while its standard
-        error has one.
+        error has one. A coefficient beyond any number is a failure.
     """
     if units is None:
         return fit
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return replace(
+        moved = replace(
             fit,
             params=fit.params / units,
             std_errors=fit.std_errors / units,
@@ -171,6 +171,11 @@ def in_units(fit: Fit, units: FloatArray | None) -> Fit:
             direction=None if fit.direction is None else fit.direction / units,
             finite_part=None if fit.finite_part is None else fit.finite_part / units,
         )
+    lost = np.flatnonzero(np.isfinite(fit.params) & ~np.isfinite(moved.params))
+    if not lost.size:
+        return moved
+    reason = f"the coefficient of column {lost[0]} is beyond any number; multiply the column by a constant"
+    return failed_fit(fit.params.size, reason, iterations=fit.iterations, dropped=fit.dropped)
 
 
 def spread(

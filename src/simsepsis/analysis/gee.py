@@ -336,7 +336,7 @@ def _without(request: _Request, reduction: Reduction, iteration: int, failure: s
     """Report that there is no estimate."""
     nothing = np.full((reduction.columns.size, reduction.columns.size), np.nan)
     return reduced_fit(
-        request.design.X, reduction, nothing.diagonal(), nothing, iterations=iteration, failure=failure
+        request.design.X, reduction, nothing.diagonal().copy(), nothing, iterations=iteration, failure=failure
     )
 
 

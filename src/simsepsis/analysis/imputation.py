@@ -10,10 +10,14 @@ import scipy.linalg
 import scipy.special
 from numpy.typing import ArrayLike
 
+from simsepsis.analysis.estimates import UNTESTED
 from simsepsis.analysis.inputs import column_units, finite_vector
 from simsepsis.analysis.numeric import number_array
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError, DataError
+
+_ALIKE = 1e9
+"""Degrees of freedom at which t is the normal distribution."""
 
 RIDGE = 1e-8
 """Share of its diagonal that is added to the information, so that repeated columns do no harm."""
@@ -183,9 +187,16 @@ def pool(estimates: ArrayLike, std_errors: ArrayLike) -> Pooled:
     m = values.size
     if m < 2:
         raise DataError(f"estimates has {m} values; give one for each of several completed data sets")
-    within, between = float((errors**2).mean()), float(values.var(ddof=1))
+    negative = np.flatnonzero(errors < 0)
+    if negative.size:
+        raise DataError(f"std_errors: row {negative[0]} is {errors[negative[0]]:g}; give 0 or more")
+    mean = float((values / m).sum())
+    unit = float(max(errors.max(), np.abs(values - mean).max()))
+    if unit == 0.0:
+        raise ConvergenceError(UNTESTED)
+    # in units of the largest, whose square is 1
+    within, between = float(((errors / unit) ** 2).mean()), float(((values - mean) / unit).var(ddof=1))
     added = (1 + 1 / m) * between
-    if within + added == 0.0:
-        raise ConvergenceError("the standard error is zero, so there is no interval and no test")
-    df = (m - 1) * (1 + within / added) ** 2 if added > 0.0 else 1e9
-    return Pooled(estimate=float(values.mean()), std_error=math.sqrt(within + added), df=min(df, 1e9))
+    share = min(within / added, _ALIKE) if added > 0.0 else _ALIKE
+    df = min((m - 1) * (1 + share) ** 2, _ALIKE)
+    return Pooled(estimate=mean, std_error=unit * math.sqrt(within + added), df=df)

@@ -62,10 +62,26 @@ def column_units(X: FloatArray) -> FloatArray | None:
     FloatArray or None
         Powers of two, shape (p,), by which columns divide without rounding: 1 for a column of a usual size.
         None where all are.
+
+    Raises
+    ------
+    DataError
+        If one column holds huge and usual numbers, so that no unit suits both.
     """
     size = np.abs(X).max(axis=0, initial=0.0)
     extreme = (size > _EXTREME) | ((size < 1 / _EXTREME) & (size > 0))
-    return np.where(extreme, np.exp2(np.frexp(size)[1] - 1.0), 1.0) if extreme.any() else None
+    if not extreme.any():
+        return None
+    for j in np.flatnonzero(extreme):
+        column = np.abs(X[:, j])
+        least = np.where(column > 0, column, np.inf).argmin()
+        if column[least] < size[j] / _WEIGHTS:
+            most = int(column.argmax())
+            raise DataError(
+                f"covariates: column {j} is {X[most, j]:g} in row {most} and {X[least, j]:g} in row {least}, "
+                "which no calculation can take together; correct it"
+            )
+    return np.where(extreme, np.exp2(np.frexp(size)[1] - 1.0), 1.0)
 
 
 def finite_vector(values: ArrayLike, name: str, rows: int | None = None) -> FloatArray:

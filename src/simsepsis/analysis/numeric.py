@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from simsepsis.arrays import FloatArray
@@ -16,6 +17,7 @@ from simsepsis.errors import DataError, SimsepsisError, UsageError
 
 WHOLE = 2.0**53
 """Above this number not every whole number is a floating-point number."""
+_NEAR_ONE = 1 - 1e-9
 _ECHO = 60
 """Letters of a value that a message repeats."""
 
@@ -67,10 +69,11 @@ def _as_array(values: ArrayLike, name: str, remedy: str) -> NDArray[Any]:
     """Return any array of one shape; a list that NumPy would turn into text or round stays one of objects."""
     try:
         array = np.asarray(values)
+        if isinstance(values, np.ndarray | pd.Series | pd.Index):
+            return array
         kind = array.dtype.kind
         changed = kind in "US" or (kind == "f" and bool((np.abs(array) > WHOLE).any()))
-        listed = not isinstance(values, np.ndarray | pd.Series | pd.Index)
-        return np.asarray(values, dtype=object) if changed and listed else array
+        return np.asarray(values, dtype=object) if changed else array
     except (ValueError, TypeError) as error:
         raise DataError(f"{name} has rows of different lengths; {remedy}") from error
 
@@ -110,7 +113,7 @@ def _from_objects(array: NDArray[Any], name: str, remedy: str) -> FloatArray:
 
 def is_number(value: object) -> bool:
     """Whether a value is a real number or a boolean."""
-    return isinstance(value, Real | Decimal | np.bool_)
+    return isinstance(value, Real | Decimal | np.bool_) and not isinstance(value, np.timedelta64)
 
 
 def _float_of(value: Any) -> float:
@@ -230,6 +233,25 @@ def confidence_level(level: object) -> float:
         If it is anything else.
     """
     return finite_number(level, "level", above=0.0, below=1.0)
+
+
+def normal_quantile(level: object) -> float:
+    """Return the half width of a two-sided normal interval in standard errors, 1.96 for 0.95.
+
+    Parameters
+    ----------
+    level
+        Confidence level.
+
+    Raises
+    ------
+    UsageError
+        If the level is not between 0 and 1.
+    """
+    inside = confidence_level(level)
+    upper = 0.5 + inside / 2
+    # near 1 the upper tail is lost in rounding, the lower one is not
+    return float(scipy.special.ndtri(upper) if inside < _NEAR_ONE else -scipy.special.ndtri((1 - inside) / 2))
 
 
 def whole_number(value: object, name: str, *, least: int = 0) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from simsepsis.analysis.estimates import Estimate, normal_estimate
+from simsepsis.analysis.estimates import Estimate, normal_estimate, with_spread
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.outcomes import log_odds_ratio_difference
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult, attempt
@@ -41,7 +41,8 @@ def thesis_estimates(result: ThesisResult, methods: Collection[str] | None = Non
         that of Breslow–Day, everything else the Wald test.
     """
     parts = _parts(result)
-    return tuple(row for name, rows in parts if methods is None or name in methods for row in rows)
+    wanted = (rows for name, rows in parts if methods is None or name in methods)
+    return tuple(with_spread(row) for rows in wanted for row in rows)
 
 
 def _parts(result: ThesisResult) -> Iterator[tuple[str, Iterator[Estimate]]]:

@@ -11,7 +11,7 @@ import scipy.special
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import binary_vector, finite_vector, label_codes
-from simsepsis.analysis.numeric import confidence_level, finite_number
+from simsepsis.analysis.numeric import finite_number, normal_quantile
 from simsepsis.analysis.survival.times import SAME, follow_up_times
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
@@ -88,7 +88,7 @@ def kaplan_meier(
     """
     if interval not in INTERVALS:
         raise UsageError(f"interval '{interval}' is unknown; choose one of {', '.join(INTERVALS)}")
-    z = scipy.special.ndtri(0.5 + confidence_level(level) / 2)
+    z = normal_quantile(level)
     table = _life_table(duration, event)
     survival = _survival(table)
     relative = np.sqrt(np.cumsum(_greenwood_terms(table)))
@@ -303,7 +303,7 @@ def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float 
     ----------
     Aalen OO, Johansen S. Scand J Stat 1978;5:141. Marubini E, Valsecchi MG. 1995, section 10.3 (variance).
     """
-    z = scipy.special.ndtri(0.5 + confidence_level(level) / 2)
+    z = normal_quantile(level)
     codes = finite_vector(cause, "cause")
     wrong = np.flatnonzero((codes < 0) | (codes != np.round(codes)) | (codes > _MOST_CAUSES))
     if wrong.size:

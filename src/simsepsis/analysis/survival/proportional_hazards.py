@@ -97,9 +97,11 @@ def proportional_hazards_test(
         )
     if not fit.converged or not usable.any():
         return _no_test(usable.size, fit.failure or "nothing was estimated")
+    if not data.event[data.weights > 0].any():
+        return _no_test(usable.size, "there is no event")
     likelihood, order = sorted_likelihood(data)
     scale = _transformed(data, transform)[order][likelihood.sets.deaths]
-    if scale.size == 0 or scale.min() == scale.max():
+    if scale.min() == scale.max():
         return _no_test(usable.size, "all events happen at one time, so hazards cannot change with time")
     params = fit.params if data.units is None else fit.params * data.units
     # the test does not depend on the unit of g(t)
@@ -111,7 +113,10 @@ def _score_test(
     likelihood: PartialLikelihood, params: FloatArray, scale: FloatArray, usable: BoolArray
 ) -> ProportionalHazardsTest:
     """Score and information of x·g(t), given the coefficients of x."""
-    at = likelihood.at(params)
+    with np.errstate(all="ignore"):
+        at = likelihood.at(params)
+    if not np.isfinite(at.information).all() or not _testable(at.information, at.information):
+        return _no_test(usable.size, "the coefficients are not those of these data, or no covariate varies")
     sets = likelihood.sets
     expected = np.add.reduceat(at.means, sets.first, axis=0) / sets.count[:, None]
     schoenfeld = likelihood.X[sets.deaths] - expected[sets.group]
@@ -139,9 +144,9 @@ def _score_test(
 
 
 def _testable(residual: FloatArray, square: FloatArray) -> bool:
-    """Whether g(t) tells something about every covariate that its mean and the others do not."""
+    """Whether what is left of an information tells of every covariate something that no other tells."""
     own = np.diag(residual)
-    if not (own > _NOTHING * np.diag(square)).all():
+    if not (own > np.maximum(_NOTHING * np.diag(square), 0.0)).all():
         return False
     lengths = np.sqrt(own)
     factor, info = scipy.linalg.lapack.dpotrf(residual / np.outer(lengths, lengths), lower=1)

@@ -110,7 +110,12 @@ def fisher(table: ArrayLike, *, sides: str = "two-sided") -> AssociationTest:
         "less": counts <= a,
         "greater": counts >= a,
     }[sides]
-    return AssociationTest(statistic=ratio(a * d, b * c), p_value=min(1.0, float(chance[extreme].sum())))
+    odds_ratio = ratio(a * d, b * c)
+    return AssociationTest(
+        statistic=odds_ratio,
+        p_value=min(1.0, float(chance[extreme].sum())),
+        failure="a margin is empty, so there is no odds ratio" if np.isnan(odds_ratio) else None,
+    )
 
 
 def _hypergeometric(counts: FloatArray, treated: float, control: float, events: float) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.numeric import confidence_level
+from simsepsis.analysis.numeric import normal_quantile
 from simsepsis.analysis.two_by_two.counts import cells
 
 
@@ -204,7 +204,7 @@ def difference_effect(estimate: float, error: float, level: float) -> Effect:
 
 def _wald(estimate: float, value: float, error: float, level: float, *, log: bool) -> Effect:
     """Return the Wald interval around a value, and back from the log scale for a ratio."""
-    half = scipy.special.ndtri(0.5 + confidence_level(level) / 2) * error
+    half = normal_quantile(level) * error
     low, high = value - half, value + half
     if log:
         with np.errstate(over="ignore", under="ignore"):
