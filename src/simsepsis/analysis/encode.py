@@ -210,15 +210,26 @@ def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) 
     names = (*spec.numbers_used, *(name for name in (spec.cluster, spec.patient) if name))
     asked = [column for name in names for column in spec.differences.get(name, (name,))]
     needed = [spec.columns.get(column, column) for column in asked]
-    for place, name in enumerate(needed):
-        if name not in present:
-            hint = did_you_mean(name, [str(known) for known in present])
-            key = f"columns.{bare(asked[place])}"
-            raise DataError(
-                f"{source}: column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec "
-                "with the name that the file has for it"
-            )
+    lacking = [place for place, name in enumerate(needed) if name not in present]
+    if lacking:
+        raise DataError(f"{source}: {_lacking(lacking, asked, needed, present, spec)}")
     return needed
+
+
+def _lacking(
+    lacking: list[int], asked: list[str], needed: list[str], present: Collection[Any], spec: AnalysisSpec
+) -> str:
+    name = needed[lacking[0]]
+    if spec.study == "thesis" and 2 * len(lacking) > len(needed):
+        return (
+            f"is not the thesis's registry, {len(lacking)} of whose {len(needed)} columns it lacks, '{name}' "
+            "among them; give a spec that names your own columns, as in --spec study.toml"
+        )
+    hint = did_you_mean(name, [str(known) for known in present])
+    return (
+        f"column '{name}' is missing{hint}; add it, or write columns.{bare(asked[lacking[0]])} = \"…\" in the "
+        "spec with the name that the file has for it"
+    )
 
 
 def _recoded(series: pd.Series, recode: Mapping[str, Scalar]) -> pd.Series:
