@@ -226,9 +226,10 @@ def _lacking(
             "among them; give a spec that names your own columns, as in --spec study.toml"
         )
     hint = did_you_mean(name, [str(known) for known in present])
+    key = f"columns.{bare(asked[lacking[0]])}"
     return (
-        f"column '{name}' is missing{hint}; add it, or write columns.{bare(asked[lacking[0]])} = \"…\" in the "
-        "spec with the name that the file has for it"
+        f"column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec with the name that the file "
+        "has for it"
     )
 
 
