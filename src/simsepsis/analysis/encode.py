@@ -228,8 +228,8 @@ def _lacking(
     hint = did_you_mean(name, [str(known) for known in present])
     key = f"columns.{bare(asked[lacking[0]])}"
     return (
-        f"column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec with the name that the file "
-        "has for it"
+        f"column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec with the name that the "
+        "file has for it"
     )
 
 
