@@ -28,6 +28,7 @@ class Fault(NamedTuple):
 
 
 TRUTH = (
+    "unit/experiment/test_seeds_and_populations.py",
     "unit/test_estimand.py",
     "unit/experiment/test_experiment_truth.py",
     "unit/experiment/test_experiment_run.py",
@@ -48,7 +49,12 @@ SURVIVAL = (
 )
 TABLES = ("unit/analysis/test_two_by_two.py", "reference/test_kernels_against_r.py")
 GEE = ("unit/analysis/test_gee.py", "reference/test_kernels_against_r.py")
-RUNS = ("unit/experiment/test_experiment_run.py", "unit/replication", "unit/experiment")
+RUNS = (
+    "unit/experiment/test_seeds_and_populations.py",
+    "unit/experiment/test_experiment_run.py",
+    "unit/replication",
+    "unit/experiment",
+)
 READING = (
     "unit/analysis/test_reading_by_role.py",
     "unit/analysis/test_data_encoding.py",
@@ -258,7 +264,7 @@ FAULTS = (
         "who leaves at a time is no longer at risk then",
         "analysis/survival/kaplan_meier.py",
         "at_risk = np.cumsum(count[::-1])[::-1].astype(np.float64)",
-        "at_risk = (np.cumsum(count[::-1])[::-1] - count + np.bincount(code, weights=dead)).astype(np.float64)",
+        "at_risk = (np.cumsum(count[::-1])[::-1] - count).astype(np.float64) + np.bincount(code, dead)",
         SURVIVAL,
     ),
     Fault(
