@@ -79,8 +79,8 @@ def standardized_difference(
     difference = np.array(mean1 - mean0)
     if not isinstance(denominator, str):
         spread = finite_number(denominator, "denominator", least=0.0)
-        with np.errstate(over="ignore"):
-            return float(standardized(difference, np.array(spread)) * unit)
+        with np.errstate(over="ignore", divide="ignore"):
+            return float(difference / np.float64(spread / unit)) if difference else 0.0
     choices = {"pooled": (var1 + var0) / 2, "treated": var1, "control": var0}
     if denominator not in choices:
         raise UsageError(f"denominator '{denominator}' is unknown; choose {', '.join(choices)} or give an SD")

@@ -171,7 +171,8 @@ def in_units(fit: Fit, units: FloatArray | None) -> Fit:
             direction=None if fit.direction is None else fit.direction / units,
             finite_part=None if fit.finite_part is None else fit.finite_part / units,
         )
-    lost = np.flatnonzero(np.isfinite(fit.params) & ~np.isfinite(moved.params))
+    beyond = np.isfinite(fit.params) & ~np.isfinite(moved.params)
+    lost = np.flatnonzero(beyond | (fit.estimated & ~moved.estimated))
     if not lost.size:
         return moved
     reason = f"the coefficient of column {lost[0]} is beyond any number; multiply the column by a constant"

@@ -240,8 +240,6 @@ def _solve_quickly(request: _Request) -> Fit | None:
 def _solve_thoroughly(request: _Request) -> Fit:
     """Start from the logistic regression, without the rows that separation decides."""
     reduction, solution = solve_logistic(request.design.X, request.y, errors=False)
-    if reduction.columns.size == 0:
-        return reduced_fit(request.design.X, reduction, solution.params, np.empty((0, 0)), iterations=0)
     return _solve(request, reduction, solution.params)
 
 
@@ -296,6 +294,8 @@ def _hopeless(equations: Equations) -> str | None:
 
 def _solve(request: _Request, reduction: Reduction, params: FloatArray) -> Fit:
     """Alternate scoring steps and estimates of α until neither moves."""
+    if reduction.columns.size == 0:
+        return reduced_fit(request.design.X, reduction, params, np.empty((0, 0)), iterations=0)
     equations = _equations(request, reduction)
     failure = _hopeless(equations)
     iteration, length = 0, np.inf

@@ -216,6 +216,8 @@ def label_codes(labels: ArrayLike, name: str, rows: int) -> IntArray:
     values = _label_array(labels, name)
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}; give one label for each of the {rows} rows")
+    if values.dtype.kind == "b":
+        values = values.view(np.int8)
     if values.dtype.kind in "iu" and rows and values.min() >= 0 and values.max() < _FEW * rows:
         present = np.bincount(values) > 0
         return np.asarray((np.cumsum(present) - 1)[values])

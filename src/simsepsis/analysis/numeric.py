@@ -72,7 +72,7 @@ def _as_array(values: ArrayLike, name: str, remedy: str) -> NDArray[Any]:
         if isinstance(values, np.ndarray | pd.Series | pd.Index):
             return array
         kind = array.dtype.kind
-        changed = kind in "US" or (kind == "f" and bool((np.abs(array) > WHOLE).any()))
+        changed = kind in "US" or (kind == "f" and bool((np.abs(array) >= WHOLE).any()))
         return np.asarray(values, dtype=object) if changed else array
     except (ValueError, TypeError) as error:
         raise DataError(f"{name} has rows of different lengths; {remedy}") from error
@@ -81,9 +81,9 @@ def _as_array(values: ArrayLike, name: str, remedy: str) -> NDArray[Any]:
 def _exact(array: NDArray[Any], name: str) -> FloatArray:
     """Return whole numbers as floating-point numbers, refusing those that would change."""
     numbers = array.astype(np.float64)
-    if array.dtype.itemsize == 8 and numbers.size and np.abs(numbers).max() > WHOLE:
+    if array.dtype.itemsize == 8 and numbers.size and np.abs(numbers).max() >= WHOLE:
         # compared as Python's integers, since 2**64 has no 64-bit integer to go back to
-        for place in np.argwhere(np.abs(numbers) > WHOLE):
+        for place in np.argwhere(np.abs(numbers) >= WHOLE):
             value = int(array[tuple(place)])
             if int(numbers[tuple(place)]) != value:
                 raise DataError(_too_exact(name, tuple(place), value))

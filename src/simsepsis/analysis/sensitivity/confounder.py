@@ -63,7 +63,7 @@ def binary_confounder_bias(effect: float, treated: float, control: float) -> flo
         finite_number(value, name, least=0.0, most=1.0)
         for name, value in (("treated", treated), ("control", control))
     )
-    return expressible((ratio * p1 + 1.0 - p1) / (ratio * p0 + 1.0 - p0), "the bias")
+    return expressible((ratio * p1 + (1.0 - p1)) / (ratio * p0 + (1.0 - p0)), "the bias")
 
 
 def normal_confounder_bias(effect: float, difference: float) -> float:

@@ -13,6 +13,7 @@ from simsepsis.analysis.numeric import finite_number, number_array
 from simsepsis.analysis.survival.times import durations
 from simsepsis.errors import DataError, UsageError
 
+_LONGEST = 1e150
 _SMALLEST, _LARGEST = 1e-6, 1e6
 """Least and greatest expected numbers of events by the horizon: below, differences are lost in rounding."""
 
@@ -76,7 +77,7 @@ class PersonTime:
 
 def _quotient(up: float, down: float, what: str) -> float:
     """Divide, or say what there is none of."""
-    if not down > 0.0:
+    if not (down > 0.0 and up / down < math.inf):
         raise DataError(f"there is no {what}, so that rates cannot be compared; give more follow-up")
     return up / down
 
@@ -116,9 +117,12 @@ def person_time(duration: ArrayLike, event: ArrayLike, start: ArrayLike) -> Pers
             f"start: row {row} is {begin[row]:g} with a follow-up of {times[row]:g}; give a time from 0 to "
             "the end of follow-up, or inf for never"
         )
+    if times.max(initial=0.0) > _LONGEST:
+        row = int(times.argmax())
+        raise DataError(f"duration: row {row} is {times[row]:g}; give times in a larger unit")
     return PersonTime(
         immortal=float(begin[ever].sum()),
-        treated=float((times - begin)[ever].sum()),
+        treated=float((times[ever] - begin[ever]).sum()),
         never=float(times[~ever].sum()),
         deaths_treated=float(dead[ever].sum()),
         deaths_untreated=float(dead[~ever].sum()),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import binary_vector, finite_vector, label_codes
 from simsepsis.analysis.numeric import finite_number, normal_quantile
-from simsepsis.analysis.survival.times import SAME, follow_up_times
+from simsepsis.analysis.survival.times import SAME, distinct_times, durations
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
 
@@ -22,8 +22,9 @@ _MOST_CAUSES = 2.0**31
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _LifeTable:
-    """Counts at each distinct time, ascending."""
+    """Counts at each distinct time, ascending, and each patient's place among the times."""
 
+    place: IntArray
     time: FloatArray
     at_risk: FloatArray
     events: FloatArray
@@ -32,16 +33,17 @@ class _LifeTable:
 def _life_table(duration: ArrayLike, event: ArrayLike) -> _LifeTable:
     """Count who is at risk and who has the event at each distinct time."""
     dead, times = _patients(duration, event)
-    distinct, code, count = np.unique(times, return_inverse=True, return_counts=True)
+    distinct, place = distinct_times(times)
+    count = np.bincount(place)
     at_risk = np.cumsum(count[::-1])[::-1].astype(np.float64)
-    events = np.bincount(code, weights=dead).astype(np.float64)
-    return _LifeTable(time=distinct, at_risk=at_risk, events=events)
+    events = np.bincount(place, weights=dead).astype(np.float64)
+    return _LifeTable(place=place, time=distinct, at_risk=at_risk, events=events)
 
 
 def _patients(duration: ArrayLike, event: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return events and times of at least one patient, near ties made ties."""
+    """Return events and times of at least one patient."""
     dead = binary_vector(event, "event")
-    times = follow_up_times(duration, dead.size)
+    times = durations(duration, dead.size)
     if times.size == 0:
         raise DataError("there is no duration; give at least one patient")
     return dead, times
@@ -169,11 +171,11 @@ def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[f
     """
     dead, times = _patients(duration, event)
     member = label_codes(group, "group", times.size)
-    distinct, code = np.unique(times, return_inverse=True)
+    distinct, place = distinct_times(times)
     groups = int(member.max()) + 1
     if groups < 2:
         return float("nan"), float("nan")
-    cell = code * groups + member
+    cell = place * groups + member
     shape = (distinct.size, groups)
     leaving = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
     events = np.bincount(cell, weights=dead, minlength=shape[0] * shape[1]).reshape(shape)
@@ -311,16 +313,14 @@ def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float 
             f"cause: row {wrong[0]} is {codes[wrong[0]]:g}; give 0 for censoring or 1, 2, … for a cause"
         )
     table = _life_table(duration, codes > 0)
-    # times that were merged lie between the first of theirs and the next
-    place = np.searchsorted(table.time, finite_vector(duration, "duration"), side="right") - 1
     kinds = np.unique(codes[codes > 0]) if codes.any() else [1.0]
-    return pd.concat([_one_cause(table, place, codes, kind, z) for kind in kinds], ignore_index=True)
+    return pd.concat([_one_cause(table, codes, kind, z) for kind in kinds], ignore_index=True)
 
 
-def _one_cause(table: _LifeTable, place: IntArray, codes: FloatArray, kind: float, z: float) -> pd.DataFrame:
+def _one_cause(table: _LifeTable, codes: FloatArray, kind: float, z: float) -> pd.DataFrame:
     """Cumulative incidence of one cause."""
     before = np.concatenate(([1.0], _survival(table)[:-1]))
-    events = np.bincount(place, weights=codes == kind, minlength=table.time.size).astype(np.float64)
+    events = np.bincount(table.place, weights=codes == kind, minlength=table.time.size).astype(np.float64)
     incidence = np.cumsum(before * events / table.at_risk)
     error = _incidence_error(table, events, before, incidence)
     half = z * error

@@ -73,8 +73,7 @@ def proportional_hazards_test(
     -------
     ProportionalHazardsTest
         R: ``cox.zph(fit, transform)`` of survival 3.0 and later, which computes the exact score test. Where
-        events are at one time, or at fewer times than there are covariates, there is none and `failure` says
-        so.
+        events are at one time, or a covariate varies at one of them only, there is none; `failure` says so.
 
     Raises
     ------
@@ -127,10 +126,8 @@ def _score_test(
     information = variances.sum(axis=0)
     residual = square - cross @ np.linalg.solve(information, cross)
     if not _testable(residual, square):
-        times = sets.first.size
-        return _no_test(
-            usable.size, f"{times} times with events are too few to test {score.size} covariates for a trend"
-        )
+        reason = "a covariate varies among those at risk at one time only, so no trend of it can be tested"
+        return _no_test(usable.size, reason)
     statistic = np.full(usable.size, np.nan)
     statistic[usable] = score**2 / np.diag(residual)
     overall = float(score @ np.linalg.solve(residual, score))

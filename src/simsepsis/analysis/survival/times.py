@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import finite_vector
-from simsepsis.arrays import FloatArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 
 SAME = float(np.sqrt(np.finfo(np.float64).eps))
@@ -29,8 +30,23 @@ def follow_up_times(duration: ArrayLike, rows: int) -> FloatArray:
         If a time is no number, missing, infinite or negative.
     """
     times = durations(duration, rows)
-    cuts = _distinct_times(times)
+    cuts = _cuts(np.sort(times))
     return times if cuts is None else _snapped(times, cuts)
+
+
+def distinct_times(times: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return the different times in ascending order, near ties as one, and the place of each row among them.
+
+    Parameters
+    ----------
+    times
+        From `durations`, shape (n,).
+    """
+    distinct, place = np.unique(times, return_inverse=True)
+    cuts = _cuts(distinct)
+    if cuts is None:
+        return distinct, place
+    return cuts, (np.searchsorted(cuts, distinct, side="right") - 1)[place]
 
 
 def intervals(
@@ -59,7 +75,7 @@ def intervals(
     if entry is None:
         return None, follow_up_times(duration, rows)
     begin, end = finite_vector(entry, "entry", rows), durations(duration, rows)
-    cuts = _distinct_times(np.concatenate((begin, end)))
+    cuts = _cuts(np.sort(np.concatenate((begin, end))))
     early, late = (begin, end) if cuts is None else (_snapped(begin, cuts), _snapped(end, cuts))
     wrong = np.flatnonzero(early >= late)
     if wrong.size:
@@ -94,24 +110,31 @@ def durations(duration: ArrayLike, rows: int) -> FloatArray:
     return times
 
 
-def _distinct_times(times: FloatArray) -> FloatArray | None:
+def _cuts(ordered: FloatArray) -> FloatArray | None:
     """Return the first of each run of times that only rounding tells apart; None where there is no run.
 
     R's rule: neighbours among the distinct times are one time when their gap is at most 1.5e-8 of the mean
     distinct time. R also merges gaps of 1.5e-8 in whatever unit; that part is left out, so that results do
     not depend on the unit of time.
     """
-    ordered = np.sort(times)
-    with np.errstate(over="ignore"):
-        gaps = np.diff(ordered)
-        greatest = SAME * max(-ordered[0], ordered[-1]) if ordered.size else 0.0
-    # the mean is no more than the largest, so that most data need no closer look
-    if not ((gaps <= greatest) & (gaps > 0)).any():
+    if not _close(ordered):
         return None
-    distinct = ordered[np.concatenate(([True], gaps > 0))]
-    scale = greatest / SAME
-    near = np.diff(distinct) <= SAME * (np.abs(distinct) / scale).mean() * scale
+    distinct = ordered[np.concatenate(([True], ordered[1:] > ordered[:-1]))]
+    scale = np.abs(distinct).max()
+    near = np.diff(distinct / scale) <= SAME * np.abs(distinct / scale).mean()
     return distinct[np.concatenate(([True], ~near))] if near.any() else None
+
+
+@njit(cache=True)
+def _close(ordered: FloatArray) -> bool:
+    """Whether any gap is so small that it needs a closer look: the mean is no more than the largest time."""
+    if ordered.size == 0:
+        return False
+    greatest = SAME * max(-ordered[0], ordered[-1])
+    found = False
+    for i in range(1, ordered.size):
+        found |= 0.0 < ordered[i] - ordered[i - 1] <= greatest
+    return found
 
 
 def _snapped(times: FloatArray, cuts: FloatArray) -> FloatArray:
