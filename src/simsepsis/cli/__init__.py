@@ -54,7 +54,7 @@ def _run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 bad input, 1 anything else."""
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] or ["--help"]
     if "--debug" in arguments:
         arguments.remove("--debug")
         raise SystemExit(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
