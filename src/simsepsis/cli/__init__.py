@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from itertools import pairwise
 
@@ -10,6 +9,7 @@ import typer
 
 from simsepsis.cli import studies, thesis, trials, worlds
 from simsepsis.cli.app import app
+from simsepsis.cli.output import forgive_closed_pipes
 from simsepsis.errors import InterruptedRunError, SimsepsisError
 
 COMMANDS = (thesis, worlds, studies, trials)
@@ -53,14 +53,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 bad input, 1 anything else."""
-    arguments = sys.argv[1:]
+    """Run the command line and exit: 0 done, 2 bad input, 1 anything else.
+
+    A reader that goes away, such as ``head -1``, changes neither what is done nor the status.
+    """
+    forgive_closed_pipes()
+    arguments = sys.argv[1:] or ["--help"]
     if "--debug" in arguments:
         arguments.remove("--debug")
         raise SystemExit(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
-    status = _run(arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(status)
+    raise SystemExit(_run(arguments))

@@ -114,7 +114,7 @@ def run(
 ) -> None:
     """Run an experiment, or go on with it: what is stored already is not computed again.
 
-    Example: simsepsis run null --replicates 50 --out runs/null
+    Example: simsepsis run null --replicates 20
     """
     from simsepsis.experiment import load_plan, parse_targets, run_experiment
 
@@ -142,6 +142,8 @@ def run(
 def summarize(folder: Folder) -> None:
     """Compute performance and verdicts again from the stored rows.
 
+    Example: simsepsis run null --replicates 20
+
     Example: simsepsis summarize runs/null
     """
     from simsepsis.experiment import summarize_run
@@ -153,6 +155,8 @@ def summarize(folder: Folder) -> None:
 @app.command()
 def figures(folder: Folder) -> None:
     """Draw the figures of a run again from its stored rows, also of one that is unfinished.
+
+    Example: simsepsis run null --replicates 20
 
     Example: simsepsis figures runs/null
     """
@@ -169,6 +173,8 @@ def figures(folder: Folder) -> None:
 def report(folder: Folder) -> None:
     """Write figures, answer and report of a run again from its stored rows, also of one that is unfinished.
 
+    Example: simsepsis run null --replicates 20
+
     Example: simsepsis report runs/null
     """
     from simsepsis.experiment import summarize_run
@@ -183,6 +189,8 @@ def infer(
     samples: Annotated[int, typer.Option(help="Bootstrap samples.")] = 200,
 ) -> None:
     """Say how likely each world of a run makes the thesis's printed results, and put that into its report.
+
+    Example: simsepsis run thesis_inference --replicates 30
 
     Example: simsepsis infer runs/thesis_inference
     """
@@ -224,7 +232,9 @@ def replay(
 ) -> None:
     """Compute one replicate again, bit for bit, and show where a method gave up.
 
-    Example: simsepsis replay runs/null --cell base --replicate 3 --method psm
+    Example: simsepsis run null --replicates 20
+
+    Example: simsepsis replay runs/null --cell "nothing hidden" --replicate 3
     """
     from simsepsis.experiment import replay as compute_again
     from simsepsis.files import check_folder, table_bytes, write_files
@@ -246,6 +256,8 @@ def verify(
     jobs: Jobs = -1,
 ) -> None:
     """Compute a random share of the stored rows again and compare the bits; exit 1 if any differs.
+
+    Example: simsepsis run null --replicates 20
 
     Example: simsepsis verify runs/null --fraction 0.05
     """

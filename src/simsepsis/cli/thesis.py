@@ -42,13 +42,17 @@ def reproduce(
         bool,
         typer.Option("--readings", help="Run every reading of the thesis's words, not the literal one only."),
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for tables, figures and the report.")] = Path(
-        "reproduction"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for tables, figures and the report; default: reproduction, with --readings "
+            "reproduction-readings."
+        ),
+    ] = None,
 ) -> None:
     """Simulate the thesis's registry, analyse every replicate as the thesis did, and set print beside it.
 
-    Example: simsepsis reproduce --replicates 200 --out reproduction
+    Example: simsepsis reproduce --replicates 40 --out reproduction
     """
     from simsepsis.figures import draw_reproduction, render_plate
     from simsepsis.files import check_folder, write_files
@@ -60,7 +64,9 @@ def reproduce(
     world = load_scenario(scenario)
     if replicates < 1:
         raise UsageError(f"--replicates {replicates}: at least one registry is needed; give 1 or more")
-    check_folder(out)
+    folder = check_folder(
+        Path("reproduction-readings" if readings else "reproduction") if out is None else out
+    )
     with progress_bar("Registries simulated and analysed") as progress:
         result = run_reproduction(
             world, replicates=replicates, jobs=jobs, seed=seed, readings=readings, progress=progress
@@ -72,11 +78,11 @@ def reproduce(
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["report.html"] = reproduction_html(result, plates, command=command).encode()
-    write_files(out, contents)
+    write_files(folder, contents)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
         say(f"• {sentence}")
-    say(f"\nThe report is {out / 'report.html'}")
+    say(f"\nThe report is {folder / 'report.html'}")
 
 
 @app.command()
@@ -91,6 +97,8 @@ def analyze(
     seed: Seed = 0,
 ) -> None:
     """Run the thesis's analysis, or a spec's, on a file of patients.
+
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
 
     Example: simsepsis analyze cohort.csv --out analysis
     """
