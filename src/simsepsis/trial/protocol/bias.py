@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from simsepsis.documents import is_file
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.scenario.section import Section
 
@@ -92,7 +93,7 @@ def read_performance(path: str) -> pd.DataFrame:
     UsageError
         When it cannot be read, or is no such table.
     """
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         raise UsageError(f"{path}: no such performance table; give the performance.csv of an experiment")
     table = pd.read_csv(path, comment="#")
     lacking = [name for name in COLUMNS if name not in table]
