@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError
+from simsepsis.spreadsheet import without_marks
 from simsepsis.thesis.dictionary import Kind
+from simsepsis.words import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,7 +113,8 @@ def read_cohort(path: str | Path) -> pd.DataFrame:
         raise DataError(f"{path}: not a valid {path.suffix[1:]} file ({reason}); write it again") from error
     if frame.empty:
         raise DataError(f"{path}: has no rows; give a file with one row per patient")
-    frame.attrs["source"] = path.name
+    frame = without_marks(frame)
+    frame.attrs["source"] = plain(path.name)
     return frame
 
 

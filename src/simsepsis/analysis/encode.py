@@ -18,6 +18,7 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
 from simsepsis.records import Records, Registry
 from simsepsis.thesis.dictionary import COLUMNS, Kind
+from simsepsis.words import plain
 
 MISSING = "missing"
 """Level of the patients without a value, where the spec makes it one."""
@@ -275,7 +276,7 @@ def _encode_levels(column: _Values, levels: tuple[str, ...] | None, *, gap_is_le
 
 def _label(level: object) -> str:
     """Return a level's name; 3.0 is called 3, as it is in a file without missing values."""
-    return str(int(level)) if isinstance(level, float) and level.is_integer() else str(level)
+    return str(int(level)) if isinstance(level, float) and level.is_integer() else plain(str(level))
 
 
 def _check_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from itertools import pairwise
@@ -11,6 +12,7 @@ import typer
 from simsepsis.cli import studies, thesis, trials, worlds
 from simsepsis.cli.app import app
 from simsepsis.errors import InterruptedRunError, SimsepsisError
+from simsepsis.words import one_sentence
 
 COMMANDS = (thesis, worlds, studies, trials)
 """Rooms whose commands are added to the application by being opened."""
@@ -21,7 +23,7 @@ INTERRUPTED = 130
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"simsepsis: {sentence}", file=sys.stderr)
+    print(f"simsepsis: {one_sentence(sentence)}", file=sys.stderr)
     return code
 
 
@@ -47,7 +49,7 @@ def _run(arguments: list[str]) -> int:
         # What the parser raises is not public, but it always brings its sentence with it.
         describe = getattr(error, "format_message", None)
         if describe is None:
-            sentence = " ".join(f"{type(error).__name__}: {error}".split())
+            sentence = f"{type(error).__name__}: {error}"
             return _fail(f"{sentence}; run again with --debug for the traceback", FAILURE)
         return _fail(f"{describe().rstrip('.')}{_given(describe(), arguments)}; see --help", BAD_INPUT)
 
@@ -55,6 +57,10 @@ def _run(arguments: list[str]) -> int:
 def main() -> None:
     """Run the command line and exit: 0 done, 2 bad input, 1 anything else."""
     arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # what the terminal's character set lacks is spelled out
+            stream.reconfigure(errors="backslashreplace")
     if "--debug" in arguments:
         arguments.remove("--debug")
         raise SystemExit(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
