@@ -104,12 +104,15 @@ def read_cohort(path: str | Path) -> pd.DataFrame:
     if path.suffix not in readers:
         raise DataError(f"{path}: a cohort is a .csv or .parquet file, not '{path.suffix}'; convert it")
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(0, "is no file")
         frame = readers[path.suffix](path)
     except OSError as error:
         reason = error.strerror or "not a readable file"
         raise DataError(f"{path}: cannot be read ({reason}); give the path of a cohort file") from error
     except (ValueError, pd.errors.ParserError) as error:
-        reason = str(error).strip().splitlines()[0]
+        # pandas names its parser first
+        reason = str(error).strip().splitlines()[0].rpartition("error: ")[2]
         raise DataError(f"{path}: not a valid {path.suffix[1:]} file ({reason}); write it again") from error
     if frame.empty:
         raise DataError(f"{path}: has no rows; give a file with one row per patient")

@@ -131,7 +131,7 @@ class Plan(Section):
     cells: tuple[ListedCell, ...] = ()
     """Cells written out, in place of `vary`."""
     run: RunSettings
-    accept: dict[str, str] = Field(default_factory=dict)
+    accept: dict[Annotated[str, Field(min_length=1)], str] = Field(default_factory=dict)
     """Words → claim, declared beforehand."""
     figures: tuple[FigureChoice, ...] = ()
     """Figures of the run; none: a choice that any plan can have."""
@@ -163,6 +163,15 @@ class Plan(Section):
                 raise ValueError(f"cells.{number}: name '{name}' stands twice; give each cell one of its own")
         _ = self.claims
         return self
+
+    @field_validator("figures")
+    @classmethod
+    def _named_apart(cls, figures: tuple[FigureChoice, ...]) -> tuple[FigureChoice, ...]:
+        names = [figure.name.lower() for figure in figures if figure.name is not None]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ValueError(f"the name '{twice}' stands twice; give each figure one of its own")
+        return figures
 
     @model_validator(mode="after")
     def _showable(self) -> Self:

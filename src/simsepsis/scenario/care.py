@@ -15,8 +15,16 @@ def _of_terms(predictor: Coefficients) -> Coefficients:
     return predictor
 
 
-Predictor = Annotated[Coefficients, AfterValidator(_of_terms)]
+def _with_intercept(predictor: Coefficients) -> Coefficients:
+    if "intercept" not in predictor:
+        raise ValueError("intercept is missing; give it, 0.0 if none is meant")
+    return predictor
+
+
+Terms = Annotated[Coefficients, AfterValidator(_of_terms)]
 """Term → coefficient."""
+Predictor = Annotated[Terms, AfterValidator(_with_intercept)]
+"""A constant and terms."""
 
 
 class Treatment(Section):
@@ -77,7 +85,7 @@ class Adjunct(Section):
     """Log hazard per SD of the current day's severity. Judgement."""
     decay: Coefficient = 0.5
     """Fall of the log hazard per day, whatever the timing of IVIgG. Judgement."""
-    effects: Predictor = Field(default_factory=dict)
+    effects: Terms = Field(default_factory=dict)
     """Term → log hazard. Judgement."""
     after_ivigg: Coefficient = 0.0
     """Change of the log hazard once IVIgG has started: what makes an adjunct a mediator. Judgement."""
