@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError
-from simsepsis.spreadsheet import without_marks
 from simsepsis.thesis.dictionary import Kind
-from simsepsis.words import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +39,10 @@ class CohortArrays:
         (patients,): identifiers as in the file.
     record
         (patients,): row in the file, from 0.
+    elsewhere
+        Patients of the file who are in neither arm.
+    notes
+        What was decided when the file was read, and what is doubtful, one sentence each.
     """
 
     source: str
@@ -54,6 +54,8 @@ class CohortArrays:
     cluster: IntArray | None
     patient: NDArray[Any]
     record: IntArray
+    elsewhere: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -83,47 +85,9 @@ class CohortArrays:
             cluster=None if self.cluster is None else self.cluster[keep],
             patient=self.patient[keep],
             record=self.record[keep],
+            elsewhere=self.elsewhere,
+            notes=self.notes,
         )
-
-
-def read_cohort(path: str | Path) -> pd.DataFrame:
-    """Return the cohort in a ``.csv`` or ``.parquet`` file; its name stays in ``attrs["source"]``.
-
-    Parameters
-    ----------
-    path
-        The file: one row per patient, one column per variable.
-
-    Raises
-    ------
-    DataError
-        If the file does not exist, is of another type, cannot be parsed, or has no row.
-    """
-    path = Path(path)
-    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
-    if path.suffix not in readers:
-        raise DataError(f"{path}: a cohort is a .csv or .parquet file, not '{path.suffix}'; convert it")
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError(0, "is no file")
-        frame = readers[path.suffix](path)
-    except OSError as error:
-        reason = error.strerror or "not a readable file"
-        raise DataError(f"{path}: cannot be read ({reason}); give the path of a cohort file") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        # pandas names its parser first
-        reason = str(error).strip().splitlines()[0].rpartition("error: ")[2]
-        raise DataError(f"{path}: not a valid {path.suffix[1:]} file ({reason}); write it again") from error
-    if frame.empty:
-        raise DataError(f"{path}: has no rows; give a file with one row per patient")
-    frame = without_marks(frame)
-    frame.attrs["source"] = plain(path.name)
-    return frame
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # The default parser is off by one unit in the last place; a cohort must survive being written.
-    return pd.read_csv(path, low_memory=False, float_precision="round_trip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +104,8 @@ class Flow:
         Further patients without an outcome or an adjunct.
     analysed, analysed_treated
         Patients left, and those of them who were treated.
+    elsewhere
+        Patients of the cohort in neither of the arms that are compared.
     """
 
     registered: int
@@ -147,6 +113,7 @@ class Flow:
     missing_later: int
     analysed: int
     analysed_treated: int
+    elsewhere: int = 0
 
 
 def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArrays, Flow]:
@@ -181,11 +148,12 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
         )
     kept = cohort if keep.all() else cohort.subset(keep)
     flow = Flow(
-        registered=cohort.n,
+        registered=cohort.n + cohort.elsewhere,
         missing_day1=int(cohort.n - day1.sum()),
         missing_later=int(day1.sum() - keep.sum()),
         analysed=kept.n,
         analysed_treated=int(kept.treated.sum()),
+        elsewhere=cohort.elsewhere,
     )
     return kept, flow
 

@@ -15,6 +15,11 @@ from simsepsis.arrays import FloatArray
 Z_95 = float(scipy.special.ndtri(0.975))
 """Half width of a 95% confidence interval in standard errors."""
 
+NO_SPREAD = 1e-10
+"""Standard error that is zero but for rounding."""
+
+UNTESTED = "the standard error is zero, so there is no interval and no test"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -82,7 +87,7 @@ def normal_estimate(
     failure: str | None = None,
     seconds: float = 0.0,
 ) -> Estimate:
-    """Return an estimate with its normal interval; without a finite standard error it is a failure.
+    """Return an estimate with its normal interval; without a standard error, or one of 0, it is a failure.
 
     Parameters
     ----------
@@ -96,6 +101,8 @@ def normal_estimate(
     if not (math.isfinite(estimate) and math.isfinite(std_error)):
         reason = failure or "not estimable from these data"
         return Estimate(method=method, estimand=estimand, n_used=n_used, failure=reason, seconds=seconds)
+    if std_error <= NO_SPREAD:
+        return Estimate(method=method, estimand=estimand, n_used=n_used, failure=UNTESTED, seconds=seconds)
     low, high, wald = (float(value) for value in normal_tests(estimate, std_error))
     return Estimate(
         method=method,

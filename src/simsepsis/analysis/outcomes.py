@@ -12,13 +12,15 @@ from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.gee import ClusteredDesign, clustered_design, fit_clustered
 from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
-from simsepsis.analysis.spec import AnalysisSpec, ChiSquare, Fisher, Subgroup
+from simsepsis.analysis.spec import AnalysisSpec, Subgroup
+from simsepsis.analysis.spec_types import ChiSquare, Fisher
 from simsepsis.analysis.two_by_two import (
     BreslowDay,
     breslow_day,
     fisher,
     odds_ratio,
 )
+from simsepsis.analysis.values import label
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import ConvergenceError
 
@@ -266,9 +268,16 @@ def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> In
     subgroup
         The strata.
     """
-    upper = cohort.column(subgroup.column) >= subgroup.at_least
+    upper = _upper_stratum(cohort, subgroup)
     tables = _tables(cohort, outcome, upper.astype(np.int64), 2)
     return Interaction(tables=tables, test=breslow_day(tables))
+
+
+def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+    values = cohort.column(subgroup.column)
+    if subgroup.at_least is not None:
+        return np.asarray(values >= subgroup.at_least)
+    return np.asarray(values == cohort.levels[subgroup.column].index(label(subgroup.value)))
 
 
 def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:

@@ -7,70 +7,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
+from simsepsis.analysis.spec_checks import check_spec
+from simsepsis.analysis.spec_types import (
+    CaliperSD,
+    Censoring,
+    ChiSquare,
+    Correlation,
+    Fisher,
+    Missing,
+    Moment,
+    Order,
+    Scalar,
+    Scale,
+    SecondScore,
+    Select,
+    Study,
+    TimeUnit,
+)
 from simsepsis.errors import DataError, UsageError, did_you_mean
-from simsepsis.thesis.dictionary import ADJUNCTS, DURATIONS, SCORE_COVARIATES, SOFA_LATER, TRANSFUSIONS
+from simsepsis.thesis.dictionary import (
+    ADJUNCTS,
+    COLUMNS,
+    DURATIONS,
+    SCORE_COVARIATES,
+    SOFA_LATER,
+    TRANSFUSIONS,
+    Column,
+)
 
-Scalar = str | int | float | bool
-Censoring = Literal["discharge", "day28_alive", "administrative"]
-Missing = Literal["complete", "indicator", "category"]
-Scale = Literal["logit", "ps"]
-CaliperSD = Literal["overall", "pooled", "raw"]
-Order = Literal["random", "largest", "smallest", "data", "closest"]
-Select = Literal["nearest", "random_in_caliper"]
-SecondScore = Literal["added", "alone", "none"]
-Correlation = Literal["exchangeable", "independence"]
-Moment = Literal["statsmodels", "geepack"]
-ChiSquare = Literal["plain", "yates"]
-Fisher = Literal["two-sided", "one-sided"]
-CHOICES: dict[str, tuple[str, ...]] = {
-    "scale": get_args(Scale),
-    "caliper_sd": get_args(CaliperSD),
-    "order": get_args(Order),
-    "select": get_args(Select),
-    "second_score": get_args(SecondScore),
-    "correlation": get_args(Correlation),
-    "moment": get_args(Moment),
-    "chi_square": get_args(ChiSquare),
-    "fisher": get_args(Fisher),
-}
-"""What each setting may be."""
-
-
-def _check_settings(spec: AnalysisSpec) -> None:
-    for name, known in CHOICES.items():
-        if getattr(spec, name) not in known:
-            raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
-    for name in ("outcomes", "covariates"):
-        if not getattr(spec, name):
-            raise UsageError(f"'{name}' is empty; name at least one column")
-    if (spec.survival_time is None) != (spec.survival_event is None):
-        raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
-    if spec.caliper is not None and spec.caliper < 0:
-        raise UsageError(f"caliper {spec.caliper} is negative; give 0 or more")
-    _check_censoring(spec.censoring)
-    for name in ("covariates", "score"):
-        if spec.treatment in getattr(spec, name):
-            raise UsageError(f"'{spec.treatment}' is the treatment; take it out of '{name}'")
-    _check_missing(spec)
-
-
-def _check_missing(spec: AnalysisSpec) -> None:
-    for name, rule in spec.missing.items():
-        if rule not in get_args(Missing):
-            known = " or ".join(get_args(Missing))
-            raise UsageError(f"missing.{name} '{rule}' is unknown; choose {known}")
-        if name not in (*spec.covariates, *spec.score):
-            raise UsageError(f"missing.{name}: the rule is for covariates only; '{name}' is none")
-
-
-def _check_censoring(censoring: Censoring | float) -> None:
-    known = get_args(Censoring)
-    if isinstance(censoring, str) and censoring not in known:
-        raise UsageError(f"censoring '{censoring}' is unknown; choose {' or '.join(known)} or a day")
-    if not isinstance(censoring, str) and not censoring > 0:
-        raise UsageError(f"censoring {censoring} is not a day; give a positive number")
+THESIS_TREATMENT = "ivigg"
 
 
 def missing_indicator(name: str) -> str:
@@ -88,11 +55,33 @@ class Subgroup:
         Short name; the test's method is called ``breslow_day_<name>``.
     column, at_least
         A patient belongs to the upper stratum if the column is `at_least` or more.
+    value
+        In place of `at_least`: the level of the column that makes the upper stratum.
     """
 
     name: str
     column: str
-    at_least: float
+    at_least: float | None = None
+    value: Scalar | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a subgroup without a limit or level, or with both.
+
+        Raises
+        ------
+        UsageError
+            With the line to write.
+        """
+        if (self.at_least is None) == (self.value is None):
+            raise UsageError(
+                f"subgroup '{self.name}' needs either 'at_least' or 'value'; write at_least = 65 for numbers "
+                'or value = "female" for levels'
+            )
+
+    @property
+    def strata(self) -> str:
+        """Return the two strata in words."""
+        return f"{self.value}, or not" if self.at_least is None else f"{self.at_least:g} or more, or less"
 
 
 THESIS_SUBGROUPS = (
@@ -110,7 +99,18 @@ class AnalysisSpec:
     name
         Slug of the analysis.
     treatment, outcomes
-        Column of the treatment and columns of the deaths, coded 0/1.
+        Column of the treatment and columns of the outcomes: 0/1, booleans or yes/no; anything else needs
+        `treated`, `arms` or `event`.
+    treated
+        The value, or values, of the treatment's column that mean treated; there may be one other value.
+    arms
+        ``treated`` and ``control`` → the values that make each arm, where the column has more than two.
+        Patients with other values leave and are counted in the flow.
+    event
+        The value of the outcomes that means the event; or column → value, where they differ.
+    study
+        Whose data dictionary binds values and levels: ``thesis`` for the thesis's own registry, ``own`` for
+        any other file. Unless named, ``thesis`` where the treatment is ``ivigg``.
     cluster, patient
         Columns of the ICU and of the patient; None where the file has none.
     covariates
@@ -129,14 +129,17 @@ class AnalysisSpec:
     later_scores
         Scores after day 1 that the extended model adds; patients without them leave that model.
     survival_time, survival_event
-        Columns of the time (days) and of the death of Kaplan–Meier and Cox.
+        Columns of the time and of the event of Kaplan–Meier and Cox.
+    time_unit
+        Unit of `survival_time`, the durations and `rmst_horizon`. Time spans and differences of dates are
+        turned into it.
     censoring
         ``discharge``: follow-up of the living ends at `survival_time`, when they leave. ``day28_alive``:
         those who left alive count as alive until day 28, where all follow-up ends. A number: as
         ``discharge``, and all follow-up ends on that day. ``administrative``: nobody leaves; follow-up of
         the living ends at `survival_time`.
     rmst_horizon
-        Day to which restricted mean survival time is counted.
+        Time to which restricted mean survival time is counted.
     scale
         Matching on the linear predictor (``logit``) or on the probability (``ps``).
     caliper, caliper_sd, order, select
@@ -167,14 +170,28 @@ class AnalysisSpec:
         ``indicator``: the score gets the column ``<name>_missing``, and a constant stands for the number.
         ``category``: ``missing`` is one more level.
     differences
-        Column made here → the two columns whose difference in days it is, the earlier one first. Dates are
-        numbers of days, or text such as 2019-02-28.
+        Column made here → the two columns whose difference it is in `time_unit`, the earlier one first. Dates
+        are numbers of days, text such as 2019-02-28 or of `date_format`, or whole numbers such as 20190228.
+    date_format
+        How the file writes dates, as in ``%d/%m/%Y``, where they are not ISO dates.
+    missing_codes
+        Values that stand for a missing one in any column, as ``["-9", "."]``; or column → such values. An
+        empty list for a column says that its values are all meant.
+    allow_after_start
+        Covariates that are adjuncts, durations or later scores all the same.
+    file
+        How the file is read where that is not to be found out: ``separator``, ``encoding``, ``decimal``,
+        ``thousands``, ``sheet``.
     labels
         Column → its name in figures and reports.
     """
 
     name: str = "thesis"
-    treatment: str = "ivigg"
+    treatment: str = THESIS_TREATMENT
+    treated: Scalar | tuple[Scalar, ...] | None = None
+    arms: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict, hash=False)
+    event: Scalar | Mapping[str, Scalar | tuple[Scalar, ...]] | None = field(default=None, hash=False)
+    study: Study | None = None
     outcomes: tuple[str, ...] = ("icu_death", "hospital_death")
     cluster: str | None = "icu_id"
     patient: str | None = "patient_id"
@@ -188,6 +205,7 @@ class AnalysisSpec:
     later_scores: tuple[str, ...] = SOFA_LATER
     survival_time: str | None = "hospital_days"
     survival_event: str | None = "hospital_death"
+    time_unit: TimeUnit = "days"
     censoring: Censoring | float = "discharge"
     rmst_horizon: float = 28.0
     scale: Scale = "logit"
@@ -208,6 +226,10 @@ class AnalysisSpec:
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     missing: Mapping[str, Missing] = field(default_factory=dict, hash=False)
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    date_format: str | None = None
+    missing_codes: tuple[Scalar, ...] | Mapping[str, tuple[Scalar, ...]] = field(default=(), hash=False)
+    allow_after_start: tuple[str, ...] = ()
+    file: Mapping[str, str] = field(default_factory=dict, hash=False)
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -218,7 +240,14 @@ class AnalysisSpec:
         UsageError
             With the setting, its value and what it may be.
         """
-        _check_settings(self)
+        if self.study is None:
+            object.__setattr__(self, "study", "thesis" if self.treatment == THESIS_TREATMENT else "own")
+        check_spec(self)
+
+    @property
+    def dictionary(self) -> Mapping[str, Column]:
+        """Return the columns whose limits, levels and labels are known: the thesis's, or none."""
+        return COLUMNS if self.study == "thesis" else {}
 
     @property
     def adjusters(self) -> tuple[str, ...]:
@@ -325,6 +354,7 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     if extends not in (None, "thesis"):
         raise DataError(f'{path.name}: extends = {extends!r} is unknown; write "thesis" or leave it out')
     _refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name)
+    document.setdefault("study", extends or "own")
     if extends is None:
         document = {**_ABSENT, **document}
         for name in _REQUIRED:
@@ -355,7 +385,7 @@ def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
     values: dict[str, Any] = {key: None if value == "" else value for key, value in document.items()}
     for number, subgroup in enumerate(values.get("subgroups", ())):
         if isinstance(subgroup, Mapping):
-            _refuse_unknown(subgroup, ["name", "column", "at_least"], f"{place}: subgroups.{number}")
+            _refuse_unknown(subgroup, ["name", "column", "at_least", "value"], f"{place}: subgroups.{number}")
     try:
         return TypeAdapter(AnalysisSpec).validate_python(values)
     except UsageError as error:

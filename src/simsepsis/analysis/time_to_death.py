@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.descriptive import ARMS
-from simsepsis.analysis.estimates import normal_tests
+from simsepsis.analysis.estimates import UNTESTED, normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import used_adjusters
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.survival import (
     cumulative_incidence,
+    farthest_horizon,
     fit_cox,
     kaplan_meier,
     log_rank,
@@ -157,12 +159,25 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
         The matched patients' times.
     horizon
         Day to which survival is counted.
+
+    Raises
+    ------
+    ConvergenceError
+        If the last patient of an arm left alive before the horizon.
     """
     times = found.follow_up
-    (value1, error1), (value0, error0) = (
-        rmst(times.duration[arm], times.event[arm], horizon) for arm in (times.treated, ~times.treated)
-    )
+    arms = [(times.duration[arm], times.event[arm]) for arm in (times.treated, ~times.treated)]
+    (value1, error1), (value0, error0) = (rmst(*arm, horizon) for arm in arms)
+    if math.isnan(value1) or math.isnan(value0):
+        raise ConvergenceError(_too_far(horizon, min(farthest_horizon(*arm) for arm in arms)))
     return value1 - value0, math.hypot(error1, error0)
+
+
+def _too_far(horizon: float, farthest: float) -> str:
+    return (
+        f"survival to {horizon:g} is unknown, as the last patient of an arm was censored at {farthest:g}; "
+        f"take a horizon of at most {farthest:g}"
+    )
 
 
 def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
@@ -206,35 +221,78 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value.
+        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value, failure (why
+        there is no estimate, interval or test; None where there is).
     """
     times = found.follow_up
+    chi_square, p_value = log_rank(times.duration, times.event, times.treated)
+    proportional = proportional_hazards_test(found.cox, found.X, times.duration, times.event)
+    trend = (proportional.global_statistic, proportional.global_p_value, proportional.failure)
+    untold = "no event tells the arms apart" if math.isnan(p_value) else None
     rows = [
         _hazard_row("hazard_ratio", found.cox),
         _hazard_row("hazard_ratio_pair_robust", cox_by_pair(found)),
-        _test_row("log_rank", *log_rank(times.duration, times.event, times.treated)),
+        _test_row("log_rank", chi_square, p_value, untold),
+        _test_row("proportional_hazards", *trend),
+        *_mean_rows(found, horizon),
     ]
-    proportional = proportional_hazards_test(found.cox, found.X, times.duration, times.event)
-    rows.append(_test_row("proportional_hazards", proportional.global_statistic, proportional.global_p_value))
-    for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
-        area, error = rmst(times.duration[side], times.event[side], horizon)
-        rows.append(_mean_row(f"rmst{horizon:g}_{arm}", area, error))
-    rows.append(_mean_row(f"rmst{horizon:g}_difference", *rmst_difference(found, horizon)))
-    return pd.DataFrame(rows, columns=["quantity", "estimate", "std_error", "ci_low", "ci_high", "p_value"])
+    return pd.DataFrame(rows)
 
 
-def _hazard_row(quantity: str, fit: Fit) -> tuple[str, float, float, float, float, float]:
+_Row = dict[str, str | float | None]
+
+
+def _row(
+    quantity: str,
+    estimate: float,
+    std_error: float = math.nan,
+    tests: tuple[float, float, float] = (math.nan, math.nan, math.nan),
+    failure: str | None = None,
+) -> _Row:
+    low, high, p_value = tests
+    return {
+        "quantity": quantity,
+        "estimate": estimate,
+        "std_error": std_error,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": p_value,
+        "failure": failure,
+    }
+
+
+def _hazard_row(quantity: str, fit: Fit) -> _Row:
     low, high, p_value = normal_tests(fit.params[0], fit.std_errors[0])
-    ratio, low, high = np.exp([fit.params[0], low, high])
-    return quantity, float(ratio), float(fit.std_errors[0]), float(low), float(high), float(p_value)
+    with np.errstate(over="ignore"):
+        ratio, low, high = np.exp([fit.params[0], low, high])
+    tests = (float(low), float(high), float(p_value))
+    failure = None if fit.estimated[0] else fit.failure
+    return _row(quantity, float(ratio), float(fit.std_errors[0]), tests, failure)
 
 
-def _test_row(
-    quantity: str, statistic: float, p_value: float
-) -> tuple[str, float, float, float, float, float]:
-    return quantity, statistic, math.nan, math.nan, math.nan, p_value
+def _test_row(quantity: str, statistic: float, p_value: float, failure: str | None) -> _Row:
+    return _row(quantity, statistic, tests=(math.nan, math.nan, p_value), failure=failure)
 
 
-def _mean_row(quantity: str, value: float, error: float) -> tuple[str, float, float, float, float, float]:
+def _mean_rows(found: SurvivalComparison, horizon: float) -> Iterator[_Row]:
+    """Yield the restricted means of both arms and their difference."""
+    times = found.follow_up
+    for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
+        patients = times.duration[side], times.event[side]
+        mean, error = rmst(*patients, horizon)
+        reason = _too_far(horizon, farthest_horizon(*patients)) if math.isnan(mean) else None
+        yield _mean_row(f"rmst{horizon:g}_{arm}", mean, error, reason)
+    difference = f"rmst{horizon:g}_difference"
+    try:
+        value, error = rmst_difference(found, horizon)
+    except ConvergenceError as failure:
+        yield _row(difference, math.nan, failure=str(failure))
+    else:
+        yield _mean_row(difference, value if error > 0.0 else math.nan, error, None)
+
+
+def _mean_row(quantity: str, value: float, error: float, failure: str | None) -> _Row:
+    if error == 0.0:
+        return _row(quantity, value, error, failure=UNTESTED)
     low, high, p_value = normal_tests(value, error)
-    return quantity, value, error, float(low), float(high), float(p_value)
+    return _row(quantity, value, error, (float(low), float(high), float(p_value)), failure)

@@ -96,7 +96,7 @@ def analyze(
 
     Example: simsepsis analyze cohort.csv --out analysis
     """
-    from simsepsis.analysis.data import read_cohort
+    from simsepsis.analysis.cohort_file import read_cohort
     from simsepsis.analysis.output import analysis_contents
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
@@ -106,7 +106,7 @@ def analyze(
     from simsepsis.report.analysis import analysis_html
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
-    patients = read_cohort(cohort)
+    patients = read_cohort(cohort, chosen)
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
     drawn = draw_analysis(analysis, source=plain(cohort.name), version=version("simsepsis"))

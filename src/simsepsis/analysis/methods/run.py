@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame
+from simsepsis.analysis.estimates import NO_SPREAD, UNTESTED, Estimate, estimates_frame
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
 from simsepsis.analysis.methods.shared import OracleView, Shared
@@ -17,9 +17,6 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
-
-NO_SPREAD = 1e-10
-"""Standard error that is zero but for rounding."""
 
 
 def run_method(
@@ -188,6 +185,6 @@ def _with_spread(row: Estimate) -> Estimate:
         method=row.method,
         estimand=row.estimand,
         n_used=row.n_used,
-        failure="the standard error is zero, so there is no interval and no test",
+        failure=UNTESTED,
         seconds=row.seconds,
     )

@@ -163,7 +163,7 @@ def _interactions(numbers: Numbers) -> Iterator[str]:
                 continue
             column = numbers.said(subgroup.column)
             binary = result.cohort.kinds[subgroup.column] == "binary"
-            strata = "yes or no" if binary else f"{subgroup.at_least:g} or more, or less"
+            strata = "yes or no" if binary else subgroup.strata
             p_value = step.value.test.p_value
             verdict = "differs" if p_value < 0.05 else "does not clearly differ"
             yield (
