@@ -163,10 +163,10 @@ def refuse_unknown(
     known = list(known)
     for key in document:
         if key not in known:
-            raise refusal(f"{place}: {shown(key)}: unknown key{did_you_mean(key, known) or '; leave it out'}")
+            raise refusal(f"{place}: {key}: unknown key{did_you_mean(key, known) or '; leave it out'}")
 
 
-def sentence(error: ValidationError, model: Any, remedy: str = "give it") -> str:
+def sentence(error: ValidationError, model: Any, *, remedy: str = "give it", within: str = "") -> str:
     """Return the first fault that validation found, with its place and what to write.
 
     Parameters
@@ -177,19 +177,23 @@ def sentence(error: ValidationError, model: Any, remedy: str = "give it") -> str
         What was to be made, for the keys that could have been meant.
     remedy
         What to do about a key that is missing.
+    within
+        Key of what was validated, where that was a part alone.
     """
     faults = error.errors(include_url=False)
     # A key with a spelling mistake is missing too; the unknown one tells why.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     # Where one of several kinds is possible, validation adds the kind to the place.
-    where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
+    where = ".".join(str(part) for part in (within, *first["loc"]) if part != "" and "[" not in str(part))
     if first["type"] == "extra_forbidden":
         near = did_you_mean(str(first["loc"][-1]), _keys_beside(model, first["loc"]))
         return f"{where}: unknown key{near or '; remove it'}"
     if first["type"] == "missing":
         return f"{where}: missing; {remedy}"
     if first["type"] == "value_error":
-        return f"{where + ': ' if where else ''}{first['ctx']['error']}"
+        fault = str(first["ctx"]["error"])
+        sign = " = " if fault.startswith(shown(first["input"])) else ": "
+        return f"{where}{sign if where else ''}{fault}"
     rule = RULES.get(first["type"], first["msg"].lower())
     return f"{where} = {shown(first['input'])}: {rule}; correct the value"
 

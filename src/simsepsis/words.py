@@ -16,7 +16,7 @@ HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 and a terminal, a page or a file may obey them."""
 
 # A closing quote has no blank or bracket before it and a blank behind it, unlike an opening one.
-_QUOTED = re.compile(r"""(?<![^\s(\[{=:,])(['"])(?!\s)(.{81,}?)\1(?!\w)""")
+_QUOTED = re.compile(r"""(?<![^\s(\[{=:,])(['"])(?!\s)((?:(?!\1(?!\w)).){81,})\1""")
 _UNBROKEN = re.compile(r"[^\s/\\]{81,}")
 
 

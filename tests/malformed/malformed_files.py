@@ -73,7 +73,7 @@ class Kind:
         return tuple(file if part == "FILE" else part for part in self.command)
 
     def case(self, name: str, document: dict[str, Any]) -> Malformed:
-        return self.text(name, document_text(document))
+        return self.made(name, lambda path: path.write_text(document_text(document), encoding="utf-8"))
 
     def text(self, name: str, text: str | bytes) -> Malformed:
         content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
@@ -356,6 +356,18 @@ BYTES = {
 }
 
 
+HUGE = {
+    "list of 50 MB": (b"zz = [", b"1,", 25_000_000, b"]\n"),
+    "comment of 20 MB": (b"# ", b"x", 20_000_000, b"\n"),
+    "text of 5 MB": (b'zz = "', b"x", 5_000_000, b'"\n'),
+    "200,000 unknown tables": (b"", b"[[k]]\n", 200_000, b"\n"),
+}
+
+
+def _write_huge(path: Path, good: bytes, start: bytes, middle: tuple[bytes, int], end: bytes) -> None:
+    path.write_bytes(good + start + middle[0] * middle[1] + end)
+
+
 def syntax(kind: Kind) -> Iterator[Malformed]:
     """Yield files that are no TOML, or TOML that goes too far."""
     good = document_text(kind.good)
@@ -371,10 +383,9 @@ def syntax(kind: Kind) -> Iterator[Malformed]:
         yield kind.text(f"nested {nested} after a good start", f"{good}{NESTED[nested]}\n")
     yield kind.text("cut in the middle", good[: len(good) // 2].rstrip() + ' "')
     yield kind.text("zeros at the end", good.encode() + bytes(512))
-    yield kind.text("list of 50 MB", good.encode() + b"zz = [" + b"1," * 25_000_000 + b"]\n")
-    yield kind.text("comment of 20 MB", good.encode() + b"# " + b"x" * 20_000_000 + b"\n")
-    yield kind.text("text of 5 MB", good.encode() + b'zz = "' + b"x" * 5_000_000 + b'"\n')
-    yield kind.text("200,000 unknown keys", good + "".join(f"k{i} = 1\n" for i in range(200_000)))
+    for name, (start, part, times, end) in HUGE.items():
+        parts = (good.encode(), start, (part, times), end)
+        yield kind.made(name, lambda path, parts=parts: _write_huge(path, *parts))
     for name, key in {
         "NUL": "a\0b",
         "escape": "\x1b[2J",

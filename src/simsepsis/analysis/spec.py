@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, TypeVar, get_type_hints
 
 from simsepsis.analysis.spec_checks import check_spec
 from simsepsis.analysis.spec_types import (
@@ -38,8 +38,7 @@ from simsepsis.thesis.dictionary import (
 )
 from simsepsis.words import shown
 
-STRICT = {"strict": True}
-"""Values of a file are of the kind declared: ``true`` and ``"0.2"`` are no numbers."""
+Made = TypeVar("Made", "AnalysisSpec", "Subgroup")
 
 THESIS_TREATMENT = "ivigg"
 
@@ -63,7 +62,6 @@ class Subgroup:
         In place of `at_least`: the level of the column that makes the upper stratum.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     name: str
     column: str
     at_least: float | None = None
@@ -191,7 +189,6 @@ class AnalysisSpec:
         Column → its name in figures and reports.
     """
 
-    __pydantic_config__: ClassVar = STRICT
     name: str = "thesis"
     treatment: str = THESIS_TREATMENT
     treated: Scalar | tuple[Scalar, ...] | None = None
@@ -370,21 +367,37 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
 
 
 def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
-    # Imported here because no replicate needs it and it is the slowest import of this room.
-    from pydantic import TypeAdapter, ValidationError
-
     values = {key: None if value == "" else _frozen(value) for key, value in document.items()}
-    subgroups = document.get("subgroups")
-    for number, subgroup in enumerate(subgroups if isinstance(subgroups, list | tuple) else ()):
-        if isinstance(subgroup, Mapping):
-            known = [item.name for item in fields(Subgroup)]
-            refuse_unknown(subgroup, known, f"{place}: subgroups.{number}", DataError)
+    subgroups = values.get("subgroups")
+    if isinstance(subgroups, tuple):
+        values["subgroups"] = tuple(
+            _made(Subgroup, one, f"{place}: subgroups.{number}") if isinstance(one, Mapping) else one
+            for number, one in enumerate(subgroups)
+        )
+    return _made(AnalysisSpec, values, place)
+
+
+def _made(kind: type[Made], table: Mapping[str, Any], place: str) -> Made:
+    """Return a record of a table, each value of which must be of the kind declared: "0.2" is no number."""
+    # Imported here because no replicate needs it and it is the slowest import of this room.
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    refuse_unknown(table, [item.name for item in fields(kind)], place, DataError)
+    for item in fields(kind):
+        if item.name not in table and item.default is MISSING and item.default_factory is MISSING:
+            raise DataError(f"{place}.{item.name}: missing; give it")
+    hints, values = get_type_hints(kind), {}
+    for name, value in table.items():
+        # subgroups are made already, and pydantic takes no settings where a record is part of the type
+        strict = None if name == "subgroups" else ConfigDict(strict=True)
+        try:
+            values[name] = TypeAdapter(hints[name], config=strict).validate_python(value)
+        except ValidationError as error:
+            raise DataError(f"{place}: {sentence(error, None, within=name)}") from error
     try:
-        return TypeAdapter(AnalysisSpec).validate_python(values)
+        return kind(**values)
     except UsageError as error:
         raise DataError(f"{place}: {error}") from error
-    except ValidationError as error:
-        raise DataError(f"{place}: {sentence(error, AnalysisSpec)}") from error
 
 
 def _frozen(value: Any) -> Any:

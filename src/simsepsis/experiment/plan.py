@@ -145,9 +145,6 @@ class Plan(Section):
         for key, values in found.items():
             if not isinstance(values, list) or not values:
                 raise ValueError(f"{key} = {shown(values)}: give a list of one value or more")
-            twice = [value for place, value in enumerate(values[:MOST_CELLS]) if value in values[:place]]
-            if twice:
-                raise ValueError(f"{key}: {shown(twice[0])} stands twice; leave one")
         return found
 
     @model_validator(mode="after")
