@@ -8,8 +8,8 @@ import re
 LONGEST = 80
 """Letters of a value that a sentence repeats at the most."""
 
-LONGEST_SENTENCE = 2_000
-"""Letters of a sentence at the most, whatever it lists."""
+LONGEST_SENTENCE = 900
+"""Letters of a sentence at the most, whatever it lists; its end, which says what to do, stays."""
 
 HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters, marks that turn the direction of writing, and halves of characters: nobody sees them,
@@ -70,4 +70,6 @@ def one_sentence(text: str) -> str:
     """
     line = plain(" ".join(text.split()))
     line = _QUOTED.sub(lambda found: f"{found[1]}{cut(found[2])}{found[1]}", line)
-    return cut(_UNBROKEN.sub(lambda found: cut(found[0]), line), LONGEST_SENTENCE)
+    line = _UNBROKEN.sub(lambda found: cut(found[0]), line)
+    rest = LONGEST_SENTENCE - 2 * LONGEST
+    return line if len(line) <= LONGEST_SENTENCE else f"{line[:rest]}…{line[1 - 2 * LONGEST :]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from malformed_files import Malformed, documents
 from simsepsis.cli import main
 
 SECONDS = 5.0
-"""Within which a command has refused; as much as a slow machine needs to import everything first."""
+"""Within which a command has refused, once its rooms are open."""
 
 SHARE = 40
 """One in so many of the documents is refused in each fast run, and one in four times fewer cohorts."""
@@ -50,8 +51,15 @@ def faults(status: object, said: str) -> list[str]:
     return [fault for fault, found in checks.items() if found]
 
 
+@pytest.fixture(scope="module")
+def rooms_open():
+    """Import what the commands import when they are called, which takes seconds on a slow machine."""
+    for room in ("figures", "report.analysis", "report.trial", "report.experiment", "experiment", "cohort"):
+        importlib.import_module(f"simsepsis.{room}")
+
+
 @pytest.fixture
-def refused(tmp_path, monkeypatch, capsys):
+def refused(tmp_path, monkeypatch, capsys, rooms_open):
     """Return a function that gives a spoilt file to its command, and what is wrong with the answer."""
     before = signal.signal(signal.SIGALRM, _late)
     registry().to_csv(tmp_path / "good.csv", index=False)

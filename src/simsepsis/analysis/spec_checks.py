@@ -16,6 +16,8 @@ FILE_KEYS = ("separator", "encoding", "decimal", "thousands", "sheet")
 """What a spec may say about the file."""
 
 
+IDENTIFIER = "the identifier of patients"
+
 LARGEST = 1e15
 """Beyond any limit or day that is meant."""
 
@@ -100,7 +102,7 @@ def _check_covariates(spec: AnalysisSpec) -> None:
     """Refuse what is known only after the start, under whatever name, as something known before it."""
     after = {_file_name(spec, name): what for name, what in _known_later(spec)}
     allowed = {_file_name(spec, name) for name in spec.allow_after_start}
-    never = ("the treatment", "an outcome", "the survival time", "the survival event")
+    never = ("the treatment", "an outcome", "the survival time", "the survival event", IDENTIFIER)
     for key in ("covariates", "score"):
         for name in getattr(spec, key):
             what = after.get(_file_name(spec, name))
@@ -114,7 +116,7 @@ def _check_covariates(spec: AnalysisSpec) -> None:
 
 
 def _known_later(spec: AnalysisSpec) -> Iterator[tuple[str, str]]:
-    """Yield each column that is known only after the start, and what it is; the last word counts."""
+    """Yield each column that says nothing of before the start, and what it is; the last word counts."""
     listed = (
         (spec.adjusters, "an adjunct"),
         (spec.later_scores, "a later score"),
@@ -123,6 +125,7 @@ def _known_later(spec: AnalysisSpec) -> Iterator[tuple[str, str]]:
         ((spec.survival_time,), "the survival time"),
         (spec.outcomes, "an outcome"),
         ((spec.treatment,), "the treatment"),
+        ((spec.patient,), IDENTIFIER),
     )
     for names, what in listed:
         for name in names:
