@@ -42,6 +42,11 @@ def cut(text: str, length: int = LONGEST) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def literal(text: str) -> str:
+    """Return words that stand for themselves in a template, whose places are braces."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def shown(value: object) -> str:
     """Return a value as a sentence repeats it: as TOML writes it, and cut to `LONGEST` letters.
 
