@@ -5,9 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from simsepsis.words import LONGEST, one_sentence
+
 
 class SimsepsisError(Exception):
-    """Anything that simsepsis refuses to do, or could not do, for a reason it can name."""
+    """Anything that simsepsis refuses to do, or could not do, for a reason it can name.
+
+    Parameters
+    ----------
+    message
+        The reason; kept as one line in which no value is longer than 80 letters.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_sentence(message))
 
 
 class ScenarioError(SimsepsisError):
@@ -48,5 +59,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known
         What could have been meant.
     """
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name[:LONGEST], list(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -10,12 +10,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import pandas as pd
 
 from simsepsis.errors import OutputError
+from simsepsis.spreadsheet import csv_bytes
+from simsepsis.words import HIDDEN, shown
 
 try:
     import fcntl
@@ -41,7 +43,7 @@ def table_bytes(path: Path, frame: pd.DataFrame) -> bytes:
     """Return a frame as the content of a file of the path's type."""
     check_table_path(path)
     if path.suffix == ".csv":
-        return str(frame.to_csv(index=False)).encode()
+        return csv_bytes(frame)
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
@@ -58,7 +60,8 @@ def check_folder(folder: Path | str) -> Path:
         If the folder cannot be made or written.
     """
     folder = Path(folder)
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    with _explained(folder):
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
     write_files(folder, {})
     for place in missing:
         place.rmdir()
@@ -86,6 +89,8 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
         If the folder cannot be made or written; then no file has been replaced.
     """
     folder = Path(folder)
+    for name in contents:
+        _check_inside(name)
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as draft:
@@ -99,14 +104,21 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
     return tuple(folder / name for name in contents)
 
 
+def _check_inside(name: str) -> None:
+    """Raise unless a file stands inside the folder that it is written into."""
+    path = PurePath(name)
+    if path.is_absolute() or not path.name or ".." in path.parts or "\\" in name or HIDDEN.search(name):
+        raise OutputError(f"{shown(name)}: is no name of a file inside a folder; choose another one")
+
+
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
     """Say of a folder that cannot be written why, and what helps."""
     try:
         yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        remedy = REMEDIES.get(error.errno or 0, "name a folder that you may write")
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        remedy = REMEDIES.get(getattr(error, "errno", None) or 0, "name a folder that you may write")
         raise OutputError(f"{folder}: cannot be written ({reason}); {remedy}") from error
 
 

@@ -39,7 +39,9 @@ def requirements(kind: str) -> list[str]:
 
 def main() -> int:
     """Install, and run the tests."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kind", choices=["lowest", "newest"])
     parser.add_argument("tests", nargs="*", default=["tests/unit"])
     asked = parser.parse_args()

@@ -11,7 +11,10 @@ import pandas as pd
 from simsepsis.analysis.column_types import typed_columns
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.text_table import UNPACKERS, read_text_table
+from simsepsis.documents import is_file
 from simsepsis.errors import DataError
+from simsepsis.spreadsheet import without_marks
+from simsepsis.words import plain
 
 _Reader: TypeAlias = Callable[[Path, AnalysisSpec | None], pd.DataFrame]
 
@@ -40,6 +43,9 @@ def read_cohort(path: str | Path, spec: AnalysisSpec | None = None) -> pd.DataFr
     path = Path(path)
     kind = _kind(path)
     try:
+        if not is_file(path):
+            path.stat()  # says why where there is none
+            raise OSError(0, "is no file")
         frame = READERS[kind](path, spec)
     except OSError as error:
         reason = error.strerror or "not a readable file"
@@ -57,7 +63,9 @@ def read_cohort(path: str | Path, spec: AnalysisSpec | None = None) -> pd.DataFr
         raise DataError(f"{path}: not a valid {kind[1:]} file ({reason}); write it again") from error
     if frame.empty:
         raise DataError(f"{path}: has no rows; give a file with one row per patient")
-    frame.attrs = {"source": path.name, "notes": tuple(frame.attrs.get("notes", ()))}
+    found = {"source": plain(path.name), "notes": tuple(map(plain, frame.attrs.get("notes", ())))}
+    frame = without_marks(frame)
+    frame.attrs = found
     return frame
 
 

@@ -37,6 +37,7 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, did_you_mean
 from simsepsis.records import Records, Registry
 from simsepsis.thesis.dictionary import Kind
+from simsepsis.words import plain
 
 MISSING = "missing"
 """Level of the patients without a value, where the spec makes it one."""
@@ -90,7 +91,7 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
         values=values,
         rows={name: row for row, name in enumerate(kinds)},
         kinds=kinds,
-        levels={name: column.levels for name, column in coded.items() if column.levels},
+        levels={name: tuple(map(plain, column.levels)) for name, column in coded.items() if column.levels},
         treated=_both_arms(treated[compared] == 1.0, file),
         cluster=None
         if spec.cluster is None
@@ -228,8 +229,8 @@ def _lacking(
     hint = did_you_mean(name, [str(known) for known in present])
     key = f"columns.{bare(asked[lacking[0]])}"
     return (
-        f"column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec with the name that the "
-        "file has for it"
+        f"column '{name}' is missing{hint}; add it, or write {key} = \"…\" in the spec with the name that "
+        "the file has for it"
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from simsepsis.analysis.spec_checks import check_spec
 from simsepsis.analysis.spec_types import (
@@ -26,6 +25,7 @@ from simsepsis.analysis.spec_types import (
     Study,
     TimeUnit,
 )
+from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.thesis.dictionary import (
     ADJUNCTS,
@@ -36,6 +36,9 @@ from simsepsis.thesis.dictionary import (
     TRANSFUSIONS,
     Column,
 )
+from simsepsis.words import shown
+
+Made = TypeVar("Made", "AnalysisSpec", "Subgroup")
 
 THESIS_TREATMENT = "ivigg"
 
@@ -320,7 +323,7 @@ def spec_names() -> list[str]:
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     known = spec_names()
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or is_file(path):
         return path
     if str(name_or_path) not in known:
         raise DataError(
@@ -349,11 +352,11 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
         of the wrong kind.
     """
     path = _find(name_or_path)
-    document = _read_toml(path)
+    document = read_toml(path, DataError)
     extends = document.pop("extends", None)
     if extends not in (None, "thesis"):
-        raise DataError(f'{path.name}: extends = {extends!r} is unknown; write "thesis" or leave it out')
-    _refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name)
+        raise DataError(f'{path.name}: extends = {shown(extends)} is unknown; write "thesis" or leave it out')
+    refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name, DataError)
     document.setdefault("study", extends or "own")
     if extends is None:
         document = {**_ABSENT, **document}
@@ -363,35 +366,42 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     return _validate(document, path.name)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name}: not valid TOML ({error}); correct it there") from error
-
-
-def _refuse_unknown(document: Mapping[str, Any], known: list[str], place: str) -> None:
-    for key in document:
-        if key not in known:
-            raise DataError(f"{place}: {key}: unknown key{did_you_mean(key, known) or '; leave it out'}")
-
-
 def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
-    # Imported here because no replicate needs it and it is the slowest import of this room.
-    from pydantic import TypeAdapter, ValidationError
+    values = {key: None if value == "" else _frozen(value) for key, value in document.items()}
+    subgroups = values.get("subgroups")
+    if isinstance(subgroups, tuple):
+        values["subgroups"] = tuple(
+            _made(Subgroup, one, f"{place}: subgroups.{number}") if isinstance(one, Mapping) else one
+            for number, one in enumerate(subgroups)
+        )
+    return _made(AnalysisSpec, values, place)
 
-    values: dict[str, Any] = {key: None if value == "" else value for key, value in document.items()}
-    for number, subgroup in enumerate(values.get("subgroups", ())):
-        if isinstance(subgroup, Mapping):
-            _refuse_unknown(subgroup, ["name", "column", "at_least", "value"], f"{place}: subgroups.{number}")
+
+def _made(kind: type[Made], table: Mapping[str, Any], place: str) -> Made:
+    """Return a record of a table, each value of which must be of the kind declared: "0.2" is no number."""
+    # Imported here because no replicate needs it and it is the slowest import of this room.
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    refuse_unknown(table, [item.name for item in fields(kind)], place, DataError)
+    for item in fields(kind):
+        if item.name not in table and item.default is MISSING and item.default_factory is MISSING:
+            raise DataError(f"{place}.{item.name}: missing; give it")
+    hints, values = get_type_hints(kind), {}
+    for name, value in table.items():
+        # subgroups are made already, and pydantic takes no settings where a record is part of the type
+        strict = None if name == "subgroups" else ConfigDict(strict=True)
+        try:
+            values[name] = TypeAdapter(hints[name], config=strict).validate_python(value)
+        except ValidationError as error:
+            raise DataError(f"{place}: {sentence(error, None, within=name)}") from error
     try:
-        return TypeAdapter(AnalysisSpec).validate_python(values)
+        return kind(**values)
     except UsageError as error:
         raise DataError(f"{place}: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
-        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-        raise DataError(f"{place}: {where} = {first['input']!r}: {problem}") from error
+
+
+def _frozen(value: Any) -> Any:
+    """Return a value whose lists, the only arrays that files have, are tuples."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, get_args
 
 from simsepsis.analysis.spec_types import CHOICES, Censoring, Missing, scalars
 from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.names import check_name
 
 if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
 
 FILE_KEYS = ("separator", "encoding", "decimal", "thousands", "sheet")
 """What a spec may say about the file."""
+
+
+IDENTIFIER = "the identifier of patients"
+
+LARGEST = 1e15
+"""Beyond any limit or day that is meant."""
+
+LISTS = ("outcomes", "covariates", "score", "adjuncts", "transfusions", "durations", "later_scores")
+"""Settings that list columns, each once."""
 
 
 def check_spec(spec: AnalysisSpec) -> None:
@@ -23,6 +33,10 @@ def check_spec(spec: AnalysisSpec) -> None:
     UsageError
         With the setting, its value and what it may be.
     """
+    try:
+        check_name(spec.name)
+    except ValueError as error:
+        raise UsageError(f"name = {error}") from error
     for name, known in CHOICES.items():
         if getattr(spec, name) not in known:
             raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
@@ -33,8 +47,43 @@ def check_spec(spec: AnalysisSpec) -> None:
         raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
     if spec.caliper is not None and spec.caliper < 0:
         raise UsageError(f"caliper {spec.caliper} is negative; give 0 or more")
-    for check in (_check_censoring, _check_covariates, _check_missing, _check_arms, _check_reading):
+    for check in (
+        _check_numbers,
+        _check_once,
+        _check_censoring,
+        _check_covariates,
+        _check_missing,
+        _check_arms,
+        _check_reading,
+    ):
         check(spec)
+
+
+def _check_numbers(spec: AnalysisSpec) -> None:
+    """Refuse settings that are no number of anything."""
+    limits = {"caliper": spec.caliper, "rmst_horizon": spec.rmst_horizon, "censoring": spec.censoring}
+    limits |= {f"subgroup '{one.name}'": one.at_least for one in spec.subgroups}
+    for name, value in limits.items():
+        if isinstance(value, float) and not abs(value) <= LARGEST:
+            raise UsageError(f"{name} {value:g} is no number that can be meant; give a finite one")
+    if spec.min_adjunct_users < 0:
+        raise UsageError(f"min_adjunct_users {spec.min_adjunct_users} is negative; give 0 or more")
+
+
+def _check_once(spec: AnalysisSpec) -> None:
+    """Refuse a column, a level or a subgroup that stands twice in one list, or has no name."""
+    lists = {key: getattr(spec, key) for key in LISTS}
+    lists |= {f"levels.{name}": levels for name, levels in spec.levels.items()}
+    lists |= {"subgroups": tuple(one.name for one in spec.subgroups)}
+    for key, names in lists.items():
+        twice = [name for place, name in enumerate(names) if name in names[:place]]
+        if twice:
+            raise UsageError(f"{key}: '{twice[0]}' stands twice; leave one")
+        if key in LISTS and "" in names:
+            raise UsageError(f"{key}: one name is empty; name the column or leave it out")
+    for name, levels in spec.levels.items():
+        if not levels:
+            raise UsageError(f"levels.{name} is empty; name the levels, the reference first")
 
 
 def _check_censoring(spec: AnalysisSpec) -> None:
@@ -53,7 +102,7 @@ def _check_covariates(spec: AnalysisSpec) -> None:
     """Refuse what is known only after the start, under whatever name, as something known before it."""
     after = {_file_name(spec, name): what for name, what in _known_later(spec)}
     allowed = {_file_name(spec, name) for name in spec.allow_after_start}
-    never = ("the treatment", "an outcome", "the survival time", "the survival event")
+    never = ("the treatment", "an outcome", "the survival time", "the survival event", IDENTIFIER)
     for key in ("covariates", "score"):
         for name in getattr(spec, key):
             what = after.get(_file_name(spec, name))
@@ -67,7 +116,7 @@ def _check_covariates(spec: AnalysisSpec) -> None:
 
 
 def _known_later(spec: AnalysisSpec) -> Iterator[tuple[str, str]]:
-    """Yield each column that is known only after the start, and what it is; the last word counts."""
+    """Yield each column that says nothing of before the start, and what it is; the last word counts."""
     listed = (
         (spec.adjusters, "an adjunct"),
         (spec.later_scores, "a later score"),
@@ -76,6 +125,7 @@ def _known_later(spec: AnalysisSpec) -> Iterator[tuple[str, str]]:
         ((spec.survival_time,), "the survival time"),
         (spec.outcomes, "an outcome"),
         ((spec.treatment,), "the treatment"),
+        ((spec.patient,), IDENTIFIER),
     )
     for names, what in listed:
         for name in names:
@@ -126,3 +176,14 @@ def _refuse_unknown(given: Mapping[str, object], known: Iterable[str], key: str,
         if name not in names:
             hint = did_you_mean(name, names) or f"; choose {' or '.join(names)}"
             raise UsageError(f"{key}.{name}: '{name}' {what}{hint}")
+
+
+CHECKS = (
+    _check_numbers,
+    _check_once,
+    _check_censoring,
+    _check_covariates,
+    _check_missing,
+    _check_arms,
+    _check_reading,
+)

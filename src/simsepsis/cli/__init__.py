@@ -11,6 +11,7 @@ from simsepsis.cli import studies, thesis, trials, worlds
 from simsepsis.cli.app import app
 from simsepsis.cli.output import forgive_closed_pipes
 from simsepsis.errors import InterruptedRunError, SimsepsisError
+from simsepsis.words import one_sentence
 
 COMMANDS = (thesis, worlds, studies, trials)
 """Rooms whose commands are added to the application by being opened."""
@@ -21,7 +22,7 @@ INTERRUPTED = 130
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"simsepsis: {sentence}", file=sys.stderr)
+    print(f"simsepsis: {one_sentence(sentence)}", file=sys.stderr)
     return code
 
 
@@ -47,7 +48,7 @@ def _run(arguments: list[str]) -> int:
         # What the parser raises is not public, but it always brings its sentence with it.
         describe = getattr(error, "format_message", None)
         if describe is None:
-            sentence = " ".join(f"{type(error).__name__}: {error}".split())
+            sentence = f"{type(error).__name__}: {error}"
             return _fail(f"{sentence}; run again with --debug for the traceback", FAILURE)
         return _fail(f"{describe().rstrip('.')}{_given(describe(), arguments)}; see --help", BAD_INPUT)
 

@@ -9,8 +9,10 @@ from datetime import timedelta
 from time import monotonic
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from simsepsis.cli.show import console
+from simsepsis.words import plain
 
 LOG_SECONDS = 60.0
 """Least time between two lines of a log."""
@@ -35,11 +37,11 @@ class Bar:
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Move the bar."""
-        self.bar.update(self.task, completed=done, total=total, note=note)
+        self.bar.update(self.task, completed=done, total=total, note=plain(note))
 
     def say(self, words: str) -> None:
         """Put words beside the bar."""
-        self.bar.update(self.task, note=words)
+        self.bar.update(self.task, note=plain(words))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,19 +124,19 @@ def progress_bar(words: str) -> Iterator[Shown]:
     words
         What is counted.
     """
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        log = Log(words=words, write=lambda line: console.print(line, soft_wrap=True, markup=False))
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        log = Log(words=words, write=lambda line: screen.print(plain(line), soft_wrap=True))
         yield log
         log.end()
         return
     columns = (
-        TextColumn(words),
+        TextColumn(words, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=screen, transient=True) as bar:
         yield Bar(bar=bar, task=bar.add_task(words, total=None, note=""))

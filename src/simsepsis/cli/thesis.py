@@ -12,6 +12,7 @@ from simsepsis.cli.app import Jobs, Seed, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
+from simsepsis.words import plain
 
 
 @app.command()
@@ -21,10 +22,11 @@ def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Pat
     Example: simsepsis audit --out audit
     """
     from simsepsis.files import write_files
+    from simsepsis.spreadsheet import csv_bytes
     from simsepsis.thesis.audit import audit_thesis
 
     findings = audit_thesis()
-    write_files(out, {"audit.csv": findings.to_csv(index=False).encode()})
+    write_files(out, {"audit.csv": csv_bytes(findings)})
     for number, text in enumerate(findings["explain"], start=1):
         say(f"{number:3d}. {text}")
     say(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
@@ -115,7 +117,7 @@ def analyze(
     patients = read_cohort(cohort, chosen)
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
-    drawn = draw_analysis(analysis, source=cohort.name, version=version("simsepsis"))
+    drawn = draw_analysis(analysis, source=plain(cohort.name), version=version("simsepsis"))
     plates = [render_plate(plate) for plate in drawn]
     sensitivity = sensitivity_table(analysis)
     contents = analysis_contents(analysis)
@@ -123,7 +125,7 @@ def analyze(
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(analysis, plates, sensitivity, source=cohort.name, command=command)
+    page = analysis_html(analysis, plates, sensitivity, source=plain(cohort.name), command=command)
     write_files(out, contents | {"report.html": page.encode()})
     show_estimates(analysis.estimates)
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")

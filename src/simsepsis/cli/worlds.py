@@ -129,9 +129,10 @@ def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     """Print and store the goodness of fit; return the exit status."""
     from simsepsis.cohort.calibration.check import check_calibration, describe_fit, summarize_check
     from simsepsis.files import write_files
+    from simsepsis.spreadsheet import csv_bytes
 
     table = check_calibration(scenario, patients=patients, seed=seed)
-    (path,) = write_files(out, {"calibration.csv": table.to_csv(index=False).encode()})
+    (path,) = write_files(out, {"calibration.csv": csv_bytes(table)})
     shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})
     heads = {name: name.replace("_", " ") for name in table.columns}
     show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))

@@ -89,6 +89,8 @@ def parse_claim(text: str, methods: Collection[str]) -> Claim:
         near = did_you_mean(found["measure"], MEASURES) or f"; known are {', '.join(MEASURES)}"
         raise ValueError(f"the claim '{text}' names the unknown measure '{found['measure']}'{near}")
     low, high = _range(found, text)
+    if np.isinf(low) and np.isinf(high):
+        raise ValueError(f"the claim '{text}' holds whatever comes out; give a limit")
     names = found["names"].split()
     method = names.pop(0) if names and names[0] in methods else None
     if len(names) > 1:

@@ -38,6 +38,7 @@ from simsepsis.experiment.summary import CellSummary, joined, summarize_cell
 from simsepsis.experiment.truth import TruthWork, true_values
 from simsepsis.files import check_folder, sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
+from simsepsis.spreadsheet import csv_bytes
 
 Say = Callable[[str], None]
 """Called with what begins now, in words."""
@@ -281,8 +282,8 @@ def _write(run: Run) -> None:
         "versions": {name: version(name) for name in PACKAGES},
     }
     contents = {
-        "performance.csv": run.performance.to_csv(index=False).encode(),
-        "accept.csv": run.verdicts.to_csv(index=False).encode(),
+        "performance.csv": csv_bytes(run.performance),
+        "accept.csv": csv_bytes(run.verdicts),
         "manifest.json": (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode(),
     }
     write_files(run.folder.path, contents)

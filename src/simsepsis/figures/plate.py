@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from simsepsis.figures.style import in_house_style
 from simsepsis.files import write_files
+from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,4 +150,4 @@ def _drawn(figure: Figure, kind: str) -> bytes:
 
 
 def _table(data: DataFrame) -> bytes:
-    return str(data.to_csv(index=False, float_format="%.10g", lineterminator="\n")).encode()
+    return csv_bytes(data, float_format="%.10g", lineterminator="\n")

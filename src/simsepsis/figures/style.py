@@ -117,6 +117,11 @@ def add_panel(
     return figure.add_axes(box, **options)
 
 
+def legend_words(words: str) -> str:
+    """Return words that a legend shows; matplotlib leaves out those that begin with an underscore."""
+    return f"\u200a{words}" if words.startswith("_") else words
+
+
 def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x: float, y: float) -> None:
     """Write one line of marks with their meaning, in inches from the lower left corner of the figure.
 
@@ -132,7 +137,7 @@ def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x
     from matplotlib.lines import Line2D
 
     figure = axes.figure
-    handles = [Line2D([], [], label=words, **properties) for words, properties in entries]
+    handles = [Line2D([], [], label=legend_words(words), **properties) for words, properties in entries]
     width, height = figure.get_size_inches()
     figure.legend(
         handles=handles,

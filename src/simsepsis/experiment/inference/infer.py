@@ -27,6 +27,7 @@ from simsepsis.experiment.inference.synthetic import (
     synthetic_likelihood,
 )
 from simsepsis.files import write_files
+from simsepsis.spreadsheet import csv_bytes
 
 RESULT_SETS: dict[str, tuple[str, ...]] = {
     "all": ("first score", "second score", "interaction"),
@@ -98,7 +99,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
     axes = pd.concat([axes_table(settings, found, name) for name, found, _ in parts], ignore_index=True)
     if write:
         contents = {TABLE: table, AXES: axes}
-        write_files(folder.path, {name: one.to_csv(index=False).encode() for name, one in contents.items()})
+        write_files(folder.path, {name: csv_bytes(one) for name, one in contents.items()})
     return Inference(
         table=table,
         axes=axes,
