@@ -20,7 +20,8 @@ from simsepsis.cohort import Cohort
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicates
-from simsepsis.experiment.folder import RunFolder, open_run
+from simsepsis.experiment.folder import RunFolder
+from simsepsis.experiment.opening import open_run
 from simsepsis.replication import Batch, Part, run_batches
 from simsepsis.streams import streams
 
