@@ -22,8 +22,6 @@ from simsepsis.experiment.sealed_files import (
 )
 from simsepsis.replication import scan_parts
 
-BEGUN_WITH = "with the plan that the run was begun with"
-
 
 def open_run(path: Path | str) -> RunFolder:
     """Return the run that a folder holds.
@@ -65,7 +63,10 @@ def _stored_plan(path: Path) -> Plan:
 
 
 def _writing_again(path: Path) -> str:
-    return f"type `simsepsis run PLAN --out {path}` {BEGUN_WITH}, which writes it again and keeps every stored row"
+    return (
+        f"type `simsepsis run PLAN --out {path}` with the plan that the run was begun with, which writes it "
+        "again and keeps every stored row"
+    )
 
 
 def _unsealed(path: Path) -> str:

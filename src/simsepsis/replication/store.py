@@ -173,7 +173,8 @@ def scan_parts(folder: Path, belongs: Callable[[Batch], bool], *, move: bool = T
     told: list[str] = []
     for path in sorted(folder.glob("*")):
         named = PART_FILE.fullmatch(path.name) is not None
-        if not named and (path.name.startswith(DRAFT) or not move or not path.is_file()):
+        # Hidden files are drafts, locks, and what file managers leave behind.
+        if not named and (path.name.startswith(".") or not move or not path.is_file()):
             continue
         batch = _intact(path)
         if batch is not None and belongs(batch):
