@@ -41,6 +41,8 @@ def _tell(result: Run) -> None:
     if len(result.verdicts):
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
         show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
+    if result.unfinished:
+        say(f"{_many(result.unfinished, 'world')} without some of the replicates that the plan asks for")
     say(
         f"{_many(result.computed, 'replicate')} computed, {_many(result.failures, 'row')} without an estimate"
     )

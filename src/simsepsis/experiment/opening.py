@@ -56,10 +56,14 @@ def _stored_plan(path: Path) -> Plan:
     try:
         return load_plan(path / PLAN)
     except ExperimentError as error:
-        seal = seal_of(bytes_of(path / PLAN))
-        if seal is not None and seal.whole:
+        if _is_whole(seal_of(bytes_of(path / PLAN))):
             raise
         raise ExperimentError(f"{path / PLAN}: is empty or damaged; {_writing_again(path)}") from error
+
+
+def _is_whole(seal: Seal | None) -> bool:
+    """Return whether a seal is that of a plan in which not a bit has changed."""
+    return seal is not None and seal.whole and seal.place == PLAN
 
 
 def _writing_again(path: Path) -> str:
@@ -78,7 +82,7 @@ def _unsealed(path: Path) -> str:
 
 def _changes(path: Path, plan: Plan, seal: Seal, cells: tuple[Cell, ...]) -> tuple[str, ...]:
     """Return a note if the plan was changed in what decides no row; refuse where it decides one."""
-    if seal.whole and seal.place == PLAN:
+    if _is_whole(seal):
         return ()
     said = f"{path / PLAN}: was changed or damaged after the run had written it"
     same = seal.place == PLAN and run_mark(plan, version_of(seal.mark)) == seal.mark
@@ -115,7 +119,7 @@ def check_same(path: Path, plan: Plan, cells: Iterable[Cell]) -> tuple[str, ...]
         If the folder holds another run; the message says what differs.
     """
     seal = seal_of(bytes_of(path / PLAN))
-    whole = seal is not None and seal.whole and seal.place == PLAN
+    whole = _is_whole(seal)
     notes = () if whole else _check_marks(path, plan)
     mark = seal.mark if seal is not None and whole else run_mark(plan)
     _check_version(path, mark)

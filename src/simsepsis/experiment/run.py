@@ -84,6 +84,12 @@ class Run:
         """Return the verdict of each claim: pass, fail or inconclusive."""
         return overall(self.verdicts)
 
+    @property
+    def unfinished(self) -> int:
+        """Return how many worlds lack replicates that the plan asks for."""
+        finished = sum(cell.count.enough for cell in self.cells)
+        return len(self.folder.cells) + len(self.folder.lost) - finished
+
 
 def run_experiment(
     path_or_plan: str | Path | Plan,
@@ -279,8 +285,7 @@ def _write(run: Run) -> None:
         "plan_hash": plan.hash,
         "seed": plan.run.seed,
         **ends,
-        "complete": all(count.enough for count in counts)
-        and len(counts) == len(run.folder.cells) + len(run.folder.lost),
+        "complete": not run.unfinished,
         "methods": list(plan.run.methods),
         "cells": [count.record() for count in counts],
         "worlds": CELLS,
