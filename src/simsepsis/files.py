@@ -27,6 +27,7 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 REMEDIES = {
     errno.ENOSPC: "make room there; nothing was replaced",
     errno.EDQUOT: "make room there; nothing was replaced",
+    errno.EISDIR: "remove the folder that has the name of a file",
 }
 """What helps where the folder is the right one."""
 
@@ -109,7 +110,7 @@ def _explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         remedy = REMEDIES.get(error.errno or 0, "name a folder that you may write")
-        raise OutputError(f"{folder}: cannot be written ({reason}); {remedy}") from error
+        raise OutputError(f"{error.filename2 or folder}: cannot be written ({reason}); {remedy}") from error
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,8 +61,7 @@ def _note(standing: Standing) -> str:
 
 @contextmanager
 def _going_on(folder: Path) -> Iterator[None]:
-    """Have Ctrl-C, and the polite end that a cluster's queue puts to a job, say how to go on."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Have Ctrl-C, and what ends a command like it, say how to go on."""
     try:
         yield
     except KeyboardInterrupt:
@@ -71,8 +69,6 @@ def _going_on(folder: Path) -> Iterator[None]:
         raise InterruptedRunError(
             f"interrupted; every finished batch is kept in {folder}: type `{command}` to go on"
         ) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report(result: Run, folder: Path) -> None:
