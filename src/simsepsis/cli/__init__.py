@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import typer
@@ -20,9 +24,35 @@ BAD_INPUT = 2
 FAILURE = 1
 INTERRUPTED = 130
 
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What a cluster's queue sends to a job, and a terminal that is closed to its processes."""
+
+
+@contextmanager
+def _ended_politely() -> Iterator[None]:
+    """Have `ENDINGS` end a command as Ctrl-C does; those that are ignored, as under nohup, stay so."""
+
+    def end(*_: object) -> None:
+        # The next one would come into the clearing up.
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    in_charge = threading.current_thread() is threading.main_thread()
+    heard = [number for number in ENDINGS if in_charge and signal.getsignal(number) == signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
+
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"simsepsis: {one_sentence(sentence)}", file=sys.stderr)
+    # A terminal that was closed shows nothing.
+    with suppress(OSError, SimsepsisError):
+        print(f"simsepsis: {one_sentence(sentence)}", file=sys.stderr)
     return code
 
 
@@ -37,7 +67,8 @@ def _given(message: str, arguments: list[str]) -> str:
 def _run(arguments: list[str]) -> int:
     """Return the exit status of one command line; every refusal is one sentence on stderr."""
     try:
-        return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
+        with _ended_politely():
+            return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
     except InterruptedRunError as stop:
         return _fail(str(stop), INTERRUPTED)
     except SimsepsisError as error:

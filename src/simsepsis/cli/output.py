@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -17,7 +18,7 @@ class Forgiving(io.FileIO):
     """A file that swallows what is written once its reader has gone, as ``head -1`` does."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write, or forget from here on.
+        """Write, or forget from here on: the reader, or the terminal, has gone.
 
         Raises
         ------
@@ -31,7 +32,7 @@ class Forgiving(io.FileIO):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
-            if isinstance(error, BrokenPipeError):
+            if error.errno in (errno.EPIPE, errno.EIO):
                 return memoryview(data).nbytes
             raise OutputError(
                 f"the output cannot be written ({error.strerror}); redirect it elsewhere"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +25,18 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 
 
-def _tell(result: Run) -> None:
-    """Print what a run has come to."""
+def _summarized(folder: Path) -> Run:
+    """Return a run's summary, after having printed what was found changed or lost."""
+    from simsepsis.experiment import summarize_run
+
+    result = summarize_run(folder)
     for note in result.notes:
         say(note)
+    return result
+
+
+def _tell(result: Run) -> None:
+    """Print what a run has come to."""
     if len(result.verdicts):
         from simsepsis.experiment.answers.ranges import fewest_text
 
@@ -38,6 +45,8 @@ def _tell(result: Run) -> None:
         claims["rows"] = [fewest_text(judged.get_group(claim)) for claim in claims["claim"]]
         heads = ["claim", "verdict", *(["rows"] if claims["rows"].any() else [])]
         show_table(claims, "Claims declared beforehand", dict(zip(heads, heads, strict=True)))
+    if result.unfinished:
+        say(f"{_many(result.unfinished, 'world')} without some of the replicates that the plan asks for")
     say(
         f"{_many(result.computed, 'replicate')} computed, {_many(result.failures, 'row')} without an estimate"
     )
@@ -57,8 +66,7 @@ def _note(standing: Standing) -> str:
 
 @contextmanager
 def _going_on(folder: Path) -> Iterator[None]:
-    """Have Ctrl-C, and the polite end that a cluster's queue puts to a job, say how to go on."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Have Ctrl-C, and what ends a command like it, say how to go on."""
     try:
         yield
     except KeyboardInterrupt:
@@ -66,8 +74,6 @@ def _going_on(folder: Path) -> Iterator[None]:
         raise InterruptedRunError(
             f"interrupted; every finished batch is kept in {folder}: type `{command}` to go on"
         ) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report(result: Run, folder: Path) -> None:
@@ -134,6 +140,8 @@ def run(
             progress=lambda standing: progress(standing.done, standing.total, _note(standing)),
             say=progress.say,
         )
+    for note in result.notes:
+        say(note)
     _tell(result)
     _report(result, folder)
 
@@ -146,9 +154,7 @@ def summarize(folder: Folder) -> None:
 
     Example: simsepsis summarize runs/null
     """
-    from simsepsis.experiment import summarize_run
-
-    _tell(summarize_run(folder))
+    _tell(_summarized(folder))
     say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
 
 
@@ -160,10 +166,9 @@ def figures(folder: Folder) -> None:
 
     Example: simsepsis figures runs/null
     """
-    from simsepsis.experiment import summarize_run
     from simsepsis.report.experiment import show_findings, write_figures
 
-    shown = show_findings(summarize_run(folder))
+    shown = show_findings(_summarized(folder))
     write_figures(folder, shown)
     _tell_unfinished(shown)
     say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
@@ -177,9 +182,7 @@ def report(folder: Folder) -> None:
 
     Example: simsepsis report runs/null
     """
-    from simsepsis.experiment import summarize_run
-
-    _report(summarize_run(folder), folder)
+    _report(_summarized(folder), folder)
 
 
 @app.command()
@@ -196,7 +199,6 @@ def infer(
     """
     from importlib.metadata import version
 
-    from simsepsis.experiment import summarize_run
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.figures.experiment.likelihood import likelihood_plate
     from simsepsis.figures.plate import render_plate, save_plates
@@ -204,7 +206,7 @@ def infer(
     from simsepsis.report.experiment import experiment_html, show_findings
 
     found = infer_thesis(folder, seed=seed, samples=samples)
-    shown = show_findings(summarize_run(folder))
+    shown = show_findings(_summarized(folder))
     plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
@@ -251,11 +253,13 @@ def replay(
 @app.command()
 def verify(
     folder: Folder,
-    fraction: Annotated[float, typer.Option(help="Share of the stored replicates to compute again.")] = 0.02,
+    fraction: Annotated[
+        float, typer.Option(help="Share of the stored replicates, and of the worlds' truths.")
+    ] = 0.02,
     seed: Seed = 0,
     jobs: Jobs = -1,
 ) -> None:
-    """Compute a random share of the stored rows again and compare the bits; exit 1 if any differs.
+    """Compute a random share of rows and truths again and compare; exit 1 if more than rounding differs.
 
     Example: simsepsis run null --replicates 20
 
@@ -264,5 +268,16 @@ def verify(
     from simsepsis.experiment import verify as compare
 
     found = compare(folder, fraction=fraction, seed=seed, jobs=jobs)
-    say(f"{found.rows} rows of {found.replicates} replicates computed again: {len(found.different)} differ")
-    raise typer.Exit(1 if len(found.different) else 0)
+    differ = len(found.different) + len(found.different_truths)
+    say(
+        f"{found.rows} rows of {found.replicates} replicates and {found.truths} truths computed again: "
+        f"{differ} differ"
+    )
+    for note in found.notes:
+        say(note)
+    if differ and not found.beyond_rounding:
+        say(
+            "All by less than a millionth of the number, as another processor or other versions of packages "
+            "round it"
+        )
+    raise typer.Exit(1 if found.beyond_rounding else 0)

@@ -12,7 +12,7 @@ import pandas as pd
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import worlds
-from simsepsis.experiment.folder import RunFolder, open_run
+from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
     RESULTS,
@@ -26,6 +26,7 @@ from simsepsis.experiment.inference.synthetic import (
     adequacy,
     synthetic_likelihood,
 )
+from simsepsis.experiment.opening import open_run
 from simsepsis.files import write_files
 from simsepsis.spreadsheet import csv_bytes
 
@@ -114,12 +115,11 @@ def _stored(folder: RunFolder, results: Sequence[Result] = RESULTS) -> tuple[lis
     parts = folder.scan().parts
     settings: list[Setting] = []
     draws: list[FloatArray] = []
-    by_name = {cell.name: cell for cell in folder.cells}
     varied = list(folder.plan.settings)
     if not varied:
         raise ExperimentError(f"{folder.path}: all worlds are alike; there is nothing to tell apart")
     for name, setting in changes.items():
-        rows = folder.rows(by_name[name].key, parts)
+        rows = folder.rows(folder.cell(name).key, parts)
         if not len(rows):
             raise ExperimentError(
                 f"{folder.path}: the world '{name}' has no replicate yet; go on with the run"
