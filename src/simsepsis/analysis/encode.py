@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.eligibility import eligible
 from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.spec import AnalysisSpec, Scalar, missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
@@ -63,6 +64,18 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     source = "registry" if isinstance(registry, Records) else str(registry.attrs.get("source", "registry"))
     names = spec.numbers_used
     columns = _columns(registry, spec, source)
+    record: IntArray = np.arange(len(registry))
+    excluded: tuple[tuple[str, int], ...] = ()
+    if spec.exclude or spec.include:
+        stay, excluded = eligible(
+            spec.exclude,
+            spec.include,
+            lambda name: _column(columns, name, spec, source),
+            patients=len(registry),
+            source=source,
+        )
+        record = np.flatnonzero(stay)
+        columns = {name: column[stay] for name, column in columns.items()}
     used = {name: _column(columns, name, spec, source) for name in names}
     coded = {name: _encode_column(one, name, spec, source) for name, one in used.items()}
     values = np.array([column.values for column in coded.values()], dtype=np.float64)
@@ -81,8 +94,9 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
         levels={name: column.levels for name, column in coded.items() if column.levels},
         treated=_arms(values[rows[spec.treatment]], spec, source),
         cluster=_clusters(columns, spec, source),
-        patient=_patients(columns, len(registry), spec, source),
-        record=np.arange(len(registry)),
+        patient=_patients(columns, record, spec, source),
+        record=record,
+        excluded=excluded,
     )
 
 
@@ -108,7 +122,8 @@ def _unwrapped(series: pd.Series) -> _Values:
 
 def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) -> list[str]:
     """Return the columns of the file that the spec needs, all of which must be there."""
-    names = (*spec.numbers_used, *(name for name in (spec.cluster, spec.patient) if name))
+    rules = (rule.column for rule in (*spec.exclude, *spec.include))
+    names = (*spec.numbers_used, *(name for name in (spec.cluster, spec.patient) if name), *rules)
     needed = [_file_name(column, spec) for name in names for column in spec.differences.get(name, (name,))]
     for name in needed:
         if name not in present:
@@ -385,9 +400,11 @@ def _numbered(column: _Values, name: str) -> IntArray:
     return np.asarray(pd.factorize(column, sort=True)[0], np.int64)
 
 
-def _patients(columns: Mapping[Any, _Values], patients: int, spec: AnalysisSpec, source: str) -> NDArray[Any]:
+def _patients(
+    columns: Mapping[Any, _Values], record: IntArray, spec: AnalysisSpec, source: str
+) -> NDArray[Any]:
     if spec.patient is None:
-        return np.arange(1, patients + 1)
+        return record + 1
     name = _file_name(spec.patient, spec)
     column = columns[name]
     identifiers: NDArray[Any] = column if isinstance(column, np.ndarray) else pd.Series(column).to_numpy()

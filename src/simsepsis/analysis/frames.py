@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
 import pandas as pd
 
@@ -15,15 +12,14 @@ from simsepsis.analysis.balance import (
     standardized,
 )
 from simsepsis.analysis.cells import Cells, ratios
-from simsepsis.analysis.descriptive import PHASES, describe, level_indicators, phase_groups
+from simsepsis.analysis.descriptive import PHASES, describe, phase_groups
+from simsepsis.analysis.estimates import normal_tests
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel
 from simsepsis.analysis.propensity import Propensity, fit_propensity, overlap_summary
-from simsepsis.analysis.result import SCORES, Attempt, ThesisResult
+from simsepsis.analysis.result import FIRST_SCORE, SCORES, Attempt, ThesisResult, then
 from simsepsis.analysis.time_to_death import survival_curves, survival_tests
 from simsepsis.arrays import FloatArray
-
-T = TypeVar("T")
 
 TABLE_COLUMNS = ("variable", "level", "statistic", "phase", "arm", "value")
 PAIR_COLUMNS = (
@@ -70,19 +66,32 @@ def flow_frame(result: ThesisResult) -> pd.DataFrame:
     flow = result.flow
     rows: list[tuple[str, str, float]] = [
         ("registered", "", flow.registered),
+        *((f"excluded: {reason}", "", patients) for reason, patients in flow.excluded),
         ("without complete day-1 data", "", flow.missing_day1),
         ("without an outcome or adjunct", "", flow.missing_later),
         ("analysed", "", flow.analysed),
         ("treated", "", flow.analysed_treated),
     ]
     for score, step in result.matched.items():
-        pairs = np.nan if step.value is None else step.value.matches.n_pairs
-        rows.append(("matched pairs", score, pairs))
-        model = result.models.get((score, True, result.spec.outcomes[0]))
+        rows += _matched_steps(result, score, step.value)
+        model = result.models.get((score, True, result.spec.all_outcomes[0]))
         if model is not None:
             excluded = np.nan if model.value is None else model.value.data.excluded
             rows.append(("matched without later scores", score, excluded))
     return pd.DataFrame(rows, columns=["step", "score", "patients"])
+
+
+def _matched_steps(
+    result: ThesisResult, score: str, matched: MatchedSet | None
+) -> list[tuple[str, str, float]]:
+    """Return the pairs, or treated patients and controls where these are no pairs."""
+    if result.spec.one_to_one:
+        return [("matched pairs", score, np.nan if matched is None else matched.matches.n_pairs)]
+    controls = np.nan if matched is None else matched.cohort.n - matched.n_treated
+    return [
+        ("matched treated", score, np.nan if matched is None else matched.n_treated),
+        ("matched controls", score, controls),
+    ]
 
 
 def pairs_frame(result: ThesisResult) -> pd.DataFrame:
@@ -97,7 +106,7 @@ def _pairs(result: ThesisResult, score: str, matched: MatchedSet) -> pd.DataFram
     cohort, pairs = result.cohort, matched.matches
     columns = (
         score,
-        np.arange(1, pairs.n_pairs + 1),
+        np.unique(pairs.treated, return_inverse=True)[1] + 1,
         cohort.record[pairs.treated],
         cohort.patient[pairs.treated],
         cohort.record[pairs.control],
@@ -132,9 +141,10 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
     names = result.spec.balance_columns if matched is None else matched.names
     groups = phase_groups(result.cohort, None if matched is None else matched.matches)
     found = describe(result.cohort, names, groups)
-    levels, _ = level_indicators(result.cohort, names)
-    values = np.vstack([levels, result.cohort.block([name for name, _ in found.numeric])])
     shares = found.fractions
+    gaps = np.isnan(shares[:, 0]).any(axis=1)
+    sorted_out = [*np.array([name for name, _ in found.terms])[gaps], *(name for name, _ in found.numeric)]
+    numbers = result.cohort.block(sorted_out)
     mean = np.concatenate([shares, found.mean])
     variance = np.concatenate([shares * (1 - shares), found.variance])
     parts = []
@@ -150,7 +160,12 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
             frame["variance_ratio"] = variance[:, phase, 0] / variance[:, phase, 1]
         frame.loc[: len(shares) - 1, "variance_ratio"] = np.nan
         rows = np.concatenate(groups.rows[2 * phase : 2 * phase + 2])
-        frame["ecdf_mean"], frame["ecdf_max"] = ecdf_distances(values[:, rows], result.cohort.treated[rows])
+        # of 0/1 columns without gaps both distances are the difference of the proportions
+        near = np.abs(shares[:, phase, 0] - shares[:, phase, 1])
+        distances = ecdf_distances(numbers[:, rows], result.cohort.treated[rows])
+        for label, found_distances in zip(("ecdf_mean", "ecdf_max"), distances, strict=True):
+            near[gaps] = found_distances[: gaps.sum()]
+            frame[label] = np.concatenate([near, found_distances[gaps.sum() :]])
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -173,7 +188,7 @@ def scores_frame(result: ThesisResult) -> pd.DataFrame:
             matched = step.value
             row |= {"terms": len(matched.propensity.terms)}
             row |= overlap_summary(matched.propensity, result.cohort.treated)
-            row |= {"caliper": matched.matches.caliper, "pairs": matched.matches.n_pairs}
+            row |= {"caliper": matched.matches.caliper, "pairs": matched.n_treated}
             row["note"] = matched.propensity.note
         rows.append(row)
     return pd.DataFrame(rows)
@@ -205,30 +220,40 @@ def models_frame(result: ThesisResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``model`` is ``propensity``, ``gee`` or ``gee_sofa``; a model that failed is one row with its note.
+        ``model`` is ``propensity``, ``gee``, ``gee_sofa`` or ``gee_alone``; a model that failed is one row
+        with its note. Coefficients of a numeric outcome are differences of means: they have no odds ratio,
+        and limits on their own scale.
     """
-    parts = [
-        _model_rows(("propensity", score, ""), step, lambda found: _with_errors(found, result))
+    listed: list[tuple[tuple[str, str, str], Attempt[Propensity] | Attempt[AdjustedModel]]] = [
+        (("propensity", score, ""), then(step, _with_errors, result))
         for score, step in result.matched.items()
     ]
-    for (score, extended, outcome), model in result.models.items():
-        name = "gee_sofa" if extended else "gee"
-        parts.append(_model_rows((name, score, outcome), model, lambda found: found))
-    return pd.DataFrame([row for part in parts for row in part], columns=list(MODEL_COLUMNS))
+    listed += [
+        (("gee_sofa" if extended else "gee", score, outcome), model)
+        for (score, extended, outcome), model in result.models.items()
+    ]
+    listed += [(("gee_alone", FIRST_SCORE, outcome), model) for outcome, model in result.clustered.items()]
+    rows = [row for place, step in listed for row in _model_rows(place, step.value, step.failure, result)]
+    return pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
 
 
 def _model_rows(
-    place: tuple[str, str, str], step: Attempt[T], model_of: Callable[[T], Propensity | AdjustedModel]
+    place: tuple[str, str, str],
+    model: Propensity | AdjustedModel | None,
+    failure: str | None,
+    result: ThesisResult,
 ) -> list[tuple[object, ...]]:
     """Return one row per term; one row with the reason where the model failed."""
-    if step.value is None:
-        return [(*place, "", "", *[np.nan] * 6, step.failure)]
-    model = model_of(step.value)
-    effects = ratios(model.fit).tolist()
+    if model is None:
+        return [(*place, "", "", *[np.nan] * 6, failure)]
+    effects = ratios(model.fit)
+    if place[2] in result.spec.numeric_outcomes:
+        low, high, p_value = normal_tests(model.fit.params, model.fit.std_errors)
+        effects = np.array([np.full_like(low, np.nan), low, high, p_value]).T
     coefficients = zip(model.fit.params.tolist(), model.fit.std_errors.tolist(), strict=True)
     return [
         (*place, *term, *coefficient, *effect, model.note)
-        for term, coefficient, effect in zip(model.terms, coefficients, effects, strict=True)
+        for term, coefficient, effect in zip(model.terms, coefficients, effects.tolist(), strict=True)
     ]
 
 
@@ -240,7 +265,8 @@ def _with_errors(matched: MatchedSet, result: ThesisResult) -> Propensity:
 def survival_frame(result: ThesisResult) -> pd.DataFrame:
     """Return both arms' survival curves as `survival_curves` gives them; empty where there is none."""
     step = result.survival
-    return pd.DataFrame() if step is None or step.value is None else survival_curves(step.value)
+    curves = None if step is None else then(step, survival_curves).value
+    return pd.DataFrame() if curves is None else curves
 
 
 def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:

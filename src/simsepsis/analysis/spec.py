@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from simsepsis.analysis.eligibility import Rule
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.thesis.dictionary import (
     ADJUNCTS,
@@ -53,14 +54,16 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "study": get_args(Study),
 }
 """What each setting may be."""
+MOST_CONTROLS = 10
+"""Controls for each treated patient; more add bias and hardly any precision (Austin, Am J Epidemiol 2010)."""
 
 
 def _check_settings(spec: AnalysisSpec) -> None:
     for name, known in CHOICES.items():
         if getattr(spec, name) not in known:
             raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
-    for name in ("outcomes", "covariates"):
-        if not getattr(spec, name):
+    for name, value in {"outcomes": spec.all_outcomes, "covariates": spec.covariates}.items():
+        if not value:
             raise UsageError(f"'{name}' is empty; name at least one column")
     if (spec.survival_time is None) != (spec.survival_event is None):
         raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
@@ -71,6 +74,16 @@ def _check_settings(spec: AnalysisSpec) -> None:
         if spec.treatment in getattr(spec, name):
             raise UsageError(f"'{spec.treatment}' is the treatment; take it out of '{name}'")
     _check_missing(spec)
+    _check_matching(spec)
+
+
+def _check_matching(spec: AnalysisSpec) -> None:
+    if not 1 <= spec.ratio <= MOST_CONTROLS:
+        raise UsageError(
+            f"ratio {spec.ratio} is no number of controls for each treated patient; give 1 to {MOST_CONTROLS}"
+        )
+    if spec.treatment in spec.exact:
+        raise UsageError(f"'{spec.treatment}' is the treatment; take it out of 'exact'")
 
 
 def _check_missing(spec: AnalysisSpec) -> None:
@@ -158,6 +171,9 @@ class AnalysisSpec:
         Patients with other values leave and are counted in the flow.
     event
         The value of the outcomes that means the event; or column → value, where they differ.
+    numeric_outcomes
+        Columns of outcomes that are numbers, such as costs or a score: means are compared. A column that
+        stands in `outcomes` too is one of these.
     study
         Whose data dictionary binds values and levels: ``thesis`` for the thesis's own registry, ``own`` for
         any other file. Unless named, ``thesis`` where the treatment is ``ivigg``.
@@ -192,8 +208,11 @@ class AnalysisSpec:
         Time to which restricted mean survival time is counted.
     scale
         Matching on the linear predictor (``logit``) or on the probability (``ps``).
-    caliper, caliper_sd, order, select
-        As in `simsepsis.analysis.matching.match_pairs`.
+    caliper, caliper_sd, order, select, ratio, replace
+        As in `simsepsis.analysis.matching.match_pairs`. With more controls than one for each treated patient,
+        or controls used again, controls carry weights in everything that comes after.
+    exact
+        Columns in which a treated patient and the controls must be the same.
     second_score
         ``added``: covariates, adjuncts and transfusions; ``alone``: adjuncts and transfusions only;
         ``none``: no second score.
@@ -205,6 +224,8 @@ class AnalysisSpec:
         Without or with Yates's correction; p value of both tails, or of the one observed.
     subgroups
         Interaction tests.
+    methods
+        Further methods by name (`simsepsis list methods`), whose rows follow the others in the estimates.
     min_adjunct_users
         An adjunct that fewer matched patients received is left out of the models. The thesis left out
         balloon pumping (3 users) and kept veno-arterial ECMO (10 users).
@@ -219,6 +240,9 @@ class AnalysisSpec:
         Covariate → what becomes of patients without it. ``complete``, the rule for all others: they leave.
         ``indicator``: the score gets the column ``<name>_missing``, and a constant stands for the number.
         ``category``: ``missing`` is one more level.
+    exclude, include
+        Patients who leave before anything else is read, counted in the flow with the reason: those who meet a
+        rule of `exclude`, and those who do not meet one of `include`.
     differences
         Column made here → the two columns whose difference it is in `time_unit`, the earlier one first. Dates
         are numbers of days, text such as 2019-02-28 or of `date_format`, or whole numbers such as 20190228.
@@ -243,6 +267,7 @@ class AnalysisSpec:
     event: Scalar | Mapping[str, Scalar | tuple[Scalar, ...]] | None = field(default=None, hash=False)
     study: Study | None = None
     outcomes: tuple[str, ...] = ("icu_death", "hospital_death")
+    numeric_outcomes: tuple[str, ...] = ()
     cluster: str | None = "icu_id"
     patient: str | None = "patient_id"
     covariates: tuple[str, ...] = SCORE_COVARIATES
@@ -263,6 +288,9 @@ class AnalysisSpec:
     caliper_sd: CaliperSD = "overall"
     order: Order = "random"
     select: Select = "nearest"
+    ratio: int = 1
+    replace: bool = False
+    exact: tuple[str, ...] = ()
     second_score: SecondScore = "added"
     correlation: Correlation = "exchangeable"
     moment: Moment = "statsmodels"
@@ -270,11 +298,14 @@ class AnalysisSpec:
     chi_square: ChiSquare = "plain"
     fisher: Fisher = "two-sided"
     subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
+    methods: tuple[str, ...] = ()
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     recode: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     missing: Mapping[str, Missing] = field(default_factory=dict, hash=False)
+    exclude: tuple[Rule, ...] = ()
+    include: tuple[Rule, ...] = ()
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     date_format: str | None = None
     missing_codes: tuple[Scalar, ...] | Mapping[str, tuple[Scalar, ...]] = field(default=(), hash=False)
@@ -292,7 +323,19 @@ class AnalysisSpec:
         """
         if self.study is None:
             object.__setattr__(self, "study", "thesis" if self.treatment == THESIS_TREATMENT else "own")
+        binary = tuple(name for name in self.outcomes if name not in self.numeric_outcomes)
+        object.__setattr__(self, "outcomes", binary)
         _check_settings(self)
+
+    @property
+    def all_outcomes(self) -> tuple[str, ...]:
+        """Return the outcomes that happen or not, and those that are numbers."""
+        return (*self.outcomes, *self.numeric_outcomes)
+
+    @property
+    def one_to_one(self) -> bool:
+        """Return whether matching makes pairs, so that no control carries a weight."""
+        return self.ratio == 1 and not self.replace
 
     @property
     def dictionary(self) -> Mapping[str, Column]:
@@ -303,6 +346,11 @@ class AnalysisSpec:
     def adjusters(self) -> tuple[str, ...]:
         """Return adjuncts and transfusions: what was done besides the treatment."""
         return (*self.adjuncts, *self.transfusions)
+
+    @property
+    def clusters_alone(self) -> bool:
+        """Return whether there are clusters and nothing that the estimating equations adjust for."""
+        return self.cluster is not None and not self.adjusters and not self.later_scores
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -329,11 +377,12 @@ class AnalysisSpec:
             *self.covariates,
             *self.score,
             *self.adjusters,
-            *self.outcomes,
+            *self.all_outcomes,
             *self.durations,
             *self.later_scores,
             *(name for name in optional if name),
             *subgroups,
+            *self.exact,
         )
         return tuple(dict.fromkeys(names))
 
@@ -407,6 +456,8 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     document.setdefault("study", extends or "own")
     if extends is None:
         document = {**_ABSENT, **document}
+        if "numeric_outcomes" in document:
+            document.setdefault("outcomes", ())
         for name in _REQUIRED:
             if name not in document:
                 raise DataError(f"{path.name}: '{name}' is missing; name it, or add extends = \"thesis\"")
@@ -436,6 +487,11 @@ def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
     for number, subgroup in enumerate(values.get("subgroups", ())):
         if isinstance(subgroup, Mapping):
             _refuse_unknown(subgroup, ["name", "column", "at_least", "value"], f"{place}: subgroups.{number}")
+    for key in ("exclude", "include"):
+        for number, rule in enumerate(values.get(key, ())):
+            if isinstance(rule, Mapping):
+                known = [item.name for item in fields(Rule)]
+                _refuse_unknown(rule, known, f"{place}: {key}.{number}")
     try:
         return TypeAdapter(AnalysisSpec).validate_python(values)
     except UsageError as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +25,16 @@ from simsepsis.analysis.survival import (
     proportional_hazards_test,
     rmst,
 )
+from simsepsis.analysis.weighted_curves import weighted_kaplan_meier, weighted_rmst
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, SimsepsisError, UsageError
 
 DAY_28 = 28.0
+SURVIVAL_TEST_COLUMNS = ("quantity", "estimate", "std_error", "ci_low", "ci_high", "p_value", "failure")
+NOT_ESTIMABLE = "the curve of an arm ends before the horizon, or nothing varies"
+
+_Numbers = tuple[float, float, float, float, float]
+"""Estimate, standard error, limits and p value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +73,11 @@ class SurvivalComparison:
         Its covariates (n, p) and their names: the treatment alone or, adjusted, adjuncts and transfusions
         after it.
     pair
-        (n,): number of each patient's pair, for standard errors that respect it.
+        (n,): number of each patient's pair or matched set, for standard errors that respect it.
+    weights
+        (n,): matching weights; None where all are 1.
+    cluster
+        (n,): number of each patient's cluster; None where there is none.
     """
 
     follow_up: FollowUp
@@ -72,6 +85,8 @@ class SurvivalComparison:
     X: FloatArray
     terms: tuple[str, ...]
     pair: IntArray
+    weights: FloatArray | None = None
+    cluster: IntArray | None = None
 
 
 def follow_up(time: FloatArray, event: FloatArray, treated: BoolArray, censoring: str | float) -> FollowUp:
@@ -115,6 +130,10 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
     ------
     ConvergenceError
         If the spec names no time or no death.
+
+    Notes
+    -----
+    Where controls carry weights, the standard error is the sandwich over patients.
     """
     if spec.survival_time is None or spec.survival_event is None:
         raise ConvergenceError("the spec names no time to death")
@@ -126,26 +145,51 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
         spec.censoring,
     )
     terms = (spec.treatment, *(used_adjusters(cohort, spec) if spec.cox_adjusted else ()))
-    X = cohort.block(terms).T
+    X, weights = cohort.block(terms).T, matched.weights
+    each = None if weights is None else np.arange(cohort.n)
     return SurvivalComparison(
         follow_up=times,
-        cox=fit_cox(X, times.duration, times.event),
+        cox=fit_cox(X, times.duration, times.event, weights=weights, cluster=each),
         X=X,
         terms=terms,
         pair=matched.pair,
+        weights=weights,
+        cluster=cohort.cluster,
     )
 
 
 def cox_by_pair(found: SurvivalComparison) -> Fit:
-    """Estimate the hazard ratio of death with the sandwich standard error over pairs.
+    """Estimate the hazard ratio of death with the sandwich standard error over pairs or matched sets.
 
     Parameters
     ----------
     found
         The matched patients' times.
     """
+    return _robust(found, found.pair)
+
+
+def cox_by_cluster(found: SurvivalComparison) -> Fit:
+    """Estimate the hazard ratio of death with the sandwich standard error over clusters.
+
+    Parameters
+    ----------
+    found
+        The matched patients' times.
+
+    Raises
+    ------
+    ConvergenceError
+        If the spec names no cluster.
+    """
+    if found.cluster is None:
+        raise ConvergenceError("the spec names no column for the clusters")
+    return _robust(found, found.cluster)
+
+
+def _robust(found: SurvivalComparison, groups: IntArray) -> Fit:
     times = found.follow_up
-    return fit_cox(found.X, times.duration, times.event, cluster=found.pair)
+    return fit_cox(found.X, times.duration, times.event, weights=found.weights, cluster=groups)
 
 
 def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, float]:
@@ -158,11 +202,22 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
     horizon
         Day to which survival is counted.
     """
-    times = found.follow_up
-    (value1, error1), (value0, error0) = (
-        rmst(times.duration[arm], times.event[arm], horizon) for arm in (times.treated, ~times.treated)
-    )
+    (value1, error1), (value0, error0) = (_rmst(found, side, horizon) for side in _sides(found))
     return value1 - value0, math.hypot(error1, error0)
+
+
+def _sides(found: SurvivalComparison) -> tuple[BoolArray, BoolArray]:
+    treated = found.follow_up.treated
+    return treated, ~treated
+
+
+def _rmst(found: SurvivalComparison, side: BoolArray, horizon: float) -> tuple[float, float]:
+    """Return one arm's restricted mean survival time and its standard error."""
+    times = found.follow_up
+    duration, event = times.duration[side], times.event[side]
+    if found.weights is None:
+        return rmst(duration, event, horizon)
+    return weighted_rmst(duration, event, found.weights[side], horizon)
 
 
 def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
@@ -177,11 +232,17 @@ def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
     -------
     DataFrame
         arm, the columns of `kaplan_meier`, and `incidence` of death when leaving alive is a competing
-        event instead of censoring (Aalen–Johansen).
+        event instead of censoring (Aalen–Johansen). Where controls carry weights, curves are weighted, their
+        standard errors respect the weights, and there is no incidence.
     """
     times = found.follow_up
     parts = []
-    for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
+    for arm, side in zip(ARMS, _sides(found), strict=True):
+        if found.weights is not None:
+            curve = weighted_kaplan_meier(times.duration[side], times.event[side], found.weights[side])
+            curve.insert(0, "arm", arm)
+            parts.append(curve.assign(incidence=np.nan))
+            continue
         curve = kaplan_meier(times.duration[side], times.event[side])
         cause = np.where(times.event[side], 1, np.where(times.left[side], 2, 0))
         curve["incidence"] = 0.0
@@ -206,35 +267,66 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value.
+        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value, failure: why a
+        quantity has no estimate, None where it has one.
     """
-    times = found.follow_up
-    rows = [
-        _hazard_row("hazard_ratio", found.cox),
-        _hazard_row("hazard_ratio_pair_robust", cox_by_pair(found)),
-        _test_row("log_rank", *log_rank(times.duration, times.event, times.treated)),
-    ]
-    proportional = proportional_hazards_test(found.cox, found.X, times.duration, times.event)
-    rows.append(_test_row("proportional_hazards", proportional.global_statistic, proportional.global_p_value))
-    for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
-        area, error = rmst(times.duration[side], times.event[side], horizon)
-        rows.append(_mean_row(f"rmst{horizon:g}_{arm}", area, error))
-    rows.append(_mean_row(f"rmst{horizon:g}_difference", *rmst_difference(found, horizon)))
-    return pd.DataFrame(rows, columns=["quantity", "estimate", "std_error", "ci_low", "ci_high", "p_value"])
+    between = f"rmst{horizon:g}_difference"
+    steps: dict[str, Callable[[], _Numbers]] = {
+        "hazard_ratio": lambda: _hazard(found.cox),
+        "hazard_ratio_pair_robust": lambda: _hazard(cox_by_pair(found)),
+        "log_rank": lambda: _log_rank(found),
+        "proportional_hazards": lambda: _proportional(found),
+        **{
+            f"rmst{horizon:g}_{arm}": partial(_mean, _rmst, found, side, horizon)
+            for arm, side in zip(ARMS, _sides(found), strict=True)
+        },
+        between: partial(_mean, rmst_difference, found, horizon),
+    }
+    rows = [_quantity(name, step) for name, step in steps.items()]
+    return pd.DataFrame(rows, columns=list(SURVIVAL_TEST_COLUMNS))
 
 
-def _hazard_row(quantity: str, fit: Fit) -> tuple[str, float, float, float, float, float]:
+def _quantity(name: str, step: Callable[[], _Numbers]) -> tuple[object, ...]:
+    """Return one row; a step that fails leaves its reason there."""
+    nothing = (math.nan,) * 5
+    try:
+        numbers = step()
+    except UsageError:
+        raise
+    except (SimsepsisError, ArithmeticError, ValueError) as error:
+        return name, *nothing, str(error) or type(error).__name__
+    return name, *numbers, None if math.isfinite(numbers[0]) else NOT_ESTIMABLE
+
+
+def _hazard(fit: Fit) -> _Numbers:
+    if not fit.estimated[0]:
+        raise ConvergenceError(fit.failure or "the treatment does not vary among those at risk at an event")
     low, high, p_value = normal_tests(fit.params[0], fit.std_errors[0])
-    ratio, low, high = np.exp([fit.params[0], low, high])
-    return quantity, float(ratio), float(fit.std_errors[0]), float(low), float(high), float(p_value)
+    with np.errstate(over="ignore"):
+        ratio, low, high = np.exp([fit.params[0], low, high])
+    return float(ratio), float(fit.std_errors[0]), float(low), float(high), float(p_value)
 
 
-def _test_row(
-    quantity: str, statistic: float, p_value: float
-) -> tuple[str, float, float, float, float, float]:
-    return quantity, statistic, math.nan, math.nan, math.nan, p_value
+def _log_rank(found: SurvivalComparison) -> _Numbers:
+    if found.weights is not None:
+        raise ConvergenceError("the log-rank test counts patients, and controls carry weights here")
+    times = found.follow_up
+    return _test(*log_rank(times.duration, times.event, times.treated))
 
 
-def _mean_row(quantity: str, value: float, error: float) -> tuple[str, float, float, float, float, float]:
+def _proportional(found: SurvivalComparison) -> _Numbers:
+    times = found.follow_up
+    tested = proportional_hazards_test(found.cox, found.X, times.duration, times.event, weights=found.weights)
+    if not math.isfinite(tested.global_statistic):
+        raise ConvergenceError(tested.failure or "not estimable from these data")
+    return _test(tested.global_statistic, tested.global_p_value)
+
+
+def _test(statistic: float, p_value: float) -> _Numbers:
+    return statistic, math.nan, math.nan, math.nan, p_value
+
+
+def _mean(step: Callable[..., tuple[float, float]], *args: Any) -> _Numbers:
+    value, error = step(*args)
     low, high, p_value = normal_tests(value, error)
-    return quantity, value, error, float(low), float(high), float(p_value)
+    return value, error, float(low), float(high), float(p_value)

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame
+from simsepsis.analysis.estimates import Estimate, estimates_frame, with_spread
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
 from simsepsis.analysis.methods.shared import OracleView, Shared
@@ -17,9 +17,6 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
-
-NO_SPREAD = 1e-10
-"""Standard error that is zero but for rounding."""
 
 
 def run_method(
@@ -177,17 +174,4 @@ def _rows(method: Method, task: Task) -> Iterator[Estimate]:
     reason = found.failure or "the spec names nothing that this method could estimate"
     for name in estimands:
         row = rows.get(name) or Estimate(method=method.name, estimand=name, failure=reason)
-        yield _with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))
-
-
-def _with_spread(row: Estimate) -> Estimate:
-    """Return a row as it is, or as a failure where the estimate has no spread, since nothing is certain."""
-    if not row.converged or row.std_error > NO_SPREAD:
-        return row
-    return Estimate(
-        method=row.method,
-        estimand=row.estimand,
-        n_used=row.n_used,
-        failure="the standard error is zero, so there is no interval and no test",
-        seconds=row.seconds,
-    )
+        yield with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))
