@@ -147,6 +147,6 @@ def _further_rows(
     seed: int,
 ) -> list[Estimate]:
     """Return the rows of the methods that the analysis itself does not have."""
-    there = {row.method for row in rows}
+    there = {"rmst28" if row.method.startswith("rmst") else row.method for row in rows}
     left = tuple(name for name in wanted if name not in there)
     return method_rows(left, registry, draw=streams(seed), spec=spec) if left else []

@@ -31,6 +31,7 @@ from simsepsis.analysis.two_by_two import (
     risk_difference,
     risk_ratio,
 )
+from simsepsis.errors import ConvergenceError
 
 METHOD_OF_SCORE = {FIRST_SCORE: "psm", SECOND_SCORE: "psm_adjuncts"}
 
@@ -55,13 +56,18 @@ def thesis_estimates(result: ThesisResult, methods: Collection[str] | None = Non
     """
     return tuple(
         with_spread(row)
-        for name, rows in _parts(result)
-        if methods is None or name in methods
+        for name, rows in _parts(result, methods)
+        if methods is None or name in methods or (name.startswith("rmst") and _has_rmst(methods))
         for row in rows
     )
 
 
-def _parts(result: ThesisResult) -> Iterator[tuple[str, Iterator[Estimate]]]:
+def _has_rmst(methods: Collection[str]) -> bool:
+    """Whether restricted means are wanted; their method is called by another day than the spec's may be."""
+    return any(name.startswith("rmst") for name in methods)
+
+
+def _parts(result: ThesisResult, methods: Collection[str] | None) -> Iterator[tuple[str, Iterator[Estimate]]]:
     """Yield each method with its rows, which are not computed before they are asked for."""
     yield "crude", _crude_rows(result, EVERYBODY, "crude", "att")
     yield "linear", _regression_rows(result)
@@ -70,8 +76,9 @@ def _parts(result: ThesisResult) -> Iterator[tuple[str, Iterator[Estimate]]]:
         yield method, _crude_rows(result, score, method, "matched")
         if score == FIRST_SCORE:
             yield "psm_paired_se", _paired_rows(result)
-            if result.spec.clusters_alone:
+            if result.spec.clusters_alone or "psm_cluster_se" in (methods or ()):
                 yield "psm_cluster_se", _cluster_rows(result)
+            if result.spec.clusters_alone:
                 yield "psm_gee_alone", _clustered_rows(result)
         yield f"{method}_gee", _model_rows(result, score, f"{method}_gee", extended=False)
         yield f"{method}_gee_sofa", _model_rows(result, score, f"{method}_gee_sofa", extended=True)
@@ -226,7 +233,8 @@ def _clustered_means(matched: MatchedSet, outcome: str, method: str, seconds: fl
 def _in_clusters(matched: MatchedSet, outcome: str) -> tuple[Risks, float]:
     """Return both arms' risks or means with the sandwich over clusters, and its degrees of freedom."""
     cohort = matched.cohort
-    assert cohort.cluster is not None
+    if cohort.cluster is None:
+        raise ConvergenceError("the spec names no column for the clusters")
     risks = compared_risks(
         cohort.treated, cohort.column(outcome), weights=matched.weights, cluster=cohort.cluster
     )

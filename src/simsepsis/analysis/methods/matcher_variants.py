@@ -18,7 +18,7 @@ from simsepsis.analysis.matching import Matches, match_pairs, match_weights
 from simsepsis.analysis.methods.method import MATCHED_SET, Method, Task
 from simsepsis.analysis.methods.rows import Risks, risk_rows, risks_of
 from simsepsis.analysis.methods.shared import known
-from simsepsis.analysis.methods.thesis import PSM_PAIRED_SE, RISKS_MATCHED
+from simsepsis.analysis.methods.thesis import PSM_CLUSTER_SE, PSM_PAIRED_SE, RISKS_MATCHED
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
@@ -361,5 +361,6 @@ MATCHER_METHODS = (
     _variant("psm_within_icu", "Controls of the same ICU only", within_icu, ARPINO_MEALLI),
     _variant("psm_icu_first", "Controls of the same ICU first", icu_first, ARPINO_CANNAS),
     PSM_PAIRED_SE,
+    PSM_CLUSTER_SE,
 )
-"""Variants of the matcher; the last one has the thesis's pairs and other standard errors."""
+"""Variants of the matcher; the last two have the thesis's pairs and other standard errors."""
