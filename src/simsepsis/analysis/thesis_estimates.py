@@ -23,6 +23,7 @@ from simsepsis.analysis.result import (
     then,
 )
 from simsepsis.analysis.risks import Risks, compared_risks, few_clusters, risk_rows
+from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import SurvivalComparison, cox_by_cluster, cox_by_pair, rmst_difference
 from simsepsis.analysis.two_by_two import (
     odds_ratio,
@@ -56,7 +57,7 @@ def thesis_estimates(result: ThesisResult, methods: Collection[str] | None = Non
     """
     return tuple(
         with_spread(row)
-        for name, rows in _parts(result, methods)
+        for name, rows in _parts(result)
         if methods is None or name in methods or (name.startswith("rmst") and _has_rmst(methods))
         for row in rows
     )
@@ -67,7 +68,7 @@ def _has_rmst(methods: Collection[str]) -> bool:
     return any(name.startswith("rmst") for name in methods)
 
 
-def _parts(result: ThesisResult, methods: Collection[str] | None) -> Iterator[tuple[str, Iterator[Estimate]]]:
+def _parts(result: ThesisResult) -> Iterator[tuple[str, Iterator[Estimate]]]:
     """Yield each method with its rows, which are not computed before they are asked for."""
     yield "crude", _crude_rows(result, EVERYBODY, "crude", "att")
     yield "linear", _regression_rows(result)
@@ -76,14 +77,13 @@ def _parts(result: ThesisResult, methods: Collection[str] | None) -> Iterator[tu
         yield method, _crude_rows(result, score, method, "matched")
         if score == FIRST_SCORE:
             yield "psm_paired_se", _paired_rows(result)
-            if result.spec.clusters_alone or "psm_cluster_se" in (methods or ()):
-                yield "psm_cluster_se", _cluster_rows(result)
             if result.spec.clusters_alone:
+                yield "psm_cluster_se", cluster_rows(result.matched[score], result.survival, result.spec)
                 yield "psm_gee_alone", _clustered_rows(result)
         yield f"{method}_gee", _model_rows(result, score, f"{method}_gee", extended=False)
         yield f"{method}_gee_sofa", _model_rows(result, score, f"{method}_gee_sofa", extended=True)
     if result.survival is not None:
-        yield "psm_cox", _hazard_rows(result, "psm_cox", lambda found: found.cox)
+        yield "psm_cox", _hazard_rows(result.survival, result.spec, "psm_cox", lambda found: found.cox)
         yield f"rmst{result.spec.rmst_horizon:g}", _rmst_rows(result, result.survival)
     for subgroup, outcome in result.interactions:
         yield f"breslow_day_{subgroup}", _interaction_rows(result, subgroup, outcome)
@@ -162,18 +162,35 @@ def _paired_rows(result: ThesisResult) -> Iterator[Estimate]:
         yield from _matched_rows(step, method, (f"rd_{outcome}_matched",), _paired_risks, outcome)
     for outcome in result.spec.numeric_outcomes:
         yield from _matched_rows(step, method, (f"md_{outcome}_matched",), _paired_means, outcome)
-    yield from _hazard_rows(result, method, cox_by_pair)
+    yield from _hazard_rows(result.survival, result.spec, method, cox_by_pair)
 
 
-def _cluster_rows(result: ThesisResult) -> Iterator[Estimate]:
-    """Crude effects and the hazard ratio in matched patients, with standard errors that respect clusters."""
-    method, step = "psm_cluster_se", result.matched[FIRST_SCORE]
-    for outcome in result.spec.outcomes:
+def cluster_rows(
+    step: Attempt[MatchedSet], survival: Attempt[SurvivalComparison] | None, spec: AnalysisSpec
+) -> Iterator[Estimate]:
+    """Yield crude effects and the hazard ratio in matched patients, with errors that respect clusters.
+
+    Parameters
+    ----------
+    step
+        The matched patients.
+    survival
+        Their times; None where the spec names none.
+    spec
+        Names the outcomes.
+
+    Notes
+    -----
+    Sandwich over clusters with K/(K − 1) and t on K − 1 degrees of freedom; of the hazard ratio without a
+    factor and normal, as R's ``coxph(cluster = )``.
+    """
+    method = "psm_cluster_se"
+    for outcome in spec.outcomes:
         names = tuple(f"{scale}_{outcome}_matched" for scale in ("log_or", "log_rr", "rd"))
         yield from _matched_rows(step, method, names, _clustered_risks, outcome)
-    for outcome in result.spec.numeric_outcomes:
+    for outcome in spec.numeric_outcomes:
         yield from _matched_rows(step, method, (f"md_{outcome}_matched",), _clustered_means, outcome)
-    yield from _hazard_rows(result, method, cox_by_cluster)
+    yield from _hazard_rows(survival, spec, method, cox_by_cluster)
 
 
 def _matched_rows(
@@ -248,12 +265,14 @@ def _clustered_rows(result: ThesisResult) -> Iterator[Estimate]:
 
 
 def _hazard_rows(
-    result: ThesisResult, method: str, fit_of: Callable[[SurvivalComparison], Fit]
+    step: Attempt[SurvivalComparison] | None,
+    spec: AnalysisSpec,
+    method: str,
+    fit_of: Callable[[SurvivalComparison], Fit],
 ) -> Iterator[Estimate]:
-    step = result.survival
     if step is None:
         return
-    name = f"log_hr_{result.spec.survival_event}_matched"
+    name = f"log_hr_{spec.survival_event}_matched"
     fitted = then(step, fit_of)
     if step.value is None or fitted.value is None:
         yield _failed(method, name, fitted)

@@ -9,6 +9,9 @@ from functools import partial
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
+from simsepsis.analysis.result import then
+from simsepsis.analysis.thesis_estimates import cluster_rows
+from simsepsis.analysis.time_to_death import compare_survival
 
 ROSENBAUM_RUBIN = "Rosenbaum PR, Rubin DB. Biometrika 1983;70:41."
 LIANG_ZEGER = "Liang KY, Zeger SL. Biometrika 1986;73:13."
@@ -35,6 +38,13 @@ def rmst_rows(task: Task) -> Iterable[Estimate]:
     """Return the difference of restricted means, whose day is the spec's."""
     rows = known(task.shared.thesis).rows
     return (replace(row, method=task.method) for row in rows if row.method.startswith("rmst"))
+
+
+def clustered_rows(task: Task) -> Iterable[Estimate]:
+    """Return the crude effects in the matched patients with standard errors by cluster."""
+    step = known(task.shared.thesis).matched
+    survival = then(step, compare_survival, task.spec) if task.spec.survival_time else None
+    return cluster_rows(step, survival, task.spec)
 
 
 def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
@@ -128,6 +138,7 @@ PSM_CLUSTER_SE = replace(
     ),
     group="matching",
     needs=("clusters",),
+    function=clustered_rows,
     numeric=MEANS_MATCHED,
 )
 

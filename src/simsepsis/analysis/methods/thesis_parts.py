@@ -35,8 +35,7 @@ PARTS = (
     _Part(without={"later_scores": ()}, ends=("_gee_sofa",)),
     _Part(without={"cluster": None}, ends=("_gee", "_gee_sofa")),
     _Part(
-        without={"survival_time": None, "survival_event": None},
-        starts=("psm_cox", "psm_paired_se", "psm_cluster_se", "rmst"),
+        without={"survival_time": None, "survival_event": None}, starts=("psm_cox", "psm_paired_se", "rmst")
     ),
     _Part(without={"subgroups": ()}, starts=("breslow_day",)),
 )

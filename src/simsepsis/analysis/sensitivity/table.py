@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, ThesisResult
@@ -100,14 +101,18 @@ class _Pairs:
     """One outcome in one matched set: the share that died, and pairs in which one patient did."""
 
     risk: float = math.nan
-    treated_only: int = 0
-    control_only: int = 0
+    treated_only: int | None = None
+    control_only: int | None = None
 
 
 def _pairs(result: ThesisResult, score: str, outcome: str) -> _Pairs:
     matched = result.matched[score].value
     if matched is None:
         return _Pairs()
+    if matched.weights is not None:
+        arms = (matched.cohort.treated, ~matched.cohort.treated)
+        dead = matched.cohort.column(outcome)
+        return _Pairs(risk=float(np.mean([np.average(dead[a], weights=matched.weights[a]) for a in arms])))
     treated, control = matched.cohort.column(outcome).reshape(2, -1)
     table = pair_table(treated, control)
     return _Pairs(
@@ -144,6 +149,8 @@ def _row(estimate: dict[Any, Any], scale: str, pairs: _Pairs, target: float, alp
 
 
 def _gamma(pairs: _Pairs, ratio: float, alpha: float) -> float:
-    """Return the Rosenbaum bound in the direction observed."""
+    """Return the Rosenbaum bound in the direction observed; NaN where there are no pairs."""
+    if pairs.treated_only is None or pairs.control_only is None:
+        return math.nan
     counts = (pairs.treated_only, pairs.control_only)
     return rosenbaum_gamma(*(counts if ratio >= 1.0 else counts[::-1]), alpha=alpha)

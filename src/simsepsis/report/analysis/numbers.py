@@ -116,7 +116,7 @@ class Numbers:
     def pairs(self, outcome: str) -> tuple[AssociationTest, Effect] | None:
         """Return McNemar's test and the conditional odds ratio of the first score's pairs."""
         matched = self.analysis.result.matched[FIRST_SCORE].value
-        if matched is None:
+        if matched is None or matched.weights is not None:
             return None
         table = pair_table(*matched.cohort.column(outcome).reshape(2, -1))
         return mcnemar(table), paired_odds_ratio(table)
