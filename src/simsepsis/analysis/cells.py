@@ -24,8 +24,16 @@ from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, association_p_values
 from simsepsis.analysis.propensity import Term
 from simsepsis.analysis.ranks import rank_p_values
-from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult
-from simsepsis.analysis.risks import Risks, risk_rows
+from simsepsis.analysis.result import (
+    EVERYBODY,
+    FIRST_SCORE,
+    SECOND_SCORE,
+    Attempt,
+    ThesisResult,
+    attempt,
+    then,
+)
+from simsepsis.analysis.risks import risk_rows
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.two_by_two import odds_ratio
 from simsepsis.arrays import FloatArray
@@ -129,13 +137,20 @@ def _put_compared(found: Cells, table: str, shown: Description, groups: Groups, 
     if groups.copies:
         # sums of weights are no counts of patients: the tests that count have no answer after matching
         tables[:, 1] = np.nan
-    p_values = association_p_values(tables.reshape(-1, 2, 2), chi_square=spec.chi_square, sides=spec.fisher)
-    _put(found, table, shown.terms, TESTS, p_values)
+    p_values = attempt(
+        association_p_values, tables.reshape(-1, 2, 2), chi_square=spec.chi_square, sides=spec.fisher
+    ).value
+    _put(
+        found, table, shown.terms, TESTS, np.full(tables.shape[:2], np.nan) if p_values is None else p_values
+    )
     if shown.numeric:
         phases = (slice(0, 2), slice(2, 4))
-        tests = [rank_p_values([one.count[arms] for one in shown.tallies]) for arms in phases]
+        none = np.full(len(shown.numeric), np.nan)
+        counts = ([one.count[arms] for one in shown.tallies] for arms in phases)
+        ranked = [attempt(rank_p_values, count).value for count in counts]
+        tests = [none if p_values is None else p_values for p_values in ranked]
         if groups.copies:
-            tests[1] = np.full(len(shown.numeric), np.nan)
+            tests[1] = none
         _put(found, table, shown.numeric, TESTS, np.stack(tests, axis=1))
 
 
@@ -182,17 +197,16 @@ def _put_deaths(
 
 
 def _crude_odds(crude: Attempt[CrudeComparison]) -> FloatArray:
-    if crude.value is None:
-        return np.full(4, np.nan)
-    if crude.value.risks is not None:
-        return _weighted_odds(crude.value.risks)
-    effect = odds_ratio(crude.value.table)
-    return np.array([effect.estimate, effect.ci_low, effect.ci_high, crude.value.p_value])
+    odds = then(crude, _odds).value
+    return np.full(4, np.nan) if odds is None else odds
 
 
-def _weighted_odds(risks: Risks) -> FloatArray:
-    """Return odds ratio, limits and p value of two weighted risks."""
-    row = next(row for row in risk_rows("", "", "", risks) if row.estimand.startswith("log_or"))
+def _odds(crude: CrudeComparison) -> FloatArray:
+    """Return odds ratio, limits and p value."""
+    if crude.risks is None:
+        effect = odds_ratio(crude.table)
+        return np.array([effect.estimate, effect.ci_low, effect.ci_high, crude.p_value])
+    row = next(row for row in risk_rows("", "", "", crude.risks) if row.estimand.startswith("log_or"))
     with np.errstate(over="ignore"):
         ratio = np.exp([row.estimate, row.ci_low, row.ci_high])
     return np.array([*ratio, row.p_value])

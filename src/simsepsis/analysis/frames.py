@@ -17,7 +17,7 @@ from simsepsis.analysis.estimates import normal_tests
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel
 from simsepsis.analysis.propensity import Propensity, fit_propensity, overlap_summary
-from simsepsis.analysis.result import FIRST_SCORE, SCORES, Attempt, ThesisResult, then
+from simsepsis.analysis.result import FIRST_SCORE, SCORES, Attempt, ThesisResult, attempt, then
 from simsepsis.analysis.time_to_death import survival_curves, survival_tests
 from simsepsis.arrays import FloatArray
 
@@ -162,10 +162,12 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
         rows = np.concatenate(groups.rows[2 * phase : 2 * phase + 2])
         # of 0/1 columns without gaps both distances are the difference of the proportions
         near = np.abs(shares[:, phase, 0] - shares[:, phase, 1])
-        distances = ecdf_distances(numbers[:, rows], result.cohort.treated[rows])
-        for label, found_distances in zip(("ecdf_mean", "ecdf_max"), distances, strict=True):
-            near[gaps] = found_distances[: gaps.sum()]
-            frame[label] = np.concatenate([near, found_distances[gaps.sum() :]])
+        found_far = attempt(ecdf_distances, numbers[:, rows], result.cohort.treated[rows]).value
+        for label, far in zip(
+            ("ecdf_mean", "ecdf_max"), found_far or (np.full(len(numbers), np.nan),) * 2, strict=True
+        ):
+            near[gaps] = far[: gaps.sum()]
+            frame[label] = np.concatenate([near, far[gaps.sum() :]])
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -187,9 +189,10 @@ def scores_frame(result: ThesisResult) -> pd.DataFrame:
         if step.value is not None:
             matched = step.value
             row |= {"terms": len(matched.propensity.terms)}
-            row |= overlap_summary(matched.propensity, result.cohort.treated)
+            overlap = then(step, lambda found: overlap_summary(found.propensity, result.cohort.treated))
+            row |= overlap.value or {}
             row |= {"caliper": matched.matches.caliper, "pairs": matched.n_treated}
-            row["note"] = matched.propensity.note
+            row["note"] = matched.propensity.note or overlap.failure or ""
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -274,4 +277,5 @@ def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:
     step = result.survival
     if step is None or step.value is None:
         return pd.DataFrame()
-    return survival_tests(step.value, result.spec.rmst_horizon)
+    tests = then(step, survival_tests, result.spec.rmst_horizon).value
+    return pd.DataFrame() if tests is None else tests

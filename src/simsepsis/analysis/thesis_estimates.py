@@ -12,7 +12,7 @@ from simsepsis.analysis.estimates import Estimate, normal_estimate, with_spread
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.means import TREATMENT, paired_difference
-from simsepsis.analysis.outcomes import AdjustedModel, log_odds_ratio_difference
+from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, log_odds_ratio_difference
 from simsepsis.analysis.result import (
     EVERYBODY,
     FIRST_SCORE,
@@ -24,7 +24,13 @@ from simsepsis.analysis.result import (
 )
 from simsepsis.analysis.risks import Risks, compared_risks, few_clusters, risk_rows
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.analysis.time_to_death import SurvivalComparison, cox_by_cluster, cox_by_pair, rmst_difference
+from simsepsis.analysis.time_to_death import (
+    NOT_ESTIMABLE,
+    SurvivalComparison,
+    cox_by_cluster,
+    cox_by_pair,
+    rmst_difference,
+)
 from simsepsis.analysis.two_by_two import (
     odds_ratio,
     pair_table,
@@ -94,27 +100,33 @@ def _crude_rows(result: ThesisResult, label: str, method: str, truth: str) -> It
     matching = result.matched[label].seconds if label in result.matched else 0.0
     for outcome in result.spec.outcomes:
         step = result.crude[label, outcome]
-        names = [f"{scale}_{outcome}_{truth}" for scale in ("log_or", "log_rr", "rd")]
-        if step.value is None:
-            yield from (_failed(method, name, step) for name in names)
-            continue
-        crude, seconds = step.value, matching + step.seconds
-        if crude.risks is not None:
-            yield from risk_rows(method, outcome, truth, crude.risks, seconds=seconds)
-            continue
-        effects = [measure(crude.table) for measure in (odds_ratio, risk_ratio, risk_difference)]
-        for name, effect in zip(names, effects, strict=True):
-            yield normal_estimate(
-                method,
-                name,
-                effect.estimate if name.startswith("rd_") else _log(effect.estimate),
-                effect.std_error,
-                n_used=int(crude.table.sum()),
-                p_value=crude.p_value if name.startswith("log_or_") else None,
-                failure=effect.failure,
-                seconds=seconds,
-            )
+        found = then(step, _effects, method, outcome, truth, matching + step.seconds)
+        names = (f"{scale}_{outcome}_{truth}" for scale in ("log_or", "log_rr", "rd"))
+        yield from found.value or (_failed(method, name, found) for name in names)
     yield from _mean_rows(result, label, method, truth)
+
+
+def _effects(
+    crude: CrudeComparison, method: str, outcome: str, truth: str, seconds: float
+) -> tuple[Estimate, ...]:
+    """Return the three effects of one comparison."""
+    if crude.risks is not None:
+        return tuple(risk_rows(method, outcome, truth, crude.risks, seconds=seconds))
+    effects = {"log_or": odds_ratio, "log_rr": risk_ratio, "rd": risk_difference}
+    measured = {scale: measure(crude.table) for scale, measure in effects.items()}
+    return tuple(
+        normal_estimate(
+            method,
+            f"{scale}_{outcome}_{truth}",
+            effect.estimate if scale == "rd" else _log(effect.estimate),
+            effect.std_error,
+            n_used=int(crude.table.sum()),
+            p_value=crude.p_value if scale == "log_or" else None,
+            failure=effect.failure,
+            seconds=seconds,
+        )
+        for scale, effect in measured.items()
+    )
 
 
 def _mean_rows(result: ThesisResult, label: str, method: str, truth: str) -> Iterator[Estimate]:
@@ -335,16 +347,19 @@ def _rmst_rows(result: ThesisResult, survival: Attempt[SurvivalComparison]) -> I
         return
     difference, error = step.value
     n_used = survival.value.follow_up.duration.size
-    yield normal_estimate(method, name, difference, error, n_used=n_used, seconds=step.seconds)
+    yield normal_estimate(
+        method, name, difference, error, n_used=n_used, failure=NOT_ESTIMABLE, seconds=step.seconds
+    )
 
 
 def _interaction_rows(result: ThesisResult, subgroup: str, outcome: str) -> Iterator[Estimate]:
     step = result.interactions[subgroup, outcome]
     method, name = f"breslow_day_{subgroup}", f"log_or_ratio_{outcome}_matched"
-    if step.value is None:
-        yield _failed(method, name, step)
+    compared = then(step, lambda found: log_odds_ratio_difference(found.tables))
+    if step.value is None or compared.value is None:
+        yield _failed(method, name, compared)
         return
-    difference, error = log_odds_ratio_difference(step.value.tables)
+    difference, error = compared.value
     yield normal_estimate(
         method,
         name,
