@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from simsepsis.analysis.data import read_cohort
+from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze

@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from simsepsis.analysis.binomial import symmetric_inverse
-from simsepsis.analysis.fit import Fit, failed_fit, spread
-from simsepsis.analysis.inputs import binary_vector, design_matrix, label_codes
+from simsepsis.analysis.fit import Fit, failed_fit, in_units, spread
+from simsepsis.analysis.inputs import binary_vector, column_units, design_matrix, label_codes
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
@@ -102,6 +102,8 @@ def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> F
     """
     outcome = binary_vector(y, "outcome")
     design = design_matrix(X, outcome.size)
+    units = column_units(design)
+    design = design if units is None else design / units
     codes = label_codes(strata, "strata", outcome.size)
     mixed = _mixed(outcome, codes)
     width = design.shape[1]
@@ -111,7 +113,7 @@ def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> F
     varying = np.flatnonzero(varies_within(design, codes))
     if varying.size == 0:
         return failed_fit(width, "no covariate varies within a stratum", dropped=range(width))
-    return _over_all(_fit_varying(design[:, varying], outcome, codes), varying, width)
+    return in_units(_over_all(_fit_varying(design[:, varying], outcome, codes), varying, width), units)
 
 
 def varies_within(X: FloatArray, codes: IntArray) -> BoolArray:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from simsepsis.analysis.spec import AnalysisSpec
@@ -94,42 +92,6 @@ class CohortArrays:
             excluded=self.excluded,
             notes=self.notes,
         )
-
-
-def read_cohort(path: str | Path) -> pd.DataFrame:
-    """Return the cohort in a ``.csv`` or ``.parquet`` file; its name stays in ``attrs["source"]``.
-
-    Parameters
-    ----------
-    path
-        The file: one row per patient, one column per variable.
-
-    Raises
-    ------
-    DataError
-        If the file does not exist, is of another type, cannot be parsed, or has no row.
-    """
-    path = Path(path)
-    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
-    if path.suffix not in readers:
-        raise DataError(f"{path}: a cohort is a .csv or .parquet file, not '{path.suffix}'; convert it")
-    try:
-        frame = readers[path.suffix](path)
-    except OSError as error:
-        reason = error.strerror or "not a readable file"
-        raise DataError(f"{path}: cannot be read ({reason}); give the path of a cohort file") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{path}: not a valid {path.suffix[1:]} file ({reason}); write it again") from error
-    if frame.empty:
-        raise DataError(f"{path}: has no rows; give a file with one row per patient")
-    frame.attrs["source"] = path.name
-    return frame
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # The default parser is off by one unit in the last place; a cohort must survive being written.
-    return pd.read_csv(path, low_memory=False, float_precision="round_trip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,11 @@ from simsepsis.arrays import FloatArray
 
 Z_95 = float(scipy.special.ndtri(0.975))
 """Half width of a 95% confidence interval in standard errors."""
+
 NO_SPREAD = 1e-10
 """Standard error that is zero but for rounding."""
+
+UNTESTED = "the standard error is zero, so there is no interval and no test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +129,7 @@ def with_spread(row: Estimate) -> Estimate:
     if not row.converged or row.std_error > NO_SPREAD:
         return row
     return Estimate(
-        method=row.method,
-        estimand=row.estimand,
-        n_used=row.n_used,
-        failure="the standard error is zero, so there is no interval and no test",
-        seconds=row.seconds,
+        method=row.method, estimand=row.estimand, n_used=row.n_used, failure=UNTESTED, seconds=row.seconds
     )
 
 

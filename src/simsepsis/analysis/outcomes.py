@@ -16,13 +16,15 @@ from simsepsis.analysis.logistic import fit_logistic, sandwich_covariance
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
 from simsepsis.analysis.risks import Risks, compared_risks
-from simsepsis.analysis.spec import AnalysisSpec, ChiSquare, Fisher, Subgroup
+from simsepsis.analysis.spec import AnalysisSpec, Subgroup
+from simsepsis.analysis.spec_types import ChiSquare, Fisher
 from simsepsis.analysis.two_by_two import (
     BreslowDay,
     breslow_day,
     fisher,
     odds_ratio,
 )
+from simsepsis.analysis.values import label
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import ConvergenceError
 
@@ -349,7 +351,7 @@ def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
     values = cohort.column(subgroup.column)
     if subgroup.at_least is not None:
         return np.asarray(values >= subgroup.at_least)
-    return np.asarray(values == cohort.levels[subgroup.column].index(str(subgroup.value)))
+    return np.asarray(values == cohort.levels[subgroup.column].index(label(subgroup.value)))
 
 
 def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:

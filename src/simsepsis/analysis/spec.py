@@ -7,9 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from simsepsis.analysis.eligibility import Rule
+from simsepsis.analysis.spec_checks import check_spec
+from simsepsis.analysis.spec_types import (
+    CaliperSD,
+    Censoring,
+    ChiSquare,
+    Correlation,
+    Fisher,
+    Missing,
+    Moment,
+    Order,
+    Scalar,
+    Scale,
+    SecondScore,
+    Select,
+    Study,
+    TimeUnit,
+)
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.thesis.dictionary import (
     ADJUNCTS,
@@ -22,85 +39,6 @@ from simsepsis.thesis.dictionary import (
 )
 
 THESIS_TREATMENT = "ivigg"
-
-Scalar = str | int | float | bool
-Censoring = Literal["discharge", "day28_alive", "administrative"]
-Missing = Literal["complete", "indicator", "category"]
-Scale = Literal["logit", "ps"]
-CaliperSD = Literal["overall", "pooled", "raw"]
-Order = Literal["random", "largest", "smallest", "data", "closest"]
-Select = Literal["nearest", "random_in_caliper"]
-SecondScore = Literal["added", "alone", "none"]
-Correlation = Literal["exchangeable", "independence"]
-Moment = Literal["statsmodels", "geepack"]
-ChiSquare = Literal["plain", "yates"]
-Fisher = Literal["two-sided", "one-sided"]
-TimeUnit = Literal["hours", "days", "weeks", "months", "years"]
-Study = Literal["thesis", "own"]
-_YEAR = 365.25
-DAYS_IN: dict[str, float] = {"hours": 1 / 24, "days": 1.0, "weeks": 7.0, "months": _YEAR / 12, "years": _YEAR}
-"""Length of each unit of time in days."""
-CHOICES: dict[str, tuple[str, ...]] = {
-    "scale": get_args(Scale),
-    "caliper_sd": get_args(CaliperSD),
-    "order": get_args(Order),
-    "select": get_args(Select),
-    "second_score": get_args(SecondScore),
-    "correlation": get_args(Correlation),
-    "moment": get_args(Moment),
-    "chi_square": get_args(ChiSquare),
-    "fisher": get_args(Fisher),
-    "time_unit": get_args(TimeUnit),
-    "study": get_args(Study),
-}
-"""What each setting may be."""
-MOST_CONTROLS = 10
-"""Controls for each treated patient; more add bias and hardly any precision (Austin, Am J Epidemiol 2010)."""
-
-
-def _check_settings(spec: AnalysisSpec) -> None:
-    for name, known in CHOICES.items():
-        if getattr(spec, name) not in known:
-            raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
-    for name, value in {"outcomes": spec.all_outcomes, "covariates": spec.covariates}.items():
-        if not value:
-            raise UsageError(f"'{name}' is empty; name at least one column")
-    if (spec.survival_time is None) != (spec.survival_event is None):
-        raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
-    if spec.caliper is not None and spec.caliper < 0:
-        raise UsageError(f"caliper {spec.caliper} is negative; give 0 or more")
-    _check_censoring(spec.censoring)
-    for name in ("covariates", "score"):
-        if spec.treatment in getattr(spec, name):
-            raise UsageError(f"'{spec.treatment}' is the treatment; take it out of '{name}'")
-    _check_missing(spec)
-    _check_matching(spec)
-
-
-def _check_matching(spec: AnalysisSpec) -> None:
-    if not 1 <= spec.ratio <= MOST_CONTROLS:
-        raise UsageError(
-            f"ratio {spec.ratio} is no number of controls for each treated patient; give 1 to {MOST_CONTROLS}"
-        )
-    if spec.treatment in spec.exact:
-        raise UsageError(f"'{spec.treatment}' is the treatment; take it out of 'exact'")
-
-
-def _check_missing(spec: AnalysisSpec) -> None:
-    for name, rule in spec.missing.items():
-        if rule not in get_args(Missing):
-            known = " or ".join(get_args(Missing))
-            raise UsageError(f"missing.{name} '{rule}' is unknown; choose {known}")
-        if name not in (*spec.covariates, *spec.score):
-            raise UsageError(f"missing.{name}: the rule is for covariates only; '{name}' is none")
-
-
-def _check_censoring(censoring: Censoring | float) -> None:
-    known = get_args(Censoring)
-    if isinstance(censoring, str) and censoring not in known:
-        raise UsageError(f"censoring '{censoring}' is unknown; choose {' or '.join(known)} or a day")
-    if not isinstance(censoring, str) and not censoring > 0:
-        raise UsageError(f"censoring {censoring} is not a day; give a positive number")
 
 
 def missing_indicator(name: str) -> str:
@@ -325,7 +263,7 @@ class AnalysisSpec:
             object.__setattr__(self, "study", "thesis" if self.treatment == THESIS_TREATMENT else "own")
         binary = tuple(name for name in self.outcomes if name not in self.numeric_outcomes)
         object.__setattr__(self, "outcomes", binary)
-        _check_settings(self)
+        check_spec(self)
 
     @property
     def all_outcomes(self) -> tuple[str, ...]:

@@ -25,7 +25,6 @@ from simsepsis.analysis.result import (
 from simsepsis.analysis.risks import Risks, compared_risks, few_clusters, risk_rows
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import (
-    NOT_ESTIMABLE,
     SurvivalComparison,
     cox_by_cluster,
     cox_by_pair,
@@ -347,9 +346,7 @@ def _rmst_rows(result: ThesisResult, survival: Attempt[SurvivalComparison]) -> I
         return
     difference, error = step.value
     n_used = survival.value.follow_up.duration.size
-    yield normal_estimate(
-        method, name, difference, error, n_used=n_used, failure=NOT_ESTIMABLE, seconds=step.seconds
-    )
+    yield normal_estimate(method, name, difference, error, n_used=n_used, seconds=step.seconds)
 
 
 def _interaction_rows(result: ThesisResult, subgroup: str, outcome: str) -> Iterator[Estimate]:

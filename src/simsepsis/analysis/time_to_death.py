@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.descriptive import ARMS
-from simsepsis.analysis.estimates import normal_tests
+from simsepsis.analysis.estimates import UNTESTED, normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import used_adjusters
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.survival import (
     cumulative_incidence,
+    farthest_horizon,
     fit_cox,
     kaplan_meier,
     log_rank,
@@ -30,11 +30,6 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError, SimsepsisError, UsageError
 
 DAY_28 = 28.0
-SURVIVAL_TEST_COLUMNS = ("quantity", "estimate", "std_error", "ci_low", "ci_high", "p_value", "failure")
-NOT_ESTIMABLE = "the curve of an arm ends before the horizon, or nothing varies"
-
-_Numbers = tuple[float, float, float, float, float]
-"""Estimate, standard error, limits and p value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -201,8 +196,16 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
         The matched patients' times.
     horizon
         Day to which survival is counted.
+
+    Raises
+    ------
+    ConvergenceError
+        If the last patient of an arm left alive before the horizon.
     """
-    (value1, error1), (value0, error0) = (_rmst(found, side, horizon) for side in _sides(found))
+    arms = [_arm(found, side) for side in _sides(found)]
+    (value1, error1), (value0, error0) = (_rmst(*arm, horizon) for arm in arms)
+    if math.isnan(value1) or math.isnan(value0):
+        raise ConvergenceError(_too_far(horizon, min(farthest_horizon(*arm[:2]) for arm in arms)))
     return value1 - value0, math.hypot(error1, error0)
 
 
@@ -211,13 +214,26 @@ def _sides(found: SurvivalComparison) -> tuple[BoolArray, BoolArray]:
     return treated, ~treated
 
 
-def _rmst(found: SurvivalComparison, side: BoolArray, horizon: float) -> tuple[float, float]:
-    """Return one arm's restricted mean survival time and its standard error."""
+def _arm(found: SurvivalComparison, side: BoolArray) -> tuple[FloatArray, BoolArray, FloatArray | None]:
+    """Return times, events and weights of one arm."""
     times = found.follow_up
-    duration, event = times.duration[side], times.event[side]
-    if found.weights is None:
+    weights = None if found.weights is None else found.weights[side]
+    return times.duration[side], times.event[side], weights
+
+
+def _rmst(
+    duration: FloatArray, event: BoolArray, weights: FloatArray | None, horizon: float
+) -> tuple[float, float]:
+    if weights is None:
         return rmst(duration, event, horizon)
-    return weighted_rmst(duration, event, found.weights[side], horizon)
+    return weighted_rmst(duration, event, weights, horizon)
+
+
+def _too_far(horizon: float, farthest: float) -> str:
+    return (
+        f"survival to {horizon:g} is unknown, as the last patient of an arm was censored at {farthest:g}; "
+        f"take a horizon of at most {farthest:g}"
+    )
 
 
 def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
@@ -267,66 +283,98 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value, failure: why a
-        quantity has no estimate, None where it has one.
+        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value, failure (why
+        there is no estimate, interval or test; None where there is).
     """
-    between = f"rmst{horizon:g}_difference"
-    steps: dict[str, Callable[[], _Numbers]] = {
-        "hazard_ratio": lambda: _hazard(found.cox),
-        "hazard_ratio_pair_robust": lambda: _hazard(cox_by_pair(found)),
-        "log_rank": lambda: _log_rank(found),
-        "proportional_hazards": lambda: _proportional(found),
+    steps: dict[str, Callable[[str], _Row]] = {
+        "hazard_ratio": lambda name: _hazard_row(name, found.cox),
+        "hazard_ratio_pair_robust": lambda name: _hazard_row(name, cox_by_pair(found)),
+        "log_rank": lambda name: _log_rank_row(name, found),
+        "proportional_hazards": lambda name: _trend_row(name, found),
         **{
-            f"rmst{horizon:g}_{arm}": partial(_mean, _rmst, found, side, horizon)
+            f"rmst{horizon:g}_{arm}": partial(_arm_row, *_arm(found, side), horizon)
             for arm, side in zip(ARMS, _sides(found), strict=True)
         },
-        between: partial(_mean, rmst_difference, found, horizon),
+        f"rmst{horizon:g}_difference": lambda name: _difference_row(name, found, horizon),
     }
-    rows = [_quantity(name, step) for name, step in steps.items()]
-    return pd.DataFrame(rows, columns=list(SURVIVAL_TEST_COLUMNS))
+    return pd.DataFrame([_tried(name, step) for name, step in steps.items()])
 
 
-def _quantity(name: str, step: Callable[[], _Numbers]) -> tuple[object, ...]:
+_Row = dict[str, str | float | None]
+
+
+def _tried(name: str, step: Callable[[str], _Row]) -> _Row:
     """Return one row; a step that fails leaves its reason there."""
-    nothing = (math.nan,) * 5
     try:
-        numbers = step()
+        return step(name)
     except UsageError:
         raise
     except (SimsepsisError, ArithmeticError, ValueError) as error:
-        return name, *nothing, str(error) or type(error).__name__
-    return name, *numbers, None if math.isfinite(numbers[0]) else NOT_ESTIMABLE
+        return _row(name, math.nan, failure=str(error) or type(error).__name__)
 
 
-def _hazard(fit: Fit) -> _Numbers:
-    if not fit.estimated[0]:
-        raise ConvergenceError(fit.failure or "the treatment does not vary among those at risk at an event")
+def _row(
+    quantity: str,
+    estimate: float,
+    std_error: float = math.nan,
+    tests: tuple[float, float, float] = (math.nan, math.nan, math.nan),
+    failure: str | None = None,
+) -> _Row:
+    low, high, p_value = tests
+    return {
+        "quantity": quantity,
+        "estimate": estimate,
+        "std_error": std_error,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": p_value,
+        "failure": failure,
+    }
+
+
+def _hazard_row(quantity: str, fit: Fit) -> _Row:
     low, high, p_value = normal_tests(fit.params[0], fit.std_errors[0])
     with np.errstate(over="ignore"):
         ratio, low, high = np.exp([fit.params[0], low, high])
-    return float(ratio), float(fit.std_errors[0]), float(low), float(high), float(p_value)
+    tests = (float(low), float(high), float(p_value))
+    failure = None if fit.estimated[0] else fit.failure
+    return _row(quantity, float(ratio), float(fit.std_errors[0]), tests, failure)
 
 
-def _log_rank(found: SurvivalComparison) -> _Numbers:
+def _test_row(quantity: str, statistic: float, p_value: float, failure: str | None) -> _Row:
+    return _row(quantity, statistic, tests=(math.nan, math.nan, p_value), failure=failure)
+
+
+def _log_rank_row(name: str, found: SurvivalComparison) -> _Row:
     if found.weights is not None:
         raise ConvergenceError("the log-rank test counts patients, and controls carry weights here")
     times = found.follow_up
-    return _test(*log_rank(times.duration, times.event, times.treated))
+    chi_square, p_value = log_rank(times.duration, times.event, times.treated)
+    untold = "no event tells the arms apart" if math.isnan(p_value) else None
+    return _test_row(name, chi_square, p_value, untold)
 
 
-def _proportional(found: SurvivalComparison) -> _Numbers:
+def _trend_row(name: str, found: SurvivalComparison) -> _Row:
     times = found.follow_up
     tested = proportional_hazards_test(found.cox, found.X, times.duration, times.event, weights=found.weights)
-    if not math.isfinite(tested.global_statistic):
-        raise ConvergenceError(tested.failure or "not estimable from these data")
-    return _test(tested.global_statistic, tested.global_p_value)
+    return _test_row(name, tested.global_statistic, tested.global_p_value, tested.failure)
 
 
-def _test(statistic: float, p_value: float) -> _Numbers:
-    return statistic, math.nan, math.nan, math.nan, p_value
+def _arm_row(
+    duration: FloatArray, event: BoolArray, weights: FloatArray | None, horizon: float, name: str
+) -> _Row:
+    mean, error = _rmst(duration, event, weights, horizon)
+    reason = _too_far(horizon, farthest_horizon(duration, event)) if math.isnan(mean) else None
+    return _mean_row(name, mean, error, reason)
 
 
-def _mean(step: Callable[..., tuple[float, float]], *args: Any) -> _Numbers:
-    value, error = step(*args)
+def _difference_row(name: str, found: SurvivalComparison, horizon: float) -> _Row:
+    value, error = rmst_difference(found, horizon)
+    return _mean_row(name, value if error > 0.0 else math.nan, error, None)
+
+
+def _mean_row(quantity: str, value: float, error: float, failure: str | None) -> _Row:
+    if error == 0.0:
+        return _row(quantity, value, error, failure=UNTESTED)
     low, high, p_value = normal_tests(value, error)
-    return value, error, float(low), float(high), float(p_value)
+    return _row(quantity, value, error, (float(low), float(high), float(p_value)), failure)

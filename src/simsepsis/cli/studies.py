@@ -31,8 +31,13 @@ def _tell(result: Run) -> None:
     for note in result.notes:
         say(note)
     if len(result.verdicts):
+        from simsepsis.experiment.answers.ranges import fewest_text
+
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
-        show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
+        judged = result.verdicts.groupby("claim", sort=False)
+        claims["rows"] = [fewest_text(judged.get_group(claim)) for claim in claims["claim"]]
+        heads = ["claim", "verdict", *(["rows"] if claims["rows"].any() else [])]
+        show_table(claims, "Claims declared beforehand", dict(zip(heads, heads, strict=True)))
     say(
         f"{_many(result.computed, 'replicate')} computed, {_many(result.failures, 'row')} without an estimate"
     )
@@ -74,7 +79,10 @@ def _report(result: Run, folder: Path) -> None:
     say(f"\n{result.folder.plan.question}")
     for line in plain_lines(shown.answer, "•"):
         say(line)
-    say("In brackets: Monte Carlo standard errors.")
+    say(
+        "In brackets: Monte Carlo standard errors, and how many rows a number rests on where more than 5% "
+        "lack it."
+    )
     say(f"\nThe report is {folder / 'report.html'}; performance, answer and figures are beside it")
 
 

@@ -94,7 +94,7 @@ def analyze(
 
     Example: simsepsis analyze cohort.csv --out analysis
     """
-    from simsepsis.analysis.data import read_cohort
+    from simsepsis.analysis.cohort_file import read_cohort
     from simsepsis.analysis.output import analysis_contents
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
@@ -104,7 +104,7 @@ def analyze(
     from simsepsis.report.analysis import analysis_html
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
-    patients = read_cohort(cohort)
+    patients = read_cohort(cohort, chosen)
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
     drawn = draw_analysis(analysis, source=cohort.name, version=version("simsepsis"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simsepsis.files import write_files
-from simsepsis.reproduction.comparison import TABLE_COLUMNS
+from simsepsis.reproduction.comparison import TABLE_COLUMNS, held
 from simsepsis.reproduction.reproduce import Reproduction
 from simsepsis.thesis.printed import TABLES
 
@@ -61,6 +61,7 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
         "scenario": {"name": scenario.name, "label": scenario.label, "hash": scenario.hash},
         "seed": reproduction.seed,
         "replicates": reproduction.replicates,
+        "interval_holds": round(held(reproduction.replicates), 5),
         "summary": [*reproduction.summary, *(reproduction.readings.summary if reproduction.readings else ())],
         "inside": _counts(reproduction),
         "readings": _readings(reproduction),

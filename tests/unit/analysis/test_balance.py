@@ -73,10 +73,10 @@ def test_constant_arms() -> None:
 @pytest.mark.parametrize(
     ("x", "arm", "words"),
     [
-        ([1.0, np.nan], [1, 0], "covariate has NaN in row 1"),
+        ([1.0, np.nan], [1, 0], "covariate: row 1 is nan"),
         ([1.0, 2.0], [1, 1], "the control arm is empty"),
-        ([1.0, 2.0], [0, 2], "arms have the value 2"),
-        ([1.0, 2.0, 3.0], [0, 1], "shapes"),
+        ([1.0, 2.0], [0, 2], "arms: row 1 is 2; give 0 or 1"),
+        ([1.0, 2.0, 3.0], [0, 1], "arms has shape"),
     ],
 )
 def test_bad_arrays_are_refused(x: list[float], arm: list[int], words: str) -> None:

@@ -150,7 +150,8 @@ def test_claims_know_no_severity(registry: pd.DataFrame) -> None:
 
 def test_adjuncts_in_the_score_are_the_second_score(registry: pd.DataFrame) -> None:
     shared = shared_of(registry)
-    second = replace(THESIS_SPEC, covariates=(*THESIS_SPEC.covariates, *THESIS_SPEC.adjusters))
+    adjuncts = THESIS_SPEC.adjusters
+    second = replace(THESIS_SPEC, covariates=(*THESIS_SPEC.covariates, *adjuncts), allow_after_start=adjuncts)
     cohort, _ = complete_cases(encode_cohort(registry, second), second)
     assert cohort.n == known(shared.cohort).n
     rows = by_estimand("psm_second_score", registry)

@@ -40,6 +40,9 @@ SENSITIVITY_COLUMNS = (
 COMMON = 0.15
 """From this risk on, odds and hazard ratios are converted to risk ratios."""
 
+FAR = 100.0
+"""Logarithm of a ratio that no data can mean."""
+
 MEAN_DIFFERENCE = 0.5
 """Standard deviations by which the confounder of the tipping point differs between the arms."""
 
@@ -85,6 +88,11 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
         the treated, that brings the limit to `target` (1 where the interval holds it); gamma, the
         Rosenbaum bound of the pairs in the direction observed (NaN where the result is not one of pairs
         alone); failure.
+
+    Raises
+    ------
+    UsageError
+        If the target is not positive or the level is outside (0, 1).
     """
     rows = []
     for estimate in analysis.estimates.to_dict("records"):
@@ -127,8 +135,10 @@ def _row(estimate: dict[Any, Any], scale: str, pairs: _Pairs, target: float, alp
     row: dict[str, Any] = {"method": estimate["method"], "estimand": estimate["estimand"]}
     if not estimate["converged"]:
         return row | {"failure": estimate["failure"]}
-    ratio, low, high = (math.exp(estimate[name]) for name in ("estimate", "ci_low", "ci_high"))
+    if max(abs(estimate[name]) for name in ("estimate", "ci_low", "ci_high")) > FAR:
+        return row | {"failure": f"the interval reaches beyond exp({FAR:g}), so that nothing can be told"}
     convert = CONVERSIONS[scale] if pairs.risk > COMMON else float
+    ratio, low, high = (math.exp(estimate[name]) for name in ("estimate", "ci_low", "ci_high"))
     risk_ratio = convert(ratio)
     limit = convert(low if risk_ratio >= target else high)
     point, at_limit = e_value(risk_ratio, limit, target=target)
