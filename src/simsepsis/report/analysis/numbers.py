@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE
 from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair_table, paired_odds_ratio
@@ -23,8 +23,6 @@ METHODS = {
     "crude": "Before matching, crude",
     "psm": "Matched, crude",
     "psm_paired_se": "Matched, standard error of pairs",
-    "psm_cluster_se": "Matched, standard error by cluster",
-    "psm_gee_alone": "Matched, GEE of the treatment by cluster",
     "psm_cox": "Matched, Cox",
     "psm_gee": "Matched, GEE with adjuncts",
     "psm_gee_sofa": "Matched, GEE with adjuncts and later scores",
@@ -100,7 +98,12 @@ class Numbers:
         row = rows[(rows["method"] == method) & (rows["estimand"] == estimand)]
         if row.empty:
             return Interval(math.nan, math.nan, math.nan, math.nan)
-        return interval_of(row.to_dict("records")[0])
+        value, low, high, p_value = row[["estimate", "ci_low", "ci_high", "p_value"]].to_numpy(float)[0]
+        if estimand.startswith("log_"):
+            value, low, high = (math.exp(number) for number in (value, low, high))
+        elif estimand.startswith("rd_"):
+            value, low, high = 100 * value, 100 * low, 100 * high
+        return Interval(value, low, high, p_value)
 
     def test(self, quantity: str) -> Interval:
         """Return a row of the survival tests."""
@@ -113,20 +116,10 @@ class Numbers:
     def pairs(self, outcome: str) -> tuple[AssociationTest, Effect] | None:
         """Return McNemar's test and the conditional odds ratio of the first score's pairs."""
         matched = self.analysis.result.matched[FIRST_SCORE].value
-        if matched is None or matched.weights is not None:
+        if matched is None:
             return None
         table = pair_table(*matched.cohort.column(outcome).reshape(2, -1))
         return mcnemar(table), paired_odds_ratio(table)
-
-
-def interval_of(row: Mapping[Any, Any]) -> Interval:
-    """Return a row of the estimates on the scale for people: logs as ratios, risk differences in percent."""
-    value, low, high, p_value = (float(row[name]) for name in ("estimate", "ci_low", "ci_high", "p_value"))
-    if row["estimand"].startswith("log_"):
-        value, low, high = (math.exp(number) for number in (value, low, high))
-    elif row["estimand"].startswith("rd_"):
-        value, low, high = 100 * value, 100 * low, 100 * high
-    return Interval(value, low, high, p_value)
 
 
 def numbers_of(analysis: Analysis) -> Numbers:

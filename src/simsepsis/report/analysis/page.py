@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simsepsis.figures.plate import RenderedPlate
-from simsepsis.report.analysis.further import further_table, numeric_table
 from simsepsis.report.analysis.numbers import Numbers, numbers_of
 from simsepsis.report.analysis.tables import (
     care_tables,
@@ -113,8 +112,8 @@ def analysis_page(
         facts=_facts(numbers, source),
         figures=embed_figures(figures),
         results=(
-            *((effects_table(numbers),) if numbers.analysis.result.spec.outcomes else ()),
-            *(table for table in (survival, numeric_table(numbers), further_table(numbers)) if table),
+            effects_table(numbers),
+            *(() if survival is None else (survival,)),
             *((sensitivity_rows(numbers, sensitivity),) if known and sensitivity is not None else ()),
         ),
         patients=(

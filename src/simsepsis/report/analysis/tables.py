@@ -29,7 +29,6 @@ _MODELS = {
     ("propensity", FIRST_SCORE): "Propensity score",
     ("propensity", SECOND_SCORE): "Propensity score with adjuncts",
     ("gee", FIRST_SCORE): METHODS["psm_gee"],
-    ("gee_alone", FIRST_SCORE): METHODS["psm_gee_alone"],
     ("gee_sofa", FIRST_SCORE): METHODS["psm_gee_sofa"],
     ("gee", SECOND_SCORE): METHODS["psm_adjuncts_gee"],
     ("gee_sofa", SECOND_SCORE): METHODS["psm_adjuncts_gee_sofa"],
@@ -281,7 +280,7 @@ def sensitivity_rows(numbers: Numbers, table: pd.DataFrame) -> PlainTable:
 
 def _outcome(numbers: Numbers, estimand: str) -> str:
     name = estimand.rpartition("_")[0]
-    for scale in ("log_rr_", "log_or_", "log_hr_", "rd_", "md_"):
+    for scale in ("log_rr_", "log_or_", "log_hr_", "rd_"):
         name = name.removeprefix(scale)
     return numbers.label(name)
 

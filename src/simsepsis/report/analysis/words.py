@@ -85,7 +85,7 @@ def _matching(numbers: Numbers) -> Iterator[str]:
     if step.value is None:
         yield f"Matching failed: {step.failure}."
         return
-    pairs, treated = step.value.n_treated, result.flow.analysed_treated
+    pairs, treated = step.value.matches.n_pairs, result.flow.analysed_treated
     share = pairs / treated
     about = "; the answer is about these, not about all who were treated" if pairs < treated else ""
     yield (
