@@ -23,7 +23,13 @@ from simsepsis.analysis.result import (
     then,
 )
 from simsepsis.analysis.risks import Risks, compared_risks, few_clusters, risk_rows
-from simsepsis.analysis.time_to_death import SurvivalComparison, cox_by_cluster, cox_by_pair, rmst_difference
+from simsepsis.analysis.time_to_death import (
+    SurvivalComparison,
+    cox_by_cluster,
+    cox_by_pair,
+    rmst_difference,
+    short_follow_up,
+)
 from simsepsis.analysis.two_by_two import (
     odds_ratio,
     pair_table,
@@ -308,7 +314,10 @@ def _rmst_rows(result: ThesisResult, survival: Attempt[SurvivalComparison]) -> I
         return
     difference, error = step.value
     n_used = survival.value.follow_up.duration.size
-    yield normal_estimate(method, name, difference, error, n_used=n_used, seconds=step.seconds)
+    reason = short_follow_up(survival.value, result.spec.rmst_horizon)
+    yield normal_estimate(
+        method, name, difference, error, n_used=n_used, failure=reason, seconds=step.seconds
+    )
 
 
 def _interaction_rows(result: ThesisResult, subgroup: str, outcome: str) -> Iterator[Estimate]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.descriptive import ARMS
-from simsepsis.analysis.estimates import normal_tests
+from simsepsis.analysis.estimates import NO_SPREAD, normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import used_adjusters
@@ -31,7 +31,7 @@ from simsepsis.errors import ConvergenceError, SimsepsisError, UsageError
 
 DAY_28 = 28.0
 SURVIVAL_TEST_COLUMNS = ("quantity", "estimate", "std_error", "ci_low", "ci_high", "p_value", "failure")
-NOT_ESTIMABLE = "the curve of an arm ends before the horizon, or nothing varies"
+NOT_ESTIMABLE = "no event tells the arms apart"
 
 _Numbers = tuple[float, float, float, float, float]
 """Estimate, standard error, limits and p value."""
@@ -206,6 +206,30 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
     return value1 - value0, math.hypot(error1, error0)
 
 
+def short_follow_up(found: SurvivalComparison, horizon: float) -> str | None:
+    """Return why restricted means up to a horizon are unknown; None where both arms were followed so long.
+
+    Parameters
+    ----------
+    found
+        The matched patients' times.
+    horizon
+        Time to which survival is to be counted.
+    """
+    times = found.follow_up
+    ends: dict[str, float] = {}
+    for arm, side in zip(("treated", "control"), _sides(found), strict=True):
+        last = float(times.duration[side].max(initial=0.0))
+        censored = ~times.event[side & (times.duration == last)]
+        if last < horizon and censored.any():
+            ends[arm] = last
+    if not ends:
+        return None
+    arm, last = min(ends.items(), key=lambda item: item[1])
+    remedy = f"; set rmst_horizon to {last:g} or less" if last > 0 else ""
+    return f"follow-up of the {arm} arm ends at {last:g}, before rmst_horizon = {horizon:g}{remedy}"
+
+
 def _sides(found: SurvivalComparison) -> tuple[BoolArray, BoolArray]:
     treated = found.follow_up.treated
     return treated, ~treated
@@ -282,12 +306,13 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
         },
         between: partial(_mean, rmst_difference, found, horizon),
     }
-    rows = [_quantity(name, step) for name, step in steps.items()]
+    short = short_follow_up(found, horizon)
+    rows = [_quantity(name, step, short if name.startswith("rmst") else None) for name, step in steps.items()]
     return pd.DataFrame(rows, columns=list(SURVIVAL_TEST_COLUMNS))
 
 
-def _quantity(name: str, step: Callable[[], _Numbers]) -> tuple[object, ...]:
-    """Return one row; a step that fails leaves its reason there."""
+def _quantity(name: str, step: Callable[[], _Numbers], reason: str | None = None) -> tuple[object, ...]:
+    """Return one row; a step that fails leaves its reason there, one without a number the reason given."""
     nothing = (math.nan,) * 5
     try:
         numbers = step()
@@ -295,7 +320,7 @@ def _quantity(name: str, step: Callable[[], _Numbers]) -> tuple[object, ...]:
         raise
     except (SimsepsisError, ArithmeticError, ValueError) as error:
         return name, *nothing, str(error) or type(error).__name__
-    return name, *numbers, None if math.isfinite(numbers[0]) else NOT_ESTIMABLE
+    return name, *numbers, None if math.isfinite(numbers[0]) else reason or NOT_ESTIMABLE
 
 
 def _hazard(fit: Fit) -> _Numbers:
@@ -328,5 +353,7 @@ def _test(statistic: float, p_value: float) -> _Numbers:
 
 def _mean(step: Callable[..., tuple[float, float]], *args: Any) -> _Numbers:
     value, error = step(*args)
-    low, high, p_value = normal_tests(value, error)
+    if step is rmst_difference and error <= NO_SPREAD:
+        raise ConvergenceError("the standard error is zero, so there is no interval and no test")
+    low, high, p_value = normal_tests(value, error if error > NO_SPREAD else math.nan)
     return value, error, float(low), float(high), float(p_value)
