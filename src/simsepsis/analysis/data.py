@@ -45,6 +45,9 @@ class CohortArrays:
         Reason → patients of the file who were excluded for it.
     notes
         What was decided when the file was read, and what is doubtful, one sentence each.
+    arm_values
+        The values of the treatment's column that made the treated and the control arm, as the file writes
+        them; empty where they are not known.
     """
 
     source: str
@@ -59,6 +62,7 @@ class CohortArrays:
     elsewhere: int = 0
     excluded: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
+    arm_values: tuple[tuple[str, ...], tuple[str, ...]] | tuple[()] = ()
 
     @property
     def n(self) -> int:
@@ -91,6 +95,7 @@ class CohortArrays:
             elsewhere=self.elsewhere,
             excluded=self.excluded,
             notes=self.notes,
+            arm_values=self.arm_values,
         )
 
 

@@ -18,7 +18,6 @@ from simsepsis.analysis.outcomes import used_adjusters
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.survival import (
     cumulative_incidence,
-    farthest_horizon,
     fit_cox,
     kaplan_meier,
     log_rank,
@@ -205,8 +204,32 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
     arms = [_arm(found, side) for side in _sides(found)]
     (value1, error1), (value0, error0) = (_rmst(*arm, horizon) for arm in arms)
     if math.isnan(value1) or math.isnan(value0):
-        raise ConvergenceError(_too_far(horizon, min(farthest_horizon(*arm[:2]) for arm in arms)))
+        raise ConvergenceError(short_follow_up(found, horizon) or "survival to the horizon is unknown")
     return value1 - value0, math.hypot(error1, error0)
+
+
+def short_follow_up(found: SurvivalComparison, horizon: float) -> str | None:
+    """Return why restricted means up to a horizon are unknown; None where both arms were followed so long.
+
+    Parameters
+    ----------
+    found
+        The matched patients' times.
+    horizon
+        Time to which survival is to be counted.
+    """
+    times = found.follow_up
+    ends: dict[str, float] = {}
+    for arm, side in zip(("treated", "control"), _sides(found), strict=True):
+        last = float(times.duration[side].max(initial=0.0))
+        censored = ~times.event[side & (times.duration == last)]
+        if last < horizon and censored.any():
+            ends[arm] = last
+    if not ends:
+        return None
+    arm, last = min(ends.items(), key=lambda item: item[1])
+    remedy = f"; set rmst_horizon to {last:g} or less" if last > 0 else ""
+    return f"follow-up of the {arm} arm ends at {last:g}, before rmst_horizon = {horizon:g}{remedy}"
 
 
 def _sides(found: SurvivalComparison) -> tuple[BoolArray, BoolArray]:
@@ -227,13 +250,6 @@ def _rmst(
     if weights is None:
         return rmst(duration, event, horizon)
     return weighted_rmst(duration, event, weights, horizon)
-
-
-def _too_far(horizon: float, farthest: float) -> str:
-    return (
-        f"survival to {horizon:g} is unknown, as the last patient of an arm was censored at {farthest:g}; "
-        f"take a horizon of at most {farthest:g}"
-    )
 
 
 def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
@@ -292,7 +308,7 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
         "log_rank": lambda name: _log_rank_row(name, found),
         "proportional_hazards": lambda name: _trend_row(name, found),
         **{
-            f"rmst{horizon:g}_{arm}": partial(_arm_row, *_arm(found, side), horizon)
+            f"rmst{horizon:g}_{arm}": partial(_arm_row, found, side, horizon)
             for arm, side in zip(ARMS, _sides(found), strict=True)
         },
         f"rmst{horizon:g}_difference": lambda name: _difference_row(name, found, horizon),
@@ -360,12 +376,9 @@ def _trend_row(name: str, found: SurvivalComparison) -> _Row:
     return _test_row(name, tested.global_statistic, tested.global_p_value, tested.failure)
 
 
-def _arm_row(
-    duration: FloatArray, event: BoolArray, weights: FloatArray | None, horizon: float, name: str
-) -> _Row:
-    mean, error = _rmst(duration, event, weights, horizon)
-    reason = _too_far(horizon, farthest_horizon(duration, event)) if math.isnan(mean) else None
-    return _mean_row(name, mean, error, reason)
+def _arm_row(found: SurvivalComparison, side: BoolArray, horizon: float, name: str) -> _Row:
+    mean, error = _rmst(*_arm(found, side), horizon)
+    return _mean_row(name, mean, error, short_follow_up(found, horizon) if math.isnan(mean) else None)
 
 
 def _difference_row(name: str, found: SurvivalComparison, horizon: float) -> _Row:

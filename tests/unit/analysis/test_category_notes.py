@@ -70,7 +70,7 @@ def test_balance_of_levels_is_not_sorted_level_by_level(monkeypatch: pytest.Monk
     found = analyze(frame, own_spec(covariates=("age", "site")))
     assert sorted_columns == [1, 1]
     rows = found.balance.query("variable == 'site'")
-    both = (rows["mean_ivigg"] - rows["mean_control"]).abs()
+    both = (rows["mean_treated"] - rows["mean_control"]).abs()
     np.testing.assert_allclose(rows["ecdf_mean"], both, atol=1e-15)
     np.testing.assert_allclose(rows["ecdf_max"], both, atol=1e-15)
 

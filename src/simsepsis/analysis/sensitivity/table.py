@@ -106,22 +106,23 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pairs:
-    """One outcome in one matched set: the share that died, and pairs in which one patient did."""
+    """One outcome in one matched set: the share that had it, and pairs in which one did."""
 
     risk: float = math.nan
-    treated_only: int | None = None
-    control_only: int | None = None
+    treated_only: int = 0
+    control_only: int = 0
+    paired: bool = True
 
 
 def _pairs(result: ThesisResult, score: str, outcome: str) -> _Pairs:
     matched = result.matched[score].value
     if matched is None:
         return _Pairs()
+    had, arm = matched.cohort.column(outcome), matched.cohort.treated
     if matched.weights is not None:
-        arms = (matched.cohort.treated, ~matched.cohort.treated)
-        dead = matched.cohort.column(outcome)
-        return _Pairs(risk=float(np.mean([np.average(dead[a], weights=matched.weights[a]) for a in arms])))
-    treated, control = matched.cohort.column(outcome).reshape(2, -1)
+        shares = (np.average(had[side], weights=matched.weights[side]) for side in (arm, ~arm))
+        return _Pairs(risk=float(sum(shares) / 2), paired=False)
+    treated, control = had.reshape(2, -1)
     table = pair_table(treated, control)
     return _Pairs(
         risk=float((treated.mean() + control.mean()) / 2),
@@ -159,8 +160,8 @@ def _row(estimate: dict[Any, Any], scale: str, pairs: _Pairs, target: float, alp
 
 
 def _gamma(pairs: _Pairs, ratio: float, alpha: float) -> float:
-    """Return the Rosenbaum bound in the direction observed; NaN where there are no pairs."""
-    if pairs.treated_only is None or pairs.control_only is None:
+    """Return the Rosenbaum bound in the direction observed; NaN where matching made no pairs."""
+    if not pairs.paired:
         return math.nan
     counts = (pairs.treated_only, pairs.control_only)
     return rosenbaum_gamma(*(counts if ratio >= 1.0 else counts[::-1]), alpha=alpha)
