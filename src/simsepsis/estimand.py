@@ -175,7 +175,7 @@ def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Gene
     """Return the rows of the registry that hold matched treated patients."""
     cohort, _ = complete_cases(encode_cohort(registry, spec), spec)
     matched = match_on_score(cohort, spec.score_columns, spec, rng)
-    return matched.cohort.record[: matched.matches.n_pairs]
+    return matched.cohort.record[: matched.n_treated]
 
 
 def matched_outcomes(

@@ -41,8 +41,13 @@ class CohortArrays:
         (patients,): row in the file, from 0.
     elsewhere
         Patients of the file who are in neither arm.
+    excluded
+        Reason → patients of the file who were excluded for it.
     notes
         What was decided when the file was read, and what is doubtful, one sentence each.
+    arm_values
+        The values of the treatment's column that made the treated and the control arm, as the file writes
+        them; empty where they are not known.
     """
 
     source: str
@@ -55,7 +60,9 @@ class CohortArrays:
     patient: NDArray[Any]
     record: IntArray
     elsewhere: int = 0
+    excluded: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
+    arm_values: tuple[tuple[str, ...], tuple[str, ...]] | tuple[()] = ()
 
     @property
     def n(self) -> int:
@@ -86,7 +93,9 @@ class CohortArrays:
             patient=self.patient[keep],
             record=self.record[keep],
             elsewhere=self.elsewhere,
+            excluded=self.excluded,
             notes=self.notes,
+            arm_values=self.arm_values,
         )
 
 
@@ -106,6 +115,8 @@ class Flow:
         Patients left, and those of them who were treated.
     elsewhere
         Patients of the cohort in neither of the arms that are compared.
+    excluded
+        Reason → patients excluded for it, before anything else.
     """
 
     registered: int
@@ -114,6 +125,7 @@ class Flow:
     analysed: int
     analysed_treated: int
     elsewhere: int = 0
+    excluded: tuple[tuple[str, int], ...] = ()
 
 
 def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArrays, Flow]:
@@ -131,13 +143,13 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
     DataError
         If nobody is complete.
     """
-    covariates = (*spec.covariates, *spec.score)
+    covariates = (*spec.covariates, *spec.score, *spec.exact)
     needed = [name for name in covariates if spec.missing.get(name, "complete") == "complete"]
     empty = np.isnan(cohort.values)
     day1 = _complete(cohort, needed, empty)
     survival = tuple(name for name in (spec.survival_time, spec.survival_event) if name)
     subgroups = tuple(subgroup.column for subgroup in spec.subgroups)
-    later = (*spec.outcomes, *spec.adjusters, *survival, *subgroups)
+    later = (*spec.all_outcomes, *spec.adjusters, *survival, *subgroups)
     keep: BoolArray = np.logical_and(day1, _complete(cohort, later, empty))
     if not keep.any():
         gaps = empty.sum(axis=1)
@@ -148,12 +160,13 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
         )
     kept = cohort if keep.all() else cohort.subset(keep)
     flow = Flow(
-        registered=cohort.n + cohort.elsewhere,
+        registered=cohort.n + cohort.elsewhere + sum(patients for _, patients in cohort.excluded),
         missing_day1=int(cohort.n - day1.sum()),
         missing_later=int(day1.sum() - keep.sum()),
         analysed=kept.n,
         analysed_treated=int(kept.treated.sum()),
         elsewhere=cohort.elsewhere,
+        excluded=cohort.excluded,
     )
     return kept, flow
 

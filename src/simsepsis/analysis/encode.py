@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.dates import elapsed
+from simsepsis.analysis.doubts import category_notes, cluster_notes
+from simsepsis.analysis.eligibility import eligible
 from simsepsis.analysis.identifiers import cluster_codes, identifiers
-from simsepsis.analysis.reading_notes import reading_notes
+from simsepsis.analysis.reading_notes import reading_notes, values_where
 from simsepsis.analysis.sentinels import refuse_sentinel
 from simsepsis.analysis.spec import AnalysisSpec, missing_indicator
 from simsepsis.analysis.spec_types import DAYS_IN, Scalar, scalars
@@ -68,6 +70,9 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     everybody = _File(
         columns, spec, source, np.arange(len(registry)), checked=not isinstance(registry, Records)
     )
+    excluded: tuple[tuple[str, int], ...] = ()
+    if spec.exclude or spec.include:
+        everybody, excluded = _who_takes_part(everybody)
     treated = _arms(everybody)
     compared = ~np.isnan(treated)
     file = everybody if compared.all() else everybody.rows(compared)
@@ -103,12 +108,25 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
         ),
         record=file.record,
         elsewhere=int(compared.size - compared.sum()),
+        excluded=excluded,
     )
     if not file.checked:
         return cohort
     words = {name: used[name] for name, role in roles.items() if role in ("treatment", "event")}
-    found = () if isinstance(registry, Records) else registry.attrs.get("notes", ())
-    return replace(cohort, notes=(*found, *reading_notes(cohort, spec, words)))
+    return _annotated(cohort, spec, words, registry.attrs.get("notes", ()))
+
+
+def _annotated(
+    cohort: CohortArrays, spec: AnalysisSpec, words: Mapping[str, Values], found: tuple[str, ...]
+) -> CohortArrays:
+    """Add what was decided when the file was read, and what is doubtful in it."""
+    read = reading_notes(cohort, spec, words)
+    doubts = (*category_notes(cohort, spec), *cluster_notes(cohort, spec))
+    cells = words[spec.treatment]
+    treated, control = (
+        tuple(map(label, values_where(cells, side))) for side in (cohort.treated, ~cohort.treated)
+    )
+    return replace(cohort, notes=(*found, *read, *doubts), arm_values=(treated, control))
 
 
 def column_roles(spec: AnalysisSpec) -> dict[str, Role]:
@@ -118,10 +136,10 @@ def column_roles(spec: AnalysisSpec) -> dict[str, Role]:
         ("event", (*spec.outcomes, spec.survival_event)),
         ("time", (spec.survival_time, *spec.durations)),
         ("truth", spec.adjuncts),
-        ("number", (*spec.transfusions, *spec.later_scores)),
+        ("number", (*spec.numeric_outcomes, *spec.transfusions, *spec.later_scores)),
         ("number", (one.column for one in spec.subgroups if one.at_least is not None)),
         ("category", (one.column for one in spec.subgroups if one.value is not None)),
-        ("covariate", (*spec.covariates, *spec.score)),
+        ("covariate", (*spec.covariates, *spec.score, *spec.exact)),
     )
     roles: dict[str, Role] = {}
     for role, names in listed:
@@ -129,6 +147,13 @@ def column_roles(spec: AnalysisSpec) -> dict[str, Role]:
             if name:
                 roles.setdefault(name, role)
     return roles
+
+
+def _who_takes_part(file: _File) -> tuple[_File, tuple[tuple[str, int], ...]]:
+    """Return the patients whom no rule excludes, and how many left for which reason."""
+    spec, patients = file.spec, file.record.size
+    stay, left = eligible(spec.exclude, spec.include, file.cells, patients=patients, source=file.source)
+    return file.rows(stay), left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,6 +234,7 @@ def _native(numbers: NDArray[Any]) -> NDArray[Any]:
 def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) -> list[str]:
     """Return the columns of the file that the spec needs, all of which must be there."""
     names = (*spec.numbers_used, *(name for name in (spec.cluster, spec.patient) if name))
+    names += tuple(rule.column for rule in (*spec.exclude, *spec.include))
     asked = [column for name in names for column in spec.differences.get(name, (name,))]
     needed = [spec.columns.get(column, column) for column in asked]
     lacking = [place for place, name in enumerate(needed) if name not in present]

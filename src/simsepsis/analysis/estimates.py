@@ -60,19 +60,24 @@ ESTIMATE_COLUMNS = tuple(item.name for item in fields(Estimate))
 
 
 def normal_tests(
-    estimate: FloatArray | float, std_error: FloatArray | float
+    estimate: FloatArray | float, std_error: FloatArray | float, df: float | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return 95% limits and two-sided p values of estimates by the normal distribution.
+    """Return 95% limits and two-sided p values of estimates by the normal distribution, or by t.
 
     Parameters
     ----------
     estimate, std_error
         Arrays of one shape; NaN stays NaN, and an infinite estimate gives NaN.
+    df
+        Degrees of freedom of t; None for the normal distribution.
     """
     usable = np.isfinite(estimate) & np.isfinite(std_error)
     value = np.where(usable, estimate, np.nan)
     error = np.where(usable, std_error, np.nan)
     z = np.divide(np.abs(value), error, out=np.full(value.shape, np.nan), where=error > 0)
+    if df is not None:
+        half = scipy.special.stdtrit(df, 0.975) * error
+        return value - half, value + half, 2.0 * scipy.special.stdtr(df, -z)
     return value - Z_95 * error, value + Z_95 * error, 2.0 * scipy.special.ndtr(-z)
 
 
@@ -86,6 +91,7 @@ def normal_estimate(
     p_value: float | None = None,
     failure: str | None = None,
     seconds: float = 0.0,
+    df: float | None = None,
 ) -> Estimate:
     """Return an estimate with its normal interval; without a finite standard error it is a failure.
 
@@ -97,11 +103,13 @@ def normal_estimate(
         The method's own test; None for the Wald test.
     failure
         Why there may be no estimate; used only where there is none.
+    df
+        Degrees of freedom of the t distribution for limits and Wald test; None for the normal one.
     """
     if not (math.isfinite(estimate) and math.isfinite(std_error)):
         reason = failure or "not estimable from these data"
         return Estimate(method=method, estimand=estimand, n_used=n_used, failure=reason, seconds=seconds)
-    low, high, wald = (float(value) for value in normal_tests(estimate, std_error))
+    low, high, wald = (float(value) for value in normal_tests(estimate, std_error, df))
     return Estimate(
         method=method,
         estimand=estimand,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.values import Values, label, toml
+from simsepsis.arrays import BoolArray
 
 _MOST = 8
 """Names that one sentence lists."""
@@ -33,9 +35,15 @@ def reading_notes(cohort: CohortArrays, spec: AnalysisSpec, words: Mapping[str, 
     )
 
 
-def _values_of(cells: Values, where: np.ndarray) -> str:
-    values = np.unique(cells[where]) if isinstance(cells, np.ndarray) else pd.unique(pd.Series(cells)[where])
-    return " or ".join(toml(value) for value in values[:_MOST]) or "nothing"
+def values_where(cells: Values, where: BoolArray) -> list[Any]:
+    """Return the different values of some patients, as the file has them."""
+    some = cells[where]
+    values = np.unique(some) if isinstance(some, np.ndarray) else pd.unique(pd.Series(some))
+    return [value for value in values if not pd.isna(value)][:_MOST]
+
+
+def _values_of(cells: Values, where: BoolArray) -> str:
+    return " or ".join(map(toml, values_where(cells, where))) or "nothing"
 
 
 def _arms(cohort: CohortArrays, spec: AnalysisSpec, cells: Values) -> Iterator[str]:

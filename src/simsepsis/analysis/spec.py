@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from simsepsis.analysis.eligibility import Rule
 from simsepsis.analysis.spec_checks import check_spec
 from simsepsis.analysis.spec_types import (
     CaliperSD,
@@ -111,6 +112,9 @@ class AnalysisSpec:
         Patients with other values leave and are counted in the flow.
     event
         The value of the outcomes that means the event; or column → value, where they differ.
+    numeric_outcomes
+        Columns of outcomes that are numbers, such as costs or a score: means are compared. A column that
+        stands in `outcomes` too is one of these.
     study
         Whose data dictionary binds values and levels: ``thesis`` for the thesis's own registry, ``own`` for
         any other file. Unless named, ``thesis`` where the treatment is ``ivigg``.
@@ -145,8 +149,11 @@ class AnalysisSpec:
         Time to which restricted mean survival time is counted.
     scale
         Matching on the linear predictor (``logit``) or on the probability (``ps``).
-    caliper, caliper_sd, order, select
-        As in `simsepsis.analysis.matching.match_pairs`.
+    caliper, caliper_sd, order, select, ratio, replace
+        As in `simsepsis.analysis.matching.match_pairs`. With more controls than one for each treated patient,
+        or controls used again, controls carry weights in everything that comes after.
+    exact
+        Columns in which a treated patient and the controls must be the same.
     second_score
         ``added``: covariates, adjuncts and transfusions; ``alone``: adjuncts and transfusions only;
         ``none``: no second score.
@@ -158,6 +165,8 @@ class AnalysisSpec:
         Without or with Yates's correction; p value of both tails, or of the one observed.
     subgroups
         Interaction tests.
+    methods
+        Further methods by name (`simsepsis list methods`), whose rows follow the others in the estimates.
     min_adjunct_users
         An adjunct that fewer matched patients received is left out of the models. The thesis left out
         balloon pumping (3 users) and kept veno-arterial ECMO (10 users).
@@ -172,6 +181,9 @@ class AnalysisSpec:
         Covariate → what becomes of patients without it. ``complete``, the rule for all others: they leave.
         ``indicator``: the score gets the column ``<name>_missing``, and a constant stands for the number.
         ``category``: ``missing`` is one more level.
+    exclude, include
+        Patients who leave before anything else is read, counted in the flow with the reason: those who meet a
+        rule of `exclude`, and those who do not meet one of `include`.
     differences
         Column made here → the two columns whose difference it is in `time_unit`, the earlier one first. Dates
         are numbers of days, text such as 2019-02-28 or of `date_format`, or whole numbers such as 20190228.
@@ -196,6 +208,7 @@ class AnalysisSpec:
     event: Scalar | Mapping[str, Scalar | tuple[Scalar, ...]] | None = field(default=None, hash=False)
     study: Study | None = None
     outcomes: tuple[str, ...] = ("icu_death", "hospital_death")
+    numeric_outcomes: tuple[str, ...] = ()
     cluster: str | None = "icu_id"
     patient: str | None = "patient_id"
     covariates: tuple[str, ...] = SCORE_COVARIATES
@@ -216,6 +229,9 @@ class AnalysisSpec:
     caliper_sd: CaliperSD = "overall"
     order: Order = "random"
     select: Select = "nearest"
+    ratio: int = 1
+    replace: bool = False
+    exact: tuple[str, ...] = ()
     second_score: SecondScore = "added"
     correlation: Correlation = "exchangeable"
     moment: Moment = "statsmodels"
@@ -223,11 +239,14 @@ class AnalysisSpec:
     chi_square: ChiSquare = "plain"
     fisher: Fisher = "two-sided"
     subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
+    methods: tuple[str, ...] = ()
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     recode: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     missing: Mapping[str, Missing] = field(default_factory=dict, hash=False)
+    exclude: tuple[Rule, ...] = ()
+    include: tuple[Rule, ...] = ()
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     date_format: str | None = None
     missing_codes: tuple[Scalar, ...] | Mapping[str, tuple[Scalar, ...]] = field(default=(), hash=False)
@@ -245,7 +264,19 @@ class AnalysisSpec:
         """
         if self.study is None:
             object.__setattr__(self, "study", "thesis" if self.treatment == THESIS_TREATMENT else "own")
+        binary = tuple(name for name in self.outcomes if name not in self.numeric_outcomes)
+        object.__setattr__(self, "outcomes", binary)
         check_spec(self)
+
+    @property
+    def all_outcomes(self) -> tuple[str, ...]:
+        """Return the outcomes that happen or not, and those that are numbers."""
+        return (*self.outcomes, *self.numeric_outcomes)
+
+    @property
+    def one_to_one(self) -> bool:
+        """Return whether matching makes pairs, so that no control carries a weight."""
+        return self.ratio == 1 and not self.replace
 
     @property
     def dictionary(self) -> Mapping[str, Column]:
@@ -256,6 +287,11 @@ class AnalysisSpec:
     def adjusters(self) -> tuple[str, ...]:
         """Return adjuncts and transfusions: what was done besides the treatment."""
         return (*self.adjuncts, *self.transfusions)
+
+    @property
+    def clusters_alone(self) -> bool:
+        """Return whether there are clusters and nothing that the estimating equations adjust for."""
+        return self.cluster is not None and not self.adjusters and not self.later_scores
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -282,11 +318,12 @@ class AnalysisSpec:
             *self.covariates,
             *self.score,
             *self.adjusters,
-            *self.outcomes,
+            *self.all_outcomes,
             *self.durations,
             *self.later_scores,
             *(name for name in optional if name),
             *subgroups,
+            *self.exact,
         )
         return tuple(dict.fromkeys(names))
 
@@ -360,20 +397,27 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     document.setdefault("study", extends or "own")
     if extends is None:
         document = {**_ABSENT, **document}
+        if "numeric_outcomes" in document:
+            document.setdefault("outcomes", ())
         for name in _REQUIRED:
             if name not in document:
                 raise DataError(f"{path.name}: '{name}' is missing; name it, or add extends = \"thesis\"")
     return _validate(document, path.name)
 
 
+_RECORDS: dict[str, type[Any]] = {"subgroups": Subgroup, "exclude": Rule, "include": Rule}
+"""Keys that list tables, and what each table becomes."""
+
+
 def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
     values = {key: None if value == "" else _frozen(value) for key, value in document.items()}
-    subgroups = values.get("subgroups")
-    if isinstance(subgroups, tuple):
-        values["subgroups"] = tuple(
-            _made(Subgroup, one, f"{place}: subgroups.{number}") if isinstance(one, Mapping) else one
-            for number, one in enumerate(subgroups)
-        )
+    for key, kind in _RECORDS.items():
+        listed = values.get(key)
+        if isinstance(listed, tuple):
+            values[key] = tuple(
+                _made(kind, one, f"{place}: {key}.{number}") if isinstance(one, Mapping) else one
+                for number, one in enumerate(listed)
+            )
     return _made(AnalysisSpec, values, place)
 
 
@@ -388,8 +432,8 @@ def _made(kind: type[Made], table: Mapping[str, Any], place: str) -> Made:
             raise DataError(f"{place}.{item.name}: missing; give it")
     hints, values = get_type_hints(kind), {}
     for name, value in table.items():
-        # subgroups are made already, and pydantic takes no settings where a record is part of the type
-        strict = None if name == "subgroups" else ConfigDict(strict=True)
+        # records are made already, and pydantic takes no settings where a record is part of the type
+        strict = None if name in _RECORDS else ConfigDict(strict=True)
         try:
             values[name] = TypeAdapter(hints[name], config=strict).validate_python(value)
         except ValidationError as error:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FILE_KEYS = ("separator", "encoding", "decimal", "thousands", "sheet")
 """What a spec may say about the file."""
+MOST_CONTROLS = 10
+"""Controls for each treated patient; more add bias and hardly any precision (Austin, Am J Epidemiol 2010)."""
 
 
 IDENTIFIER = "the identifier of patients"
@@ -21,7 +23,18 @@ IDENTIFIER = "the identifier of patients"
 LARGEST = 1e15
 """Beyond any limit or day that is meant."""
 
-LISTS = ("outcomes", "covariates", "score", "adjuncts", "transfusions", "durations", "later_scores")
+LISTS = (
+    "outcomes",
+    "numeric_outcomes",
+    "covariates",
+    "score",
+    "adjuncts",
+    "transfusions",
+    "durations",
+    "later_scores",
+    "exact",
+    "methods",
+)
 """Settings that list columns, each once."""
 
 
@@ -40,8 +53,8 @@ def check_spec(spec: AnalysisSpec) -> None:
     for name, known in CHOICES.items():
         if getattr(spec, name) not in known:
             raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
-    for name in ("outcomes", "covariates"):
-        if not getattr(spec, name):
+    for name, value in {"outcomes": spec.all_outcomes, "covariates": spec.covariates}.items():
+        if not value:
             raise UsageError(f"'{name}' is empty; name at least one column")
     if (spec.survival_time is None) != (spec.survival_event is None):
         raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
@@ -55,6 +68,7 @@ def check_spec(spec: AnalysisSpec) -> None:
         _check_missing,
         _check_arms,
         _check_reading,
+        _check_matching,
     ):
         check(spec)
 
@@ -84,6 +98,15 @@ def _check_once(spec: AnalysisSpec) -> None:
     for name, levels in spec.levels.items():
         if not levels:
             raise UsageError(f"levels.{name} is empty; name the levels, the reference first")
+
+
+def _check_matching(spec: AnalysisSpec) -> None:
+    if not 1 <= spec.ratio <= MOST_CONTROLS:
+        raise UsageError(
+            f"ratio {spec.ratio} is no number of controls for each treated patient; give 1 to {MOST_CONTROLS}"
+        )
+    if spec.treatment in spec.exact:
+        raise UsageError(f"'{spec.treatment}' is the treatment; take it out of 'exact'")
 
 
 def _check_censoring(spec: AnalysisSpec) -> None:
@@ -123,7 +146,7 @@ def _known_later(spec: AnalysisSpec) -> Iterator[tuple[str, str]]:
         (spec.durations, "a duration"),
         ((spec.survival_event,), "the survival event"),
         ((spec.survival_time,), "the survival time"),
-        (spec.outcomes, "an outcome"),
+        (spec.all_outcomes, "an outcome"),
         ((spec.treatment,), "the treatment"),
         ((spec.patient,), IDENTIFIER),
     )

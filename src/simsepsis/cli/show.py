@@ -66,7 +66,7 @@ def show_estimates(estimates: pd.DataFrame) -> None:
             "" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
             for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
         ],
-        estimate=[f"{value:.3f}" for value in estimates["estimate"]],
+        estimate=["–" if pd.isna(value) else f"{value:.3f}" for value in estimates["estimate"]],
         p=["" if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in estimates["p_value"]],
         failure=estimates["failure"].fillna(""),
     )

@@ -109,23 +109,36 @@ def analyze(
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
     from simsepsis.analysis.thesis_analysis import analyze as run_analysis
-    from simsepsis.figures import draw_analysis, render_plate
+    from simsepsis.figures import drawing_of, render_plate
     from simsepsis.files import check_folder, table_bytes, write_files
-    from simsepsis.report.analysis import analysis_html
+    from simsepsis.report.analysis import analysis_html, answer_of, numbers_of
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
     patients = read_cohort(cohort, chosen)
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
-    drawn = draw_analysis(analysis, source=plain(cohort.name), version=version("simsepsis"))
-    plates = [render_plate(plate) for plate in drawn]
+    drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
+    plates = [render_plate(plate) for plate in drawn.plates]
     sensitivity = sensitivity_table(analysis)
     contents = analysis_contents(analysis)
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(analysis, plates, sensitivity, source=plain(cohort.name), command=command)
+    page = analysis_html(
+        analysis,
+        plates,
+        sensitivity,
+        source=plain(cohort.name),
+        command=command,
+        left_out=drawn.left_out,
+    )
     write_files(out, contents | {"report.html": page.encode()})
+    for sentence in analysis.result.cohort.notes:
+        say(f"• {sentence}")
     show_estimates(analysis.estimates)
+    for sentence in answer_of(numbers_of(analysis), sensitivity):
+        say(f"• {sentence}")
+    for title, reason in drawn.left_out:
+        say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, ThesisResult
@@ -105,18 +106,23 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pairs:
-    """One outcome in one matched set: the share that died, and pairs in which one patient did."""
+    """One outcome in one matched set: the share that had it, and pairs in which one did."""
 
     risk: float = math.nan
     treated_only: int = 0
     control_only: int = 0
+    paired: bool = True
 
 
 def _pairs(result: ThesisResult, score: str, outcome: str) -> _Pairs:
     matched = result.matched[score].value
     if matched is None:
         return _Pairs()
-    treated, control = matched.cohort.column(outcome).reshape(2, -1)
+    had, arm = matched.cohort.column(outcome), matched.cohort.treated
+    if matched.weights is not None:
+        shares = (np.average(had[side], weights=matched.weights[side]) for side in (arm, ~arm))
+        return _Pairs(risk=float(sum(shares) / 2), paired=False)
+    treated, control = had.reshape(2, -1)
     table = pair_table(treated, control)
     return _Pairs(
         risk=float((treated.mean() + control.mean()) / 2),
@@ -154,6 +160,8 @@ def _row(estimate: dict[Any, Any], scale: str, pairs: _Pairs, target: float, alp
 
 
 def _gamma(pairs: _Pairs, ratio: float, alpha: float) -> float:
-    """Return the Rosenbaum bound in the direction observed."""
+    """Return the Rosenbaum bound in the direction observed; NaN where matching made no pairs."""
+    if not pairs.paired:
+        return math.nan
     counts = (pairs.treated_only, pairs.control_only)
     return rosenbaum_gamma(*(counts if ratio >= 1.0 else counts[::-1]), alpha=alpha)
