@@ -194,7 +194,7 @@ def love_plate(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORD
         f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
         figure=plot_love(rows, words=words, note=note),
-        data=rows,
+        data=rows.replace({"variable": dict(words.own)}),
     )
 
 
