@@ -187,10 +187,10 @@ def caliper_width(score: FloatArray, treated: BoolArray, caliper: float | None, 
     if caliper_sd == "raw" or caliper == np.inf:
         return caliper
     if caliper_sd == "overall":
-        return float(caliper * score.std(ddof=1))
+        return caliper * float(score.std(ddof=1))
     if min(treated.sum(), (~treated).sum()) < 2:
         raise DataError("one arm has a single unit, so the pooled SD is undefined; use caliper_sd='overall'")
-    return float(caliper * np.sqrt((score[treated].var(ddof=1) + score[~treated].var(ddof=1)) / 2))
+    return caliper * float(np.sqrt((score[treated].var(ddof=1) + score[~treated].var(ddof=1)) / 2))
 
 
 def match_weights(matches: Matches, n: int) -> FloatArray:
