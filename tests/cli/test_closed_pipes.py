@@ -39,11 +39,11 @@ LINES = {
     "--version": (("--version",), None),
     "list": (("list", "methods"), None),
     "audit": (("audit", "--out", "a"), "a/audit.csv"),
-    "generate": (("generate", "null", "--n", 400, "-o", "c.csv"), "c.csv"),
+    "generate": (("generate", "null", "--n", 400, "-o", "g.csv"), "g.csv"),
     "analyze": (("analyze", "c.csv", "--out", "an"), "an/report.html"),
     "describe": (("describe", "null", "--population", 2_000, "--out", "d"), "d/report.html"),
     "reproduce": (("reproduce", "--replicates", 1, "--jobs", 1, "--out", "r"), "r/report.html"),
-    "run": (("run", "plan.toml", "--jobs", 1, "--out", "run"), "run/report.html"),
+    "run": (("run", "plan.toml", "--jobs", 1, "--out", "again"), "again/report.html"),
     "summarize": (("summarize", "run"), "run/performance.csv"),
     "figures": (("figures", "run"), "run/figures/written.json"),
     "report": (("report", "run"), "run/answer.md"),
@@ -60,6 +60,8 @@ OTHERS = {"calibrate": (0, ("calibrate", "--check", "--patients", 2_000)), "infe
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pipes")
     (folder / "plan.toml").write_text(PLAN)
+    for line in ("run plan.toml --jobs 1 --out run", "generate null --n 400 -o c.csv"):
+        subprocess.run([PROGRAM, *line.split()], cwd=folder, capture_output=True, check=True)
     return folder
 
 

@@ -113,7 +113,7 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
     if not file.checked:
         return cohort
     words = {name: used[name] for name, role in roles.items() if role in ("treatment", "event")}
-    return _annotated(cohort, spec, words, registry.attrs.get("notes", ()))
+    return _annotated(cohort, spec, words, getattr(registry, "attrs", {}).get("notes", ()))
 
 
 def _annotated(
