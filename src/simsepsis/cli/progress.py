@@ -9,12 +9,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Protocol
 
-<<<<<<< HEAD
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-=======
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
->>>>>>> h-performance
 
 from simsepsis.cli.show import console
 from simsepsis.words import plain
@@ -68,12 +63,8 @@ class Bar:
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Move the bar."""
-<<<<<<< HEAD
-        self.bar.update(self.task, completed=done, total=total, note=plain(note))
-=======
         left = self.pace.left(done, total)
-        self.bar.update(self.task, completed=done, total=total, left=left, note=note)
->>>>>>> h-performance
+        self.bar.update(self.task, completed=done, total=total, left=left, note=plain(note))
 
     def say(self, words: str) -> None:
         """Put words beside the bar."""
@@ -167,17 +158,8 @@ def progress_bar(words: str) -> Iterator[Shown]:
         TextColumn(words, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-<<<<<<< HEAD
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=screen, transient=True) as bar:
-        yield Bar(bar=bar, task=bar.add_task(words, total=None, note=""))
-=======
-        TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
         yield Bar(bar=bar, task=bar.add_task(words, total=None, left="", note=""))
->>>>>>> h-performance
