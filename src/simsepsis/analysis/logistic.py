@@ -24,6 +24,7 @@ from simsepsis.analysis.rank import SURELY_INDEPENDENT, independent_columns, wel
 from simsepsis.analysis.secant import secant_step
 from simsepsis.analysis.separation import Reduction, part_of, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
+from simsepsis.threads import one_thread
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
@@ -71,6 +72,7 @@ class LogisticSolution:
     heading: FloatArray | None = None
 
 
+@one_thread()
 def fit_logistic(
     X: ArrayLike,
     y: ArrayLike,

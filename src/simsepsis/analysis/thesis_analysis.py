@@ -48,10 +48,12 @@ from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.analysis.time_to_death import compare_survival
 from simsepsis.records import Registry
 from simsepsis.streams import stream
+from simsepsis.threads import one_thread
 
 __all__ = ["Analysis", "Cells", "Key", "ThesisResult", "analyze", "cells", "run_thesis_analysis"]
 
 
+@one_thread()
 def run_thesis_analysis(
     registry: Registry, spec: AnalysisSpec | None = None, *, rng: np.random.Generator
 ) -> ThesisResult:
@@ -209,6 +211,7 @@ class Analysis:
     result: ThesisResult
 
 
+@one_thread()
 def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: int = 0) -> Analysis:
     """Run the thesis's analysis on a cohort and lay it out in frames.
 

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import joblib
 from joblib.externals.loky.backend.resource_tracker import ensure_running
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from simsepsis.errors import ExperimentError, SimsepsisError, UsageError, did_you_mean
+from simsepsis.threads import one_thread
 
 B = TypeVar("B")
 T = TypeVar("T")
@@ -255,7 +255,7 @@ def _start_tracker() -> None:
 
 
 def _here(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
-    with threadpool_limits(limits=1):
+    with one_thread():
         yield from (task(batch) for batch in batches)
 
 
@@ -402,7 +402,7 @@ def _in_worker(task: Callable[[B], T], batch: B) -> T:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _settle()
-    with threadpool_limits(limits=1):
+    with one_thread():
         return task(batch)
 
 

@@ -17,11 +17,13 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
+from simsepsis.threads import one_thread
 
 NO_SPREAD = 1e-10
 """Standard error that is zero but for rounding."""
 
 
+@one_thread()
 def run_method(
     name: str,
     registry: Registry,
@@ -62,6 +64,7 @@ def run_method(
     return run_methods((name,), registry, draw=streams(seed), oracle=oracle, twin=twin, spec=spec)
 
 
+@one_thread()
 def run_methods(
     names: Sequence[str],
     registry: Registry,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from simsepsis.analysis.inputs import binary_vector, finite_vector
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
+from simsepsis.threads import one_thread
 
 INTERVALS = ("log", "log_log", "plain")
 
@@ -37,6 +38,7 @@ def _life_table(duration: ArrayLike, event: ArrayLike) -> _LifeTable:
     return _LifeTable(time=distinct, at_risk=at_risk, events=events)
 
 
+@one_thread()
 def kaplan_meier(
     duration: ArrayLike, event: ArrayLike, *, interval: str = "log", level: float = 0.95
 ) -> pd.DataFrame:
@@ -117,6 +119,7 @@ def _interval(
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
+@one_thread()
 def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[float, float]:
     """Log-rank test that survival is the same in all groups.
 

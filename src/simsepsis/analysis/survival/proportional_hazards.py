@@ -14,6 +14,7 @@ from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likel
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import UsageError
+from simsepsis.threads import one_thread
 
 TRANSFORMS = ("km", "rank", "log", "identity")
 
@@ -42,6 +43,7 @@ class ProportionalHazardsTest:
     failure: str | None = None
 
 
+@one_thread()
 def proportional_hazards_test(
     fit: Fit,
     X: ArrayLike,
