@@ -17,8 +17,10 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
+from simsepsis.threads import one_thread
 
 
+@one_thread()
 def run_method(
     name: str,
     registry: Registry,
@@ -59,6 +61,7 @@ def run_method(
     return run_methods((name,), registry, draw=streams(seed), oracle=oracle, twin=twin, spec=spec)
 
 
+@one_thread()
 def run_methods(
     names: Sequence[str],
     registry: Registry,
