@@ -14,6 +14,9 @@ from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.result import attempt
 from simsepsis.arrays import FloatArray, IntArray
 
+ROUNDING = 1e-12
+"""Distance from 0 or 1 at which a risk is 0 or 1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Risks:
@@ -104,7 +107,8 @@ def risk_rows(method: str, outcome: str, truth: str, risks: Risks) -> Iterator[E
     and of the difference of two proportions.
     """
     p1, p0 = risks.treated, risks.control
-    inside = min(p1, p0) > 0.0 and max(p1, p0) < 1.0
+    # weights sum to 1 but for rounding, and a risk of 1 − 1e-16 would have an odds ratio
+    inside = min(p1, p0) > ROUNDING and max(p1, p0) < 1.0 - ROUNDING
     slopes = {"rd": (1.0, -1.0)}
     values = {"rd": p1 - p0}
     if inside:
