@@ -12,30 +12,52 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 
 @cache
-def _libraries() -> Any:
+def _libraries() -> list[Any]:
     """Return the libraries of linear algebra; scipy brings its own beside numpy's, and must be there."""
     import scipy.linalg  # noqa: F401
 
-    return ThreadpoolController().select(user_api="blas")
+    found: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return found
+
+
+def _set(library: Any, threads: int) -> None:
+    """Set a library's number of threads, from whatever thread."""
+    # Newer versions of threadpoolctl leave this to the thread that did so first; here a lock keeps order.
+    let_go = getattr(library, "clear_controlling_thread", lambda **_: None)
+    let_go(force=True)
+    library.set_num_threads(threads)
+    let_go(force=True)
+
+
+class _Here(threading.local):
+    """What a thread has open, and the numbers of threads that it began with."""
+
+    blocks = 0
+    before: tuple[int, ...] = ()
 
 
 class one_thread(ContextDecorator):  # noqa: N801
     """Have matrix products use one thread, in a ``with`` block or a decorated function.
 
-    The number of threads belongs to the process. Blocks may be nested and overlap between threads: the last
-    one that ends brings back what was there before the first one.
+    Blocks may be nested, and overlap between threads: most libraries have one number for the whole process,
+    which the last block that ends brings back; those built on OpenMP have one for each thread.
     """
 
     _lock = threading.Lock()
-    _open = 0
-    _limit: Any = None
+    _here = _Here()
+    _threads = 0
+    _before: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
-        kind = type(self)
-        with kind._lock:
-            if kind._open == 0:
-                kind._limit = _libraries().limit(limits=1)
-            kind._open += 1
+        kind, here = type(self), self._here
+        here.blocks += 1
+        if here.blocks == 1:
+            with kind._lock:
+                here.before = tuple(library.get_num_threads() for library in _libraries())
+                kind._before = kind._before if kind._threads else here.before
+                kind._threads += 1
+                for library in _libraries():
+                    _set(library, 1)
         return self
 
     def __exit__(
@@ -44,8 +66,13 @@ class one_thread(ContextDecorator):  # noqa: N801
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        kind = type(self)
-        with kind._lock:
-            kind._open -= 1
-            if kind._open == 0:
-                kind._limit.restore_original_limits()
+        kind, here = type(self), self._here
+        here.blocks -= 1
+        if here.blocks == 0:
+            with kind._lock:
+                kind._threads -= 1
+                for library, own, shared in zip(_libraries(), here.before, kind._before, strict=True):
+                    if getattr(library, "threading_layer", "") == "openmp":
+                        _set(library, own)
+                    elif kind._threads == 0:
+                        _set(library, shared)
