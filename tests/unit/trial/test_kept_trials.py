@@ -119,9 +119,7 @@ def test_trials_that_vanish_while_they_are_read_are_no_numbers_by_chance(protoco
         return iter(found)
 
     monkeypatch.setattr(Kept, "lacking", lacking)
-    with pytest.raises(
-        ExperimentError, match="were removed or damaged while they were being read; run"
-    ):
+    with pytest.raises(ExperimentError, match="were removed or damaged while they were being read; run"):
         kept_rows(told, pool, folder)
 
 
