@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -163,12 +163,12 @@ def _claimed(folder: Path) -> BinaryIO | None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / IN_USE
     path.touch()
-    with suppress(FileNotFoundError):
-        mark = path.open("rb")
+    with suppress(FileNotFoundError), ExitStack() as opened:
+        mark = opened.enter_context(path.open("rb"))
         # Who ends removes the mark; a lock on one that is gone would keep nobody out.
         if _locked(mark) and os.path.samestat(os.fstat(mark.fileno()), path.stat()):
+            opened.pop_all()
             return mark
-        mark.close()
     return None
 
 
