@@ -15,7 +15,7 @@ from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.spec import AnalysisSpec, Scalar, missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import DataError, did_you_mean
+from simsepsis.errors import DataError, MissingColumnError, did_you_mean
 from simsepsis.records import Records, Registry
 from simsepsis.thesis.dictionary import COLUMNS, Kind
 
@@ -113,7 +113,9 @@ def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) 
     for name in needed:
         if name not in present:
             hint = did_you_mean(name, [str(known) for known in present])
-            raise DataError(f"{source}: column '{name}' is missing{hint}; add it or name another in the spec")
+            raise MissingColumnError(
+                f"{source}: column '{name}' is missing{hint}; add it or name another in the spec"
+            )
     return needed
 
 

@@ -20,7 +20,7 @@ from simsepsis.analysis.two_by_two import (
     odds_ratio,
 )
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 
 LEAST_EXPECTED = 5.0
 """Below this expected count Fisher's exact test replaces the chi-square test."""
@@ -224,11 +224,11 @@ def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedM
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no cluster.
     """
     if data.design is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     fit = fit_clustered(
         data.design,
         data.cohort.column(outcome),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from typing import Any
 
-from simsepsis.analysis.estimates import Estimate, normal_estimate
+from simsepsis.analysis.estimates import Estimate, failed, normal_estimate
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.outcomes import log_odds_ratio_difference
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult, attempt
@@ -68,7 +67,7 @@ def _crude_rows(result: ThesisResult, label: str, method: str, truth: str) -> It
         step = result.crude[label, outcome]
         names = [f"{scale}_{outcome}_{truth}" for scale in ("log_or", "log_rr", "rd")]
         if step.value is None:
-            yield from (_failed(method, name, step) for name in names)
+            yield from (failed(method, name, step) for name in names)
             continue
         crude = step.value
         effects = [measure(crude.table) for measure in (odds_ratio, risk_ratio, risk_difference)]
@@ -89,10 +88,6 @@ def _log(ratio: float) -> float:
     return math.log(ratio) if ratio > 0 else math.nan
 
 
-def _failed(method: str, estimand: str, step: Attempt[Any]) -> Estimate:
-    return Estimate(method=method, estimand=estimand, failure=step.failure, seconds=step.seconds)
-
-
 def _paired_rows(result: ThesisResult) -> Iterator[Estimate]:
     """Risk differences and the hazard ratio with standard errors that respect the pairs."""
     method = "psm_paired_se"
@@ -100,7 +95,7 @@ def _paired_rows(result: ThesisResult) -> Iterator[Estimate]:
     for outcome in result.spec.outcomes:
         name = f"rd_{outcome}_matched"
         if step.value is None:
-            yield _failed(method, name, step)
+            yield failed(method, name, step)
             continue
         treated, control = step.value.cohort.column(outcome).reshape(2, -1)
         effect = paired_risk_difference(pair_table(treated, control))
@@ -122,7 +117,7 @@ def _hazard_rows(result: ThesisResult, method: str, *, robust: bool) -> Iterator
         return
     name = f"log_hr_{result.spec.survival_event}_matched"
     if step.value is None:
-        yield _failed(method, name, step)
+        yield failed(method, name, step)
     else:
         fit = cox_by_pair(step.value) if robust else step.value.cox
         yield _coefficient_row(method, name, fit, 0, step.value.follow_up.duration.size, step.seconds)
@@ -149,7 +144,7 @@ def _model_rows(result: ThesisResult, score: str, method: str, *, extended: bool
             continue
         name = f"log_or_{outcome}_twin"
         if step.value is None:
-            yield _failed(method, name, step)
+            yield failed(method, name, step)
             continue
         model = step.value
         position = model.position(result.spec.treatment)
@@ -163,11 +158,11 @@ def _rmst_rows(result: ThesisResult, survival: Attempt[SurvivalComparison]) -> I
     method = f"rmst{result.spec.rmst_horizon:g}"
     name = f"{method}_difference_matched"
     if survival.value is None:
-        yield _failed(method, name, survival)
+        yield failed(method, name, survival)
         return
     step = attempt(rmst_difference, survival.value, result.spec.rmst_horizon)
     if step.value is None:
-        yield _failed(method, name, step)
+        yield failed(method, name, step)
         return
     difference, error = step.value
     n_used = survival.value.follow_up.duration.size
@@ -178,7 +173,7 @@ def _interaction_rows(result: ThesisResult, subgroup: str, outcome: str) -> Iter
     step = result.interactions[subgroup, outcome]
     method, name = f"breslow_day_{subgroup}", f"log_or_ratio_{outcome}_matched"
     if step.value is None:
-        yield _failed(method, name, step)
+        yield failed(method, name, step)
         return
     difference, error = log_odds_ratio_difference(step.value.tables)
     yield normal_estimate(

@@ -23,7 +23,7 @@ from simsepsis.analysis.survival import (
     rmst,
 )
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 
 DAY_28 = 28.0
 
@@ -113,11 +113,11 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no time or no death.
     """
     if spec.survival_time is None or spec.survival_event is None:
-        raise ConvergenceError("the spec names no time to death")
+        raise NotEstimableError("the spec names no time to death")
     cohort = matched.cohort
     times = follow_up(
         cohort.column(spec.survival_time),

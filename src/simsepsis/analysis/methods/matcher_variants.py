@@ -20,7 +20,7 @@ from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.thesis import PSM_PAIRED_SE, RISKS_MATCHED
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, NotEstimableError
 
 THOEMMES = "Thoemmes F. arXiv 2012;1201.6385 (SPSS)."
 AUSTIN_2011 = "Austin PC. Pharm Stat 2011;10:150."
@@ -300,7 +300,7 @@ def half_caliper(units: Units) -> Matches:
 
 def _clusters(units: Units) -> IntArray:
     if units.cluster is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     return units.cluster
 
 

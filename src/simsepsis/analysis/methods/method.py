@@ -9,7 +9,7 @@ from typing import Literal
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.shared import OracleView, Shared, Step
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
 Need = Literal["clusters", "survival", "start_times", "oracle", "twin"]
@@ -55,11 +55,11 @@ class Task:
 
         Raises
         ------
-        ConvergenceError
+        NotEstimableError
             If there is none.
         """
         if self.oracle is None:
-            raise ConvergenceError("needs the oracle, which a real registry does not have")
+            raise NotEstimableError("needs the oracle, which a real registry does not have")
         return self.oracle
 
 

@@ -8,15 +8,24 @@ from time import perf_counter
 
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame
+from simsepsis.analysis.estimates import Estimate, estimates_frame, failed
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
 from simsepsis.analysis.methods.shared import OracleView, Shared
 from simsepsis.analysis.methods.thesis import TWIN
+from simsepsis.analysis.result import Attempt
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
+
+NOTHING: Attempt[None] = Attempt(
+    value=None,
+    failure="the spec names nothing that this method could estimate",
+    seconds=0.0,
+    kind="not available",
+)
+"""Why a method that did not fail gives no row for one of its estimands."""
 
 NO_SPREAD = 1e-10
 """Standard error that is zero but for rounding."""
@@ -174,9 +183,9 @@ def _rows(method: Method, task: Task) -> Iterator[Estimate]:
     found = task.shared.attempt(lambda: {row.estimand: row for row in method.function(task)})
     seconds = perf_counter() - begin + shared
     rows = found.value or {}
-    reason = found.failure or "the spec names nothing that this method could estimate"
+    none = found if found.value is None else NOTHING
     for name in estimands:
-        row = rows.get(name) or Estimate(method=method.name, estimand=name, failure=reason)
+        row = rows.get(name) or failed(method.name, name, replace(none, seconds=seconds))
         yield _with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))
 
 
