@@ -2,7 +2,8 @@
 
 The public names, in the order of the river:
 
-load_scenario, generate_cohort, true_estimands; analyze, run_method; reproduce, run_experiment, summarize;
+load_scenario, generate_cohort, true_estimands; read_cohort, load_spec, analyze, run_method; reproduce,
+run_experiment, summarize;
 the kernels fit_logistic, fit_gee, fit_cox, kaplan_meier, match_pairs, standardized_difference, breslow_day,
 e_value and rosenbaum_gamma; the designs of trials. `HOMES` has them all.
 """
@@ -18,6 +19,10 @@ __version__ = version("simsepsis")
 HOMES = {
     "load_scenario": "scenario",
     "generate_cohort": "cohort",
+    "read_cohort": "analysis.cohort_file",
+    "AnalysisSpec": "analysis.spec",
+    "Subgroup": "analysis.spec",
+    "load_spec": "analysis.spec",
     "analyze": "analysis.thesis_analysis",
     "true_estimands": "estimand",
     "reproduce": "reproduction",

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
+from simsepsis.words import LONGEST, one_sentence
+
 FailureKind = Literal["", "not available", "not converged", "data", "time limit", "error"]
 """Why a row has no estimate; empty where it has one.
 
@@ -16,9 +18,18 @@ registry cannot be taken as it is; ``time limit``: ended by the clock; ``error``
 
 
 class SimsepsisError(Exception):
-    """Anything that simsepsis refuses to do, or could not do, for a reason it can name."""
+    """Anything that simsepsis refuses to do, or could not do, for a reason it can name.
+
+    Parameters
+    ----------
+    message
+        The reason; kept as one line in which no value is longer than 80 letters.
+    """
 
     kind: ClassVar[FailureKind] = "error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_sentence(message))
 
 
 class ScenarioError(SimsepsisError):
@@ -75,5 +86,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known
         What could have been meant.
     """
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name[:LONGEST], list(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -39,6 +39,8 @@ SCALE_LABELS = {
 }
 TRUTH_LABELS = {
     "att": "in patients given IVIgG",
+    "ate": "in everybody",
+    "ato": "in the overlap of the arms, patients weighted by e(1 − e)",
     "twin": "in everybody, as randomized by coin",
     "matched": "in the treated whom matching keeps",
 }
@@ -52,10 +54,22 @@ ESTIMANDS: dict[str, str] = {
     for suffix, truth_label in TRUTH_LABELS.items()
     for endpoint, endpoint_label in ENDPOINT_LABELS.items()
     for scale, scale_label in SCALE_LABELS.items()
+    if (scale, suffix) != ("log_or", "twin")
 } | {
     f"rmst28_difference_{suffix}": f"difference of mean days alive to day 28, {label}"
     for suffix, label in TRUTH_LABELS.items()
 }
+"""Name → meaning of what `true_estimands` knows."""
+
+BY_EXPERIMENT: dict[str, str] = {
+    f"{name}_{endpoint}_{suffix}": f"{label} of {endpoint_label}"
+    for endpoint, endpoint_label in ENDPOINT_LABELS.items()
+    for name, suffix, label in (
+        ("log_or", "twin", "conditional log odds ratio, as the same method finds it where a coin treats,"),
+        ("log_or_ratio", "matched", "log ratio of a subgroup's odds ratio to that of the others, matched,"),
+    )
+}
+"""Name → meaning of what depends on the method, so that only a run of it knows the truth."""
 """Every estimand whose truth is known, with a line for people."""
 
 TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
@@ -152,7 +166,7 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, suffix: str) -> Iterator
     weights
         (n,) propensities for the treated, ones for everybody, 0/1 for a matched set.
     suffix
-        Which truth this is: ``att``, ``twin`` or ``matched``.
+        Which truth this is: ``att``, ``ate``, ``ato`` or ``matched``.
     """
     size = int(np.count_nonzero(weights))
     for endpoint in ENDPOINTS:
@@ -175,7 +189,7 @@ def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Gene
     """Return the rows of the registry that hold matched treated patients."""
     cohort, _ = complete_cases(encode_cohort(registry, spec), spec)
     matched = match_on_score(cohort, spec.score_columns, spec, rng)
-    return matched.cohort.record[: matched.matches.n_pairs]
+    return matched.cohort.record[: matched.n_treated]
 
 
 def matched_outcomes(
@@ -218,11 +232,25 @@ def matched_outcomes(
     )
 
 
+def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """Yield what unadjusted analyses of a world randomized by coin converge to.
+
+    The odds ratios of methods that adjust are conditional there, and no contrast of potential outcomes.
+    """
+    for row in in_all:
+        name = str(row["estimand"])
+        if not name.startswith("log_or_"):
+            yield row | {"estimand": name.removesuffix("ate") + "twin"}
+
+
 @lru_cache(maxsize=32)
 def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.DataFrame:
     outcomes = potential_outcomes(scenario, population=population, seed=seed)
     everybody = np.ones_like(outcomes.propensity)
-    rows = [*truth_rows(outcomes, outcomes.propensity, "att"), *truth_rows(outcomes, everybody, "twin")]
+    chance = outcomes.propensity
+    in_all = list(truth_rows(outcomes, everybody, "ate"))
+    rows = [*truth_rows(outcomes, chance, "att"), *in_all, *_as_randomized(in_all)]
+    rows += truth_rows(outcomes, chance * (1.0 - chance), "ato")
     if matched:
         kept = matched_outcomes(scenario, population=population, seed=seed)
         rows += truth_rows(kept, np.ones_like(kept.propensity), "matched")
@@ -235,9 +263,10 @@ def true_estimands(
     """Return the truth of every estimand with its Monte Carlo standard error.
 
     ``rd_*``, ``log_rr_*``, ``log_or_*`` and ``log_hr_*`` of ICU death, hospital death and death by day 28,
-    and ``rmst28_difference``; suffix ``_att``: in patients given IVIgG (weighted by their probability of
-    it); ``_twin``: in everybody, which is what the unadjusted analysis of a world randomized by coin
-    converges to; ``_matched``: in the treated whom the thesis's matching keeps.
+    and ``rmst28_difference``; suffix ``_att``: in patients given IVIgG (weighted by their probability e of
+    it); ``_ate``: in everybody; ``_ato``: in the overlap (weighted by e(1 − e)); ``_twin``: in everybody,
+    which is what the unadjusted analysis of a world randomized by coin converges to, odds ratios excepted:
+    methods call the *conditional* one so; ``_matched``: in the treated whom the thesis's matching keeps.
 
     Parameters
     ----------

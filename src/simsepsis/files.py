@@ -10,12 +10,14 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import pandas as pd
 
 from simsepsis.errors import OutputError
+from simsepsis.spreadsheet import csv_bytes
+from simsepsis.words import HIDDEN, shown
 
 try:
     import fcntl
@@ -27,6 +29,7 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 REMEDIES = {
     errno.ENOSPC: "make room there; nothing was replaced",
     errno.EDQUOT: "make room there; nothing was replaced",
+    errno.EISDIR: "remove the folder that has the name of a file",
 }
 """What helps where the folder is the right one."""
 
@@ -41,7 +44,7 @@ def table_bytes(path: Path, frame: pd.DataFrame) -> bytes:
     """Return a frame as the content of a file of the path's type."""
     check_table_path(path)
     if path.suffix == ".csv":
-        return str(frame.to_csv(index=False)).encode()
+        return csv_bytes(frame)
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     return buffer.getvalue()
@@ -58,10 +61,13 @@ def check_folder(folder: Path | str) -> Path:
         If the folder cannot be made or written.
     """
     folder = Path(folder)
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    with _explained(folder):
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
     write_files(folder, {})
-    for place in missing:
-        place.rmdir()
+    # Another process may have begun to write there meanwhile.
+    with suppress(OSError):
+        for place in missing:
+            place.rmdir()
     return folder
 
 
@@ -86,6 +92,8 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
         If the folder cannot be made or written; then no file has been replaced.
     """
     folder = Path(folder)
+    for name in contents:
+        _check_inside(name)
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as draft:
@@ -99,45 +107,69 @@ def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path
     return tuple(folder / name for name in contents)
 
 
+def _check_inside(name: str) -> None:
+    """Raise unless a file stands inside the folder that it is written into."""
+    path = PurePath(name)
+    if path.is_absolute() or not path.name or ".." in path.parts or "\\" in name or HIDDEN.search(name):
+        raise OutputError(f"{shown(name)}: is no name of a file inside a folder; choose another one")
+
+
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
     """Say of a folder that cannot be written why, and what helps."""
     try:
         yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        remedy = REMEDIES.get(error.errno or 0, "name a folder that you may write")
-        raise OutputError(f"{folder}: cannot be written ({reason}); {remedy}") from error
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        remedy = REMEDIES.get(getattr(error, "errno", None) or 0, "name a folder that you may write")
+        place = getattr(error, "filename2", None) or folder
+        raise OutputError(f"{place}: cannot be written ({reason}); {remedy}") from error
 
 
 @contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
+def sole_use(folder: Path | str) -> Iterator[Path]:
     """Keep a folder, made if need be, from other processes that ask for it in this way.
 
     Whoever dies in it leaves it free, as the system takes the lock back; where the file system has no locks,
     nothing is kept.
+
+    Parameters
+    ----------
+    folder
+        The folder, which is yielded.
 
     Raises
     ------
     OutputError
         If another process has it, or it cannot be written.
     """
+    folder = Path(folder)
     with _explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / IN_USE).touch()
-        mark = (folder / IN_USE).open("rb")
-    try:
-        if not _locked(mark):
-            raise OutputError(
-                f"{folder}: another process is at work there; wait until it has ended, or name another folder"
-            )
+        mark = _claimed(folder)
+    if mark is None:
+        raise OutputError(
+            f"{folder}: another process is at work there; wait until it has ended, or name another folder"
+        )
+    with mark:
         try:
-            yield
+            yield folder
         finally:
             with suppress(OSError):
                 (folder / IN_USE).unlink()
-    finally:
+
+
+def _claimed(folder: Path) -> BinaryIO | None:
+    """Return the locked mark of a folder, open; None where another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / IN_USE
+    path.touch()
+    with suppress(FileNotFoundError):
+        mark = path.open("rb")
+        # Who ends removes the mark; a lock on one that is gone would keep nobody out.
+        if _locked(mark) and os.path.samestat(os.fstat(mark.fileno()), path.stat()):
+            return mark
         mark.close()
+    return None
 
 
 def _locked(file: BinaryIO) -> bool:

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from simsepsis.analysis.data import read_cohort
+from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.thesis_analysis import analyze
 
 

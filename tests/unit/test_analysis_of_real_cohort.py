@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from simsepsis.analysis.data import read_cohort
+from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
@@ -79,7 +79,7 @@ def test_rules_of_the_spec_hold_on_made_up_patients(analysis: Analysis, made_up:
     chosen = (
         (table["variable"] == "wtkilo1") & (table["statistic"] == "median") & (table["phase"] == "before")
     )
-    (median,) = table[chosen & (table["arm"] == "ivigg")]["value"]
+    (median,) = table[chosen & (table["arm"] == "treated")]["value"]
     known = made_up[(made_up["wtkilo1"] > 0) & (made_up["swang1"] == "RHC")]["wtkilo1"]
     assert median == pytest.approx(known.median())
 

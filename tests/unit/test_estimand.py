@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from simsepsis.analysis.methods.method import MATCHED_SET
+from simsepsis.analysis.methods.registry import METHODS
+from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.cohort import generate_cohort
 from simsepsis.cohort.contrast import Risks, log_cumulative_hazard_ratio, log_odds_ratio, log_risk_ratio
 from simsepsis.errors import UsageError
-from simsepsis.estimand import ENDPOINTS, potential_outcomes, true_estimands
+from simsepsis.estimand import BY_EXPERIMENT, ENDPOINTS, ESTIMANDS, potential_outcomes, true_estimands
 from simsepsis.scenario import load_scenario
 
 RR081 = load_scenario("rr081")
@@ -33,7 +36,7 @@ def test_the_stated_effect_is_the_truth_in_other_patients():
 
 def test_scales_agree_with_each_other():
     truth = true_estimands(RR081, population=150_000, seed=5).set_index("estimand")["value"]
-    for suffix in ("att", "twin"):
+    for suffix in ("att", "ate", "ato"):
         assert truth[f"rd_hospital_death_{suffix}"] < 0
         assert truth[f"log_or_hospital_death_{suffix}"] < truth[f"log_rr_hospital_death_{suffix}"] < 0
         assert truth[f"rmst28_difference_{suffix}"] > 0
@@ -95,3 +98,28 @@ def test_contrast_errors_match_repeated_populations():
 def test_a_truth_needs_a_population():
     with pytest.raises(UsageError, match="population = 5: too few"):
         true_estimands(RR081, population=5, seed=1)
+
+
+def test_the_twin_is_everybody_but_has_no_marginal_odds_ratio():
+    truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
+    for scale in ("rd", "log_rr", "log_hr"):
+        assert truth[f"{scale}_hospital_death_twin"] == truth[f"{scale}_hospital_death_ate"]
+    assert "log_or_hospital_death_ate" in truth.index
+    assert "log_or_hospital_death_twin" not in truth.index
+
+
+def test_the_overlap_weights_patients_by_how_uncertain_their_treatment_is():
+    truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
+    outcomes = potential_outcomes(RR081, population=4_000, seed=5)
+    weights = outcomes.propensity * (1 - outcomes.propensity)
+    risks = [
+        np.average(potential.hospital_death, weights=weights)
+        for potential in (outcomes.treated, outcomes.untreated)
+    ]
+    assert truth["rd_hospital_death_ato"] == pytest.approx(risks[0] - risks[1], abs=1e-12)
+
+
+def test_every_estimand_of_every_method_is_listed():
+    given = {name for method in METHODS.values() for name in method.estimands_of(THESIS_SPEC)}
+    assert given - set(MATCHED_SET) <= {*ESTIMANDS, *BY_EXPERIMENT}
+    assert set(true_estimands(RR081, population=400, seed=5, matched=True)["estimand"]) == set(ESTIMANDS)

@@ -46,10 +46,26 @@ def test_love_plot_shows_the_table_and_stands_in_the_thesis_order(analysis, plat
 def test_forest_shows_confidence_intervals_of_the_cohort(analysis, plates):
     drawn = plates["forest"].data
     table = analysis.tables["table4"].set_index(["variable", "level", "statistic", "arm"])["value"]
-    crude = drawn.loc[(drawn["group"] == "ICU mortality") & (drawn["label"] == "Crude")].iloc[0]
+    crude = drawn.loc[(drawn["group"] == "ICU mortality") & (drawn["label"] == "Matched, crude")].iloc[0]
     place = ("icu_death", "unadjusted")
     for column, statistic in (("simulated", "odds_ratio"), ("low", "ci_low"), ("high", "ci_high")):
         assert crude[column] == pytest.approx(table[*place, statistic, "contrast"])
+
+
+def test_every_row_of_the_forest_is_the_estimate_that_it_names(analysis, plates):
+    drawn = plates["forest"].data
+    found = analysis.estimates.set_index(["method", "estimand"])["estimate"]
+    rows = drawn.set_index(["group", "label"])["simulated"]
+    for (group, label), (method, estimand) in {
+        ("ICU mortality", "Before matching, crude"): ("crude", "log_or_icu_death_att"),
+        ("ICU mortality", "Matched, crude"): ("psm", "log_or_icu_death_matched"),
+        ("ICU mortality", "Matched, GEE with adjuncts"): ("psm_gee", "log_or_icu_death_twin"),
+        ("ICU mortality", "Second score, crude"): ("psm_adjuncts", "log_or_icu_death_matched"),
+        ("In-hospital mortality", "Matched, Cox, hazard ratio"): ("psm_cox", "log_hr_hospital_death_matched"),
+    }.items():
+        assert rows[group, label] == pytest.approx(np.exp(found[method, estimand]))
+    assert rows["ICU mortality", "Before matching, crude"] != rows["ICU mortality", "Matched, crude"]
+    assert not (drawn["label"] == "Crude").any()
 
 
 def test_overlap_counts_every_analysed_patient(analysis, plates):

@@ -1,6 +1,6 @@
 """Lines of progress in a log: not too many, and the last one at the end."""
 
-from simsepsis.cli.progress import LOG_SECONDS, Log
+from simsepsis.cli.progress import LOG_SECONDS, Bar, Log, Pace
 
 
 def log_of(seconds):
@@ -43,6 +43,21 @@ def test_what_was_there_before_and_the_time_before_the_first_do_not_count_in_the
     go(log, 500, 1000)
     go(log, 510, 1000)
     assert lines[-1] == "Replicates: 510 of 1,000, about 1:21:40 left"
+
+
+def test_a_bar_shows_the_time_left_at_the_pace_so_far():
+    now, shown = [0.0], []
+
+    class Line:
+        def update(self, task, **fields):
+            shown.append(fields["left"])
+
+    bar = Bar(bar=Line(), task=0, pace=Pace(clock=lambda: now[0]))
+    for done, total in ((500, 1000), (510, 1000), (520, 2000), (2000, 2000)):
+        bar(done, total)
+        now[0] += 45.0
+    # 10 in 45 s; a total that grows takes its time; at the end nothing is left.
+    assert shown == ["", "about 0:36:45 left", "about 1:51:00 left", ""]
 
 
 def test_nothing_is_said_of_what_had_nothing_to_do():

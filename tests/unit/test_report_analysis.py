@@ -82,12 +82,13 @@ def test_tables_hold_what_the_analysis_found(analysis: Analysis) -> None:
     assert titles == [
         "Effect of IVIgG on death, with 95% confidence intervals",
         "Survival of matched patients",
+        "Every estimate",
         "Sensitivity to what was not measured",
         "Patients at each step",
         "Propensity score",
         "Covariates before and after matching",
         "Other treatments before and after matching",
-        "Deaths and durations before and after matching",
+        "Outcomes and durations before and after matching",
     ]
     covariates = page.patients[2]
     assert all(len(row) in (1, len(covariates.heads)) for row in covariates.rows)

@@ -16,7 +16,15 @@ from simsepsis.analysis.thesis_analysis import run_thesis_analysis
 from simsepsis.cohort import generate_cohort
 from simsepsis.errors import OutputError, UsageError
 from simsepsis.reproduction import contents_of, reproduce, write_reproduction
-from simsepsis.reproduction.comparison import TABLE_COLUMNS, compare, curves_of, failures_of, spread_of
+from simsepsis.reproduction.comparison import (
+    LEAST,
+    TABLE_COLUMNS,
+    compare,
+    curves_of,
+    failures_of,
+    held,
+    spread_of,
+)
 from simsepsis.reproduction.evidence import gather, position
 from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
@@ -79,10 +87,10 @@ def line_with(lines: tuple[str, ...], part: str) -> str:
 
 
 class TestSpread:
-    def test_limits_of_200_replicates_are_the_fifth_from_either_end(self):
+    def test_limits_of_200_replicates_lie_between_the_fifth_and_the_sixth_from_either_end(self):
         values = np.random.default_rng(1).permutation(np.arange(1.0, 201.0))[:, None]
         spread = spread_of(values)
-        assert (spread.low[0], spread.high[0]) == (5.0, 196.0)
+        assert (spread.low[0], spread.high[0]) == pytest.approx((5.025, 195.975), abs=1e-12)
         assert spread.mean[0] == pytest.approx(100.5)
         assert spread.mcse[0] == pytest.approx(values.std(ddof=1) / math.sqrt(200))
 
@@ -109,20 +117,45 @@ class TestSpread:
         assert spread.n_used[0] == 2
 
     @settings(max_examples=60, deadline=None)
-    @given(values=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=300))
-    def test_limits_hold_the_middle(self, values):
-        spread = spread_of(np.array(values)[:, None])
-        n, k = len(values), max(1, int(0.025 * (len(values) + 1)))
-        ordered = sorted(values)
-        assert (spread.low[0], spread.high[0]) == (ordered[k - 1], ordered[n - k])
+    @given(values=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=300), gaps=st.integers(0, 5))
+    def test_limits_are_quantiles_of_hyndman_and_fan_s_sixth_definition(self, values, gaps):
+        spread = spread_of(np.array(values + [np.nan] * gaps)[:, None])
+        expected = np.quantile(values, [0.025, 0.975], method="weibull")
+        assert [spread.low[0], spread.high[0]] == pytest.approx(expected.tolist(), rel=1e-12, abs=1e-12)
 
-    def test_a_further_replicate_falls_inside_as_often_as_promised(self):
-        rng, n, runs = np.random.default_rng(2), 200, 4000
+    def test_limits_of_quartiles_are_values_that_occur(self):
+        values = np.repeat([10.0, 10.5, 11.0, 11.5], 50)[:, None]
+        values[:5], values[-5:] = 9.0, 13.0  # places 5.025 and 195.975 lie between two values
+        spread = spread_of(values, occurring=np.array([True]))
+        assert (spread.low[0], spread.high[0]) == (9.0, 13.0)
+        between = spread_of(values)
+        assert (between.low[0], between.high[0]) == pytest.approx((9.025, 12.9625))
+
+    def test_a_quartile_that_its_limit_takes_is_inside(self):
+        key = Key("table1", "wbc", "", "median", "after", "ivigg")
+        values = np.linspace(9.6, 10.6, 200)
+        values[-5:] = 11.8  # the printed number, at the place 195.975
+        assert bool(row(compare(THESIS, CORRECTED, put(draws_of(200), key, values)), key)["inside"])
+
+    @pytest.mark.parametrize("n", [39, 40, 77, 200, 1000])
+    @pytest.mark.parametrize("draw", ["random", "normal", "lognormal"])
+    def test_a_further_replicate_falls_inside_in_95_of_100_cases_for_any_number_of_replicates(self, n, draw):
+        rng, runs = np.random.default_rng([n, len(draw)]), 12_000
+        spread = spread_of(getattr(rng, draw)(size=(n, runs)))
+        further = getattr(rng, draw)(size=runs)
+        inside = np.mean((spread.low <= further) & (further <= spread.high))
+        assert held(n) == pytest.approx(0.95)
+        # The straight line between neighbours adds up to 0.2% where the tail is long and n small.
+        assert abs(inside - 0.95) < 3.5 * math.sqrt(0.95 * 0.05 / runs) + 0.002
+
+    def test_too_few_replicates_hold_less_and_as_much_as_is_said(self):
+        rng, n, runs = np.random.default_rng(8), 19, 12_000
         spread = spread_of(rng.normal(size=(n, runs)))
         further = rng.normal(size=runs)
         inside = np.mean((spread.low <= further) & (further <= spread.high))
-        promised = (n + 1 - 2 * 5) / (n + 1)
-        assert abs(inside - promised) < 4 * math.sqrt(promised * (1 - promised) / runs)
+        assert held(n) == pytest.approx(0.9)
+        assert abs(inside - held(n)) < 3.5 * math.sqrt(0.9 * 0.1 / runs)
+        assert held(LEAST) > held(LEAST - 1)
 
 
 class TestCompare:
@@ -160,7 +193,8 @@ class TestCompare:
         ],
     )
     def test_rounding_and_bounds(self, key, values, inside):
-        draws = put(draws_of(40), key, np.linspace(*values, 40))
+        # Of 39 replicates the limits are the extremes, so that these alone are rounded.
+        draws = put(draws_of(39), key, np.linspace(*values, 39))
         assert bool(row(compare(THESIS, CORRECTED, draws), key)["inside"]) is inside
 
     def test_what_was_never_simulated_is_not_compared(self):
@@ -319,6 +353,16 @@ class TestSummary:
         count = Key("table1", "male", "", "count", "after", "ivigg")
         line = line_with(words_of(put(draws_of(), count, 450)), "Counts after matching")
         assert "of 1 outside, 1 have their percentage inside" in line
+
+    def test_few_replicates_are_told_before_all_else(self):
+        first, *_ = lines = words_of(draws_of(19))
+        assert first == (
+            "19 replicates are too few for a 95% interval: each interval here runs from the lowest to the "
+            "highest value and holds a further one in 90% of cases only; give --replicates 39 or more."
+        )
+        count = int(line_with(lines, "by chance").split(" of ")[1].split(" ")[0])
+        assert f"about {0.1 * count:.0f} of {count} held-out numbers" in line_with(lines, "by chance")
+        assert not [line for line in words_of(draws_of(39)) if "too few" in line]
 
     def test_failures_and_gaps_are_told(self):
         failures = failures_of([(("Cox", "no deaths"),)] * 3)

@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from simsepsis.analysis.inputs import binary_vector, case_weights, finite_vector
+from simsepsis.analysis.numeric import finite_number
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError, UsageError
 
 Denominator = Literal["pooled", "treated", "control"]
+
+_CANCELLED = 1e-6
+"""Share of a sum of squares about the common mean below which that about a group's own mean is taken anew."""
 
 IMBALANCE_PERCENT = 10.0
 """The thesis calls a covariate unbalanced above this absolute standardized difference."""
 
 
 def standardized_difference(
-    x: object, treated: object, *, weights: object | None = None, denominator: Denominator | float = "pooled"
+    x: ArrayLike,
+    treated: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    denominator: Denominator | float = "pooled",
 ) -> float:
     """Estimate the difference of the arms' means in standard deviations, treated minus control.
 
@@ -41,14 +51,17 @@ def standardized_difference(
     Raises
     ------
     DataError
-        If lengths differ, a value is NaN, an arm is empty, or the treatment is not 0/1.
+        If lengths differ, a value is no number, missing or infinite, an arm is empty, the treatment is not
+        0/1, or a weight is negative.
     UsageError
-        If the denominator is unknown.
+        If the denominator is unknown, or an SD that is negative or no number.
 
     Notes
     -----
     Variances have divisor n − 1, with weights Σw(x−m)²/(1−Σw²) with w summing to 1; those of 0/1
-    covariates are p(1−p). R: ``cobalt::col_w_smd(x, treat, s.d.denom = "pooled", bin.vars = …)``.
+    covariates are p(1−p). The covariate is centred first, so that neither a constant nor a small spread
+    around a large number is lost in rounding. R:
+    ``cobalt::col_w_smd(x, treat, s.d.denom = "pooled", bin.vars = …)``.
 
     References
     ----------
@@ -56,56 +69,66 @@ def standardized_difference(
     """
     values, arm, weight = _checked(x, treated, weights)
     binary = bool(np.all((values == 0) | (values == 1)))
+    # In a unit of their own size (a power of two, which rounds nothing) and around their mean, squares
+    # neither overflow nor drown in the place of the numbers.
+    unit = float(np.exp2(np.frexp(np.abs(values).max())[1] - 1.0)) if values.any() and not binary else 1.0
+    centred = values if binary else values / unit - (values / unit).mean()
     (mean1, var1), (mean0, var0) = (
-        _weighted_moments(values[side], weight[side], binary=binary) for side in (arm, ~arm)
+        weighted_moments(centred[side], weight[side], binary=binary) for side in (arm, ~arm)
     )
-    if isinstance(denominator, str):
-        choices = {"pooled": (var1 + var0) / 2, "treated": var1, "control": var0}
-        if denominator not in choices:
-            raise UsageError(
-                f"denominator '{denominator}' is unknown; choose {', '.join(choices)} or give an SD"
-            )
-        spread = float(np.sqrt(choices[denominator]))
-    else:
-        spread = float(denominator)
-    return float(standardized(np.array(mean1 - mean0), np.array(spread)))
+    difference = np.array(mean1 - mean0)
+    if not isinstance(denominator, str):
+        spread = finite_number(denominator, "denominator", least=0.0)
+        with np.errstate(over="ignore", divide="ignore"):
+            return float(difference / np.float64(spread / unit)) if difference else 0.0
+    choices = {"pooled": (var1 + var0) / 2, "treated": var1, "control": var0}
+    if denominator not in choices:
+        raise UsageError(f"denominator '{denominator}' is unknown; choose {', '.join(choices)} or give an SD")
+    return float(standardized(difference, np.sqrt(choices[denominator])))
 
 
 def standardized(difference: FloatArray, spread: FloatArray) -> FloatArray:
-    """Return differences over SDs; no difference is 0 whatever the SD."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = difference / spread
+    """Return differences over SDs; no difference is 0 whatever the SD, and NaN where that has no number."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = difference / np.where(np.isinf(spread), np.nan, spread)
     return np.where(difference == 0.0, 0.0, ratio)
 
 
-def _checked(x: object, treated: object, weights: object | None) -> tuple[FloatArray, BoolArray, FloatArray]:
-    values = np.asarray(x, dtype=np.float64)
-    arm = np.asarray(treated, dtype=np.float64)
-    weight = np.ones(values.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    if values.ndim != 1 or arm.shape != values.shape or weight.shape != values.shape:
-        raise DataError(
-            f"covariate, arms and weights have shapes {values.shape}, {arm.shape} and {weight.shape}; "
-            "give three vectors of one length"
-        )
-    for name, vector in (("covariate", values), ("weights", weight), ("arms", arm)):
-        if np.isnan(vector).any():
-            raise DataError(f"{name} has NaN in row {int(np.argmax(np.isnan(vector)))}; leave the row out")
-    if not np.all((arm == 0) | (arm == 1)):
-        wrong = arm[(arm != 0) & (arm != 1)][0]
-        raise DataError(f"arms have the value {wrong:g}; give 0 or 1")
-    for name, side in (("treated", arm == 1), ("control", arm == 0)):
-        if weight[side].sum() <= 0:
+def _checked(
+    x: ArrayLike, treated: ArrayLike, weights: ArrayLike | None
+) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Return covariate, arms and weights of those who have a weight."""
+    values = finite_vector(x, "covariate")
+    arm = binary_vector(treated, "arms", values.size) == 1
+    weight = np.ones(values.size) if weights is None else case_weights(weights, values.size)
+    for name, side in (("treated", arm), ("control", ~arm)):
+        if not weight[side].any():
             raise DataError(f"the {name} arm is empty or has no weight; give patients in both arms")
-    return values, arm == 1, weight
+    used = weight > 0
+    return values[used], arm[used], weight[used]
 
 
-def _weighted_moments(values: FloatArray, weights: FloatArray, *, binary: bool) -> tuple[float, float]:
+def weighted_moments(values: FloatArray, weights: FloatArray, *, binary: bool = False) -> tuple[float, float]:
+    """Return mean and variance as in `standardized_difference`; those of a constant are exact.
+
+    Parameters
+    ----------
+    values, weights
+        (n,) each, n ≥ 1; every weight above 0.
+    binary
+        Whether the variance is that of a proportion.
+    """
     share = weights / weights.sum()
-    mean = float(share @ values)
+    from_first = values - values[0]
+    shift = float(share @ from_first)
+    mean = float(values[0] + shift)
     if binary:
         return mean, mean * (1 - mean)
-    lost = 1 - float(share @ share)
-    return mean, float(share @ (values - mean) ** 2) / lost if lost > 0 else 0.0
+    most = int(np.argmax(share))
+    rest = np.delete(share, most)
+    # 1 − Σw², which one heavy weight would cancel
+    lost = float(share[most] * rest.sum() + rest @ (1 - rest))
+    return mean, float(share @ (from_first - shift) ** 2) / lost if lost > 0 else 0.0
 
 
 def group_moments(values: FloatArray, groups: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -125,12 +148,19 @@ def group_moments(values: FloatArray, groups: FloatArray) -> tuple[FloatArray, F
     """
     gaps = np.isnan(values)
     size = groups.sum(axis=0) - gaps.astype(np.float64) @ groups
-    # Centring first keeps the sums of squares from cancelling.
-    centre = np.mean(values, axis=1, keepdims=True, where=~gaps)
-    centred = np.where(gaps, 0.0, values - centre)
-    shift = (centred @ groups) / size
-    squares = (centred * centred) @ groups - size * shift**2
-    return shift + centre, np.maximum(squares, 0.0) / np.maximum(size - 1, 1)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        # Centring first keeps the sums of squares from cancelling.
+        centre = np.sum(values, axis=1, keepdims=True, where=~gaps) / (~gaps).sum(axis=1, keepdims=True)
+        centred = np.where(gaps, 0.0, values - centre)
+        mean = (centred @ groups) / size
+        squares = (centred * centred) @ groups
+        variance = np.maximum(squares - size * mean**2, 0.0) / np.maximum(size - 1, 1)
+        doubtful = (variance * np.maximum(size - 1, 1) < _CANCELLED * squares) & (size > 0)
+    mean += centre
+    for row, group in np.argwhere(doubtful):
+        own = values[row, (groups[:, group] > 0) & ~gaps[row]]
+        mean[row, group], variance[row, group] = weighted_moments(own, np.ones(own.size))
+    return mean, variance
 
 
 def pooled_sd(variance1: FloatArray, variance0: FloatArray) -> FloatArray:

@@ -24,7 +24,16 @@ from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, association_p_values
 from simsepsis.analysis.propensity import Term
 from simsepsis.analysis.ranks import rank_p_values
-from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE, Attempt, ThesisResult
+from simsepsis.analysis.result import (
+    EVERYBODY,
+    FIRST_SCORE,
+    SECOND_SCORE,
+    Attempt,
+    ThesisResult,
+    attempt,
+    then,
+)
+from simsepsis.analysis.risks import risk_rows
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.two_by_two import odds_ratio
 from simsepsis.arrays import FloatArray
@@ -72,10 +81,12 @@ def cells(result: ThesisResult) -> Cells:
     groups = phase_groups(result.cohort, None if first is None else first.matches)
     found: Cells = {}
     _put_table1(found, result, groups)
-    for table, names in (("table2", spec.adjusters), ("table3", (*spec.outcomes, *spec.durations))):
+    outcomes = (*spec.all_outcomes, *spec.durations)
+    for table, names in (("table2", spec.adjusters), ("table3", outcomes)):
         if names:
             _put_sizes(found, table, groups)
             _put_compared(found, table, describe(result.cohort, names, groups), groups, spec)
+    _put_means(found, result)
     _put_table4(found, result, groups)
     for number, outcome in enumerate(spec.outcomes, start=5):
         if (FIRST_SCORE, True, outcome) in result.models:
@@ -123,11 +134,23 @@ def _put_compared(found: Cells, table: str, shown: Description, groups: Groups, 
     _put_described(found, table, shown)
     others = groups.sizes - shown.counts
     tables = np.stack([shown.counts, others], axis=-1)
-    p_values = association_p_values(tables.reshape(-1, 2, 2), chi_square=spec.chi_square, sides=spec.fisher)
-    _put(found, table, shown.terms, TESTS, p_values)
+    if groups.copies:
+        # sums of weights are no counts of patients: the tests that count have no answer after matching
+        tables[:, 1] = np.nan
+    p_values = attempt(
+        association_p_values, tables.reshape(-1, 2, 2), chi_square=spec.chi_square, sides=spec.fisher
+    ).value
+    _put(
+        found, table, shown.terms, TESTS, np.full(tables.shape[:2], np.nan) if p_values is None else p_values
+    )
     if shown.numeric:
         phases = (slice(0, 2), slice(2, 4))
-        tests = [rank_p_values([one.count[arms] for one in shown.tallies]) for arms in phases]
+        none = np.full(len(shown.numeric), np.nan)
+        counts = ([one.count[arms] for one in shown.tallies] for arms in phases)
+        ranked = [attempt(rank_p_values, count).value for count in counts]
+        tests = [none if p_values is None else p_values for p_values in ranked]
+        if groups.copies:
+            tests[1] = none
         _put(found, table, shown.numeric, TESTS, np.stack(tests, axis=1))
 
 
@@ -142,6 +165,19 @@ def _put_table4(found: Cells, result: ThesisResult, groups: Groups) -> None:
         if (FIRST_SCORE, False, outcome) in result.models:
             model = result.models[FIRST_SCORE, False, outcome]
             _put(found, "table4", [(outcome, "adjusted")], ODDS, _treatment_odds(model, result))
+        if outcome in result.clustered:
+            odds = _treatment_odds(result.clustered[outcome], result)
+            _put(found, "table4", [(outcome, "clustered")], ODDS, odds)
+
+
+def _put_means(found: Cells, result: ThesisResult) -> None:
+    """Enter mean and SD of the numeric outcomes in both arms."""
+    for outcome in result.spec.numeric_outcomes:
+        for phase, label in zip(PHASES, (EVERYBODY, FIRST_SCORE), strict=True):
+            step = result.means[label, outcome].value
+            for statistic in ("mean", "sd"):
+                values = np.full(2, np.nan) if step is None else getattr(step, statistic)
+                _put(found, "table3", [(outcome, "")], [(statistic, phase, arm) for arm in ARMS], values)
 
 
 def _put_deaths(
@@ -161,10 +197,19 @@ def _put_deaths(
 
 
 def _crude_odds(crude: Attempt[CrudeComparison]) -> FloatArray:
-    if crude.value is None:
-        return np.full(4, np.nan)
-    effect = odds_ratio(crude.value.table)
-    return np.array([effect.estimate, effect.ci_low, effect.ci_high, crude.value.p_value])
+    odds = then(crude, _odds).value
+    return np.full(4, np.nan) if odds is None else odds
+
+
+def _odds(crude: CrudeComparison) -> FloatArray:
+    """Return odds ratio, limits and p value."""
+    if crude.risks is None:
+        effect = odds_ratio(crude.table)
+        return np.array([effect.estimate, effect.ci_low, effect.ci_high, crude.p_value])
+    row = next(row for row in risk_rows("", "", "", crude.risks) if row.estimand.startswith("log_or"))
+    with np.errstate(over="ignore"):
+        ratio = np.exp([row.estimate, row.ci_low, row.ci_high])
+    return np.array([*ratio, row.p_value])
 
 
 def _treatment_odds(model: Attempt[AdjustedModel], result: ThesisResult) -> FloatArray:
@@ -218,10 +263,10 @@ def _put_matched_text(found: Cells, result: ThesisResult) -> None:
     """Enter pairs, patients without later scores and odds ratios of both scores."""
     for score, matched in result.matched.items():
         second = score == SECOND_SCORE
-        pairs = np.nan if matched.value is None else float(matched.value.matches.n_pairs)
+        pairs = np.nan if matched.value is None else float(matched.value.n_treated)
         found["text", "matched_pairs", score if second else "", "count", "after", ""] = pairs
         for (model_score, extended, outcome), model in result.models.items():
-            if model_score != score:
+            if model_score != score or outcome not in result.spec.outcomes:
                 continue
             if extended:
                 excluded = np.nan if model.value is None else float(model.value.data.excluded)

@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from simsepsis.analysis.binomial import symmetric_inverse
-from simsepsis.analysis.fit import Fit, failed_fit, spread
-from simsepsis.analysis.inputs import binary_vector, design_matrix, label_codes
+from simsepsis.analysis.fit import Fit, failed_fit, in_units, spread
+from simsepsis.analysis.inputs import binary_vector, column_units, design_matrix, label_codes
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
@@ -38,6 +38,8 @@ class _Strata:
     def at(self, eta: FloatArray) -> tuple[float, FloatArray]:
         """Return the conditional log likelihood and its gradient, shape (p,)."""
         expected, normal = _conditional_chances(scipy.special.expit(eta), self.begin, self.deaths)
+        if not (normal > 0.0).all():
+            return -np.inf, np.zeros(self.X.shape[1])
         # Σ log p over the dead and log(1 − p) over the living, less the log chance of so many deaths
         value = self.y @ eta - np.logaddexp(0.0, eta).sum() - np.log(normal).sum()
         return float(value), np.asarray((self.y - expected) @ self.X)
@@ -102,6 +104,8 @@ def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> F
     """
     outcome = binary_vector(y, "outcome")
     design = design_matrix(X, outcome.size)
+    units = column_units(design)
+    design = design if units is None else design / units
     codes = label_codes(strata, "strata", outcome.size)
     mixed = _mixed(outcome, codes)
     width = design.shape[1]
@@ -111,7 +115,16 @@ def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> F
     varying = np.flatnonzero(varies_within(design, codes))
     if varying.size == 0:
         return failed_fit(width, "no covariate varies within a stratum", dropped=range(width))
-    return _over_all(_fit_varying(design[:, varying], outcome, codes), varying, width)
+    centred = _within(design[:, varying], codes)
+    return in_units(_over_all(_fit_varying(centred, outcome, codes), varying, width), units)
+
+
+def _within(X: FloatArray, codes: IntArray) -> FloatArray:
+    """Take each stratum's mean off, which changes no estimate, so that a large level drowns no difference."""
+    _, stratum, size = np.unique(codes, return_inverse=True, return_counts=True)
+    sums = np.zeros((size.size, X.shape[1]))
+    np.add.at(sums, stratum, X)
+    return np.asarray(X - (sums / size[:, None])[stratum])
 
 
 def varies_within(X: FloatArray, codes: IntArray) -> BoolArray:
@@ -246,7 +259,7 @@ def _inverse(matrix: FloatArray) -> FloatArray:
     return symmetric_inverse(factor) if info == 0 else np.full(matrix.shape, np.nan)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _conditional_chances(
     chance: NDArray[_Number], begin: IntArray, deaths: IntArray
 ) -> tuple[NDArray[_Number], NDArray[_Number]]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from simsepsis.analysis.spec import AnalysisSpec
@@ -41,6 +39,15 @@ class CohortArrays:
         (patients,): identifiers as in the file.
     record
         (patients,): row in the file, from 0.
+    elsewhere
+        Patients of the file who are in neither arm.
+    excluded
+        Reason → patients of the file who were excluded for it.
+    notes
+        What was decided when the file was read, and what is doubtful, one sentence each.
+    arm_values
+        The values of the treatment's column that made the treated and the control arm, as the file writes
+        them; empty where they are not known.
     """
 
     source: str
@@ -52,6 +59,10 @@ class CohortArrays:
     cluster: IntArray | None
     patient: NDArray[Any]
     record: IntArray
+    elsewhere: int = 0
+    excluded: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+    arm_values: tuple[tuple[str, ...], tuple[str, ...]] | tuple[()] = ()
 
     @property
     def n(self) -> int:
@@ -81,43 +92,11 @@ class CohortArrays:
             cluster=None if self.cluster is None else self.cluster[keep],
             patient=self.patient[keep],
             record=self.record[keep],
+            elsewhere=self.elsewhere,
+            excluded=self.excluded,
+            notes=self.notes,
+            arm_values=self.arm_values,
         )
-
-
-def read_cohort(path: str | Path) -> pd.DataFrame:
-    """Return the cohort in a ``.csv`` or ``.parquet`` file; its name stays in ``attrs["source"]``.
-
-    Parameters
-    ----------
-    path
-        The file: one row per patient, one column per variable.
-
-    Raises
-    ------
-    DataError
-        If the file does not exist, is of another type, cannot be parsed, or has no row.
-    """
-    path = Path(path)
-    readers = {".csv": _read_csv, ".parquet": pd.read_parquet}
-    if path.suffix not in readers:
-        raise DataError(f"{path}: a cohort is a .csv or .parquet file, not '{path.suffix}'; convert it")
-    try:
-        frame = readers[path.suffix](path)
-    except OSError as error:
-        reason = error.strerror or "not a readable file"
-        raise DataError(f"{path}: cannot be read ({reason}); give the path of a cohort file") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{path}: not a valid {path.suffix[1:]} file ({reason}); write it again") from error
-    if frame.empty:
-        raise DataError(f"{path}: has no rows; give a file with one row per patient")
-    frame.attrs["source"] = path.name
-    return frame
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # The default parser is off by one unit in the last place; a cohort must survive being written.
-    return pd.read_csv(path, low_memory=False, float_precision="round_trip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +113,10 @@ class Flow:
         Further patients without an outcome or an adjunct.
     analysed, analysed_treated
         Patients left, and those of them who were treated.
+    elsewhere
+        Patients of the cohort in neither of the arms that are compared.
+    excluded
+        Reason → patients excluded for it, before anything else.
     """
 
     registered: int
@@ -141,6 +124,8 @@ class Flow:
     missing_later: int
     analysed: int
     analysed_treated: int
+    elsewhere: int = 0
+    excluded: tuple[tuple[str, int], ...] = ()
 
 
 def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArrays, Flow]:
@@ -158,13 +143,13 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
     DataError
         If nobody is complete.
     """
-    covariates = (*spec.covariates, *spec.score)
+    covariates = (*spec.covariates, *spec.score, *spec.exact)
     needed = [name for name in covariates if spec.missing.get(name, "complete") == "complete"]
     empty = np.isnan(cohort.values)
     day1 = _complete(cohort, needed, empty)
     survival = tuple(name for name in (spec.survival_time, spec.survival_event) if name)
     subgroups = tuple(subgroup.column for subgroup in spec.subgroups)
-    later = (*spec.outcomes, *spec.adjusters, *survival, *subgroups)
+    later = (*spec.all_outcomes, *spec.adjusters, *survival, *subgroups)
     keep: BoolArray = np.logical_and(day1, _complete(cohort, later, empty))
     if not keep.any():
         gaps = empty.sum(axis=1)
@@ -175,11 +160,13 @@ def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArra
         )
     kept = cohort if keep.all() else cohort.subset(keep)
     flow = Flow(
-        registered=cohort.n,
+        registered=cohort.n + cohort.elsewhere + sum(patients for _, patients in cohort.excluded),
         missing_day1=int(cohort.n - day1.sum()),
         missing_later=int(day1.sum() - keep.sum()),
         analysed=kept.n,
         analysed_treated=int(kept.treated.sum()),
+        elsewhere=cohort.elsewhere,
+        excluded=cohort.excluded,
     )
     return kept, flow
 

@@ -10,7 +10,7 @@ import numpy as np
 from simsepsis.analysis.balance import pooled_sd, standardized
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.matching import Matches
-from simsepsis.analysis.propensity import Term, indicators
+from simsepsis.analysis.propensity import Term
 from simsepsis.analysis.tallies import (
     Members,
     Tally,
@@ -36,16 +36,27 @@ class Groups:
     rows
         Row indices of each group, in the order of `PHASES` × `ARMS`.
     member
-        (n, 4): 1 where the patient belongs to the group, else 0.
+        (n, 4): 1 where the patient belongs to the group, else 0; the weight where there are weights.
+    copies
+        Where controls carry weights: how often `rows` has each treated patient after matching. Controls stand
+        there in proportion to their weights, so that whatever is counted over the copies is weighted. 0 of
+        pairs, whose patients stand there once.
     """
 
     rows: tuple[IntArray, IntArray, IntArray, IntArray]
     member: FloatArray
+    copies: int = 0
+
+    @property
+    def each(self) -> FloatArray:
+        """Return how often a patient of full weight stands in the rows of each group, (4,)."""
+        return np.array([1.0, 1.0, *[max(self.copies, 1.0)] * 2])
 
     @property
     def sizes(self) -> FloatArray:
-        """Return patients per group, (2 phases, 2 arms)."""
-        return np.array([float(rows.size) for rows in self.rows]).reshape(2, 2)
+        """Return patients per group, or the sum of their weights, (2 phases, 2 arms)."""
+        sizes = np.array([float(rows.size) for rows in self.rows])
+        return (sizes / self.each if self.copies else sizes).reshape(2, 2)
 
 
 def phase_groups(cohort: CohortArrays, matches: Matches | None) -> Groups:
@@ -60,11 +71,23 @@ def phase_groups(cohort: CohortArrays, matches: Matches | None) -> Groups:
     """
     nobody = np.empty(0, np.int64)
     treated, control = (nobody, nobody) if matches is None else (matches.treated, matches.control)
+    copies = 0
+    if np.bincount(treated).max(initial=0) > 1 or np.bincount(control).max(initial=0) > 1:
+        treated, control, copies = _in_proportion(treated, control)
     rows = (np.flatnonzero(cohort.treated), np.flatnonzero(~cohort.treated), treated, control)
     member = np.zeros((cohort.n, 4))
     for group, index in enumerate(rows):
         member[index, group] = 1.0
-    return Groups(rows=rows, member=member)
+    if copies:
+        member[:, 3] = np.bincount(control, minlength=cohort.n) / copies
+    return Groups(rows=rows, member=member, copies=copies)
+
+
+def _in_proportion(treated: IntArray, control: IntArray) -> tuple[IntArray, IntArray, int]:
+    """Return the rows of both arms in proportion to matching weights, and the copies of a treated patient."""
+    partners = np.bincount(treated)
+    copies = int(np.lcm.reduce(np.unique(partners[treated])))
+    return np.repeat(np.unique(treated), copies), np.repeat(control, copies // partners[treated]), copies
 
 
 def quartiles(values: FloatArray) -> FloatArray:
@@ -92,29 +115,6 @@ def quartiles(values: FloatArray) -> FloatArray:
     everybody = members_of([np.arange(values.shape[1])])
     tallies = [tally(column, everybody) for column in values]
     return np.array([quartiles_of(one.value, one.count)[0] for one in tallies]).reshape(-1, 3)
-
-
-def level_indicators(cohort: CohortArrays, names: Sequence[str]) -> tuple[FloatArray, tuple[Term, ...]]:
-    """Return binary columns and every level of the categories as 0/1, (q, n), and their terms.
-
-    Parameters
-    ----------
-    cohort
-        The analysed patients.
-    names
-        Columns; numbers among them are left out.
-    """
-    rows: list[FloatArray] = []
-    terms: list[Term] = []
-    for name in names:
-        if cohort.kinds[name] == "binary":
-            rows.append(cohort.column(name))
-            terms.append((name, ""))
-        elif cohort.kinds[name] == "category":
-            levels = cohort.levels[name]
-            rows.extend(indicators(cohort.column(name), len(levels)))
-            terms.extend((name, level) for level in levels)
-    return np.array(rows).reshape(len(terms), cohort.n), tuple(terms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,7 +164,7 @@ def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Desc
     tallies = tuple(tally(cohort.column(name), members) for name in numeric)
     found = np.array([quartiles_of(one.value, one.count) for one in tallies])
     moments = np.array([moments_of(one.value, one.count) for one in tallies]).reshape(-1, 2, 2, 2)
-    counted, terms = _counted_levels(cohort, names, groups.member, members)
+    counted, terms = _counted_levels(cohort, names, groups, members)
     counts = np.where(sizes > 0, counted.reshape(-1, 2, 2), np.nan)
     return Description(
         terms=terms,
@@ -179,11 +179,11 @@ def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Desc
 
 
 def _counted_levels(
-    cohort: CohortArrays, names: Sequence[str], member: FloatArray, members: Members
+    cohort: CohortArrays, names: Sequence[str], groups: Groups, members: Members
 ) -> tuple[FloatArray, tuple[Term, ...]]:
     """Return the members of each group that have a binary property or a level, (q, groups), and the terms."""
     binary = [name for name in names if cohort.kinds[name] == "binary"]
-    having = dict(zip(binary, cohort.block(binary) @ member, strict=True))
+    having = dict(zip(binary, cohort.block(binary) @ groups.member, strict=True))
     parts: list[FloatArray | IntArray] = [np.empty((0, members.groups))]
     terms: list[Term] = []
     for name in names:
@@ -192,7 +192,8 @@ def _counted_levels(
             terms.append((name, ""))
         elif cohort.kinds[name] == "category":
             levels = cohort.levels[name]
-            parts.append(level_counts(cohort.column(name), members, len(levels)).T)
+            counts = level_counts(cohort.column(name), members, len(levels)).T
+            parts.append(counts / groups.each if groups.copies else counts)
             terms.extend((name, level) for level in levels)
     return np.concatenate(parts, dtype=np.float64), tuple(terms)
 

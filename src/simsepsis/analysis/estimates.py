@@ -17,6 +17,11 @@ from simsepsis.errors import FailureKind
 Z_95 = float(scipy.special.ndtri(0.975))
 """Half width of a 95% confidence interval in standard errors."""
 
+NO_SPREAD = 1e-10
+"""Standard error that is zero but for rounding."""
+
+UNTESTED = "the standard error is zero, so there is no interval and no test"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -65,19 +70,24 @@ ESTIMATE_COLUMNS = tuple(item.name for item in fields(Estimate))
 
 
 def normal_tests(
-    estimate: FloatArray | float, std_error: FloatArray | float
+    estimate: FloatArray | float, std_error: FloatArray | float, df: float | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return 95% limits and two-sided p values of estimates by the normal distribution.
+    """Return 95% limits and two-sided p values of estimates by the normal distribution, or by t.
 
     Parameters
     ----------
     estimate, std_error
         Arrays of one shape; NaN stays NaN, and an infinite estimate gives NaN.
+    df
+        Degrees of freedom of t; None for the normal distribution.
     """
     usable = np.isfinite(estimate) & np.isfinite(std_error)
     value = np.where(usable, estimate, np.nan)
     error = np.where(usable, std_error, np.nan)
     z = np.divide(np.abs(value), error, out=np.full(value.shape, np.nan), where=error > 0)
+    if df is not None:
+        half = scipy.special.stdtrit(df, 0.975) * error
+        return value - half, value + half, 2.0 * scipy.special.stdtr(df, -z)
     return value - Z_95 * error, value + Z_95 * error, 2.0 * scipy.special.ndtr(-z)
 
 
@@ -91,6 +101,7 @@ def normal_estimate(
     p_value: float | None = None,
     failure: str | None = None,
     seconds: float = 0.0,
+    df: float | None = None,
 ) -> Estimate:
     """Return an estimate with its normal interval; without a finite standard error it is a failure.
 
@@ -102,11 +113,13 @@ def normal_estimate(
         The method's own test; None for the Wald test.
     failure
         Why there may be no estimate; used only where there is none.
+    df
+        Degrees of freedom of the t distribution for limits and Wald test; None for the normal one.
     """
     if not (math.isfinite(estimate) and math.isfinite(std_error)):
         reason = failure or "not estimable from these data"
         return Estimate(method=method, estimand=estimand, n_used=n_used, failure=reason, seconds=seconds)
-    low, high, wald = (float(value) for value in normal_tests(estimate, std_error))
+    low, high, wald = (float(value) for value in normal_tests(estimate, std_error, df))
     return Estimate(
         method=method,
         estimand=estimand,
@@ -156,6 +169,15 @@ def failed(method: str, estimand: str, step: Failed) -> Estimate:
         failure=step.failure,
         seconds=step.seconds,
         failure_kind=step.kind,
+    )
+
+
+def with_spread(row: Estimate) -> Estimate:
+    """Return a row as it is, or as a failure where the estimate has no spread, since nothing is certain."""
+    if not row.converged or row.std_error > NO_SPREAD:
+        return row
+    return Estimate(
+        method=row.method, estimand=row.estimand, n_used=row.n_used, failure=UNTESTED, seconds=row.seconds
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,9 @@ def fit_firth(X: FloatArray, y: FloatArray, weights: FloatArray, *, tolerance: f
     iteration = 0
     while not arrived and iteration < most:
         iteration += 1
-        step = scipy.linalg.cho_solve((here.factor, True), here.score)
+        step = scipy.linalg.cho_solve((here.factor, True), here.score, check_finite=False)
+        if not (math.isfinite(here.value) and np.isfinite(step).all()):
+            return failed_fit(X.shape[1], "the information became singular", iterations=iteration)
         arrived = bool(here.score @ step < tolerance)
         params, here = _penalized_step(params, step, here, basis, y, weights)
     if not arrived:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.stats
 
+from simsepsis.analysis.numeric import confidence_level, finite_number
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 
@@ -98,11 +99,17 @@ def wald_tests(fit: Fit, *, df: float | None = None, level: float = 0.95) -> Wal
     WaldTests
         On the scale of the coefficients; NaN where nothing was estimated.
 
+    Raises
+    ------
+    UsageError
+        If the level is not between 0 and 1 or the degrees of freedom are not positive.
+
     References
     ----------
     Li P, Redden DT. Stat Med 2015;34:281, for t with few clusters.
     """
-    law = scipy.stats.norm() if df is None else scipy.stats.t(df)
+    level = confidence_level(level)
+    law = scipy.stats.norm() if df is None else scipy.stats.t(finite_number(df, "df", above=0.0))
     usable = fit.estimated
     params = np.where(usable, fit.params, np.nan)
     errors = np.where(usable, fit.std_errors, np.nan)
@@ -140,6 +147,36 @@ def failed_fit(width: int, failure: str, *, iterations: int = 0, dropped: Sequen
         dropped=tuple(dropped),
         failure=failure,
     )
+
+
+def in_units(fit: Fit, units: FloatArray | None) -> Fit:
+    """Return the fit of columns that were divided by units as the fit of the columns themselves.
+
+    Parameters
+    ----------
+    fit
+        Regression on X / units.
+    units
+        Shape (p,); None for 1. The covariance of a column of 1e200 has no number but 0, while its standard
+        error has one. A coefficient beyond any number is a failure.
+    """
+    if units is None:
+        return fit
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        moved = replace(
+            fit,
+            params=fit.params / units,
+            std_errors=fit.std_errors / units,
+            covariance=fit.covariance / units / units[:, None],
+            direction=None if fit.direction is None else fit.direction / units,
+            finite_part=None if fit.finite_part is None else fit.finite_part / units,
+        )
+    beyond = np.isfinite(fit.params) & ~np.isfinite(moved.params)
+    lost = np.flatnonzero(beyond | (fit.estimated & ~moved.estimated))
+    if not lost.size:
+        return moved
+    reason = f"the coefficient of column {lost[0]} is beyond any number; multiply the column by a constant"
+    return failed_fit(fit.params.size, reason, iterations=fit.iterations, dropped=fit.dropped)
 
 
 def spread(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
 import pandas as pd
 
@@ -15,15 +12,15 @@ from simsepsis.analysis.balance import (
     standardized,
 )
 from simsepsis.analysis.cells import Cells, ratios
-from simsepsis.analysis.descriptive import PHASES, describe, level_indicators, phase_groups
+from simsepsis.analysis.descriptive import PHASES, describe, phase_groups
+from simsepsis.analysis.estimates import normal_tests
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel
 from simsepsis.analysis.propensity import Propensity, fit_propensity, overlap_summary
-from simsepsis.analysis.result import SCORES, Attempt, ThesisResult
+from simsepsis.analysis.result import FIRST_SCORE, SCORES, Attempt, ThesisResult, attempt, then
+from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import survival_curves, survival_tests
 from simsepsis.arrays import FloatArray
-
-T = TypeVar("T")
 
 TABLE_COLUMNS = ("variable", "level", "statistic", "phase", "arm", "value")
 PAIR_COLUMNS = (
@@ -51,18 +48,47 @@ MODEL_COLUMNS = (
 )
 
 
-def table_frames(found: Cells) -> dict[str, pd.DataFrame]:
+_THESIS_ARM, _OWN_ARM = "ivigg", "treated"
+
+
+def named_arms(frame: pd.DataFrame, spec: AnalysisSpec) -> pd.DataFrame:
+    """Return a frame that calls the treated arm ``ivigg`` for the thesis and ``treated`` for any other study.
+
+    Parameters
+    ----------
+    frame
+        Any frame of an analysis, with the arm in its columns ``arm`` and ``quantity`` or in names of columns.
+    spec
+        Names the study.
+    """
+    if spec.study == "thesis":
+        return frame
+    own = frame.rename(columns=_own_name)
+    told = {name: own[name].map(_own_name) for name in ("arm", "quantity") if name in own}
+    return own.assign(**told)
+
+
+def _own_name(name: str) -> str:
+    """Return ``treated`` for ``ivigg``, also at the end of a longer name."""
+    stem = name.removesuffix(_THESIS_ARM)
+    return f"{stem}{_OWN_ARM}" if stem != name and (not stem or stem.endswith("_")) else name
+
+
+def table_frames(found: Cells, spec: AnalysisSpec) -> dict[str, pd.DataFrame]:
     """Return one frame per table, ``table1`` … ``table6`` and ``text``, with `TABLE_COLUMNS`.
 
     Parameters
     ----------
     found
         Every number by its key.
+    spec
+        Names the study.
     """
     rows: dict[str, list[tuple[object, ...]]] = {}
     for (table, *key), value in found.items():
         rows.setdefault(table, []).append((*key, value))
-    return {table: pd.DataFrame(rows[table], columns=list(TABLE_COLUMNS)) for table in sorted(rows)}
+    frames = {table: pd.DataFrame(rows[table], columns=list(TABLE_COLUMNS)) for table in sorted(rows)}
+    return {table: named_arms(frame, spec) for table, frame in frames.items()}
 
 
 def flow_frame(result: ThesisResult) -> pd.DataFrame:
@@ -70,19 +96,33 @@ def flow_frame(result: ThesisResult) -> pd.DataFrame:
     flow = result.flow
     rows: list[tuple[str, str, float]] = [
         ("registered", "", flow.registered),
+        *((f"excluded: {reason}", "", patients) for reason, patients in flow.excluded),
+        *([("in neither arm", "", flow.elsewhere)] if flow.elsewhere else []),
         ("without complete day-1 data", "", flow.missing_day1),
         ("without an outcome or adjunct", "", flow.missing_later),
         ("analysed", "", flow.analysed),
         ("treated", "", flow.analysed_treated),
     ]
     for score, step in result.matched.items():
-        pairs = np.nan if step.value is None else step.value.matches.n_pairs
-        rows.append(("matched pairs", score, pairs))
-        model = result.models.get((score, True, result.spec.outcomes[0]))
+        rows += _matched_steps(result, score, step.value)
+        model = result.models.get((score, True, result.spec.all_outcomes[0]))
         if model is not None:
             excluded = np.nan if model.value is None else model.value.data.excluded
             rows.append(("matched without later scores", score, excluded))
     return pd.DataFrame(rows, columns=["step", "score", "patients"])
+
+
+def _matched_steps(
+    result: ThesisResult, score: str, matched: MatchedSet | None
+) -> list[tuple[str, str, float]]:
+    """Return the pairs, or treated patients and controls where these are no pairs."""
+    if result.spec.one_to_one:
+        return [("matched pairs", score, np.nan if matched is None else matched.matches.n_pairs)]
+    controls = np.nan if matched is None else matched.cohort.n - matched.n_treated
+    return [
+        ("matched treated", score, np.nan if matched is None else matched.n_treated),
+        ("matched controls", score, controls),
+    ]
 
 
 def pairs_frame(result: ThesisResult) -> pd.DataFrame:
@@ -97,7 +137,7 @@ def _pairs(result: ThesisResult, score: str, matched: MatchedSet) -> pd.DataFram
     cohort, pairs = result.cohort, matched.matches
     columns = (
         score,
-        np.arange(1, pairs.n_pairs + 1),
+        np.unique(pairs.treated, return_inverse=True)[1] + 1,
         cohort.record[pairs.treated],
         cohort.patient[pairs.treated],
         cohort.record[pairs.control],
@@ -118,23 +158,24 @@ def balance_frame(result: ThesisResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        score, variable, level, phase; mean_ivigg, mean_control (proportions for levels); standardized
-        differences in percent, treated minus control, over each phase's own pooled SD (``pooled_after``:
-        what the thesis printed), the pooled SD before matching (``pooled_before``), the SD of the treated
-        before matching (``treated_before``); unbalanced (more than 10% by the first); variance_ratio (NaN
-        for levels); ecdf_mean, ecdf_max.
+        score, variable, level, phase; mean_treated (mean_ivigg of the thesis, see `named_arms`),
+        mean_control (proportions for levels); standardized differences in percent, treated minus control,
+        over each phase's own pooled SD (``pooled_after``: what the thesis printed), the pooled SD before
+        matching (``pooled_before``), the SD of the treated before matching (``treated_before``); unbalanced
+        (more than 10% by the first); variance_ratio (NaN for levels); ecdf_mean, ecdf_max.
     """
     parts = [_balance(result, score, step.value) for score, step in result.matched.items()]
-    return pd.concat(parts, ignore_index=True)
+    return named_arms(pd.concat(parts, ignore_index=True), result.spec)
 
 
 def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd.DataFrame:
     names = result.spec.balance_columns if matched is None else matched.names
     groups = phase_groups(result.cohort, None if matched is None else matched.matches)
     found = describe(result.cohort, names, groups)
-    levels, _ = level_indicators(result.cohort, names)
-    values = np.vstack([levels, result.cohort.block([name for name, _ in found.numeric])])
     shares = found.fractions
+    gaps = np.isnan(shares[:, 0]).any(axis=1)
+    sorted_out = [*np.array([name for name, _ in found.terms])[gaps], *(name for name, _ in found.numeric)]
+    numbers = result.cohort.block(sorted_out)
     mean = np.concatenate([shares, found.mean])
     variance = np.concatenate([shares * (1 - shares), found.variance])
     parts = []
@@ -150,7 +191,14 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
             frame["variance_ratio"] = variance[:, phase, 0] / variance[:, phase, 1]
         frame.loc[: len(shares) - 1, "variance_ratio"] = np.nan
         rows = np.concatenate(groups.rows[2 * phase : 2 * phase + 2])
-        frame["ecdf_mean"], frame["ecdf_max"] = ecdf_distances(values[:, rows], result.cohort.treated[rows])
+        # of 0/1 columns without gaps both distances are the difference of the proportions
+        near = np.abs(shares[:, phase, 0] - shares[:, phase, 1])
+        found_far = attempt(ecdf_distances, numbers[:, rows], result.cohort.treated[rows]).value
+        for label, far in zip(
+            ("ecdf_mean", "ecdf_max"), found_far or (np.full(len(numbers), np.nan),) * 2, strict=True
+        ):
+            near[gaps] = far[: gaps.sum()]
+            frame[label] = np.concatenate([near, far[gaps.sum() :]])
         parts.append(frame)
     return pd.concat(parts, ignore_index=True)
 
@@ -172,11 +220,12 @@ def scores_frame(result: ThesisResult) -> pd.DataFrame:
         if step.value is not None:
             matched = step.value
             row |= {"terms": len(matched.propensity.terms)}
-            row |= overlap_summary(matched.propensity, result.cohort.treated)
-            row |= {"caliper": matched.matches.caliper, "pairs": matched.matches.n_pairs}
-            row["note"] = matched.propensity.note
+            overlap = then(step, lambda found: overlap_summary(found.propensity, result.cohort.treated))
+            row |= overlap.value or {}
+            row |= {"caliper": matched.matches.caliper, "pairs": matched.n_treated}
+            row["note"] = matched.propensity.note or overlap.failure or ""
         rows.append(row)
-    return pd.DataFrame(rows)
+    return named_arms(pd.DataFrame(rows), result.spec)
 
 
 def score_frame(result: ThesisResult) -> pd.DataFrame:
@@ -205,30 +254,40 @@ def models_frame(result: ThesisResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``model`` is ``propensity``, ``gee`` or ``gee_sofa``; a model that failed is one row with its note.
+        ``model`` is ``propensity``, ``gee``, ``gee_sofa`` or ``gee_alone``; a model that failed is one row
+        with its note. Coefficients of a numeric outcome are differences of means: they have no odds ratio,
+        and limits on their own scale.
     """
-    parts = [
-        _model_rows(("propensity", score, ""), step, lambda found: _with_errors(found, result))
+    listed: list[tuple[tuple[str, str, str], Attempt[Propensity] | Attempt[AdjustedModel]]] = [
+        (("propensity", score, ""), then(step, _with_errors, result))
         for score, step in result.matched.items()
     ]
-    for (score, extended, outcome), model in result.models.items():
-        name = "gee_sofa" if extended else "gee"
-        parts.append(_model_rows((name, score, outcome), model, lambda found: found))
-    return pd.DataFrame([row for part in parts for row in part], columns=list(MODEL_COLUMNS))
+    listed += [
+        (("gee_sofa" if extended else "gee", score, outcome), model)
+        for (score, extended, outcome), model in result.models.items()
+    ]
+    listed += [(("gee_alone", FIRST_SCORE, outcome), model) for outcome, model in result.clustered.items()]
+    rows = [row for place, step in listed for row in _model_rows(place, step.value, step.failure, result)]
+    return pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
 
 
 def _model_rows(
-    place: tuple[str, str, str], step: Attempt[T], model_of: Callable[[T], Propensity | AdjustedModel]
+    place: tuple[str, str, str],
+    model: Propensity | AdjustedModel | None,
+    failure: str | None,
+    result: ThesisResult,
 ) -> list[tuple[object, ...]]:
     """Return one row per term; one row with the reason where the model failed."""
-    if step.value is None:
-        return [(*place, "", "", *[np.nan] * 6, step.failure)]
-    model = model_of(step.value)
-    effects = ratios(model.fit).tolist()
+    if model is None:
+        return [(*place, "", "", *[np.nan] * 6, failure)]
+    effects = ratios(model.fit)
+    if place[2] in result.spec.numeric_outcomes:
+        low, high, p_value = normal_tests(model.fit.params, model.fit.std_errors)
+        effects = np.array([np.full_like(low, np.nan), low, high, p_value]).T
     coefficients = zip(model.fit.params.tolist(), model.fit.std_errors.tolist(), strict=True)
     return [
         (*place, *term, *coefficient, *effect, model.note)
-        for term, coefficient, effect in zip(model.terms, coefficients, effects, strict=True)
+        for term, coefficient, effect in zip(model.terms, coefficients, effects.tolist(), strict=True)
     ]
 
 
@@ -240,7 +299,8 @@ def _with_errors(matched: MatchedSet, result: ThesisResult) -> Propensity:
 def survival_frame(result: ThesisResult) -> pd.DataFrame:
     """Return both arms' survival curves as `survival_curves` gives them; empty where there is none."""
     step = result.survival
-    return pd.DataFrame() if step is None or step.value is None else survival_curves(step.value)
+    curves = None if step is None else then(step, survival_curves).value
+    return pd.DataFrame() if curves is None else named_arms(curves, result.spec)
 
 
 def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:
@@ -248,4 +308,5 @@ def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:
     step = result.survival
     if step is None or step.value is None:
         return pd.DataFrame()
-    return survival_tests(step.value, result.spec.rmst_horizon)
+    tests = then(step, survival_tests, result.spec.rmst_horizon).value
+    return pd.DataFrame() if tests is None else named_arms(tests, result.spec)

@@ -9,11 +9,17 @@ import scipy.linalg
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.binomial import symmetric_inverse
-from simsepsis.analysis.fit import Fit, failed_fit
+from simsepsis.analysis.fit import Fit, failed_fit, in_units
 from simsepsis.analysis.gee_covariance import COVARIANCES, corrected_scores
 from simsepsis.analysis.gee_equations import Clusters, Equations, State, clusters_of, weighted_gram
 from simsepsis.analysis.gee_search import LONGEST_STRIDE, TOLERANCE, search
-from simsepsis.analysis.inputs import binary_vector, design_matrix, finite_vector, label_codes
+from simsepsis.analysis.inputs import (
+    binary_vector,
+    coefficients,
+    column_units,
+    design_matrix,
+    label_codes,
+)
 from simsepsis.analysis.logistic import solve_logistic
 from simsepsis.analysis.rank import independent_columns
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
@@ -39,6 +45,8 @@ class ClusteredDesign:
         Row of the data at each place, (n,); None where the data are in cluster order.
     gram, total
         X'X, (p, p), and X'1, (p,).
+    units
+        By which the columns were divided, (p,); None for 1.
     """
 
     X: FloatArray
@@ -46,6 +54,7 @@ class ClusteredDesign:
     total: FloatArray
     clusters: Clusters
     order: IntArray | None
+    units: FloatArray | None
 
 
 def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
@@ -64,6 +73,8 @@ def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
         If a value is missing or the shapes differ.
     """
     design = design_matrix(X)
+    units = column_units(design)
+    design = design if units is None else design / units
     codes = label_codes(cluster, "cluster", design.shape[0])
     order = None
     if (codes[1:] < codes[:-1]).any():
@@ -75,6 +86,7 @@ def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
         total=design.sum(axis=0),
         clusters=clusters_of(codes),
         order=order,
+        units=units,
     )
 
 
@@ -190,10 +202,10 @@ def fit_clustered(
         moment=moment,
     )
     if start is not None:
-        given = finite_vector(start, "start", width)
+        given = coefficients(start, "start", design.units, width)
         reduction = whole(design.X, independent_columns(design.X))
-        return _solve(request, reduction, given[reduction.columns])
-    return _solve_quickly(request) or _solve_thoroughly(request)
+        return in_units(_solve(request, reduction, given[reduction.columns]), design.units)
+    return in_units(_solve_quickly(request) or _solve_thoroughly(request), design.units)
 
 
 def _solve_quickly(request: _Request) -> Fit | None:
@@ -228,8 +240,6 @@ def _solve_quickly(request: _Request) -> Fit | None:
 def _solve_thoroughly(request: _Request) -> Fit:
     """Start from the logistic regression, without the rows that separation decides."""
     reduction, solution = solve_logistic(request.design.X, request.y, errors=False)
-    if reduction.columns.size == 0:
-        return reduced_fit(request.design.X, reduction, solution.params, np.empty((0, 0)), iterations=0)
     return _solve(request, reduction, solution.params)
 
 
@@ -284,6 +294,8 @@ def _hopeless(equations: Equations) -> str | None:
 
 def _solve(request: _Request, reduction: Reduction, params: FloatArray) -> Fit:
     """Alternate scoring steps and estimates of α until neither moves."""
+    if reduction.columns.size == 0:
+        return reduced_fit(request.design.X, reduction, params, np.empty((0, 0)), iterations=0)
     equations = _equations(request, reduction)
     failure = _hopeless(equations)
     iteration, length = 0, np.inf
@@ -324,7 +336,7 @@ def _without(request: _Request, reduction: Reduction, iteration: int, failure: s
     """Report that there is no estimate."""
     nothing = np.full((reduction.columns.size, reduction.columns.size), np.nan)
     return reduced_fit(
-        request.design.X, reduction, nothing.diagonal(), nothing, iterations=iteration, failure=failure
+        request.design.X, reduction, nothing.diagonal().copy(), nothing, iterations=iteration, failure=failure
     )
 
 

@@ -77,7 +77,9 @@ def search(
         if iteration > 1 and left >= TOLERANCE and length < last_length:
             turned = step - last[1]
             pull = _symmetric_product(bread, turned)
-            share = (pull * step).sum() / (pull * turned).sum()
+            curve = (pull * turned).sum()
+            # two equal steps tell nothing of the curvature
+            share = (pull * step).sum() / curve if curve != 0.0 else 0.0
             move = step - share * (params - last[0] + turned)
         else:
             move = step

@@ -8,15 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 import scipy.special
+from numpy.typing import ArrayLike
 
-from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.analysis.estimates import UNTESTED
+from simsepsis.analysis.inputs import column_units, finite_vector
+from simsepsis.analysis.numeric import number_array
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.errors import ConvergenceError, DataError
+
+_ALIKE = 1e9
+"""Degrees of freedom at which t is the normal distribution."""
 
 RIDGE = 1e-8
 """Share of its diagonal that is added to the information, so that repeated columns do no harm."""
 
 
-def impute(columns: FloatArray, others: FloatArray, *, cycles: int, rng: np.random.Generator) -> FloatArray:
+def impute(columns: ArrayLike, others: ArrayLike, *, cycles: int, rng: np.random.Generator) -> FloatArray:
     """Fill gaps by chained Bayesian linear regressions: one draw from the predictive distribution.
 
     Parameters
@@ -40,6 +47,8 @@ def impute(columns: FloatArray, others: FloatArray, *, cycles: int, rng: np.rand
     ------
     ConvergenceError
         If a column has hardly more values than there are predictors.
+    DataError
+        If a value is no number or infinite, one of `others` is missing, or the lengths differ.
 
     Notes
     -----
@@ -51,20 +60,48 @@ def impute(columns: FloatArray, others: FloatArray, *, cycles: int, rng: np.rand
     Rubin DB. Multiple Imputation for Nonresponse in Surveys, 1987, p. 167.
     van Buuren S, Groothuis-Oudshoorn K. J Stat Softw 2011;45(3).
     """
-    gaps = np.isnan(columns)
+    gaps = np.isnan(number_array(columns, "columns"))
+    holed, complete = _finite_rows(columns, "columns", gaps), _finite_rows(others, "others", False)
+    if holed.shape[1] != complete.shape[1]:
+        raise DataError(
+            f"columns has rows of {holed.shape[1]} values and others of {complete.shape[1]}; "
+            "give rows of one length"
+        )
     if gaps.all(axis=1).any():
         raise ConvergenceError("a column has no value at all to impute it from; leave it out")
-    scaled = _standardized(np.vstack([columns, others]))
+    units = column_units(np.where(gaps, 0.0, holed).T)
+    if units is not None:
+        holed = holed / units[:, None]
+    scaled = _standardized(np.vstack([holed, _in_own_unit(complete)]))
     filled = np.where(np.isnan(scaled), 0.0, scaled)
-    design = np.vstack([filled, np.ones(columns.shape[1])])
+    design = np.vstack([filled, np.ones(holed.shape[1])])
     products = design @ design.T
     for _ in range(cycles):
         for row in np.flatnonzero(gaps.any(axis=1)):
             design[row] = _redrawn(design, products, int(row), np.flatnonzero(gaps[row]), rng)
             products[row] = products[:, row] = design @ design[row]
-    known = np.where(gaps, np.nan, columns)
+    known = np.where(gaps, np.nan, holed)
     centre, spread = np.nanmean(known, axis=1, keepdims=True), _spread(known)
-    return np.where(gaps, centre + spread * design[: len(columns)], columns)
+    imputed = np.where(gaps, centre + spread * design[: len(holed)], holed)
+    return imputed if units is None else imputed * units[:, None]
+
+
+def _finite_rows(values: ArrayLike, name: str, allowed: BoolArray | bool) -> FloatArray:
+    """Return rows of numbers of which none is missing or infinite but where that is allowed."""
+    rows = number_array(values, name)
+    if rows.ndim != 2:
+        raise DataError(f"{name} has shape {rows.shape}; give one row for each column of the data")
+    wrong = ~(np.isfinite(rows) | allowed)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(f"{name}: row {row}, column {column} is {rows[row, column]}; give finite numbers")
+    return rows
+
+
+def _in_own_unit(rows: FloatArray) -> FloatArray:
+    """Bring rows of huge or tiny numbers to a size at which squares can be summed."""
+    units = column_units(rows.T)
+    return rows if units is None else rows / units[:, None]
 
 
 def _spread(rows: FloatArray) -> FloatArray:
@@ -121,13 +158,20 @@ class Pooled:
         return 2.0 * float(scipy.special.stdtr(self.df, -abs(self.estimate) / self.std_error))
 
 
-def pool(estimates: FloatArray, std_errors: FloatArray) -> Pooled:
+def pool(estimates: ArrayLike, std_errors: ArrayLike) -> Pooled:
     """Combine the estimates of several completed data sets.
 
     Parameters
     ----------
     estimates, std_errors
         (m,): one of each for every data set, m ≥ 2.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two, or a value is no number, missing or infinite.
+    ConvergenceError
+        If nothing has any spread, neither within nor between data sets.
 
     Notes
     -----
@@ -138,8 +182,21 @@ def pool(estimates: FloatArray, std_errors: FloatArray) -> Pooled:
     ----------
     Rubin DB. Multiple Imputation for Nonresponse in Surveys, 1987, p. 76.
     """
-    m = estimates.size
-    within, between = float((std_errors**2).mean()), float(estimates.var(ddof=1))
+    values = finite_vector(estimates, "estimates")
+    errors = finite_vector(std_errors, "std_errors", values.size)
+    m = values.size
+    if m < 2:
+        raise DataError(f"estimates has {m} values; give one for each of several completed data sets")
+    negative = np.flatnonzero(errors < 0)
+    if negative.size:
+        raise DataError(f"std_errors: row {negative[0]} is {errors[negative[0]]:g}; give 0 or more")
+    mean = float((values / m).sum())
+    unit = float(max(errors.max(), np.abs(values - mean).max()))
+    if unit == 0.0:
+        raise ConvergenceError(UNTESTED)
+    # in units of the largest, whose square is 1
+    within, between = float(((errors / unit) ** 2).mean()), float(((values - mean) / unit).var(ddof=1))
     added = (1 + 1 / m) * between
-    df = (m - 1) * (1 + within / added) ** 2 if added > 0.0 else 1e9
-    return Pooled(estimate=float(estimates.mean()), std_error=math.sqrt(within + added), df=min(df, 1e9))
+    share = min(within / added, _ALIKE) if added > 0.0 else _ALIKE
+    df = min((m - 1) * (1 + share) ** 2, _ALIKE)
+    return Pooled(estimate=mean, std_error=unit * math.sqrt(within + added), df=df)

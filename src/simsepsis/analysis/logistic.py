@@ -12,18 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from simsepsis.analysis.binomial import BinomialPoint, information, point_at, symmetric_inverse
 from simsepsis.analysis.firth import fit_firth
-from simsepsis.analysis.fit import Fit, failed_fit
+from simsepsis.analysis.fit import Fit, failed_fit, in_units
 from simsepsis.analysis.inputs import (
     binary_vector,
     case_weights,
+    coefficients,
+    column_units,
     design_matrix,
-    finite_vector,
     label_codes,
 )
 from simsepsis.analysis.rank import SURELY_INDEPENDENT, independent_columns, well_conditioned
 from simsepsis.analysis.secant import secant_step
 from simsepsis.analysis.separation import Reduction, part_of, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
+from simsepsis.errors import DataError
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
@@ -112,12 +114,13 @@ def fit_logistic(
     Raises
     ------
     DataError
-        If a value is missing, the outcome is not 0 or 1, or a weight is negative.
+        If a value is no number or missing, the outcome is not 0 or 1, or a weight is negative.
 
     Notes
     -----
-    Newton's method with Cholesky factors, step halving, and the stopping rule g'H⁻¹g < 1e-15. R:
-    ``glm(y ~ X - 1, family = binomial, weights = w)``, or ``logistf`` for `firth`.
+    Newton's method with Cholesky factors, step halving, and the stopping rule g'H⁻¹g < 1e-15. A column of a
+    size beyond 2^±100 is fitted in a unit of its own. R: ``glm(y ~ X - 1, family = binomial, weights = w)``,
+    or ``logistf`` for `firth`.
 
     References
     ----------
@@ -128,16 +131,22 @@ def fit_logistic(
     width = design.shape[1]
     if design.size == 0:
         return failed_fit(width, "nothing to fit: there are no rows or no columns")
+    units = column_units(design)
+    if units is not None:
+        design = design / units
     if firth:
         weighted = np.ones(outcome.size) if cases is None else cases
-        return fit_firth(design, outcome, weighted, tolerance=_TOLERANCE, most=2 * _MAX_ITERATIONS)
-    begin = None if start is None else finite_vector(start, "start", width)
-    suspect = None if heading is None else finite_vector(heading, "heading", width)
+        fit = fit_firth(design, outcome, weighted, tolerance=_TOLERANCE, most=2 * _MAX_ITERATIONS)
+        return _penalized_in_units(fit, units)
+    begin, suspect = (
+        None if values is None else coefficients(values, name, units, width)
+        for values, name in ((start, "start"), (heading, "heading"))
+    )
     reduction, solution = solve_logistic(design, outcome, cases, start=begin, heading=suspect, errors=errors)
     if not solution.arrived:
         reason = f"no convergence in {solution.iterations} Newton steps"
         return failed_fit(width, reason, iterations=solution.iterations, dropped=reduction.repeated)
-    return reduced_fit(
+    fit = reduced_fit(
         design,
         reduction,
         solution.params,
@@ -145,6 +154,15 @@ def fit_logistic(
         iterations=solution.iterations,
         log_likelihood=solution.log_likelihood,
     )
+    return in_units(fit, units)
+
+
+def _penalized_in_units(fit: Fit, units: FloatArray | None) -> Fit:
+    """Return a penalized fit of the columns themselves; the penalty, a determinant, changes with the unit."""
+    if units is None or fit.log_likelihood is None:
+        return fit
+    kept = np.delete(units, list(fit.dropped))
+    return in_units(replace(fit, log_likelihood=fit.log_likelihood + float(np.log(kept).sum())), units)
 
 
 def sandwich_covariance(
@@ -180,12 +198,20 @@ def sandwich_covariance(
     """
     outcome = binary_vector(y, "outcome")
     design = design_matrix(X, outcome.size)
+    units = column_units(design)
+    if units is not None:
+        column = int(np.argmax(units != 1))
+        raise DataError(
+            f"covariates: column {column} is of the size of {units[column]:g}, so that variances have no "
+            "number; divide it by a constant"
+        )
     residual = outcome - scipy.special.expit(linear_predictor(design, fit))
     if weights is not None:
         residual = residual * case_weights(weights, outcome.size)
     codes = np.arange(outcome.size) if cluster is None else label_codes(cluster, "cluster", outcome.size)
-    known = fit.estimated & (np.ptp(codes) > 0)
-    scores = np.zeros((int(codes.max()) + 1, int(known.sum())))
+    single = codes.size == 0 or np.ptp(codes) == 0
+    known = fit.estimated & (not single)
+    scores = np.zeros((int(codes.max(initial=0)) + 1, int(known.sum())))
     np.add.at(scores, codes, design[:, known] * residual[:, None])
     half = scores @ fit.covariance[np.ix_(known, known)]
     robust = np.full(fit.covariance.shape, np.nan)
@@ -207,8 +233,20 @@ def linear_predictor(X: ArrayLike, fit: Fit) -> FloatArray:
     -------
     FloatArray
         Shape (n,). NaN where the fit gave nothing.
+
+    Raises
+    ------
+    DataError
+        If a value is no number, missing or infinite, or there are other columns than in the fit.
     """
-    return predicted(design_matrix(X), fit)
+    design = design_matrix(X)
+    if design.shape[1] != fit.params.size:
+        raise DataError(
+            f"covariates have {design.shape[1]} columns and the fit has {fit.params.size}; "
+            "give the columns that were fitted"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        return predicted(design, fit)
 
 
 def predicted(design: FloatArray, fit: Fit) -> FloatArray:

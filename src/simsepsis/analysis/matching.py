@@ -8,19 +8,23 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simsepsis.analysis.inputs import label_codes
+from simsepsis.analysis.inputs import binary_vector, finite_vector, label_codes
 from simsepsis.analysis.matching_kernels import (
     match_closest,
     match_in_order,
     match_random,
     match_with_replacement,
 )
+from simsepsis.analysis.numeric import finite_number, shown, whole_number
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import DataError, UsageError
 
 CALIPER_SDS = ("overall", "pooled", "raw")
 ORDERS = ("random", "largest", "smallest", "data", "closest")
 SELECTIONS = ("nearest", "random_in_caliper")
+
+_FARTHEST = 1e150
+"""Largest score whose square, and whose distance to another, has a number."""
 
 _Number = TypeVar("_Number", np.float64, np.int64)
 
@@ -139,7 +143,8 @@ def match_pairs(
     width = caliper_width(scores, arm, caliper, caliper_sd)
     stratum = np.zeros(arm.size, np.int64) if exact is None else label_codes(exact, "exact", arm.size)
     sample = _joint_order(scores, arm, stratum)
-    choice = _choose(sample, width, order, select, ratio, replace, rng)
+    most = min(int(ratio), sample.control_rows.size)
+    choice = _choose(sample, width, order, select, most, replace, rng)
     rounds, units = np.nonzero(choice.T)
     controls = choice.T[rounds, units] - 1
     by_unit = np.argsort(sample.treated_rows[units], kind="stable")
@@ -171,19 +176,21 @@ def caliper_width(score: FloatArray, treated: BoolArray, caliper: float | None, 
     DataError
         If an arm has one unit only and the SD is to be pooled.
     """
-    if caliper is None or caliper == np.inf:
+    if caliper is None:
         return float("inf")
-    if not caliper >= 0:
+    try:
+        caliper = finite_number(caliper, "caliper", least=0.0, endless=True)
+    except UsageError:
         raise UsageError(
-            f"caliper {caliper} is not a width; give a number of 0 or more, or None for no caliper"
-        )
-    if caliper_sd == "raw":
-        return float(caliper)
+            f"caliper {shown(caliper)} is not a width; give a number of 0 or more, or None for no caliper"
+        ) from None
+    if caliper_sd == "raw" or caliper == np.inf:
+        return caliper
     if caliper_sd == "overall":
-        return float(caliper * score.std(ddof=1))
+        return caliper * float(score.std(ddof=1))
     if min(treated.sum(), (~treated).sum()) < 2:
         raise DataError("one arm has a single unit, so the pooled SD is undefined; use caliper_sd='overall'")
-    return float(caliper * np.sqrt((score[treated].var(ddof=1) + score[~treated].var(ddof=1)) / 2))
+    return caliper * float(np.sqrt((score[treated].var(ddof=1) + score[~treated].var(ddof=1)) / 2))
 
 
 def match_weights(matches: Matches, n: int) -> FloatArray:
@@ -211,20 +218,11 @@ def match_weights(matches: Matches, n: int) -> FloatArray:
 
 def _checked_units(score: ArrayLike, treated: ArrayLike) -> tuple[FloatArray, BoolArray]:
     """Return finite scores and a Boolean arm, both arms present."""
-    scores = np.asarray(score, dtype=np.float64)
-    arm = np.asarray(treated)
-    if scores.ndim != 1 or arm.shape != scores.shape:
-        raise DataError(
-            f"score has shape {scores.shape} and treated {arm.shape}; give two vectors of one length"
-        )
-    bad = np.flatnonzero(~np.isfinite(scores))
-    if bad.size:
-        raise DataError(f"score: row {bad[0]} is {scores[bad[0]]}; match on finite scores only")
-    if arm.dtype != np.bool_:
-        wrong = np.flatnonzero(~np.isin(arm, (0, 1)))
-        if wrong.size:
-            raise DataError(f"treated: row {wrong[0]} is {arm[wrong[0]]}; give True or False, or 1 or 0")
-        arm = arm.astype(np.bool_)
+    scores = finite_vector(score, "score")
+    arm = binary_vector(treated, "treated", scores.size) == 1
+    far = np.flatnonzero(np.abs(scores) > _FARTHEST)
+    if far.size:
+        raise DataError(f"score: row {far[0]} is {scores[far[0]]:g}; divide the scores by a constant")
     if arm.all() or not arm.any():
         empty = "control" if arm.any() else "treated"
         raise DataError(f"there is no {empty} unit among {arm.size}; matching needs both arms")
@@ -242,8 +240,10 @@ def _check_options(
     ):
         if value not in known:
             raise UsageError(f"{name} '{value}' is unknown; choose one of {', '.join(known)}")
-    if int(ratio) != ratio or ratio < 1:
-        raise UsageError(f"ratio {ratio} is not a number of controls; give 1 or more")
+    try:
+        whole_number(ratio, "ratio", least=1)
+    except UsageError:
+        raise UsageError(f"ratio {shown(ratio)} is not a number of controls; give 1 or more") from None
     random = select == "random_in_caliper"
     if random and isinstance(order, str) and order == "closest":
         raise UsageError(

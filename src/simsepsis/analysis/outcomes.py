@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.special
@@ -11,14 +11,20 @@ import scipy.special
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.gee import ClusteredDesign, clustered_design, fit_clustered
+from simsepsis.analysis.linear import fit_linear
+from simsepsis.analysis.logistic import fit_logistic, sandwich_covariance
+from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.propensity import INTERCEPT, Term, fit_note
-from simsepsis.analysis.spec import AnalysisSpec, ChiSquare, Fisher, Subgroup
+from simsepsis.analysis.risks import Risks, compared_risks
+from simsepsis.analysis.spec import AnalysisSpec, Subgroup
+from simsepsis.analysis.spec_types import ChiSquare, Fisher
 from simsepsis.analysis.two_by_two import (
     BreslowDay,
     breslow_day,
     fisher,
     odds_ratio,
 )
+from simsepsis.analysis.values import label
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
 from simsepsis.errors import NotEstimableError
 
@@ -34,13 +40,17 @@ class CrudeComparison:
     ----------
     table
         (2, 2): rows treated and control, columns dead and alive. Effects are `odds_ratio`, `risk_ratio` and
-        `risk_difference` of it.
+        `risk_difference` of it. Where controls carry weights, their sums.
     p_value
-        Chi-square test, or Fisher's where an expected count is below 5.
+        Chi-square test, or Fisher's where an expected count is below 5. Where controls carry weights, the
+        Wald test of the risk difference.
+    risks
+        Where controls carry weights, the risks with the covariance that respects these.
     """
 
     table: FloatArray
     p_value: float
+    risks: Risks | None = None
 
 
 def compare_crude(
@@ -60,6 +70,31 @@ def compare_crude(
     table = _tables(cohort, outcome)[0]
     p_values = association_p_values(table[None], chi_square=chi_square, sides=sides)
     return CrudeComparison(table=table, p_value=float(p_values[0]))
+
+
+def compare_matched(matched: MatchedSet, outcome: str, spec: AnalysisSpec) -> CrudeComparison:
+    """Count one outcome in both matched arms, arms as independent, and test whether it goes with the arm.
+
+    Parameters
+    ----------
+    matched
+        The matched patients.
+    outcome
+        Column of the death.
+    spec
+        Names the tests.
+    """
+    cohort, weights = matched.cohort, matched.weights
+    if weights is None:
+        return compare_crude(cohort, outcome, chi_square=spec.chi_square, sides=spec.fisher)
+    dead = cohort.column(outcome)
+    risks = compared_risks(cohort.treated, dead, weights=weights)
+    place = 2 * ~cohort.treated + (dead != 1.0)
+    return CrudeComparison(
+        table=np.bincount(place, weights=weights, minlength=4).astype(np.float64).reshape(2, 2),
+        p_value=risks.p_value,
+        risks=risks,
+    )
 
 
 def _tables(cohort: CohortArrays, outcome: str, stratum: IntArray | int = 0, strata: int = 1) -> FloatArray:
@@ -125,6 +160,8 @@ class ModelData:
         Adjuncts that too few matched patients received.
     excluded
         Matched patients without the later scores.
+    weights
+        (n,): matching weights; None where all are 1.
     """
 
     cohort: CohortArrays
@@ -133,6 +170,7 @@ class ModelData:
     terms: tuple[Term, ...]
     left_out: tuple[str, ...]
     excluded: int
+    weights: FloatArray | None = None
 
 
 def used_adjusters(matched: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
@@ -150,7 +188,9 @@ def used_adjusters(matched: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]
     return (*enough, *spec.transfusions)
 
 
-def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> ModelData:
+def model_data(
+    matched: CohortArrays, spec: AnalysisSpec, *, extended: bool, weights: FloatArray | None = None
+) -> ModelData:
     """Return what the GEE of the matched patients adjusts for.
 
     Parameters
@@ -161,6 +201,8 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
         Names adjuncts, transfusions and later scores, and the least number of users.
     extended
         Add the later scores, for those who have them all.
+    weights
+        (n,): matching weights; None where all are 1.
     """
     adjusters = used_adjusters(matched, spec)
     names = [spec.treatment, *adjusters]
@@ -170,7 +212,7 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
         names.extend(spec.later_scores)
         known: BoolArray = np.logical_and.reduce(np.isfinite(matched.block(spec.later_scores)))
         rows = rows[known[rows]]
-    kept = matched.subset(rows, (*names, *spec.outcomes))
+    kept = matched.subset(rows, (*names, *spec.all_outcomes))
     X = np.vstack([np.ones(kept.n), kept.values[: len(names)]]).T
     return ModelData(
         cohort=kept,
@@ -179,7 +221,13 @@ def model_data(matched: CohortArrays, spec: AnalysisSpec, *, extended: bool) -> 
         terms=(INTERCEPT, *((name, "") for name in names)),
         left_out=tuple(name for name in spec.adjusters if name not in adjusters),
         excluded=matched.n - kept.n,
+        weights=None if weights is None else weights[rows],
     )
+
+
+def model_data_of(matched: MatchedSet, spec: AnalysisSpec, *, extended: bool) -> ModelData:
+    """Return `model_data` of a matched set, with its weights."""
+    return model_data(matched.cohort, spec, extended=extended, weights=matched.weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -211,16 +259,16 @@ class AdjustedModel:
 
 
 def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedModel:
-    """Estimate conditional log odds ratios by GEE over ICUs with robust standard errors.
+    """Estimate conditional log odds ratios by GEE over clusters with robust standard errors.
 
     Parameters
     ----------
     data
         Patients and terms.
     outcome
-        Column of the death.
+        Column of the death; of a numeric outcome differences of means are estimated (identity link).
     spec
-        Working correlation and its moment estimator.
+        Working correlation and its moment estimator. Where controls carry weights it is independence.
 
     Raises
     ------
@@ -229,13 +277,33 @@ def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedM
     """
     if data.design is None:
         raise NotEstimableError("the spec names no column for the clusters")
-    fit = fit_clustered(
-        data.design,
-        data.cohort.column(outcome),
-        correlation=spec.correlation,
+    y = data.cohort.column(outcome)
+    if outcome in spec.numeric_outcomes:
+        fit = _fit_mean(data, y, spec)
+    elif data.weights is not None:
+        fit = _fit_weighted(data, y)
+    else:
+        fit = fit_clustered(data.design, y, correlation=spec.correlation, moment=spec.moment)
+    return AdjustedModel(data=data, fit=fit, note=fit_note(fit, data.terms))
+
+
+def _fit_mean(data: ModelData, y: FloatArray, spec: AnalysisSpec) -> Fit:
+    correlation = spec.correlation if data.weights is None else "independence"
+    return fit_linear(
+        data.X,
+        y,
+        weights=data.weights,
+        cluster=data.cohort.cluster,
+        correlation=correlation,
         moment=spec.moment,
     )
-    return AdjustedModel(data=data, fit=fit, note=fit_note(fit, data.terms))
+
+
+def _fit_weighted(data: ModelData, y: FloatArray) -> Fit:
+    """Estimating equations with independence: weighted logistic regression, sandwich over clusters."""
+    fit = fit_logistic(data.X, y, weights=data.weights)
+    covariance = sandwich_covariance(data.X, y, fit, weights=data.weights, cluster=data.cohort.cluster)
+    return replace(fit, covariance=covariance, std_errors=np.sqrt(np.diag(covariance)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -254,21 +322,36 @@ class Interaction:
     test: BreslowDay
 
 
-def compare_strata(cohort: CohortArrays, outcome: str, subgroup: Subgroup) -> Interaction:
+def compare_strata(matched: MatchedSet, outcome: str, subgroup: Subgroup) -> Interaction:
     """Test whether the odds ratio of one outcome is the same in both strata (Breslow–Day).
 
     Parameters
     ----------
-    cohort
+    matched
         The matched patients.
     outcome
         Column of the death.
     subgroup
         The strata.
+
+    Raises
+    ------
+    NotEstimableError
+        If controls carry weights.
     """
-    upper = cohort.column(subgroup.column) >= subgroup.at_least
+    if matched.weights is not None:
+        raise NotEstimableError("the Breslow–Day test counts patients, and controls carry weights here")
+    cohort = matched.cohort
+    upper = _upper_stratum(cohort, subgroup)
     tables = _tables(cohort, outcome, upper.astype(np.int64), 2)
     return Interaction(tables=tables, test=breslow_day(tables))
+
+
+def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+    values = cohort.column(subgroup.column)
+    if subgroup.at_least is not None:
+        return np.asarray(values >= subgroup.at_least)
+    return np.asarray(values == cohort.levels[subgroup.column].index(label(subgroup.value)))
 
 
 def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:

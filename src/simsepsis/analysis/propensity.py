@@ -142,12 +142,6 @@ def _level_codes(cohort: CohortArrays, name: str, as_category: bool) -> dict[str
     return {level: float(code) for code, level in enumerate(cohort.levels.get(name, ()))}
 
 
-def indicators(codes: FloatArray, levels: int) -> FloatArray:
-    """Return one row of 0/1 per level, (levels, n), from level numbers."""
-    shown: FloatArray = (codes == np.arange(levels)[:, None]).astype(np.float64)
-    return shown
-
-
 def fit_note(fit: Fit, terms: Sequence[Term]) -> str:
     """Say in words which terms a fit dropped or could not estimate, or why it failed; else empty."""
     parts = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
+from simsepsis.analysis.inputs import column_units
 from simsepsis.arrays import FloatArray, IntArray
 
 RANK_TOLERANCE = 1e-11
@@ -24,7 +25,7 @@ def independent_columns(X: FloatArray, gram: FloatArray | None = None) -> IntArr
     X
         Design matrix, shape (n, p).
     gram
-        X'X, shape (p, p), where it is known.
+        X'X, shape (p, p), where it is known; then no column may be so large or small that it overflows.
 
     Returns
     -------
@@ -38,6 +39,8 @@ def independent_columns(X: FloatArray, gram: FloatArray | None = None) -> IntArr
     doubtful one pays for Householder QR, restarted after each dropped column, which is LINPACK's `dqrdc2`
     as R uses it.
     """
+    units = column_units(X) if gram is None else None
+    X = X if units is None else X / units
     gram = X.T @ X if gram is None else gram
     kept: IntArray | None = np.flatnonzero(np.diag(gram) > 0)
     while kept is not None and kept.size:

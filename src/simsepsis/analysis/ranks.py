@@ -9,6 +9,7 @@ import scipy.special
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import binary_vector
+from simsepsis.analysis.numeric import number_array
 from simsepsis.analysis.tallies import members_of, rank_sum, tally
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
@@ -32,7 +33,7 @@ def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
     Raises
     ------
     DataError
-        If the shapes do not fit or the group is not binary.
+        If the shapes do not fit, a value is no number, or the group is not binary.
 
     Notes
     -----
@@ -44,10 +45,10 @@ def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
     Mann HB, Whitney DR. Ann Math Stat 1947;18:50.
     """
     arm = binary_vector(group, "group").astype(np.bool_)
-    values = np.asarray(x, dtype=np.float64)
+    values = number_array(x, "x")
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[0] != arm.size:
-        raise DataError(f"x has shape {np.shape(x)}; give one row for each of the {arm.size} groups")
+        raise DataError(f"x has shape {values.shape}; give one row for each of the {arm.size} groups")
     members = members_of([np.flatnonzero(arm), np.flatnonzero(~arm)])
     return rank_p_values([tally(column, members).count for column in values.T])
 

@@ -13,7 +13,7 @@ from simsepsis.analysis.data import complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, Known, ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
-from simsepsis.analysis.thesis_analysis import analyse_patients, score_columns
+from simsepsis.analysis.steps import analyse_patients, score_columns
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.thesis.dictionary import COLUMNS

@@ -10,7 +10,9 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 import numpy as np
 
 from simsepsis.analysis.data import CohortArrays, Flow
+from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
+from simsepsis.analysis.means import MeanComparison
 from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, Interaction
 from simsepsis.analysis.propensity import Propensity
 from simsepsis.analysis.spec import AnalysisSpec
@@ -123,6 +125,13 @@ class ThesisResult:
         Time to death in the first matched set; None where the spec names no time.
     interactions
         (subgroup, outcome) → Breslow–Day test in the first matched set.
+    clustered
+        Outcome → GEE of the treatment alone in the first matched set, where there are clusters and nothing to
+        adjust for.
+    means
+        (``before`` or score, numeric outcome) → comparison of means.
+    regressions
+        Numeric outcome → linear regression on treatment and covariates of all patients.
     """
 
     spec: AnalysisSpec
@@ -133,6 +142,9 @@ class ThesisResult:
     models: Mapping[tuple[str, bool, str], Attempt[AdjustedModel]]
     survival: Attempt[SurvivalComparison] | None
     interactions: Mapping[tuple[str, str], Attempt[Interaction]]
+    clustered: Mapping[str, Attempt[AdjustedModel]] = field(default_factory=dict)
+    means: Mapping[tuple[str, str], Attempt[MeanComparison]] = field(default_factory=dict)
+    regressions: Mapping[str, Attempt[Fit]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

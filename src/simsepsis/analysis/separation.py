@@ -12,6 +12,7 @@ from simsepsis.analysis.rank import combination_of, independent_columns
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _ZERO = 1e-7
+_TRACE = 1e-100
 _STILL = 1e-2
 _FEW = 8
 
@@ -98,11 +99,16 @@ def reduce_separated(
     margins = signed @ later
     rows = so_far.rows & (np.abs(margins) <= _ZERO)
     direction = later if so_far.direction is None else _lexicographic(signed, so_far, later)
-    kept = independent_columns(part_of(X, rows, so_far.columns)) if rows.any() else np.empty(0, np.int64)
+    kept = _kept(part_of(X, rows, so_far.columns)) if rows.any() else np.empty(0, np.int64)
     columns = so_far.columns[kept]
     return Reduction(
         rows=rows, columns=columns.astype(np.int64), repeated=so_far.repeated, direction=direction
     )
+
+
+def _kept(X: FloatArray) -> IntArray:
+    """Return the independent columns; one whose numbers were in other rows, but for traces, is none."""
+    return independent_columns(np.where(np.abs(X).max(axis=0) < _TRACE, 0.0, X))
 
 
 def part_of(X: FloatArray, rows: BoolArray, columns: IntArray) -> FloatArray:

@@ -2,75 +2,46 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, TypeVar, get_type_hints
 
+from simsepsis.analysis.eligibility import Rule
+from simsepsis.analysis.spec_checks import check_spec
+from simsepsis.analysis.spec_types import (
+    CaliperSD,
+    Censoring,
+    ChiSquare,
+    Correlation,
+    Fisher,
+    Missing,
+    Moment,
+    Order,
+    Scalar,
+    Scale,
+    SecondScore,
+    Select,
+    Study,
+    TimeUnit,
+)
+from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence
 from simsepsis.errors import DataError, UsageError, did_you_mean
-from simsepsis.thesis.dictionary import ADJUNCTS, DURATIONS, SCORE_COVARIATES, SOFA_LATER, TRANSFUSIONS
+from simsepsis.thesis.dictionary import (
+    ADJUNCTS,
+    COLUMNS,
+    DURATIONS,
+    SCORE_COVARIATES,
+    SOFA_LATER,
+    TRANSFUSIONS,
+    Column,
+)
+from simsepsis.words import shown
 
-Scalar = str | int | float | bool
-Censoring = Literal["discharge", "day28_alive", "administrative"]
-Missing = Literal["complete", "indicator", "category"]
-Scale = Literal["logit", "ps"]
-CaliperSD = Literal["overall", "pooled", "raw"]
-Order = Literal["random", "largest", "smallest", "data", "closest"]
-Select = Literal["nearest", "random_in_caliper"]
-SecondScore = Literal["added", "alone", "none"]
-Correlation = Literal["exchangeable", "independence"]
-Moment = Literal["statsmodels", "geepack"]
-ChiSquare = Literal["plain", "yates"]
-Fisher = Literal["two-sided", "one-sided"]
-CHOICES: dict[str, tuple[str, ...]] = {
-    "scale": get_args(Scale),
-    "caliper_sd": get_args(CaliperSD),
-    "order": get_args(Order),
-    "select": get_args(Select),
-    "second_score": get_args(SecondScore),
-    "correlation": get_args(Correlation),
-    "moment": get_args(Moment),
-    "chi_square": get_args(ChiSquare),
-    "fisher": get_args(Fisher),
-}
-"""What each setting may be."""
+Made = TypeVar("Made", "AnalysisSpec", "Subgroup")
 
-
-def _check_settings(spec: AnalysisSpec) -> None:
-    for name, known in CHOICES.items():
-        if getattr(spec, name) not in known:
-            raise UsageError(f"{name} '{getattr(spec, name)}' is unknown; choose {' or '.join(known)}")
-    for name in ("outcomes", "covariates"):
-        if not getattr(spec, name):
-            raise UsageError(f"'{name}' is empty; name at least one column")
-    if (spec.survival_time is None) != (spec.survival_event is None):
-        raise UsageError("'survival_time' and 'survival_event' go together; name both or neither")
-    if spec.caliper is not None and spec.caliper < 0:
-        raise UsageError(f"caliper {spec.caliper} is negative; give 0 or more")
-    _check_censoring(spec.censoring)
-    for name in ("covariates", "score"):
-        if spec.treatment in getattr(spec, name):
-            raise UsageError(f"'{spec.treatment}' is the treatment; take it out of '{name}'")
-    _check_missing(spec)
-
-
-def _check_missing(spec: AnalysisSpec) -> None:
-    for name, rule in spec.missing.items():
-        if rule not in get_args(Missing):
-            known = " or ".join(get_args(Missing))
-            raise UsageError(f"missing.{name} '{rule}' is unknown; choose {known}")
-        if name not in (*spec.covariates, *spec.score):
-            raise UsageError(f"missing.{name}: the rule is for covariates only; '{name}' is none")
-
-
-def _check_censoring(censoring: Censoring | float) -> None:
-    known = get_args(Censoring)
-    if isinstance(censoring, str) and censoring not in known:
-        raise UsageError(f"censoring '{censoring}' is unknown; choose {' or '.join(known)} or a day")
-    if not isinstance(censoring, str) and not censoring > 0:
-        raise UsageError(f"censoring {censoring} is not a day; give a positive number")
+THESIS_TREATMENT = "ivigg"
 
 
 def missing_indicator(name: str) -> str:
@@ -88,11 +59,33 @@ class Subgroup:
         Short name; the test's method is called ``breslow_day_<name>``.
     column, at_least
         A patient belongs to the upper stratum if the column is `at_least` or more.
+    value
+        In place of `at_least`: the level of the column that makes the upper stratum.
     """
 
     name: str
     column: str
-    at_least: float
+    at_least: float | None = None
+    value: Scalar | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a subgroup without a limit or level, or with both.
+
+        Raises
+        ------
+        UsageError
+            With the line to write.
+        """
+        if (self.at_least is None) == (self.value is None):
+            raise UsageError(
+                f"subgroup '{self.name}' needs either 'at_least' or 'value'; write at_least = 65 for numbers "
+                'or value = "female" for levels'
+            )
+
+    @property
+    def strata(self) -> str:
+        """Return the two strata in words."""
+        return f"{self.value}, or not" if self.at_least is None else f"{self.at_least:g} or more, or less"
 
 
 THESIS_SUBGROUPS = (
@@ -110,7 +103,21 @@ class AnalysisSpec:
     name
         Slug of the analysis.
     treatment, outcomes
-        Column of the treatment and columns of the deaths, coded 0/1.
+        Column of the treatment and columns of the outcomes: 0/1, booleans or yes/no; anything else needs
+        `treated`, `arms` or `event`.
+    treated
+        The value, or values, of the treatment's column that mean treated; there may be one other value.
+    arms
+        ``treated`` and ``control`` → the values that make each arm, where the column has more than two.
+        Patients with other values leave and are counted in the flow.
+    event
+        The value of the outcomes that means the event; or column → value, where they differ.
+    numeric_outcomes
+        Columns of outcomes that are numbers, such as costs or a score: means are compared. A column that
+        stands in `outcomes` too is one of these.
+    study
+        Whose data dictionary binds values and levels: ``thesis`` for the thesis's own registry, ``own`` for
+        any other file. Unless named, ``thesis`` where the treatment is ``ivigg``.
     cluster, patient
         Columns of the ICU and of the patient; None where the file has none.
     covariates
@@ -129,18 +136,24 @@ class AnalysisSpec:
     later_scores
         Scores after day 1 that the extended model adds; patients without them leave that model.
     survival_time, survival_event
-        Columns of the time (days) and of the death of Kaplan–Meier and Cox.
+        Columns of the time and of the event of Kaplan–Meier and Cox.
+    time_unit
+        Unit of `survival_time`, the durations and `rmst_horizon`. Time spans and differences of dates are
+        turned into it.
     censoring
         ``discharge``: follow-up of the living ends at `survival_time`, when they leave. ``day28_alive``:
         those who left alive count as alive until day 28, where all follow-up ends. A number: as
         ``discharge``, and all follow-up ends on that day. ``administrative``: nobody leaves; follow-up of
         the living ends at `survival_time`.
     rmst_horizon
-        Day to which restricted mean survival time is counted.
+        Time to which restricted mean survival time is counted.
     scale
         Matching on the linear predictor (``logit``) or on the probability (``ps``).
-    caliper, caliper_sd, order, select
-        As in `simsepsis.analysis.matching.match_pairs`.
+    caliper, caliper_sd, order, select, ratio, replace
+        As in `simsepsis.analysis.matching.match_pairs`. With more controls than one for each treated patient,
+        or controls used again, controls carry weights in everything that comes after.
+    exact
+        Columns in which a treated patient and the controls must be the same.
     second_score
         ``added``: covariates, adjuncts and transfusions; ``alone``: adjuncts and transfusions only;
         ``none``: no second score.
@@ -152,6 +165,8 @@ class AnalysisSpec:
         Without or with Yates's correction; p value of both tails, or of the one observed.
     subgroups
         Interaction tests.
+    methods
+        Further methods by name (`simsepsis list methods`), whose rows follow the others in the estimates.
     min_adjunct_users
         An adjunct that fewer matched patients received is left out of the models. The thesis left out
         balloon pumping (3 users) and kept veno-arterial ECMO (10 users).
@@ -166,16 +181,34 @@ class AnalysisSpec:
         Covariate → what becomes of patients without it. ``complete``, the rule for all others: they leave.
         ``indicator``: the score gets the column ``<name>_missing``, and a constant stands for the number.
         ``category``: ``missing`` is one more level.
+    exclude, include
+        Patients who leave before anything else is read, counted in the flow with the reason: those who meet a
+        rule of `exclude`, and those who do not meet one of `include`.
     differences
-        Column made here → the two columns whose difference in days it is, the earlier one first. Dates are
-        numbers of days, or text such as 2019-02-28.
+        Column made here → the two columns whose difference it is in `time_unit`, the earlier one first. Dates
+        are numbers of days, text such as 2019-02-28 or of `date_format`, or whole numbers such as 20190228.
+    date_format
+        How the file writes dates, as in ``%d/%m/%Y``, where they are not ISO dates.
+    missing_codes
+        Values that stand for a missing one in any column, as ``["-9", "."]``; or column → such values. An
+        empty list for a column says that its values are all meant.
+    allow_after_start
+        Covariates that are adjuncts, durations or later scores all the same.
+    file
+        How the file is read where that is not to be found out: ``separator``, ``encoding``, ``decimal``,
+        ``thousands``, ``sheet``.
     labels
         Column → its name in figures and reports.
     """
 
     name: str = "thesis"
-    treatment: str = "ivigg"
+    treatment: str = THESIS_TREATMENT
+    treated: Scalar | tuple[Scalar, ...] | None = None
+    arms: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict, hash=False)
+    event: Scalar | Mapping[str, Scalar | tuple[Scalar, ...]] | None = field(default=None, hash=False)
+    study: Study | None = None
     outcomes: tuple[str, ...] = ("icu_death", "hospital_death")
+    numeric_outcomes: tuple[str, ...] = ()
     cluster: str | None = "icu_id"
     patient: str | None = "patient_id"
     covariates: tuple[str, ...] = SCORE_COVARIATES
@@ -188,6 +221,7 @@ class AnalysisSpec:
     later_scores: tuple[str, ...] = SOFA_LATER
     survival_time: str | None = "hospital_days"
     survival_event: str | None = "hospital_death"
+    time_unit: TimeUnit = "days"
     censoring: Censoring | float = "discharge"
     rmst_horizon: float = 28.0
     scale: Scale = "logit"
@@ -195,6 +229,9 @@ class AnalysisSpec:
     caliper_sd: CaliperSD = "overall"
     order: Order = "random"
     select: Select = "nearest"
+    ratio: int = 1
+    replace: bool = False
+    exact: tuple[str, ...] = ()
     second_score: SecondScore = "added"
     correlation: Correlation = "exchangeable"
     moment: Moment = "statsmodels"
@@ -202,12 +239,19 @@ class AnalysisSpec:
     chi_square: ChiSquare = "plain"
     fisher: Fisher = "two-sided"
     subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
+    methods: tuple[str, ...] = ()
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     recode: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict, hash=False)
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     missing: Mapping[str, Missing] = field(default_factory=dict, hash=False)
+    exclude: tuple[Rule, ...] = ()
+    include: tuple[Rule, ...] = ()
     differences: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    date_format: str | None = None
+    missing_codes: tuple[Scalar, ...] | Mapping[str, tuple[Scalar, ...]] = field(default=(), hash=False)
+    allow_after_start: tuple[str, ...] = ()
+    file: Mapping[str, str] = field(default_factory=dict, hash=False)
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -218,12 +262,36 @@ class AnalysisSpec:
         UsageError
             With the setting, its value and what it may be.
         """
-        _check_settings(self)
+        if self.study is None:
+            object.__setattr__(self, "study", "thesis" if self.treatment == THESIS_TREATMENT else "own")
+        binary = tuple(name for name in self.outcomes if name not in self.numeric_outcomes)
+        object.__setattr__(self, "outcomes", binary)
+        check_spec(self)
+
+    @property
+    def all_outcomes(self) -> tuple[str, ...]:
+        """Return the outcomes that happen or not, and those that are numbers."""
+        return (*self.outcomes, *self.numeric_outcomes)
+
+    @property
+    def one_to_one(self) -> bool:
+        """Return whether matching makes pairs, so that no control carries a weight."""
+        return self.ratio == 1 and not self.replace
+
+    @property
+    def dictionary(self) -> Mapping[str, Column]:
+        """Return the columns whose limits, levels and labels are known: the thesis's, or none."""
+        return COLUMNS if self.study == "thesis" else {}
 
     @property
     def adjusters(self) -> tuple[str, ...]:
         """Return adjuncts and transfusions: what was done besides the treatment."""
         return (*self.adjuncts, *self.transfusions)
+
+    @property
+    def clusters_alone(self) -> bool:
+        """Return whether there are clusters and nothing that the estimating equations adjust for."""
+        return self.cluster is not None and not self.adjusters and not self.later_scores
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -250,11 +318,12 @@ class AnalysisSpec:
             *self.covariates,
             *self.score,
             *self.adjusters,
-            *self.outcomes,
+            *self.all_outcomes,
             *self.durations,
             *self.later_scores,
             *(name for name in optional if name),
             *subgroups,
+            *self.exact,
         )
         return tuple(dict.fromkeys(names))
 
@@ -291,7 +360,7 @@ def spec_names() -> list[str]:
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     known = spec_names()
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or is_file(path):
         return path
     if str(name_or_path) not in known:
         raise DataError(
@@ -320,48 +389,63 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
         of the wrong kind.
     """
     path = _find(name_or_path)
-    document = _read_toml(path)
+    document = read_toml(path, DataError)
     extends = document.pop("extends", None)
     if extends not in (None, "thesis"):
-        raise DataError(f'{path.name}: extends = {extends!r} is unknown; write "thesis" or leave it out')
-    _refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name)
+        raise DataError(f'{path.name}: extends = {shown(extends)} is unknown; write "thesis" or leave it out')
+    refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name, DataError)
+    document.setdefault("study", extends or "own")
     if extends is None:
         document = {**_ABSENT, **document}
+        if "numeric_outcomes" in document:
+            document.setdefault("outcomes", ())
         for name in _REQUIRED:
             if name not in document:
                 raise DataError(f"{path.name}: '{name}' is missing; name it, or add extends = \"thesis\"")
     return _validate(document, path.name)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name}: not valid TOML ({error}); correct it there") from error
-
-
-def _refuse_unknown(document: Mapping[str, Any], known: list[str], place: str) -> None:
-    for key in document:
-        if key not in known:
-            raise DataError(f"{place}: {key}: unknown key{did_you_mean(key, known) or '; leave it out'}")
+_RECORDS: dict[str, type[Any]] = {"subgroups": Subgroup, "exclude": Rule, "include": Rule}
+"""Keys that list tables, and what each table becomes."""
 
 
 def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
-    # Imported here because no replicate needs it and it is the slowest import of this room.
-    from pydantic import TypeAdapter, ValidationError
+    values = {key: None if value == "" else _frozen(value) for key, value in document.items()}
+    for key, kind in _RECORDS.items():
+        listed = values.get(key)
+        if isinstance(listed, tuple):
+            values[key] = tuple(
+                _made(kind, one, f"{place}: {key}.{number}") if isinstance(one, Mapping) else one
+                for number, one in enumerate(listed)
+            )
+    return _made(AnalysisSpec, values, place)
 
-    values: dict[str, Any] = {key: None if value == "" else value for key, value in document.items()}
-    for number, subgroup in enumerate(values.get("subgroups", ())):
-        if isinstance(subgroup, Mapping):
-            _refuse_unknown(subgroup, ["name", "column", "at_least"], f"{place}: subgroups.{number}")
+
+def _made(kind: type[Made], table: Mapping[str, Any], place: str) -> Made:
+    """Return a record of a table, each value of which must be of the kind declared: "0.2" is no number."""
+    # Imported here because no replicate needs it and it is the slowest import of this room.
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    refuse_unknown(table, [item.name for item in fields(kind)], place, DataError)
+    for item in fields(kind):
+        if item.name not in table and item.default is MISSING and item.default_factory is MISSING:
+            raise DataError(f"{place}.{item.name}: missing; give it")
+    hints, values = get_type_hints(kind), {}
+    for name, value in table.items():
+        # records are made already, and pydantic takes no settings where a record is part of the type
+        strict = None if name in _RECORDS else ConfigDict(strict=True)
+        try:
+            values[name] = TypeAdapter(hints[name], config=strict).validate_python(value)
+        except ValidationError as error:
+            raise DataError(f"{place}: {sentence(error, None, within=name)}") from error
     try:
-        return TypeAdapter(AnalysisSpec).validate_python(values)
+        return kind(**values)
     except UsageError as error:
         raise DataError(f"{place}: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
-        problem = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-        raise DataError(f"{place}: {where} = {first['input']!r}: {problem}") from error
+
+
+def _frozen(value: Any) -> Any:
+    """Return a value whose lists, the only arrays that files have, are tuples."""
+    if isinstance(value, Mapping):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -168,7 +168,9 @@ def moments_of(value: FloatArray, count: IntArray) -> FloatArray:
     for g in range(count.shape[0]):
         total = float(count[g].sum())
         if total > 0.0:
-            mean = (count[g] * value).sum() / total
+            # from the first value on, so that a constant has no spread at all
+            first = value[np.argmax(count[g] > 0)]
+            mean = first + (count[g] * (value - first)).sum() / total
             found[g, 0] = mean
             found[g, 1] = (count[g] * (value - mean) ** 2).sum() / max(total - 1.0, 1.0)
     return found

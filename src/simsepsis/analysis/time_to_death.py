@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.descriptive import ARMS
-from simsepsis.analysis.estimates import normal_tests
+from simsepsis.analysis.estimates import UNTESTED, normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import used_adjusters
@@ -22,8 +24,9 @@ from simsepsis.analysis.survival import (
     proportional_hazards_test,
     rmst,
 )
+from simsepsis.analysis.weighted_curves import weighted_kaplan_meier, weighted_rmst
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import NotEstimableError
+from simsepsis.errors import ConvergenceError, NotEstimableError, SimsepsisError, UsageError
 
 DAY_28 = 28.0
 
@@ -64,7 +67,11 @@ class SurvivalComparison:
         Its covariates (n, p) and their names: the treatment alone or, adjusted, adjuncts and transfusions
         after it.
     pair
-        (n,): number of each patient's pair, for standard errors that respect it.
+        (n,): number of each patient's pair or matched set, for standard errors that respect it.
+    weights
+        (n,): matching weights; None where all are 1.
+    cluster
+        (n,): number of each patient's cluster; None where there is none.
     """
 
     follow_up: FollowUp
@@ -72,6 +79,8 @@ class SurvivalComparison:
     X: FloatArray
     terms: tuple[str, ...]
     pair: IntArray
+    weights: FloatArray | None = None
+    cluster: IntArray | None = None
 
 
 def follow_up(time: FloatArray, event: FloatArray, treated: BoolArray, censoring: str | float) -> FollowUp:
@@ -115,6 +124,10 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
     ------
     NotEstimableError
         If the spec names no time or no death.
+
+    Notes
+    -----
+    Where controls carry weights, the standard error is the sandwich over patients.
     """
     if spec.survival_time is None or spec.survival_event is None:
         raise NotEstimableError("the spec names no time to death")
@@ -126,26 +139,51 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
         spec.censoring,
     )
     terms = (spec.treatment, *(used_adjusters(cohort, spec) if spec.cox_adjusted else ()))
-    X = cohort.block(terms).T
+    X, weights = cohort.block(terms).T, matched.weights
+    each = None if weights is None else np.arange(cohort.n)
     return SurvivalComparison(
         follow_up=times,
-        cox=fit_cox(X, times.duration, times.event),
+        cox=fit_cox(X, times.duration, times.event, weights=weights, cluster=each),
         X=X,
         terms=terms,
         pair=matched.pair,
+        weights=weights,
+        cluster=cohort.cluster,
     )
 
 
 def cox_by_pair(found: SurvivalComparison) -> Fit:
-    """Estimate the hazard ratio of death with the sandwich standard error over pairs.
+    """Estimate the hazard ratio of death with the sandwich standard error over pairs or matched sets.
 
     Parameters
     ----------
     found
         The matched patients' times.
     """
+    return _robust(found, found.pair)
+
+
+def cox_by_cluster(found: SurvivalComparison) -> Fit:
+    """Estimate the hazard ratio of death with the sandwich standard error over clusters.
+
+    Parameters
+    ----------
+    found
+        The matched patients' times.
+
+    Raises
+    ------
+    NotEstimableError
+        If the spec names no cluster.
+    """
+    if found.cluster is None:
+        raise NotEstimableError("the spec names no column for the clusters")
+    return _robust(found, found.cluster)
+
+
+def _robust(found: SurvivalComparison, groups: IntArray) -> Fit:
     times = found.follow_up
-    return fit_cox(found.X, times.duration, times.event, cluster=found.pair)
+    return fit_cox(found.X, times.duration, times.event, weights=found.weights, cluster=groups)
 
 
 def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, float]:
@@ -157,12 +195,61 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
         The matched patients' times.
     horizon
         Day to which survival is counted.
+
+    Raises
+    ------
+    ConvergenceError
+        If the last patient of an arm left alive before the horizon.
+    """
+    arms = [_arm(found, side) for side in _sides(found)]
+    (value1, error1), (value0, error0) = (_rmst(*arm, horizon) for arm in arms)
+    if math.isnan(value1) or math.isnan(value0):
+        raise ConvergenceError(short_follow_up(found, horizon) or "survival to the horizon is unknown")
+    return value1 - value0, math.hypot(error1, error0)
+
+
+def short_follow_up(found: SurvivalComparison, horizon: float) -> str | None:
+    """Return why restricted means up to a horizon are unknown; None where both arms were followed so long.
+
+    Parameters
+    ----------
+    found
+        The matched patients' times.
+    horizon
+        Time to which survival is to be counted.
     """
     times = found.follow_up
-    (value1, error1), (value0, error0) = (
-        rmst(times.duration[arm], times.event[arm], horizon) for arm in (times.treated, ~times.treated)
-    )
-    return value1 - value0, math.hypot(error1, error0)
+    ends: dict[str, float] = {}
+    for arm, side in zip(("treated", "control"), _sides(found), strict=True):
+        last = float(times.duration[side].max(initial=0.0))
+        censored = ~times.event[side & (times.duration == last)]
+        if last < horizon and censored.any():
+            ends[arm] = last
+    if not ends:
+        return None
+    arm, last = min(ends.items(), key=lambda item: item[1])
+    remedy = f"; set rmst_horizon to {last:g} or less" if last > 0 else ""
+    return f"follow-up of the {arm} arm ends at {last:g}, before rmst_horizon = {horizon:g}{remedy}"
+
+
+def _sides(found: SurvivalComparison) -> tuple[BoolArray, BoolArray]:
+    treated = found.follow_up.treated
+    return treated, ~treated
+
+
+def _arm(found: SurvivalComparison, side: BoolArray) -> tuple[FloatArray, BoolArray, FloatArray | None]:
+    """Return times, events and weights of one arm."""
+    times = found.follow_up
+    weights = None if found.weights is None else found.weights[side]
+    return times.duration[side], times.event[side], weights
+
+
+def _rmst(
+    duration: FloatArray, event: BoolArray, weights: FloatArray | None, horizon: float
+) -> tuple[float, float]:
+    if weights is None:
+        return rmst(duration, event, horizon)
+    return weighted_rmst(duration, event, weights, horizon)
 
 
 def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
@@ -177,11 +264,17 @@ def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
     -------
     DataFrame
         arm, the columns of `kaplan_meier`, and `incidence` of death when leaving alive is a competing
-        event instead of censoring (Aalen–Johansen).
+        event instead of censoring (Aalen–Johansen). Where controls carry weights, curves are weighted, their
+        standard errors respect the weights, and there is no incidence.
     """
     times = found.follow_up
     parts = []
-    for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
+    for arm, side in zip(ARMS, _sides(found), strict=True):
+        if found.weights is not None:
+            curve = weighted_kaplan_meier(times.duration[side], times.event[side], found.weights[side])
+            curve.insert(0, "arm", arm)
+            parts.append(curve.assign(incidence=np.nan))
+            continue
         curve = kaplan_meier(times.duration[side], times.event[side])
         cause = np.where(times.event[side], 1, np.where(times.left[side], 2, 0))
         curve["incidence"] = 0.0
@@ -206,35 +299,95 @@ def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value.
+        quantity, estimate, std_error (of the log for hazard ratios), ci_low, ci_high, p_value, failure (why
+        there is no estimate, interval or test; None where there is).
     """
-    times = found.follow_up
-    rows = [
-        _hazard_row("hazard_ratio", found.cox),
-        _hazard_row("hazard_ratio_pair_robust", cox_by_pair(found)),
-        _test_row("log_rank", *log_rank(times.duration, times.event, times.treated)),
-    ]
-    proportional = proportional_hazards_test(found.cox, found.X, times.duration, times.event)
-    rows.append(_test_row("proportional_hazards", proportional.global_statistic, proportional.global_p_value))
-    for arm, side in zip(ARMS, (times.treated, ~times.treated), strict=True):
-        area, error = rmst(times.duration[side], times.event[side], horizon)
-        rows.append(_mean_row(f"rmst{horizon:g}_{arm}", area, error))
-    rows.append(_mean_row(f"rmst{horizon:g}_difference", *rmst_difference(found, horizon)))
-    return pd.DataFrame(rows, columns=["quantity", "estimate", "std_error", "ci_low", "ci_high", "p_value"])
+    steps: dict[str, Callable[[str], _Row]] = {
+        "hazard_ratio": lambda name: _hazard_row(name, found.cox),
+        "hazard_ratio_pair_robust": lambda name: _hazard_row(name, cox_by_pair(found)),
+        "log_rank": lambda name: _log_rank_row(name, found),
+        "proportional_hazards": lambda name: _trend_row(name, found),
+        **{
+            f"rmst{horizon:g}_{arm}": partial(_arm_row, found, side, horizon)
+            for arm, side in zip(ARMS, _sides(found), strict=True)
+        },
+        f"rmst{horizon:g}_difference": lambda name: _difference_row(name, found, horizon),
+    }
+    return pd.DataFrame([_tried(name, step) for name, step in steps.items()])
 
 
-def _hazard_row(quantity: str, fit: Fit) -> tuple[str, float, float, float, float, float]:
+_Row = dict[str, str | float | None]
+
+
+def _tried(name: str, step: Callable[[str], _Row]) -> _Row:
+    """Return one row; a step that fails leaves its reason there."""
+    try:
+        return step(name)
+    except UsageError:
+        raise
+    except (SimsepsisError, ArithmeticError, ValueError) as error:
+        return _row(name, math.nan, failure=str(error) or type(error).__name__)
+
+
+def _row(
+    quantity: str,
+    estimate: float,
+    std_error: float = math.nan,
+    tests: tuple[float, float, float] = (math.nan, math.nan, math.nan),
+    failure: str | None = None,
+) -> _Row:
+    low, high, p_value = tests
+    return {
+        "quantity": quantity,
+        "estimate": estimate,
+        "std_error": std_error,
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": p_value,
+        "failure": failure,
+    }
+
+
+def _hazard_row(quantity: str, fit: Fit) -> _Row:
     low, high, p_value = normal_tests(fit.params[0], fit.std_errors[0])
-    ratio, low, high = np.exp([fit.params[0], low, high])
-    return quantity, float(ratio), float(fit.std_errors[0]), float(low), float(high), float(p_value)
+    with np.errstate(over="ignore"):
+        ratio, low, high = np.exp([fit.params[0], low, high])
+    tests = (float(low), float(high), float(p_value))
+    failure = None if fit.estimated[0] else fit.failure
+    return _row(quantity, float(ratio), float(fit.std_errors[0]), tests, failure)
 
 
-def _test_row(
-    quantity: str, statistic: float, p_value: float
-) -> tuple[str, float, float, float, float, float]:
-    return quantity, statistic, math.nan, math.nan, math.nan, p_value
+def _test_row(quantity: str, statistic: float, p_value: float, failure: str | None) -> _Row:
+    return _row(quantity, statistic, tests=(math.nan, math.nan, p_value), failure=failure)
 
 
-def _mean_row(quantity: str, value: float, error: float) -> tuple[str, float, float, float, float, float]:
+def _log_rank_row(name: str, found: SurvivalComparison) -> _Row:
+    if found.weights is not None:
+        raise NotEstimableError("the log-rank test counts patients, and controls carry weights here")
+    times = found.follow_up
+    chi_square, p_value = log_rank(times.duration, times.event, times.treated)
+    untold = "no event tells the arms apart" if math.isnan(p_value) else None
+    return _test_row(name, chi_square, p_value, untold)
+
+
+def _trend_row(name: str, found: SurvivalComparison) -> _Row:
+    times = found.follow_up
+    tested = proportional_hazards_test(found.cox, found.X, times.duration, times.event, weights=found.weights)
+    return _test_row(name, tested.global_statistic, tested.global_p_value, tested.failure)
+
+
+def _arm_row(found: SurvivalComparison, side: BoolArray, horizon: float, name: str) -> _Row:
+    mean, error = _rmst(*_arm(found, side), horizon)
+    return _mean_row(name, mean, error, short_follow_up(found, horizon) if math.isnan(mean) else None)
+
+
+def _difference_row(name: str, found: SurvivalComparison, horizon: float) -> _Row:
+    value, error = rmst_difference(found, horizon)
+    return _mean_row(name, value if error > 0.0 else math.nan, error, None)
+
+
+def _mean_row(quantity: str, value: float, error: float, failure: str | None) -> _Row:
+    if error == 0.0:
+        return _row(quantity, value, error, failure=UNTESTED)
     low, high, p_value = normal_tests(value, error)
-    return quantity, value, error, float(low), float(high), float(p_value)
+    return _row(quantity, value, error, (float(low), float(high), float(p_value)), failure)

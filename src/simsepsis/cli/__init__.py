@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import typer
 
 from simsepsis.cli import studies, thesis, trials, worlds
 from simsepsis.cli.app import app
+from simsepsis.cli.output import forgive_closed_pipes
 from simsepsis.errors import InterruptedRunError, SimsepsisError
+from simsepsis.words import one_sentence
 
 COMMANDS = (thesis, worlds, studies, trials)
 """Rooms whose commands are added to the application by being opened."""
@@ -19,9 +24,35 @@ BAD_INPUT = 2
 FAILURE = 1
 INTERRUPTED = 130
 
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What a cluster's queue sends to a job, and a terminal that is closed to its processes."""
+
+
+@contextmanager
+def _ended_politely() -> Iterator[None]:
+    """Have `ENDINGS` end a command as Ctrl-C does; those that are ignored, as under nohup, stay so."""
+
+    def end(*_: object) -> None:
+        # The next one would come into the clearing up.
+        for number in heard:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    in_charge = threading.current_thread() is threading.main_thread()
+    heard = [number for number in ENDINGS if in_charge and signal.getsignal(number) == signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
+
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"simsepsis: {sentence}", file=sys.stderr)
+    # A terminal that was closed shows nothing.
+    with suppress(OSError, SimsepsisError):
+        print(f"simsepsis: {one_sentence(sentence)}", file=sys.stderr)
     return code
 
 
@@ -36,7 +67,8 @@ def _given(message: str, arguments: list[str]) -> str:
 def _run(arguments: list[str]) -> int:
     """Return the exit status of one command line; every refusal is one sentence on stderr."""
     try:
-        return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
+        with _ended_politely():
+            return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
     except InterruptedRunError as stop:
         return _fail(str(stop), INTERRUPTED)
     except SimsepsisError as error:
@@ -47,20 +79,19 @@ def _run(arguments: list[str]) -> int:
         # What the parser raises is not public, but it always brings its sentence with it.
         describe = getattr(error, "format_message", None)
         if describe is None:
-            sentence = " ".join(f"{type(error).__name__}: {error}".split())
+            sentence = f"{type(error).__name__}: {error}"
             return _fail(f"{sentence}; run again with --debug for the traceback", FAILURE)
         return _fail(f"{describe().rstrip('.')}{_given(describe(), arguments)}; see --help", BAD_INPUT)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 bad input, 1 anything else."""
-    arguments = sys.argv[1:]
+    """Run the command line and exit: 0 done, 2 bad input, 1 anything else.
+
+    A reader that goes away, such as ``head -1``, changes neither what is done nor the status.
+    """
+    forgive_closed_pipes()
+    arguments = sys.argv[1:] or ["--help"]
     if "--debug" in arguments:
         arguments.remove("--debug")
         raise SystemExit(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
-    status = _run(arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(status)
+    raise SystemExit(_run(arguments))

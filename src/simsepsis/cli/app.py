@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -10,10 +11,28 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Synthetic sepsis registries with a known truth, and the analyses that clinicians judge "
-    "treatments by.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers, 0 or more.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes; -1: one per core.")]
 World = Annotated[str, typer.Argument(help="Name of a shipped scenario, or path of a .toml file.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"simsepsis {version('simsepsis')}")
+        raise typer.Exit
+
+
+@app.callback()
+def simsepsis(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; after any command.")
+    ] = False,
+) -> None:
+    """Synthetic registries of sepsis with a known truth, and the analyses that treatments are judged by."""

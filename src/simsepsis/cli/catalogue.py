@@ -32,9 +32,9 @@ def _methods() -> Rows:
 
 
 def _estimands() -> Rows:
-    from simsepsis.estimand import ESTIMANDS
+    from simsepsis.estimand import BY_EXPERIMENT, ESTIMANDS
 
-    return list(ESTIMANDS.items())
+    return [*ESTIMANDS.items(), *BY_EXPERIMENT.items()]
 
 
 def _measures() -> Rows:

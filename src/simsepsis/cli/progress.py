@@ -9,8 +9,10 @@ from datetime import timedelta
 from time import monotonic
 from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from simsepsis.cli.show import console
+from simsepsis.words import plain
 
 LOG_SECONDS = 60.0
 """Least time between two lines of a log."""
@@ -26,20 +28,47 @@ class Shown(Protocol):
         """Show what is done before there is anything to count."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """How fast it goes, from the first count on: what was there before, and what it took, does not count.
+
+    Attributes
+    ----------
+    clock
+        Seconds that have passed since some moment.
+    first
+        When something was counted for the first time, and how much.
+    """
+
+    clock: Callable[[], float] = monotonic
+    first: tuple[float, int] | None = None
+
+    def left(self, done: int, total: int, now: float | None = None) -> str:
+        """Say how long it will take; nothing before there is a pace."""
+        at = self.clock() if now is None else now
+        self.first = self.first or (at, done)
+        begin, before = self.first
+        if done <= before or done >= total:
+            return ""
+        return f"about {_clock_time((at - begin) * (total - done) / (done - before))} left"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """A moving line on a terminal."""
 
     bar: Progress
     task: TaskID
+    pace: Pace = field(default_factory=Pace)
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Move the bar."""
-        self.bar.update(self.task, completed=done, total=total, note=note)
+        left = self.pace.left(done, total)
+        self.bar.update(self.task, completed=done, total=total, left=left, note=plain(note))
 
     def say(self, words: str) -> None:
         """Put words beside the bar."""
-        self.bar.update(self.task, note=words)
+        self.bar.update(self.task, note=plain(words))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,9 +85,8 @@ class Log:
         Seconds that have passed since some moment.
     begin, last
         When it began, and when the last line was written.
-    first
-        When something was counted for the first time, and how much: what a run had before does not count in
-        its pace.
+    pace
+        How fast it goes.
     pending
         What has been shown since the last line.
     """
@@ -68,16 +96,17 @@ class Log:
     clock: Callable[[], float] = monotonic
     begin: float = field(init=False)
     last: float = field(init=False)
-    first: tuple[float, int] | None = None
+    pace: Pace = field(init=False)
     pending: tuple[int, int, str] | None = None
 
     def __post_init__(self) -> None:
         self.begin = self.last = self.clock()
+        self.pace = Pace(clock=self.clock)
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Write a line if the last one is old enough."""
         self.pending = (done, total, note)
-        self.first = self.first or (self.clock(), done)
+        self.pace.left(done, total)
         if self.clock() - self.last >= LOG_SECONDS:
             self._line()
 
@@ -102,10 +131,7 @@ class Log:
         """Say how long it took or will take; nothing before there is a pace."""
         if done >= total:
             return f"in {_clock_time(self.last - self.begin)}"
-        begin, before = self.first or (self.begin, 0)
-        if done == before:
-            return ""
-        return f"about {_clock_time((self.last - begin) * (total - done) / (done - before))} left"
+        return self.pace.left(done, total, self.last)
 
 
 def _clock_time(seconds: float) -> str:
@@ -122,19 +148,18 @@ def progress_bar(words: str) -> Iterator[Shown]:
     words
         What is counted.
     """
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        log = Log(words=words, write=lambda line: console.print(line, soft_wrap=True, markup=False))
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        log = Log(words=words, write=lambda line: screen.print(plain(line), soft_wrap=True))
         yield log
         log.end()
         return
     columns = (
-        TextColumn(words),
+        TextColumn(words, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield Bar(bar=bar, task=bar.add_task(words, total=None, note=""))
+    with Progress(*columns, console=screen, transient=True) as bar:
+        yield Bar(bar=bar, task=bar.add_task(words, total=None, left="", note=""))

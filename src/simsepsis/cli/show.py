@@ -8,19 +8,31 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from simsepsis.words import plain
+
 TABLE_WIDTH = 110
 """Columns of a table where the output is not a terminal."""
 
 
-def console() -> Console:
-    """Return the console for results: as wide as the terminal, fixed elsewhere."""
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=TABLE_WIDTH)
+def console(*, stderr: bool = False) -> Console:
+    """Return the console for results: as wide as the terminal, fixed elsewhere.
+
+    It takes words as they are: brackets are no markup and colons no pictures.
+
+    Parameters
+    ----------
+    stderr
+        Whether it is that for progress instead.
+    """
+    screen = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not screen.is_terminal and not stderr:
+        screen.width = TABLE_WIDTH
+    return screen
 
 
 def say(text: str) -> None:
     """Print a sentence as it is, unbroken where the output is not a terminal."""
-    console().print(text, soft_wrap=not console().is_terminal, markup=False)
+    console().print(plain(text, keep="\n"), soft_wrap=not console().is_terminal)
 
 
 def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: Sequence[str] = ()) -> None:
@@ -37,11 +49,13 @@ def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: 
     right
         Columns to align to the right.
     """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=plain(title, keep="\n"), title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
     for name, head in columns.items():
-        table.add_column(head, justify="right" if name in right else "left", overflow="fold")
+        table.add_column(plain(head), justify="right" if name in right else "left", overflow="fold")
     for row in frame[list(columns)].astype(str).itertuples(index=False):
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     console().print(table)
 
 
@@ -52,7 +66,7 @@ def show_estimates(estimates: pd.DataFrame) -> None:
             "" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
             for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
         ],
-        estimate=[f"{value:.3f}" for value in estimates["estimate"]],
+        estimate=["–" if pd.isna(value) else f"{value:.3f}" for value in estimates["estimate"]],
         p=["" if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in estimates["p_value"]],
         failure=estimates["failure"].fillna(""),
     )

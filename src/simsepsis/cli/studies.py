@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,13 +25,28 @@ if TYPE_CHECKING:
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 
 
-def _tell(result: Run) -> None:
-    """Print what a run has come to."""
+def _summarized(folder: Path) -> Run:
+    """Return a run's summary, after having printed what was found changed or lost."""
+    from simsepsis.experiment import summarize_run
+
+    result = summarize_run(folder)
     for note in result.notes:
         say(note)
+    return result
+
+
+def _tell(result: Run) -> None:
+    """Print what a run has come to."""
     if len(result.verdicts):
+        from simsepsis.experiment.answers.ranges import fewest_text
+
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
-        show_table(claims, "Claims declared beforehand", {"claim": "claim", "verdict": "verdict"})
+        judged = result.verdicts.groupby("claim", sort=False)
+        claims["rows"] = [fewest_text(judged.get_group(claim)) for claim in claims["claim"]]
+        heads = ["claim", "verdict", *(["rows"] if claims["rows"].any() else [])]
+        show_table(claims, "Claims declared beforehand", dict(zip(heads, heads, strict=True)))
+    if result.unfinished:
+        say(f"{_many(result.unfinished, 'world')} without some of the replicates that the plan asks for")
     say(
         f"{_many(result.computed, 'replicate')} computed, {_many(result.failures, 'row')} without an estimate"
     )
@@ -52,8 +66,7 @@ def _note(standing: Standing) -> str:
 
 @contextmanager
 def _going_on(folder: Path) -> Iterator[None]:
-    """Have Ctrl-C, and the polite end that a cluster's queue puts to a job, say how to go on."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Have Ctrl-C, and what ends a command like it, say how to go on."""
     try:
         yield
     except KeyboardInterrupt:
@@ -61,8 +74,6 @@ def _going_on(folder: Path) -> Iterator[None]:
         raise InterruptedRunError(
             f"interrupted; every finished batch is kept in {folder}: type `{command}` to go on"
         ) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _report(result: Run, folder: Path) -> None:
@@ -74,7 +85,10 @@ def _report(result: Run, folder: Path) -> None:
     say(f"\n{result.folder.plan.question}")
     for line in plain_lines(shown.answer, "•"):
         say(line)
-    say("In brackets: Monte Carlo standard errors.")
+    say(
+        "In brackets: Monte Carlo standard errors, and how many rows a number rests on where more than 5% "
+        "lack it."
+    )
     say(f"\nThe report is {folder / 'report.html'}; performance, answer and figures are beside it")
 
 
@@ -106,7 +120,7 @@ def run(
 ) -> None:
     """Run an experiment, or go on with it: what is stored already is not computed again.
 
-    Example: simsepsis run null --replicates 50 --out runs/null
+    Example: simsepsis run null --replicates 20
     """
     from simsepsis.experiment import load_plan, parse_targets, run_experiment
 
@@ -126,6 +140,8 @@ def run(
             progress=lambda standing: progress(standing.done, standing.total, _note(standing)),
             say=progress.say,
         )
+    for note in result.notes:
+        say(note)
     _tell(result)
     _report(result, folder)
 
@@ -134,11 +150,11 @@ def run(
 def summarize(folder: Folder) -> None:
     """Compute performance and verdicts again from the stored rows.
 
+    Example: simsepsis run null --replicates 20
+
     Example: simsepsis summarize runs/null
     """
-    from simsepsis.experiment import summarize_run
-
-    _tell(summarize_run(folder))
+    _tell(_summarized(folder))
     say(f"Performance with Monte Carlo errors is in {folder / 'performance.csv'}")
 
 
@@ -146,12 +162,13 @@ def summarize(folder: Folder) -> None:
 def figures(folder: Folder) -> None:
     """Draw the figures of a run again from its stored rows, also of one that is unfinished.
 
+    Example: simsepsis run null --replicates 20
+
     Example: simsepsis figures runs/null
     """
-    from simsepsis.experiment import summarize_run
     from simsepsis.report.experiment import show_findings, write_figures
 
-    shown = show_findings(summarize_run(folder))
+    shown = show_findings(_summarized(folder))
     write_figures(folder, shown)
     _tell_unfinished(shown)
     say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
@@ -161,11 +178,11 @@ def figures(folder: Folder) -> None:
 def report(folder: Folder) -> None:
     """Write figures, answer and report of a run again from its stored rows, also of one that is unfinished.
 
+    Example: simsepsis run null --replicates 20
+
     Example: simsepsis report runs/null
     """
-    from simsepsis.experiment import summarize_run
-
-    _report(summarize_run(folder), folder)
+    _report(_summarized(folder), folder)
 
 
 @app.command()
@@ -176,11 +193,12 @@ def infer(
 ) -> None:
     """Say how likely each world of a run makes the thesis's printed results, and put that into its report.
 
+    Example: simsepsis run thesis_inference --replicates 30
+
     Example: simsepsis infer runs/thesis_inference
     """
     from importlib.metadata import version
 
-    from simsepsis.experiment import summarize_run
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.figures.experiment.likelihood import likelihood_plate
     from simsepsis.figures.plate import render_plate, save_plates
@@ -188,7 +206,7 @@ def infer(
     from simsepsis.report.experiment import experiment_html, show_findings
 
     found = infer_thesis(folder, seed=seed, samples=samples)
-    shown = show_findings(summarize_run(folder))
+    shown = show_findings(_summarized(folder))
     plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
@@ -216,7 +234,9 @@ def replay(
 ) -> None:
     """Compute one replicate again, bit for bit, and show where a method gave up.
 
-    Example: simsepsis replay runs/null --cell base --replicate 3 --method psm
+    Example: simsepsis run null --replicates 20
+
+    Example: simsepsis replay runs/null --cell "nothing hidden" --replicate 3
     """
     from simsepsis.experiment import replay as compute_again
     from simsepsis.files import check_folder, table_bytes, write_files
@@ -233,16 +253,31 @@ def replay(
 @app.command()
 def verify(
     folder: Folder,
-    fraction: Annotated[float, typer.Option(help="Share of the stored replicates to compute again.")] = 0.02,
+    fraction: Annotated[
+        float, typer.Option(help="Share of the stored replicates, and of the worlds' truths.")
+    ] = 0.02,
     seed: Seed = 0,
     jobs: Jobs = -1,
 ) -> None:
-    """Compute a random share of the stored rows again and compare the bits; exit 1 if any differs.
+    """Compute a random share of rows and truths again and compare; exit 1 if more than rounding differs.
+
+    Example: simsepsis run null --replicates 20
 
     Example: simsepsis verify runs/null --fraction 0.05
     """
     from simsepsis.experiment import verify as compare
 
     found = compare(folder, fraction=fraction, seed=seed, jobs=jobs)
-    say(f"{found.rows} rows of {found.replicates} replicates computed again: {len(found.different)} differ")
-    raise typer.Exit(1 if len(found.different) else 0)
+    differ = len(found.different) + len(found.different_truths)
+    say(
+        f"{found.rows} rows of {found.replicates} replicates and {found.truths} truths computed again: "
+        f"{differ} differ"
+    )
+    for note in found.notes:
+        say(note)
+    if differ and not found.beyond_rounding:
+        say(
+            "All by less than a millionth of the number, as another processor or other versions of packages "
+            "round it"
+        )
+    raise typer.Exit(1 if found.beyond_rounding else 0)

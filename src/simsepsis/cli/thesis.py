@@ -12,6 +12,7 @@ from simsepsis.cli.app import Jobs, Seed, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
+from simsepsis.words import plain
 
 
 @app.command()
@@ -21,10 +22,11 @@ def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Pat
     Example: simsepsis audit --out audit
     """
     from simsepsis.files import write_files
+    from simsepsis.spreadsheet import csv_bytes
     from simsepsis.thesis.audit import audit_thesis
 
     findings = audit_thesis()
-    write_files(out, {"audit.csv": findings.to_csv(index=False).encode()})
+    write_files(out, {"audit.csv": csv_bytes(findings)})
     for number, text in enumerate(findings["explain"], start=1):
         say(f"{number:3d}. {text}")
     say(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
@@ -42,13 +44,17 @@ def reproduce(
         bool,
         typer.Option("--readings", help="Run every reading of the thesis's words, not the literal one only."),
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for tables, figures and the report.")] = Path(
-        "reproduction"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for tables, figures and the report; default: reproduction, with --readings "
+            "reproduction-readings."
+        ),
+    ] = None,
 ) -> None:
     """Simulate the thesis's registry, analyse every replicate as the thesis did, and set print beside it.
 
-    Example: simsepsis reproduce --replicates 200 --out reproduction
+    Example: simsepsis reproduce --replicates 40 --out reproduction
     """
     from simsepsis.figures import draw_reproduction, render_plate
     from simsepsis.files import check_folder, write_files
@@ -60,7 +66,9 @@ def reproduce(
     world = load_scenario(scenario)
     if replicates < 1:
         raise UsageError(f"--replicates {replicates}: at least one registry is needed; give 1 or more")
-    check_folder(out)
+    folder = check_folder(
+        Path("reproduction-readings" if readings else "reproduction") if out is None else out
+    )
     with progress_bar("Registries simulated and analysed") as progress:
         result = run_reproduction(
             world, replicates=replicates, jobs=jobs, seed=seed, readings=readings, progress=progress
@@ -72,11 +80,11 @@ def reproduce(
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["report.html"] = reproduction_html(result, plates, command=command).encode()
-    write_files(out, contents)
+    write_files(folder, contents)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
         say(f"• {sentence}")
-    say(f"\nThe report is {out / 'report.html'}")
+    say(f"\nThe report is {folder / 'report.html'}")
 
 
 @app.command()
@@ -92,30 +100,45 @@ def analyze(
 ) -> None:
     """Run the thesis's analysis, or a spec's, on a file of patients.
 
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+
     Example: simsepsis analyze cohort.csv --out analysis
     """
-    from simsepsis.analysis.data import read_cohort
+    from simsepsis.analysis.cohort_file import read_cohort
     from simsepsis.analysis.output import analysis_contents
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
     from simsepsis.analysis.thesis_analysis import analyze as run_analysis
-    from simsepsis.figures import draw_analysis, render_plate
+    from simsepsis.figures import drawing_of, render_plate
     from simsepsis.files import check_folder, table_bytes, write_files
-    from simsepsis.report.analysis import analysis_html
+    from simsepsis.report.analysis import analysis_html, answer_of, numbers_of
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
-    patients = read_cohort(cohort)
+    patients = read_cohort(cohort, chosen)
     check_folder(out)
     analysis = run_analysis(patients, chosen, seed=seed)
-    drawn = draw_analysis(analysis, source=cohort.name, version=version("simsepsis"))
-    plates = [render_plate(plate) for plate in drawn]
+    drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
+    plates = [render_plate(plate) for plate in drawn.plates]
     sensitivity = sensitivity_table(analysis)
     contents = analysis_contents(analysis)
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(analysis, plates, sensitivity, source=cohort.name, command=command)
+    page = analysis_html(
+        analysis,
+        plates,
+        sensitivity,
+        source=plain(cohort.name),
+        command=command,
+        left_out=drawn.left_out,
+    )
     write_files(out, contents | {"report.html": page.encode()})
+    for sentence in analysis.result.cohort.notes:
+        say(f"• {sentence}")
     show_estimates(analysis.estimates)
+    for sentence in answer_of(numbers_of(analysis), sensitivity):
+        say(f"• {sentence}")
+    for title, reason in drawn.left_out:
+        say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")

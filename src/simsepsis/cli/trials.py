@@ -24,7 +24,7 @@ def plan(
 ) -> None:
     """Plan a randomized trial: patients, looks, assurance, what if, months, with text to paste.
 
-    Example: simsepsis plan trial-ivigg-high-dose --replicates 2000 --out high-dose
+    Example: simsepsis plan trial-ivigg-high-dose --replicates 200
     """
     from simsepsis.trial.protocol import load_trial
 

@@ -64,13 +64,15 @@ def generate(
 @app.command()
 def describe(
     scenario: World,
-    out: Annotated[Path | None, typer.Option(help="Folder for page and figures; default: its name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for page and figures; default: worlds/NAME.")
+    ] = None,
     seed: Seed = 0,
     population: Annotated[int, typer.Option(help="Patients behind the truth.")] = 200_000,
 ) -> None:
     """Show a world: what it changes, its causal diagram, margins, overlap, event curves and the truth in it.
 
-    Example: simsepsis describe rr081 --out rr081
+    Example: simsepsis describe rr081 --out worlds/rr081
     """
     from simsepsis.figures import render_plate
     from simsepsis.figures.scenario import describe_scenario, draw_description
@@ -79,7 +81,7 @@ def describe(
     from simsepsis.scenario import load_scenario
 
     world = load_scenario(scenario)
-    folder = check_folder(Path(world.name) if out is None else out)
+    folder = check_folder(Path("worlds") / world.name if out is None else out)
     description = describe_scenario(world, seed=seed, population=population)
     plates = [render_plate(plate) for plate in draw_description(description, version=version("simsepsis"))]
     contents = description_contents(description)
@@ -105,7 +107,8 @@ def calibrate(
 ) -> None:
     """Fit the generator to the printed tables, or measure how well a scenario fits them.
 
-    Example: simsepsis calibrate --out scenarios
+    Example: simsepsis calibrate --out calibration
+
     Example: simsepsis calibrate --check
     """
     from simsepsis.cohort.calibration.fit import calibrated_toml, fit_calibration
@@ -126,9 +129,10 @@ def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     """Print and store the goodness of fit; return the exit status."""
     from simsepsis.cohort.calibration.check import check_calibration, describe_fit, summarize_check
     from simsepsis.files import write_files
+    from simsepsis.spreadsheet import csv_bytes
 
     table = check_calibration(scenario, patients=patients, seed=seed)
-    (path,) = write_files(out, {"calibration.csv": table.to_csv(index=False).encode()})
+    (path,) = write_files(out, {"calibration.csv": csv_bytes(table)})
     shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})
     heads = {name: name.replace("_", " ") for name in table.columns}
     show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))

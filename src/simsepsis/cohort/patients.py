@@ -8,8 +8,9 @@ import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort.margins import graded, tabulated
-from simsepsis.cohort.world import FACTORS, World
+from simsepsis.cohort.world import World
 from simsepsis.scenario import Roster, Unmeasured
+from simsepsis.scenario.tables import FACTORS
 from simsepsis.streams import Streams
 
 COAGULATION_CUTS = (150.0, 100.0, 50.0, 20.0)

@@ -14,11 +14,9 @@ from simsepsis.cohort.infection import joint_infection_table
 from simsepsis.cohort.margins import Z_GRID, cut_points, pooled_quantiles
 from simsepsis.errors import ScenarioError
 from simsepsis.scenario import Patients, Roster, Scenario
+from simsepsis.scenario.tables import FACTORS
 from simsepsis.streams import Streams, stream
 from simsepsis.thesis.dictionary import COLUMNS
-
-FACTORS = ("severity", "hematologic", "aging", "size")
-"""Common factors of the copula; the first starts the severity path."""
 
 SMOOTHING = 0.2
 """Width, in latent SDs, of the smoothed steps at the treated quartiles."""

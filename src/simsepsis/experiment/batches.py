@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.estimate import Work, do_batch
-from simsepsis.experiment.folder import ESTIMATES, JUDGED_COLUMNS, RunFolder, run_mark
+from simsepsis.experiment.folder import ESTIMATES, JUDGED_COLUMNS, RunFolder
 from simsepsis.experiment.standing import Progress, Tally
 from simsepsis.experiment.stopping import Look, looks
 from simsepsis.replication import (
@@ -107,7 +107,7 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
         Called after each stored batch.
     """
     remove_drafts(folder.path / ESTIMATES)
-    scan = folder.scan()
+    scan = folder.scan(mend=True)
     parts, tally, pace = list(scan.parts), _tally(folder), Pace(workers=workers.n)
     for part in parts if progress is not None else ():
         tally.see(read_rows([part], columns=JUDGED_COLUMNS, wanted={"estimand": folder.judged}))
@@ -165,7 +165,7 @@ def _later(folder: RunFolder, look: Look | None) -> int:
 
 def _works(folder: RunFolder, spans: list[Span], pace: Pace) -> Iterator[Work]:
     """Yield batches of the size that the pace asks for when their turn comes."""
-    mark, run = run_mark(folder.plan), folder.plan.run
+    mark, run = folder.run, folder.plan.run
     for cell, start, end, methods in spans:
         first = start
         while first <= end:

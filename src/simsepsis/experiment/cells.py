@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simsepsis.cohort.resolve import resolve
-from simsepsis.errors import ExperimentError, ScenarioError
+from simsepsis.errors import ExperimentError, ScenarioError, did_you_mean
 from simsepsis.experiment.plan import Plan
 from simsepsis.scenario import Scenario
 from simsepsis.scenario.changes import Changes, changed_scenario
@@ -46,10 +46,13 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
     Raises
     ------
     ExperimentError
-        If a key or value is not one of a scenario's, or two cells are the same world.
+        If a key or value is not one of a scenario's, two cells are the same world, or the plan speaks of
+        cells that it does not have.
     """
     cells: dict[int, Cell] = {}
-    for name, base, changes in worlds(plan):
+    asked = worlds(plan)
+    _check_named(plan, [name for name, _, _ in asked])
+    for name, base, changes in asked:
         cell = _cell(plan.name, name, base, changes)
         if cell.key in cells:
             other = cells[cell.key].name
@@ -58,6 +61,17 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
             )
         cells[cell.key] = cell
     return tuple(cells.values())
+
+
+def _check_named(plan: Plan, names: list[str]) -> None:
+    """Raise if a claim, figure or answer is about cells that there are not."""
+    parts = {f"accept.{words}": claim.cells for words, claim in plan.claims.items()}
+    for where in ("figures", "answers"):
+        parts |= {f"{where}.{n}.cells": choice.cells for n, choice in enumerate(getattr(plan, where))}
+    for place, part in parts.items():
+        if part is not None and not any(part in name for name in names):
+            near = did_you_mean(part, names) or f"; they are {', '.join(names[:8])}"
+            raise ExperimentError(f"{plan.name}: {place}: no cell has '{part}' in its name{near}")
 
 
 def settled(cell: Cell) -> Cell:

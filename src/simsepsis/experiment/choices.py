@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from simsepsis.errors import did_you_mean
 from simsepsis.performance import MEASURES
 from simsepsis.scenario.changes import dotted
-from simsepsis.scenario.section import Section
+from simsepsis.scenario.section import Name, Section
 
 CELL = "cell"
 """Stands for a key of a world where the cells themselves are meant, by name, in the order of the plan."""
@@ -146,7 +146,7 @@ class Choice(Section):
 class FigureChoice(Choice):
     """A figure of a plan."""
 
-    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]+$")] = None
+    name: Annotated[Name, Field(pattern=r"^[A-Za-z0-9_-]+$")] | None = None
     """File name without suffix; default: the kind, numbered where it stands more than once."""
     series: str | None = None
     """Varied key, each value of which has a line of its own."""

@@ -33,8 +33,11 @@ ACCEPT_COLUMNS = (
     "low",
     "high",
     "verdict",
+    "n_used",
+    "n_sim",
 )
-"""Columns of the verdicts; `low` and `high` are 95% Monte Carlo limits of the value."""
+"""Columns of the verdicts; `low` and `high` are 95% Monte Carlo limits of the value, which rests on `n_used`
+of the `n_sim` rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,8 @@ def parse_claim(text: str, methods: Collection[str]) -> Claim:
         near = did_you_mean(found["measure"], MEASURES) or f"; known are {', '.join(MEASURES)}"
         raise ValueError(f"the claim '{text}' names the unknown measure '{found['measure']}'{near}")
     low, high = _range(found, text)
+    if np.isinf(low) and np.isinf(high):
+        raise ValueError(f"the claim '{text}' holds whatever comes out; give a limit")
     names = found["names"].split()
     method = names.pop(0) if names and names[0] in methods else None
     if len(names) > 1:
@@ -161,7 +166,8 @@ def judge(words: str, claim: Claim, performance: pd.DataFrame) -> pd.DataFrame:
     rows = about.assign(claim=words, low=low, high=high, verdict=verdict)[list(ACCEPT_COLUMNS)]
     if len(rows):
         return rows
-    none = {name: "" for name in ACCEPT_COLUMNS} | {"cell": 0, "value": np.nan, "low": np.nan, "high": np.nan}
+    none = {name: "" for name in ACCEPT_COLUMNS} | {"value": np.nan, "low": np.nan, "high": np.nan}
+    none |= {"cell": 0, "n_used": 0, "n_sim": 0}
     return pd.DataFrame([none | {"claim": words, "measure": claim.measure, "verdict": "inconclusive"}])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ from simsepsis.experiment.choices import hashable
 from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.run import Run
-from simsepsis.experiment.summary import Count, joined
+from simsepsis.experiment.summary import CellSummary, Count, joined
+from simsepsis.performance import kinds_of_reasons
 
 PROGRESS_COLUMNS = ("cell", "scenario", "replicates", "wanted", "rows", "failures")
 
@@ -34,7 +35,7 @@ class Findings:
         ``cell, scenario, replicates, wanted, rows, failures``: what is stored of each cell, and of how many
         replicates.
     reasons
-        ``method, failure, rows, cells``: why rows have no estimate.
+        As of `kinds_of_reasons`: why rows have no estimate.
     autopsy, informative
         As of `coverage_autopsy` and `informative_failures`.
     ladder
@@ -82,7 +83,7 @@ def examine_run(run: Run) -> Findings:
         settings=settings,
         truth=truth[[folder.plan.judged(name) for name in truth["estimand"]]],
         progress=_progress(settings, {key: cell.count for key, cell in told.items()}, folder.plan),
-        reasons=_counted([cell.reasons for cell in cells]),
+        reasons=_counted(cells),
         autopsy=joined([cell.autopsy for cell in cells]),
         informative=joined([cell.informative for cell in cells]),
         ladder=joined([cell.ladder for cell in cells]),
@@ -133,8 +134,6 @@ def cell_settings(folder: RunFolder) -> pd.DataFrame:
     return table.astype({"cell": np.int64})
 
 
-def _counted(reasons: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return how often each method failed for each reason, the most frequent first."""
-    keys = ["method", "failure"]
-    table = pd.concat(reasons).groupby(keys)["rows"].agg(rows="sum", cells="size").reset_index()
-    return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+def _counted(cells: Sequence[CellSummary]) -> pd.DataFrame:
+    """Return how often each method failed for each kind of reason, the most frequent first."""
+    return kinds_of_reasons(pd.concat([cell.reasons.assign(cell=cell.count.cell) for cell in cells]))

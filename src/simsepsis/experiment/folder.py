@@ -1,4 +1,4 @@
-"""The run folder: plan, settled worlds, rows, truths, performance; and whether it is this plan's."""
+"""The run folder: its plan, worlds, truths and rows, and how far its cells have come."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, did_you_mean
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.plan import Plan, load_plan, plan_toml
+from simsepsis.experiment.plan import Plan
+from simsepsis.experiment.sealed_files import TRUTH, mending, run_mark, stored_truth
 from simsepsis.experiment.stopping import Look, look_at, looks
-from simsepsis.files import table_bytes, write_files
 from simsepsis.performance import Grid, Settings, empty_grid, stem_of, summarize_study
 from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
-from simsepsis.scenario import load_scenario, scenario_toml
 
-PLAN, TRUTH, ESTIMATES, CELLS = "plan.toml", "truth.parquet", "estimates", "cells"
+ESTIMATES = "estimates"
 
 JUDGED_COLUMNS = ("scenario", "estimate", "std_error", "ci_low", "ci_high", "p_value", "converged")
 """Columns that performance is made of, beside the keys."""
@@ -44,24 +42,42 @@ class RunFolder:
         What was planned; its replicates are those that count.
     cells
         The worlds, settled.
+    mark
+        What its files carry; empty: that of the plan and this version.
+    notes
+        What was found changed or lost, in sentences.
     """
 
     path: Path
     plan: Plan
     cells: tuple[Cell, ...]
+    mark: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def run(self) -> str:
-        """Return what marks the parts of this run."""
-        return run_mark(self.plan)
+        """Return what marks the files of this run."""
+        return self.mark or run_mark(self.plan)
 
-    def scan(self) -> Scan:
-        """Return the parts of this run; what is damaged or foreign is moved away.
+    def scan(self, *, mend: bool = False) -> Scan:
+        """Return the parts of this run.
 
         Parts of a world that the folder has lost stay where they are, for when it is settled again.
+
+        Parameters
+        ----------
+        mend
+            Whether what is damaged or foreign is moved away, to be computed again.
+
+        Raises
+        ------
+        ExperimentError
+            If a part is damaged or foreign, and is not moved away.
         """
         keys = {cell.key for cell in self.cells}
-        scan = scan_parts(self.path / ESTIMATES, lambda batch: batch.run == self.run)
+        scan = scan_parts(self.path / ESTIMATES, lambda batch: batch.run == self.run, move=mend)
+        if scan.set_aside and not mend:
+            raise ExperimentError(f"{self.path / ESTIMATES}: {scan.set_aside[0]}; {mending(self.path)}")
         return replace(scan, parts=tuple(part for part in scan.parts if part.batch.cell in keys))
 
     def rows(
@@ -226,10 +242,16 @@ class RunFolder:
         ExperimentError
             If they are missing or damaged.
         """
-        found = stored_truth(self.path)
+        found = stored_truth(self.path, self.run)
         if found is None:
-            raise ExperimentError(f"{self.path / TRUTH}: missing or damaged; `simsepsis run` makes it again")
+            raise ExperimentError(f"{self.path / TRUTH}: is missing; {mending(self.path)}")
         return found
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Return the names of worlds that have truths, and are no longer there."""
+        keys, truth = [cell.key for cell in self.cells], self.truth()
+        return tuple(sorted(set(truth.loc[~truth["cell"].isin(keys), "scenario"])))
 
     def cell(self, name_or_key: str | int) -> Cell:
         """Return a cell by its name or key.
@@ -250,104 +272,3 @@ class RunFolder:
         names = [cell.name for cell in self.cells]
         near = did_you_mean(str(name_or_key), names) or f"; it has {', '.join(names[:8])}"
         raise ExperimentError(f"{self.path}: there is no cell '{name_or_key}'{near}")
-
-
-def run_mark(plan: Plan) -> str:
-    """Return what all parts of a run carry: what decides its numbers beside world, replicate and method."""
-    return f"{plan.name}, seed {plan.run.seed}"
-
-
-def open_run(path: Path | str) -> RunFolder:
-    """Return the run that a folder holds.
-
-    Parameters
-    ----------
-    path
-        A folder that `run_experiment` made.
-
-    Raises
-    ------
-    ExperimentError
-        If it is none.
-    """
-    path = Path(path)
-    if not (path / PLAN).is_file():
-        raise ExperimentError(f"{path}: is no run folder, since it has no {PLAN}; give the --out of a run")
-    return RunFolder(path=path, plan=load_plan(path / PLAN), cells=tuple(stored_cells(path)))
-
-
-def stored_cells(path: Path) -> Iterator[Cell]:
-    """Yield the settled worlds that a run folder holds."""
-    for file in sorted((path / CELLS).glob("*.toml")):
-        scenario = load_scenario(file)
-        yield Cell(key=int(file.stem, 16), name=scenario.label, scenario=scenario)
-
-
-def write_cells(path: Path, cells: Iterable[Cell]) -> None:
-    """Write settled worlds, so that a later run, replay or check uses the same bits."""
-    contents = {f"{CELLS}/{cell.key:08x}.toml": scenario_toml(cell.scenario).encode() for cell in cells}
-    write_files(path, contents)
-
-
-def write_plan(path: Path, plan: Plan) -> None:
-    """Write the plan as it is run."""
-    write_files(path, {PLAN: plan_toml(plan).encode()})
-
-
-def stored_truth(path: Path) -> pd.DataFrame | None:
-    """Return the truths that a run folder holds; None if there are none, or they cannot be read."""
-    try:
-        return pd.read_parquet(path / TRUTH)
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-
-
-def write_truth(path: Path, truth: pd.DataFrame) -> None:
-    """Write the truths."""
-    write_files(path, {TRUTH: table_bytes(Path(TRUTH), truth)})
-
-
-def check_same(path: Path, plan: Plan, cells: Iterable[Cell]) -> None:
-    """Raise unless a folder is free for a plan or holds a run that the plan goes on with.
-
-    A plan may go on with a run of the same name and seed that has no world and no method that the plan
-    lacks; replicates, cells, methods, estimands, claims and words may have been added.
-
-    Parameters
-    ----------
-    path
-        The folder; it need not exist.
-    plan, cells
-        What shall be run.
-
-    Raises
-    ------
-    ExperimentError
-        If the folder holds another run; the message says what differs.
-    """
-    if not (path / PLAN).is_file():
-        if any((path / ESTIMATES).glob("*")):
-            raise ExperimentError(f"{path}: has estimates but no {PLAN}; name another folder")
-        return
-    found = next(_differences(open_run(path), plan, {cell.key for cell in cells}), None)
-    if found is not None:
-        raise ExperimentError(f"{path}: holds another run: {found}; name another folder")
-
-
-def _differences(old: RunFolder, new: Plan, keys: set[int]) -> Iterator[str]:
-    """Yield what of a stored run a plan does not go on with."""
-    pairs = {
-        "name": (old.plan.name, new.name),
-        "run.seed": (old.plan.run.seed, new.run.seed),
-        "run.truth_population": (old.plan.run.truth_population, new.run.truth_population),
-        "run.method_seconds": (old.plan.run.method_seconds, new.run.method_seconds),
-    }
-    for what, (there, here) in pairs.items():
-        if there != here:
-            yield f"{what} is {there!r} there and {here!r} in the plan"
-    for method in old.plan.run.methods:
-        if method not in new.run.methods:
-            yield f"method '{method}' is there and not in the plan"
-    for cell in old.cells:
-        if cell.key not in keys:
-            yield f"the world '{cell.name}' is there and not in the plan"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from functools import cached_property
 from pathlib import Path
@@ -13,19 +14,23 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
 from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.claim import Claim, parse_claim
 from simsepsis.experiment.stopping import check_targets
 from simsepsis.scenario.changes import Changed, Changes, WorldChoice, dotted
 from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
-from simsepsis.scenario.refusal import sentence
-from simsepsis.scenario.section import Section
+from simsepsis.scenario.section import Name, Positive, Section
+from simsepsis.words import shown
 
 KEY = "ademp"
 """Table that marks a plan as one of an experiment."""
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+MOST_CELLS = 2_000
+"""Cells of a plan at the most; the largest that is shipped has a fiftieth of them."""
 
 Replicates = Annotated[int, Field(ge=1, le=10_000_000)]
 
@@ -43,7 +48,7 @@ class Ademp(Section):
 class ListedCell(Changed):
     """One cell that is written out, and what is changed in it."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     base: str | None = None
     """Another scenario than that of the plan."""
 
@@ -61,7 +66,7 @@ class RunSettings(Section):
     """Measure → Monte Carlo standard error; a cell has replicates enough once every series has reached it."""
     max_replicates: Replicates | None = None
     """Replicates of a cell at which `until_mcse` gives up."""
-    method_seconds: Annotated[float, Field(gt=0)] | None = None
+    method_seconds: Positive | None = None
     """Time limit of each method, after which it is a failure."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all random numbers."""
@@ -69,6 +74,14 @@ class RunSettings(Section):
     """Method that relative precision is measured against."""
     truth_population: Annotated[int, Field(ge=1_000, le=10_000_000)] = 200_000
     """Patients on whom each truth is computed."""
+
+    @field_validator("methods", "estimands")
+    @classmethod
+    def _once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ValueError(f"'{twice}' stands twice; leave one")
+        return names
 
     @field_validator("methods")
     @classmethod
@@ -108,7 +121,8 @@ class RunSettings(Section):
 class Plan(Section):
     """An experiment: everything that decides its numbers, and the words around them."""
 
-    name: str
+    name: Name
+    """Short name, as in file names."""
     question: str
     ademp: Ademp
     world: WorldChoice
@@ -117,7 +131,7 @@ class Plan(Section):
     cells: tuple[ListedCell, ...] = ()
     """Cells written out, in place of `vary`."""
     run: RunSettings
-    accept: dict[str, str] = Field(default_factory=dict)
+    accept: dict[Annotated[str, Field(min_length=1)], str] = Field(default_factory=dict)
     """Words → claim, declared beforehand."""
     figures: tuple[FigureChoice, ...] = ()
     """Figures of the run; none: a choice that any plan can have."""
@@ -130,19 +144,31 @@ class Plan(Section):
         found = dict(dotted(vary))
         for key, values in found.items():
             if not isinstance(values, list) or not values:
-                raise ValueError(f"{key} = {values!r}: give a list of one value or more")
+                raise ValueError(f"{key} = {shown(values)}: give a list of one value or more")
         return found
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.vary and self.cells:
             raise ValueError("vary and cells are two ways to say the same; keep one of them")
+        many = math.prod(map(len, self.vary.values())) if self.vary else len(self.cells)
+        if many > MOST_CELLS:
+            raise ValueError(f"{many:,} cells are too many; vary fewer values, up to {MOST_CELLS:,} cells")
         names = [cell.name for cell in self.cells]
         for number, name in enumerate(names):
             if name in names[:number]:
                 raise ValueError(f"cells.{number}: name '{name}' stands twice; give each cell one of its own")
         _ = self.claims
         return self
+
+    @field_validator("figures")
+    @classmethod
+    def _named_apart(cls, figures: tuple[FigureChoice, ...]) -> tuple[FigureChoice, ...]:
+        names = [figure.name.lower() for figure in figures if figure.name is not None]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ValueError(f"the name '{twice}' stands twice; give each figure one of its own")
+        return figures
 
     @model_validator(mode="after")
     def _showable(self) -> Self:

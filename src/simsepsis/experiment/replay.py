@@ -1,10 +1,11 @@
-"""One replicate again, bit for bit; and a random share of all of them, compared with what is stored."""
+"""One replicate again, bit for bit; and a random share of rows and truths, compared with what is stored."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,29 @@ from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.time_limit import time_limit
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.arrays import IntArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.cohort import Cohort
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicates
-from simsepsis.experiment.folder import RunFolder, open_run
-from simsepsis.replication import Batch, Part, run_batches
+from simsepsis.experiment.folder import RunFolder
+from simsepsis.experiment.opening import open_run
+from simsepsis.experiment.sealed_files import version_of
+from simsepsis.experiment.summary import joined
+from simsepsis.experiment.truth import TruthWork, true_values
+from simsepsis.replication import Batch, Part, open_workers
 from simsepsis.streams import streams
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")
-"""Columns that are the same bits whenever and wherever a row is computed."""
+"""Columns that are the same bits whenever a row is computed, on one machine with the same packages."""
+
+TRUTH_COMPARED = ("value", "mcse", "population")
+
+ROUNDING = 1e-6
+"""Difference, as a share of the number, up to which another processor or package may round differently."""
+
+LEAST_SIZE = 1e-3
+"""Smaller numbers are taken for this large, so that what should be 0 may be off by a billionth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,15 +71,28 @@ class Verified:
 
     Attributes
     ----------
-    replicates, rows
+    replicates, rows, truths
         How many were compared.
     different
-        Stored rows that are not the same bits when computed again, with the ``column`` that differs first.
+        Stored rows that are not the same bits when computed again, with the ``column`` that differs first and
+        the ``gap``: the largest difference as a share of the number, infinite where no number differs.
+    different_truths
+        The same of truths.
+    notes
+        What may explain differences, in sentences.
     """
 
     replicates: int
     rows: int
+    truths: int
     different: pd.DataFrame
+    different_truths: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @property
+    def beyond_rounding(self) -> int:
+        """Return how many rows and truths differ by more than other processors and packages explain."""
+        return sum(int((table["gap"] > ROUNDING).sum()) for table in (self.different, self.different_truths))
 
 
 def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | None = None) -> Replay:
@@ -117,14 +143,15 @@ def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | N
 
 
 def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int = -1) -> Verified:
-    """Compute a random share of the stored replicates again and compare the bits.
+    """Compute a random share of the stored replicates, and of the worlds' truths, again and compare the bits.
 
     Parameters
     ----------
     path
         The run folder.
     fraction
-        Share of the replicates, above 0 and at most 1; at least one is computed.
+        Share of the replicates of each world, and of the worlds whose truths are computed, above 0 and at
+        most 1; at least one of each.
     seed
         Which ones.
     jobs
@@ -133,26 +160,45 @@ def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int
     Raises
     ------
     ExperimentError
-        If the folder holds no run, or no rows.
+        If the folder holds no run, no rows, or a file that cannot be trusted.
     UsageError
         If the fraction is impossible.
+
+    Notes
+    -----
+    Libraries of numbers choose their code by the processor, so that elsewhere last bits may differ;
+    `ROUNDING` tells them from what is wrong. A decision that hangs on a last bit, such as a tie in matching,
+    may rarely make more of it.
     """
     if not 0.0 < fraction <= 1.0:
         raise UsageError(f"fraction = {fraction}: give a number above 0 and up to 1")
     folder = open_run(path)
-    chosen = _chosen(folder, fraction, seed)
+    chosen, truths = _chosen(folder, fraction, seed), _chosen_truths(folder, fraction, seed)
     works = [_work(folder, cell, replicate, stored) for (cell, replicate), stored in chosen.items()]
-    different = []
-    for done in run_batches(do_batch, works, jobs=jobs):
-        stored = chosen[(done.batch.cell, done.batch.first)]
-        different.append(_different(stored, done.rows))
-    found = pd.concat(different, ignore_index=True)
-    order = ["cell", "replicate", "method", "estimand"]
+    truth_works = [_truth_work(folder, cell, stored) for cell, stored in truths.items()]
+    different, different_truths = [], []
+    with open_workers(jobs=jobs) as workers:
+        for done in workers.spread(do_batch, works):
+            stored = chosen[(done.batch.cell, done.batch.first)]
+            different.append(_different(stored, done.rows, COMPARED))
+        for again in workers.spread(true_values, truth_works):
+            stored = truths[int(again["cell"].iloc[0])]
+            different_truths.append(_different(stored, again, TRUTH_COMPARED))
+    order = ["cell", "method", "estimand"]
     return Verified(
         replicates=len(chosen),
         rows=sum(len(rows) for rows in chosen.values()),
-        different=found.sort_values(order, ignore_index=True),
+        truths=sum(len(rows) for rows in truths.values()),
+        different=joined(different).sort_values(["replicate", *order], kind="stable", ignore_index=True),
+        different_truths=joined(different_truths).sort_values(order, ignore_index=True),
+        notes=(*folder.notes, *_other_version(folder)),
     )
+
+
+def _other_version(folder: RunFolder) -> Iterator[str]:
+    there, here = version_of(folder.run), version("simsepsis")
+    if there != here:
+        yield f"The rows were computed by simsepsis {there}, and again by {here}."
 
 
 def _chosen(folder: RunFolder, fraction: float, seed: int) -> dict[tuple[int, int], pd.DataFrame]:
@@ -170,6 +216,15 @@ def _chosen(folder: RunFolder, fraction: float, seed: int) -> dict[tuple[int, in
             rows = folder.rows(cell.key, parts, wanted={"replicate": picked})
             chosen |= {(cell.key, int(number)): found for number, found in rows.groupby("replicate")}
     return chosen
+
+
+def _chosen_truths(folder: RunFolder, fraction: float, seed: int) -> dict[int, pd.DataFrame]:
+    """Return the stored truths of random worlds, by cell."""
+    truth, keys = folder.truth(), [cell.key for cell in folder.cells]
+    own = truth[truth["cell"].isin(keys) & truth["method"].isin(folder.plan.run.methods)]
+    size = max(1, round(fraction * len(keys)))
+    picked = np.random.default_rng([seed, 1]).choice(keys, size=size, replace=False)
+    return {int(cell): rows for cell, rows in own[own["cell"].isin(picked)].groupby("cell")}
 
 
 def _stored(parts: Sequence[Part], cell: int, below: int) -> IntArray:
@@ -194,17 +249,39 @@ def _work(folder: RunFolder, cell: int, replicate: int, stored: pd.DataFrame) ->
     return Work(batch=batch, cell=folder.cell(cell), seed=run.seed, method_seconds=run.method_seconds)
 
 
-def _different(stored: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
-    """Return the stored rows that differ, and in which column first."""
+def _truth_work(folder: RunFolder, cell: int, stored: pd.DataFrame) -> TruthWork:
+    run, held = folder.plan.run, set(stored["method"])
+    return TruthWork(
+        cell=folder.cell(cell),
+        methods=tuple(name for name in run.methods if name in held),
+        population=run.truth_population,
+        seed=run.seed,
+    )
+
+
+def _different(stored: pd.DataFrame, again: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the stored rows that differ, in which column first, and by how much at the most."""
     keys = ["method", "estimand"]
     left = stored.set_index(keys).sort_index()
     right = again.set_index(keys).sort_index().reindex(left.index)
-    first = pd.Series("", index=left.index)
-    for name in reversed(COMPARED):
-        same = (left[name] == right[name]) | (left[name].isna() & right[name].isna())
+    first, gap = pd.Series("", index=left.index), np.zeros(len(left))
+    for name in reversed(columns):
+        same = ((left[name] == right[name]) | (left[name].isna() & right[name].isna())).to_numpy()
         first = first.where(same, name)
-    changed = left.assign(column=first)[(first != "").to_numpy()]
+        gap = np.where(same, gap, np.maximum(gap, _gaps(left[name], right[name])))
+    changed = left.assign(column=first, gap=gap)[(first != "").to_numpy()]
     return changed.reset_index()
+
+
+def _gaps(left: pd.Series, right: pd.Series) -> FloatArray:
+    """Return the differences of numbers as a share of the larger one; infinite for what is no fraction."""
+    if not pd.api.types.is_float_dtype(left.dtype):
+        return np.full(len(left), np.inf)
+    one, other = left.to_numpy(float), right.to_numpy(float)
+    size = np.maximum(np.maximum(np.abs(one), np.abs(other)), LEAST_SIZE)
+    with np.errstate(invalid="ignore"):
+        share = np.abs(one - other) / size
+    return np.where(np.isnan(share), np.inf, share)
 
 
 def _traceback(method: str, shared: Shared, cohort: Cohort) -> str | None:

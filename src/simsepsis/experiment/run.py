@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from operator import attrgetter
 from pathlib import Path
@@ -19,25 +19,27 @@ from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.batches import Computed, compute_missing
 from simsepsis.experiment.cells import Cell, cells_of, settled
 from simsepsis.experiment.claim import ACCEPT_COLUMNS, judge, overall
-from simsepsis.experiment.folder import (
+from simsepsis.experiment.folder import ESTIMATES, RunFolder
+from simsepsis.experiment.opening import check_same, open_run
+from simsepsis.experiment.plan import Plan, load_plan
+from simsepsis.experiment.sealed_files import (
     CELLS,
-    ESTIMATES,
-    RunFolder,
-    check_same,
-    open_run,
+    mend_sealed,
+    mending,
+    run_mark,
     stored_cells,
     stored_truth,
     write_cells,
     write_plan,
     write_truth,
 )
-from simsepsis.experiment.plan import Plan, load_plan
 from simsepsis.experiment.standing import Progress
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
 from simsepsis.experiment.summary import CellSummary, joined, summarize_cell
 from simsepsis.experiment.truth import TruthWork, true_values
-from simsepsis.files import check_folder, sole_use, write_files
+from simsepsis.files import sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
+from simsepsis.spreadsheet import csv_bytes
 
 Say = Callable[[str], None]
 """Called with what begins now, in words."""
@@ -82,6 +84,12 @@ class Run:
     def accepted(self) -> dict[str, str]:
         """Return the verdict of each claim: pass, fail or inconclusive."""
         return overall(self.verdicts)
+
+    @property
+    def unfinished(self) -> int:
+        """Return how many worlds lack replicates that the plan asks for."""
+        finished = sum(cell.count.enough for cell in self.cells)
+        return len(self.folder.cells) + len(self.folder.lost) - finished
 
 
 def run_experiment(
@@ -138,11 +146,12 @@ def run_experiment(
     plan = _with_end(plan, replicates, until_mcse, max_replicates)
     check_backend(backend, scheduler)
     asked = cells_of(plan)
-    path = check_folder(out)
-    check_same(path, plan, asked)
-    with sole_use(path), open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
-        folder = _prepared(path, plan, asked, workers, say)
-        done = compute_missing(folder, workers, progress)
+    # Of two that begin in one new folder, only the one that has it looks at what is there.
+    with sole_use(out) as path:
+        notes = check_same(path, plan, asked)
+        with open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
+            folder = _prepared(path, plan, asked, workers, say, notes)
+            done = compute_missing(folder, workers, progress)
     return _summarized(folder, done, begin=begin)
 
 
@@ -157,12 +166,15 @@ def summarize_run(path: str | Path) -> Run:
     Raises
     ------
     ExperimentError
-        If it is none, or has no rows or truths.
+        If it is none, has no rows or truths, or a file of it cannot be trusted.
     """
     begin = perf_counter()
     folder = open_run(path)
-    scan = folder.scan()
-    return _summarized(folder, Computed(parts=scan.parts, notes=scan.set_aside, replicates=0), begin=begin)
+    lost = folder.lost
+    if lost:
+        said = f"the files of {_worlds(len(lost))} are lost, which are left out: {', '.join(lost[:8])}"
+        folder = replace(folder, notes=(*folder.notes, f"{said}; {mending(folder.path)}"))
+    return _summarized(folder, Computed(parts=folder.scan().parts, notes=(), replicates=0), begin=begin)
 
 
 def _with_end(
@@ -189,26 +201,31 @@ def _with_end(
     return plan.model_copy(update={"run": run.model_copy(update=end)})
 
 
-def _prepared(path: Path, plan: Plan, asked: tuple[Cell, ...], workers: Workers, say: Say) -> RunFolder:
+def _prepared(
+    path: Path, plan: Plan, asked: tuple[Cell, ...], workers: Workers, say: Say, notes: tuple[str, ...]
+) -> RunFolder:
     """Return the folder with worlds settled and truths known, those that it holds already left alone."""
+    mark = run_mark(plan)
+    notes = (*notes, *mend_sealed(path, mark))
     write_plan(path, plan)
-    stored = {cell.key: cell for cell in stored_cells(path)}
+    stored = {cell.key: cell for cell in stored_cells(path, mark)}
     missing = [cell for cell in asked if cell.key not in stored]
     if missing:
         say(f"settling {_worlds(len(missing))}")
         with closing(workers.spread(settled, missing)) as worlds:
             for cell in worlds:
-                write_cells(path, [cell])
-        stored = {cell.key: cell for cell in stored_cells(path)}
-    folder = RunFolder(path=path, plan=plan, cells=tuple(stored[cell.key] for cell in asked))
+                write_cells(path, [cell], mark)
+        stored = {cell.key: cell for cell in stored_cells(path, mark)}
+    cells = tuple(stored[cell.key] for cell in asked)
+    folder = RunFolder(path=path, plan=plan, cells=cells, mark=mark, notes=notes)
     _add_truths(folder, workers, say)
-    (path / ESTIMATES).mkdir(exist_ok=True)
+    write_files(path / ESTIMATES, {})
     return folder
 
 
 def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
     """Compute the truths that the folder lacks."""
-    run, old = folder.plan.run, stored_truth(folder.path)
+    run, old = folder.plan.run, stored_truth(folder.path, folder.run)
     known = set() if old is None else set(zip(old["cell"], old["method"], strict=True))
     missing = {
         cell: tuple(name for name in run.methods if (cell.key, name) not in known) for cell in folder.cells
@@ -226,7 +243,7 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
         for table in tables:
             truth.append(table)
             whole = pd.concat(truth).sort_values(["cell", "method", "estimand"], ignore_index=True)
-            write_truth(folder.path, whole)
+            write_truth(folder.path, whole, folder.run)
 
 
 def _worlds(number: int) -> str:
@@ -241,7 +258,7 @@ def _summarized(folder: RunFolder, done: Computed, *, begin: float) -> Run:
     told = (summarize_cell(folder, cell, done.parts) for cell in sorted(folder.cells, key=attrgetter("key")))
     cells = tuple(cell for cell in told if cell is not None)
     if not cells:
-        raise ExperimentError(f"{folder.path}: no replicate is stored yet; run the experiment first")
+        raise ExperimentError(f"{folder.path}: no replicate is stored yet; {mending(folder.path)}")
     performance, counts = joined([cell.performance for cell in cells]), [cell.count for cell in cells]
     claims = folder.plan.claims
     found = [judge(words, claim, performance) for words, claim in claims.items()]
@@ -254,7 +271,7 @@ def _summarized(folder: RunFolder, done: Computed, *, begin: float) -> Run:
         computed=done.replicates,
         failures=sum(count.failures for count in counts),
         seconds=perf_counter() - begin,
-        notes=(*done.notes, *(count.note for count in counts if count.note)),
+        notes=(*folder.notes, *done.notes, *(count.note for count in counts if count.note)),
     )
     _write(run)
     return run
@@ -269,7 +286,7 @@ def _write(run: Run) -> None:
         "plan_hash": plan.hash,
         "seed": plan.run.seed,
         **ends,
-        "complete": all(count.enough for count in counts) and len(counts) == len(run.folder.cells),
+        "complete": not run.unfinished,
         "methods": list(plan.run.methods),
         "cells": [count.record() for count in counts],
         "worlds": CELLS,
@@ -281,8 +298,8 @@ def _write(run: Run) -> None:
         "versions": {name: version(name) for name in PACKAGES},
     }
     contents = {
-        "performance.csv": run.performance.to_csv(index=False).encode(),
-        "accept.csv": run.verdicts.to_csv(index=False).encode(),
+        "performance.csv": csv_bytes(run.performance),
+        "accept.csv": csv_bytes(run.verdicts),
         "manifest.json": (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode(),
     }
     write_files(run.folder.path, contents)

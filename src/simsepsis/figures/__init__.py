@@ -4,7 +4,7 @@
 its files. Each ``plot_*`` draws one figure from a frame, `save_figure` writes it.
 """
 
-from simsepsis.figures.drawings import draw_analysis, draw_reproduction
+from simsepsis.figures.drawings import Drawing, draw_analysis, draw_reproduction, drawing_of
 from simsepsis.figures.forest import plot_forest
 from simsepsis.figures.love import plot_love
 from simsepsis.figures.overlap import bin_scores, plot_overlap
@@ -14,11 +14,13 @@ from simsepsis.figures.positions import plot_positions, positions
 from simsepsis.figures.survival import plot_survival
 
 __all__ = [
+    "Drawing",
     "Plate",
     "RenderedPlate",
     "bin_scores",
     "draw_analysis",
     "draw_reproduction",
+    "drawing_of",
     "plot_forest",
     "plot_love",
     "plot_overlap",

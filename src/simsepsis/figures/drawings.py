@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.result import attempt
 from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.errors import ConvergenceError
+from simsepsis.figures.arms import arms_of
+from simsepsis.figures.estimates import estimate_rows
 from simsepsis.figures.gallery import (
     SurvivalWords,
+    estimates_plate,
     forest_plate,
     love_plate,
     overlap_plate,
@@ -18,9 +26,10 @@ from simsepsis.figures.gallery import (
     survival_plate,
     terms_plate,
 )
-from simsepsis.figures.labels import in_a_sentence, row_label
+from simsepsis.figures.labels import THESIS_WORDING, Wording, axis_label, is_death, wording_of
 from simsepsis.figures.plate import Plate
 from simsepsis.figures.rows import as_comparison
+from simsepsis.figures.style import wrapped
 from simsepsis.thesis.dictionary import COLUMNS
 
 if TYPE_CHECKING:
@@ -69,8 +78,29 @@ def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Plat
     return tuple(plates)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawing:
+    """The figures of an analysis.
+
+    Attributes
+    ----------
+    plates
+        What could be drawn.
+    left_out
+        Title and reason of each figure that could not.
+    """
+
+    plates: tuple[Plate, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
 def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Plate, ...]:
-    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival.
+    """Draw the figures of one cohort's analysis that can be drawn; parameters as of `drawing_of`."""
+    return drawing_of(analysis, source=source, version=version).plates
+
+
+def drawing_of(analysis: Analysis, *, source: str, version: str) -> Drawing:
+    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival, terms of the models.
 
     Parameters
     ----------
@@ -83,30 +113,51 @@ def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Pla
 
     Returns
     -------
-    tuple
-        The plates; a figure whose step failed is left out.
+    Drawing
+        The plates; a figure that cannot be drawn is left out with the reason.
     """
     note = f"{source}, simsepsis {version}."
     spec = analysis.result.spec
-    treatment = spec.labels.get(spec.treatment, spec.treatment)
-    treated = row_label(treatment)
-    known = all(name in COLUMNS for name in spec.balance_columns)
-    order = tuple(COLUMNS) if known else spec.balance_columns
-    comparison = as_comparison(analysis.tables, spec.labels, order)
-    scores, curves = _scores_of(analysis), _curves_of(analysis)
-    plates = [love_plate(comparison, note), forest_plate(comparison, note, treatment, treated)]
-    if len(scores):
-        plates.append(overlap_plate(scores, note, "", treated))
-    if len(curves):
-        plates.append(survival_plate(curves, comparison, _own_curves(analysis), note, treated))
-    plates += _terms_plates(comparison, note)
-    return tuple(plate for plate in plates if len(plate.data))
+    words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)
+    order = tuple(COLUMNS) if spec.study == "thesis" else spec.balance_columns
+    comparison = as_comparison(analysis.tables, order)
+    steps: dict[str, Callable[[], Plate]] = {
+        "Balance of the covariates": lambda: love_plate(comparison, note, words),
+        "Odds and hazard ratios": lambda: estimates_plate(
+            estimate_rows(analysis.estimates, spec, words), note, arms
+        ),
+        "Overlap of the propensity score": lambda: overlap_plate(_scores_of(analysis), note, "", arms),
+    }
+    if spec.survival_time:
+        own = _own_curves(analysis, words)
+        steps[own.title] = lambda: survival_plate(_curves_of(analysis), comparison, own, note, arms)
+    for number, outcome in enumerate(spec.outcomes, start=5):
+        if f"table{number}" in analysis.tables:
+            title = f"What goes with {words.said(outcome)}"
+            steps[title] = partial(_terms_of, comparison, number, words.said(outcome), note, words)
+    drawn = {title: attempt(_with_rows, step) for title, step in steps.items()}
+    return Drawing(
+        plates=tuple(found.value for found in drawn.values() if found.value is not None),
+        left_out=tuple((title, found.failure) for title, found in drawn.items() if found.failure),
+    )
+
+
+def _with_rows(step: Callable[[], Plate]) -> Plate:
+    """Return a plate that shows something."""
+    plate = step()
+    if plate.data.empty:
+        raise ConvergenceError("there is nothing to draw")
+    return plate
+
+
+def _terms_of(comparison: pd.DataFrame, number: int, outcome: str, note: str, words: Wording) -> Plate:
+    return terms_plate(comparison, f"table{number}", outcome, note, words)
 
 
 def _terms_plates(comparison: pd.DataFrame, note: str) -> list[Plate]:
     chosen = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n")]
     return [
-        terms_plate(comparison, f"table{number}", in_a_sentence(row_label(outcome)), note)
+        terms_plate(comparison, f"table{number}", THESIS_WORDING.said(outcome), note)
         for number, outcome in enumerate(chosen["variable"].unique(), start=5)
         if (comparison["table"] == f"table{number}").any()
     ]
@@ -128,40 +179,50 @@ def _pairs_of(reproduction: Reproduction) -> pd.DataFrame:
 
 
 def _scores_of(analysis: Analysis) -> pd.DataFrame:
-    """Return arm, matching and logit of every patient; empty without a score."""
-    score = analysis.score
+    """Return arm, matching and logit of every patient."""
+    score, step = analysis.score, analysis.result.matched[_FIRST_SCORE]
     if f"propensity_{_FIRST_SCORE}" not in score:
-        return pd.DataFrame()
+        raise ConvergenceError(step.failure or "there is no propensity score")
     probability = score[f"propensity_{_FIRST_SCORE}"].to_numpy(np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(probability) - np.log1p(-probability)
-    frame = pd.DataFrame(
+    treated = "ivigg" if analysis.result.spec.study == "thesis" else "treated"
+    return pd.DataFrame(
         {
-            "arm": np.where(score["treated"], "ivigg", "control"),
+            "arm": np.where(score["treated"], treated, "control"),
             "matched": score[f"matched_{_FIRST_SCORE}"],
             "logit": logit,
         }
     )
-    return frame
 
 
-def _own_curves(analysis: Analysis) -> SurvivalWords:
+def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
+    """Return the words of one cohort's survival figure: its own event, axis and unit of time."""
     spec = analysis.result.spec
     event, time = str(spec.survival_event), str(spec.survival_time)
-    words = SurvivalWords(
-        curves="Kaplan–Meier curves of matched patients, event: "
-        f"{in_a_sentence(row_label(spec.labels.get(event, event)))}.",
+    death = is_death(words.row(event))
+    own = SurvivalWords(
+        curves=f"Kaplan–Meier curves of matched patients, event: {words.said(event)}.",
         band="95% confidence interval of each curve, day by day",
+        landmark=spec.rmst_horizon,
+        unit=spec.time_unit,
     )
-    own_axis = spec.survival_time != THESIS_SPEC.survival_time
-    return words._replace(axis=f"{row_label(spec.labels.get(time, time))} (days)") if own_axis else words
+    if spec.study == "thesis" and time == THESIS_SPEC.survival_time:
+        return own
+    return own._replace(
+        band="95% confidence interval of each curve at each time",
+        axis=wrapped(axis_label(words.row(time), spec.time_unit), 60, lines=1),
+        free="Survival (%)" if death else wrapped(f"Without {words.said(event)} (%)", 42, lines=1),
+        title="Survival of matched patients" if death else f"Time to {words.said(event)}, matched patients",
+        horizon=None,
+    )
 
 
 def _curves_of(analysis: Analysis) -> pd.DataFrame:
-    """Return the Kaplan–Meier curves from day 0 on."""
-    curves = analysis.survival
+    """Return the Kaplan–Meier curves from time 0 on."""
+    curves, step = analysis.survival, analysis.result.survival
     if curves.empty:
-        return curves
+        raise ConvergenceError(step.failure if step and step.failure else "there is no curve")
     curves = curves.rename(columns={"ci_low": "low", "ci_high": "high"})
     curves = curves[["arm", "time", "survival", "low", "high", "at_risk"]]
     start = curves.groupby("arm", sort=False).head(1).assign(time=0.0, survival=1.0, low=1.0, high=1.0)

@@ -19,7 +19,9 @@ from simsepsis.figures.style import (
     add_key,
     add_panel,
     in_house_style,
+    letters,
     new_figure,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +43,13 @@ FOREST_COLUMNS = (
 
 _ROW = 0.3
 _APART = 0.17
-_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+LIMITS = (0.4, 2.5)
+"""Ends of the axis where nothing lies beyond."""
+_FARTHEST = (0.02, 50.0)
+_LETTER = 0.07
+"""Inches that a letter of a row's label takes, on the whole."""
+_BOLD_LETTER = 0.085
 _NUMBERS = 1.62
 """Inches for one column of numbers."""
 
@@ -51,7 +59,7 @@ def plot_forest(
     rows: DataFrame,
     *,
     label: str = "Odds ratio, treated against control",
-    limits: tuple[float, float] = (0.4, 2.5),
+    limits: tuple[float, float] = LIMITS,
     labels_width: float = 3.0,
     note: str = "",
 ) -> Figure:
@@ -62,7 +70,7 @@ def plot_forest(
     rows
         ``group`` (heading, may repeat), ``label, printed, printed_low, printed_high`` (95% confidence
         interval) ``, simulated, low, high`` (95% simulation interval of the point estimate) ``, inside``
-        (bool), in the order to be drawn; NaN where there is no number.
+        (bool), in the order to be drawn; NaN where there is no number. ``reason`` (optional): why.
     label
         Name of the axis.
     limits
@@ -81,11 +89,14 @@ def plot_forest(
     _prepare(axes, len(lines), limits, label)
     for y, line in enumerate(lines):
         if isinstance(line, str):
-            _write(axes, y, -labels_width + 0.15, line, fontweight="bold")
+            room = int((labels_width + 1.2) / _BOLD_LETTER)
+            _write(axes, y, -labels_width + 0.15, wrapped(line, room, lines=1), fontweight="bold")
             continue
         row = rows.iloc[line]
-        _write(axes, y, -labels_width + 0.3, str(row["label"]))
+        room = int((labels_width - 0.35) / _LETTER)
+        _write(axes, y, -labels_width + 0.3, wrapped(str(row["label"]), room, lines=1))
         _draw_row(axes, y, row, limits, _APART * has_printed)
+        _write_reason(axes, y, row, axis_width)
         _write_numbers(axes, y, row, axis_width, has_printed)
     _write_heads(axes, axis_width, has_printed)
     if has_printed:
@@ -98,6 +109,34 @@ _KEY = (
     ("printed, outside the simulated interval", {**PRINTED_OUTSIDE, "linestyle": "-", "linewidth": 0.9}),
     ("simulated mean with 95% interval", SIMULATED),
 )
+
+
+def label_width(rows: DataFrame) -> float:
+    """Return the inches that the labels of the rows need, within what a page has room for.
+
+    Parameters
+    ----------
+    rows
+        As of `plot_forest`.
+    """
+    longest = max((letters(str(label)) for label in rows["label"]), default=0)
+    return float(np.clip(_LETTER * longest + 0.4, 3.0, 4.4))
+
+
+def limits_of(rows: DataFrame) -> tuple[float, float]:
+    """Return the ends of an axis that holds every estimate and, as far as there is room, every interval.
+
+    Parameters
+    ----------
+    rows
+        As of `plot_forest`.
+    """
+    values = rows[["simulated", "low", "high"]].to_numpy(np.float64).ravel()
+    values = values[np.isfinite(values) & (values > 0)]
+    low, high = values.min(initial=LIMITS[0]), values.max(initial=LIMITS[1])
+    return max(_FARTHEST[0], low if low == LIMITS[0] else low / 1.15), min(
+        _FARTHEST[1], high if high == LIMITS[1] else high * 1.15
+    )
 
 
 def _lines(rows: DataFrame) -> list[str | int]:
@@ -144,6 +183,9 @@ def _draw_interval(
                 axes.plot(end, y, marker=arrow, markersize=4, color=color, clip_on=False, zorder=3)
     if limits[0] <= value <= limits[1]:
         axes.plot(value, y, **{**mark, "linestyle": "none"}, zorder=4)
+    elif not np.isnan(value):
+        end, arrow = (limits[0], "<") if value < limits[0] else (limits[1], ">")
+        axes.plot(end, y, marker=arrow, markersize=6, color=color, clip_on=False, zorder=4)
 
 
 def _write(axes: Axes, y: float, inches: float, words: str, **style: object) -> None:
@@ -151,6 +193,14 @@ def _write(axes: Axes, y: float, inches: float, words: str, **style: object) -> 
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
     options = {"fontsize": TEXT - 0.5, **style}
     axes.annotate(words, (0, y), xytext=(inches * 72, 0), **place, **options, annotation_clip=False)
+
+
+def _write_reason(axes: Axes, y: float, row: Series, axis_width: float) -> None:
+    """Write in place of a missing estimate why there is none."""
+    if np.isnan(row["simulated"]) and row.get("reason"):
+        words = wrapped(f"not estimable: {row['reason']}", int((axis_width + 0.1) / 0.062), lines=1)
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        _write(axes, y, 0.05, words, fontsize=SMALL - 0.5, color=MUTED, bbox=ground)
 
 
 def ratio_text(value: float, low: float, high: float) -> str:
@@ -163,11 +213,18 @@ def ratio_text(value: float, low: float, high: float) -> str:
     """
     if np.isnan(value):
         return "–"
-    interval = "" if np.isnan(low) or np.isnan(high) else f" ({_ratio(low)}–{_ratio(high)})"
-    return f"{_ratio(value)}{interval}"
+    interval = "" if np.isnan(low) or np.isnan(high) else f" ({ratio_digits(low)}–{ratio_digits(high)})"
+    return f"{ratio_digits(value)}{interval}"
 
 
-def _ratio(value: float) -> str:
+def ratio_digits(value: float) -> str:
+    """Return a ratio with as many digits as say something.
+
+    Parameters
+    ----------
+    value
+        The ratio.
+    """
     if value >= 100:
         return f"{value:.0f}" if value < 10_000 else ">10⁴"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"

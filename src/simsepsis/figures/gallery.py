@@ -7,26 +7,36 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from simsepsis.figures.forest import plot_forest, ratio_text
-from simsepsis.figures.labels import TABLE_LABELS
-from simsepsis.figures.love import THRESHOLD, plot_love
+from simsepsis.figures.arms import THESIS_ARMS, Arms, arm_keys
+from simsepsis.figures.forest import LIMITS, label_width, limits_of, plot_forest, ratio_text
+from simsepsis.figures.labels import TABLE_LABELS, THESIS_WORDING, Wording
+from simsepsis.figures.love import LARGEST, THRESHOLD, farthest_apart, plot_love
 from simsepsis.figures.overlap import bin_scores, plot_overlap
 from simsepsis.figures.pairs import SCORE_LABELS, plot_pairs, spread_text
 from simsepsis.figures.plate import Plate
 from simsepsis.figures.positions import outside_names, plot_positions, positions
-from simsepsis.figures.rows import balance_rows, effect_rows, term_rows
-from simsepsis.figures.style import ARMS, TREATED, arm_labels
-from simsepsis.figures.survival import plot_survival
+from simsepsis.figures.rows import balance_rows, effect_rows, hazard_row, term_rows
+from simsepsis.figures.style import wrapped
+from simsepsis.figures.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
 
 _PRINTED_PAIRS = {"covariates": "", "adjuncts": "adjuncts"}
 
 
 class SurvivalWords(NamedTuple):
-    """What the curves of a survival figure are, as a sentence; what the band is; the time axis."""
+    """Words of a survival figure: curves, as a sentence; band; both axes; title; where it is read, and ends.
+
+    `landmark` is the time at which the text reads the curves, `unit` that of time, and `horizon` the last
+    time drawn, None for all follow-up.
+    """
 
     curves: str
     band: str
     axis: str = "Time from ICU admission (days)"
+    free: str = "Survival (%)"
+    title: str = "Survival of matched patients"
+    landmark: float = 28.0
+    unit: str = "days"
+    horizon: float | None = PRINTED_HORIZON
 
 
 def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
@@ -55,36 +65,62 @@ def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
     )
 
 
-def forest_plate(
-    comparison: pd.DataFrame, note: str, treatment: str = "ivigg", treated: str = TREATED
-) -> Plate:
-    """Show the treatment's odds and hazard ratios of every analysis.
+def forest_plate(comparison: pd.DataFrame, note: str) -> Plate:
+    """Show the odds and hazard ratios of IVIgG in every analysis of the thesis.
 
     Parameters
     ----------
     comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
-    treatment
-        Term of the treatment in the models.
-    treated
-        Words for the treatment.
+        As of `positions_plate`.
     """
-    rows = effect_rows(comparison, treatment)
+    rows = effect_rows(comparison)
     texts = (
         f"{row.group}, {row.label}: " + _both_ratios(row._asdict()) for row in rows.itertuples(index=False)
     )
     return Plate(
         name="forest",
-        title=f"The effect of {treated} in every analysis",
-        caption=f"Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours {treated}. "
+        title="The effect of IVIgG in every analysis",
+        caption="Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours IVIgG. "
         f"{_intervals(rows)} {_second_score(rows)}{note}",
         alt="; ".join(texts) + ".",
-        figure=plot_forest(rows, label=f"Odds or hazard ratio, {treated} against control", note=note),
+        figure=plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
         data=rows,
     )
 
 
-def terms_plate(comparison: pd.DataFrame, table: str, outcome: str, note: str) -> Plate:
+def estimates_plate(rows: pd.DataFrame, note: str, arms: Arms) -> Plate:
+    """Show the odds and hazard ratios of every method in one cohort.
+
+    Parameters
+    ----------
+    rows
+        As returned by `simsepsis.figures.estimates.estimate_rows`.
+    note
+        Source and version.
+    arms
+        Words for the arms.
+    """
+    texts = (
+        f"{row.group}, {row.label}: {ratio_text(row.simulated, row.low, row.high)}"
+        for row in rows.itertuples(index=False)
+    )
+    limits = limits_of(rows)
+    label = wrapped(f"Odds or hazard ratio, {arms.treated} against {arms.control}", 52, lines=2)
+    return Plate(
+        name="forest",
+        title="Odds and hazard ratios by every method",
+        caption=f"Above 1: more frequent, or earlier, with {arms.treated} than with {arms.control}. Each row "
+        f"says whether it is of all patients before matching or of matched ones. {_intervals(rows)} "
+        f"{_second_score(rows)}{'' if limits == LIMITS else 'Arrows: it goes on. '}{note}",
+        alt="; ".join(texts) + ".",
+        figure=plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
+        data=rows,
+    )
+
+
+def terms_plate(
+    comparison: pd.DataFrame, table: str, outcome: str, note: str, words: Wording = THESIS_WORDING
+) -> Plate:
     """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7.
 
     Parameters
@@ -94,33 +130,46 @@ def terms_plate(comparison: pd.DataFrame, table: str, outcome: str, note: str) -
     table
         ``table5`` or ``table6``.
     outcome
-        Words for the death that the model explains.
+        Words for the outcome that the model explains.
+    words
+        Names of columns and blocks.
     """
-    rows = term_rows(comparison, table)
+    rows = term_rows(comparison, table, words)
     compared = rows.dropna(subset=["printed", "low"])
     inside = (
         f"{compared['inside'].sum()} of {len(compared)} printed ones lie inside their simulated interval."
     )
+    later = (
+        "SOFA scores of days 3 and 7, matched patients with both scores"
+        if words.columns
+        else "later scores, matched patients with all of them"
+    )
     return Plate(
         name=f"forest-{table}",
-        title=f"{TABLE_LABELS[table]}: what goes with {outcome}",
-        caption="Odds ratios of the generalized estimating equations with the SOFA scores of days 3 and 7, "
-        f"matched patients with both scores. {_intervals(rows)} Arrows: the interval goes on. {note}",
+        title=f"{TABLE_LABELS.get(table, table.capitalize())}: what goes with {outcome}",
+        caption=f"Odds ratios of the generalized estimating equations with the {later}. {_intervals(rows)} "
+        f"Arrows: the interval goes on. {note}",
         alt=f"Forest plot of {len(rows)} odds ratios, {outcome}." + (f" {inside}" if len(compared) else ""),
         figure=plot_forest(
-            rows, label=f"Odds ratio, {outcome}", limits=(0.2, 5.0), labels_width=4.1, note=note
+            rows,
+            label=wrapped(f"Odds ratio, {outcome}", 60, lines=1),
+            limits=(0.2, 5.0),
+            labels_width=4.1,
+            note=note,
         ),
         data=rows,
     )
 
 
-def love_plate(comparison: pd.DataFrame, note: str) -> Plate:
+def love_plate(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Plate:
     """Show the balance of every covariate level before and after matching.
 
     Parameters
     ----------
     comparison, note
         As of `positions_plate`, or one cohort's numbers by `as_comparison`.
+    words
+        Names of columns, levels and blocks.
     """
     rows = balance_rows(comparison)
     mends = "" if rows["printed"].isna().all() else "Proven misprints stand at their corrected value. "
@@ -132,18 +181,24 @@ def love_plate(comparison: pd.DataFrame, note: str) -> Plate:
         for phase in ("before", "after")
         if phase in above.index
     )
+    drawn = farthest_apart(rows)
+    which = (
+        "every covariate level"
+        if len(drawn) == len(rows)
+        else f"the {LARGEST} covariate levels farthest apart before matching, of {len(rows) // 2:,}"
+    )
     return Plate(
         name="love",
         title="Balance of the covariates before and after matching",
-        caption="Absolute standardized difference of every covariate level; above "
+        caption=f"Absolute standardized difference of {which}; above "
         f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
-        figure=plot_love(rows, note=note),
-        data=rows,
+        figure=plot_love(rows, words=words, note=note),
+        data=rows.replace({"variable": dict(words.own)}),
     )
 
 
-def overlap_plate(scores: pd.DataFrame, note: str, which: str, treated: str = TREATED) -> Plate:
+def overlap_plate(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Plate:
     """Show the propensity score of both arms, all and matched.
 
     Parameters
@@ -154,28 +209,36 @@ def overlap_plate(scores: pd.DataFrame, note: str, which: str, treated: str = TR
         Scenario, replicates, seed and version.
     which
         Which cohort it is.
-    treated
-        Words for the treated arm.
+    arms
+        Words for the arms.
     """
     binned = bin_scores(scores)
+    keys = arm_keys(scores["arm"])
     sums = binned.groupby("arm")[["patients", "matched"]].sum()
-    arms = ((label, sums.loc[arm]) for arm, label in arm_labels(treated).items())
-    texts = (f"{label}: {row['matched']} of {row['patients']} matched" for label, row in arms)
+    heads = arms.heads
+    counted = zip(heads, (sums.loc[key] for key in keys), strict=True)
+    texts = (f"{label}: {row['matched']:,} of {row['patients']:,} matched" for label, row in counted)
     logits = scores.groupby("arm")["logit"].median()
-    medians = " and ".join(f"{logits[arm]:.2f}" for arm in ARMS)
+    medians = " and ".join(
+        f"{logits[key]:.2f}" if np.isfinite(logits[key]) else "beyond all numbers" for key in keys
+    )
     return Plate(
         name="overlap",
         title="Overlap of the propensity score",
-        caption="Histogram of the propensity score (logit), treated upwards and control downwards; filled: "
+        caption=f"Histogram of the propensity score (logit), {_upwards(arms)}; filled: "
         f"matched patients, outline: all. The outermost bins hold everyone beyond them. {which} {note}",
         alt=f"Mirrored histogram. {'; '.join(texts)}. Median logit {medians}.",
-        figure=plot_overlap(binned, treated=treated, note=note),
+        figure=plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
         data=binned,
     )
 
 
 def survival_plate(
-    curves: pd.DataFrame, comparison: pd.DataFrame, words: SurvivalWords, note: str, treated: str = TREATED
+    curves: pd.DataFrame,
+    comparison: pd.DataFrame,
+    words: SurvivalWords,
+    note: str,
+    arms: Arms = THESIS_ARMS,
 ) -> Plate:
     """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does.
 
@@ -186,27 +249,45 @@ def survival_plate(
     comparison, note
         As of `positions_plate`, or one cohort's numbers by `as_comparison`.
     words
-        What the curves and the band are.
-    treated
-        Words for the treated arm.
+        What the curves and the band are, and where they end.
+    arms
+        Words for the arms.
     """
-    rows = effect_rows(comparison)
-    hazard = rows.loc[rows["label"] == "Cox, hazard ratio"]
-    ratio = f"Hazard ratio: {_both_ratios(hazard.iloc[0].to_dict())}" if len(hazard) else ""
-    comment = ratio.replace("; ", "\n")
-    at_28 = curves.loc[curves["time"] <= 28].groupby("arm")["survival"].last()
-    labels = arm_labels(treated)
-    texts = (f"{labels[arm]} {100 * alive:.1f}%" for arm, alive in at_28.loc[list(ARMS)].items())
+    heads = arms.heads
+    hazard = hazard_row(comparison)
+    ratio = f"Hazard ratio: {_both_ratios(hazard)}" if hazard and np.isfinite(hazard["simulated"]) else ""
+    landmark = min(words.landmark, float(curves["time"].max()))
+    texts = (
+        f"{head} {100 * until(curves[curves['arm'] == key], landmark)['survival'].iloc[-1]:.1f}%"
+        for head, key in zip(heads, arm_keys(curves["arm"]), strict=True)
+    )
+    last, end = float(curves["time"].max()), float(time_ticks(curves["time"].max(), words.horizon)[-1])
+    cut = "" if last <= end else f"Drawn to {end:,g} of {last:,.4g} {words.unit}. "
+    when = f"day {landmark:g}" if words.unit == "days" else f"{landmark:,.4g} {words.unit}"
     return Plate(
         name="survival",
-        title="Survival of matched patients",
-        caption=f"{words.curves} Shaded: {words.band}. {note}",
-        alt=f"Survival at day 28: {', '.join(texts)}. {ratio}".strip(),
+        title=words.title,
+        caption=f"{words.curves} Shaded: {words.band}. {cut}{note}",
+        alt=f"{words.free.removesuffix(' (%)')} at {when}: {', '.join(texts)}. {ratio}".strip(),
         figure=plot_survival(
-            curves, comment=comment, band=words.band, axis=words.axis, treated=treated, note=note
+            curves,
+            horizon=words.horizon,
+            comment=ratio.replace("; ", "\n"),
+            band=words.band,
+            axis=words.axis,
+            free=words.free,
+            treated=heads.treated,
+            control=heads.control,
+            note=note,
         ),
         data=curves,
     )
+
+
+def _upwards(arms: Arms) -> str:
+    if arms == THESIS_ARMS:
+        return "treated upwards and control downwards"
+    return f"{arms.treated} upwards and {arms.control} downwards"
 
 
 def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Plate:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from simsepsis.thesis.dictionary import COLUMNS
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simsepsis.thesis.dictionary import COLUMNS, Column
+
+if TYPE_CHECKING:
+    from simsepsis.analysis.spec import AnalysisSpec
 
 GROUP_LABELS = {
     "icu": "ICU characteristics",
@@ -69,10 +77,77 @@ _OTHER_LEVELS = {
 }
 
 
-def group_of(variable: str) -> str:
-    """Return the dictionary's group of a column, or an empty string for other keys."""
-    column = COLUMNS.get(variable)
-    return column.group if column else ""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wording:
+    """Words for the columns of one study.
+
+    Attributes
+    ----------
+    columns
+        The study's data dictionary: column → label, unit, levels and block.
+    own
+        Column → its name, where the analysis gives one; it goes before the dictionary's.
+    printed
+        Words for keys of printed numbers that are no columns, and for named analyses in place of levels.
+    """
+
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    printed: Mapping[str, str] = field(default_factory=dict)
+
+    def group(self, variable: str) -> str:
+        """Return the dictionary's block of a column, or an empty string where it has none."""
+        return self.columns[variable].group if variable in self.columns else ""
+
+    def heading(self, variable: str) -> str:
+        """Return the heading of the block of a column, or an empty string where it has none."""
+        return group_label(self.group(variable))
+
+    def variable(self, variable: str) -> str:
+        """Return a column's label under the heading of its block; unknown columns go by their name.
+
+        The organ alone is said under the heading of a SOFA block, so that the block's rows stay short.
+        """
+        if variable in self.own:
+            return self.own[variable]
+        if self.group(variable).startswith("sofa_day"):
+            return self.columns[variable].label.split()[1].capitalize()
+        return self._full(variable)
+
+    def level(self, variable: str, level: str) -> str:
+        """Return the label of a category's level or of a named analysis."""
+        levels = dict(self.columns[variable].levels) if variable in self.columns else {}
+        return levels.get(level) or self.printed.get(level, level)
+
+    def row(self, variable: str, level: str = "") -> str:
+        """Return variable and level as one name, complete without any heading above it."""
+        label = self.own.get(variable) or self._full(variable)
+        return f"{label}: {self.level(variable, level)}" if level else label
+
+    def said(self, variable: str) -> str:
+        """Return the name of a column as it stands inside a sentence; a bare name keeps its letters."""
+        label = self.row(variable)
+        return label if label == variable else in_a_sentence(label)
+
+    def _full(self, variable: str) -> str:
+        if variable in self.columns:
+            return self.columns[variable].label
+        return self.printed.get(variable, variable)
+
+
+THESIS_WORDING = Wording(columns=COLUMNS, printed={**_OTHER_VARIABLES, **_OTHER_LEVELS})
+
+
+def wording_of(spec: AnalysisSpec) -> Wording:
+    """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels.
+
+    Parameters
+    ----------
+    spec
+        Names the study and labels.
+    """
+    printed = THESIS_WORDING.printed if spec.study == "thesis" else {}
+    return Wording(columns=spec.dictionary, own=spec.labels, printed=printed)
 
 
 def group_label(group: str) -> str:
@@ -80,38 +155,59 @@ def group_label(group: str) -> str:
     return GROUP_LABELS.get(group, "")
 
 
-def variable_label(variable: str) -> str:
-    """Return a variable's label; a name that the dictionary does not know is its own label.
-
-    The organ alone is said under the heading of a SOFA block, so that block's rows stay short.
-    """
-    if group_of(variable).startswith("sofa_day"):
-        return COLUMNS[variable].label.split()[1].capitalize()
-    if variable in COLUMNS:
-        return COLUMNS[variable].label
-    return _OTHER_VARIABLES.get(variable, variable)
-
-
 def unit_of(variable: str) -> str:
-    """Return a column's unit, empty where it has none."""
+    """Return the unit of a column of the thesis, empty where it has none."""
     return COLUMNS[variable].unit if variable in COLUMNS else ""
 
 
 def level_label(variable: str, level: str) -> str:
-    """Return the label of a category's level or of a named analysis."""
-    levels = dict(COLUMNS[variable].levels) if variable in COLUMNS else {}
-    return levels.get(level) or _OTHER_LEVELS.get(level, level)
+    """Return `Wording.level` in the words of the thesis."""
+    return THESIS_WORDING.level(variable, level)
 
 
 def row_label(variable: str, level: str = "") -> str:
-    """Return variable and level as one name, complete without any heading above it."""
-    label = COLUMNS[variable].label if variable in COLUMNS else variable_label(variable)
-    return f"{label}: {level_label(variable, level)}" if level else label
+    """Return `Wording.row` in the words of the thesis."""
+    return THESIS_WORDING.row(variable, level)
 
 
 def in_a_sentence(label: str) -> str:
     """Return a label as it stands inside a sentence: in small letters unless it begins with an acronym."""
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
+_DEATH = re.compile(
+    r"(?<![a-z])(death|deaths|dead|died|mortality|deceased|tod|décès|muerte|morte|смерть)(?![a-z])|死亡|사망"
+)
+_NOT_DEATH_ALONE = re.compile(
+    r"(?<![a-z])(no|non|not|without|free|freedom|or|and|until|alive|survived)(?![a-z])|[/+]"
+)
+
+
+def is_death(label: str) -> bool:
+    """Return whether an outcome is death and nothing else, by its label or name.
+
+    Parameters
+    ----------
+    label
+        Such as ``Death within 30 days``, ``in_hospital_death``, ``Death or dialysis`` (which is not).
+    """
+    words = label.casefold()
+    return bool(_DEATH.search(words)) and not _NOT_DEATH_ALONE.search(words)
+
+
+def axis_label(label: str, unit: str) -> str:
+    """Return the name of an axis of time with its unit, once.
+
+    Parameters
+    ----------
+    label
+        Name of the time's column.
+    unit
+        Unit of time.
+    """
+    if label.casefold() == unit:
+        return f"Time ({unit})"
+    return label if label.endswith(f"({unit})") else f"{label} ({unit})"
 
 
 def number_label(

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simsepsis.figures.labels import THESIS_WORDING, Wording
 from simsepsis.figures.outline import Line, outline
 from simsepsis.figures.style import (
+    BLUE,
     INK,
     MUTED,
     PALE,
@@ -21,6 +23,7 @@ from simsepsis.figures.style import (
     add_panel,
     in_house_style,
     new_figure,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -32,16 +35,25 @@ LOVE_COLUMNS = ("variable", "level", "phase", "printed", "simulated", "low", "hi
 THRESHOLD = 10.0
 """Percent; above it the thesis calls a covariate unbalanced."""
 
+LARGEST = 85
+"""Covariate levels that one figure shows; what there are more stands in the table of the balance."""
 _ROW = 0.185
+_LETTER = 0.075
+"""Inches that a letter of a label takes, on the whole."""
 _WIDTH = 9.6
 _LABELS = 3.15
 _PHASES = (("before", "Before matching"), ("after", "After matching (enlarged scale)"))
+_FARTHEST = 500.0
+"""Percent; a larger difference is drawn as an arrow at the edge."""
+_BEYOND = {"marker": ">", "markersize": 4.5, "color": BLUE, "linestyle": "none"}
 # Half a row apart, the two marks of one row never hide each other.
 _APART = 0.17
 
 
 @in_house_style
-def plot_love(balance: DataFrame, *, largest: int = 85, note: str = "") -> Figure:
+def plot_love(
+    balance: DataFrame, *, largest: int = LARGEST, words: Wording = THESIS_WORDING, note: str = ""
+) -> Figure:
     """Draw absolute standardized differences in percent for every covariate level, before and after matching.
 
     Parameters
@@ -52,11 +64,13 @@ def plot_love(balance: DataFrame, *, largest: int = 85, note: str = "") -> Figur
         NaN where nothing was printed; `low` and `high` are NaN where there is no interval (one cohort).
     largest
         With more covariate levels than this, only those farthest apart before matching are drawn.
+    words
+        Names of columns, levels and blocks.
     note
         Line with scenario, replicates, seed and version.
     """
-    rows = _largest(balance, largest)
-    lines = outline(zip(rows["variable"], rows["level"], strict=True))
+    rows = farthest_apart(balance, largest)
+    lines = outline(zip(rows["variable"], rows["level"], strict=True), words)
     height = _ROW * len(lines) + 1.75
     figure = new_figure(_WIDTH, height, note=note)
     width = (_WIDTH - _LABELS - 0.45) / 2
@@ -70,18 +84,32 @@ def plot_love(balance: DataFrame, *, largest: int = 85, note: str = "") -> Figur
             _write_labels(axes, lines)
     add_key(axes, _key(rows), x=0.15, y=height - 0.2)
     if len(rows) < len(balance):
-        words = f"The {largest} covariate levels with the largest difference before matching"
-        figure.text(0.12 / _WIDTH, 1 - 0.5 / height, words, fontsize=SMALL, color=MUTED)
+        told = f"The {largest} covariate levels with the largest difference before matching"
+        figure.text(
+            0.15 / _WIDTH,
+            1 - 0.55 / height,
+            wrapped(told, 42, lines=2),
+            fontsize=SMALL,
+            color=MUTED,
+            va="center",
+        )
     return figure
 
 
-def _largest(balance: DataFrame, largest: int) -> DataFrame:
+def farthest_apart(balance: DataFrame, largest: int = LARGEST) -> DataFrame:
+    """Return the rows of the covariate levels with the largest difference before matching.
+
+    Parameters
+    ----------
+    balance, largest
+        As of `plot_love`.
+    """
     keys = ["variable", "level"]
     first = balance.loc[balance["phase"] == "before"].drop_duplicates(keys)
     if len(first) <= largest:
         return balance
     size = first[["printed", "simulated"]].abs().max(axis=1)
-    kept = set(map(tuple, first.loc[size.nlargest(largest).index, keys].to_numpy()))
+    kept = set(map(tuple, first.loc[size.fillna(-1.0).nlargest(largest).index, keys].to_numpy()))
     return balance.loc[[key in kept for key in zip(balance["variable"], balance["level"], strict=True)]]
 
 
@@ -91,7 +119,8 @@ def _draw_phase(axes: Axes, rows: DataFrame, lines: tuple[Line, ...]) -> None:
     printed, simulated = (rows[name].abs().to_numpy(np.float64) for name in ("printed", "simulated"))
     low, high = (rows[name].to_numpy(np.float64) for name in ("low", "high"))
     outside = ~rows["inside"].to_numpy(bool) & ~np.isnan(printed)
-    widest = np.nanmax(np.concatenate([printed, simulated, high, [2 * THRESHOLD]]))
+    sizes = np.concatenate([printed, simulated, high, [2 * THRESHOLD]])
+    widest = min(np.max(sizes[np.isfinite(sizes)]), _FARTHEST)
     axes.axvspan(0, THRESHOLD, color=PALE, zorder=0, linewidth=0)
     axes.axvline(THRESHOLD, color=MUTED, linewidth=1.0, zorder=1)
     axes.annotate(
@@ -107,6 +136,10 @@ def _draw_phase(axes: Axes, rows: DataFrame, lines: tuple[Line, ...]) -> None:
     axes.hlines(y, 0, widest * 1.04, color=RULE, linewidth=0.4, zorder=1)
     below, above = y + _APART * ~np.isnan(printed), y - _APART
     axes.hlines(below, low, high, color=SIMULATED["color"], linewidth=SIMULATED["linewidth"], zorder=3)
+    beyond = simulated > widest
+    if beyond.any():
+        axes.plot(np.full(beyond.sum(), widest * 1.02), below[beyond], **_BEYOND, clip_on=False, zorder=4)
+    simulated = np.where(beyond, np.nan, simulated)
     axes.plot(simulated, below, **{**SIMULATED, "linestyle": "none"}, clip_on=False, zorder=4)
     axes.plot(printed[~outside], above[~outside], **PRINTED, clip_on=False, zorder=5)
     axes.plot(printed[outside], above[outside], **PRINTED_OUTSIDE, clip_on=False, zorder=5)
@@ -118,8 +151,9 @@ def _draw_phase(axes: Axes, rows: DataFrame, lines: tuple[Line, ...]) -> None:
 
 def _write_labels(axes: Axes, lines: tuple[Line, ...]) -> None:
     for y, line in enumerate(lines):
+        room = int((_LABELS - 0.2 - 11 * line.depth / 72) / _LETTER)
         axes.annotate(
-            line.label,
+            wrapped(line.label, room, lines=1),
             (0, y),
             xytext=(-_LABELS * 72 + 10 + 11 * line.depth, 0),
             xycoords=("axes fraction", "data"),

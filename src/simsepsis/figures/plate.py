@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simsepsis.figures.lettering import make_legible
 from simsepsis.figures.style import in_house_style
 from simsepsis.files import write_files
+from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,10 +83,12 @@ def render_plate(plate: Plate) -> RenderedPlate:
     plate
         What to draw.
     """
+    numbered = make_legible(plate.figure)
+    key = f" In the drawing, numbers stand for words without a font: {'; '.join(numbered)}."
     return RenderedPlate(
         name=plate.name,
         title=plate.title,
-        caption=plate.caption,
+        caption=plate.caption + (key if numbered else ""),
         alt=plate.alt,
         png=_drawn(plate.figure, "png"),
         svg=_drawn(plate.figure, "svg"),
@@ -144,9 +149,12 @@ def _drawn(figure: Figure, kind: str) -> bytes:
     # Without these, both formats carry the moment of writing or the library's version in their bytes.
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata[kind])
+    with warnings.catch_warnings():
+        # A letter that the chosen font has in one weight only: a box says as much as a warning.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata[kind])
     return buffer.getvalue()
 
 
 def _table(data: DataFrame) -> bytes:
-    return str(data.to_csv(index=False, float_format="%.10g", lineterminator="\n")).encode()
+    return csv_bytes(data, float_format="%.10g", lineterminator="\n")

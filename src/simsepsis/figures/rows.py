@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.figures.forest import FOREST_COLUMNS
-from simsepsis.figures.labels import group_label, group_of, row_label
+from simsepsis.figures.labels import THESIS_WORDING, Wording
 from simsepsis.figures.love import LOVE_COLUMNS
 from simsepsis.figures.positions import mended
 from simsepsis.thesis.dictionary import COLUMNS
 
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")
 _EFFECTS = (
-    ("table4", "unadjusted", "odds_ratio", "Crude"),
+    ("table4", "unadjusted", "odds_ratio", "Matched, crude"),
     ("table4", "adjusted", "odds_ratio", "GEE with adjuncts"),
     ("terms", "", "odds_ratio", "GEE with adjuncts and later SOFA"),
     ("text", "cox", "hazard_ratio", "Cox, hazard ratio"),
@@ -27,19 +27,13 @@ _EFFECTS = (
 Number = Mapping[str, Any]
 
 
-def as_comparison(
-    tables: Mapping[str, pd.DataFrame],
-    labels: Mapping[str, str] | None = None,
-    order: Sequence[str] = tuple(COLUMNS),
-) -> pd.DataFrame:
+def as_comparison(tables: Mapping[str, pd.DataFrame], order: Sequence[str] = tuple(COLUMNS)) -> pd.DataFrame:
     """Return one cohort's tables in the shape of a comparison in which nothing is printed.
 
     Parameters
     ----------
     tables
         Name → frame with ``variable, level, statistic, phase, arm, value``.
-    labels
-        Column → its name, where that is not the dictionary's.
     order
         Columns in their order; others follow as they come.
 
@@ -54,13 +48,7 @@ def as_comparison(
     rows = rows.sort_values(
         ["table", "variable"], key=lambda column: _placed(column, order), kind="stable", ignore_index=True
     )
-    rows = rows.assign(
-        variable=rows["variable"].replace(dict(labels or {})),
-        printed=np.nan,
-        low=np.nan,
-        high=np.nan,
-        inside=True,
-    )
+    rows = rows.assign(printed=np.nan, low=np.nan, high=np.nan, inside=True)
     return rows[[*KEY, "printed", "simulated", "low", "high", "inside"]]
 
 
@@ -78,29 +66,41 @@ def balance_rows(comparison: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(inside=[_is_inside(verdict) for verdict in rows["inside"]]).reset_index(drop=True)
 
 
-def effect_rows(comparison: pd.DataFrame, treatment: str = "ivigg") -> pd.DataFrame:
-    """Return the treatment's odds and hazard ratios of every analysis, as `plot_forest` takes them.
+def effect_rows(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return the treatment's odds and hazard ratios of every analysis of the thesis, for `plot_forest`.
 
     Parameters
     ----------
     comparison
         Columns as of `as_comparison`.
-    treatment
-        Term of the treatment in the models of Tables 5 and 6.
     """
     numbers = _by_key(comparison)
     crude = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n"), "variable"]
     rows = []
     for place, outcome in enumerate(crude.unique()):
         for table, level, statistic, label in _EFFECTS:
-            source = (f"table{place + 5}", treatment) if table == "terms" else (table, outcome)
+            source = (f"table{place + 5}", "ivigg") if table == "terms" else (table, outcome)
             row = _ratio_row(numbers, (*source, level), statistic)
             if row is not None:
-                rows.append({"group": row_label(outcome), "label": label, **row})
+                rows.append({"group": THESIS_WORDING.row(outcome), "label": label, **row})
     return pd.DataFrame(rows, columns=list(FOREST_COLUMNS))
 
 
-def term_rows(comparison: pd.DataFrame, table: str) -> pd.DataFrame:
+def hazard_row(comparison: pd.DataFrame) -> dict[str, float | bool] | None:
+    """Return the hazard ratio of the Cox model, None where there is none.
+
+    Parameters
+    ----------
+    comparison
+        Columns as of `as_comparison`.
+    """
+    events = comparison.loc[(comparison["table"] == "text") & (comparison["level"] == "cox"), "variable"]
+    if events.empty:
+        return None
+    return _ratio_row(_by_key(comparison), ("text", str(events.iloc[0]), "cox"), "hazard_ratio")
+
+
+def term_rows(comparison: pd.DataFrame, table: str, words: Wording = THESIS_WORDING) -> pd.DataFrame:
     """Return the odds ratios of every term of one model table, as `plot_forest` takes them.
 
     Parameters
@@ -109,6 +109,8 @@ def term_rows(comparison: pd.DataFrame, table: str) -> pd.DataFrame:
         Columns as of `as_comparison`.
     table
         ``table5`` or ``table6``.
+    words
+        Names of columns and blocks.
     """
     numbers = _by_key(comparison)
     chosen = comparison.loc[(comparison["table"] == table) & (comparison["statistic"] == "odds_ratio")]
@@ -116,8 +118,8 @@ def term_rows(comparison: pd.DataFrame, table: str) -> pd.DataFrame:
     for variable, level in zip(chosen["variable"], chosen["level"], strict=True):
         row = _ratio_row(numbers, (table, variable, level), "odds_ratio")
         if row is not None:
-            heading = group_label(group_of(variable))
-            rows.append({"group": heading, "label": row_label(variable, level), **row})
+            heading = words.heading(variable)
+            rows.append({"group": heading, "label": words.row(variable, level), **row})
     return pd.DataFrame(rows, columns=list(FOREST_COLUMNS))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import numpy as np
 
 from simsepsis.arrays import FloatArray
+from simsepsis.figures.lettering import HOUSE_FONT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,16 +29,16 @@ BLUE = "#1f5a92"
 OCHRE = "#d9912b"
 
 ARMS = ("ivigg", "control")
-TREATED = "IVIgG"
-"""Words for the treated arm, unless a file of another treatment is analysed."""
-ARM_COLORS = {"ivigg": BLUE, "control": OCHRE}
-ARM_LINES = {"ivigg": "-", "control": (0, (5, 2))}
+TREATED, CONTROL = "IVIgG", "Control"
+"""Words for the arms, unless a file of another treatment is analysed."""
+ARM_COLORS = {"ivigg": BLUE, "treated": BLUE, "control": OCHRE}
+ARM_LINES = {"ivigg": "-", "treated": "-", "control": (0, (5, 2))}
 
 TEXT = 10.0
 SMALL = 8.5
 
 _PARAMETERS = {
-    "font.family": "DejaVu Sans",
+    "font.family": HOUSE_FONT,
     "font.size": TEXT,
     "axes.labelsize": TEXT,
     "axes.labelcolor": INK,
@@ -64,7 +66,46 @@ _PARAMETERS = {
 
 def arm_labels(treated: str) -> dict[str, str]:
     """Return arm → words; parameter: the words for the treated arm."""
-    return dict(zip(ARMS, (treated, "Control"), strict=True))
+    return dict(zip(ARMS, (treated, CONTROL), strict=True))
+
+
+def wrapped(text: str, width: int, *, lines: int) -> str:
+    """Return a text in at most so many lines of so many letters; what has no room ends in an ellipsis.
+
+    Parameters
+    ----------
+    text
+        What to write.
+    width, lines
+        Letters of a line, and lines. A letter of East Asian scripts counts as two.
+    """
+    rows = [""]
+    for word in _pieces(text, width):
+        joined = f"{rows[-1]} {word}".strip()
+        rows = [*rows[:-1], joined] if letters(joined) <= width else [*rows, word]
+    if len(rows) <= lines:
+        return "\n".join(rows)
+    kept = rows[:lines]
+    while letters(kept[-1]) >= width:
+        kept[-1] = kept[-1][:-1]
+    return "\n".join([*kept[:-1], f"{kept[-1].rstrip(' ,:')}…"])
+
+
+def letters(text: str) -> int:
+    """Return how much room a text takes, in letters; one of East Asian scripts counts as two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    """Yield the words of a text, longer ones in pieces that fit into a line."""
+    for word in text.split():
+        piece = ""
+        for letter in word:
+            if letters(piece + letter) > width:
+                yield piece
+                piece = ""
+            piece += letter
+        yield piece
 
 
 @contextmanager
@@ -117,6 +158,11 @@ def add_panel(
     return figure.add_axes(box, **options)
 
 
+def legend_words(words: str) -> str:
+    """Return words that a legend shows; matplotlib leaves out those that begin with an underscore."""
+    return f"\u200a{words}" if words.startswith("_") else words
+
+
 def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x: float, y: float) -> None:
     """Write one line of marks with their meaning, in inches from the lower left corner of the figure.
 
@@ -132,7 +178,7 @@ def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x
     from matplotlib.lines import Line2D
 
     figure = axes.figure
-    handles = [Line2D([], [], label=words, **properties) for words, properties in entries]
+    handles = [Line2D([], [], label=legend_words(words), **properties) for words, properties in entries]
     width, height = figure.get_size_inches()
     figure.legend(
         handles=handles,

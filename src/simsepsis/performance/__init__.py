@@ -12,6 +12,7 @@ from simsepsis.performance.grid import Grid, empty_grid
 from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of, stem_of
 from simsepsis.performance.mcse import Measured, wilson_half_width, wilson_limits
 from simsepsis.performance.planning import replicates_from_pilot, replicates_needed, stopping_mcse
+from simsepsis.performance.reasons import kinds_of_reasons
 from simsepsis.performance.rows import Settings
 from simsepsis.performance.summarize import PERFORMANCE_COLUMNS, summarize, summarize_study
 
@@ -32,6 +33,7 @@ __all__ = [
     "empty_grid",
     "failures_of",
     "informative_failures",
+    "kinds_of_reasons",
     "ladder",
     "ladder_of",
     "replicates_from_pilot",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 from simsepsis.estimand import ENDPOINT_LABELS
 from simsepsis.performance.catalogue import MEASURES
 from simsepsis.performance.mcse import wilson_limits
 
 _NOTHING = 1e-9
+
+ENOUGH = 0.95
+"""Share of a series' rows from which on a number may stand without saying how many rows it is of."""
 
 SCALES = {
     "rd_": "risk difference",
@@ -25,8 +30,39 @@ COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized d
 """What a method may say of its matched set → in words."""
 
 
-def with_error(value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "") -> str:
-    """Return ``−6.90 (0.06)``, with the word exact where the error is none, a dash where there is no value.
+def few_rows(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which numbers rest on so few of their series' rows that these are to be told.
+
+    Parameters
+    ----------
+    table
+        With ``n_used, n_sim`` and perhaps ``measure``; a truth rests on no row.
+    """
+    few = table["n_used"] < ENOUGH * table["n_sim"]
+    return few & (table["measure"] != "truth") if "measure" in table.columns else few
+
+
+def rows_texts(table: pd.DataFrame) -> list[str]:
+    """Return `rows_text` of each number of a table, as of `few_rows`."""
+    counts = zip(few_rows(table), table["n_used"], table["n_sim"], strict=True)
+    return [rows_text(n_used, n_sim) if few else "" for few, n_used, n_sim in counts]
+
+
+def rows_text(n_used: float, n_sim: float) -> str:
+    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing.
+
+    Parameters
+    ----------
+    n_used, n_sim
+        As in a performance table.
+    """
+    return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
+
+
+def with_error(
+    value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
+) -> str:
+    """Return ``−6.90 (0.06)``, with words where the error is none or unknown, a dash where there is no value.
 
     Parameters
     ----------
@@ -38,6 +74,8 @@ def with_error(value: float, error: float, decimals: int, *, signed: bool = Fals
         Whether positive values get a plus sign.
     unit
         Written after the value.
+    rows
+        Written after the error, such as that of `rows_text`.
     """
     if math.isnan(value):
         return "–"
@@ -45,8 +83,13 @@ def with_error(value: float, error: float, decimals: int, *, signed: bool = Fals
     rounded = round(value, decimals) + 0.0
     sign = "+" if signed and rounded > 0 else ""
     text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
-    shown = "exact" if exact else f"{error:.{decimals}f}" if error >= least / 2 else f"<{least:g}"
-    return f"{sign}{text}{unit} ({shown})".replace("-", "−")
+    shown = "exact" if exact else f"<{least:g}" if error < least / 2 else f"{error:.{decimals}f}"
+    shown = "error unknown" if math.isnan(error) else shown
+    return f"{sign}{text}{unit} ({_aside(shown, rows)})".replace("-", "−")
+
+
+def _aside(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
@@ -86,7 +129,14 @@ def decimals_for(error: float, *, most: int = 4) -> int:
     return max(0, min(most, 1 - math.floor(math.log10(error))))
 
 
-def measured_text(measure: str, estimand: str, value: float, mcse: float, n_used: int | None = None) -> str:
+def measured_text(
+    measure: str,
+    estimand: str,
+    value: float,
+    mcse: float,
+    n_used: int | None = None,
+    n_sim: int | None = None,
+) -> str:
     """Return a measure in its unit with its MCSE in brackets, such as ``94.8% (0.50)``.
 
     Parameters
@@ -96,16 +146,25 @@ def measured_text(measure: str, estimand: str, value: float, mcse: float, n_used
     value, mcse, n_used
         As in a performance table. With `n_used`, a share that all replicates agree on has its Wilson limit
         in brackets, since its MCSE of 0 says nothing.
+    n_sim
+        Rows of the series; where the number rests on few of them they are told: ``70.8% (9.3; 24 of 100
+        rows)``. A truth rests on none.
     """
     factor, unit = factor_and_unit(measure, estimand)
+    rows = "" if n_used is None or n_sim is None or measure == "truth" else rows_text(n_used, n_sim)
     if n_used is not None and MEASURES[measure].unit == "proportion" and value in (0.0, 1.0) and mcse == 0.0:
         low, high = wilson_limits(value, n_used)
         bound = f"at least {100 * float(low):.1f}%" if value == 1.0 else f"at most {100 * float(high):.1f}%"
-        return f"{100 * value:g}% ({bound})"
-    error = 0.0 if math.isnan(mcse) else factor * mcse
+        return f"{100 * value:g}% ({_aside(bound, rows)})"
+    error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
     signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))
-    return with_error(factor * value, error, decimals, signed=signed, unit=unit)
+    return with_error(factor * value, error, decimals, signed=signed, unit=unit, rows=rows)
+
+
+def bare_text(measure: str, estimand: str, value: float) -> str:
+    """Return a measure in its unit as `measured_text` does, without what stands in brackets."""
+    return measured_text(measure, estimand, value, math.nan).partition(" (")[0]
 
 
 def plain_text(measure: str, estimand: str, value: float) -> str:

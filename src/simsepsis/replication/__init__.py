@@ -17,6 +17,7 @@ from simsepsis.replication.store import (
     read_rows,
     remove_drafts,
     scan_parts,
+    set_aside,
     write_part,
 )
 
@@ -35,5 +36,6 @@ __all__ = [
     "run_batches",
     "run_replicates",
     "scan_parts",
+    "set_aside",
     "write_part",
 ]

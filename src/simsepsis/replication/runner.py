@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import threading
 import warnings
@@ -14,6 +15,7 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
+from time import sleep
 from typing import Any, TypeVar
 
 import joblib
@@ -36,6 +38,15 @@ BATCHES_PER_WAVE = 4
 
 BATCHES_AHEAD = 2
 """Batches of a worker that a cluster has at a time, so that none waits for the way there and back."""
+
+WATCH_SECONDS = 0.5
+"""Time between two looks of a worker at whether the main process is there."""
+
+RAY_ON_THE_NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Environment variable that lets ray use an address other machines reach, by its name where it began."""
+
+LOOPBACK = "127.0.0.1"
+"""Where a cluster of this machine listens, so that no other machine can send it work."""
 
 
 class ReplicateError(RuntimeError):
@@ -186,7 +197,8 @@ def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None
         ``loky``: processes of this machine; ``dask``: a dask.distributed cluster; ``ray``: a ray cluster.
     scheduler
         Address of the cluster, such as ``tcp://host:8786`` for dask or ``auto`` for ray; None: a cluster of
-        this machine, which ends with the context.
+        this machine, which ends with the context and listens on its loopback address only (with ray unless
+        it was imported before, or the environment has `RAY_ON_THE_NETWORK` set).
 
     Raises
     ------
@@ -224,7 +236,8 @@ def _loky(n: int, _scheduler: str | None) -> Iterator[Workers]:
     if n == 1:
         yield Workers(n=1, results=_here)
         return
-    with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1):
+    begin: dict[str, Any] = {"initializer": _serve, "initargs": (os.getpid(),)}
+    with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1, **begin):
         yield Workers(n=n, results=_as_they_come, killed=(BrokenProcessPool,))
 
 
@@ -235,7 +248,8 @@ def _here(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, No
 
 def _as_they_come(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
     parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
-    results: Generator[T, None, None] = parallel(joblib.delayed(_in_worker)(task, one) for one in batches)
+    serve, main = joblib.delayed(_in_own_worker), os.getpid()
+    results: Generator[T, None, None] = parallel(serve(main, task, one) for one in batches)
     return results
 
 
@@ -247,7 +261,7 @@ def _dask(n: int, scheduler: str | None) -> Iterator[Workers]:
     if scheduler is None:
         # What a cluster says of workers that end with it is no news to who ends it.
         quiet = {"dashboard_address": None, "silence_logs": logging.ERROR}
-        client = distributed.Client(n_workers=n, threads_per_worker=1, **quiet)
+        client = distributed.Client(n_workers=n, threads_per_worker=1, host=LOOPBACK, **quiet)
     else:
         try:
             client = distributed.Client(scheduler, timeout=10)
@@ -280,15 +294,24 @@ def _by_client(client: Any, n: int, task: Callable[[B], T], batches: Iterable[B]
 @contextmanager
 def _ray(n: int, scheduler: str | None) -> Iterator[Workers]:
     """Have a connection to a ray cluster; without an address, to a new one on this machine."""
+    if scheduler is None:
+        # Read when ray is imported: the new node then has the loopback address, and its servers listen there.
+        os.environ.setdefault(RAY_ON_THE_NETWORK, "0")
     # Ray is an optional extra.
     ray = import_module("ray")
-    where = {"address": scheduler} if scheduler else {"num_cpus": n, "include_dashboard": False}
+    alone = {"num_cpus": n, "include_dashboard": False, "dashboard_host": LOOPBACK}
+    end = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(**where, log_to_driver=False, logging_level="ERROR")
+        ray.init(
+            **({"address": scheduler} if scheduler else alone), log_to_driver=False, logging_level="ERROR"
+        )
     except (OSError, ValueError) as error:
         raise UsageError(
             f"scheduler '{scheduler}' does not answer; start one with `ray start --head` and give its address"
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        # Ray has put its own in its place.
+        signal.signal(signal.SIGTERM, end)
     try:
         import_module("ray.util.joblib").register_ray()
         with joblib.parallel_config(backend="ray", n_jobs=n if scheduler is None else -1):
@@ -335,6 +358,30 @@ def _settle() -> None:
     """Spare the garbage collector what is loaded and stays: its rounds would take a tenth of the time."""
     gc.collect()
     gc.freeze()
+
+
+def _in_own_worker(main: int, task: Callable[[B], T], batch: B) -> T:
+    # Older versions of joblib know no initializer.
+    _serve(main)
+    return _in_worker(task, batch)
+
+
+@cache
+def _serve(main: int) -> None:
+    """Let the main process decide when this one ends, and end after it, even if it was killed."""
+    # A terminal sends Ctrl-C, and its own end, to all its processes, a queue the end of a job.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if os.name == "posix":
+        threading.Thread(target=_end_after, args=(main,), daemon=True).start()
+
+
+def _end_after(main: int) -> None:
+    """End this process once the one that started it is no longer its parent."""
+    while os.getppid() == main:
+        sleep(WATCH_SECONDS)
+    os._exit(1)
 
 
 def _in_worker(task: Callable[[B], T], batch: B) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from simsepsis.errors import OutputError
+from simsepsis.errors import ExperimentError, OutputError
 
 STAMP = b"simsepsis.batch"
 """Key of a part's metadata."""
@@ -28,13 +29,24 @@ STAMP = b"simsepsis.batch"
 KEYS = ("cell", "replicate", "method", "estimand")
 """What names a row, and the order of every table that is read back."""
 
+PART_FILE = re.compile(r"[0-9a-f]{8,}-[0-9]{7,}-[0-9]{7,}-([0-9a-f]{8})\.parquet")
+"""Name of a part, which ends in a checksum of its content."""
+
 SET_ASIDE = "set-aside"
 """Folder, beside the parts, for files that are not readable parts of this run."""
+
+TIMES = ("seconds",)
+"""Columns that differ whenever the same rows are computed."""
 
 DRAFT = ".draft-"
 
 Wanted = Mapping[str, Collection[Any]]
 """Column → values, of which a row must have one."""
+
+
+def checksum(content: bytes) -> str:
+    """Return the checksum that ends the name of a part."""
+    return f"{zlib.crc32(content):08x}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +79,7 @@ class Batch:
         content
             The whole file.
         """
-        return f"{self.cell:08x}-{self.first:07d}-{self.last:07d}-{zlib.crc32(content):08x}.parquet"
+        return f"{self.cell:08x}-{self.first:07d}-{self.last:07d}-{checksum(content)}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +99,8 @@ class Scan:
     parts
         Readable parts of this run, in the order of their names.
     set_aside
-        One sentence for each file that is not one and was moved out of the way.
+        One sentence for each file that is not one and was moved out of the way; where nothing is moved, for
+        each file that has the name of a part and is none.
     """
 
     parts: tuple[Part, ...]
@@ -137,8 +150,8 @@ def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
     return Part(path=path, batch=batch)
 
 
-def scan_parts(folder: Path, belongs: Callable[[Batch], bool]) -> Scan:
-    """Read every part once and move away what is no intact part of this run.
+def scan_parts(folder: Path, belongs: Callable[[Batch], bool], *, move: bool = True) -> Scan:
+    """Read every part once, and move away what is no intact part of this run.
 
     Parameters
     ----------
@@ -146,22 +159,62 @@ def scan_parts(folder: Path, belongs: Callable[[Batch], bool]) -> Scan:
         The run's folder of parts; one that does not exist holds none.
     belongs
         Whether a batch is one of this run.
+    move
+        Whether files may be moved; otherwise those that have not even the name of a part are passed over.
 
     Raises
     ------
     OutputError
         If a file cannot be moved away.
+    ExperimentError
+        If two parts hold the same replicates with different numbers.
     """
     parts: list[Part] = []
-    moved: list[str] = []
+    told: list[str] = []
     for path in sorted(folder.glob("*")):
-        if path.is_file() and not path.name.startswith(DRAFT):
-            batch = _intact(path)
-            if batch is not None and belongs(batch):
-                parts.append(Part(path=path, batch=batch))
-            else:
-                moved.append(_move(path, "is damaged" if batch is None else "belongs to another run"))
-    return Scan(parts=tuple(parts), set_aside=tuple(moved))
+        named = PART_FILE.fullmatch(path.name) is not None
+        # Hidden files are drafts, locks, and what file managers leave behind.
+        if not named and (path.name.startswith(".") or not move or not path.is_file()):
+            continue
+        batch = _intact(path)
+        if batch is not None and belongs(batch):
+            parts.append(Part(path=path, batch=batch))
+            continue
+        reason = "is damaged" if batch is None else f"belongs to another run ({batch.run})"
+        told.append(
+            f"{set_aside(path, folder.parent, reason)} and its rows are computed again where missing"
+            if move
+            else f"{path.name} {reason}"
+        )
+    _check_agreement(parts)
+    return Scan(parts=tuple(parts), set_aside=tuple(told))
+
+
+def _check_agreement(parts: Iterable[Part]) -> None:
+    """Raise unless parts that hold the same replicates and methods have the same numbers for them."""
+    for one, other in _overlapping(parts):
+        first = max(one.batch.first, other.batch.first)
+        last = min(one.batch.last, other.batch.last)
+        wanted = {"method": set(one.batch.methods) & set(other.batch.methods)}
+        left, right = (
+            rows[rows["replicate"] >= first].drop(columns=[*TIMES], errors="ignore").set_index([*KEYS])
+            for rows in (read_rows([part], below=last + 1, wanted=wanted) for part in (one, other))
+        )
+        if not left.equals(right):
+            raise ExperimentError(
+                f"{one.path} and {other.path.name} hold the same replicates with different numbers; remove "
+                "the one that was made on another machine or by other versions, and run again"
+            )
+
+
+def _overlapping(parts: Iterable[Part]) -> Iterator[tuple[Part, Part]]:
+    """Yield pairs of parts that hold a method of the same replicate of the same cell."""
+    open_parts: list[Part] = []
+    for part in sorted(parts, key=lambda part: (part.batch.cell, part.batch.first)):
+        own = part.batch
+        open_parts = [one for one in open_parts if one.batch.cell == own.cell and one.batch.last >= own.first]
+        yield from ((one, part) for one in open_parts if set(one.batch.methods) & set(own.methods))
+        open_parts.append(part)
 
 
 def remove_drafts(folder: Path) -> None:
@@ -214,10 +267,15 @@ def read_rows(
 
 def _table(part: Part, names: list[str] | None, below: int | None, wanted: Wanted) -> pa.Table:
     """Return rows of one part, text as dictionaries."""
-    with pq.ParquetFile(part.path) as file:
-        text = [field.name for field in file.schema_arrow if _is_text(field.type)]
-    with pq.ParquetFile(part.path, read_dictionary=text) as file:
-        table = file.read(columns=names)
+    try:
+        with pq.ParquetFile(part.path) as file:
+            text = [field.name for field in file.schema_arrow if _is_text(field.type)]
+        with pq.ParquetFile(part.path, read_dictionary=text) as file:
+            table = file.read(columns=names)
+    except (OSError, pa.ArrowException) as error:
+        raise ExperimentError(
+            f"{part.path}: was removed or damaged while it was being read; run again to compute its rows"
+        ) from error
     if below is not None and part.batch.last >= below:
         table = table.filter(pc.less(table.column("replicate"), below))
     for name, values in wanted.items():
@@ -239,7 +297,7 @@ def _order(table: pa.Table) -> pa.Array:
     """Return the places of the rows in the order of `KEYS`, each row once."""
     ranks = [_ranks(table.column(name).combine_chunks()) for name in KEYS]
     order = np.lexsort(ranks[::-1])
-    # Two runs at once may have computed the same rows; they are the same bits.
+    # Two runs at once may have computed the same rows; `scan_parts` has seen that they are the same bits.
     new = np.ones(order.size, dtype=np.bool_)
     if order.size:
         new[1:] = np.any([rank[order[1:]] != rank[order[:-1]] for rank in ranks], axis=0)
@@ -285,8 +343,12 @@ def missing_replicates(
 
 def _intact(path: Path) -> Batch | None:
     """Return what a part holds; None where it is not the file that was written under this name."""
+    named = PART_FILE.fullmatch(path.name)
     try:
         content = path.read_bytes()
+        # What is damaged is not even decoded.
+        if named is None or named[1] != checksum(content):
+            return None
         fields = json.loads(pq.read_schema(io.BytesIO(content)).metadata[STAMP])
         batch = Batch(**{**fields, "methods": tuple(fields["methods"])})
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
@@ -294,15 +356,31 @@ def _intact(path: Path) -> Batch | None:
     return batch if path.name == batch.file_name(content) else None
 
 
-def _move(path: Path, reason: str) -> str:
-    aside = path.parent.parent / SET_ASIDE
+def set_aside(path: Path, folder: Path, reason: str) -> str:
+    """Move a file that cannot be trusted out of the way, and say so.
+
+    Parameters
+    ----------
+    path
+        The file.
+    folder
+        Of the run.
+    reason
+        What is wrong with it, as after its name.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be moved.
+    """
+    aside = folder / SET_ASIDE
     try:
         aside.mkdir(exist_ok=True)
         number = sum(1 for _ in aside.glob(f"{path.name}*"))
         path.replace(aside / (f"{path.name}.{number}" if number else path.name))
     except OSError as error:
         raise OutputError(f"{path}: {reason} and cannot be moved away ({error}); remove it") from error
-    return f"{path.name} {reason}; it is now in {SET_ASIDE} and its rows are computed again where missing"
+    return f"{path.name} {reason}; it is now in {SET_ASIDE}"
 
 
 def _sync(folder: Path) -> None:

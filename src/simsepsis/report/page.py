@@ -11,6 +11,7 @@ import jinja2
 
 from simsepsis.figures.plate import RenderedPlate
 from simsepsis.report.layout import LaidOutTable
+from simsepsis.words import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ def _environment() -> jinja2.Environment:
 
 
 def render_page(template: str, page: object) -> str:
-    """Return the page as HTML; every text is escaped.
+    """Return the page as HTML; every text is escaped, and what nobody sees is spelled out.
 
     Parameters
     ----------
@@ -132,4 +133,4 @@ def render_page(template: str, page: object) -> str:
     page
         What the template shows, under the name ``page``.
     """
-    return _environment().get_template(template).render(page=page)
+    return plain(_environment().get_template(template).render(page=page), keep="\n\t")

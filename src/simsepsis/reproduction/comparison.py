@@ -13,6 +13,8 @@ from simsepsis.reproduction.replicate import ARMS, CURVE_DAYS
 from simsepsis.thesis.printed import Key, cells_of, original_prints
 
 TAIL = 0.025
+LEAST = 39
+"""Replicates from which on the 2.5% quantile lies among them: the least n with 0.025 (n + 1) ≥ 1."""
 RATIOS = ("odds_ratio", "hazard_ratio", "ci_low", "ci_high")
 QUANTILES = ("median", "q1", "q3")
 TABLE_COLUMNS = (
@@ -46,7 +48,7 @@ class Spread:
     mean, mcse
         Mean (geometric for ratios and their limits) and its Monte Carlo standard error.
     low, high
-        Order statistics that hold the middle 95% of replicates.
+        Quantiles of 2.5% and 97.5%; below `LEAST` replicates the extremes.
     n_used
         Replicates with a usable value.
     """
@@ -58,7 +60,9 @@ class Spread:
     n_used: IntArray
 
 
-def spread_of(draws: FloatArray, ratio: BoolArray | None = None) -> Spread:
+def spread_of(
+    draws: FloatArray, ratio: BoolArray | None = None, occurring: BoolArray | None = None
+) -> Spread:
     """Return mean, Monte Carlo error and 95% interval of each column over replicates.
 
     Parameters
@@ -67,12 +71,23 @@ def spread_of(draws: FloatArray, ratio: BoolArray | None = None) -> Spread:
         (replicates, numbers); what is not finite is not usable.
     ratio
         (numbers,): which are averaged on the log scale, where only positive values are usable.
+    occurring
+        (numbers,): whose limits are values that occur, the nearer of the two neighbours. Quartiles fall on
+        whole or half steps, and nothing is printed between these.
 
     Notes
     -----
-    With n usable values the limits are the k-th smallest and the k-th largest, k = max(1, ⌊0.025 (n + 1)⌋): a
-    further replicate falls between them with probability (n + 1 − 2k)/(n + 1), 95.02% for n = 200. Below
-    n = 39 they are the extremes, and hold less.
+    With n usable values the limits lie at the places 0.025 (n + 1) and 0.975 (n + 1) of the ordered values,
+    on the straight line between neighbours: definition 6 of Hyndman and Fan, ``quantile(x, p, type = 6)`` of
+    R. A further value falls below the k-th of n with probability k/(n + 1), so that these limits hold it with
+    probability 95% for every n; between two ordered values that is exact for a uniform distribution, and near
+    it for others. Definition 7, the default of numpy and R, holds 1 − 0.05 − 1.9/(n + 1), which is 90.4% for
+    n = 40. Below n = `LEAST` the places lie beyond the values; the limits are then the extremes, and hold a
+    further value with probability `held` only.
+
+    References
+    ----------
+    Hyndman RJ, Fan Y. Am Stat 1996;50:361.
     """
     ratio = np.zeros(draws.shape[1], dtype=bool) if ratio is None else ratio
     usable = np.isfinite(draws) & (~ratio | (draws > 0))
@@ -83,17 +98,33 @@ def spread_of(draws: FloatArray, ratio: BoolArray | None = None) -> Spread:
     mean = np.nansum(scaled, axis=0) / count
     square = np.nansum((scaled - mean) ** 2, axis=0)
     mcse = np.sqrt(square / np.where(n_used > 1, n_used - 1, np.nan) / count)
-    low, high = _limits(np.where(usable, draws, np.nan), n_used)
+    occurring = np.zeros_like(ratio) if occurring is None else occurring
+    low, high = _limits(np.where(usable, draws, np.nan), n_used, occurring)
     center = np.where(ratio, np.exp(np.where(ratio, mean, 0.0)), mean)
     return Spread(mean=center, mcse=np.where(ratio, center * mcse, mcse), low=low, high=high, n_used=n_used)
 
 
-def _limits(draws: FloatArray, n_used: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return the k-th smallest and k-th largest usable value of each column."""
+def _limits(draws: FloatArray, n_used: IntArray, occurring: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return the quantiles of `TAIL` and 1 − `TAIL` of the usable values of each column."""
     ordered = np.sort(draws, axis=0)  # NaN last
-    k = np.maximum(1, np.floor(TAIL * (n_used + 1)).astype(np.int64))
-    columns = np.arange(draws.shape[1])
-    return ordered[k - 1, columns], ordered[np.maximum(n_used - k, 0), columns]
+    low, high = (_at(ordered, tail, n_used, occurring) for tail in (TAIL, 1.0 - TAIL))
+    return low, high
+
+
+def _at(ordered: FloatArray, tail: float, n_used: IntArray, occurring: BoolArray) -> FloatArray:
+    """Return the quantile of each column's ordered values; NaN where there is none."""
+    last = np.maximum(n_used, 1)
+    place = np.clip(tail * (n_used + 1), 1.0, last)
+    before = np.floor(place).astype(np.int64)
+    columns = np.arange(ordered.shape[1])
+    low, high = ordered[before - 1, columns], ordered[np.minimum(before + 1, last) - 1, columns]
+    beyond = np.where(occurring, np.rint(place - before), place - before)
+    return np.asarray(np.where(low == high, low, low + beyond * (high - low)))
+
+
+def held(replicates: int) -> float:
+    """Return the probability that the interval of so many replicates holds a further one."""
+    return 1.0 - 2.0 * max(TAIL, 1.0 / (replicates + 1))
 
 
 def compare(thesis: pd.DataFrame, corrected: pd.DataFrame, draws: FloatArray) -> pd.DataFrame:
@@ -116,7 +147,8 @@ def compare(thesis: pd.DataFrame, corrected: pd.DataFrame, draws: FloatArray) ->
         `fitted` marks what the calibration aims at, `repeats` the table in which the number stood before.
     """
     keys = list(cells_of(thesis))
-    spread = spread_of(draws, thesis["statistic"].isin(RATIOS).to_numpy())
+    ratio, quartile = (thesis["statistic"].isin(names).to_numpy() for names in (RATIOS, QUANTILES))
+    spread = spread_of(draws, ratio, quartile)
     low, high = _as_printed(thesis, spread)
     misprint = corrected["corrected"].to_numpy()
     inside = _inside(thesis, thesis["printed"].to_numpy(), low, high)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from simsepsis.files import write_files
-from simsepsis.reproduction.comparison import TABLE_COLUMNS
+from simsepsis.reproduction.comparison import TABLE_COLUMNS, held
 from simsepsis.reproduction.reproduce import Reproduction
+from simsepsis.spreadsheet import csv_bytes
 from simsepsis.thesis.printed import TABLES
 
 PACKAGES = ("simsepsis", "numpy", "scipy", "pandas", "numba", "joblib")
@@ -43,15 +44,14 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
     tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in TABLES}
     if reproduction.readings is not None:
-        text = reproduction.readings.table.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-        tables["tables/readings.csv"] = str(text).encode()
+        table = reproduction.readings.table
+        tables["tables/readings.csv"] = csv_bytes(table, float_format=DIGITS, lineterminator="\n")
     return tables | {"reproduction.json": record.encode()}
 
 
 def _csv(reproduction: Reproduction, table: str) -> bytes:
     rows = reproduction.comparison[reproduction.comparison["table"] == table]
-    text = rows.to_csv(columns=list(TABLE_COLUMNS), index=False, float_format=DIGITS, lineterminator="\n")
-    return str(text).encode()
+    return csv_bytes(rows[list(TABLE_COLUMNS)], float_format=DIGITS, lineterminator="\n")
 
 
 def record_of(reproduction: Reproduction) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
         "scenario": {"name": scenario.name, "label": scenario.label, "hash": scenario.hash},
         "seed": reproduction.seed,
         "replicates": reproduction.replicates,
+        "interval_holds": round(held(reproduction.replicates), 5),
         "summary": [*reproduction.summary, *(reproduction.readings.summary if reproduction.readings else ())],
         "inside": _counts(reproduction),
         "readings": _readings(reproduction),

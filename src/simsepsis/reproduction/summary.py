@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simsepsis.reproduction.comparison import LEAST, held
 from simsepsis.reproduction.evidence import Evidence, Position, position, share
 from simsepsis.reproduction.misses import name_failures, name_misses, name_tests
 from simsepsis.reproduction.words import interval, listed, percent, sentence, share_of, table_name
@@ -57,6 +58,17 @@ def summarize_in_words(evidence: Evidence) -> tuple[str, ...]:
     return tuple(line for rule in RULES for line in rule(evidence))
 
 
+def _few_replicates(evidence: Evidence) -> Iterator[str]:
+    """That an interval of few replicates is their range."""
+    n = evidence.n_replicates
+    if n < LEAST:
+        yield sentence(
+            f"{n} replicate{' is' if n == 1 else 's are'} too few for a 95% interval: each interval here",
+            "runs from the lowest to the highest value and holds a further one in",
+            f"{percent(held(n))} of cases only; give --replicates {LEAST} or more",
+        )
+
+
 def _coverage(evidence: Evidence) -> Iterator[str]:
     """How many printed numbers lie inside, held out and fitted apart, by table."""
     for fitted, words in PHASES.items():
@@ -76,8 +88,9 @@ def _chance(evidence: Evidence) -> Iterator[str]:
     rows = evidence.compared(fitted=False)
     if len(rows):
         outside = int((~rows["inside_corrected"]).sum())
+        expected = (1.0 - held(evidence.n_replicates)) * len(rows)
         yield sentence(
-            f"In the right world about {0.05 * len(rows):.0f} of {len(rows)} held-out numbers would lie",
+            f"In the right world about {expected:.0f} of {len(rows)} held-out numbers would lie",
             f"outside by chance; {outside} do. Many hang together (a count and its percentage, a ratio and",
             "its limits), so that one number outside proves nothing, and the count is no test",
         )
@@ -235,6 +248,7 @@ def _organs(evidence: Evidence) -> Iterator[str]:
 
 
 RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
+    _few_replicates,
     _coverage,
     _chance,
     _counts_follow_pairs,

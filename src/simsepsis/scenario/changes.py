@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
+from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError
 from simsepsis.scenario.files import load_scenario
-from simsepsis.scenario.refusal import sentence
 from simsepsis.scenario.schema import Scenario
 from simsepsis.scenario.section import Section
 

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simsepsis.scenario.section import NonNegative, OpenProbability, Positive, Section
+from simsepsis.scenario.section import (
+    Coefficient,
+    Grams,
+    GramsPerKg,
+    OpenProbability,
+    Positive,
+    Ratio,
+    Section,
+)
 
 Measure = Literal["risk_ratio", "risk_difference", "odds_ratio", "hazard_ratio"]
 Endpoint = Literal["icu_death", "hospital_death", "death_28d"]
@@ -15,11 +23,11 @@ Endpoint = Literal["icu_death", "hospital_death", "death_28d"]
 class Modifier(Section):
     """Factors on the log hazard ratio in subgroups: 1 no difference, 0 no effect there."""
 
-    severe: float = 1.0
+    severe: Coefficient = 1.0
     """In patients with APACHE II of 29 or more."""
-    immunocompromised: float = 1.0
+    immunocompromised: Coefficient = 1.0
     """In immunocompromised patients."""
-    low_igg: float = 1.0
+    low_igg: Coefficient = 1.0
     """In patients with endogenous IgG below 6.5 g/L, which the registry does not measure."""
 
 
@@ -34,7 +42,7 @@ class Effect(Section):
     """What the effect shall be, comparing the same patients with and without IVIgG."""
     population: Literal["treated", "all"] = "treated"
     """In whom `value` holds: those given IVIgG, or everybody."""
-    log_hazard_ratio: float = 0.0
+    log_hazard_ratio: Coefficient = 0.0
     """Coefficient on the log hazards of death from the first dose on; solved where `measure` is given."""
     modifier: Modifier = Modifier()
     """Effect modification."""
@@ -43,8 +51,11 @@ class Effect(Section):
     def _value_and_scale(self) -> Self:
         if (self.measure is None) != (self.value is None):
             raise ValueError("measure and value belong together; give both or neither")
-        if self.measure in ("risk_ratio", "odds_ratio", "hazard_ratio") and (self.value or 0.0) <= 0.0:
+        ratio = self.measure in ("risk_ratio", "odds_ratio", "hazard_ratio")
+        if ratio and (self.value or 0.0) <= 0.0:
             raise ValueError(f"a {self.measure} of {self.value} is impossible; ratios are positive")
+        if ratio and not 0.01 <= (self.value or 0.0) <= 100.0:
+            raise ValueError(f"a {self.measure} of {self.value:g} is beyond any treatment; give 0.01 to 100")
         if self.measure == "risk_difference" and not -1.0 < (self.value or 0.0) < 1.0:
             raise ValueError(f"a risk difference of {self.value} is impossible; it lies between -1 and 1")
         return self
@@ -55,9 +66,9 @@ class Regimen(Section):
 
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Share of treated patients who get it."""
-    grams: Positive | None = None
+    grams: Grams | None = None
     """Total dose in g, whatever the weight. The insured course in Japan is 5 g on 3 days."""
-    grams_per_kg: Positive | None = None
+    grams_per_kg: GramsPerKg | None = None
     """Total dose in g per kg of body weight."""
 
     @model_validator(mode="after")
@@ -75,15 +86,15 @@ class Dose(Section):
     response: Literal["none", "log_linear", "emax", "threshold", "igg_level"] = "none"
     """none: any dose does the same; log_linear: in proportion to g/kg; emax: saturating; threshold: only
     from `threshold` on; igg_level: in proportion to the rise that brings IgG up to `igg_target`."""
-    reference: Positive | None = None
+    reference: GramsPerKg | None = None
     """Dose in g/kg at which the stated effect holds; absent: the effect is that of the doses given."""
-    ed50: Positive = 0.5
+    ed50: GramsPerKg = 0.5
     """Dose in g/kg with half the maximal effect (emax). Judgement."""
-    threshold: Positive = 1.0
+    threshold: GramsPerKg = 1.0
     """Least effective dose in g/kg (threshold). A meta-analysis saw a stronger effect from 1 g/kg."""
     igg_median: Positive = 8.4
     """Median endogenous IgG in g/L; lognormal. SBITS."""
-    igg_log_sd: NonNegative = 0.5
+    igg_log_sd: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
     """Standard deviation of its logarithm. SBITS."""
     igg_rise: Positive = 20.5
     """Rise of IgG in g/L per g/kg. Volunteers and Japanese patients: 19 to 22."""
@@ -105,9 +116,9 @@ class Unmeasured(Section):
     """Absent, 0/1, or standard normal."""
     prevalence: OpenProbability = 0.3
     """Share with u = 1 (binary). Judgement."""
-    or_treatment: Positive = 1.0
+    or_treatment: Ratio = 1.0
     """Odds ratio of IVIgG: marginal for a binary u; per SD, as a ratio of hazards, for a normal one."""
-    hr_death: Positive = 1.0
+    hr_death: Ratio = 1.0
     """Hazard ratio of death, per SD for a normal u."""
     crude: Literal["free", "held"] = "free"
     """free: the effect is as stated, and crude mortality moves with u. held: the effect is solved so that

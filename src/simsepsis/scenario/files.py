@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from simsepsis.documents import is_file, read_toml, sentence
 from simsepsis.errors import ScenarioError, did_you_mean
+from simsepsis.names import name_from
 from simsepsis.scenario.schema import Scenario
+from simsepsis.words import shown
+
+LONGEST_LINE = 20
+"""Scenarios that extend one another at the most."""
 
 
 def shipped_folder(kind: str) -> Path:
@@ -34,17 +39,16 @@ def scenario_names() -> list[str]:
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix == ".toml":
-        if not path.is_file():
+        if not is_file(path):
             raise ScenarioError(f"{path}: no such scenario file; give a path that exists or a shipped name")
         return path
-    shipped = shipped_folder("scenarios") / f"{name_or_path}.toml"
-    if not shipped.is_file():
-        known = scenario_names()
+    known = scenario_names()
+    if str(name_or_path) not in known:
         raise ScenarioError(
             f"scenario '{name_or_path}' is unknown{did_you_mean(str(name_or_path), known)}; "
             f"shipped are {', '.join(known)}, or give the path of a .toml file"
         )
-    return shipped
+    return shipped_folder("scenarios") / f"{name_or_path}.toml"
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -56,42 +60,28 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    if path in seen:
+    place = path.resolve()
+    if place in seen:
         raise ScenarioError(f"{path}: extends itself; name another base")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read as TOML ({error}); mend the file") from error
+    if len(seen) == LONGEST_LINE:
+        raise ScenarioError(
+            f"{path}: more than {LONGEST_LINE} scenarios extend one another; put some together"
+        )
+    raw = read_toml(path, ScenarioError)
     base = raw.pop("extends", None)
     if base is None:
         return raw
-    beside = path.parent / f"{base}.toml"
-    inherited = _read(beside if beside.is_file() else _find(base), (*seen, path))
+    if not isinstance(base, str):
+        raise ScenarioError(f'{path}: extends = {shown(base)}: must be a name in quotes, such as "thesis"')
+    inherited = _read(_base(base, path.parent), (*seen, place))
     # A world is known by its own name, never by that of what it extends.
     return _merge({key: value for key, value in inherited.items() if key not in ("name", "label")}, raw)
 
 
-def _keys_near(location: tuple[int | str, ...]) -> list[str]:
-    model: Any = Scenario
-    for part in location[:-1]:
-        annotation = model.model_fields[part].annotation if hasattr(model, "model_fields") else None
-        model = annotation if hasattr(annotation, "model_fields") else None
-        if model is None:
-            return []
-    return list(model.model_fields)
-
-
-def _sentence(path: Path, error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        near = did_you_mean(str(first["loc"][-1]), _keys_near(first["loc"]))
-        return f"{path}: {where}: unknown key{near or '; remove it'}"
-    if first["type"] == "missing":
-        return f'{path}: {where}: missing; give it or add extends = "thesis"'
-    if first["type"] == "value_error":
-        return f"{path}: {where}: {first['ctx']['error']}; correct the value"
-    return f"{path}: {where} = {first['input']!r:.60}: {first['msg'].lower()}; correct the value"
+def _base(base: str, folder: Path) -> Path:
+    """Return the file that is extended: one that stands beside, with or without the suffix, comes first."""
+    beside = (folder / f"{base}.toml", folder / base)
+    return next((path for path in beside if path.suffix == ".toml" and is_file(path)), None) or _find(base)
 
 
 def load_scenario(name_or_path: str | Path) -> Scenario:
@@ -110,8 +100,12 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         If there is no such scenario, the file is not TOML, or a value is not legal.
     """
     path = _find(name_or_path)
-    raw = {"name": path.stem, "label": path.stem, **_read(path)}
+    raw = _read(path)
     try:
-        return Scenario.model_validate(raw)
+        name = raw["name"] if "name" in raw else name_from(path)
+        return Scenario.model_validate({"label": name, **raw, "name": name})
     except ValidationError as error:
-        raise ScenarioError(_sentence(path, error)) from error
+        fault = sentence(error, Scenario, remedy='give it or add extends = "thesis"')
+        raise ScenarioError(f"{path}: {fault}") from error
+    except ValueError as error:
+        raise ScenarioError(f"{path}: name = {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsepsis.scenario.section import Coefficients, NonNegative, Probability, Section
+from simsepsis.scenario.section import Coefficient, Coefficients, NonNegative, Probability, Section
 
 
 class Hazard(Section):
@@ -11,19 +11,19 @@ class Hazard(Section):
     ``intercept + early·exp(1 - t) + log_day·log(t) + severity·L + risk·r + icu·b + care·c``
     """
 
-    intercept: float
+    intercept: Coefficient
     """Log hazard per day at zero of everything. Fitted to Table 3."""
-    early: float = 0.0
+    early: Coefficient = 0.0
     """Excess on the first days. Fitted to Table 3."""
-    log_day: float = 0.0
+    log_day: Coefficient = 0.0
     """Slope on the log of the day. Fitted to Table 3."""
-    severity: float = 0.0
+    severity: Coefficient = 0.0
     """Log hazard per SD of the day's severity. Fitted to Table 3."""
-    risk: float = 0.0
+    risk: Coefficient = 0.0
     """Weight of the risk factors. Judgement."""
-    icu: float = 0.0
+    icu: Coefficient = 0.0
     """Weight of the ICU's effect on death. Judgement."""
-    care: float = 0.0
+    care: Coefficient = 0.0
     """Log hazard per SD of the intensity of care. Fitted to Table 3."""
 
 
@@ -53,11 +53,11 @@ class Course(Section):
 class Scores(Section):
     """SOFA organs and SIRS after day 1: how they follow the severity path, in latent SDs."""
 
-    slope: float
+    slope: Coefficient
     """Change of a latent organ score per SD of change in severity. Judgement."""
     noise_sd: NonNegative
     """Spread of an organ's own change. Judgement."""
     noise_correlation: Probability
     """Correlation of an organ's own change between days 3 and 7. Judgement."""
-    recovery_per_day: float
+    recovery_per_day: Coefficient
     """Mean fall per day. Judgement."""

@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simsepsis.scenario.section import Coefficients, NonNegative, Positive, Probability, Section
+from simsepsis.scenario import tables
+from simsepsis.scenario.section import (
+    Coefficient,
+    Coefficients,
+    NonNegative,
+    Positive,
+    Probability,
+    Section,
+    Spread,
+)
 
 
 class Roster(Section):
@@ -22,19 +31,19 @@ class Roster(Section):
     """How far intensivists decide."""
     policy: list[Literal["active", "conservative", "neither"]]
     """Attitude to the treatment of DIC."""
-    ivigg: list[float]
+    ivigg: list[Coefficient]
     """Effect on the log hazard of giving IVIgG."""
-    adjuncts: list[float]
+    adjuncts: list[Coefficient]
     """Habit of giving adjuncts; each adjunct has its own weight for it."""
-    death: list[float]
+    death: list[Coefficient]
     """Effect on the log hazard of death."""
-    severity: list[float]
+    severity: list[Coefficient]
     """Mean latent severity of its patients, in SDs."""
-    age: list[float]
+    age: list[Coefficient]
     """Mean latent age, in SDs."""
-    infection: list[float]
+    infection: list[Coefficient]
     """Mean of the latent infection, in SDs from medical to surgical."""
-    route: list[float]
+    route: list[Coefficient]
     """Mean of the latent admission route, in SDs from emergency to transfer."""
 
     @model_validator(mode="after")
@@ -89,6 +98,8 @@ class Margin(Section):
         for arm in (self.ivigg, self.control):
             if not self.low < arm[0] < arm[1] < arm[2] < self.high:
                 raise ValueError(f"quartiles {arm} must increase between low {self.low} and high {self.high}")
+        if self.family == "split_lognormal" and self.low <= 0.0:
+            raise ValueError(f"low = {self.low:g}: a lognormal number is positive; give more than 0")
         return self
 
 
@@ -97,7 +108,7 @@ class Lab(Section):
 
     median: Positive
     """Median, in the dictionary's unit. Other papers of the registry."""
-    log_sd: Positive
+    log_sd: Spread
     """Standard deviation of its logarithm. Judgement."""
     missing: Probability
     """Probability that it was not recorded; the registry lacks more than 10%. Judgement."""
@@ -107,6 +118,14 @@ class Lab(Section):
     """Largest possible value. Judgement."""
     decimals: Annotated[int, Field(ge=0, le=6)] = 0
     """Decimals recorded."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.low < self.median < self.high:
+            raise ValueError(
+                f"median {self.median:g} must lie between low {self.low:g} and high {self.high:g}"
+            )
+        return self
 
 
 class Patients(Section):
@@ -134,3 +153,40 @@ class Patients(Section):
     """Latent variable → loadings on severity, hematologic, aging, size. Judgement."""
     labs: dict[str, Lab]
     """Laboratory value outside the score → its distribution."""
+
+    @model_validator(mode="after")
+    def _of_the_registry(self) -> Self:
+        named = {
+            "continuous": tables.NUMBERS,
+            "labs": tables.LABS,
+            "ordinal": tables.GRADES,
+            "binary": tables.CONDITIONS,
+            "loadings": tables.LATENT,
+            "route": tables.levels_of("admission_route"),
+            **{name: tables.levels_of(name) for name in ("infection_site", "blood_culture", "microorganism")},
+        }
+        for name, known in named.items():
+            tables.check_keys(getattr(self, name), known, name)
+        for name in ("route", "infection_site", "blood_culture", "microorganism"):
+            tables.check_sum(getattr(self, name).values(), name)
+        for kind in ("continuous", "labs"):
+            for name, part in getattr(self, kind).items():
+                tables.check_limits(name, part.low, part.high, f"{kind}.{name}")
+        self._check_grades()
+        self._check_loadings()
+        return self
+
+    def _check_grades(self) -> None:
+        for name, chances in self.ordinal.items():
+            if len(chances) != 5:
+                raise ValueError(
+                    f"ordinal.{name}: has {len(chances)} probabilities; give one of each of 0 to 4"
+                )
+            tables.check_sum(chances, f"ordinal.{name}")
+
+    def _check_loadings(self) -> None:
+        for name, loadings in self.loadings.items():
+            tables.check_keys(loadings, tables.FACTORS, f"loadings.{name}", whole=False)
+            taken = sum(value**2 for value in loadings.values())
+            if taken >= 1.0:
+                raise ValueError(f"loadings.{name}: take {taken:.2f} of a variance of 1; give smaller ones")

@@ -6,7 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from simsepsis.documents import is_file, read_toml
 from simsepsis.errors import ExperimentError, did_you_mean
+from simsepsis.names import name_from
 from simsepsis.scenario.files import shipped_folder
 
 NOUNS = {"ademp": "experiment", "arms": "trial"}
@@ -42,7 +44,7 @@ def find_plan(name_or_path: str | Path, key: str) -> Path:
     """
     path = Path(name_or_path)
     if path.suffix == ".toml":
-        if not path.is_file():
+        if not is_file(path):
             raise ExperimentError(f"{path}: no such plan; give a path that exists or a shipped name")
         return path
     known = plan_names(key)
@@ -66,12 +68,15 @@ def read_plan(path: Path) -> dict[str, Any]:
     Raises
     ------
     ExperimentError
-        If it cannot be read as TOML.
+        If it cannot be read as TOML, or has no name and the file's own is none.
     """
+    document = read_toml(path, ExperimentError)
+    if "name" in document:
+        return document
     try:
-        return {"name": path.stem, **tomllib.loads(path.read_text(encoding="utf-8"))}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ExperimentError(f"{path}: cannot be read as TOML ({error}); mend the file") from error
+        return {"name": name_from(path), **document}
+    except ValueError as error:
+        raise ExperimentError(f"{path}: name = {error}") from error
 
 
 def scenario_beside(base: str, folder: Path) -> str:
@@ -87,4 +92,4 @@ def scenario_beside(base: str, folder: Path) -> str:
     beside = folder / base
     if beside.suffix != ".toml":
         return base
-    return str((beside if beside.is_file() else Path(base)).resolve())
+    return str((beside if is_file(beside) else Path(base)).resolve())

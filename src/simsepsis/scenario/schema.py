@@ -15,8 +15,9 @@ from simsepsis.scenario.care import Adjunct, Support, Transfusion, Treatment
 from simsepsis.scenario.effect import Dose, Effect, Unmeasured
 from simsepsis.scenario.outcome import Course, Scores
 from simsepsis.scenario.people import Icus, Patients
-from simsepsis.scenario.section import Probability, Section
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.scenario.section import Coefficient, Name, Probability, Section
+from simsepsis.scenario.tables import SUPPORTS, TERMS, TRANSFUSIONS, check_keys
+from simsepsis.thesis.dictionary import ADJUNCTS, COLUMNS
 
 
 class Observation(Section):
@@ -24,7 +25,7 @@ class Observation(Section):
 
     incomplete_day1: Probability
     """Share of patients who lack an item of day 1. 77 of 3,195."""
-    by_severity: float = 0.0
+    by_severity: Coefficient = 0.0
     """Change of the log odds of a missing item or laboratory value per SD of severity; 0: at random."""
     timing: bool = False
     """Whether the registry records the hours at which IVIgG and the adjuncts started."""
@@ -37,13 +38,16 @@ class Observation(Section):
         for name in names:
             if name not in COLUMNS:
                 raise ValueError(f"'{name}' is no column of the registry{did_you_mean(name, COLUMNS)}")
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ValueError(f"'{twice}' stands twice; leave one")
         return names
 
 
 class Scenario(Section):
     """A world: everything the generator needs, and nothing it does not."""
 
-    name: str
+    name: Name
     """Short name, as in file names."""
     label: str
     """One line for people."""
@@ -80,6 +84,14 @@ class Scenario(Section):
             raise ValueError(
                 'unmeasured.crude = "held" solves the effect from crude mortality; remove effect.measure'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_registry(self) -> Self:
+        check_keys(self.supports, SUPPORTS, "supports")
+        check_keys(self.adjuncts, ADJUNCTS, "adjuncts")
+        check_keys(self.transfusions, TRANSFUSIONS, "transfusions")
+        check_keys(self.course.risk, TERMS, "course.risk", whole=False)
         return self
 
     @cached_property

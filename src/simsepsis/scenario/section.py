@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from simsepsis.names import check_name
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 OpenProbability = Annotated[float, Field(gt=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-Coefficients = dict[str, float]
+Positive = Annotated[float, Field(gt=0.0, le=1e6)]
+NonNegative = Annotated[float, Field(ge=0.0, le=1e6)]
+Coefficient = Annotated[float, Field(ge=-50.0, le=50.0)]
+"""Log hazard, probit or change of either: e⁵⁰ is beyond anything that happens to patients."""
+Spread = Annotated[float, Field(gt=0.0, le=10.0)]
+"""Standard deviation of a logarithm."""
+Ratio = Annotated[float, Field(ge=1e-3, le=1e3)]
+"""Odds, hazard or risk ratio."""
+Grams = Annotated[float, Field(gt=0.0, le=1_000.0)]
+"""Total dose in g."""
+GramsPerKg = Annotated[float, Field(gt=0.0, le=20.0)]
+"""Total dose in g per kg."""
+Coefficients = dict[str, Coefficient]
+
+Name = Annotated[str, AfterValidator(check_name)]
+"""What may become a file or folder."""
 
 
 class Section(BaseModel):
-    """A part of a scenario: frozen, no key beyond those declared, each field explained under its name."""
+    """A part of a scenario: frozen, no key beyond those declared, each field explained under its name.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    Values are of the kind declared: ``true`` and ``"0.5"`` are no numbers, ``1`` is not ``true``.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _arrays(cls, values: Any) -> Any:
+        """Take lists, the only arrays that files have, where tuples are declared."""
+        if not isinstance(values, Mapping):
+            return values
+        fixed = {name for name, field in cls.model_fields.items() if _is_tuple(field.annotation)}
+        return {
+            name: tuple(value) if name in fixed and isinstance(value, list) else value
+            for name, value in values.items()
+        }
+
+
+def _is_tuple(annotation: Any) -> bool:
+    return any(get_origin(part) is tuple for part in (annotation, *get_args(annotation)))

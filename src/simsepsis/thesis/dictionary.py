@@ -73,7 +73,7 @@ def _category(name: str, label: str, group: str, **levels: str) -> Column:
 
 
 _ICU = (
-    _number("icu_beds", "ICU beds volume", "icu", "beds", low=1.0),
+    _number("icu_beds", "ICU beds volume", "icu", "beds", low=1.0, high=1_000.0),
     _category("icu_type", "ICU type", "icu", er="ER ICU", general="General ICU"),
     _category(
         "icu_model",
@@ -95,7 +95,7 @@ _ICU = (
 _PATIENT = (
     _number("age", "Age", "patient", "years", low=16.0, high=120.0),
     _binary("male", "Gender (male)", "patient"),
-    _number("weight_kg", "Weight", "patient", "kg", low=1.0),
+    _number("weight_kg", "Weight", "patient", "kg", low=1.0, high=500.0),
     _category(
         "admission_route",
         "Prior location",
@@ -113,17 +113,17 @@ _SOFA = tuple(
     for organ in ORGANS
 )
 _LABS = (
-    _number("wbc", "White blood cell count", "lab", "10⁹/L"),
-    _number("hemoglobin", "Hemoglobin", "lab", "g/dL"),
-    _number("platelets", "Platelet count", "lab", "10⁹/L"),
+    _number("wbc", "White blood cell count", "lab", "10⁹/L", high=2_000.0),
+    _number("hemoglobin", "Hemoglobin", "lab", "g/dL", high=40.0),
+    _number("platelets", "Platelet count", "lab", "10⁹/L", high=10_000.0),
 )
 _LABS_OUTSIDE_SCORE = (
-    _number("pt_inr", "PT-INR", "lab_missing"),
-    _number("fibrinogen", "Fibrinogen", "lab_missing", "mg/dL"),
-    _number("fdp", "FDP", "lab_missing", "µg/mL"),
-    _number("d_dimer", "D-dimer", "lab_missing", "µg/mL"),
-    _number("antithrombin", "Antithrombin activity", "lab_missing", "%"),
-    _number("lactate", "Lactate", "lab_missing", "mmol/L"),
+    _number("pt_inr", "PT-INR", "lab_missing", high=100.0),
+    _number("fibrinogen", "Fibrinogen", "lab_missing", "mg/dL", high=5_000.0),
+    _number("fdp", "FDP", "lab_missing", "µg/mL", high=50_000.0),
+    _number("d_dimer", "D-dimer", "lab_missing", "µg/mL", high=50_000.0),
+    _number("antithrombin", "Antithrombin activity", "lab_missing", "%", high=500.0),
+    _number("lactate", "Lactate", "lab_missing", "mmol/L", high=100.0),
 )
 _COMORBIDITY = (
     _binary("liver_disease", "Liver", "comorbidity"),
@@ -192,17 +192,19 @@ _ADJUNCTS = (
     _binary("iabp", "Intra-aortic balloon pumping", "adjunct"),
 )
 _TRANSFUSION = (
-    _number("rbc_units", "RBC", "transfusion", "units"),
-    _number("ffp_units", "FFP", "transfusion", "units"),
-    _number("platelet_units", "Platelet concentration", "transfusion", "units"),
+    _number("rbc_units", "RBC", "transfusion", "units", high=10_000.0),
+    _number("ffp_units", "FFP", "transfusion", "units", high=10_000.0),
+    _number("platelet_units", "Platelet concentration", "transfusion", "units", high=10_000.0),
 )
 _SAFETY = (_binary("bleeding", "Bleeding", "safety"),)
 _DURATION = (
     _number("ventilator_days", "Duration of mechanical ventilation", "duration", "days", high=28.0),
     _number("vasopressor_days", "Duration of vasoactive drugs", "duration", "days", high=28.0),
     _number("rrt_days", "Duration of renal replacement therapy", "duration", "days", high=28.0),
-    _number("icu_days", "Length of stay in ICU", "duration", "days"),
-    _number("hospital_days", "Length of stay from ICU admission to discharge", "duration", "days"),
+    _number("icu_days", "Length of stay in ICU", "duration", "days", high=36_500.0),
+    _number(
+        "hospital_days", "Length of stay from ICU admission to discharge", "duration", "days", high=36_500.0
+    ),
 )
 _OUTCOME = (
     _binary("icu_death", "ICU mortality", "outcome"),

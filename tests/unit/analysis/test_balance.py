@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from simsepsis.analysis.balance import (
+    Denominator,
     ecdf_distances,
     group_moments,
     pooled_sd,
     standardized,
     standardized_difference,
 )
+from simsepsis.analysis.tallies import members_of, moments_of, tally
 from simsepsis.errors import DataError, UsageError
 from simsepsis.thesis.tables import load_thesis
 
@@ -73,10 +76,10 @@ def test_constant_arms() -> None:
 @pytest.mark.parametrize(
     ("x", "arm", "words"),
     [
-        ([1.0, np.nan], [1, 0], "covariate has NaN in row 1"),
+        ([1.0, np.nan], [1, 0], "covariate: row 1 is nan"),
         ([1.0, 2.0], [1, 1], "the control arm is empty"),
-        ([1.0, 2.0], [0, 2], "arms have the value 2"),
-        ([1.0, 2.0, 3.0], [0, 1], "shapes"),
+        ([1.0, 2.0], [0, 2], "arms: row 1 is 2; give 0 or 1"),
+        ([1.0, 2.0, 3.0], [0, 1], "arms has shape"),
     ],
 )
 def test_bad_arrays_are_refused(x: list[float], arm: list[int], words: str) -> None:
@@ -155,3 +158,123 @@ def test_thesis_used_the_pooled_sd_of_each_phase() -> None:
     assert min(len(misfits["pooled_before"]), len(misfits["treated_before"])) >= 14
     before = 100 * np.abs(share["before"] @ [1, -1]) / spread["pooled_before"]
     np.testing.assert_allclose(before, printed["smd_percent", "before", "contrast"], atol=LAST_DIGIT)
+
+
+@pytest.mark.parametrize("constant", [0.1, 37.4, -5.7, 140.3, 1e-200, 1e200, 1 / 3])
+@pytest.mark.parametrize(("treated", "control"), [(5, 6), (101, 57), (3, 7), (10, 23), (1, 1)])
+@pytest.mark.parametrize("denominator", ["pooled", "treated", "control", 2.0])
+def test_a_constant_is_balanced(
+    constant: float, treated: int, control: int, denominator: Denominator | float
+) -> None:
+    x, arm = np.full(treated + control, constant), np.repeat([1, 0], [treated, control])
+    weights = np.random.default_rng(1).gamma(1, size=x.size)
+    for given in (None, weights):
+        assert standardized_difference(x, arm, weights=given, denominator=denominator) == 0.0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_constants_that_differ_are_infinitely_far_apart(weighted: bool) -> None:
+    arm = np.repeat([1, 0], [7, 12])
+    weights = np.random.default_rng(1).gamma(1, size=19) if weighted else None
+    assert standardized_difference(np.where(arm, 0.1, 0.3), arm, weights=weights) == -math.inf
+    # one arm's spread is enough
+    x = np.where(arm, 37.4, np.linspace(0, 1, 19))
+    assert math.isfinite(standardized_difference(x, arm, weights=weights))
+    assert standardized_difference(x, arm, weights=weights, denominator="treated") == math.inf
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 1e9, -(2.0**40)])
+@pytest.mark.parametrize("scale", [1.0, 2.0**660, 2.0**-660, 2.0**-1040])
+def test_neither_offset_nor_scale_change_a_difference(weighted: bool, offset: float, scale: float) -> None:
+    """Noise on a grid around a large number is held exactly, so that nothing but the digits can be lost."""
+    rng = np.random.default_rng(5)
+    noise = np.round(rng.normal(size=120) * 2**10) / 2**10
+    arm = rng.random(120) < 0.4
+    weights = rng.gamma(1, size=120) if weighted else None
+    for denominator in ("pooled", "treated", "control"):
+        plain = standardized_difference(noise, arm, weights=weights, denominator=denominator)  # type: ignore[arg-type]
+        moved = standardized_difference(
+            (noise + offset) * scale,
+            arm,
+            weights=weights,
+            denominator=denominator,  # type: ignore[arg-type]
+        )
+        assert moved == pytest.approx(plain, rel=1e-12)
+    by_number = standardized_difference((noise + offset) * scale, arm, weights=weights, denominator=scale)
+    assert by_number == pytest.approx(standardized_difference(noise, arm, weights=weights, denominator=1.0))
+
+
+def test_one_heavy_weight_leaves_the_formula() -> None:
+    """1 − Σw² would cancel; by the same formula in fractions it is known."""
+    weights = [1, Fraction(1, 2**70), Fraction(1, 2**71)]
+    share = [w / sum(weights) for w in weights]
+    x = [Fraction(1), Fraction(3), Fraction(7)]
+    mean = sum(s * v for s, v in zip(share, x, strict=True))
+    variance = sum(s * (v - mean) ** 2 for s, v in zip(share, x, strict=True)) / (
+        1 - sum(s * s for s in share)
+    )
+    found = standardized_difference(
+        [1, 3, 7, 0.0], [1, 1, 1, 0], weights=[*map(float, weights), 1.0], denominator="treated"
+    )
+    assert found == pytest.approx(float(mean) / math.sqrt(variance), rel=1e-12)
+
+
+@pytest.mark.parametrize("denominator", [-1.0, math.nan, math.inf, None, True, 1j])
+def test_an_sd_is_a_number_of_at_least_0(denominator: object) -> None:
+    with pytest.raises(UsageError, match=r"denominator = .*; give a number of at least 0"):
+        standardized_difference(X, ARM, denominator=denominator)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"x": [*X[:6], "tall"]}, "covariate: row 6 is 'tall'"),
+        ({"x": [*X[:6], math.inf]}, "covariate: row 6 is inf"),
+        ({"treated": ["a", *ARM[1:]]}, "arms: row 0 is 'a', which is no number; give 0 or 1"),
+        ({"treated": [None, *ARM[1:]]}, "arms: row 0 is nan"),
+        ({"weights": [-1.0, *X[1:]]}, "weights: row 0 is -1; give weights of 0 or more"),
+        ({"weights": [math.inf, *X[1:]]}, "weights: row 0 is inf"),
+        ({"weights": [0, 0, 0, 0, 1, 1, 1]}, "the treated arm is empty or has no weight"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        standardized_difference(**{"x": X, "treated": ARM, **change})  # type: ignore[arg-type]
+
+
+def test_moments_of_constants_in_groups_are_exact() -> None:
+    """Means and variances of many groups at once, where a group or a whole column does not vary."""
+    rng = np.random.default_rng(6)
+    arm = np.repeat([True, False], [101, 57])
+    values = np.array(
+        [
+            np.full(158, 37.4),
+            np.where(arm, 0.1, 0.3),
+            np.where(arm, 140.3, rng.normal(size=158)),
+            1e9 + np.round(rng.normal(size=158) * 1024) / 1024,
+        ]
+    )
+    values[0, :5] = np.nan
+    mean, variance = group_moments(values, np.column_stack([arm, ~arm]).astype(float))
+    assert mean[0].tolist() == [37.4, 37.4]
+    assert mean[1].tolist() == [0.1, 0.3]
+    assert variance[:2].tolist() == [[0, 0], [0, 0]]
+    assert variance[2, 0] == 0
+    assert variance[3, 0] == pytest.approx((values[3, arm] - 1e9).var(ddof=1), rel=1e-12)
+    differences = standardized(mean[:, 0] - mean[:, 1], pooled_sd(variance[:, 0], variance[:, 1]))
+    assert differences[:2].tolist() == [0.0, -math.inf]
+
+
+def test_moments_of_a_counted_constant_are_exact() -> None:
+    members = members_of([np.arange(101), np.arange(101, 158)])
+    for constant in (37.4, 1 / 3, 140.3):
+        found = tally(np.full(158, constant), members)
+        moments = moments_of(found.value, found.count)
+        assert moments[:, 1].tolist() == [0.0, 0.0]
+        assert moments[0, 0] == moments[1, 0] == pytest.approx(constant, rel=1e-15)
+
+
+def test_a_spread_beyond_any_number_gives_no_difference() -> None:
+    assert np.isnan(standardized(np.array([1e200]), np.array([math.inf]))).all()
+    assert standardized(np.array([0.0]), np.array([math.inf])).tolist() == [0.0]

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.analysis.data import complete_cases, read_cohort
-from simsepsis.analysis.encode import check_cohort, encode_cohort
+from simsepsis.analysis.cohort_file import read_cohort
+from simsepsis.analysis.data import complete_cases
+from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import DataError
 
@@ -45,10 +46,10 @@ def small() -> pd.DataFrame:
     )
 
 
-def test_levels_are_sorted_and_numbered_with_missing_as_nan(small: pd.DataFrame) -> None:
+def test_levels_are_numbered_by_their_frequency_with_missing_as_nan(small: pd.DataFrame) -> None:
     cohort = encode_cohort(small, SMALL)
-    assert cohort.levels == {"site": ("abdomen", "lung")}
-    np.testing.assert_array_equal(cohort.column("site"), [1, 0, 1, np.nan])
+    assert cohort.levels == {"site": ("lung", "abdomen")}
+    np.testing.assert_array_equal(cohort.column("site"), [0, 1, 0, np.nan])
     np.testing.assert_array_equal(cohort.treated, [True, False, True, False])
     np.testing.assert_array_equal(cohort.cluster, [1, 0, 1, 0])
     assert (cohort.kinds["age"], cohort.kinds["dead"]) == ("continuous", "binary")
@@ -103,13 +104,13 @@ def test_other_types_of_columns(small: pd.DataFrame) -> None:
         age=pd.Categorical([20.0, 21.0, 100.0, 21.0]),
         stay=["a", 2, 3.0, np.nan],
     )
-    cohort = encode_cohort(other, replace(SMALL, categorical=("age",)))
+    cohort = encode_cohort(other, replace(SMALL, categorical=("age", "stay")))
     np.testing.assert_array_equal(cohort.treated, [True, False, True, False])
     np.testing.assert_array_equal(cohort.column("dead"), [0, 1, np.nan, 0])
-    np.testing.assert_array_equal(cohort.column("site"), [1, 0, 1, np.nan])
+    np.testing.assert_array_equal(cohort.column("site"), [0, 1, 0, np.nan])
     assert cohort.levels["age"] == ("20", "21", "100")
     assert cohort.levels["stay"] == ("2", "3", "a")
-    plain = encode_cohort(other, SMALL)
+    plain = encode_cohort(other.assign(stay=3), SMALL)
     np.testing.assert_array_equal(plain.column("age"), [20, 21, 100, 21])
 
 
@@ -121,7 +122,7 @@ def test_many_clusters_as_a_category_keep_their_names(small: pd.DataFrame) -> No
 
 def test_registry_is_not_changed(registry: pd.DataFrame) -> None:
     before = registry.copy(deep=True)
-    check_cohort(registry, THESIS_SPEC)
+    encode_cohort(registry, THESIS_SPEC)
     pd.testing.assert_frame_equal(registry, before)
 
 
@@ -141,7 +142,7 @@ def spoil(registry: pd.DataFrame, column: str, row: int, value: object) -> pd.Da
         ),
         ("apache2", 99, ["column 'apache2' has the value 99 in row 4", "at most 71"]),
         ("age", 3, ["'age'", "at least 16"]),
-        ("age", "old", ["column 'age' has the text 'old' in row 4", "give a number"]),
+        ("age", "old", ["column 'age' has the text \"old\" in row 4", "give a number"]),
         ("wbc", np.inf, ["'wbc' has the value inf"]),
         ("sofa_cv_day1", 2.5, ["'sofa_cv_day1' has the value 2.5", "whole number"]),
         ("rrt", 2, ["'rrt' has the value 2", "0 or 1"]),
@@ -155,7 +156,7 @@ def test_bad_value_is_one_sentence(
     registry: pd.DataFrame, column: str, value: object, words: list[str]
 ) -> None:
     with pytest.raises(DataError) as caught:
-        check_cohort(spoil(registry, column, 3, value), THESIS_SPEC)
+        encode_cohort(spoil(registry, column, 3, value), THESIS_SPEC)
     message = str(caught.value)
     assert "\n" not in message
     assert all(word in message for word in words), message
@@ -173,7 +174,7 @@ def test_bad_cohort_is_one_sentence(registry: pd.DataFrame) -> None:
     }
     for words, bad in cases.items():
         with pytest.raises(DataError) as caught:
-            check_cohort(bad, THESIS_SPEC)
+            encode_cohort(bad, THESIS_SPEC)
         assert words in str(caught.value)
 
 
@@ -196,7 +197,7 @@ def test_files_give_what_the_frame_gives(registry: pd.DataFrame, tmp_path: Path,
         encode_cohort(frame, THESIS_SPEC).values, encode_cohort(registry, THESIS_SPEC).values
     )
     with pytest.raises(DataError, match=f"^cohort.{suffix}: column 'age' is missing"):
-        check_cohort(frame.drop(columns="age"), THESIS_SPEC)
+        encode_cohort(frame.drop(columns="age"), THESIS_SPEC)
 
 
 def test_unreadable_files_are_one_sentence(tmp_path: Path) -> None:
@@ -206,10 +207,10 @@ def test_unreadable_files_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "not.parquet").write_text("no")
     cases = {
         "nowhere.csv": "cannot be read",
-        "cohort.xlsx": "'.xlsx'",
-        "empty.csv": "not a valid csv file",
+        "cohort.docx": "'.docx'",
+        "empty.csv": "has no rows",
         "header.csv": "has no rows",
-        "ragged.csv": "not a valid csv file",
+        "ragged.csv": "row 2 has 3 cells, the header 2",
         "not.parquet": "",
     }
     for name, words in cases.items():

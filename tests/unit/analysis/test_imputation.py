@@ -8,7 +8,7 @@ import scipy.stats
 from numpy.testing import assert_allclose
 
 from simsepsis.analysis.imputation import impute, pool
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, DataError
 
 
 def sample(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -94,3 +94,62 @@ def test_without_spread_between_draws_the_normal_distribution_is_left() -> None:
     pooled = pool(np.full(5, 0.7), np.full(5, 0.2))
     assert pooled.std_error == pytest.approx(0.2)
     assert_allclose(pooled.limits(), 0.7 + scipy.stats.norm.ppf([0.025, 0.975]) * 0.2)
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
+def test_the_unit_of_a_column_does_not_matter(unit: float) -> None:
+    columns, others = sample(60, 3)
+    columns[0, :9] = np.nan
+    plain = impute(columns, others, cycles=2, rng=np.random.default_rng(1))
+    scaled = impute(columns * [[unit], [1.0]], others * unit, cycles=2, rng=np.random.default_rng(1))
+    assert_allclose(scaled / [[unit], [1.0]], plain, rtol=1e-9)
+
+
+def test_constants_are_imputed_as_they_are() -> None:
+    columns, others = sample(60, 3)
+    columns[0], others[0] = 3.7, 1.0
+    columns[0, :9] = np.nan
+    filled = impute(columns, others, cycles=2, rng=np.random.default_rng(1))
+    assert_allclose(filled[0], 3.7, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (0, np.inf, "columns: row 0, column 2 is inf"),
+        (0, "tall", "columns: row 0, column 2 is 'tall'"),
+        (1, np.nan, "others: row 0, column 2 is nan"),
+        (1, 1j, "others: row 0, column 2 is 1j"),
+    ],
+)
+def test_what_cannot_be_imputed_is_refused(place: int, value: object, words: str) -> None:
+    given = [part.astype(object) for part in sample(60, 3)]
+    given[place][0, 2] = value
+    with pytest.raises(DataError, match=words):
+        impute(*given, cycles=1, rng=np.random.default_rng(1))
+    with pytest.raises(DataError, match="rows of 60 values and others of 59"):
+        impute(sample(60, 3)[0], sample(59, 3)[1], cycles=1, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1.0, 1e300])
+def test_rubins_rules_in_any_unit(unit: float) -> None:
+    plain = pool([1.0, 1.2, 0.8], [0.3, 0.4, 0.5])
+    scaled = pool(np.array([1.0, 1.2, 0.8]) * unit, np.array([0.3, 0.4, 0.5]) * unit)
+    assert scaled.estimate / unit == pytest.approx(plain.estimate)
+    assert scaled.std_error / unit == pytest.approx(plain.std_error)
+    assert scaled.df == pytest.approx(plain.df)
+    assert scaled.p_value() == pytest.approx(plain.p_value())
+
+
+def test_nothing_to_pool_is_said() -> None:
+    with pytest.raises(ConvergenceError, match="the standard error is zero"):
+        pool([0.4, 0.4, 0.4], [0.0, 0.0, 0.0])
+    assert pool([0.4, 0.5, 0.4], [0.0, 0.0, 0.0]).std_error > 0
+    for estimates, errors, words in (
+        ([1.0], [1.0], "estimates has 1 values"),
+        ([1.0, np.nan], [1.0, 1.0], "estimates: row 1 is nan"),
+        ([1.0, 2.0], [1.0, -1.0], "std_errors: row 1 is -1; give 0 or more"),
+        ([1.0, 2.0], [1.0], "std_errors has shape"),
+    ):
+        with pytest.raises(DataError, match=words):
+            pool(estimates, errors)

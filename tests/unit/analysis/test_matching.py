@@ -234,7 +234,7 @@ def test_large_scores_are_safe() -> None:
         ([0.1, 0.2, 0.3], [0, 0, 0], "no treated unit"),
         ([0.1, 0.2, 0.3], [1, 1, 1], "no control unit"),
         ([], [], "no treated unit"),
-        ([0.1, 0.2], [1, 0, 0], "two vectors of one length"),
+        ([0.1, 0.2], [1, 0, 0], "treated has shape \\(3,\\); give 2 values"),
     ],
 )
 def test_refuses_bad_data(score: Any, treated: Any, message: str) -> None:

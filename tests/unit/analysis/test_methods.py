@@ -21,7 +21,7 @@ NAMES = {
     "thesis": "crude psm psm_gee psm_gee_sofa psm_cox psm_adjuncts psm_adjuncts_gee psm_adjuncts_gee_sofa "
     "breslow_day_apache2 breslow_day_immunocompromised",
     "matching": "psm_ps_scale psm_random_in_caliper psm_largest psm_closest psm_replace psm_2to1 "
-    "psm_within_icu psm_icu_first psm_paired_se",
+    "psm_within_icu psm_icu_first psm_paired_se psm_cluster_se",
     "adjustment": "logistic iptw overlap_weights aipw gee_full conditional_logistic_icu icu_preference_iv",
     "time": "cox_time_fixed cox_time_varying landmark_day3 clone_censor_weight rmst28 fine_gray "
     "exclude_early_deaths",
@@ -180,6 +180,7 @@ WITHOUT = {
         "icu_preference_iv",
         "psm_within_icu",
         "psm_icu_first",
+        "psm_cluster_se",
         *GEE_VARIANTS,
     },
     "other covariates": {"psm_registry_2007", "psm_second_score", "psm_adjuncts_only"},

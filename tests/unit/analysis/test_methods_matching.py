@@ -88,7 +88,7 @@ def test_influences_summed_within_pairs_give_the_paired_error() -> None:
 
 @pytest.mark.parametrize(("p1", "p0"), [(0.0, 0.2), (0.3, 1.0), (-0.01, 0.2), (1.02, 0.5)])
 def test_a_risk_at_or_beyond_its_limits_has_no_ratio(p1: float, p0: float) -> None:
-    rows = list(risk_rows("m", "e", "ate", risks_of(p1, p0, np.full((9, 2), 0.01), 9)))
+    rows = list(risk_rows("m", "e", "ate", risks_of(p1, p0, np.full((9, 2), [0.01, 0.02]), 9)))
     assert [row.converged for row in rows] == [False, False, True]
     assert "outside (0, 1)" in str(rows[0].failure)
 

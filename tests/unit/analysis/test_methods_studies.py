@@ -83,7 +83,7 @@ def test_calipers_are_as_wide_as_they_are_named(
 def test_absolute_probabilities_and_no_caliper(registry: pd.DataFrame) -> None:
     task = Task(method="x", shared=shared_of(registry))
     units = variants.units_of(task, known(task.shared.cohort), known(task.shared.propensity).logit)
-    rules = {method.name: method.function.keywords["rule"] for method in variants.MATCHER_METHODS[:-1]}
+    rules = {method.name: method.function.keywords["rule"] for method in variants.MATCHER_METHODS[:-2]}
     assert rules["psm_ps_absolute"](units).caliper == 0.2
     everybody = rules["psm_no_caliper"](units)
     assert everybody.n_pairs == min(units.treated.sum(), (~units.treated).sum())
@@ -150,7 +150,8 @@ def test_claims_know_no_severity(registry: pd.DataFrame) -> None:
 
 def test_adjuncts_in_the_score_are_the_second_score(registry: pd.DataFrame) -> None:
     shared = shared_of(registry)
-    second = replace(THESIS_SPEC, covariates=(*THESIS_SPEC.covariates, *THESIS_SPEC.adjusters))
+    adjuncts = THESIS_SPEC.adjusters
+    second = replace(THESIS_SPEC, covariates=(*THESIS_SPEC.covariates, *adjuncts), allow_after_start=adjuncts)
     cohort, _ = complete_cases(encode_cohort(registry, second), second)
     assert cohort.n == known(shared.cohort).n
     rows = by_estimand("psm_second_score", registry)

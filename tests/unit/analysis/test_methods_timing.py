@@ -15,7 +15,7 @@ from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.shared import Shared, known
 from simsepsis.analysis.methods.start_times import course_of
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
-from simsepsis.errors import DataError
+from simsepsis.errors import DataError, SimsepsisError
 from simsepsis.streams import streams
 
 SPEC = AnalysisSpec(
@@ -129,7 +129,7 @@ def test_impossible_times_name_the_row(columns: dict[str, object], message: str)
 
 def test_a_negative_time_names_the_row() -> None:
     spec = replace(SPEC, survival_time="days")
-    with pytest.raises(DataError, match="'days' is negative in row 3"):
+    with pytest.raises(SimsepsisError, match="'days' has the value -1 in row 3; it must be at least 0"):
         course_of(task_on(cohort(days=[2.0, 9.0, -1.0, 6.0, 20.0]), spec))
 
 

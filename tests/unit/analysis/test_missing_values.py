@@ -61,7 +61,7 @@ def test_only_columns_without_a_rule_cost_patients(ward: pd.DataFrame) -> None:
     without = replace(SPEC, missing={})
     _, strict = complete_cases(encode_cohort(ward, without), without)
     assert strict.analysed == 60 - len({*range(15), 20, 40})
-    assert cohort.levels["site"] == ("gut", "lung", "skin", "missing")
+    assert cohort.levels["site"] == ("lung", "gut", "skin", "missing")
     np.testing.assert_array_equal(cohort.column("urine_missing"), np.isnan(cohort.column("urine")))
     assert cohort.kinds["urine_missing"] == "binary"
 
@@ -109,7 +109,7 @@ def test_yes_and_no_are_one_and_zero_unless_told_otherwise(ward: pd.DataFrame) -
 def test_an_empty_key_recodes_missing_values(ward: pd.DataFrame) -> None:
     spec = replace(SPEC, missing={"urine": "indicator"}, recode={"site": {"": "none", "gut": "abdomen"}})
     cohort = encode_cohort(ward, spec)
-    assert cohort.levels["site"] == ("abdomen", "lung", "none", "skin")
+    assert cohort.levels["site"] == ("lung", "abdomen", "skin", "none")
     assert not np.isnan(cohort.column("site")).any()
 
 
@@ -137,7 +137,7 @@ def test_dates_of_any_type_give_the_same_durations(ward: pd.DataFrame, kind: str
         ({"differences": {"stay": ("admitted", "lef")}}, "column 'lef' is missing; did you mean 'left'"),
         (
             {"differences": {"stay": ("admitted", "site")}},
-            "column 'site' has '.*' in row 1, which is no date",
+            "column 'site' has the value '.*' in row 1, which is no date",
         ),
     ],
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.integrate
+import scipy.special
 import scipy.stats
 from numpy.testing import assert_allclose
 
@@ -283,3 +285,157 @@ def test_what_failed_says_why(registry: pd.DataFrame) -> None:
     table = s.sensitivity_table(analyze(registry, replace(THESIS_SPEC, caliper=0.0)))
     assert table["failure"].str.contains("no pair within the caliper").all()
     assert table["e_value"].isna().all()
+
+
+NO_NUMBERS = [math.nan, math.inf, -math.inf, None, "2", True, 1j, [2.0], pd.NA, 10**400]
+SCALARS: dict[str, tuple[Callable[..., object], dict[str, object]]] = {
+    "e_value": (s.e_value, {"rr": 2.0, "limit": 1.5, "target": 1.0}),
+    "odds_ratio": (ROOT, {"odds_ratio": 2.0}),
+    "hazard_ratio": (HAZARD, {"hazard_ratio": 2.0}),
+    "mean_difference": (s.risk_ratio_of_mean_difference, {"difference": 0.3, "std_error": 0.1}),
+    "bounding_factor": (s.bounding_factor, {"with_treatment": 2.0, "with_outcome": 3.0}),
+    "binary": (s.binary_confounder_bias, {"effect": 2.0, "treated": 0.4, "control": 0.2}),
+    "normal": (s.normal_confounder_bias, {"effect": 2.0, "difference": 0.5}),
+    "tipping_effect": (s.tipping_effect, {"limit": 1.2, "difference": 0.5}),
+    "tipping_number": (s.tipping_number, {"limit": 1.2, "effect": 1.3, "difference": 0.5}),
+    "rosenbaum_p": (s.rosenbaum_p_value, {"b": 9, "c": 3, "gamma": 1.2}),
+    "rosenbaum_gamma": (s.rosenbaum_gamma, {"b": 9, "c": 3, "alpha": 0.05}),
+    "wilcoxon_p": (s.wilcoxon_p_value, {"differences": [1.0, 2.0, -0.5], "gamma": 1.2}),
+    "wilcoxon_gamma": (s.wilcoxon_gamma, {"differences": [1.0, 2.0, -0.5], "alpha": 0.05}),
+    "marginal": (s.marginal_log_odds_ratio, {"intercept": 0.0, "log_odds_ratio": 1.0, "sd": 1.0}),
+    "attenuated": (s.attenuated_log_odds_ratio, {"log_odds_ratio": 1.0, "sd": 1.0}),
+    "expected_person_time": (
+        s.expected_person_time,
+        {"death_rate": 0.02, "start_rate": 0.1, "rate_ratio": 0.8, "horizon": 28.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCALARS)
+@pytest.mark.parametrize("bad", NO_NUMBERS, ids=str)
+def test_what_is_no_finite_number_is_refused_in_one_sentence(name: str, bad: object) -> None:
+    function, arguments = SCALARS[name]
+    for argument, usual in arguments.items():
+        if isinstance(usual, list) or (argument == "limit" and bad is None):
+            continue
+        with pytest.raises(UsageError, match=argument) as caught:
+            function(**{**arguments, argument: bad})
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(("rr", "limit", "target"), [(2, 3, 1), (0.5, 0.3, 1), (2, 2.1, 1.5), (1.2, 1.1, 2)])
+def test_a_limit_beyond_the_estimate_is_refused(rr: float, limit: float, target: float) -> None:
+    with pytest.raises(UsageError, match=f"limit = {limit:g} lies beyond rr = {rr:g}"):
+        s.e_value(rr, limit, target=target)
+
+
+@pytest.mark.parametrize(
+    ("rr", "limit", "target"), [(2, 2, 1), (2, 0.4, 1), (0.5, 3, 1), (1.2, 1.3, 2), (1, 9, 1)]
+)
+def test_a_limit_on_the_side_of_the_target_is_not(rr: float, limit: float, target: float) -> None:
+    point, at_limit = s.e_value(rr, limit, target=target)
+    assert 1 <= at_limit <= point
+
+
+@pytest.mark.parametrize("rr", [1e-300, 1e-100, 1 + 1e-12, 1e100, 1e300])
+def test_e_values_of_any_size_solve_their_equation(rr: float) -> None:
+    """E²/(2E − 1) is the ratio that a confounder of this strength can make, in fractions without rounding."""
+    found = Fraction(s.e_value(rr)[0])
+    away = max(Fraction(rr), 1 / Fraction(rr))
+    assert abs(found * found / (2 * found - 1) / away - 1) < Fraction(1, 10**9)
+
+
+def test_results_beyond_any_number_are_refused() -> None:
+    for call in (
+        lambda: s.tipping_effect(2.0, 1e-300),
+        lambda: s.normal_confounder_bias(1e300, 1e10),
+        lambda: s.tipping_number(2.0, 1 + 1e-15, 1e-300),
+        lambda: s.risk_ratio_of_mean_difference(1e6),
+        lambda: s.e_value(1e300, target=1e-300),
+        lambda: s.expected_person_time(1e200, 1.0, 1.0, 1e200),
+    ):
+        with pytest.raises(UsageError, match=r"beyond any number|no time in which"):
+            call()
+    assert s.bounding_factor(1e200, 1e200) == pytest.approx(5e199)
+    assert s.binary_confounder_bias(1e-200, 0.5, 1.0) == pytest.approx(5e199)
+
+
+def test_rosenbaum_without_discordant_pairs_and_with_very_many() -> None:
+    assert s.rosenbaum_gamma(0, 0) == 1.0
+    assert s.rosenbaum_gamma(0, 9) == 1.0
+    assert s.rosenbaum_p_value(0, 0, 3.0) == 1.0
+    # with all pairs one way p = α^(1/b), so that Γ = 1/(α^(−1/b) − 1)
+    for b in (1, 10**6, 2**50):
+        assert (
+            s.rosenbaum_gamma(b, 0) == pytest.approx(1 / math.expm1(-math.log(0.05) / b), rel=1e-9) or b == 1
+        )
+    assert s.rosenbaum_gamma(1, 0) == 1.0
+    assert s.rosenbaum_gamma(np.int64(60), 30.0) == s.rosenbaum_gamma(60, 30)  # type: ignore[arg-type]
+
+
+def test_wilcoxon_at_its_ends() -> None:
+    assert s.wilcoxon_gamma([1.0, 2.0, 3.0], alpha=0.5) == math.inf
+    assert s.wilcoxon_p_value([1.0, 2.0, 3.0], 1e300) == pytest.approx(0.5)
+    for differences, words in (([1.0, math.nan], "row 1 is nan"), (["up"], "row 0 is 'up'")):
+        with pytest.raises(DataError, match=words):
+            s.wilcoxon_gamma(differences)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.3, 2.0, 15.0, 100.0])
+@pytest.mark.parametrize("intercept", [-40.0, -3.0, 0.0, 5.0])
+def test_marginal_odds_ratios_of_any_spread(sd: float, intercept: float) -> None:
+    """Averages by Gauss–Legendre quadrature in 2,000 pieces, however wide the covariate is."""
+    knots, (nodes, weights) = np.linspace(-39, 39, 2_001), np.polynomial.legendre.leggauss(20)
+    half = (knots[1] - knots[0]) / 2
+    z = (knots[:-1, None] + half * (1 + nodes)).ravel()
+    share = np.tile(half * weights, 2_000) * scipy.stats.norm.pdf(z)
+
+    def log_odds(mean: float) -> float:
+        yes, no = (share @ scipy.special.expit(sign * (mean + sd * z)) for sign in (1.0, -1.0))
+        return math.log(yes / no)
+
+    expected = log_odds(intercept + 0.7) - log_odds(intercept)
+    assert s.marginal_log_odds_ratio(intercept, 0.7, sd) == pytest.approx(expected, rel=1e-8, abs=1e-12)
+
+
+def test_marginal_odds_ratios_where_probabilities_vanish() -> None:
+    assert s.marginal_log_odds_ratio(-800.0, 0.7, 1.0) == pytest.approx(0.7)
+    with pytest.raises(UsageError, match="sd = 101; give a number of at least 0 and of at most 100"):
+        s.marginal_log_odds_ratio(0.0, 0.7, 101)
+
+
+def test_rates_without_a_denominator_are_refused() -> None:
+    never = s.person_time([5.0, 6.0], [1, 0], [math.inf, math.inf])
+    with pytest.raises(DataError, match="there is no person-time under treatment"):
+        _ = never.rate_ratio
+    alive = s.person_time([5.0, 6.0], [1, 0], [1.0, math.inf])
+    with pytest.raises(DataError, match="there is no death without treatment"):
+        _ = alive.excluded
+    assert alive.misclassified_factor == pytest.approx(6 / 7 / (1 + 1 / 4))
+
+
+@pytest.mark.parametrize(
+    ("start", "row"), [([math.nan, 1.0], 0), ([1.0, -math.inf], 1), ([1.0, "late"], 1), ([None, 1.0], 0)]
+)
+def test_a_start_is_a_time_or_never(start: list[object], row: int) -> None:
+    with pytest.raises(DataError, match=f"start: row {row} is"):
+        s.person_time([5.0, 6.0], [1, 0], start)  # type: ignore[arg-type]
+
+
+def test_rates_out_of_order_give_the_same_person_time() -> None:
+    """Death under treatment may be faster than all that ends time without it: no pole, no overflow."""
+    found = s.expected_person_time(0.5, 0.1, 40.0, 100.0)
+    # P_T = μ/q (E(a) − (e^{−qτ} − e^{−aτ})/(a − q)), whose second part is gone by then
+    assert found.treated == pytest.approx(0.1 / 20 * (1 / 0.6), rel=1e-9)
+
+
+def test_results_that_no_data_can_mean_are_failures_of_the_table(registry: pd.DataFrame) -> None:
+    analysis = analyze(registry, THESIS_SPEC)
+    rows = analysis.estimates.copy()
+    rows.loc[rows["method"] == "psm_cox", "ci_high"] = 1e4
+    rows.loc[rows["method"] == "psm_cox", "ci_low"] = -1e4
+    table = s.sensitivity_table(replace(analysis, estimates=rows)).set_index("method")
+    assert "nothing can be told" in str(table.loc["psm_cox", "failure"])
+    with pytest.raises(UsageError, match="target"):
+        s.sensitivity_table(analysis, target=0.0)

@@ -85,7 +85,7 @@ def test_extends_thesis_keeps_the_rest(tmp_path: Path) -> None:
             ["subgroups.0: colum", "'column'"],
         ),
         ('treatment = "a"\noutcomes = ["b"]', ["'covariates' is missing"]),
-        ("treatment = ", ["not valid TOML"]),
+        ("treatment = ", ["cannot be read as TOML"]),
     ],
 )
 def test_bad_spec_is_one_sentence(tmp_path: Path, text: str, words: list[str]) -> None:

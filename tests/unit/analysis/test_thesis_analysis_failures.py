@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.analysis.data import read_cohort
+from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.output import write_analysis
 from simsepsis.analysis.spec import THESIS_SPEC, load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze, cells
@@ -251,5 +251,69 @@ def test_another_file_through_a_spec(tmp_path: Path) -> None:
     flow = analysis.flow.set_index("step")["patients"]
     assert flow["without complete day-1 data"] == (frame["wtkilo1"] == 0).sum()
     levels = analysis.tables["table1"].query("variable == 'cat1'")["level"].unique()
-    assert list(levels) == ["ARF", "COPD", "MOSF w/Sepsis"]
+    assert list(levels) == list(frame["cat1"].value_counts().index)
     assert analysis.tables["text"].query("level == 'cox'")["value"].notna().all()
+
+
+def row_of(analysis: Analysis, quantity: str) -> pd.Series:
+    return analysis.survival_tests.set_index("quantity").loc[quantity]
+
+
+def test_all_times_equal_leave_the_hazard_ratio_and_say_why_there_is_no_trend(registry: pd.DataFrame) -> None:
+    analysis = analyze(registry.assign(hospital_days=28.0))
+    assert np.isfinite(row_of(analysis, "hazard_ratio")["estimate"])
+    trend = row_of(analysis, "proportional_hazards")
+    assert np.isnan(trend["p_value"])
+    assert trend["failure"] == "all events happen at one time, so hazards cannot change with time"
+    assert analysis.estimates.set_index("method").loc["psm_cox", "converged"]
+
+
+def test_a_restricted_mean_without_spread_is_no_estimate(registry: pd.DataFrame) -> None:
+    """Time in seconds: nobody dies in the first 28, and nothing is certain for that."""
+    analysis = analyze(registry.assign(hospital_days=registry["hospital_days"] * 86_400 + 100))
+    reason = "the standard error is zero, so there is no interval and no test"
+    row = analysis.estimates.set_index("method").loc["rmst28"]
+    assert not row["converged"]
+    assert row["failure"] == reason
+    difference = row_of(analysis, "rmst28_difference")
+    assert np.isnan(difference[["estimate", "ci_low", "ci_high", "p_value"]].astype(float)).all()
+    assert difference["failure"] == reason
+    arm = row_of(analysis, "rmst28_ivigg")
+    assert arm["estimate"] == 28
+    assert np.isnan(arm["ci_low"])
+    assert row_of(analysis, "log_rank")["failure"] is None
+
+
+def test_a_horizon_beyond_follow_up_says_how_far_it_may_go(registry: pd.DataFrame) -> None:
+    short = registry.assign(
+        hospital_days=registry["hospital_days"].clip(upper=20.0),
+        hospital_death=np.where(registry["hospital_days"] < 20, registry["hospital_death"], 0),
+    )
+    analysis = analyze(short)
+    reason = (
+        "survival to 28 is unknown, as the last patient of an arm was censored at 20; "
+        "take a horizon of at most 20"
+    )
+    assert analysis.estimates.set_index("method").loc["rmst28", "failure"] == reason
+    for quantity in ("rmst28_ivigg", "rmst28_control", "rmst28_difference"):
+        assert row_of(analysis, quantity)["failure"] == reason
+    reached = analyze(short, replace(THESIS_SPEC, rmst_horizon=20.0))
+    assert np.isfinite(row_of(reached, "rmst20_difference")["p_value"])
+
+
+def test_without_events_every_survival_test_has_its_reason(registry: pd.DataFrame) -> None:
+    analysis = analyze(registry.assign(hospital_death=0))
+    tests = analysis.survival_tests.set_index("quantity")
+    assert (tests["failure"].notna() == tests["p_value"].isna()).all()
+    assert tests.loc["log_rank", "failure"] == "no event tells the arms apart"
+    assert "there is no event" in tests.loc["hazard_ratio", "failure"]
+    assert (analysis.survival["incidence"] == 0).all()
+    failed = failures(analysis)
+    assert {"psm_cox", "rmst28"} <= set(failed["method"])
+
+
+def test_a_huge_unit_of_a_covariate_changes_no_pair(registry: pd.DataFrame) -> None:
+    plain = analyze(registry, NO_MODELS)
+    for unit in (1e200, 1e-200):
+        scaled = analyze(registry.assign(wbc=registry["wbc"] * unit), NO_MODELS)
+        pd.testing.assert_frame_equal(scaled.pairs, plain.pairs)

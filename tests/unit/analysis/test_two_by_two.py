@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -239,3 +242,45 @@ def test_refuses_what_is_no_table() -> None:
         fisher(TABLE, sides="both")
     with pytest.raises(DataError, match="treated: row 1 is 2"):
         two_by_two_table([1, 2], [0, 1])
+
+
+@pytest.mark.parametrize(
+    "test",
+    [fisher, chi_square, mcnemar, partial(mcnemar, exact=True), lambda table: breslow_day([table, TABLE])],
+)
+def test_a_test_of_counts_takes_no_weights(test: Callable[[object], object]) -> None:
+    with pytest.raises(DataError, match=r"row 0, column 1 is 2\.5, no whole number"):
+        test([[3, 2.5], [4, 6]])
+
+
+def test_measures_of_effect_take_corrected_counts() -> None:
+    """Haldane's half in every cell, for which an odds ratio exists though no test of counts does."""
+    found = odds_ratio(np.array([[5, 0], [3, 9]]) + 0.5)
+    assert found.estimate == pytest.approx(5.5 * 9.5 / (0.5 * 3.5))
+    assert found.failure is None
+    assert mantel_haenszel([[[5.5, 0.5], [3.5, 9.5]]]).estimate == pytest.approx(found.estimate)
+
+
+@pytest.mark.parametrize("bad", [np.inf, 1e300, 1e-300, -1, None, "9", 2**60])
+@pytest.mark.parametrize(
+    "measure",
+    [odds_ratio, risk_ratio, risk_difference, paired_odds_ratio, fisher, chi_square, mcnemar],
+)
+def test_a_cell_is_a_number_of_patients(measure: Callable[[object], object], bad: object) -> None:
+    with pytest.raises(DataError, match="table: row 1, column 0 is "):
+        measure([[3, 2], [bad, 6]])
+
+
+def test_fisher_says_when_there_are_too_many_tables() -> None:
+    huge = fisher([[10**9, 10**9], [10**9, 10**9]])
+    assert np.isnan(huge.p_value)
+    assert "too many for an exact test; use chi_square" in str(huge.failure)
+    assert huge.statistic == 1.0
+    assert "no odds ratio" in str(fisher([[0, 5], [0, 9]]).failure)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.5, 95, np.nan, None, "0.95"])
+def test_levels_lie_between_0_and_1(level: float) -> None:
+    for measure in (odds_ratio, risk_ratio, risk_difference, paired_odds_ratio, paired_risk_difference):
+        with pytest.raises(UsageError, match="level = "):
+            measure([[5, 6], [7, 9]], level=level)

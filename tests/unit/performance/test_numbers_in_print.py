@@ -2,7 +2,7 @@
 
 import pytest
 
-from simsepsis.performance.text import decimals_for, estimand_text, measured_text, plain_text
+from simsepsis.performance.text import bare_text, decimals_for, estimand_text, measured_text, plain_text
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,19 @@ def test_levels_and_names():
     assert estimand_text("pairs_matched") == "number of matched pairs"
     assert estimand_text("anything_else") == "anything else"
     assert [decimals_for(error) for error in (12.0, 1.0, 0.1, 0.011, 0.0)] == [0, 1, 2, 3, 3]
+
+
+def test_a_number_of_few_rows_has_them_behind_its_error():
+    assert measured_text("bias", "log_or_x", 0.12, 0.03, 24, 100) == "+0.120 (0.030; 24 of 100 rows)"
+    assert measured_text("coverage", "rd_x", 1.0, 0.0, 30, 2_000) == "100% (at least 88.6%; 30 of 2,000 rows)"
+    assert measured_text("bias", "log_or_x", 0.12, 0.03, 95, 100) == "+0.120 (0.030)"
+    assert measured_text("bias", "log_or_x", 0.12, 0.03, 94, 100) == "+0.120 (0.030; 94 of 100 rows)"
+    assert measured_text("truth", "log_or_x", 0.12, 0.03, 24, 100) == "+0.120 (0.030)"
+
+
+def test_an_unknown_error_is_not_called_exact():
+    assert (
+        measured_text("bias", "log_or_x", -1.688, float("nan"), 1, 20)
+        == "−1.688 (error unknown; 1 of 20 rows)"
+    )
+    assert bare_text("coverage", "rd_x", 0.9) == "90.00%"

@@ -51,7 +51,10 @@ def gee_rows(task: Task, *, equations: Equations) -> Iterator[Estimate]:
     equations
         What differs from the thesis's model.
     """
-    matched = known(known(task.shared.thesis).matched).cohort
+    found = known(known(task.shared.thesis).matched)
+    matched = found.cohort
+    if found.weights is not None:
+        raise ConvergenceError("these equations take pairs, and controls carry weights here (ratio, replace)")
     if matched.cluster is None:
         raise NotEstimableError("the spec names no column for the clusters")
     data = model_data(matched, task.spec, extended=False)

@@ -13,11 +13,12 @@ import scipy.special
 from simsepsis.analysis.balance import group_moments, pooled_sd, standardized
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.estimates import Estimate, normal_estimate
+from simsepsis.analysis.matched import exact_strata
 from simsepsis.analysis.matching import Matches, match_pairs, match_weights
 from simsepsis.analysis.methods.method import MATCHED_SET, Method, Task
 from simsepsis.analysis.methods.rows import Risks, risk_rows, risks_of
 from simsepsis.analysis.methods.shared import known
-from simsepsis.analysis.methods.thesis import PSM_PAIRED_SE, RISKS_MATCHED
+from simsepsis.analysis.methods.thesis import PSM_CLUSTER_SE, PSM_PAIRED_SE, RISKS_MATCHED
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError, NotEstimableError
@@ -47,6 +48,8 @@ class Units:
         Caliper, order and choice.
     rng
         For a random order or choice.
+    exact
+        (m,): number of the stratum in which each may be matched; None: anywhere.
     """
 
     rows: IntArray
@@ -55,6 +58,7 @@ class Units:
     cluster: IntArray | None
     spec: AnalysisSpec
     rng: np.random.Generator
+    exact: IntArray | None = None
 
     def match(self, **changes: Any) -> Matches:
         """Match by the spec's rule, with some options changed."""
@@ -63,6 +67,9 @@ class Units:
             "caliper_sd": self.spec.caliper_sd,
             "order": self.spec.order,
             "select": self.spec.select,
+            "ratio": self.spec.ratio,
+            "replace": self.spec.replace,
+            "exact": self.exact,
             "rng": self.rng,
         }
         return match_pairs(self.score, self.treated, **options | changes)
@@ -75,6 +82,7 @@ class Units:
             score=self.score[keep],
             treated=self.treated[keep],
             cluster=None if self.cluster is None else self.cluster[keep],
+            exact=None if self.exact is None else self.exact[keep],
         )
 
 
@@ -108,6 +116,7 @@ def units_of(task: Task, cohort: CohortArrays, logit: FloatArray) -> Units:
         cluster=None if cohort.cluster is None else cohort.cluster[rows],
         spec=task.spec,
         rng=task.shared.matching_rng(),
+        exact=exact_strata(cohort, task.spec.exact)[rows] if task.spec.exact else None,
     )
 
 
@@ -352,5 +361,6 @@ MATCHER_METHODS = (
     _variant("psm_within_icu", "Controls of the same ICU only", within_icu, ARPINO_MEALLI),
     _variant("psm_icu_first", "Controls of the same ICU first", icu_first, ARPINO_CANNAS),
     PSM_PAIRED_SE,
+    PSM_CLUSTER_SE,
 )
-"""Variants of the matcher; the last one has the thesis's pairs and other standard errors."""
+"""Variants of the matcher; the last two have the thesis's pairs and other standard errors."""

@@ -86,6 +86,8 @@ class Method:
         What a cohort may lack.
     reference
         Where it is described.
+    numeric
+        What it estimates of outcomes that are numbers, with ``{outcome}`` for each.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Method:
     uses: tuple[Step, ...] = ("cohort",)
     needs: tuple[Need, ...] = ()
     reference: str = ""
+    numeric: tuple[str, ...] = ()
 
     @property
     def truths(self) -> tuple[str, ...]:
@@ -117,4 +120,7 @@ class Method:
             for outcome in spec.outcomes
             for pattern in self.estimands
         )
-        return tuple(dict.fromkeys(names))
+        means = (
+            pattern.format(outcome=outcome) for outcome in spec.numeric_outcomes for pattern in self.numeric
+        )
+        return tuple(dict.fromkeys((*names, *means)))

@@ -18,7 +18,8 @@ from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.thesis import RISKS_MATCHED
 from simsepsis.analysis.propensity import design
-from simsepsis.analysis.spec import AnalysisSpec, Missing
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.spec_types import Missing
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ConvergenceError
 
@@ -76,8 +77,7 @@ def imputed_rows(task: Task) -> Iterator[Estimate]:
     for _ in range(IMPUTATIONS):
         logit = _score(_completed(X, cohort, task.spec, rng), cohort)
         for row in matched_rows(task, cohort, logit, by_options):
-            if row.converged:
-                found[row.estimand].append(row)
+            found[row.estimand].append(row)
     for estimand, rows in found.items():
         yield _combined(task.method, estimand, rows)
 
@@ -109,8 +109,9 @@ def _score(X: FloatArray, cohort: CohortArrays) -> FloatArray:
 
 def _combined(method: str, estimand: str, rows: list[Estimate]) -> Estimate:
     used = round(float(np.mean([row.n_used for row in rows])))
-    if len(rows) < IMPUTATIONS:
-        reason = f"{IMPUTATIONS - len(rows)} of {IMPUTATIONS} completed registries gave no estimate"
+    failures = [row.failure for row in rows if not row.converged]
+    if failures:
+        reason = f"{len(failures)} of {len(rows)} completed registries gave no estimate: {failures[0]}"
         return Estimate(method=method, estimand=estimand, n_used=used, failure=reason)
     pooled = pool(np.array([row.estimate for row in rows]), np.array([row.std_error for row in rows]))
     low, high = pooled.limits()

@@ -121,7 +121,14 @@ def _scored_by(spec: AnalysisSpec, covariates: tuple[str, ...]) -> AnalysisSpec:
     """Return a spec whose score and complete cases are about other covariates."""
     categories = tuple(name for name in spec.score_categories if name in covariates)
     missing = {name: rule for name, rule in spec.missing.items() if name in covariates}
-    return replace(spec, covariates=covariates, score=(), score_categories=categories, missing=missing)
+    return replace(
+        spec,
+        covariates=covariates,
+        score=(),
+        score_categories=categories,
+        missing=missing,
+        allow_after_start=(*spec.allow_after_start, *spec.adjusters),
+    )
 
 
 def _other_score(name: str, label: str, change: Change, reference: str) -> Method:

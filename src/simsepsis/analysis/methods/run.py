@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame, failed
+from simsepsis.analysis.estimates import Estimate, estimates_frame, failed, with_spread
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.registry import GROUPS, METHODS
 from simsepsis.analysis.methods.shared import OracleView, Shared
@@ -26,9 +26,6 @@ NOTHING: Attempt[None] = Attempt(
     kind="not available",
 )
 """Why a method that did not fail gives no row for one of its estimands."""
-
-NO_SPREAD = 1e-10
-"""Standard error that is zero but for rounding."""
 
 
 def run_method(
@@ -186,17 +183,4 @@ def _rows(method: Method, task: Task) -> Iterator[Estimate]:
     none = found if found.value is None else NOTHING
     for name in estimands:
         row = rows.get(name) or failed(method.name, name, replace(none, seconds=seconds))
-        yield _with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))
-
-
-def _with_spread(row: Estimate) -> Estimate:
-    """Return a row as it is, or as a failure where the estimate has no spread, since nothing is certain."""
-    if not row.converged or row.std_error > NO_SPREAD:
-        return row
-    return Estimate(
-        method=row.method,
-        estimand=row.estimand,
-        n_used=row.n_used,
-        failure="the standard error is zero, so there is no interval and no test",
-        seconds=row.seconds,
-    )
+        yield with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))

@@ -19,7 +19,7 @@ from simsepsis.analysis.methods.time_limit import TimeOverError, attempt_within
 from simsepsis.analysis.propensity import Propensity, design, fit_propensity
 from simsepsis.analysis.result import FIRST_SCORE, Attempt
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.analysis.thesis_analysis import analyse_patients
+from simsepsis.analysis.steps import analyse_patients
 from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import ConvergenceError, DataError, FailureKind, NotEstimableError, SimsepsisError

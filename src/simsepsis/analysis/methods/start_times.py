@@ -57,16 +57,10 @@ def recorded_times(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[FloatArray
     ------
     NotEstimableError
         If the spec names no time to death.
-    DataError
-        If a time is negative.
     """
     if spec.survival_time is None or spec.survival_event is None:
         raise NotEstimableError("the spec names no time to death")
-    days = cohort.column(spec.survival_time)
-    if (days < 0).any():
-        row = int(cohort.record[np.argmax(days < 0)]) + 1
-        raise DataError(f"{cohort.source}: '{spec.survival_time}' is negative in row {row}; correct it")
-    return days, cohort.column(spec.survival_event)
+    return cohort.column(spec.survival_time), cohort.column(spec.survival_event)
 
 
 def times_to_death(task: Task) -> tuple[FloatArray, BoolArray]:

@@ -9,6 +9,9 @@ from functools import partial
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
+from simsepsis.analysis.result import then
+from simsepsis.analysis.thesis_estimates import cluster_rows
+from simsepsis.analysis.time_to_death import compare_survival
 
 ROSENBAUM_RUBIN = "Rosenbaum PR, Rubin DB. Biometrika 1983;70:41."
 LIANG_ZEGER = "Liang KY, Zeger SL. Biometrika 1986;73:13."
@@ -19,6 +22,9 @@ UNPAIRED = "patients independent, pairs ignored, score taken as known"
 ROBUST = "sandwich over ICUs, score taken as known"
 RISKS_MATCHED = ("log_or_{outcome}_matched", "log_rr_{outcome}_matched", "rd_{outcome}_matched")
 RISKS_ATT = ("log_or_{outcome}_att", "log_rr_{outcome}_att", "rd_{outcome}_att")
+MEANS_ATT = ("md_{outcome}_att",)
+MEANS_MATCHED = ("md_{outcome}_matched",)
+MEANS_TWIN = ("md_{outcome}_twin",)
 LOG_OR_TWIN = ("log_or_{outcome}_twin",)
 INTERACTION = ("log_or_ratio_{outcome}_matched",)
 
@@ -26,6 +32,19 @@ INTERACTION = ("log_or_ratio_{outcome}_matched",)
 def thesis_rows(task: Task) -> Iterable[Estimate]:
     """Return the rows of one method of the thesis."""
     return (row for row in known(task.shared.thesis).rows if row.method == task.method)
+
+
+def rmst_rows(task: Task) -> Iterable[Estimate]:
+    """Return the difference of restricted means, whose day is the spec's."""
+    rows = known(task.shared.thesis).rows
+    return (replace(row, method=task.method) for row in rows if row.method.startswith("rmst"))
+
+
+def clustered_rows(task: Task) -> Iterable[Estimate]:
+    """Return the crude effects in the matched patients with standard errors by cluster."""
+    step = known(task.shared.thesis).matched
+    survival = then(step, compare_survival, task.spec) if task.spec.survival_time else None
+    return cluster_rows(step, survival, task.spec)
 
 
 def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
@@ -42,7 +61,14 @@ def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
     return (replace(row, method=task.method) for row in rows if row.method == of)
 
 
-def _thesis(name: str, label: str, estimands: tuple[str, ...], std_error: str, reference: str) -> Method:
+def _thesis(
+    name: str,
+    label: str,
+    estimands: tuple[str, ...],
+    std_error: str,
+    reference: str,
+    numeric: tuple[str, ...] = (),
+) -> Method:
     return Method(
         name=name,
         label=label,
@@ -52,23 +78,32 @@ def _thesis(name: str, label: str, estimands: tuple[str, ...], std_error: str, r
         reference=reference,
         function=thesis_rows,
         uses=("thesis",),
+        numeric=numeric,
     )
 
 
 THESIS_METHODS = (
-    _thesis("crude", "Unmatched, unadjusted", RISKS_ATT, "patients independent", ""),
-    _thesis("psm", "Matched on the score of day 1", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN),
-    _thesis("psm_gee", "Matched, GEE adjusted for adjuncts", LOG_OR_TWIN, ROBUST, LIANG_ZEGER),
-    _thesis("psm_gee_sofa", "Matched, GEE with later SOFA too", LOG_OR_TWIN, ROBUST, LIANG_ZEGER),
+    _thesis("crude", "Unmatched, unadjusted", RISKS_ATT, "patients independent", "", MEANS_ATT),
+    _thesis("psm", "Matched on the score of day 1", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN, MEANS_MATCHED),
+    _thesis("psm_gee", "Matched, GEE adjusted for adjuncts", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN),
+    _thesis("psm_gee_sofa", "Matched, GEE with later SOFA too", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN),
     _thesis("psm_cox", "Matched, Cox", ("log_hr_{event}_matched",), UNPAIRED, "Cox DR. JRSS B 1972;34:187."),
-    _thesis("psm_adjuncts", "Matched, adjuncts in the score", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN),
-    _thesis("psm_adjuncts_gee", "Adjuncts in the score, GEE", LOG_OR_TWIN, ROBUST, LIANG_ZEGER),
+    _thesis(
+        "psm_adjuncts",
+        "Matched, adjuncts in the score",
+        RISKS_MATCHED,
+        UNPAIRED,
+        ROSENBAUM_RUBIN,
+        MEANS_MATCHED,
+    ),
+    _thesis("psm_adjuncts_gee", "Adjuncts in the score, GEE", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN),
     _thesis(
         "psm_adjuncts_gee_sofa",
         "Adjuncts in the score, GEE with later SOFA",
         LOG_OR_TWIN,
         ROBUST,
         LIANG_ZEGER,
+        MEANS_TWIN,
     ),
     _thesis("breslow_day_apache2", "Interaction with APACHE II ≥ 29", INTERACTION, UNPAIRED, BRESLOW_DAY),
     _thesis(
@@ -88,8 +123,23 @@ PSM_PAIRED_SE = replace(
         ("rd_{outcome}_matched", "log_hr_{event}_matched"),
         "pairs independent (discordant counts; sandwich for the hazard ratio), score taken as known",
         "Austin PC. Int J Biostat 2009;5:13; Stat Med 2011;30:1292.",
+        MEANS_MATCHED,
     ),
     group="matching",
+)
+
+PSM_CLUSTER_SE = replace(
+    _thesis(
+        "psm_cluster_se",
+        "Matched, standard errors that respect the clusters",
+        (*RISKS_MATCHED, "log_hr_{event}_matched"),
+        "sandwich over clusters with K/(K − 1), t with K − 1 degrees of freedom; score taken as known",
+        "Cameron AC, Miller DL. J Hum Resour 2015;50:317.",
+    ),
+    group="matching",
+    needs=("clusters",),
+    function=clustered_rows,
+    numeric=MEANS_MATCHED,
 )
 
 RMST28 = replace(
@@ -102,6 +152,7 @@ RMST28 = replace(
     ),
     group="time",
     needs=("survival",),
+    function=rmst_rows,
 )
 
 TWIN_METHODS = tuple(

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from simsepsis.analysis.estimates import Estimate
+from simsepsis.analysis.estimates import Estimate, normal_estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.rows import risk_rows, risks_of
 from simsepsis.analysis.methods.shared import known
@@ -82,7 +82,7 @@ def weighted_rows(task: Task, *, weighting: Weighting, truth: str) -> Iterator[E
     arms = np.column_stack([cohort.treated, ~cohort.treated])
     total = weights @ arms
     X = known(task.shared.design)
-    for outcome in task.spec.outcomes:
+    for outcome in task.spec.all_outcomes:
         dead = cohort.column(outcome)
         risks = (weights * dead) @ arms / total
         deviation = arms * (dead[:, None] - risks) / total
@@ -90,7 +90,11 @@ def weighted_rows(task: Task, *, weighting: Weighting, truth: str) -> Iterator[E
         gradient = X.T @ (slopes[:, None] * deviation)
         influence += score_influence(X, cohort.treated - score, propensity, gradient)
         found = risks_of(float(risks[0]), float(risks[1]), influence, int((weights > 0).sum()))
-        yield from risk_rows(task.method, outcome, truth, found)
+        if outcome in task.spec.numeric_outcomes:
+            name = f"md_{outcome}_{truth}"
+            yield normal_estimate(task.method, name, *found.difference, n_used=found.n_used)
+        else:
+            yield from risk_rows(task.method, outcome, truth, found)
 
 
 def score_influence(
@@ -125,6 +129,7 @@ def _weighted(name: str, label: str, weighting: Weighting, truth: str, reference
         reference=reference,
         function=partial(weighted_rows, weighting=weighting, truth=truth),
         uses=("cohort", "design", "propensity"),
+        numeric=(f"md_{{outcome}}_{truth}",),
     )
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 
+from simsepsis.analysis.numeric import expressible, finite_number
 from simsepsis.errors import UsageError
+
+_LARGEST = math.log(sys.float_info.max)
 
 
 def bounding_factor(with_treatment: float, with_outcome: float) -> float:
@@ -20,16 +24,16 @@ def bounding_factor(with_treatment: float, with_outcome: float) -> float:
     Raises
     ------
     UsageError
-        If one is less than 1.
+        If one is less than 1 or no finite number; invert a ratio below 1.
 
     References
     ----------
     Ding P, VanderWeele TJ. Epidemiology 2016;27:368.
     """
-    for name, value in (("with_treatment", with_treatment), ("with_outcome", with_outcome)):
-        if not value >= 1.0:
-            raise UsageError(f"{name} = {value}: give a ratio of 1 or more; invert one that is below 1")
-    return with_treatment * with_outcome / (with_treatment + with_outcome - 1.0)
+    treatment = finite_number(with_treatment, "with_treatment", least=1.0)
+    outcome = finite_number(with_outcome, "with_outcome", least=1.0)
+    # RR·RR would overflow before their quotient does
+    return treatment / (1.0 + (treatment - 1.0) / outcome)
 
 
 def binary_confounder_bias(effect: float, treated: float, control: float) -> float:
@@ -48,17 +52,18 @@ def binary_confounder_bias(effect: float, treated: float, control: float) -> flo
     Raises
     ------
     UsageError
-        If the effect is not positive or a prevalence is outside [0, 1].
+        If the effect is not positive, a prevalence is outside [0, 1], or the result is beyond any number.
 
     References
     ----------
     Lin DY, Psaty BM, Kronmal RA. Biometrics 1998;54:948.
     """
-    _check_effect(effect)
-    for name, value in (("treated", treated), ("control", control)):
-        if not 0.0 <= value <= 1.0:
-            raise UsageError(f"{name} = {value}: a prevalence lies between 0 and 1")
-    return (effect * treated + 1.0 - treated) / (effect * control + 1.0 - control)
+    ratio = positive_ratio(effect, "effect")
+    p1, p0 = (
+        finite_number(value, name, least=0.0, most=1.0)
+        for name, value in (("treated", treated), ("control", control))
+    )
+    return expressible((ratio * p1 + (1.0 - p1)) / (ratio * p0 + (1.0 - p0)), "the bias")
 
 
 def normal_confounder_bias(effect: float, difference: float) -> float:
@@ -74,14 +79,14 @@ def normal_confounder_bias(effect: float, difference: float) -> float:
     Raises
     ------
     UsageError
-        If the effect is not positive.
+        If the effect is not positive, the difference no finite number, or the result beyond any number.
 
     References
     ----------
     Lin DY, Psaty BM, Kronmal RA. Biometrics 1998;54:948.
     """
-    _check_effect(effect)
-    return math.exp(math.log(effect) * difference)
+    exponent = math.log(positive_ratio(effect, "effect")) * finite_number(difference, "difference")
+    return exponential(exponent, "the bias")
 
 
 def tipping_effect(limit: float, difference: float) -> float:
@@ -97,16 +102,16 @@ def tipping_effect(limit: float, difference: float) -> float:
     Raises
     ------
     UsageError
-        If the limit is not positive or the difference is 0.
+        If the limit is not positive, the difference 0, or the result beyond any number.
 
     References
     ----------
     D'Agostino McGowan L. J Open Source Softw 2022;7:4495 (R: ``tipr::tip``).
     """
-    _check_effect(limit)
-    if difference == 0.0:
+    distance, gap = math.log(positive_ratio(limit, "limit")), finite_number(difference, "difference")
+    if gap == 0.0:
         raise UsageError("difference = 0: a confounder that is the same in both arms moves nothing")
-    return math.exp(math.log(limit) / difference)
+    return exponential(distance / gap, "the risk ratio")
 
 
 def tipping_number(limit: float, effect: float, difference: float) -> float:
@@ -127,16 +132,46 @@ def tipping_number(limit: float, effect: float, difference: float) -> float:
     Raises
     ------
     UsageError
-        If one confounder moves nothing.
+        If one confounder moves nothing, or a ratio is not positive.
     """
-    _check_effect(limit)
-    _check_effect(effect)
-    pull = difference * math.log(effect)
+    distance = math.log(positive_ratio(limit, "limit"))
+    pull = finite_number(difference, "difference") * math.log(positive_ratio(effect, "effect"))
     if pull == 0.0:
         raise UsageError("a confounder of effect 1 or difference 0 moves nothing, however many there are")
-    return math.log(limit) / pull
+    return expressible(distance / pull, "the number of confounders")
 
 
-def _check_effect(ratio: float) -> None:
-    if not 0.0 < ratio < math.inf:
-        raise UsageError(f"{ratio}: a ratio is positive and finite")
+def positive_ratio(value: object, name: str) -> float:
+    """Return a ratio, positive and finite.
+
+    Parameters
+    ----------
+    value
+        The ratio.
+    name
+        What it is, for the message.
+
+    Raises
+    ------
+    UsageError
+        If it is anything else.
+    """
+    return finite_number(value, name, above=0.0)
+
+
+def exponential(exponent: float, what: str) -> float:
+    """Return exp(exponent).
+
+    Parameters
+    ----------
+    exponent
+        Any number.
+    what
+        What the result is, for the message.
+
+    Raises
+    ------
+    UsageError
+        If the result is beyond any number.
+    """
+    return expressible(math.exp(exponent) if exponent < _LARGEST else math.inf, what)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 
+from simsepsis.analysis.numeric import expressible, finite_number
+from simsepsis.analysis.sensitivity.confounder import exponential, positive_ratio
 from simsepsis.errors import UsageError
+
+_ROUNDING = 1e-9
 
 
 def e_value(rr: float, limit: float | None = None, *, target: float = 1.0) -> tuple[float, float]:
@@ -27,7 +31,8 @@ def e_value(rr: float, limit: float | None = None, *, target: float = 1.0) -> tu
     Raises
     ------
     UsageError
-        If a ratio is not positive and finite.
+        If a ratio is not positive and finite, or the limit lies beyond the estimate: only the limit nearer to
+        the target tells what it takes to move the interval.
 
     Notes
     -----
@@ -37,17 +42,25 @@ def e_value(rr: float, limit: float | None = None, *, target: float = 1.0) -> tu
     ----------
     VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268.
     """
-    distance = _positive(rr, "rr") / _positive(target, "target")
+    goal = positive_ratio(target, "target")
+    distance = positive_ratio(rr, "rr") / goal
     if limit is None:
         return _e_value(distance), math.nan
-    nearest = _positive(limit, "limit") / target
-    crossed = (nearest - 1.0) * (distance - 1.0) <= 0.0
-    return _e_value(distance), 1.0 if crossed else _e_value(nearest)
+    nearest = positive_ratio(limit, "limit") / goal
+    point, at_limit = _e_value(distance), _e_value(nearest)
+    if (nearest - 1.0) * (distance - 1.0) <= 0.0:
+        return point, 1.0
+    if at_limit > point * (1.0 + _ROUNDING):
+        raise UsageError(
+            f"limit = {limit:g} lies beyond rr = {rr:g}; give the limit of the interval that is nearer to "
+            f"{goal:g}"
+        )
+    return point, at_limit
 
 
 def _e_value(ratio: float) -> float:
-    away = max(ratio, 1.0 / ratio)
-    return away + math.sqrt(away * (away - 1.0))
+    away = max(ratio, 1.0 / ratio) if ratio > 0 else math.inf
+    return expressible(away + math.sqrt(away) * math.sqrt(away - 1.0), "the E-value")
 
 
 def risk_ratio_of_odds_ratio(odds_ratio: float) -> float:
@@ -62,7 +75,7 @@ def risk_ratio_of_odds_ratio(odds_ratio: float) -> float:
     ----------
     VanderWeele TJ. Biometrics 2020;76:746.
     """
-    return math.sqrt(_positive(odds_ratio, "odds_ratio"))
+    return math.sqrt(positive_ratio(odds_ratio, "odds_ratio"))
 
 
 def risk_ratio_of_hazard_ratio(hazard_ratio: float) -> float:
@@ -77,7 +90,7 @@ def risk_ratio_of_hazard_ratio(hazard_ratio: float) -> float:
     ----------
     VanderWeele TJ. Epidemiology 2017;28:e51; Biometrics 2020;76:746.
     """
-    root = math.sqrt(_positive(hazard_ratio, "hazard_ratio"))
+    root = math.sqrt(positive_ratio(hazard_ratio, "hazard_ratio"))
     return math.expm1(-math.log(2.0) * root) / math.expm1(-math.log(2.0) / root)
 
 
@@ -94,15 +107,18 @@ def risk_ratio_of_mean_difference(difference: float, std_error: float = 0.0) -> 
     tuple
         Risk ratio, lower and upper limit.
 
+    Raises
+    ------
+    UsageError
+        If the standard error is negative, an argument no finite number, or a result beyond any number.
+
     References
     ----------
     VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268. Chinn S. Stat Med 2000;19:3127.
     """
-    middle, half = 0.91 * difference, 1.78 * std_error
-    return math.exp(middle), math.exp(middle - half), math.exp(middle + half)
-
-
-def _positive(value: float, name: str) -> float:
-    if not 0.0 < value < math.inf:
-        raise UsageError(f"{name} = {value}: a ratio is positive and finite")
-    return float(value)
+    middle = 0.91 * finite_number(difference, "difference")
+    half = 1.78 * finite_number(std_error, "std_error", least=0.0)
+    ratio, low, high = (
+        exponential(exponent, "the risk ratio") for exponent in (middle, middle - half, middle + half)
+    )
+    return ratio, low, high

@@ -10,6 +10,7 @@ import scipy.stats
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import finite_vector
+from simsepsis.analysis.numeric import finite_number, whole_number
 from simsepsis.errors import UsageError
 
 
@@ -37,8 +38,8 @@ def rosenbaum_p_value(b: int, c: int, gamma: float) -> float:
     ----------
     Rosenbaum PR. Observational Studies, 2nd ed., 2002, section 4.3.2.
     """
-    _check_counts(b, c)
-    return float(scipy.stats.binom.sf(b - 1, b + c, _bound(gamma)))
+    pro, contra = _pairs(b, c)
+    return float(scipy.stats.binom.sf(pro - 1, pro + contra, _bound(gamma)[0]))
 
 
 def rosenbaum_gamma(b: int, c: int, alpha: float = 0.05) -> float:
@@ -54,7 +55,7 @@ def rosenbaum_gamma(b: int, c: int, alpha: float = 0.05) -> float:
     Returns
     -------
     float
-        1 where the test is not significant even without hidden bias.
+        1 where the test is not significant even without hidden bias, and without any discordant pair.
 
     Raises
     ------
@@ -66,12 +67,14 @@ def rosenbaum_gamma(b: int, c: int, alpha: float = 0.05) -> float:
     P(X ≥ b) = I_p(b, c + 1), so that p and Γ = p/(1 − p) are a quantile of a beta distribution. R's
     ``rbounds::binarysens`` leaves the observed point out, P(X > b), and claims more than holds.
     """
-    _check_counts(b, c)
-    _check_level(alpha)
-    if b == 0:
+    pro, contra = _pairs(b, c)
+    level = finite_number(alpha, "alpha", above=0.0, below=1.0)
+    if pro == 0:
         return 1.0
-    share = float(scipy.special.betaincinv(b, c + 1, alpha))
-    return max(1.0, share / (1.0 - share))
+    share = float(scipy.special.betaincinv(pro, contra + 1, level))
+    # 1 − p, which would be 0 where thousands of pairs all point one way
+    rest = float(scipy.special.betainccinv(contra + 1, pro, level))
+    return max(1.0, share / rest)
 
 
 def wilcoxon_p_value(differences: ArrayLike, gamma: float) -> float:
@@ -87,6 +90,8 @@ def wilcoxon_p_value(differences: ArrayLike, gamma: float) -> float:
 
     Raises
     ------
+    DataError
+        If a difference is no number, missing or infinite.
     UsageError
         If Γ is below 1 or every difference is 0.
 
@@ -99,8 +104,8 @@ def wilcoxon_p_value(differences: ArrayLike, gamma: float) -> float:
     Rosenbaum PR. Observational Studies, 2nd ed., 2002, section 4.3.3.
     """
     positive, total, squares = _signed_ranks(differences)
-    share = _bound(gamma)
-    z = (positive - share * total) / math.sqrt(squares * share * (1.0 - share))
+    share, rest = _bound(gamma)
+    z = (rest * total - (total - positive)) / math.sqrt(squares * share * rest)
     return float(scipy.special.ndtr(-z))
 
 
@@ -117,10 +122,13 @@ def wilcoxon_gamma(differences: ArrayLike, alpha: float = 0.05) -> float:
     Returns
     -------
     float
-        1 where the test is not significant even without hidden bias.
+        1 where the test is not significant even without hidden bias; inf where every difference is positive
+        and the level 0.5, which no bias exceeds.
 
     Raises
     ------
+    DataError
+        If a difference is no number, missing or infinite.
     UsageError
         If the level is outside (0, 0.5] or every difference is 0.
 
@@ -128,15 +136,13 @@ def wilcoxon_gamma(differences: ArrayLike, alpha: float = 0.05) -> float:
     -----
     The smaller root p⁺ of (T − p⁺Σr)² = z²·Σr²·p⁺(1 − p⁺).
     """
-    _check_level(alpha)
-    if alpha > 0.5:
-        raise UsageError(f"alpha = {alpha}: give a level of at most 0.5")
+    level = finite_number(alpha, "alpha", above=0.0, most=0.5)
     positive, total, squares = _signed_ranks(differences)
-    spread = float(scipy.special.ndtri(alpha)) ** 2 * squares
+    spread = float(scipy.special.ndtri(level)) ** 2 * squares
     square, middle = total**2 + spread, 2.0 * positive * total + spread
     root = math.sqrt(max(middle**2 - 4.0 * square * positive**2, 0.0))
     share = (middle - root) / (2.0 * square)
-    return max(1.0, share / (1.0 - share))
+    return max(1.0, share / (1.0 - share)) if share < 1.0 else math.inf
 
 
 def _signed_ranks(differences: ArrayLike) -> tuple[float, float, float]:
@@ -149,17 +155,11 @@ def _signed_ranks(differences: ArrayLike) -> tuple[float, float, float]:
     return float(ranks[values > 0].sum()), float(ranks.sum()), float(ranks @ ranks)
 
 
-def _bound(gamma: float) -> float:
-    if not 1.0 <= gamma < math.inf:
-        raise UsageError(f"gamma = {gamma}: hidden bias is 1 or more, 1 being none")
-    return gamma / (1.0 + gamma)
+def _bound(gamma: object) -> tuple[float, float]:
+    """Return the largest probability of treatment p⁺ = Γ/(1 + Γ) within a pair, and 1 − p⁺."""
+    hidden = finite_number(gamma, "gamma", least=1.0)
+    return hidden / (1.0 + hidden), 1.0 / (1.0 + hidden)
 
 
-def _check_counts(b: int, c: int) -> None:
-    if min(b, c) < 0 or b != int(b) or c != int(c):
-        raise UsageError(f"b = {b}, c = {c}: numbers of pairs are whole and not negative")
-
-
-def _check_level(alpha: float) -> None:
-    if not 0.0 < alpha < 1.0:
-        raise UsageError(f"alpha = {alpha}: a level lies between 0 and 1")
+def _pairs(b: object, c: object) -> tuple[int, int]:
+    return whole_number(b, "b"), whole_number(c, "c")

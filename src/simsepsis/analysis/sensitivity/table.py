@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, ThesisResult
@@ -38,6 +39,9 @@ SENSITIVITY_COLUMNS = (
 
 COMMON = 0.15
 """From this risk on, odds and hazard ratios are converted to risk ratios."""
+
+FAR = 100.0
+"""Logarithm of a ratio that no data can mean."""
 
 MEAN_DIFFERENCE = 0.5
 """Standard deviations by which the confounder of the tipping point differs between the arms."""
@@ -84,6 +88,11 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
         the treated, that brings the limit to `target` (1 where the interval holds it); gamma, the
         Rosenbaum bound of the pairs in the direction observed (NaN where the result is not one of pairs
         alone); failure.
+
+    Raises
+    ------
+    UsageError
+        If the target is not positive or the level is outside (0, 1).
     """
     rows = []
     for estimate in analysis.estimates.to_dict("records"):
@@ -97,18 +106,23 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pairs:
-    """One outcome in one matched set: the share that died, and pairs in which one patient did."""
+    """One outcome in one matched set: the share that had it, and pairs in which one did."""
 
     risk: float = math.nan
     treated_only: int = 0
     control_only: int = 0
+    paired: bool = True
 
 
 def _pairs(result: ThesisResult, score: str, outcome: str) -> _Pairs:
     matched = result.matched[score].value
     if matched is None:
         return _Pairs()
-    treated, control = matched.cohort.column(outcome).reshape(2, -1)
+    had, arm = matched.cohort.column(outcome), matched.cohort.treated
+    if matched.weights is not None:
+        shares = (np.average(had[side], weights=matched.weights[side]) for side in (arm, ~arm))
+        return _Pairs(risk=float(sum(shares) / 2), paired=False)
+    treated, control = had.reshape(2, -1)
     table = pair_table(treated, control)
     return _Pairs(
         risk=float((treated.mean() + control.mean()) / 2),
@@ -122,8 +136,10 @@ def _row(estimate: dict[Any, Any], scale: str, pairs: _Pairs, target: float, alp
     row: dict[str, Any] = {"method": estimate["method"], "estimand": estimate["estimand"]}
     if not estimate["converged"]:
         return row | {"failure": estimate["failure"]}
-    ratio, low, high = (math.exp(estimate[name]) for name in ("estimate", "ci_low", "ci_high"))
+    if max(abs(estimate[name]) for name in ("estimate", "ci_low", "ci_high")) > FAR:
+        return row | {"failure": f"the interval reaches beyond exp({FAR:g}), so that nothing can be told"}
     convert = CONVERSIONS[scale] if pairs.risk > COMMON else float
+    ratio, low, high = (math.exp(estimate[name]) for name in ("estimate", "ci_low", "ci_high"))
     risk_ratio = convert(ratio)
     limit = convert(low if risk_ratio >= target else high)
     point, at_limit = e_value(risk_ratio, limit, target=target)
@@ -144,6 +160,8 @@ def _row(estimate: dict[Any, Any], scale: str, pairs: _Pairs, target: float, alp
 
 
 def _gamma(pairs: _Pairs, ratio: float, alpha: float) -> float:
-    """Return the Rosenbaum bound in the direction observed."""
+    """Return the Rosenbaum bound in the direction observed; NaN where matching made no pairs."""
+    if not pairs.paired:
+        return math.nan
     counts = (pairs.treated_only, pairs.control_only)
     return rosenbaum_gamma(*(counts if ratio >= 1.0 else counts[::-1]), alpha=alpha)

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.fit import Fit, failed_fit, spread
+from simsepsis.analysis.fit import Fit, failed_fit, in_units, spread
 from simsepsis.analysis.inputs import label_codes
 from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likelihood, with_columns
 from simsepsis.analysis.survival.monotone import monotone_levels
@@ -64,12 +64,13 @@ def fit_cox(
     X
         Covariates without intercept, shape (n, p), or (n,) for one.
     duration
-        Time of event or censoring, shape (n,).
+        Time of event or censoring, 0 or more, shape (n,).
     event
         1 for an event, 0 for censoring, shape (n,).
     entry
         Time at which a row comes under observation, before `duration`, shape (n,); a row is at risk in
-        (entry, duration], so a patient may have several rows. None: everybody from the start.
+        (entry, duration], so a patient may have several rows. An entry below 0 is before the start, so that
+        an event at time 0 counts. None: everybody from the start.
     ties
         ``"efron"`` or ``"breslow"``.
     weights
@@ -91,12 +92,16 @@ def fit_cox(
     Raises
     ------
     DataError
-        If a value is missing, an entry is not before its duration or a weight is negative.
+        If a value is no number or missing, a duration or weight is negative, or an entry is not before its
+        duration.
     UsageError
         If `ties` is unknown.
 
     Notes
     -----
+    Times that differ by rounding only (up to 1.5e-8 of the mean time: 0.1 + 0.2 and 0.3) are ties, as by R's
+    `timefix`; see `simsepsis.analysis.survival.times`.
+
     Newton's method with step halving. In the direction of a monotone likelihood each death is compared, in
     the limit, with those at risk who equal it there; that is one more stratification, and is fitted as such.
     R: ``coxph(Surv(entry, duration, event) ~ X + strata(s), weights = w, ties = "efron", cluster = id)``.
@@ -122,7 +127,8 @@ def fit_cox(
         return failed_fit(
             width, str(ascent.obstacle), iterations=ascent.iterations, dropped=solution.dropped.tolist()
         )
-    return _report(solution, width, None if groups is None else groups[solution.order])
+    fit = _report(solution, width, None if groups is None else groups[solution.order])
+    return in_units(fit, data.units)
 
 
 def _solve(data: CoxData) -> _Solution:

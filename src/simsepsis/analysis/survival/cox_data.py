@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.inputs import binary_vector, case_weights, design_matrix, finite_vector, label_codes
+from simsepsis.analysis.inputs import binary_vector, case_weights, column_units, design_matrix, label_codes
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood, changes, risk_sets
+from simsepsis.analysis.survival.times import intervals
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import DataError, UsageError
+from simsepsis.errors import UsageError
 
 TIES = ("efron", "breslow")
 _CONSTANT = 1e-11
@@ -23,7 +24,9 @@ class CoxData:
     Attributes
     ----------
     X, duration, event, weights
-        Covariates (n, p), times, events 0 or 1 and case weights, shape (n,).
+        Covariates (n, p), times, events 0 or 1 and case weights, shape (n,). Near ties are ties.
+    units
+        By which the columns were divided, (p,); None for 1.
     entry
         Entry times, shape (n,); None when everybody is there from the start.
     strata
@@ -33,6 +36,7 @@ class CoxData:
     """
 
     X: FloatArray
+    units: FloatArray | None
     duration: FloatArray
     event: FloatArray
     entry: FloatArray | None
@@ -61,19 +65,23 @@ def cox_data(
     Raises
     ------
     DataError
-        If a value is missing, an entry is not before its duration or a weight is negative.
+        If a value is no number or missing, a duration or weight is negative, or an entry is not before its
+        duration.
     UsageError
         If `ties` is unknown.
     """
     if ties not in TIES:
         raise UsageError(f"ties '{ties}' is unknown; choose one of {', '.join(TIES)}")
     dead = binary_vector(event, "event")
-    times = finite_vector(duration, "duration", dead.size)
+    begin, times = intervals(entry, duration, dead.size)
+    design = design_matrix(X, dead.size)
+    units = column_units(design)
     return CoxData(
-        X=design_matrix(X, dead.size),
+        X=design if units is None else design / units,
+        units=units,
         duration=times,
         event=dead,
-        entry=None if entry is None else _entry_times(entry, times),
+        entry=begin,
         weights=np.ones(dead.size) if weights is None else case_weights(weights, dead.size),
         strata=np.zeros(dead.size, np.int64) if strata is None else label_codes(strata, "strata", dead.size),
         ties=ties,
@@ -130,19 +138,6 @@ def _centred(X: FloatArray) -> FloatArray:
     centred = X - X.mean(axis=0)
     constant = np.abs(centred).max(axis=0) <= _CONSTANT * np.abs(X).max(axis=0)
     return np.where(constant, 0.0, centred)
-
-
-def _entry_times(entry: ArrayLike, times: FloatArray) -> FloatArray:
-    """Return entry times, each before the end of its row."""
-    begin = finite_vector(entry, "entry", times.size)
-    late = np.flatnonzero(begin >= times)
-    if late.size:
-        row = late[0]
-        raise DataError(
-            f"entry: row {row} enters at {begin[row]:g}, which is not before its duration {times[row]:g}; "
-            "give the beginning of each interval"
-        )
-    return begin
 
 
 def _time_codes(

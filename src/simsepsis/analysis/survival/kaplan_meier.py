@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +10,21 @@ import pandas as pd
 import scipy.special
 from numpy.typing import ArrayLike
 
-from simsepsis.analysis.inputs import binary_vector, finite_vector
+from simsepsis.analysis.inputs import binary_vector, finite_vector, label_codes
+from simsepsis.analysis.numeric import finite_number, normal_quantile
+from simsepsis.analysis.survival.times import SAME, distinct_times, durations
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
 
 INTERVALS = ("log", "log_log", "plain")
+_MOST_CAUSES = 2.0**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _LifeTable:
-    """Counts at each distinct time, ascending."""
+    """Counts at each distinct time, ascending, and each patient's place among the times."""
 
+    place: IntArray
     time: FloatArray
     at_risk: FloatArray
     events: FloatArray
@@ -27,14 +32,21 @@ class _LifeTable:
 
 def _life_table(duration: ArrayLike, event: ArrayLike) -> _LifeTable:
     """Count who is at risk and who has the event at each distinct time."""
+    dead, times = _patients(duration, event)
+    distinct, place = distinct_times(times)
+    count = np.bincount(place)
+    at_risk = np.cumsum(count[::-1])[::-1].astype(np.float64)
+    events = np.bincount(place, weights=dead).astype(np.float64)
+    return _LifeTable(place=place, time=distinct, at_risk=at_risk, events=events)
+
+
+def _patients(duration: ArrayLike, event: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return events and times of at least one patient."""
     dead = binary_vector(event, "event")
-    times = finite_vector(duration, "duration", dead.size)
+    times = durations(duration, dead.size)
     if times.size == 0:
         raise DataError("there is no duration; give at least one patient")
-    distinct, code, count = np.unique(times, return_inverse=True, return_counts=True)
-    at_risk = np.cumsum(count[::-1])[::-1].astype(np.float64)
-    events = np.bincount(code, weights=dead).astype(np.float64)
-    return _LifeTable(time=distinct, at_risk=at_risk, events=events)
+    return dead, times
 
 
 def kaplan_meier(
@@ -45,7 +57,7 @@ def kaplan_meier(
     Parameters
     ----------
     duration
-        Time of event or censoring, shape (n,).
+        Time of event or censoring, 0 or more, shape (n,).
     event
         1 for an event, 0 for censoring, shape (n,).
     interval
@@ -60,9 +72,17 @@ def kaplan_meier(
         time, at_risk, events, survival, std_error, ci_low, ci_high: one row for each distinct time,
         ascending. Where survival is 0 the standard error and the interval are NaN.
 
+    Raises
+    ------
+    DataError
+        If there is nobody, a value is no number or missing, a time is negative, or an event is not 0 or 1.
+    UsageError
+        If the interval is unknown or the level not between 0 and 1.
+
     Notes
     -----
-    R: ``survfit(Surv(duration, event) ~ 1, conf.type = "log")``.
+    Times that differ by rounding only are ties, as by R's `timefix`; see `fit_cox`. The same holds for the
+    other functions of survival. R: ``survfit(Surv(duration, event) ~ 1, conf.type = "log")``.
 
     References
     ----------
@@ -70,12 +90,13 @@ def kaplan_meier(
     """
     if interval not in INTERVALS:
         raise UsageError(f"interval '{interval}' is unknown; choose one of {', '.join(INTERVALS)}")
+    z = normal_quantile(level)
     table = _life_table(duration, event)
     survival = _survival(table)
     relative = np.sqrt(np.cumsum(_greenwood_terms(table)))
     alive = survival > 0
     relative = np.where(alive, relative, np.nan).astype(np.float64)
-    low, high = _interval(survival, relative, interval, scipy.special.ndtri(0.5 + level / 2))
+    low, high = _interval(survival, relative, interval, z)
     return pd.DataFrame(
         {
             "time": table.time,
@@ -123,17 +144,22 @@ def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[f
     Parameters
     ----------
     duration
-        Time of event or censoring, shape (n,).
+        Time of event or censoring, 0 or more, shape (n,).
     event
         1 for an event, 0 for censoring, shape (n,).
     group
-        Group label, shape (n,); two or more groups.
+        Group label, shape (n,), of one kind (all numbers or all text); two or more groups.
 
     Returns
     -------
     tuple
         Chi-square statistic with groups − 1 degrees of freedom, and its p-value; NaN where no event tells the
         groups apart.
+
+    Raises
+    ------
+    DataError
+        As `kaplan_meier`, and if a label is missing or labels are of several kinds.
 
     Notes
     -----
@@ -143,19 +169,14 @@ def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[f
     ----------
     Mantel N. Cancer Chemother Rep 1966;50:163. Peto R, Peto J. JRSS A 1972;135:185.
     """
-    dead = binary_vector(event, "event")
-    times = finite_vector(duration, "duration", dead.size)
-    labels = np.asarray(group)
-    if labels.shape != times.shape:
-        raise DataError(
-            f"group has shape {labels.shape}; give one label for each of the {times.size} durations"
-        )
-    names, member = np.unique(labels, return_inverse=True)
-    distinct, code = np.unique(times, return_inverse=True)
-    if names.size < 2:
+    dead, times = _patients(duration, event)
+    member = label_codes(group, "group", times.size)
+    distinct, place = distinct_times(times)
+    groups = int(member.max()) + 1
+    if groups < 2:
         return float("nan"), float("nan")
-    cell = code * names.size + member
-    shape = (distinct.size, names.size)
+    cell = place * groups + member
+    shape = (distinct.size, groups)
     leaving = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
     events = np.bincount(cell, weights=dead, minlength=shape[0] * shape[1]).reshape(shape)
     at_risk = np.cumsum(leaving[::-1], axis=0)[::-1]
@@ -187,35 +208,72 @@ def rmst(duration: ArrayLike, event: ArrayLike, horizon: float) -> tuple[float, 
     event
         1 for an event, 0 for censoring, shape (n,).
     horizon
-        End of the area, > 0, in units of the durations.
+        End of the area, > 0, in units of the durations; inf for the whole curve.
 
     Returns
     -------
     tuple
-        Area and its standard error √Σ A_j² d_j/(n_j(n_j − d_j)), A_j the area after time j. NaN when the
-        last patient is censored before the horizon, as the curve is then unknown.
+        Area and its standard error √Σ A_j² d_j/(n_j(n_j − d_j)), A_j the area after time j. NaN beyond
+        `farthest_horizon`, where the last patient is censored before the horizon and the curve is unknown.
+
+    Raises
+    ------
+    DataError
+        As `kaplan_meier`.
+    UsageError
+        If the horizon is not positive.
 
     Notes
     -----
-    R: ``summary(survfit(...), rmean = horizon)``, ``survRM2``.
+    R: ``summary(survfit(...), rmean = horizon)``, ``survRM2``, whose rule for the largest horizon this is.
 
     References
     ----------
     Royston P, Parmar MKB. BMC Med Res Methodol 2013;13:152.
     """
-    if not horizon > 0:
+    end = finite_number(horizon, "horizon", endless=True)
+    if end <= 0:
         raise UsageError(f"horizon {horizon} is not positive; give the time up to which survival is averaged")
     table = _life_table(duration, event)
     survival = _survival(table)
-    if table.time[-1] < horizon and survival[-1] > 0:
+    if end > _farthest(table, survival) * (1 + SAME):
         return float("nan"), float("nan")
-    within = table.time < horizon
-    edges = np.concatenate(([0.0], table.time[within], [horizon]))
+    end = min(end, float(table.time[-1]))
+    within = table.time < end
+    # in a unit of the size of the times, a power of two, so that squares neither overflow nor vanish
+    unit = 2.0 ** math.frexp(end)[1] / 2
+    edges = np.concatenate(([0.0], table.time[within], [end])) / unit
     heights = np.concatenate(([1.0], survival[within]))
     areas = np.diff(edges) * heights
     later = np.cumsum(areas[::-1])[::-1][1:]
     variance = later**2 @ _greenwood_terms(table)[within]
-    return float(areas.sum()), float(np.sqrt(variance))
+    return float(areas.sum() * unit), float(np.sqrt(variance) * unit)
+
+
+def farthest_horizon(duration: ArrayLike, event: ArrayLike) -> float:
+    """Return the largest horizon up to which restricted mean survival time is known.
+
+    Parameters
+    ----------
+    duration, event
+        As in `rmst`.
+
+    Returns
+    -------
+    float
+        The longest follow-up where somebody is censored then, inf where the last patient has the event:
+        then survival is 0 afterwards. Of two arms the smaller one binds, as in ``survRM2``.
+
+    References
+    ----------
+    Tian L et al. Biometrics 2020;76:1157 (choice of the horizon).
+    """
+    table = _life_table(duration, event)
+    return _farthest(table, _survival(table))
+
+
+def _farthest(table: _LifeTable, survival: FloatArray) -> float:
+    return float(table.time[-1]) if survival[-1] > 0 else math.inf
 
 
 def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
@@ -224,7 +282,7 @@ def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float 
     Parameters
     ----------
     duration
-        Time of the first event or of censoring, shape (n,).
+        Time of the first event or of censoring, 0 or more, shape (n,).
     cause
         0 for censoring, 1, 2, … for the cause, shape (n,).
     level
@@ -233,34 +291,39 @@ def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float 
     Returns
     -------
     DataFrame
-        cause, time, at_risk, events, incidence, std_error, ci_low, ci_high: for each cause one row for each
-        distinct time, ascending.
+        cause, time, at_risk, events, incidence, std_error, ci_low, ci_high: for each cause that occurs one
+        row for each distinct time, ascending. Without any event, cause 1 with incidence 0.
+
+    Raises
+    ------
+    DataError
+        As `kaplan_meier`, and if a cause is no whole number of 0 or more.
+    UsageError
+        If the level is not between 0 and 1.
 
     References
     ----------
     Aalen OO, Johansen S. Scand J Stat 1978;5:141. Marubini E, Valsecchi MG. 1995, section 10.3 (variance).
     """
+    z = normal_quantile(level)
     codes = finite_vector(cause, "cause")
-    wrong = np.flatnonzero((codes < 0) | (codes != np.round(codes)))
+    wrong = np.flatnonzero((codes < 0) | (codes != np.round(codes)) | (codes > _MOST_CAUSES))
     if wrong.size:
         raise DataError(
             f"cause: row {wrong[0]} is {codes[wrong[0]]:g}; give 0 for censoring or 1, 2, … for a cause"
         )
     table = _life_table(duration, codes > 0)
-    place = np.searchsorted(table.time, np.asarray(duration, dtype=np.float64))
-    kinds = np.unique(codes[codes > 0])
-    return pd.concat([_one_cause(table, place, codes, kind, level) for kind in kinds], ignore_index=True)
+    kinds = np.unique(codes[codes > 0]) if codes.any() else [1.0]
+    return pd.concat([_one_cause(table, codes, kind, z) for kind in kinds], ignore_index=True)
 
 
-def _one_cause(
-    table: _LifeTable, place: IntArray, codes: FloatArray, kind: float, level: float
-) -> pd.DataFrame:
+def _one_cause(table: _LifeTable, codes: FloatArray, kind: float, z: float) -> pd.DataFrame:
     """Cumulative incidence of one cause."""
     before = np.concatenate(([1.0], _survival(table)[:-1]))
-    events = np.bincount(place, weights=codes == kind, minlength=table.time.size).astype(np.float64)
+    events = np.bincount(table.place, weights=codes == kind, minlength=table.time.size).astype(np.float64)
     incidence = np.cumsum(before * events / table.at_risk)
     error = _incidence_error(table, events, before, incidence)
-    half = scipy.special.ndtri(0.5 + level / 2) * error
+    half = z * error
     return pd.DataFrame(
         {
             "cause": int(kind),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 import scipy.special
 import scipy.stats
 from numpy.typing import ArrayLike
@@ -13,9 +14,11 @@ from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likelihood, with_columns
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.errors import UsageError
+from simsepsis.errors import DataError, UsageError
 
 TRANSFORMS = ("km", "rank", "log", "identity")
+_NOTHING = 1e-9
+"""Share of its information that a covariate's trend must have of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,10 +72,13 @@ def proportional_hazards_test(
     Returns
     -------
     ProportionalHazardsTest
-        R: ``cox.zph(fit, transform)`` of survival 3.0 and later, which computes the exact score test.
+        R: ``cox.zph(fit, transform)`` of survival 3.0 and later, which computes the exact score test. Where
+        events are at one time, or a covariate varies at one of them only, there is none; `failure` says so.
 
     Raises
     ------
+    DataError
+        As `fit_cox`, and if the covariates are not those of the fit.
     UsageError
         If the transform is unknown, or its logarithm does not exist.
 
@@ -83,19 +89,33 @@ def proportional_hazards_test(
     if transform not in TRANSFORMS:
         raise UsageError(f"transform '{transform}' is unknown; choose one of {', '.join(TRANSFORMS)}")
     usable = fit.estimated
-    if not fit.converged or not usable.any():
-        return _no_test(fit.params.size, fit.failure or "nothing was estimated")
     data = cox_data(X, duration, event, entry=entry, ties=ties, weights=weights, strata=strata)
+    if data.X.shape[1] != usable.size:
+        raise DataError(
+            f"covariates have {data.X.shape[1]} columns and the fit has {usable.size}; give those of the fit"
+        )
+    if not fit.converged or not usable.any():
+        return _no_test(usable.size, fit.failure or "nothing was estimated")
+    if not data.event[data.weights > 0].any():
+        return _no_test(usable.size, "there is no event")
     likelihood, order = sorted_likelihood(data)
     scale = _transformed(data, transform)[order][likelihood.sets.deaths]
-    return _score_test(with_columns(likelihood, usable), fit.params[usable], scale - scale.mean(), usable)
+    if scale.min() == scale.max():
+        return _no_test(usable.size, "all events happen at one time, so hazards cannot change with time")
+    params = fit.params if data.units is None else fit.params * data.units
+    # the test does not depend on the unit of g(t)
+    scale = scale / np.abs(scale).max()
+    return _score_test(with_columns(likelihood, usable), params[usable], scale - scale.mean(), usable)
 
 
 def _score_test(
     likelihood: PartialLikelihood, params: FloatArray, scale: FloatArray, usable: BoolArray
 ) -> ProportionalHazardsTest:
     """Score and information of x·g(t), given the coefficients of x."""
-    at = likelihood.at(params)
+    with np.errstate(all="ignore"):
+        at = likelihood.at(params)
+    if not np.isfinite(at.information).all() or not _testable(at.information, at.information):
+        return _no_test(usable.size, "the coefficients are not those of these data, or no covariate varies")
     sets = likelihood.sets
     expected = np.add.reduceat(at.means, sets.first, axis=0) / sets.count[:, None]
     schoenfeld = likelihood.X[sets.deaths] - expected[sets.group]
@@ -105,6 +125,9 @@ def _score_test(
     square = np.einsum("d,dij->ij", scale**2, variances)
     information = variances.sum(axis=0)
     residual = square - cross @ np.linalg.solve(information, cross)
+    if not _testable(residual, square):
+        reason = "a covariate varies among those at risk at one time only, so no trend of it can be tested"
+        return _no_test(usable.size, reason)
     statistic = np.full(usable.size, np.nan)
     statistic[usable] = score**2 / np.diag(residual)
     overall = float(score @ np.linalg.solve(residual, score))
@@ -115,6 +138,16 @@ def _score_test(
         global_p_value=float(scipy.special.chdtrc(score.size, overall)),
         df=int(score.size),
     )
+
+
+def _testable(residual: FloatArray, square: FloatArray) -> bool:
+    """Whether what is left of an information tells of every covariate something that no other tells."""
+    own = np.diag(residual)
+    if not (own > np.maximum(_NOTHING * np.diag(square), 0.0)).all():
+        return False
+    lengths = np.sqrt(own)
+    factor, info = scipy.linalg.lapack.dpotrf(residual / np.outer(lengths, lengths), lower=1)
+    return info == 0 and bool(np.diag(factor).min() ** 2 > _NOTHING)
 
 
 def _transformed(data: CoxData, transform: str) -> FloatArray:

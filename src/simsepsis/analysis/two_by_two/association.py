@@ -15,6 +15,7 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 
 _SAME_CHANCE = 1e-7
+_MOST_TABLES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,16 @@ def chi_square(table: ArrayLike, *, yates: bool = False) -> AssociationTest:
     yates
         Move each observed count towards the expected one by 0.5, or by all of a smaller difference.
 
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more: weights are no patients, and have another variance.
+
     Notes
     -----
     Empty rows and columns are left out. R: ``chisq.test(table, correct = yates)``.
     """
-    counts = counts_of(table)
+    counts = counts_of(table, whole=True)
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if min(counts.shape) < 2:
         return AssociationTest(statistic=np.nan, p_value=np.nan, failure="a margin is empty")
@@ -76,14 +82,27 @@ def fisher(table: ArrayLike, *, sides: str = "two-sided") -> AssociationTest:
     sides
         ``"two-sided"`` (tables no more likely than the observed one), ``"less"`` or ``"greater"``.
 
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more.
+    UsageError
+        If the side is unknown.
+
     Notes
     -----
     R: ``fisher.test(table, alternative = sides)$p.value``, with its tolerance for equally likely tables.
     """
-    a, b, c, d = cells(table)
+    a, b, c, d = cells(table, whole=True)
     if sides not in ("two-sided", "less", "greater"):
         raise UsageError(f"sides '{sides}' is unknown; choose two-sided, less or greater")
-    counts = np.arange(max(0.0, a - d), min(a + b, a + c) + 1)
+    least, most = max(0.0, a - d), min(a + b, a + c)
+    if most - least > _MOST_TABLES:
+        reason = (
+            f"{most - least + 1:.3g} tables have these margins, too many for an exact test; use chi_square"
+        )
+        return AssociationTest(statistic=ratio(a * d, b * c), p_value=np.nan, failure=reason)
+    counts = np.arange(least, most + 1)
     chance = _hypergeometric(counts, a + b, c + d, a + c)
     observed = chance[int(a - counts[0])]
     extreme = {
@@ -91,7 +110,12 @@ def fisher(table: ArrayLike, *, sides: str = "two-sided") -> AssociationTest:
         "less": counts <= a,
         "greater": counts >= a,
     }[sides]
-    return AssociationTest(statistic=ratio(a * d, b * c), p_value=min(1.0, float(chance[extreme].sum())))
+    odds_ratio = ratio(a * d, b * c)
+    return AssociationTest(
+        statistic=odds_ratio,
+        p_value=min(1.0, float(chance[extreme].sum())),
+        failure="a margin is empty, so there is no odds ratio" if np.isnan(odds_ratio) else None,
+    )
 
 
 def _hypergeometric(counts: FloatArray, treated: float, control: float, events: float) -> FloatArray:
@@ -121,11 +145,16 @@ def mcnemar(pairs: ArrayLike, *, exact: bool = False, correction: bool = False) 
     correction
         Edwards's continuity correction, (|b − c| − 1)²/(b + c).
 
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more.
+
     References
     ----------
     McNemar Q. Psychometrika 1947;12:153.
     """
-    _, b, c, _ = cells(pairs)
+    _, b, c, _ = cells(pairs, whole=True)
     if b + c == 0:
         return AssociationTest(statistic=np.nan, p_value=1.0, failure="there is no discordant pair")
     if exact:

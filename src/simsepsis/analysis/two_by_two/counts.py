@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import binary_vector
+from simsepsis.analysis.numeric import WHOLE, number_array, place_of
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import DataError
 
@@ -50,41 +51,43 @@ def pair_table(treated_event: ArrayLike, control_event: ArrayLike) -> FloatArray
     return two_by_two_table(treated_event, control_event)
 
 
-def counts_of(table: ArrayLike) -> FloatArray:
+def counts_of(table: ArrayLike, *, whole: bool = False) -> FloatArray:
     """Return a table of finite counts ≥ 0.
 
     Parameters
     ----------
     table
         Two dimensions.
+    whole
+        Whether weighted or corrected counts are refused, as a test of counts must.
 
     Raises
     ------
     DataError
-        If it is not a table, or a count is negative or missing.
+        If it is not a table, or a count is no number, negative, missing, or no whole number where it must be.
     """
-    counts = np.asarray(table, dtype=np.float64)
-    if counts.ndim != 2 or not np.isfinite(counts).all() or (counts < 0).any():
-        raise DataError(
-            f"table {np.asarray(table).tolist()} is not a table of counts; give numbers of 0 or more"
-        )
-    return counts
+    counts = number_array(table, "table", "give counts")
+    if counts.ndim != 2:
+        raise DataError(f"table has shape {counts.shape}; give rows and columns of counts")
+    return _checked(counts, "table", whole)
 
 
-def cells(table: ArrayLike) -> tuple[float, float, float, float]:
+def cells(table: ArrayLike, *, whole: bool = False) -> tuple[float, float, float, float]:
     """Return the four counts a, b, c, d of a 2 × 2 table.
 
     Parameters
     ----------
     table
         Shape (2, 2).
+    whole
+        As in `counts_of`.
 
     Raises
     ------
     DataError
         If it is not a 2 × 2 table of counts.
     """
-    counts = counts_of(table)
+    counts = counts_of(table, whole=whole)
     if counts.shape != (2, 2):
         raise DataError(
             f"table has shape {counts.shape}; give rows treated, control and columns event, no event"
@@ -93,23 +96,40 @@ def cells(table: ArrayLike) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
-def strata_cells(tables: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def strata_cells(
+    tables: ArrayLike, *, whole: bool = False
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return the four counts of each table with at least one patient, shape (K,) each.
 
     Parameters
     ----------
     tables
         Shape (K, 2, 2).
+    whole
+        As in `counts_of`.
 
     Raises
     ------
     DataError
-        If the shape is another, or a count is negative or missing.
+        If the shape is another, or a count is no number, negative, missing, or no whole number where it must
+        be.
     """
-    counts = np.asarray(tables, dtype=np.float64)
+    counts = number_array(tables, "tables", "give counts")
     if counts.ndim != 3 or counts.shape[1:] != (2, 2):
         raise DataError(f"tables have shape {counts.shape}; give (strata, 2, 2)")
-    if not np.isfinite(counts).all() or (counts < 0).any():
-        raise DataError("tables hold a count that is negative or missing; give numbers of 0 or more")
+    counts = _checked(counts, "tables", whole)
     counts = counts[counts.sum(axis=(1, 2)) > 0]
     return counts[:, 0, 0], counts[:, 0, 1], counts[:, 1, 0], counts[:, 1, 1]
+
+
+def _checked(counts: FloatArray, name: str, whole: bool) -> FloatArray:
+    """Return counts, none of them negative, missing, or beyond any number of patients."""
+    for wrong, words in (
+        (~(counts >= 0), "a negative or missing count; give numbers of 0 or more"),
+        ((counts > WHOLE) | ((counts < 1 / WHOLE) & (counts > 0)), "no number of patients; give counts"),
+        (whole & (counts != np.round(counts)), "no whole number; this test is one of counts, not of weights"),
+    ):
+        if wrong.any():
+            place = tuple(int(index) for index in np.argwhere(wrong)[0])
+            raise DataError(f"{name}: {place_of(place)} is {counts[place]:g}, {words}")
+    return counts

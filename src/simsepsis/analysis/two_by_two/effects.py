@@ -8,6 +8,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike
 
+from simsepsis.analysis.numeric import normal_quantile
 from simsepsis.analysis.two_by_two.counts import cells
 
 
@@ -114,7 +115,7 @@ def paired_risk_difference(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
     n = both + b + c + neither
     if n == 0:
         return undefined(np.nan, "there is no pair")
-    return difference_effect((b - c) / n, np.sqrt((b + c) - (b - c) ** 2 / n) / n, level)
+    return difference_effect((b - c) / n, np.sqrt(max((b + c) - (b - c) ** 2 / n, 0.0)) / n, level)
 
 
 def paired_odds_ratio(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
@@ -203,10 +204,11 @@ def difference_effect(estimate: float, error: float, level: float) -> Effect:
 
 def _wald(estimate: float, value: float, error: float, level: float, *, log: bool) -> Effect:
     """Return the Wald interval around a value, and back from the log scale for a ratio."""
-    half = scipy.special.ndtri(0.5 + level / 2) * error
+    half = normal_quantile(level) * error
     low, high = value - half, value + half
     if log:
-        low, high = np.exp(low), np.exp(high)
+        with np.errstate(over="ignore", under="ignore"):
+            low, high = np.exp(low), np.exp(high)
     return Effect(
         estimate=estimate,
         std_error=error,

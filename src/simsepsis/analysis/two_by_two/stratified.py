@@ -87,6 +87,11 @@ def breslow_day(tables: ArrayLike) -> BreslowDay:
         Chi-square statistics with (strata with no empty margin) − 1 degrees of freedom. NaN with a reason
         when fewer than two such strata remain or the common odds ratio is 0 or infinite.
 
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more.
+
     Notes
     -----
     e_k is the expected number of exposed cases given the margins and w = OR_MH, the root of
@@ -98,7 +103,7 @@ def breslow_day(tables: ArrayLike) -> BreslowDay:
     ----------
     Breslow NE, Day NE. Statistical Methods in Cancer Research I. IARC 1980. Tarone RE. Biometrika 1985;72:91.
     """
-    a, b, c, d = strata_cells(tables)
+    a, b, c, d = strata_cells(tables, whole=True)
     informative = (a + b > 0) & (c + d > 0) & (a + c > 0) & (b + d > 0)
     a, b, c, d = a[informative], b[informative], c[informative], d[informative]
     strata = int(a.size)
@@ -110,6 +115,8 @@ def breslow_day(tables: ArrayLike) -> BreslowDay:
         return _no_test(strata, "the common odds ratio is 0 or infinite")
     expected = _expected_exposed_cases(a + b, c + d, a + c, up / down)
     cells = np.stack([expected, a + c - expected, a + b - expected, d - a + expected])
+    if not (cells > 0).all():
+        return _no_test(strata, "an expected count is zero but for rounding")
     variance = 1 / (1 / cells).sum(axis=0)
     statistic = float(((a - expected) ** 2 / variance).sum())
     tarone = statistic - float((a - expected).sum() ** 2 / variance.sum())

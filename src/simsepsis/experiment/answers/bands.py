@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.answers.ranges import measure_words, text_of
+from simsepsis.experiment.answers.ranges import fewest_text, in_all, measure_words, text_of
 from simsepsis.experiment.choices import BANDS, AnswerChoice
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import restriction, select
@@ -99,5 +99,7 @@ def _several(placed: pd.DataFrame) -> str:
         return "cannot be said in any cell"
     low, high = known.loc[known["value"].idxmin()], known.loc[known["value"].idxmax()]
     if low["value"] == high["value"]:
-        return f"{said}; {text_of(low)} in every cell"
-    return f"{said}; from {text_of(low)} in {low['scenario']} to {text_of(high)} in {high['scenario']}"
+        return f"{said}; {in_all(known, 'every cell')}"
+    few = fewest_text(known)
+    ends = f"from {text_of(low)} in {low['scenario']} to {text_of(high)} in {high['scenario']}"
+    return f"{said}; {ends}{f'; {few}' if few else ''}"

@@ -13,7 +13,7 @@ from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import about, wanted_estimand
 from simsepsis.experiment.summary import contrast_name
 from simsepsis.performance.ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
-from simsepsis.performance.text import estimand_text, measured_text
+from simsepsis.performance.text import estimand_text, measured_text, rows_text
 
 
 def contrast_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
@@ -35,9 +35,10 @@ def contrast_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str
     sides = [side_of(value, mcse) for value, mcse in zip(rows["value"], rows["mcse"], strict=True)]
     if len(rows) == 1:
         row = rows.iloc[0]
+        same = rows_text(row["n_used"], row["n_sim"]).removesuffix(" rows") or f"{row['n_used']:,}"
         yield (
-            f"On the same {row['n_used']:,} replicates the bias of {first} for the {what} is "
-            f"{_component(row)} against that of {second}: {_SIDES[sides[0]]}."
+            f"On the same {same} replicates the bias of {first} for the {what} is "
+            f"{_component(row, told=True)} against that of {second}: {_SIDES[sides[0]]}."
         )
         return
     low, high = rows.loc[rows["value"].idxmin()], rows.loc[rows["value"].idxmax()]
@@ -91,9 +92,9 @@ def _ladder(name: str, part: pd.DataFrame, what: str) -> Iterator[str]:
     where = (
         f" in {rows['scenario'].iloc[0]}, where the estimate is furthest from the truth" if cells > 1 else ""
     )
-    steps = ", ".join(f"{component_words(row)} {_component(row)}" for _, row in rows.iterrows())
-    last = rows["to_method"].iloc[-1]
-    yield f"Ladder “{name}” to {last}, {what}{where}: {steps}."
+    steps = ", ".join(f"{component_words(row)} {_component(row, told=True)}" for _, row in rows.iterrows())
+    last, few = rows["to_method"].iloc[-1], rows_text(*rows[["n_used", "n_sim"]].iloc[0])
+    yield f"Ladder “{name}” to {last}, {what}{where}{f', {few}' if few else ''}: {steps}."
     errors = part[~part["component"].isin([TRUE_VALUE, TOP, WHOLE])]
     if cells > 1 and errors["component"].nunique() > 1:
         yield f"{_largest(errors, name, cells)}."
@@ -126,5 +127,7 @@ def _largest(errors: pd.DataFrame, name: str, cells: int) -> str:
     return f"Over the {cells} cells the largest step of the ladder “{name}” is {said}"
 
 
-def _component(row: pd.Series) -> str:
-    return measured_text("bias", row["estimand"], row["value"], row["mcse"])
+def _component(row: pd.Series, *, told: bool = False) -> str:
+    """Return a component with its error and, unless it is told elsewhere, on how few replicates it rests."""
+    rows = (None, None) if told else (row["n_used"], row["n_sim"])
+    return measured_text("bias", row["estimand"], row["value"], row["mcse"], *rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.answers.crossing import Crossing, find_crossing
-from simsepsis.experiment.answers.ranges import measure_words, text_of
+from simsepsis.experiment.answers.ranges import fewest_text, measure_words, text_of
 from simsepsis.experiment.choices import LEVELS, AnswerChoice
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import (
@@ -37,7 +37,7 @@ def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str
     sought = f"{_level_text(rows, level)}{restriction(choice, findings)}"
     yield f"Where along {short(x)} the {what} crosses {sought}:"
     for method, where, line in _lines(rows, x, other_keys(findings, rows, (x,))):
-        yield f"{method}{f', {where}' if where else ''}: {_crossed(line, x, level)}."
+        yield f"{method}{f', {where}' if where else ''}: {_crossed(line, x, level)}{_few(line)}."
 
 
 def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
@@ -57,7 +57,7 @@ def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
             f"at {short(y)} = {value_text(value)} {_reached(_line(line, x), x, level)}"
             for value, line in part.groupby(y, sort=False)
         ]
-        yield f"{method}{f', {where}' if where else ''}: {'; '.join(found)}."
+        yield f"{method}{f', {where}' if where else ''}: {'; '.join(found)}{_few(part)}."
 
 
 def level_of(choice: AnswerChoice) -> float:
@@ -83,6 +83,12 @@ def _line(part: pd.DataFrame, x: str) -> pd.DataFrame:
     """Return the rows that have a value, along x."""
     known = part[part["value"].notna() & part[x].notna()]
     return known.sort_values(x, kind="stable") if numeric(known[x]) else known.iloc[:0]
+
+
+def _few(rows: pd.DataFrame) -> str:
+    """Return on how few rows one of the numbers behind a line or surface rests, set off."""
+    few = fewest_text(rows)
+    return f"; {few}" if few else ""
 
 
 def _crossed(line: pd.DataFrame, x: str, level: float) -> str:

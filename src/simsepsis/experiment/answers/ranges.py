@@ -12,7 +12,7 @@ from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import restriction, select, wanted_cells, wanted_estimand
 from simsepsis.performance import MEASURES
-from simsepsis.performance.text import estimand_text, measured_text
+from simsepsis.performance.text import bare_text, estimand_text, few_rows, measured_text, rows_text
 
 
 def measure_words(choice: AnswerChoice, findings: Findings) -> str:
@@ -24,7 +24,18 @@ def measure_words(choice: AnswerChoice, findings: Findings) -> str:
 
 def text_of(row: pd.Series) -> str:
     """Return the value of a row of a performance table in its unit, with its MCSE."""
-    return measured_text(row["measure"], row["estimand"], row["value"], row["mcse"], row["n_used"])
+    return measured_text(*row[["measure", "estimand", "value", "mcse", "n_used", "n_sim"]])
+
+
+def fewest_text(rows: pd.DataFrame) -> str:
+    """Return on how few rows one of several numbers rests; nothing where all rest on nearly all of theirs."""
+    few = rows[few_rows(rows) & rows["value"].notna()]
+    if not len(few):
+        return ""
+    fewest = few.loc[(few["n_used"] / few["n_sim"]).idxmin()]
+    which = "all of these" if len(few) == len(rows) else f"{len(few)} of these {len(rows)} numbers"
+    many = f"{which} rest on few rows, the fewest" if len(rows) > 1 else ""
+    return " ".join(filter(None, (many, rows_text(fewest["n_used"], fewest["n_sim"]))))
 
 
 def place_of(row: pd.Series, cells: int) -> str:
@@ -56,13 +67,21 @@ def extreme_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
         yield f"The {what} cannot be said in {len(rows) - len(known)} of {len(rows)} series."
 
 
+def in_all(known: pd.DataFrame, places: str) -> str:
+    """Return the value that several series share, and on how few rows it rests in one of them."""
+    few = fewest_text(known)
+    row = known.iloc[0]
+    value = measured_text(row["measure"], row["estimand"], row["value"], row["mcse"], row["n_used"])
+    return f"{value} in {places}{f'; {few}' if few else ''}"
+
+
 def _range(known: pd.DataFrame, what: str) -> str:
     cells = known["cell"].nunique()
     low, high = known.loc[known["value"].idxmin()], known.loc[known["value"].idxmax()]
     if len(known) == 1:
         return f"The {what} is {text_of(low)}, {place_of(low, cells)}."
     if low["value"] == high["value"]:
-        return f"The {what} is {text_of(low)} in all {len(known)} series."
+        return f"The {what} is {in_all(known, f'all {len(known)} series')}."
     gap, error = high["value"] - low["value"], np.hypot(low["mcse"], high["mcse"])
     tail = ", no further apart than chance may set two of so many replicates" if gap <= Z_95 * error else ""
     return (
@@ -90,6 +109,10 @@ def claim_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
     for kind, verb in (("fail", "Failed"), ("inconclusive", "Undecided")):
         for claim in kinds.index[kinds == kind]:
             yield f"{verb}: {claim}{_worst(findings.run.verdicts, str(claim), kind)}."
+    for claim in kinds.index[kinds == "pass"]:
+        few = fewest_text(findings.run.verdicts[findings.run.verdicts["claim"] == claim])
+        if few:
+            yield f"Held, but not on all rows: {claim} ({few})."
 
 
 def _worst(verdicts: pd.DataFrame, claim: str, kind: str) -> str:
@@ -101,9 +124,9 @@ def _worst(verdicts: pd.DataFrame, claim: str, kind: str) -> str:
     others = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
     if np.isnan(first["value"]):
         return f" ({place_of(first, 2)}: no number{others})"
-    low, high = (_bare(first, name) for name in ("low", "high"))
-    return f" ({place_of(first, 2)}: {_bare(first, 'value')}, 95% Monte Carlo limits {low} to {high}{others})"
-
-
-def _bare(row: pd.Series, name: str) -> str:
-    return measured_text(row["measure"], row["estimand"], row[name], np.nan).partition(" (")[0]
+    value, low, high = (
+        bare_text(first["measure"], first["estimand"], first[k]) for k in ("value", "low", "high")
+    )
+    few = rows_text(first["n_used"], first["n_sim"])
+    limits = f"95% Monte Carlo limits {low} to {high}{f', {few}' if few else ''}"
+    return f" ({place_of(first, 2)}: {value}, {limits}{others})"

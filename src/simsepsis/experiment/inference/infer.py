@@ -12,7 +12,7 @@ import pandas as pd
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import worlds
-from simsepsis.experiment.folder import RunFolder, open_run
+from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
     RESULTS,
@@ -26,7 +26,9 @@ from simsepsis.experiment.inference.synthetic import (
     adequacy,
     synthetic_likelihood,
 )
+from simsepsis.experiment.opening import open_run
 from simsepsis.files import write_files
+from simsepsis.spreadsheet import csv_bytes
 
 RESULT_SETS: dict[str, tuple[str, ...]] = {
     "all": ("first score", "second score", "interaction"),
@@ -98,7 +100,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
     axes = pd.concat([axes_table(settings, found, name) for name, found, _ in parts], ignore_index=True)
     if write:
         contents = {TABLE: table, AXES: axes}
-        write_files(folder.path, {name: one.to_csv(index=False).encode() for name, one in contents.items()})
+        write_files(folder.path, {name: csv_bytes(one) for name, one in contents.items()})
     return Inference(
         table=table,
         axes=axes,
@@ -113,12 +115,11 @@ def _stored(folder: RunFolder, results: Sequence[Result] = RESULTS) -> tuple[lis
     parts = folder.scan().parts
     settings: list[Setting] = []
     draws: list[FloatArray] = []
-    by_name = {cell.name: cell for cell in folder.cells}
     varied = list(folder.plan.settings)
     if not varied:
         raise ExperimentError(f"{folder.path}: all worlds are alike; there is nothing to tell apart")
     for name, setting in changes.items():
-        rows = folder.rows(by_name[name].key, parts)
+        rows = folder.rows(folder.cell(name).key, parts)
         if not len(rows):
             raise ExperimentError(
                 f"{folder.path}: the world '{name}' has no replicate yet; go on with the run"

@@ -20,6 +20,7 @@ from simsepsis.figures.style import (
     in_house_style,
     new_figure,
 )
+from simsepsis.performance.text import rows_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,7 @@ AUTOPSY_COLUMNS = (
     "low",
     "high",
     "n_used",
+    "n_sim",
 )
 MOST_ROWS = 24
 _ROW, _CHARACTER = 0.52, 0.078
@@ -86,6 +88,7 @@ def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
             "label": labels,
             "estimand": rows["estimand"],
             "n_used": rows["n_used"],
+            "n_sim": rows["n_sim"],
             "method order": rows["method order"],
             "low": 100.0 * (low - rows["nominal"]),
             "high": 100.0 * (high - rows["nominal"]),
@@ -114,7 +117,8 @@ def plot_autopsy(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """
     left = 0.3 + _CHARACTER * max(len(label) for label in rows["label"])
     tall, wide = _ROW * len(rows), 4.6
-    figure = new_figure(left + wide + 0.9, tall + 1.75, note=note)
+    right = max(0.9, 0.2 + _CHARACTER * max(len(_observed(row)) for _, row in rows.iterrows()))
+    figure = new_figure(left + wide + right, tall + 1.75, note=note)
     axes = add_panel(figure, left, 0.95, wide, tall)
     for place, (_, row) in enumerate(rows.iterrows()):
         _draw(axes, place, row)
@@ -132,7 +136,13 @@ def _draw(axes: Axes, place: int, row: pd.Series) -> None:
         axes.barh(place - 0.24 + 0.24 * number, row[name], height=0.2, linewidth=0.6, zorder=2, **look)
     axes.plot([row["low"], row["high"]], [place, place], color=INK, linewidth=1.0, zorder=5)
     axes.plot(row["total"], place, marker="o", markersize=5.5, color=INK, markerfacecolor="white", zorder=6)
-    write_beside(axes, place, f"{row['observed']:.1f}%", apart=6.0)
+    write_beside(axes, place, _observed(row), apart=6.0)
+
+
+def _observed(row: pd.Series) -> str:
+    """Return the observed coverage, and of how few rows it is."""
+    few = rows_text(row["n_used"], row["n_sim"])
+    return f"{row['observed']:.1f}%{f' ({few})' if few else ''}"
 
 
 def _draw_key(axes: Axes, left: float, height: float) -> None:

@@ -14,6 +14,7 @@ from simsepsis.figures.experiment.marks import (
     draw_reference,
     evenly,
     looks,
+    mark_few_rows,
     measure_label,
     panel_corners,
     reference_of,
@@ -42,6 +43,7 @@ CURVE_COLUMNS = (
     "low",
     "high",
     "n_used",
+    "n_sim",
 )
 MOST_PANELS = 9
 WIDE_RANGE = 10.0
@@ -145,6 +147,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], levels: tuple[float,
             )
             axes.plot(line["at"], line["value"], linewidth=1.6, markersize=4.5, zorder=3, **look)
             ends.append((name, float(line["at"].iloc[-1]), float(line["value"].iloc[-1])))
+    mark_few_rows(axes, rows["at"].to_numpy(np.float64), rows)
     places = rows.drop_duplicates("at").sort_values("at")
     if places["at"].min() > 0 and places["at"].max() >= WIDE_RANGE * places["at"].min():
         axes.set_xscale("log")

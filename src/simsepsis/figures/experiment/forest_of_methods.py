@@ -12,7 +12,7 @@ from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.figures.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure
-from simsepsis.performance.text import decimals_for, estimand_text, factor_and_unit, with_error
+from simsepsis.performance.text import decimals_for, estimand_text, factor_and_unit, rows_text, with_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from simsepsis.experiment import Findings
 
-FOREST_COLUMNS = ("group", "label", "estimand", "mean", "mcse", "low", "high", "truth", "n_used")
+FOREST_COLUMNS = ("group", "label", "estimand", "mean", "mcse", "low", "high", "truth", "n_used", "n_sim")
 MOST_CELLS = 6
 _ROW, _CHARACTER = 0.29, 0.078
 
@@ -46,7 +46,7 @@ def forest_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
     wide = table[table["measure"].isin(["mean", "empirical_se"])]
     keys = ["cell", "scenario", "method", "estimand"]
     values = wide.pivot(index=keys, columns="measure", values="value").reset_index()
-    means = table.loc[table["measure"] == "mean", [*keys, "mcse", "n_used"]]
+    means = table.loc[table["measure"] == "mean", [*keys, "mcse", "n_used", "n_sim"]]
     known = findings.truth[["cell", "method", "estimand", "value"]].rename(columns={"value": "truth"})
     joined = values.merge(means, on=keys).merge(known, on=["cell", "method", "estimand"], how="left")
     rows = about(choice, findings, joined)
@@ -84,7 +84,8 @@ def plot_forest_of_methods(rows: pd.DataFrame, *, note: str = "") -> Figure:
         lines.append(place)
     left = 0.45 + _CHARACTER * max(len(str(label)) for label in rows["label"])
     tall, wide = _ROW * len(lines), 4.4
-    figure = new_figure(left + wide + 1.45, tall + 1.65, note=note)
+    right = max(1.45, 0.3 + _CHARACTER * max(len(_mean_text(row)) for _, row in rows.iterrows()))
+    figure = new_figure(left + wide + right, tall + 1.65, note=note)
     axes = add_panel(figure, left, 0.95, wide, tall)
     axes.set_xlim(*span(rows[["low", "high", "truth"]].to_numpy(), 0.0))
     axes.set_ylim(len(lines) - 0.4, -0.6)
@@ -121,8 +122,13 @@ def _draw(axes: Axes, y: int, row: pd.Series) -> None:
     axes.plot(row["mean"], y, **{**_RANGE, "linestyle": "none"}, zorder=4)
     if np.isfinite(row["truth"]):
         axes.plot(row["truth"], y, **_TRUTH, zorder=3)
-    words = with_error(row["mean"], row["mcse"], min(3, decimals_for(row["mcse"])), signed=True)
-    write_beside(axes, y, words)
+    write_beside(axes, y, _mean_text(row))
+
+
+def _mean_text(row: pd.Series) -> str:
+    """Return the mean with its error, and on how few rows it rests."""
+    rows, decimals = rows_text(row["n_used"], row["n_sim"]), min(3, decimals_for(row["mcse"]))
+    return with_error(row["mean"], row["mcse"], decimals, signed=True, rows=rows)
 
 
 def _write(axes: Axes, y: int, words: str, **style: object) -> None:

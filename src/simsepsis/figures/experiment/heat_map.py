@@ -20,7 +20,7 @@ from simsepsis.figures.experiment.marks import (
     upright,
 )
 from simsepsis.figures.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
-from simsepsis.performance.text import decimals_for, is_signed
+from simsepsis.performance.text import decimals_for, few_rows, is_signed, rows_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from simsepsis.experiment import Findings
     from simsepsis.experiment.choices import FigureChoice
 
-HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
+HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used", "n_sim")
 MOST_PANELS = 12
 _BOX_WIDE, _BOX_TALL, _CHARACTER, _ACROSS, _NARROWEST, _FINEST = 0.95, 0.56, 0.078, 3, 6.5, 3
 _NOISE = 5.0
-"""Monte Carlo standard errors that the darkest shade is at least away from the value of a perfect method."""
+"""Monte Carlo standard errors that the darkest shade is at least away from the value of no shade."""
 _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
@@ -70,7 +70,7 @@ def heat_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 def plot_heat_map(
     rows: pd.DataFrame, *, x: str, y: str, levels: tuple[float, ...] = (), note: str = ""
 ) -> Figure:
-    """Draw a measure over two settings; the darker, the further from the value of a perfect method.
+    """Draw a measure over two settings; the darker, the further from the value that it is seen against.
 
     Parameters
     ----------
@@ -111,6 +111,7 @@ def plot_heat_map(
         0.15 / figure.get_figwidth(),
         1 - 0.25 / figure.get_figheight(),
         f"{measure_label(measure, estimand)}, Monte Carlo standard error in brackets"
+        f"{', rows where few' if few_rows(rows).any() else ''}"
         f"{_levels_words(sorted(drawn))}",
         va="center",
     )
@@ -135,8 +136,10 @@ def _draw(
     from matplotlib.patheffects import withStroke
 
     (xs, ys), (ideal, furthest) = sides, scale
-    values = part["value"].unstack("x").reindex(index=ys, columns=xs).to_numpy(np.float64)
-    errors = part["mcse"].unstack("x").reindex(index=ys, columns=xs).to_numpy(np.float64)
+    part = part.assign(few=rows_texts(part))
+    values, errors, few = (
+        part[name].unstack("x").reindex(index=ys, columns=xs).to_numpy() for name in ("value", "mcse", "few")
+    )
     shades = LinearSegmentedColormap.from_list("house", _SHADES)
     depth = np.abs(values - ideal) / furthest
     axes.imshow(depth, cmap=shades, vmin=0, vmax=1, origin="lower", aspect="auto")
@@ -151,8 +154,9 @@ def _draw(
             halo = [withStroke(linewidth=3.0, foreground=shades(depth[row, column]))] if crossed else []
             look = {"ha": "center", "color": color, "path_effects": halo, "zorder": 5}
             axes.text(column, row + 0.1, words, va="bottom", fontsize=TEXT - 1, **look)
-            error = f"({errors[row, column]:.{decimals}f})"
+            error = f"({errors[row, column]:.{decimals}f})".replace("nan", "unknown")
             axes.text(column, row - 0.02, error, va="top", fontsize=SMALL - 1.5, **look)
+            axes.text(column, row - 0.26, few[row, column], va="top", fontsize=SMALL - 2.5, **look)
     axes.set_xticks(range(len(xs)), xs)
     axes.set_yticks(range(len(ys)), ys)
     axes.tick_params(length=0)

@@ -14,7 +14,7 @@ from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.figures.experiment.marks import list_rows, span, write_beside
 from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, RULE, add_panel, in_house_style, new_figure
 from simsepsis.performance.ladder import LADDERS, TRUE_VALUE, WHOLE
-from simsepsis.performance.text import factor_and_unit, measured_text
+from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,7 @@ STAIR_COLUMNS = (
     "mcse",
     "whole",
     "n_used",
+    "n_sim",
 )
 _ROW, _CHARACTER, _WIDE = 0.32, 0.078, 4.2
 
@@ -109,7 +110,7 @@ def plot_stairs(rows: pd.DataFrame, *, note: str = "") -> Figure:
         _draw(axes, part)
         axes.set_xlabel(axis_of(str(part["estimand"].iloc[0])))
         axes.annotate(
-            str(part["panel"].iloc[0]),
+            _title(part.iloc[0]),
             (0, 1),
             xycoords="axes fraction",
             xytext=(-72 * (left - 0.15), 5),
@@ -117,6 +118,12 @@ def plot_stairs(rows: pd.DataFrame, *, note: str = "") -> Figure:
             fontweight="bold",
         )
     return figure
+
+
+def _title(first: pd.Series) -> str:
+    """Return the name of a ladder with its cell, and on how few rows it rests."""
+    few = rows_text(first["n_used"], first["n_sim"])
+    return f"{first['panel']}{f', {few}' if few else ''}"
 
 
 def _draw(axes: Axes, part: pd.DataFrame) -> None:

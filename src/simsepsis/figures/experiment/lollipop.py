@@ -20,6 +20,7 @@ from simsepsis.figures.experiment.marks import (
     span,
 )
 from simsepsis.figures.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
+from simsepsis.performance.text import rows_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,18 @@ if TYPE_CHECKING:
     from simsepsis.experiment import Findings
     from simsepsis.experiment.choices import FigureChoice
 
-LOLLIPOP_COLUMNS = ("panel", "label", "measure", "estimand", "value", "mcse", "low", "high", "n_used")
+LOLLIPOP_COLUMNS = (
+    "panel",
+    "label",
+    "measure",
+    "estimand",
+    "value",
+    "mcse",
+    "low",
+    "high",
+    "n_used",
+    "n_sim",
+)
 MOST_ROWS = 60
 _ROW, _PANEL, _CHARACTER, _WIDEST = 0.27, 1.75, 0.078, 14.5
 
@@ -62,7 +74,7 @@ def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 
 @in_house_style
 def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw a measure as a dot with a stem from its ideal value, and its 95% Monte Carlo limits as a line.
+    """Draw a measure as a dot with a stem from what it is seen against, and its 95% Monte Carlo limits.
 
     Parameters
     ----------
@@ -83,9 +95,9 @@ def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
     corners = panel_corners(len(panels), across, (wide + 0.2, tall + 0.75), (left, 0.95))
     for number, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
         axes = add_panel(figure, *corner, wide, tall)
+        axes.set_xlim(*ends)
         _draw(axes, rows[rows["panel"] == panel].set_index("label"), labels, ideal)
         list_rows(axes, labels if number % across == 0 else [""] * len(labels))
-        axes.set_xlim(*ends)
         axes.set_title(panel, fontsize=TEXT, loc="left", fontweight="bold")
     middle = (left + (wide + 0.2) * across / 2) / figure.get_figwidth()
     figure.text(middle, 0.42 / figure.get_figheight(), measure_label(measure, estimand), ha="center")
@@ -93,8 +105,8 @@ def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, labels: list[str], ideal: float | None) -> None:
-    numbers = rows.reindex(labels)[["value", "low", "high"]]
-    value, low, high = numbers.to_numpy(np.float64).T
+    ordered = rows.reindex(labels)
+    value, low, high = ordered[["value", "low", "high"]].to_numpy(np.float64).T
     places = np.arange(len(labels))
     axes.hlines(places, 0, 1, transform=axes.get_yaxis_transform(), color=RULE, linewidth=0.4, zorder=0)
     if ideal is not None:
@@ -105,5 +117,17 @@ def _draw(axes: Axes, rows: pd.DataFrame, labels: list[str], ideal: float | None
     for place in np.flatnonzero(np.isnan(value)):
         where = {"xycoords": ("axes fraction", "data"), "ha": "center", "va": "center"}
         axes.annotate("no number", (0.5, place), fontsize=SMALL, color=MUTED, **where)
+    _write_rows(axes, ordered)
     draw_reference(axes, ideal, upright=True)
     axes.locator_params(axis="x", nbins=4)
+
+
+def _write_rows(axes: Axes, ordered: pd.DataFrame) -> None:
+    """Write on how few rows a value rests above its dot, towards the middle of the panel."""
+    middle = float(np.mean(axes.get_xlim()))
+    for place, (value, words) in enumerate(zip(ordered["value"], rows_texts(ordered), strict=True)):
+        if words and np.isfinite(value):
+            side = "right" if value > middle else "left"
+            look = {"ha": side, "va": "bottom", "fontsize": SMALL - 1.5, "zorder": 5}
+            shown = words.removesuffix(" rows")
+            axes.annotate(shown, (value, place), xytext=(0, 2.5), textcoords="offset points", **look)

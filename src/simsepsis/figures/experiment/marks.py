@@ -10,9 +10,16 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.selection import other_keys, words_of
-from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, TEXT
+from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, SMALL, TEXT, spread
 from simsepsis.performance import MEASURES
-from simsepsis.performance.text import estimand_text, factor_and_unit, is_contrast
+from simsepsis.performance.text import (
+    estimand_text,
+    factor_and_unit,
+    few_rows,
+    is_contrast,
+    plain_text,
+    rows_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,21 +29,24 @@ if TYPE_CHECKING:
 
 UNITS = {"%": "%", " points": "percentage points", " days": "days"}
 
+_PERFECT = "the value of a perfect method"
 REFERENCES = {
-    "bias": 0.0,
-    "relative_bias": 0.0,
-    "median_bias": 0.0,
-    "relative_error_model_se": 0.0,
-    "paired_difference": 0.0,
-    "coverage": 0.95,
-    "bias_eliminated_coverage": 0.95,
-    "rejection": 0.05,
-    "convergence": 1.0,
+    "bias": (0.0, _PERFECT),
+    "relative_bias": (0.0, _PERFECT),
+    "median_bias": (0.0, _PERFECT),
+    "relative_error_model_se": (0.0, _PERFECT),
+    "paired_difference": (0.0, "no difference from the reference method"),
+    "coverage": (0.95, _PERFECT),
+    "bias_eliminated_coverage": (0.95, _PERFECT),
+    "rejection": (0.05, "the level of the test, which a valid one reaches where there is no effect"),
+    "convergence": (1.0, _PERFECT),
 }
-"""Measure → value that it would have of a perfect method, or of a test without an effect."""
+"""Measure → value that it is seen against, and what that value is. A perfect method has power above 5%."""
 
 UPRIGHT_CHARACTER, UPRIGHT_LINE = 0.088, 0.19
 """Width of a character, and height of a line, of an axis's name, inches."""
+_APART = 0.085
+"""Least distance between words above points at one place, of the height of the panel."""
 _FEWEST = 12
 """Characters that a line has in any case."""
 
@@ -106,9 +116,17 @@ def scaled(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def reference_of(measure: str, estimand: str) -> float | None:
-    """Return the value of a perfect method in the unit of print, None where there is none."""
+    """Return the value that a measure is seen against in the unit of print, None where there is none."""
     factor, _ = factor_and_unit(measure, estimand)
-    return None if measure not in REFERENCES else factor * REFERENCES[measure]
+    return None if measure not in REFERENCES else factor * REFERENCES[measure][0]
+
+
+def reference_text(measure: str, estimand: str) -> str:
+    """Return the value that a measure is seen against and what it is, nothing where there is none."""
+    if measure not in REFERENCES:
+        return ""
+    value, words = REFERENCES[measure]
+    return f"{plain_text(measure, estimand, value)}, {words}"
 
 
 def cell_labels(findings: Findings, rows: pd.DataFrame) -> list[str]:
@@ -154,10 +172,39 @@ def span(values: pd.Series | FloatArray, *also: float | None) -> tuple[float, fl
 
 
 def draw_reference(axes: Axes, value: float | None, *, upright: bool) -> None:
-    """Draw the line of a perfect method."""
+    """Draw the line of the value that a measure is seen against."""
     if value is not None:
         draw = axes.axvline if upright else axes.axhline
         draw(value, color=MUTED, linewidth=1.0, zorder=1)
+
+
+def mark_few_rows(axes: Axes, at: FloatArray, rows: pd.DataFrame) -> None:
+    """Ring the points whose number rests on few of its rows, and write above each how many these are.
+
+    Parameters
+    ----------
+    axes
+        The panel, its limits set.
+    at
+        Places of the points along it.
+    rows
+        With ``value, n_used, n_sim``, in the same order.
+    """
+    from matplotlib.patheffects import withStroke
+
+    few = (few_rows(rows) & rows["value"].notna()).to_numpy()
+    own, tall = rows[few].assign(at=np.asarray(at)[few]), np.diff(axes.get_ylim())[0]
+    ring = {"markersize": 10, "markerfacecolor": "none", "markeredgecolor": INK, "markeredgewidth": 0.9}
+    axes.plot(own["at"], own["value"], "o", zorder=4, **ring)
+    for x, points in own.sort_values("value").groupby("at"):
+        heights = spread(points["value"].to_numpy(np.float64), _APART * float(tall))
+        for height, used, tried in zip(heights, points["n_used"], points["n_sim"], strict=True):
+            words = rows_text(used, tried).removesuffix(" rows")
+            low = height < axes.get_ylim()[1] - _APART * 1.5 * float(tall)
+            place = {"xytext": (0, 7 if low else -7), "ha": "center", "va": "bottom" if low else "top"}
+            halo = [withStroke(linewidth=2.6, foreground="white")]
+            look = {"fontsize": SMALL - 1, "path_effects": halo, "zorder": 6, "annotation_clip": False}
+            axes.annotate(words, (float(x), height), textcoords="offset points", **place, **look)
 
 
 def list_rows(axes: Axes, labels: Sequence[str]) -> None:

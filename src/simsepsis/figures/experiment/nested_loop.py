@@ -12,6 +12,7 @@ from simsepsis.experiment.selection import other_keys, select, short, value_text
 from simsepsis.figures.experiment.marks import (
     draw_reference,
     looks,
+    mark_few_rows,
     measure_label,
     reference_of,
     scaled,
@@ -37,6 +38,7 @@ LOOP_COLUMNS = (
     "low",
     "high",
     "n_used",
+    "n_sim",
 )
 MOST_MARKED = 48
 """Cells up to which every value has a mark, not a step alone."""
@@ -112,7 +114,7 @@ def plot_nested_loop(rows: pd.DataFrame, *, note: str = "") -> Figure:
 
 
 def _draw_methods(axes: Axes, rows: pd.DataFrame, methods: list[str], cells: int) -> None:
-    ends = []
+    ends, shown = [], []
     for number, method in enumerate(methods):
         own = rows[rows["method"] == method].set_index("place").reindex(range(cells))
         look = looks(number)
@@ -130,9 +132,12 @@ def _draw_methods(axes: Axes, rows: pd.DataFrame, methods: list[str], cells: int
         axes.vlines(at, own["low"], own["high"], color=look["color"], linewidth=0.8)
         if cells <= MOST_MARKED:
             axes.plot(at, own["value"], **{**look, "linestyle": "none"}, markersize=3.5, zorder=3)
+        shown.append(own.assign(at=at))
         known = own["value"].dropna()
         if len(known):
             ends.append((method, float(known.iloc[-1])))
+    points = pd.concat(shown)
+    mark_few_rows(axes, points["at"].to_numpy(), points)
     ends.sort(key=lambda item: item[1])
     low, high = axes.get_ylim()
     heights = spread(np.array([height for _, height in ends]), 0.055 * (high - low))

@@ -21,25 +21,46 @@ from simsepsis.figures.experiment import (
     zip_plot,
 )
 from simsepsis.figures.experiment.curves import axis_name, default_levels
+from simsepsis.figures.experiment.marks import reference_text
 from simsepsis.figures.plate import Plate
 from simsepsis.performance import MEASURES
-from simsepsis.performance.text import estimand_text, factor_and_unit
+from simsepsis.performance.text import (
+    ENOUGH,
+    estimand_text,
+    factor_and_unit,
+    few_rows,
+    plain_text,
+    rows_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
 
+MOST_NAMED = 6
+"""Numbers of few rows that a caption names."""
 LIMITS = "Lines and bands: 95% Monte Carlo limits."
 
 
 class Drawing(NamedTuple):
-    """How a kind of figure is made: its numbers, its drawing, what it shows, and how to read it."""
+    """How a kind of figure is made.
+
+    Attributes
+    ----------
+    rows, plot
+        Its numbers and its drawing.
+    title, reading
+        What it shows, and how to read it; with `_words` in their places.
+    named
+        Columns that name a number beside the others.
+    """
 
     rows: Callable[[FigureChoice, Findings], pd.DataFrame]
     plot: Callable[[pd.DataFrame, FigureChoice, str], Figure]
     title: str
     reading: str
+    named: tuple[str, ...]
 
 
 def _curve(rows: pd.DataFrame, choice: FigureChoice, note: str) -> Figure:
@@ -62,8 +83,8 @@ _CURVE = Drawing(
     curves.curve_rows,
     _curve,
     "{measure} along {x}",
-    "Each line is named at its right end; ribbons are 95% Monte Carlo limits; the thin line is the value of "
-    "a perfect method or of a test without an effect, the dashed one the level looked for.",
+    "Each line is named at its right end; ribbons are 95% Monte Carlo limits{line}{levels}{rings}.",
+    named=("line", "panel", "x"),
 )
 DRAWINGS: dict[str, Drawing] = {
     "zip": Drawing(
@@ -74,27 +95,30 @@ DRAWINGS: dict[str, Drawing] = {
         "on top, dark where it misses it; dots are estimates. Dashed: nominal coverage; shaded: the Monte "
         f"Carlo limits of the observed one, from all replicates. Of more than {zip_plot.MOST_INTERVALS} "
         f"replicates every k-th by rank is drawn; of more than {zip_plot.MOST_PANELS} series an even choice.",
+        named=("panel",),
     ),
     "lollipop": Drawing(
         lollipop.lollipop_rows,
         lambda rows, choice, note: lollipop.plot_lollipop(rows, note=note),
         "{measure} of each method",
-        f"Stems begin at the value of a perfect method, where there is one. {LIMITS} Of more than "
-        f"{lollipop.MOST_ROWS} cells an even choice is drawn.",
+        f"{{stems}}{LIMITS} Of more than {lollipop.MOST_ROWS} cells an even choice is drawn.",
+        named=("panel", "label"),
     ),
     "nested_loop": Drawing(
         nested_loop.loop_rows,
         lambda rows, choice, note: nested_loop.plot_nested_loop(rows, note=note),
         "{measure} over all cells",
-        f"One step per cell, settings below from the outermost loop to the innermost. {LIMITS}",
+        "One step per cell, settings below from the outermost loop to the innermost{line}{rings}. " + LIMITS,
+        named=("method", "scenario"),
     ),
     "heat_map": Drawing(
         heat_map.heat_rows,
         _heat,
         "{measure} over {x} and {y}",
-        "The darker a box, the further from the value of a perfect method, or from 0 where there is none. "
-        "Contours run where straight lines between the boxes' middles reach a level. Of more than "
+        "The darker a box, the further from {shade}. Contours run where straight lines between the boxes' "
+        "middles reach a level. Of more than "
         f"{heat_map.MOST_PANELS} panels an even choice is drawn.",
+        named=("panel", "x", "y"),
     ),
     "curve": _CURVE,
     "power_curve": _CURVE,
@@ -106,6 +130,7 @@ DRAWINGS: dict[str, Drawing] = {
         "Bars: the change of coverage that bias alone and a wrong standard error alone would make, and what "
         "neither explains. Circle: observed less nominal coverage, with 95% Monte Carlo limits; at the right "
         f"the observed coverage. Of more than {autopsy.MOST_ROWS} series the furthest from nominal.",
+        named=("label",),
     ),
     "forest_of_methods": Drawing(
         forest_of_methods.forest_rows,
@@ -113,6 +138,7 @@ DRAWINGS: dict[str, Drawing] = {
         "Estimates beside the truth",
         "The range is mean ± 1.96 empirical standard errors: how far one registry's estimate may lie from "
         f"the mean. Of more than {forest_of_methods.MOST_CELLS} cells an even choice is drawn.",
+        named=("label", "group"),
     ),
     "ladder": Drawing(
         ladder.stair_rows,
@@ -121,6 +147,7 @@ DRAWINGS: dict[str, Drawing] = {
         "Each bar begins where the one above ends; hatched bars point down. All are from the same "
         "replicates, so that noise which methods share cancels. Each ladder is shown in the cell where its "
         f"estimate is the furthest from the truth. {LIMITS}",
+        named=("panel",),
     ),
 }
 """Kind of figure → how it is made."""
@@ -193,20 +220,53 @@ def plate_of(choice: FigureChoice, name: str, findings: Findings, note: str) -> 
     numbers = [column for column in ("value", "mean", "observed", "estimate") if column in rows.columns]
     if not len(rows) or not rows[numbers].notna().any(axis=None):
         return None
-    measure = choice.measure or choice.about.measure
     what = estimand_text(wanted_estimand(choice, findings.plan))
-    words = {"x": axis_name(str(choice.x)), "y": axis_name(str(choice.y))}
-    words["measure"] = MEASURES[measure].label.partition(" (")[0] if measure else ""
+    words = _words(rows, choice)
     title = choice.title or f"{drawing.title.format(**words)}: {what}"
-    where = restriction(choice, findings)
+    where, few = restriction(choice, findings), _few_rows(rows, drawing.named, words, name)
     return Plate(
         name=name,
         title=title,
-        caption=f"{what[:1].upper()}{what[1:]}{where}. {drawing.reading} {note}",
+        caption=f"{what[:1].upper()}{what[1:]}{where}. {drawing.reading.format(**words)} {few}{note}",
         alt=f"{title}. {len(rows)} numbers, which {name}.csv holds.",
         figure=drawing.plot(rows, choice, note),
         data=rows,
     )
+
+
+def _words(rows: pd.DataFrame, choice: FigureChoice) -> dict[str, str]:
+    """Return what takes its place in titles and in how to read a figure."""
+    measure, estimand = choice.measure or choice.about.measure, str(rows["estimand"].iloc[0])
+    against = reference_text(measure, estimand) if measure else ""
+    levels = choice.levels or default_levels(str(measure))
+    marked = ", ".join(plain_text(measure, estimand, level) for level in levels) if measure else ""
+    return {
+        "x": axis_name(str(choice.x)),
+        "y": axis_name(str(choice.y)),
+        "measure": MEASURES[measure].label.partition(" (")[0] if measure else "",
+        "stems": f"Stems begin at {against}. " if against else "",
+        "line": f"; the thin line is at {against}" if against else "",
+        "shade": against or "0",
+        "rings": "; ringed: numbers of few rows" if few_rows(rows).any() else "",
+        "levels": f"; dashed: {marked}, looked for" if marked else "",
+    }
+
+
+def _few_rows(rows: pd.DataFrame, named: tuple[str, ...], words: dict[str, str], name: str) -> str:
+    """Return which numbers rest on few of their rows; nothing where none does."""
+    few = rows[few_rows(rows)].drop_duplicates([*named, "n_used", "n_sim"])
+    if not len(few):
+        return ""
+    said = []
+    for _, row in few.head(MOST_NAMED).iterrows():
+        places = [f"{_lowered(words[key])} = {row[key]}" if key in ("x", "y") else row[key] for key in named]
+        said.append(f"{', '.join(filter(None, places))} ({rows_text(row['n_used'], row['n_sim'])})")
+    rest = f"; and {len(few) - len(said)} more, in {name}.csv" if len(few) > len(said) else ""
+    return f"Numbers that fewer than {ENOUGH:.0%} of the rows have: {'; '.join(said)}{rest}. "
+
+
+def _lowered(name: str) -> str:
+    return name[:1].lower() + name[1:]
 
 
 def default_figures(findings: Findings) -> tuple[FigureChoice, ...]:

@@ -14,7 +14,7 @@ from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.figures.experiment.marks import cell_labels, evenly, panel_corners, span
 from simsepsis.figures.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
 from simsepsis.performance import wilson_limits
-from simsepsis.performance.text import factor_and_unit
+from simsepsis.performance.text import factor_and_unit, few_rows, rows_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,11 +37,12 @@ ZIP_COLUMNS = (
     "coverage_low",
     "coverage_high",
     "n_used",
+    "n_sim",
 )
 MOST_PANELS, MOST_INTERVALS = 6, 400
 NOMINAL = 95.0
 _READ = ("estimate", "ci_low", "ci_high", "converged")
-_WIDE, _TALL, _ACROSS = 2.7, 3.6, 3
+_WIDE, _TALL, _ACROSS, _LINE = 2.7, 3.6, 3, 0.17
 
 
 def zip_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
@@ -109,6 +110,7 @@ def _ranked(rows: pd.DataFrame, panel: str, truth: float) -> pd.DataFrame:
         coverage_low=100.0 * float(low),
         coverage_high=100.0 * float(high),
         n_used=n,
+        n_sim=len(rows),
         **{name: factor * ordered[name] for name in columns},
     )
     step = -(-n // MOST_INTERVALS)
@@ -133,9 +135,11 @@ def plot_zip(rows: pd.DataFrame, *, note: str = "") -> Figure:
     panels = list(dict.fromkeys(rows["panel"]))
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
-    figure = new_figure((_WIDE + 0.45) * across + 0.75, (_TALL + 1.05) * down + 0.5, note=note)
+    # A line more above each panel where few rows have an interval.
+    step = _TALL + 1.05 + (_LINE if few_rows(rows).any() else 0.0)
+    figure = new_figure((_WIDE + 0.45) * across + 0.75, step * down + 0.5, note=note)
     ends = span(rows[["ci_low", "ci_high"]].to_numpy(), float(rows["truth"].iloc[0]))
-    corners = panel_corners(len(panels), across, (_WIDE + 0.45, _TALL + 1.05), (0.75, 0.9))
+    corners = panel_corners(len(panels), across, (_WIDE + 0.45, step), (0.75, 0.9))
     for number, (panel, corner) in enumerate(zip(panels, corners, strict=True)):
         axes = add_panel(figure, *corner, _WIDE, _TALL)
         _draw(axes, rows[rows["panel"] == panel])
@@ -155,7 +159,9 @@ def _write_head(axes: Axes, first: pd.Series) -> None:
     """Write method, cell and observed coverage above a panel, one line each."""
     method, _, cell = str(first["panel"]).partition(", ")
     limits = f"{first['coverage_low']:.1f} to {first['coverage_high']:.1f}"
-    lines = [*([cell] if cell else []), f"covers in {first['coverage']:.1f}% (95% limits {limits})"]
+    few = rows_text(first["n_used"], first["n_sim"])
+    covers = f"covers in {first['coverage']:.1f}% (95% limits {limits})"
+    lines = [*([cell] if cell else []), covers, *([f"of {few}"] if few else [])]
     for number, words in enumerate(reversed([method, *lines])):
         weight = "bold" if number == len(lines) else "normal"
         place = {"xycoords": "axes fraction", "textcoords": "offset points", "xytext": (0, 5 + 12 * number)}

@@ -11,6 +11,7 @@ from simsepsis.report.analysis.numbers import Numbers, numbers_of
 from simsepsis.report.analysis.tables import (
     care_tables,
     effects_table,
+    estimates_table,
     failures_table,
     flow_table,
     patients_table,
@@ -25,6 +26,7 @@ from simsepsis.reproduction.record import versions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simsepsis.analysis.spec import AnalysisSpec
     from simsepsis.analysis.thesis_analysis import Analysis
 
 
@@ -34,8 +36,10 @@ class AnalysisPage:
 
     Attributes
     ----------
-    title, question, treated
+    title, question, treatment
         What the page is about, what was asked, and the name of the treatment.
+    notes
+        What was decided when the file was read, and what is doubtful.
     answer
         Sentences, computed.
     command
@@ -45,16 +49,17 @@ class AnalysisPage:
     figures
         Pictures.
     results
-        Effects on death, survival and, where it was asked for, sensitivity.
+        Effects on the outcomes, survival, every estimate and, where it was asked for, sensitivity.
     patients
-        Flow, propensity score, covariates, other treatments, deaths and durations.
+        Flow, propensity score, covariates, other treatments, outcomes and durations.
     failures
-        What could not be estimated.
+        What could not be estimated or drawn.
     """
 
     title: str
     question: str
-    treated: str
+    treatment: str
+    notes: tuple[str, ...]
     answer: tuple[str, ...]
     command: str
     facts: tuple[tuple[str, str], ...]
@@ -71,6 +76,7 @@ def analysis_html(
     *,
     source: str,
     command: str,
+    left_out: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return one HTML page with everything that an analysis found in a cohort.
 
@@ -86,8 +92,10 @@ def analysis_html(
         Name of the file.
     command
         What to type to get the same page.
+    left_out
+        Title and reason of each figure that could not be drawn.
     """
-    page = analysis_page(analysis, figures, sensitivity, source=source, command=command)
+    page = analysis_page(analysis, figures, sensitivity, source=source, command=command, left_out=left_out)
     return render_page("analysis.html.j2", page)
 
 
@@ -98,15 +106,17 @@ def analysis_page(
     *,
     source: str,
     command: str,
+    left_out: Sequence[tuple[str, str]] = (),
 ) -> AnalysisPage:
     """Return what the report says; parameters as of `analysis_html`."""
     numbers = numbers_of(analysis)
     survival = survival_table(numbers)
     known = sensitivity is not None and len(sensitivity) > 0
     return AnalysisPage(
-        title=f"{numbers.treated} and death in {source}",
+        title=f"{numbers.treatment} and {numbers.outcome} in {source}",
         question=question_of(numbers),
-        treated=numbers.treated,
+        treatment=numbers.treatment,
+        notes=analysis.result.cohort.notes,
         answer=answer_of(numbers, sensitivity),
         command=command,
         facts=_facts(numbers, source),
@@ -114,6 +124,7 @@ def analysis_page(
         results=(
             effects_table(numbers),
             *(() if survival is None else (survival,)),
+            estimates_table(numbers),
             *((sensitivity_rows(numbers, sensitivity),) if known and sensitivity is not None else ()),
         ),
         patients=(
@@ -122,18 +133,33 @@ def analysis_page(
             patients_table(numbers),
             *care_tables(numbers),
         ),
-        failures=failures_table(numbers),
+        failures=failures_table(numbers, left_out),
     )
 
 
-def _censoring(rule: str | float) -> str:
-    """Return how follow-up of those ends who do not die."""
+def _follow_up(spec: AnalysisSpec) -> str:
+    """Return how follow-up of those ends who do not have the event."""
+    rule, thesis = spec.censoring, spec.study == "thesis"
+    end = "ends when they leave" if thesis else "ends at the recorded time"
     words = {
-        "discharge": "ends when they leave",
-        "day28_alive": "ends on day 28, also of those who left",
-        "administrative": "ends with the study",
+        "discharge": end,
+        "day28_alive": f"{end}; it goes on to 28 for those who left before",
+        "administrative": "ends with the study" if thesis else end,
     }
-    return words[rule] if isinstance(rule, str) else f"ends when they leave, or on day {rule:g}"
+    if thesis and rule == "day28_alive":
+        return "ends on day 28, also of those who left"
+    if isinstance(rule, str):
+        return words[rule]
+    last = f"on day {rule:g}" if spec.time_unit == "days" else f"at {rule:,g} {spec.time_unit}"
+    return f"{end}, or {last}"
+
+
+def _matching(spec: AnalysisSpec) -> str:
+    """Return who was matched to whom, in words."""
+    choice = {"nearest": "nearest control", "random_in_caliper": "any control within the caliper"}
+    again = "with replacement" if spec.replace else "without replacement"
+    exact = f", exactly on {', '.join(spec.exact)}" if spec.exact else ""
+    return f"1:{spec.ratio}, {choice[spec.select]}, {spec.order} order, {again}{exact}"
 
 
 def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
@@ -141,15 +167,16 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
     width = "none" if spec.caliper is None else f"{spec.caliper:g}"
     unit = {"overall": "SD of both arms", "pooled": "pooled SD", "raw": ""}[spec.caliper_sd]
     scale = {"logit": "logit of the score", "ps": "score"}[spec.scale]
-    choice = {"nearest": "nearest control", "random_in_caliper": "any control within the caliper"}[
-        spec.select
-    ]
+    timed = (("Unit of time", spec.time_unit),) if spec.survival_time or spec.durations else ()
+    living = "Follow-up of the living" if spec.study == "thesis" else "Follow-up without the event"
     return (
         ("File", source),
         ("Spec", spec.name),
-        ("Matching", f"1:1, {choice}, {spec.order} order, without replacement"),
+        ("Arms", f"{numbers.arms.treated} against {numbers.arms.control}"),
+        ("Matching", _matching(spec)),
         ("Caliper", f"{width} {unit} of the {scale}".replace("  ", " ")),
-        ("Clusters", spec.cluster or "none in the file"),
-        ("Follow-up of the living", _censoring(spec.censoring)),
+        ("Clusters", spec.cluster or "none in the spec"),
+        *timed,
+        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == "thesis" else ()),
         *versions().items(),
     )

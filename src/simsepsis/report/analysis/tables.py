@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import product
+import textwrap
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import groupby, product
+from typing import Any
 
 import pandas as pd
 
-from simsepsis.analysis.descriptive import ARMS, PHASES, QUARTILES
-from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE
+from simsepsis.analysis.descriptive import PHASES, QUARTILES
+from simsepsis.analysis.outcomes import LEAST_EXPECTED
+from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE
+from simsepsis.figures.estimates import METHOD_LABELS, SCALES
 from simsepsis.figures.outline import outline
 from simsepsis.report.analysis.numbers import (
-    METHODS,
     SCORES,
+    Interval,
     Numbers,
+    decimals_of,
+    for_people,
     p_text,
     percent_text,
     points_text,
     ratio_text,
+    span_text,
 )
 from simsepsis.report.layout import format_number
 from simsepsis.report.page import PlainTable
@@ -28,13 +35,24 @@ Row = tuple[str, ...]
 _MODELS = {
     ("propensity", FIRST_SCORE): "Propensity score",
     ("propensity", SECOND_SCORE): "Propensity score with adjuncts",
-    ("gee", FIRST_SCORE): METHODS["psm_gee"],
-    ("gee_sofa", FIRST_SCORE): METHODS["psm_gee_sofa"],
-    ("gee", SECOND_SCORE): METHODS["psm_adjuncts_gee"],
-    ("gee_sofa", SECOND_SCORE): METHODS["psm_adjuncts_gee_sofa"],
+    ("gee", FIRST_SCORE): METHOD_LABELS["psm_gee"],
+    ("gee_sofa", FIRST_SCORE): METHOD_LABELS["psm_gee_sofa"],
+    ("gee", SECOND_SCORE): METHOD_LABELS["psm_adjuncts_gee"],
+    ("gee_sofa", SECOND_SCORE): METHOD_LABELS["psm_adjuncts_gee_sofa"],
 }
 """Model and score → words."""
+_STEPS = {
+    "registered": "In the file",
+    "without complete day-1 data": "Without all covariates",
+    "without an outcome or adjunct": "Without an outcome, time or other treatment",
+}
+"""Step of the flow → words, where the file is not the thesis's registry."""
 _INDENT = "\N{EM SPACE}"
+MOST_LEVELS = 30
+"""A category with more levels than this is shown by its most frequent ones."""
+SHOWN_LEVELS = 20
+_LONGEST_REASON = 400
+"""Letters of a reason; one that names hundreds of terms is cut."""
 
 
 def flow_table(numbers: Numbers) -> PlainTable:
@@ -42,8 +60,7 @@ def flow_table(numbers: Numbers) -> PlainTable:
     flow, several = numbers.analysis.flow, len(numbers.analysis.scores) > 1
     rows = [
         (
-            f"{row.step[0].upper()}{row.step[1:]}"
-            + (f", {SCORES[row.score]}" if row.score and several else ""),
+            _step(numbers, row.step) + (f", {SCORES[row.score]}" if row.score and several else ""),
             "–" if math.isnan(row.patients) else f"{row.patients:,.0f}",
         )
         for row in flow.itertuples()
@@ -51,21 +68,29 @@ def flow_table(numbers: Numbers) -> PlainTable:
     return PlainTable(title="Patients at each step", heads=("Step", "Patients or pairs"), rows=tuple(rows))
 
 
+def _step(numbers: Numbers, step: str) -> str:
+    """Return the words for a step of the flow."""
+    told = step if numbers.analysis.result.spec.study == "thesis" else _STEPS.get(step, step)
+    return f"{told[0].upper()}{told[1:]}"
+
+
 def score_table(numbers: Numbers) -> PlainTable:
     """Return how far each propensity score parts the arms, and what matching did with it."""
     frame = numbers.analysis.scores
+    heads, (treated, control) = numbers.arms.heads, numbers.keys
     parts = (
         ("Terms", "terms", "{:.0f}"),
         ("C-statistic", "c_statistic", "{:.3f}"),
-        (f"Probability, {numbers.treated}, least", "min_ivigg", "{:.3f}"),
-        (f"Probability, {numbers.treated}, greatest", "max_ivigg", "{:.3f}"),
-        ("Probability, control, least", "min_control", "{:.3f}"),
-        ("Probability, control, greatest", "max_control", "{:.3f}"),
-        (f"{numbers.treated} outside the range of both", "outside_ivigg", "{:.0f}"),
-        ("Control outside the range of both", "outside_control", "{:.0f}"),
-        ("Certain of their treatment (separation)", "certain", "{:.0f}"),
+        *(
+            (f"Probability, {words}, {end}", f"{name}_{arm}", "{:.3f}")
+            for words, arm in zip(numbers.arms, (treated, control), strict=True)
+            for end, name in (("least", "min"), ("greatest", "max"))
+        ),
+        (f"{heads.treated} outside the range of both", f"outside_{treated}", "{:,.0f}"),
+        (f"{heads.control} outside the range of both", f"outside_{control}", "{:,.0f}"),
+        ("Certain of their treatment (separation)", "certain", "{:,.0f}"),
         (f"Caliper, on the {_scale(numbers)}", "caliper", "{:.4f}"),
-        ("Pairs", "pairs", "{:,.0f}"),
+        (_pairs_word(numbers), "pairs", "{:,.0f}"),
     )
     rows = [
         (words, *(form.format(value) if pd.notna(value) else "–" for value in frame[name]))
@@ -74,9 +99,18 @@ def score_table(numbers: Numbers) -> PlainTable:
     ]
     notes = frame["note"].fillna("").astype(str)
     if (notes != "").any():
-        rows.append(("Note", *notes))
-    heads = ("", *(SCORES[score] for score in frame["score"])) if len(frame) > 1 else ("", "Value")
-    return PlainTable(title="Propensity score", heads=heads, rows=tuple(rows))
+        rows.append(("Note", *(_cut(note) for note in notes)))
+    columns = ("", *(SCORES[score] for score in frame["score"])) if len(frame) > 1 else ("", "Value")
+    return PlainTable(title="Propensity score", heads=columns, rows=tuple(rows))
+
+
+def _pairs_word(numbers: Numbers) -> str:
+    return "Pairs" if numbers.analysis.result.spec.one_to_one else "Treated patients with a control"
+
+
+def _cut(text: str) -> str:
+    """Return a text without what goes beyond the longest reason."""
+    return textwrap.shorten(text, _LONGEST_REASON, placeholder=" …")
 
 
 def _scale(numbers: Numbers) -> str:
@@ -90,10 +124,10 @@ def patients_table(numbers: Numbers) -> PlainTable:
 
 
 def care_tables(numbers: Numbers) -> tuple[PlainTable, ...]:
-    """Return other treatments, and deaths and durations, before and after matching."""
+    """Return other treatments, and outcomes and durations, before and after matching."""
     titles = {
         "table2": "Other treatments before and after matching",
-        "table3": "Deaths and durations before and after matching",
+        "table3": "Outcomes and durations before and after matching",
     }
     return tuple(
         _compared(numbers, table, title, "p_value", "p value")
@@ -105,33 +139,53 @@ def care_tables(numbers: Numbers) -> tuple[PlainTable, ...]:
 def _compared(numbers: Numbers, table: str, title: str, statistic: str, words: str) -> PlainTable:
     """Return one row per column or level: both arms and their contrast, in both phases."""
     frame = numbers.analysis.tables[table]
-    place = {name: position for position, name in enumerate(numbers.columns)}
-    named = [key for key in zip(frame["variable"], frame["level"], strict=True) if key[0] != "n"]
-    keys = sorted(named, key=lambda key: place.get(key[0], len(place)))
+    place = {name: position for position, name in enumerate(numbers.columns_of(table))}
+    named = [key for key in zip(frame["variable"], frame["level"], strict=True) if key[0] in place]
+    keys = sorted(dict.fromkeys(named), key=lambda key: place[key[0]])
     sizes = [
         f"n = {numbers.number(table, 'n', '', 'count', phase, arm):,.0f}"
-        for phase, arm in product(PHASES, ARMS)
+        for phase, arm in product(PHASES, numbers.keys)
     ]
     rows: list[Row] = [("Patients", *sizes[:2], "", *sizes[2:], "")]
-    for label, key in _outlined(numbers, keys):
+    for label, key in _outlined(numbers, table, keys):
         cells = (_cells(numbers, table, key, phase, statistic) for phase in PHASES) if key else ()
         rows.append((label, *(text for phase in cells for text in phase)))
-    arms = (numbers.treated, "Control", words)
+    arms = (*numbers.arms.heads, words)
     groups = (("Before matching", 3), ("After matching", 3))
     return PlainTable(title=title, heads=("", *arms, *arms), rows=tuple(rows), groups=groups)
 
 
 def _outlined(
-    numbers: Numbers, keys: Sequence[tuple[str, str]]
+    numbers: Numbers, table: str, keys: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[str, tuple[str, str] | None]]:
-    """Yield labels under their headings; columns that the spec names have its words."""
-    own = {numbers.labels.get(variable, variable): variable for variable, _ in keys}
-    for line in outline((numbers.labels.get(variable, variable), level) for variable, level in keys):
-        yield _INDENT * line.depth + line.label, None if line.key is None else (own[line.key[0]], line.key[1])
+    """Yield labels under their headings; of many levels only the most frequent ones."""
+    shown: list[tuple[str, str]] = []
+    rarer: dict[tuple[str, str], int] = {}
+    for _, block in groupby(keys, lambda key: key[0]):
+        levels = list(block)
+        kept = _frequent(numbers, table, levels)
+        shown += kept
+        rarer[kept[-1]] = len(levels) - len(kept)
+    for line in outline(shown, numbers.words):
+        yield _INDENT * line.depth + line.label, line.key
+        if line.key and rarer.get(line.key):
+            yield f"{_INDENT * line.depth}… and {rarer[line.key]:,} rarer levels, in tables/{table}.csv", None
+
+
+def _frequent(numbers: Numbers, table: str, levels: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the levels of one category, of too many the most frequent ones, in their order."""
+    if len(levels) <= MOST_LEVELS:
+        return levels
+    counts = {
+        key: sum(numbers.number(table, *key, "count", "before", arm) for arm in numbers.keys)
+        for key in levels
+    }
+    kept = set(sorted(levels, key=lambda key: -counts[key])[:SHOWN_LEVELS])
+    return [key for key in levels if key in kept]
 
 
 def _cells(numbers: Numbers, table: str, key: tuple[str, str], phase: str, statistic: str) -> Row:
-    treated, control = (_described(numbers, table, key, phase, arm) for arm in ARMS)
+    treated, control = (_described(numbers, table, key, phase, arm) for arm in numbers.keys)
     contrast = format_number(numbers.number(table, *key, statistic, phase, "contrast"), statistic)
     return treated, control, contrast
 
@@ -140,173 +194,253 @@ def _described(numbers: Numbers, table: str, key: tuple[str, str], phase: str, a
     """Return count and percentage, or median and quartiles."""
     if (table, *key, "median", phase, arm) in numbers.by_key:
         low, middle, high = (numbers.number(table, *key, name, phase, arm) for name in QUARTILES)
-        # Values that lie close together, such as pH, need another digit.
-        texts = (
-            f"{value:.2f}" if high - low < 1 and value % 1 else format_number(value, "median")
-            for value in (middle, low, high)
-        )
-        return "{} ({}–{})".format(*texts)
+        return "{} ({}–{})".format(*(_quantile(value, high - low) for value in (middle, low, high)))
     count = numbers.number(table, *key, "count", phase, arm)
     percent = numbers.number(table, *key, "percent", phase, arm)
     return "–" if math.isnan(count) else f"{count:,.0f} ({percent:.1f})"
 
 
+def _quantile(value: float, spread: float) -> str:
+    """Return a quartile; values that lie close together, such as pH, need further digits."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if spread < 1 and value % 1:
+        return f"{value:.{max(2, decimals_of([spread]) - 1)}f}"
+    return format_number(value, "median")
+
+
 def effects_table(numbers: Numbers) -> PlainTable:
-    """Return every effect on death, before and after matching."""
+    """Return every effect on the outcomes, before and after matching."""
     spec = numbers.analysis.result.spec
     rows: list[Row] = []
     for outcome in spec.outcomes:
-        rows.append((numbers.label(outcome),))
-        rows.append(_risks(numbers, outcome))
-        for words, scale, text in (
-            ("Risk difference (percentage points)", "rd", points_text),
-            ("Risk ratio", "log_rr", ratio_text),
-            ("Odds ratio", "log_or", ratio_text),
-        ):
-            before = numbers.estimate("crude", f"{scale}_{outcome}_att")
-            after = numbers.estimate("psm", f"{scale}_{outcome}_matched")
-            paired = numbers.estimate("psm_paired_se", f"{scale}_{outcome}_matched")
-            own = text(paired) if scale == "rd" else _of_pairs(numbers, outcome) if scale == "log_or" else "–"
-            rows.append((words, *(_whole(cell) for cell in (text(before), text(after), own))))
-        rows.append(_tests(numbers, outcome))
-        rows += _adjusted(numbers, outcome)
+        rows += [(numbers.label(outcome),), _shares(numbers, outcome)]
+        rows += [_compared_effects(numbers, outcome, scale) for scale in ("rd", "log_rr", "log_or")]
+        rows += [_tests(numbers, outcome), *_adjusted(numbers, outcome, "log_or")]
+    for outcome in spec.numeric_outcomes:
+        rows += [
+            (numbers.label(outcome),),
+            _means(numbers, outcome),
+            _compared_effects(numbers, outcome, "md"),
+        ]
+        rows += _adjusted(numbers, outcome, "md")
+    own = "by pairs" if spec.one_to_one else "by matched sets"
     return PlainTable(
-        title=f"Effect of {numbers.treated} on death, with 95% confidence intervals",
-        heads=("", "Before matching", "After matching, arms as independent", "After matching, by pairs"),
+        title=f"Effect of {numbers.treatment} on {numbers.outcome}, with 95% confidence intervals",
+        heads=("", "Before matching", "After matching, arms as independent", f"After matching, {own}"),
         rows=tuple(rows),
     )
 
 
-def _whole(text: str) -> str:
-    """Return a text that no line break divides."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+def _compared_effects(numbers: Numbers, outcome: str, scale: str) -> Row:
+    """Return one effect before matching, after it, and with the standard error of pairs."""
+    found = (
+        numbers.estimate("crude", f"{scale}_{outcome}_att"),
+        numbers.estimate("psm", f"{scale}_{outcome}_matched"),
+        numbers.estimate("psm_paired_se", f"{scale}_{outcome}_matched"),
+    )
+    texts = [_whole(scale, one) for one in found]
+    if scale == "log_or":
+        texts[2] = _of_pairs(numbers, outcome)
+    return SCALES[scale], *texts
 
 
-def _risks(numbers: Numbers, outcome: str) -> Row:
+def _written(scale: str, found: Interval) -> str:
+    """Return an estimate as people write it on its scale, or why there is none."""
+    text = {"rd": points_text, "md": span_text}.get(scale, ratio_text)
+    return text(found)
+
+
+def _whole(scale: str, found: Interval) -> str:
+    """Return an estimate that no line break divides, or why there is none."""
+    text = _written(scale, found)
+    return text.replace(" ", "\N{NO-BREAK SPACE}") if found.known else _cut(text)
+
+
+def _shares(numbers: Numbers, outcome: str) -> Row:
     shares = {
         phase: " v ".join(
-            percent_text(numbers.number("text", outcome, "", "percent", phase, arm)) for arm in ARMS
+            percent_text(numbers.number("text", outcome, "", "percent", phase, arm)) for arm in numbers.keys
         )
         for phase in PHASES
     }
-    return (f"Died, {numbers.treated} v control", shares["before"], shares["after"], "as left")
+    arms = numbers.arms
+    return (
+        f"Share of patients, {arms.treated} v {arms.control}",
+        shares["before"],
+        shares["after"],
+        "as left",
+    )
+
+
+def _means(numbers: Numbers, outcome: str) -> Row:
+    keys = product(PHASES, numbers.keys)
+    values = [numbers.number("table3", outcome, "", "mean", phase, arm) for phase, arm in keys]
+    form = f"{{:,.{decimals_of(values)}f}}"
+    texts = ["–" if math.isnan(value) else form.format(value).replace("-", "−") for value in values]
+    arms = numbers.arms
+    before, after = (" v ".join(texts[place : place + 2]) for place in (0, 2))
+    return (f"Mean, {arms.treated} v {arms.control}", before, after, "as left")
 
 
 def _of_pairs(numbers: Numbers, outcome: str) -> str:
     found = numbers.pairs(outcome)
-    if found is None or found[1].failure:
+    if found is None:
         return "–"
     effect = found[1]
-    return f"{effect.estimate:.2f} ({effect.ci_low:.2f} to {effect.ci_high:.2f}), conditional"
+    if effect.failure:
+        return f"not estimable: {effect.failure}"
+    return f"{ratio_text(Interval(effect.estimate, effect.ci_low, effect.ci_high, math.nan))}, conditional"
 
 
 def _tests(numbers: Numbers, outcome: str) -> Row:
+    """Return the p values of no association, each with the test that gave it."""
     before = numbers.estimate("crude", f"log_or_{outcome}_att").p_value
     after = numbers.estimate("psm", f"log_or_{outcome}_matched").p_value
     found = numbers.pairs(outcome)
-    mcnemar = math.nan if found is None else found[0].p_value
-    values = (f"{p_text(before)}, chi-square", f"{p_text(after)}, chi-square", f"{p_text(mcnemar)}, McNemar")
+    values = (
+        (_test_of(numbers, outcome, EVERYBODY), before),
+        (_test_of(numbers, outcome, FIRST_SCORE), after),
+        ("McNemar", math.nan if found is None else found[0].p_value),
+    )
+    texts = ("–" if math.isnan(p) else f"{p_text(p)}, {name}" for name, p in values)
+    return ("No association", *texts)
+
+
+def _test_of(numbers: Numbers, outcome: str, group: str) -> str:
+    """Return the name of the test that a crude comparison used."""
+    crude = numbers.analysis.result.crude[group, outcome].value
+    if crude is None or crude.risks is not None:
+        return "Wald"
+    table = crude.table
+    expected = table.sum(axis=1).min() * table.sum(axis=0).min() / max(table.sum(), 1.0)
+    return "Fisher’s exact" if expected < LEAST_EXPECTED else "chi-square"
+
+
+def _adjusted(numbers: Numbers, outcome: str, scale: str) -> Iterator[Row]:
+    """Yield the estimates of the estimating equations, where they were fitted."""
+    for method, words in METHOD_LABELS.items():
+        found = numbers.estimate(method, f"{scale}_{outcome}_twin")
+        if "gee" in method and (found.known or found.failure):
+            yield (f"{words}: {SCALES[scale].lower()}", "–", _whole(scale, found), "–")
+
+
+def estimates_table(numbers: Numbers) -> PlainTable:
+    """Return every estimate of every method on the scale for people, or why there is none."""
+    rows = [_estimate_row(numbers, row) for row in numbers.analysis.estimates.to_dict("records")]
+    heads = ("Method", "Outcome", "Effect", "Estimate (95% CI)", "p value", "Patients")
+    return PlainTable(title="Every estimate", heads=heads, rows=tuple(rows))
+
+
+def _estimate_row(numbers: Numbers, row: dict[Hashable, Any]) -> Row:
+    found, read = for_people(row), numbers.estimand(str(row["estimand"]))
+    scale = read.scale or ("rmst" if str(row["estimand"]).startswith("rmst") else "")
+    outcome = read.outcome or (numbers.analysis.result.spec.survival_event or "")
+    n_used = row["n_used"]
     return (
-        "No association",
-        *("–" if math.isnan(p) else text for p, text in zip((before, after, mcnemar), values, strict=True)),
+        numbers.method(str(row["method"])),
+        numbers.label(outcome) if outcome and scale else "–",
+        _effect(numbers, scale, str(row["estimand"])),
+        _whole("md" if scale in ("rmst", "") else scale, found),
+        format_number(found.p_value, "p_value"),
+        "–" if pd.isna(n_used) else f"{n_used:,.0f}",
     )
 
 
-def _adjusted(numbers: Numbers, outcome: str) -> Iterator[Row]:
-    """Yield the odds ratios of the estimating equations, where they were fitted."""
-    for method, words in METHODS.items():
-        found = numbers.estimate(method, f"log_or_{outcome}_twin")
-        if "gee" in method and found.known:
-            yield (f"{words}: odds ratio", "–", _whole(ratio_text(found)), "–")
+def _effect(numbers: Numbers, scale: str, estimand: str) -> str:
+    """Return what an estimate measures."""
+    if scale == "rmst":
+        return f"Difference of means ({numbers.analysis.result.spec.time_unit})"
+    return SCALES.get(scale, estimand)
 
 
 def survival_table(numbers: Numbers) -> PlainTable | None:
-    """Return what compares the survival curves; None where there is no time to death."""
+    """Return what compares the curves of time to the event; None where there is no such time."""
     frame = numbers.analysis.survival_tests
     if frame.empty:
         return None
-    horizon = f"{numbers.analysis.result.spec.rmst_horizon:g}"
-    mean = f"Mean days lived of {horizon}"
+    spec = numbers.analysis.result.spec
+    horizon, (title, spent) = f"{spec.rmst_horizon:g}", numbers.time_words
+    mean = f"Mean {spec.time_unit} {spent}, of {spec.rmst_horizon:,g}"
+    levels = [f"rmst{horizon}_{key}" for key in numbers.keys]
     words = {
         "hazard_ratio": "Hazard ratio, model-based",
         "hazard_ratio_pair_robust": "Hazard ratio, robust over pairs",
         "log_rank": "Log-rank test",
         "proportional_hazards": "Proportional hazards (test of a trend)",
-        f"rmst{horizon}_ivigg": f"{mean}, {numbers.treated}",
-        f"rmst{horizon}_control": f"{mean}, control",
-        f"rmst{horizon}_difference": f"{mean}, difference",
+        **{level: f"{mean}: {arm}" for level, arm in zip(levels, numbers.arms, strict=True)},
+        f"rmst{horizon}_difference": f"{mean}: difference",
     }
     rows = []
     for quantity in frame["quantity"]:
         found = numbers.test(quantity)
-        tested = quantity in ("log_rank", "proportional_hazards")
-        value = f"χ² {found.value:.2f}" if tested else ratio_text(found).replace("-", "−")
-        level = quantity in (f"rmst{horizon}_ivigg", f"rmst{horizon}_control")
-        p_value = "" if level else format_number(found.p_value, "p_value")
-        rows.append((words.get(quantity, quantity), value, p_value))
-    return PlainTable(
-        title="Survival of matched patients", heads=("", "Estimate (95% CI)", "p value"), rows=tuple(rows)
-    )
+        p_value = "" if quantity in levels else format_number(found.p_value, "p_value")
+        rows.append((words.get(quantity, quantity), _tested(quantity, found), p_value))
+    return PlainTable(title=title, heads=("", "Estimate (95% CI)", "p value"), rows=tuple(rows))
+
+
+def _tested(quantity: str, found: Interval) -> str:
+    """Return a statistic, a ratio or a mean, or why there is none."""
+    if quantity.startswith("rmst"):
+        return _cut(span_text(found))
+    if quantity in ("log_rank", "proportional_hazards") and found.known:
+        return f"χ² {found.value:.2f}"
+    return _cut(ratio_text(found))
 
 
 def sensitivity_rows(numbers: Numbers, table: pd.DataFrame) -> PlainTable:
     """Return how strong something unmeasured must be to explain each matched result away."""
-    rows = [
-        (
-            f"{_outcome(numbers, row['estimand'])}: {METHODS.get(row['method'], row['method'])}",
-            _whole(f"{row['ratio']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"),
-            _number(row["risk_ratio"]),
-            _number(row["e_value"]),
-            _number(row["e_value_limit"]),
-            _number(row["tipping_effect"]),
-            _number(row["gamma"]),
-        )
-        for row in table.to_dict("records")
-    ]
-    return PlainTable(
-        title="Sensitivity to what was not measured",
-        heads=(
-            "Result",
-            "Ratio (95% CI)",
-            "As risk ratio",
-            "E-value",
-            "E-value, limit",
-            "Tipping effect",
-            "Γ",
-        ),
-        rows=tuple(rows),
-    )
+    names = ("risk_ratio", "e_value", "e_value_limit", "tipping_effect", "gamma")
+    rows = []
+    for row in table.to_dict("records"):
+        found = Interval(row["ratio"], row["ci_low"], row["ci_high"], math.nan, str(row["failure"] or ""))
+        name = f"{_outcome(numbers, row['estimand'])}: {numbers.method(row['method'])}"
+        rows.append((name, _whole("log_rr", found), *(_number(row[one]) for one in names)))
+    heads = ("Result", "Ratio (95% CI)", "As risk ratio", "E-value", "E-value, limit", "Tipping effect", "Γ")
+    return PlainTable(title="Sensitivity to what was not measured", heads=heads, rows=tuple(rows))
 
 
 def _outcome(numbers: Numbers, estimand: str) -> str:
-    name = estimand.rpartition("_")[0]
-    for scale in ("log_rr_", "log_or_", "log_hr_", "rd_"):
-        name = name.removeprefix(scale)
-    return numbers.label(name)
+    outcome = numbers.estimand(estimand).outcome
+    return numbers.label(outcome) if outcome else "–"
 
 
 def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2f}"
+    return "–" if math.isnan(value) else f"{value:,.2f}"
 
 
-def failures_table(numbers: Numbers) -> PlainTable:
-    """Return the estimates that could not be made, with the reasons, and what was left out of a model."""
+def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -> PlainTable:
+    """Return what could not be estimated or drawn, with the reasons, and what was left out of a model.
+
+    Parameters
+    ----------
+    numbers
+        The analysis.
+    left_out
+        Title and reason of each figure that could not be drawn.
+    """
     estimates = numbers.analysis.estimates
     failed = estimates[estimates["failure"].notna()]
     rows = [
-        (METHODS.get(row["method"], row["method"]), _outcome(numbers, row["estimand"]), str(row["failure"]))
+        (numbers.method(row["method"]), _outcome(numbers, row["estimand"]), _cut(str(row["failure"])))
         for row in failed.to_dict("records")
     ]
+    tests = numbers.analysis.survival_tests
+    if len(tests):
+        untested = tests[tests["failure"].notna()]
+        event = numbers.label(str(numbers.analysis.result.spec.survival_event))
+        rows += [(row["quantity"], event, _cut(str(row["failure"]))) for row in untested.to_dict("records")]
     models = numbers.analysis.models
     noted = models[models["note"].fillna("") != ""].drop_duplicates(["model", "score", "outcome"])
     rows += [
         (
-            _MODELS[row["model"], row["score"]],
+            _MODELS.get((row["model"], row["score"]), row["model"]),
             numbers.label(row["outcome"]) if row["outcome"] else "–",
-            row["note"],
+            _cut(row["note"]),
         )
         for row in noted.to_dict("records")
     ]
+    rows += [(f"Figure: {title}", "–", _cut(reason)) for title, reason in left_out]
     return PlainTable(
         title="What could not be estimated", heads=("Step", "Outcome", "Reason"), rows=tuple(rows)
     )

@@ -13,6 +13,7 @@ from simsepsis.figures.plate import RenderedPlate, render_plate
 from simsepsis.files import write_gallery
 from simsepsis.report.experiment.page import experiment_html
 from simsepsis.report.experiment.words import Line, answer_lines, plain_lines
+from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Findings, Run
@@ -100,9 +101,7 @@ def _contents(shown: Shown) -> dict[str, bytes]:
     plan = shown.findings.plan
     answer = "\n".join([f"# {plan.question}", "", *plain_lines(shown.answer, "-"), ""])
     tables = {
-        f"{name}.csv": getattr(shown.findings, name)
-        .to_csv(index=False, float_format="%.10g", lineterminator="\n")
-        .encode()
+        f"{name}.csv": csv_bytes(getattr(shown.findings, name), float_format="%.10g", lineterminator="\n")
         for name in TABLES
     }
     page = {"report.html": experiment_html(shown.findings, shown.plates, shown.answer).encode()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from simsepsis.experiment.answers.components import component_words
 from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.ladder import LADDERS, stem_of
-from simsepsis.performance.text import estimand_text, factor_and_unit, measured_text
+from simsepsis.performance.text import bare_text, estimand_text, factor_and_unit, measured_text, rows_text
 from simsepsis.report.page import PlainTable
 
 if TYPE_CHECKING:
@@ -65,11 +64,11 @@ def claims_table(findings: Findings) -> PlainTable:
 def _claim_row(row: pd.Series) -> Row:
     if not row["method"]:
         return ("no series is meant", str(row["measure"]), "–", "–", str(row["verdict"]))
-    low, high = (
-        measured_text(row["measure"], row["estimand"], row[end], math.nan).partition(" (")[0]
-        for end in ("low", "high")
+    value, low, high = (
+        bare_text(row["measure"], row["estimand"], row[name]) for name in ("value", "low", "high")
     )
-    value = measured_text(row["measure"], row["estimand"], row["value"], math.nan).partition(" (")[0]
+    few = rows_text(row["n_used"], row["n_sim"])
+    value += f" ({few})" if few else ""
     series = f"{row['method']}, {row['estimand']}, {row['scenario']}"
     return (series, MEASURES[row["measure"]].label, value, f"{low} to {high}", str(row["verdict"]))
 
@@ -117,6 +116,7 @@ def bounds_table(findings: Findings) -> PlainTable:
 
 
 _KEYS = ["cell", "method", "estimand"]
+_MEASURED = ("measure", "estimand", "value", "mcse", "n_used", "n_sim")
 
 
 def _measures_table(
@@ -124,10 +124,8 @@ def _measures_table(
 ) -> PlainTable:
     chosen = table[table["measure"].isin(measures)]
     texts = [
-        _without_unit(measured_text(measure, estimand, value, mcse, n_used), estimand)
-        for measure, estimand, value, mcse, n_used in zip(
-            *(chosen[name] for name in ("measure", "estimand", "value", "mcse", "n_used")), strict=True
-        )
+        _without_unit(measured_text(*row), str(row[1]))
+        for row in chosen[list(_MEASURED)].itertuples(index=False, name=None)
     ]
     wide = chosen.assign(text=texts).pivot(index=_KEYS, columns="measure", values="text")
     order = {name: place for place, name in enumerate(findings.plan.run.methods)}
@@ -170,7 +168,7 @@ def _autopsy_row(row: pd.Series) -> Row:
     predicted = measured_text("coverage", "", row["predicted"], row["predicted_mcse"])
     parts = [f"{100 * row[name]:.1f}%" for name in ("from_bias", "from_se", "nominal")]
     unexplained = measured_text("relative_bias", "", row["unexplained"], row["unexplained_mcse"])
-    observed = measured_text("coverage", "", row["observed"], row["mcse"], row["n_used"])
+    observed = measured_text("coverage", "", row["observed"], row["mcse"], row["n_used"], row["n_sim"])
     return (f"{row['method']}, {row['estimand']}", observed, predicted, *parts, unexplained)
 
 
@@ -226,13 +224,17 @@ def _ladder_table(name: str, stem: str, part: pd.DataFrame) -> PlainTable:
     )
     steps = part.drop_duplicates("head").sort_values("step", kind="stable")["head"].tolist()
     wide = part.pivot(index="scenario", columns="head", values="text").fillna("")
-    used = part.groupby("scenario")["n_used"].first()
+    used = part.groupby("scenario")[["n_used", "n_sim"]].first()
     rows = tuple(
-        (str(cell), *(str(wide.loc[cell, head]) for head in steps), f"{used[cell]:,}")
+        (str(cell), *(str(wide.loc[cell, head]) for head in steps), _of_replicates(*used.loc[cell]))
         for cell in dict.fromkeys(part["scenario"])
     )
     title = f"Ladder “{name}”: {estimand_text(stem)}"
     return PlainTable(title=title, heads=("Cell", *steps, "Replicates"), rows=rows)
+
+
+def _of_replicates(n_used: int, n_sim: int) -> str:
+    return rows_text(n_used, n_sim).removesuffix(" rows") or f"{n_used:,}"
 
 
 def methods_table(findings: Findings) -> PlainTable:

@@ -20,6 +20,7 @@ from simsepsis.report.scenario.tables import (
 from simsepsis.report.scenario.words import FAR, sentences_of
 from simsepsis.reproduction.record import versions
 from simsepsis.scenario import scenario_toml
+from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
     from simsepsis.figures.scenario import ScenarioDescription
@@ -118,9 +119,7 @@ def description_contents(description: ScenarioDescription) -> dict[str, bytes]:
         As returned by `simsepsis.figures.scenario.describe_scenario`.
     """
     tables = {
-        f"tables/{name}.csv": getattr(description, name)
-        .to_csv(index=False, float_format="%.10g", lineterminator="\n")
-        .encode()
+        f"tables/{name}.csv": csv_bytes(getattr(description, name), float_format="%.10g", lineterminator="\n")
         for name in TABLES
     }
     return {**tables, "settled.toml": scenario_toml(description.settled).encode()}

@@ -28,7 +28,7 @@ SCALES = (
 RMST = ("rmst28_difference", "Days alive in the first 28, difference", days)
 POPULATIONS = {
     "att": "In those given IVIgG",
-    "twin": "In everybody (randomized twin)",
+    "ate": "In everybody",
     "matched": "In the matched",
 }
 

@@ -7,6 +7,7 @@ from simsepsis.report.trial.statement import test_phrase
 from simsepsis.report.trial.text_table import TextTable
 from simsepsis.report.trial.vocabulary import ENDPOINTS, SCALES, in_words
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.words import literal
 
 ATTRIBUTES: tuple[tuple[str, str], ...] = (
     ("Population", "{population}, randomized {randomized_hour} hours after admission to the ICU."),
@@ -72,7 +73,7 @@ def _phrases(plan: TrialPlan) -> dict[str, str]:
     in_hospital = protocol.endpoint.risk in ("icu_death", "hospital_death")
     informative = protocol.conduct.loss.dead_odds_ratio
     return {
-        "population": protocol.words.population or _population(protocol.population.where),
+        "population": literal(protocol.words.population) or _population(protocol.population.where),
         "endpoint": ENDPOINTS[protocol.endpoint.name].en,
         "death": _DEATHS[kind],
         "follow_up": "followed to the end of the stay"

@@ -26,6 +26,7 @@ from simsepsis.report.trial.vocabulary import (
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.sizing import Assumptions
+from simsepsis.words import literal
 
 
 class Clause(NamedTuple):
@@ -322,11 +323,16 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
         "binding": Phrase("binding", "拘束的")
         if futility is not None and futility.binding
         else Phrase("non-binding", "非拘束的"),
-        "control_risk": Phrase(own.control_risk, own.control_risk_ja or own.control_risk),
-        "rationale": Phrase(own.rationale, own.rationale_ja or own.rationale),
+        "control_risk": _own(own.control_risk, own.control_risk_ja),
+        "rationale": _own(own.rationale, own.rationale_ja),
     }
     texts = {name: fact.text for name, fact in facts.items()}
     return {name: phrase[ja].format_map(texts) for name, phrase in phrases.items()}
+
+
+def _own(text: str, text_ja: str) -> Phrase:
+    """Return the protocol's own words, braces and all."""
+    return Phrase(literal(text), literal(text_ja or text))
 
 
 def _departures(given: Assumptions) -> Phrase:

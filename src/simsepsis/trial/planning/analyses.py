@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation import Pool, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.precision import variance_left
 from simsepsis.trial.simulation.setting import prepare
+from simsepsis.trial.simulation.simulate import Progress
 from simsepsis.trial.sizing import PlannedSize
 
 PLAIN: dict[str, Any] = {"test.analysis": "unadjusted", "allocation.method": "simple"}
@@ -25,7 +27,12 @@ MOST_TRIALS = 2_000
 
 
 def analyses_table(
-    protocol: TrialProtocol, size: PlannedSize, trials: TrialSimulation, pool: Pool, jobs: int
+    protocol: TrialProtocol,
+    size: PlannedSize,
+    trials: TrialSimulation,
+    pool: Pool,
+    jobs: int,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return the power of the same patients by several analyses.
 
@@ -37,6 +44,8 @@ def analyses_table(
         Its simulated trials under the planned effect.
     pool, jobs
         Its population, and worker processes.
+    progress
+        Called after each batch of trials.
 
     Returns
     -------
@@ -46,17 +55,33 @@ def analyses_table(
         randomized within strata that the analysis leaves out, which is conservative. No rows for several
         arms, for randomized ICUs, and for endpoints other than deaths.
     """
-    if len(protocol.arms) > 1 or protocol.allocation.clustered or not protocol.endpoint.binary:
+    if not _compares(protocol):
         return pd.DataFrame()
     rows = [_row(protocol, size, trials, pool, planned=True)]
+    for told, number in _others(protocol):
+        found = simulate_trials(
+            told, replicates=number, jobs=jobs, n_total=size.n_randomized, pool=pool, progress=progress
+        )
+        rows.append(_row(told, size, found, pool, planned=False))
+    return pd.DataFrame(rows)
+
+
+def analyses_trials(protocol: TrialProtocol) -> int:
+    """Return how many trials `analyses_table` simulates."""
+    return sum(number for _, number in _others(protocol)) if _compares(protocol) else 0
+
+
+def _compares(protocol: TrialProtocol) -> bool:
+    return len(protocol.arms) == 1 and not protocol.allocation.clustered and protocol.endpoint.binary
+
+
+def _others(protocol: TrialProtocol) -> Iterator[tuple[TrialProtocol, int]]:
+    """Yield the trial by each other analysis, and how often it is simulated."""
     for changes in (PLAIN, *OTHERS):
         told = protocol.changed(changes)
         if told == protocol or (changes != PLAIN and told.test.analysis == protocol.test.analysis):
             continue
-        number = protocol.run.trials if changes == PLAIN else min(protocol.run.trials, MOST_TRIALS)
-        found = simulate_trials(told, replicates=number, jobs=jobs, n_total=size.n_randomized, pool=pool)
-        rows.append(_row(told, size, found, pool, planned=False))
-    return pd.DataFrame(rows)
+        yield told, protocol.run.trials if changes == PLAIN else min(protocol.run.trials, MOST_TRIALS)
 
 
 def _row(

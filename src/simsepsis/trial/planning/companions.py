@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +17,13 @@ from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.protocol import Arm, TrialProtocol
 from simsepsis.trial.simulation import Pool, build_pool
+from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
-from simsepsis.trial.simulation.enrichment import enrichment_map
+from simsepsis.trial.simulation.enrichment import INTERACTIONS, POPULATIONS, enrichment_map
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.setting import prepare
-from simsepsis.trial.simulation.tournament import tournament, with_endpoint
+from simsepsis.trial.simulation.simulate import Progress
+from simsepsis.trial.simulation.tournament import ENDPOINTS, tournament, with_endpoint
 from simsepsis.trial.sizing.size import PlannedSize, plan_size
 
 MOST_TRIALS = 2_000
@@ -34,7 +36,9 @@ DOSES = (0.3, 0.9, 1.5)
 """Doses compared, g/kg: the insured course, and those that meta-analyses saw more of."""
 
 
-def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+def endpoint_tournament(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
+) -> pd.DataFrame:
     """Compare endpoints on the same simulated patients.
 
     Parameters
@@ -43,6 +47,8 @@ def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, 
         The trial, its patients and its population.
     jobs
         Worker processes.
+    progress
+        Called after each batch of trials.
 
     Returns
     -------
@@ -54,7 +60,11 @@ def endpoint_tournament(protocol: TrialProtocol, size: PlannedSize, pool: Pool, 
         return pd.DataFrame()
     number = min(protocol.run.trials, MOST_TRIALS)
     rows = tournament(
-        protocol.changed({"n_total": size.n_randomized}), replicates=number, jobs=jobs, pool=pool
+        protocol.changed({"n_total": size.n_randomized}),
+        replicates=number,
+        jobs=jobs,
+        pool=pool,
+        progress=progress,
     )
     own = float(rows.loc[rows["endpoint"] == protocol.endpoint.name, "power"].iloc[0])
     z_alpha = size.assumptions.level.z
@@ -75,12 +85,14 @@ def _n_ratio(z_alpha: float, own: float, other: float) -> float:
     return ((z_alpha + float(ndtri(own))) / drift) ** 2 if drift > 0 else math.nan
 
 
-def dose_arms(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+def dose_arms(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
+) -> pd.DataFrame:
     """Return what the assumed dose–response makes of other doses, and the patients that each would need.
 
     Parameters
     ----------
-    protocol, size, pool, jobs
+    protocol, size, pool, jobs, progress
         As in `endpoint_tournament`.
 
     Returns
@@ -128,20 +140,24 @@ def _sized(size: PlannedSize, control: float, treated: float) -> dict[str, objec
     return row | {"n_randomized": needed, "power": power, "failure": ""}
 
 
-def _enrichment(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+def _enrichment(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
+) -> pd.DataFrame:
     """Return the enrichment map with fewer trials a cell; no rows where ICUs are randomized."""
     if protocol.allocation.clustered:
         return pd.DataFrame()
     number = min(protocol.run.trials, MOST_IN_A_CELL)
-    return enrichment_map(protocol, replicates=number, jobs=jobs).assign(n_sim=number)
+    return enrichment_map(protocol, replicates=number, jobs=jobs, progress=progress).assign(n_sim=number)
 
 
-def replay(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) -> pd.DataFrame:
+def replay(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
+) -> pd.DataFrame:
     """Set the results of a trial that has been held against simulated trials as it was planned.
 
     Parameters
     ----------
-    protocol, size, pool, jobs
+    protocol, size, pool, jobs, progress
         As in `endpoint_tournament`.
 
     Returns
@@ -154,7 +170,7 @@ def replay(protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int) ->
         return pd.DataFrame()
     rows = []
     for truth, population in (("none", pool.null()), ("planned", pool)):
-        drawn = _results(protocol, size, population)
+        drawn = _results(protocol, size, population, progress)
         for told in protocol.published:
             values = drawn[told.quantity]
             low, high = np.quantile(values, REPLAY_LIMITS)
@@ -179,7 +195,9 @@ REPLAYED = {"risk": "death_28d", "days": "ventilator_free_days"}
 """What published quantities begin with → endpoint that has them."""
 
 
-def _results(protocol: TrialProtocol, size: PlannedSize, pool: Pool) -> dict[str, FloatArray]:
+def _results(
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, progress: Progress | None
+) -> dict[str, FloatArray]:
     """Return the risks and mean ventilator-free days of both arms in each simulated trial."""
     arm, number = 1 + protocol.effect_arm, min(protocol.run.trials, MOST_TRIALS)
     told: dict[str, FloatArray] = {}
@@ -189,7 +207,7 @@ def _results(protocol: TrialProtocol, size: PlannedSize, pool: Pool) -> dict[str
         counts = np.array(
             [
                 tally(setting, draw_trial(setting, streams(protocol.run.seed, replicate=replicate)))[-1]
-                for replicate in range(number)
+                for replicate in _counted(number, progress)
             ]
         ).sum(axis=1)
         means = (counts @ np.arange(counts.shape[-1])) / counts.sum(axis=-1)
@@ -202,7 +220,32 @@ def _results(protocol: TrialProtocol, size: PlannedSize, pool: Pool) -> dict[str
     return told
 
 
-COMPANIONS: dict[str, Callable[[TrialProtocol, PlannedSize, Pool, int], pd.DataFrame]] = {
+def _counted(number: int, progress: Progress | None) -> Iterator[int]:
+    """Yield the trials from 0, and tell progress of each batch of them."""
+    for trial in range(number):
+        yield trial
+        if progress is not None and ((trial + 1) % BATCH == 0 or trial + 1 == number):
+            progress(trial + 1, number)
+
+
+def companion_trials(protocol: TrialProtocol) -> dict[str, int]:
+    """Return how many trials each of `COMPANIONS` simulates.
+
+    Parameters
+    ----------
+    protocol
+        The trial.
+    """
+    endpoints, cells = len({protocol.endpoint.name, *ENDPOINTS}), len(POPULATIONS) * len(INTERACTIONS)
+    several = not protocol.allocation.clustered
+    return {
+        "endpoints": several * endpoints * min(protocol.run.trials, MOST_TRIALS),
+        "enrichment": several * cells * min(protocol.run.trials, MOST_IN_A_CELL),
+        "replay": 2 * len(REPLAYED) * bool(protocol.published) * min(protocol.run.trials, MOST_TRIALS),
+    }
+
+
+COMPANIONS: dict[str, Callable[[TrialProtocol, PlannedSize, Pool, int, Progress | None], pd.DataFrame]] = {
     "endpoints": endpoint_tournament,
     "doses": dose_arms,
     "enrichment": _enrichment,

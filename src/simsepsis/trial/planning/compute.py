@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ import pandas as pd
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
-from simsepsis.trial.planning.analyses import analyses_table
+from simsepsis.trial.planning.analyses import analyses_table, analyses_trials
 from simsepsis.trial.planning.belief import assurance_curve, prior_table
-from simsepsis.trial.planning.companions import COMPANIONS
+from simsepsis.trial.planning.companions import COMPANIONS, companion_trials
 from simsepsis.trial.planning.grids import (
     detectable,
     power_lines,
@@ -34,6 +34,7 @@ from simsepsis.trial.planning.operating import (
     simulated_looks,
 )
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.tally import Tally
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation import (
     Pool,
@@ -43,10 +44,8 @@ from simsepsis.trial.simulation import (
 )
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
+from simsepsis.trial.simulation.simulate import Progress
 from simsepsis.trial.sizing import PlannedSize
-
-Progress = Callable[[int, int], None]
-"""Called with trials done and trials in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +77,7 @@ def compute_plan(
     effort
         How much is simulated.
     progress
-        Called after each batch of trials.
+        Called after each batch of trials with those computed, and those and all that are still to come.
 
     Raises
     ------
@@ -89,18 +88,20 @@ def compute_plan(
     """
     spent = effort or Effort()
     chosen = _seeded(protocol, spent)
+    tally = Tally(show=progress or (lambda done, total: None), parts=_parts(chosen))
     seconds: dict[str, float] = {}
     with _timed(seconds, "population"):
         pool = build_pool(chosen)
         screened = screen(chosen, pool)
     size = planned_size(chosen, screened)
     with _timed(seconds, "simulation"):
-        simulated = _simulated(chosen, size, pool, spent, progress)
+        simulated = _simulated(chosen, size, pool, spent, tally)
     with _timed(seconds, "formulas"):
         parts = _analytic(chosen, screened, simulated.pop("size", size))
     with _timed(seconds, "comparisons"):
-        tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent)
+        tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
         tables = {name: table for name, table in tables.items() if len(table)}
+    tally.end()
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
 
 
@@ -140,7 +141,7 @@ def _detectable(size: PlannedSize) -> float:
 
 
 def _simulated(
-    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort, progress: Progress | None
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort, tally: Tally
 ) -> dict[str, Any]:
     """Return the confirmed size and what its simulated trials say; nothing simulated without replicates."""
     if effort.replicates == 0:
@@ -155,11 +156,13 @@ def _simulated(
             pool=pool,
             jobs=effort.jobs,
             store=effort.store,
-            progress=progress,
+            progress=tally,
         )
 
+    tally.begin("truths")
     confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
     trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
+    tally.begin("analyses")
     return {
         "size": confirmed.size,
         "operating": operating_table(trials),
@@ -167,18 +170,28 @@ def _simulated(
         "tables": {
             "tried": confirmed.tried,
             "simulated_looks": simulated_looks(trials),
-            "analyses": analyses_table(protocol, confirmed.size, confirmed.trials, pool, effort.jobs),
+            "analyses": analyses_table(protocol, confirmed.size, confirmed.trials, pool, effort.jobs, tally),
         },
     }
 
 
 def _compared(
-    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort
+    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort, tally: Tally
 ) -> dict[str, pd.DataFrame]:
     """Return the companion tables that concern this protocol."""
     if effort.replicates == 0:
         return {}
-    return {name: build(protocol, size, pool, effort.jobs) for name, build in COMPANIONS.items()}
+    tables = {}
+    for name, build in COMPANIONS.items():
+        tally.begin(name)
+        tables[name] = build(protocol, size, pool, effort.jobs, tally)
+    return tables
+
+
+def _parts(protocol: TrialProtocol) -> dict[str, int]:
+    """Return how many trials each part simulates, if no second size must be tried."""
+    own = {"truths": 2 * protocol.run.trials, "analyses": analyses_trials(protocol)}
+    return own | companion_trials(protocol)
 
 
 @contextmanager

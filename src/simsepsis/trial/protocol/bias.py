@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from simsepsis.documents import is_file
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.scenario.section import Section
+from simsepsis.spreadsheet import without_marks
 
 PREFIXES = {
     "odds_ratio": "log_or_",
@@ -92,9 +94,14 @@ def read_performance(path: str) -> pd.DataFrame:
     UsageError
         When it cannot be read, or is no such table.
     """
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         raise UsageError(f"{path}: no such performance table; give the performance.csv of an experiment")
-    table = pd.read_csv(path, comment="#")
+    try:
+        table = without_marks(pd.read_csv(path, comment="#"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path}: cannot be read as CSV; give the performance.csv that an experiment has written"
+        ) from error
     lacking = [name for name in COLUMNS if name not in table]
     if lacking:
         raise UsageError(

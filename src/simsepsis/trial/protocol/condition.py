@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -111,9 +112,12 @@ def _value(column: str, sign: str, value: str) -> float | str:
     levels = COLUMNS[column].level_names if column in COLUMNS else ()
     if not levels:
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
-            raise UsageError(f"'{column} {sign} {value}': '{value}' is no number; give one") from None
+            number = float("nan")
+        if not math.isfinite(number):
+            raise UsageError(f"'{column} {sign} {value}': '{value}' is no number; give one")
+        return number
     if value not in levels or sign not in ("==", "!="):
         raise UsageError(
             f"'{column} {sign} {value}': {column} is one of {', '.join(levels)}; compare by == or !="

@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simsepsis.scenario.section import NonNegative, OpenProbability, Positive, Section
+from simsepsis.scenario.section import (
+    Coefficient,
+    Grams,
+    GramsPerKg,
+    NonNegative,
+    OpenProbability,
+    Positive,
+    Ratio,
+    Section,
+)
 from simsepsis.trial.protocol.parts import check_factor, refusing
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -90,16 +99,16 @@ class Departure(Section):
 
     share: Share = 0.0
     """Share of the arm."""
-    by_severity: float = 0.0
+    by_severity: Coefficient = 0.0
     """Change of its log odds per SD of day-1 severity; 0: anybody alike."""
 
 
 class OpenLabel(Departure):
     """Controls who are given immunoglobulin all the same. 30.8% were in the registry."""
 
-    grams: Positive | None = 15.0
+    grams: Grams | None = 15.0
     """Total dose in g. The insured course in Japan."""
-    grams_per_kg: Positive | None = None
+    grams_per_kg: GramsPerKg | None = None
     """Total dose in g per kg, in place of grams."""
 
 
@@ -108,7 +117,7 @@ class Loss(Section):
 
     share: Share = 0.0
     """Share of all randomized."""
-    dead_odds_ratio: Positive = 1.0
+    dead_odds_ratio: Ratio = 1.0
     """Odds of being lost of those who die against those who live; 1: loss says nothing about the outcome."""
 
 

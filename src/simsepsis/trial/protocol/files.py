@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from simsepsis.documents import is_file, sentence
 from simsepsis.errors import ExperimentError
 from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
-from simsepsis.scenario.refusal import sentence
 from simsepsis.trial.protocol.schema import TrialProtocol
 
 BIAS_FILE = "performance"
@@ -60,4 +60,4 @@ def _located(prior: Any, folder: Path) -> Any:
     if not isinstance(bias, dict) or not isinstance(bias.get(BIAS_FILE), str):
         return prior
     beside = folder / bias[BIAS_FILE]
-    return {**prior, "bias": {**bias, BIAS_FILE: str(beside if beside.is_file() else bias[BIAS_FILE])}}
+    return {**prior, "bias": {**bias, BIAS_FILE: str(beside if is_file(beside) else bias[BIAS_FILE])}}

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simsepsis.errors import UsageError
-from simsepsis.scenario.section import OpenProbability, Positive, Section
+from simsepsis.scenario.section import Grams, GramsPerKg, OpenProbability, Positive, Section
 from simsepsis.trial.effect import SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
@@ -63,13 +63,13 @@ class Population(Section):
 class Arm(Section):
     """A treated arm."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     """What it is called."""
-    grams: Positive | None = None
+    grams: Grams | None = None
     """Total dose in g, whatever the weight."""
-    grams_per_kg: Positive | None = None
+    grams_per_kg: GramsPerKg | None = None
     """Total dose in g per kg of body weight."""
-    ratio: Positive = 1.0
+    ratio: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
     """Patients for each control."""
 
     @model_validator(mode="after")

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.scenario.changes import Changes, WorldChoice, with_changed
-from simsepsis.scenario.refusal import sentence
-from simsepsis.scenario.section import Section
+from simsepsis.scenario.section import Name, Section
 from simsepsis.trial.effect import RISK_SCALES, Effect
 from simsepsis.trial.priors import Prior
 from simsepsis.trial.protocol.conduct import Allocation, Conduct, Sites
@@ -41,7 +41,7 @@ LONG_LAG_DAYS = 60.0
 class TrialProtocol(Section):
     """A trial as it is planned, before anything is computed."""
 
-    name: str
+    name: Name
     """Short name, as in file names."""
     label: str
     """One line for people."""

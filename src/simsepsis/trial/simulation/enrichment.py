@@ -13,7 +13,7 @@ from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import UNSIZED, prepare
-from simsepsis.trial.simulation.simulate import simulate_trials
+from simsepsis.trial.simulation.simulate import Progress, simulate_trials
 from simsepsis.trial.simulation.truth import risks
 
 POPULATIONS = {
@@ -39,6 +39,7 @@ def enrichment_map(
     modifiers: Sequence[str] = MODIFIERS,
     replicates: int = 2_000,
     jobs: int = -1,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Size and duration of the trial over whom it randomizes (prognostic) × in whom it works (predictive).
 
@@ -57,7 +58,7 @@ def enrichment_map(
         In which patients the factor holds.
     replicates
         Simulated trials of each cell.
-    jobs
+    jobs, progress
         As in `simulate_trials`.
 
     Returns
@@ -75,14 +76,19 @@ def enrichment_map(
         pool = build_pool(told)
         rows += [
             {"interaction": factor, "population": name, "where": where}
-            | _cell(told, pool, where, replicates, jobs)
+            | _cell(told, pool, where, replicates, jobs, progress)
             for name, where in populations.items()
         ]
     return pd.DataFrame(rows)
 
 
 def _cell(
-    protocol: TrialProtocol, everybody: Pool, where: str, replicates: int, jobs: int
+    protocol: TrialProtocol,
+    everybody: Pool,
+    where: str,
+    replicates: int,
+    jobs: int,
+    progress: Progress | None,
 ) -> dict[str, object]:
     row: dict[str, object] = dict.fromkeys(("share", "p_control", "p_treated", "risk_ratio"), math.nan)
     try:
@@ -95,14 +101,18 @@ def _cell(
             "p_treated": treated,
             "risk_ratio": treated / control,
         }
-        return row | _trial(protocol, pool, replicates, jobs) | {"failure": ""}
+        return row | _trial(protocol, pool, replicates, jobs, progress) | {"failure": ""}
     except (UsageError, ExperimentError) as error:
         return row | dict.fromkeys(UNKNOWN, math.nan) | {"failure": str(error)}
 
 
-def _trial(protocol: TrialProtocol, pool: Pool, replicates: int, jobs: int) -> dict[str, object]:
+def _trial(
+    protocol: TrialProtocol, pool: Pool, replicates: int, jobs: int, progress: Progress | None
+) -> dict[str, object]:
     total = planned_size(protocol, screen(protocol, pool, as_found=True)).n_randomized
-    found = simulate_trials(protocol, replicates=replicates, jobs=jobs, n_total=total, pool=pool)
+    found = simulate_trials(
+        protocol, replicates=replicates, jobs=jobs, n_total=total, pool=pool, progress=progress
+    )
     power, mcse = found.measure("rejection")
     return {
         "n_randomized": total,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from simsepsis.errors import ExperimentError
 from simsepsis.replication import Batch, missing_replicates, read_rows, remove_drafts, scan_parts, write_part
 from simsepsis.trial.simulation.batch import BATCH, Results
 from simsepsis.trial.simulation.setting import Setting
@@ -34,7 +35,7 @@ class Kept:
     Attributes
     ----------
     folder
-        Of the parts; made with the first one.
+        Of the parts; it is there when one is written.
     cell
         Number that changes with anything the trials depend on.
     arms
@@ -56,8 +57,7 @@ class Kept:
         number
             Trials that are wanted.
         """
-        if self.folder.is_dir():
-            remove_drafts(self.folder)
+        remove_drafts(self.folder)
         parts = scan_parts(self.folder, _of_this_version).parts
         for first, last, _ in missing_replicates(parts, self.cell, self.arms, number):
             yield from (range(at, min(at + BATCH, last + 1)) for at in range(first, last + 1, BATCH))
@@ -72,7 +72,6 @@ class Kept:
         results
             Of its trials, in their order.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         last = first + len(results.months) - 1
         batch = Batch(run=_mark(), cell=self.cell, first=first, last=last, methods=self.arms)
         write_part(self.folder, batch, self._rows(first, results))
@@ -108,6 +107,12 @@ class Kept:
             part for part in scan_parts(self.folder, _of_this_version).parts if part.batch.cell == self.cell
         ]
         rows = read_rows(mine, below=number)
+        # What is not there would be left to chance in the arrays below.
+        if len(rows) != number * self.looks * len(self.arms):
+            raise ExperimentError(
+                f"{self.folder}: trials were removed or damaged while they were being read; run again to "
+                "simulate what is missing"
+            )
         arm = pd.Index(self.arms).get_indexer(rows["method"])
         look = rows["estimand"].str.removeprefix("look_").astype(int).to_numpy() - 1
         place = rows["replicate"].to_numpy(), look, arm

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from simsepsis.errors import UsageError
+from simsepsis.files import sole_use
 from simsepsis.replication import run_batches
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import BATCH, Batches, Results, joined
@@ -181,15 +182,16 @@ def _simulated(task: Batches, number: int, jobs: int, progress: Progress | None)
 
 def _kept(task: Batches, kept: Kept, number: int, jobs: int, progress: Progress | None) -> Results:
     """Simulate what is lacking, and return all that is kept."""
-    ranges = tuple(kept.lacking(number))
-    done = number - sum(len(one) for one in ranges)
-    if ranges:
-        for first, results in run_batches(task, ranges, jobs=jobs):
-            kept.write(first, results)
-            done += len(results.months)
-            if progress is not None:
-                progress(done, number)
-    return kept.read(number)
+    with sole_use(kept.folder):
+        ranges = tuple(kept.lacking(number))
+        done = number - sum(len(one) for one in ranges)
+        if ranges:
+            for first, results in run_batches(task, ranges, jobs=jobs):
+                kept.write(first, results)
+                done += len(results.months)
+                if progress is not None:
+                    progress(done, number)
+        return kept.read(number)
 
 
 def simulate_trial(protocol: TrialProtocol, *, seed: int | None = None, replicate: int = 0) -> pd.DataFrame:

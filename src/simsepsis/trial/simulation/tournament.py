@@ -13,7 +13,7 @@ from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.parts import BINARY
 from simsepsis.trial.simulation.from_protocol import planned_total
 from simsepsis.trial.simulation.pool import Pool, build_pool
-from simsepsis.trial.simulation.simulate import TrialSimulation, simulate_trials
+from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 
 ENDPOINTS = (
     "death_28d",
@@ -35,6 +35,7 @@ def tournament(
     seed: int | None = None,
     jobs: int = -1,
     pool: Pool | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Compare endpoints by power on the same trials: the same patients, arms and departures.
 
@@ -44,7 +45,7 @@ def tournament(
         The trial; its effect, on its endpoint, makes the world in which all endpoints compete.
     endpoints
         Names of endpoints.
-    replicates, seed, jobs, pool
+    replicates, seed, jobs, pool, progress
         As in `simulate_trials`.
 
     Returns
@@ -69,6 +70,7 @@ def tournament(
             jobs=jobs,
             n_total=total,
             pool=there,
+            progress=progress,
         )
         for name in names
     }

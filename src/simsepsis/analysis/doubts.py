@@ -1,0 +1,104 @@
+"""What is doubtful in a cohort that can be analysed all the same, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.arrays import BoolArray, IntArray
+
+MANY_LEVELS = 30
+"""A category of more levels than this is warned of."""
+FEW_PATIENTS = 10
+"""A level of fewer patients than this is warned of."""
+FEW_CLUSTERS = 30
+"""With fewer clusters than this, standard errors by cluster tend to be too small (Angrist, Pischke 2009)."""
+_MOST = 4
+"""Levels that one sentence lists."""
+
+
+def category_notes(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
+    """Return a sentence for each category of the score that has many levels, or rare ones.
+
+    Parameters
+    ----------
+    cohort
+        The patients.
+    spec
+        Names the columns of the score.
+
+    Notes
+    -----
+    Each level but one is a term of the score. A level that only one arm has decides the treatment of its
+    patients, who then find no partner; rare levels make coefficients, and with them the score, unstable.
+    """
+    names = dict.fromkeys(spec.score_columns)
+    return tuple(note for name in names for note in _category_note(cohort, name, spec))
+
+
+def _category_note(cohort: CohortArrays, name: str, spec: AnalysisSpec) -> Iterator[str]:
+    codes = cohort.column(name)
+    known = ~np.isnan(codes)
+    if name in cohort.levels:
+        levels = cohort.levels[name]
+        place = codes[known].astype(np.int64)
+    elif name in spec.score_categories:
+        values, place = np.unique(codes[known], return_inverse=True)
+        levels = tuple(f"{value:g}" for value in values)
+    else:
+        return
+    treated = np.bincount(place[cohort.treated[known]], minlength=len(levels))
+    patients = np.bincount(place, minlength=len(levels))
+    rare = (patients > 0) & (patients < FEW_PATIENTS)
+    used = int((patients > 0).sum())
+    if used <= MANY_LEVELS and not rare.any():
+        return
+    yield (
+        f"'{name}' has {used} levels{_rarely(levels, rare)}: the score has {used - 1} terms for it"
+        f"{_alone(treated, patients)}; group the levels in recode.{name}, or leave the column out."
+    )
+
+
+def _rarely(levels: tuple[str, ...], rare: BoolArray) -> str:
+    """Say how many levels are rare, and which, where these are few."""
+    count = int(rare.sum())
+    if count == 0:
+        return ""
+    chosen = [f"'{level}'" for level, is_rare in zip(levels, rare, strict=True) if is_rare]
+    named = f" ({', '.join(chosen)})" if count <= _MOST else ""
+    return f", {count} of them with fewer than {FEW_PATIENTS} patients{named}"
+
+
+def _alone(treated: IntArray, patients: IntArray) -> str:
+    """Say how many patients are in levels that only one arm has."""
+    alone = (patients > 0) & ((treated == 0) | (treated == patients))
+    if not alone.any():
+        return ", and rare levels make it unstable"
+    return (
+        f", and the {int(patients[alone].sum())} patients of {int(alone.sum())} levels that only one arm has "
+        "find no partner"
+    )
+
+
+def cluster_notes(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
+    """Return a sentence where there are too few clusters for standard errors by cluster.
+
+    Parameters
+    ----------
+    cohort
+        The patients.
+    spec
+        Names the clusters.
+    """
+    if cohort.cluster is None:
+        return ()
+    clusters = int(np.unique(cohort.cluster).size)
+    if clusters >= FEW_CLUSTERS:
+        return ()
+    return (
+        f"There are {clusters} clusters in '{spec.cluster}': with fewer than about {FEW_CLUSTERS} of them "
+        "standard errors by cluster tend to be too small.",
+    )

@@ -1,0 +1,84 @@
+"""What was decided when a cohort was read, in sentences: who is treated, what counts as the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.values import Values, label, toml
+from simsepsis.arrays import BoolArray
+
+_MOST = 8
+"""Names that one sentence lists."""
+
+
+def reading_notes(cohort: CohortArrays, spec: AnalysisSpec, words: Mapping[str, Values]) -> tuple[str, ...]:
+    """Return what was decided when the cohort was read, one sentence each.
+
+    Parameters
+    ----------
+    cohort, spec
+        What was read, and by what.
+    words
+        Column of the treatment and of each outcome → its cells as they are in the file.
+    """
+    return (
+        *_arms(cohort, spec, words[spec.treatment]),
+        *(_event(cohort, name, cells) for name, cells in words.items() if name != spec.treatment),
+        *_time(cohort, spec),
+        *_levels(cohort),
+    )
+
+
+def values_where(cells: Values, where: BoolArray) -> list[Any]:
+    """Return the different values of some patients, as the file has them."""
+    some = cells[where]
+    values = np.unique(some) if isinstance(some, np.ndarray) else pd.unique(pd.Series(some))
+    return [value for value in values if not pd.isna(value)][:_MOST]
+
+
+def _values_of(cells: Values, where: BoolArray) -> str:
+    return " or ".join(map(toml, values_where(cells, where))) or "nothing"
+
+
+def _arms(cohort: CohortArrays, spec: AnalysisSpec, cells: Values) -> Iterator[str]:
+    treated = int(cohort.treated.sum())
+    yield (
+        f"Treated are the {treated} patients with {spec.treatment} = {_values_of(cells, cohort.treated)}, "
+        f"controls the {cohort.n - treated} with {_values_of(cells, ~cohort.treated)}."
+    )
+    if cohort.elsewhere:
+        yield f"{cohort.elsewhere} patients with other values of {spec.treatment} are in neither arm."
+
+
+def _event(cohort: CohortArrays, name: str, cells: Values) -> str:
+    event = cohort.column(name) == 1
+    known = int((~np.isnan(cohort.column(name))).sum())
+    return f"The event {name} is {_values_of(cells, event)}: {int(event.sum())} of {known} patients."
+
+
+def _time(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[str]:
+    if spec.survival_time is None:
+        return
+    if spec.study != "thesis":
+        yield f"Times are in {spec.time_unit} (time_unit)."
+    at_start = int((cohort.column(spec.survival_time) == 0).sum())
+    if at_start:
+        yield f"{at_start} patients have a {spec.survival_time} of 0 and are at risk at the start only."
+
+
+def _levels(cohort: CohortArrays) -> Iterator[str]:
+    """Say of levels that differ by case only that they may be one."""
+    for name, levels in cohort.levels.items():
+        folded: dict[str, list[str]] = {}
+        for level in levels:
+            folded.setdefault(level.casefold(), []).append(label(level))
+        for alike in folded.values():
+            if len(alike) > 1:
+                spelled = ", ".join(f"'{level}'" for level in alike)
+                yield f"Levels of {name} differ in case only: {spelled}; recode them if they are one."

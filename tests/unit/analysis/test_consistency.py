@@ -1,0 +1,57 @@
+"""Patients who cannot be are told with their rows, and a column that is another one is refused."""
+
+import pytest
+
+from simsepsis.analysis.consistency import RULES, check_consistency, find_contradictions
+from simsepsis.analysis.encode import encode_cohort
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.cohort import generate_cohort
+from simsepsis.errors import DataError
+from simsepsis.scenario import load_scenario
+
+SPEC = AnalysisSpec(outcomes=("icu_death", "hospital_death", "death_28d"))
+DEAD_IN_ICU = {"icu_death": 1, "hospital_death": 1, "death_28d": 1, "icu_days": 5.0, "hospital_days": 5.0}
+SPOILT = [
+    ({"hospital_death": 0}, "died in the ICU but not in hospital"),
+    ({"icu_days": 9.0}, "stayed longer in the ICU than in hospital"),
+    ({"hospital_days": 8.0}, "died in the ICU but left the hospital days later"),
+    ({"ventilator_days": 7.0}, "were on the ventilator for longer than they were in hospital"),
+    ({"vasopressor_days": 7.0}, "were on vasoactive drugs for longer"),
+    ({"rrt_days": 7.0}, "were on renal replacement for longer"),
+    ({"death_28d": 0}, "are not counted as dead by day 28"),
+    ({"hospital_days": 40.0, "icu_days": 40.0}, "are counted as dead by day 28 but died in hospital later"),
+]
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return generate_cohort(load_scenario("thesis"), seed=0, n=2_000).registry
+
+
+@pytest.mark.parametrize("world", ["thesis", "immortal", "high-dose"])
+def test_no_simulated_patient_contradicts_itself(world):
+    registry = generate_cohort(load_scenario(world), seed=1, n=20_000).registry
+    assert check_consistency(encode_cohort(registry, SPEC)) == ()
+
+
+@pytest.mark.parametrize(("change", "words"), SPOILT)
+def test_a_few_contradictions_are_told_with_their_rows(registry, change, words):
+    spoilt = registry.copy()
+    durations = dict.fromkeys(("ventilator_days", "vasopressor_days", "rrt_days"), 0.0)
+    for column, value in {**durations, **DEAD_IN_ICU, **change}.items():
+        spoilt.loc[spoilt.index[[3, 9]], column] = value
+    told = check_consistency(encode_cohort(spoilt, SPEC))
+    assert any(words in sentence and "rows 4, 10" in sentence for sentence in told)
+
+
+def test_columns_that_are_exchanged_are_refused(registry):
+    names = {"icu_days": "hospital_days", "hospital_days": "icu_days"}
+    with pytest.raises(DataError, match=r"stayed longer in the ICU.* rows .* more.*correct 'icu_days'"):
+        check_consistency(encode_cohort(registry.rename(columns=names), SPEC))
+
+
+def test_rules_about_columns_that_a_spec_does_not_read_are_skipped(registry):
+    spec = AnalysisSpec(outcomes=("icu_death",), survival_time=None, survival_event=None, durations=())
+    spoilt = registry.assign(hospital_death=0)
+    assert find_contradictions(encode_cohort(spoilt, spec)) == ()
+    assert len(RULES) == len({rule.words for rule in RULES})
