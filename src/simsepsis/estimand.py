@@ -24,6 +24,7 @@ from simsepsis.errors import UsageError
 from simsepsis.records import Registry
 from simsepsis.scenario import Scenario
 from simsepsis.streams import stream
+from simsepsis.threads import one_thread
 
 ENDPOINTS = ("icu_death", "hospital_death", "death_28d")
 HORIZON_DAYS = 28.0
@@ -92,6 +93,7 @@ class Outcomes:
     propensity: FloatArray
 
 
+@one_thread()
 def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Outcomes:
     """Return the potential outcomes of a large population of the scenario.
 
@@ -257,6 +259,7 @@ def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.
     return pd.DataFrame(rows, columns=list(TRUTH_COLUMNS))
 
 
+@one_thread()
 def true_estimands(
     scenario: Scenario, *, population: int = 500_000, seed: int, matched: bool = False
 ) -> pd.DataFrame:

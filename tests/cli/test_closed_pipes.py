@@ -52,6 +52,8 @@ LINES = {
     "plan": (("plan", "trial-ivigg-high-dose", "--replicates", 0, "--out", "p"), "p/plan.json"),
 }
 """Command → its arguments, and a file that must be there at its end."""
+LONG = {"describe", "reproduce", "figures", "report", "replay", "verify", "plan"}
+"""Commands that are left to the slow tests, as each takes some seconds."""
 OTHERS = {"calibrate": (0, ("calibrate", "--check", "--patients", 2_000)), "infer": (2, ("infer", "run"))}
 """Command → its status here, where a run that is not the thesis's is refused, and its arguments."""
 
@@ -87,7 +89,9 @@ def test_every_command_is_tried():
     assert set(typer.main.get_command(app).commands) <= {*LINES, *OTHERS}
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in LINES]
+)
 def test_a_command_without_a_reader_does_what_it_does(folder, name):
     arguments, file = LINES[name]
     status, errors = unread(folder, *arguments)

@@ -20,6 +20,9 @@ SLOW = {
     "calibrate": "fits the generator",
     "infer": "needs 80 worlds",
     "plan": "simulates thousands of trials",
+    "reproduce": "simulates hundreds of registries, in every reading",
+    "describe": "simulates large populations",
+    **dict.fromkeys(("run", "summarize", "figures", "report", "replay", "verify"), "needs a run"),
 }
 
 

@@ -1,11 +1,14 @@
 """Runs that are stopped from outside by real signals, and go on."""
 
+import contextlib
 import os
+import pty
 import random
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -63,7 +66,9 @@ def assert_same_tables(one: Path, other: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, stop):
     out = tmp_path / "out"
     process = begin(undisturbed, out)
@@ -80,6 +85,45 @@ def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, s
     assert 2 <= stored < BOTH
     assert run_experiment(undisturbed / "go.toml", out, jobs=1).computed == BOTH - stored
     assert_same_tables(out, undisturbed / "out")
+
+
+def test_a_run_under_nohup_outlives_its_terminal(undisturbed, tmp_path):
+    out = tmp_path / "out"
+    command = ["nohup", PROGRAM, "run", "go.toml", "--jobs", "1", "--out", str(out)]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=undisturbed, start_new_session=True, **quiet) as process:
+        wait_for_parts(process, out, 2)
+        os.killpg(process.pid, signal.SIGHUP)
+        process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert_same_tables(out, undisturbed / "out")
+
+
+def test_a_terminal_that_is_closed_ends_its_run_and_all_its_workers(undisturbed, tmp_path):
+    out, (main, terminal) = tmp_path / "out", pty.openpty()
+    command = [PROGRAM, "run", "go.toml", "--jobs", "2", "--out", str(out)]
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    own = [sys.executable, "-c", f"{take}os.execv(sys.argv[1], sys.argv[1:])", *command]
+    ends = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    process = subprocess.Popen(own, cwd=undisturbed, start_new_session=True, **ends)
+    os.close(terminal)
+    threading.Thread(target=read_to_the_end, args=(main,), daemon=True).start()
+    wait_for_parts(process, out, 2)
+    workers = workers_of(process)
+    os.close(main)
+    assert process.wait(timeout=60) == 130
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert run_experiment(undisturbed / "go.toml", out, jobs=1).computed < BOTH
+    assert_same_tables(out, undisturbed / "out")
+
+
+def read_to_the_end(handle: int) -> None:
+    with contextlib.suppress(OSError):
+        while os.read(handle, 1024):
+            pass
 
 
 def workers_of(process: subprocess.Popen) -> list[int]:
@@ -143,3 +187,18 @@ def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed
     report = (tmp_path / "out" / "report.html").read_text()
     assert "at most 9" in report
     assert ": 9." in report
+
+
+def test_of_two_runs_that_begin_in_one_new_folder_one_wins_and_the_other_says_so(undisturbed, tmp_path):
+    out = tmp_path / "new" / "out"
+    runs = [begin(undisturbed, out, jobs=1) for _ in range(3)]
+    told = [process.communicate(timeout=240) for process in runs]
+    codes = sorted(process.returncode for process in runs)
+    assert codes[0] == 0
+    for process, (_, stderr) in zip(runs, told, strict=True):
+        if process.returncode:
+            assert process.returncode == 2
+            assert f"{out}: another process is at work there; wait until it has ended" in last_line(stderr)
+    assert codes[-1] == 2
+    assert not (out / "set-aside").exists()
+    assert_same_tables(out, undisturbed / "out")

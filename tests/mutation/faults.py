@@ -67,8 +67,8 @@ FAULTS = (
     Fault(
         "the effect in the treated is averaged with the weights of the untreated",
         "estimand.py",
-        'truth_rows(outcomes, outcomes.propensity, "att")',
-        'truth_rows(outcomes, 1.0 - outcomes.propensity, "att")',
+        'truth_rows(outcomes, chance, "att")',
+        'truth_rows(outcomes, 1.0 - chance, "att")',
         TRUTH,
     ),
     Fault(
@@ -193,8 +193,8 @@ FAULTS = (
     Fault(
         "the caliper is the variance of the score",
         "analysis/matching.py",
-        "return float(caliper * score.std(ddof=1))",
-        "return float(caliper * score.var(ddof=1))",
+        "return caliper * float(score.std(ddof=1))",
+        "return caliper * float(score.var(ddof=1))",
         MATCHING,
     ),
     Fault(

@@ -1,5 +1,8 @@
 """Files are written whole or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
+
 import pandas as pd
 import pytest
 
@@ -91,3 +94,33 @@ def test_a_folder_that_cannot_be_made_is_not_used(tmp_path):
     out.write_text("mine")
     with pytest.raises(OutputError, match=r"out: cannot be written .*; name a folder"), sole_use(out):
         pass
+
+
+def test_of_many_that_want_a_new_folder_at_once_one_has_it_at_a_time(tmp_path):
+    begin, inside, told, refused = Barrier(8), Lock(), [], []
+
+    def enter(number: int) -> None:
+        for turn in range(40):
+            out = tmp_path / f"{turn}" / "out"
+            begin.wait()
+            try:
+                check_folder(out)
+                with sole_use(out):
+                    assert inside.acquire(blocking=False)
+                    (out / "rows").write_text(str(number))
+                    inside.release()
+                    told.append(turn)
+            except OutputError as error:
+                refused.append(str(error))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(enter, range(8)))
+    assert set(told) == set(range(40))
+    assert len(told) + len(refused) == 8 * 40
+    assert all(" there; wait" in line or ": cannot be written (" in line for line in refused)
+
+
+def test_a_folder_that_has_the_name_of_a_file_is_named(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(OutputError, match=r"a\.csv: cannot be written .is a directory.; remove the folder"):
+        write_files(tmp_path, {"a.csv": b"1"})

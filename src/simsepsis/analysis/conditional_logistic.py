@@ -16,6 +16,7 @@ from simsepsis.analysis.fit import Fit, failed_fit, in_units, spread
 from simsepsis.analysis.inputs import binary_vector, column_units, design_matrix, label_codes
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.threads import one_thread
 
 _MAX_ITERATIONS = 60
 _TOLERANCE = 1e-16
@@ -67,6 +68,7 @@ class _Ascent:
     obstacle: str | None
 
 
+@one_thread()
 def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> Fit:
     """Estimate log odds ratios by logistic regression conditional on the events of each stratum.
 

@@ -25,6 +25,7 @@ from simsepsis.analysis.rank import independent_columns
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray, IntArray, stable_order
 from simsepsis.errors import UsageError
+from simsepsis.threads import one_thread
 
 CORRELATIONS = ("exchangeable", "independence")
 MOMENTS = ("statsmodels", "geepack")
@@ -101,6 +102,7 @@ class _Request:
     moment: str
 
 
+@one_thread()
 def fit_gee(
     X: ArrayLike,
     y: ArrayLike,

@@ -26,6 +26,7 @@ from simsepsis.analysis.secant import secant_step
 from simsepsis.analysis.separation import Reduction, part_of, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import DataError
+from simsepsis.threads import one_thread
 
 _TOLERANCE = 1e-15
 _PATIENCE = 9
@@ -73,6 +74,7 @@ class LogisticSolution:
     heading: FloatArray | None = None
 
 
+@one_thread()
 def fit_logistic(
     X: ArrayLike,
     y: ArrayLike,

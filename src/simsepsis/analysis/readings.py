@@ -17,6 +17,7 @@ from simsepsis.analysis.steps import analyse_patients, score_columns
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.threads import one_thread
 
 LITERAL = "literal"
 
@@ -165,6 +166,7 @@ def find_readings(names: Sequence[str]) -> tuple[Reading, ...]:
     return tuple(reading for reading in READINGS if reading.name in {LITERAL, *names})
 
 
+@one_thread()
 def run_readings(
     registry: Registry,
     readings: Sequence[Reading] = READINGS,

@@ -12,6 +12,9 @@ from simsepsis.analysis.estimates import Estimate, normal_estimate, normal_tests
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
 
+ROUNDING = 1e-12
+"""Distance from 0 or 1 at which a risk is 0 or 1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Risks:
@@ -155,7 +158,8 @@ def risk_rows(
     and of the difference of two proportions.
     """
     p1, p0 = risks.treated, risks.control
-    inside = min(p1, p0) > 0.0 and max(p1, p0) < 1.0
+    # Weights sum to 1 but for rounding, and a risk of 1 − 1e-16 would have an odds ratio.
+    inside = min(p1, p0) > ROUNDING and max(p1, p0) < 1.0 - ROUNDING
     slopes = {"rd": (1.0, -1.0)}
     values = {"rd": p1 - p0}
     if inside:

@@ -34,8 +34,10 @@ from simsepsis.analysis.result import (
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.time_to_death import compare_survival
 from simsepsis.records import Registry
+from simsepsis.threads import one_thread
 
 
+@one_thread()
 def run_thesis_analysis(
     registry: Registry, spec: AnalysisSpec | None = None, *, rng: np.random.Generator
 ) -> ThesisResult:

@@ -26,6 +26,7 @@ from simsepsis.analysis.steps import run_thesis_analysis
 from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.errors import UsageError
 from simsepsis.streams import stream, streams
+from simsepsis.threads import one_thread
 
 __all__ = ["Analysis", "Cells", "Key", "ThesisResult", "analyze", "cells", "run_thesis_analysis"]
 
@@ -73,6 +74,7 @@ class Analysis:
     result: ThesisResult
 
 
+@one_thread()
 def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: int = 0) -> Analysis:
     """Run the thesis's analysis on a cohort and lay it out in frames.
 

@@ -36,14 +36,21 @@ def _ended_politely() -> Iterator[None]:
         # The next one would come into the clearing up.
         for number in heard:
             signal.signal(number, signal.SIG_IGN)
+        ended.set()
         raise KeyboardInterrupt
 
+    ended = threading.Event()
     in_charge = threading.current_thread() is threading.main_thread()
     heard = [number for number in ENDINGS if in_charge and signal.getsignal(number) == signal.SIG_DFL]
     for number in heard:
         signal.signal(number, end)
     try:
         yield
+    except OSError:
+        if not ended.is_set():
+            raise
+        # Clearing up cannot write to a terminal that was closed.
+        raise KeyboardInterrupt from None
     finally:
         for number in heard:
             signal.signal(number, signal.SIG_DFL)

@@ -24,6 +24,7 @@ from simsepsis.errors import UsageError
 from simsepsis.records import Records
 from simsepsis.scenario import Scenario
 from simsepsis.streams import Streams, streams
+from simsepsis.threads import one_thread
 
 BLOCK = 16_384
 """Patients simulated at a time: few enough to stay in the cache, so that cost is linear in n."""
@@ -156,6 +157,7 @@ def _add(whole: Columns, part: Columns, first: int, n: int) -> None:
         whole[name][first : first + values.size] = values
 
 
+@one_thread()
 def generate_cohort(
     scenario: Scenario,
     *,

@@ -21,6 +21,7 @@ from simsepsis.cohort.world import World, build_world
 from simsepsis.errors import ConvergenceError, ScenarioError
 from simsepsis.scenario import Effect, Scenario
 from simsepsis.streams import streams
+from simsepsis.threads import one_thread
 
 POPULATION_SEED = 0
 REGISTRIES = 30
@@ -292,6 +293,7 @@ def resolve_scenario(scenario: Scenario) -> Resolution:
     return Resolution(scenario=solved, reached=margins + effect)
 
 
+@one_thread()
 def resolve(scenario: Scenario) -> Scenario:
     """Return the scenario with nothing left to solve."""
     return resolve_scenario(scenario).scenario

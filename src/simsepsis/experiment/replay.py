@@ -28,6 +28,7 @@ from simsepsis.experiment.summary import joined
 from simsepsis.experiment.truth import TruthWork, true_values
 from simsepsis.replication import Batch, Part, open_workers
 from simsepsis.streams import streams
+from simsepsis.threads import one_thread
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")
 """Columns that are the same bits whenever a row is computed, on one machine with the same packages."""
@@ -95,6 +96,7 @@ class Verified:
         return sum(int((table["gap"] > ROUNDING).sum()) for table in (self.different, self.different_truths))
 
 
+@one_thread()
 def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | None = None) -> Replay:
     """Compute one replicate of a run again.
 

@@ -19,10 +19,11 @@ from time import sleep
 from typing import Any, TypeVar
 
 import joblib
+from joblib.externals.loky.backend.resource_tracker import ensure_running
 from joblib.externals.loky.process_executor import BrokenProcessPool
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from simsepsis.errors import ExperimentError, SimsepsisError, UsageError, did_you_mean
+from simsepsis.threads import one_thread
 
 B = TypeVar("B")
 T = TypeVar("T")
@@ -236,13 +237,25 @@ def _loky(n: int, _scheduler: str | None) -> Iterator[Workers]:
     if n == 1:
         yield Workers(n=1, results=_here)
         return
+    _start_tracker()
     begin: dict[str, Any] = {"initializer": _serve, "initargs": (os.getpid(),)}
     with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1, **begin):
         yield Workers(n=n, results=_as_they_come, killed=(BrokenProcessPool,))
 
 
+def _start_tracker() -> None:
+    """Start joblib's process that clears up behind the others, deaf to the end of the terminal like them."""
+    if hasattr(signal, "SIGHUP"):
+        # What is blocked here when it is started stays blocked there.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _here(task: Callable[[B], T], batches: Iterable[B]) -> Generator[T, None, None]:
-    with threadpool_limits(limits=1):
+    with one_thread():
         yield from (task(batch) for batch in batches)
 
 
@@ -389,7 +402,7 @@ def _in_worker(task: Callable[[B], T], batch: B) -> T:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _settle()
-    with threadpool_limits(limits=1):
+    with one_thread():
         return task(batch)
 
 

@@ -21,6 +21,7 @@ from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.scenario import Scenario
 from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.threads import one_thread
 
 DEFAULT_SEED = 20260101
 
@@ -73,6 +74,7 @@ class Reproduction:
         return values
 
 
+@one_thread()
 def reproduce(
     scenario: Scenario,
     *,

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from simsepsis.errors import UsageError
+from simsepsis.threads import one_thread
 from simsepsis.trial.effect import Effect, effect_from_coefficient
 from simsepsis.trial.inputs import Level, number, positive, within
 from simsepsis.trial.priors import Component, Prior, named_prior
@@ -74,6 +75,7 @@ class Assurance:
     prior: str
 
 
+@one_thread()
 def assurance(design: PlannedTrial, prior: Prior | str) -> Assurance:
     """Assurance of a trial: its power averaged over a prior for the effect.
 

@@ -185,5 +185,19 @@ def test_without_gaps_nothing_changes(registry: pd.DataFrame, name: str) -> None
     assert_allclose(rows["std_error"], expected.loc[rows.index, "std_error"])
 
 
+@pytest.mark.parametrize("death", [0, 1])
+def test_an_outcome_that_does_not_vary_has_its_reason(registry: pd.DataFrame, death: int) -> None:
+    outcomes = dict.fromkeys(THESIS_SPEC.outcomes, death)
+    fixed = with_gaps(registry, 0.2).assign(**outcomes)
+    rows = by_estimand("psm_imputed", fixed)
+    assert not rows["converged"].any()
+    assert rows["failure"].str.startswith("5 of 5 completed registries gave no estimate: ").all()
+    assert rows["failure"].str.contains("a risk is outside|the standard error is zero").all()
+    # weights that sum to 1 but for rounding make no odds ratio of a risk of 1
+    for name in ("psm_spss", "psm_largest", "iptw"):
+        other = by_estimand(name, fixed)
+        assert not other.loc[other.index.str.contains("_death_"), "converged"].any()
+
+
 def test_what_describes_a_matched_set_is_no_effect() -> None:
     assert all(name.endswith("_matched") for name in MATCHED_SET)

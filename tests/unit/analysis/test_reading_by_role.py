@@ -344,3 +344,14 @@ def test_subgroups_may_be_levels(ward: pd.DataFrame) -> None:
         analyze(ward, replace(SPEC, subgroups=(Subgroup(name="women", column="sex", at_least=1),)))
     with pytest.raises(DataError, match=r"'age' is missing; did you mean 'Age'.*write columns\.age = "):
         analyze(ward.rename(columns={"age": "Age"}), SPEC)
+
+
+def test_patients_who_cannot_be_are_told_by_row(registry: pd.DataFrame) -> None:
+    died = registry["icu_death"] == 1
+    row = int(np.argmax(died))
+    notes = analyze(
+        registry.assign(hospital_death=registry["hospital_death"].mask(registry.index == row, 0))
+    ).result
+    assert any("icu_death" in note and str(row + 1) in note for note in notes.cohort.notes)
+    with pytest.raises(DataError, match="'hospital_death'"):
+        analyze(registry.assign(hospital_death=registry["hospital_death"].mask(died, 0)))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import shutil
+
 import pandas as pd
 import pytest
 
+from simsepsis.errors import ExperimentError, OutputError
+from simsepsis.files import sole_use
+from simsepsis.replication import read_rows, scan_parts, write_part
 from simsepsis.trial import build_pool, simulate_trials
 from simsepsis.trial.simulation import simulate
+from simsepsis.trial.simulation.kept import Kept
 
 LOOKS = {"looks.information": [0.5, 1.0], "n_total": 400}
 
@@ -56,3 +63,69 @@ def test_only_what_is_lacking_is_simulated(protocol, tmp_path, counted):
     again = [run(told, 250), run(told, 250)][1]
     pd.testing.assert_frame_equal(again.trials, longer.trials, check_exact=True)
     assert counted == []
+
+
+def kept_rows(told, pool, folder):
+    return simulate_trials(told, replicates=250, jobs=1, pool=pool, store=folder).trials
+
+
+def test_damage_to_kept_trials_is_mended_with_the_same_bits(protocol, tmp_path):
+    told, folder = protocol(LOOKS), tmp_path / "trials"
+    pool = build_pool(told)
+    whole = kept_rows(told, pool, folder)
+    rng = random.Random(4)
+
+    def flip(path):
+        content = bytearray(path.read_bytes())
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+
+    damages = (
+        *[flip] * 6,
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+        lambda path: shutil.copy(path, path.with_name(f"1{path.name[1:]}")),
+        lambda path: shutil.copy(path, path.with_name("mine.parquet")),
+        lambda path: path.write_bytes(rng.randbytes(99)),
+        lambda path: (path.unlink(), path.mkdir()),
+    )
+    for damage in damages:
+        damage(rng.choice(sorted(folder.glob("*-*.parquet"))))
+        pd.testing.assert_frame_equal(kept_rows(told, pool, folder), whole, check_exact=True)
+
+
+def test_kept_trials_that_are_claimed_twice_with_other_numbers_are_refused(protocol, tmp_path):
+    told, folder = protocol(LOOKS), tmp_path / "trials"
+    pool = build_pool(told)
+    kept_rows(told, pool, folder)
+    part = scan_parts(folder, lambda _: True).parts[0]
+    rows = read_rows([part])
+    rows.loc[rows.index[rows["z"].notna()][0], "z"] += 1e-9
+    write_part(folder, part.batch, rows)
+    with pytest.raises(ExperimentError, match="the same replicates with different numbers; remove"):
+        kept_rows(told, pool, folder)
+
+
+def test_trials_that_vanish_while_they_are_read_are_no_numbers_by_chance(protocol, tmp_path, monkeypatch):
+    told, folder = protocol(LOOKS), tmp_path / "trials"
+    pool = build_pool(told)
+    kept_rows(told, pool, folder)
+    real = Kept.lacking
+
+    def lacking(kept, number):
+        found = list(real(kept, number))
+        sorted(folder.glob("*-*.parquet"))[0].unlink()
+        return iter(found)
+
+    monkeypatch.setattr(Kept, "lacking", lacking)
+    with pytest.raises(ExperimentError, match="were removed or damaged while they were being read; run"):
+        kept_rows(told, pool, folder)
+
+
+def test_two_plans_at_work_in_one_store_do_not_disturb_each_other(protocol, tmp_path):
+    told, folder = protocol(LOOKS), tmp_path / "trials"
+    pool = build_pool(told)
+    with sole_use(folder), pytest.raises(OutputError, match="trials: another process is at work there; wait"):
+        kept_rows(told, pool, folder)
+    assert len(kept_rows(told, pool, folder)) == 250

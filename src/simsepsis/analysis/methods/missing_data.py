@@ -10,7 +10,7 @@ import numpy as np
 
 from simsepsis.analysis.data import CohortArrays, complete_cases
 from simsepsis.analysis.encode import encode_cohort
-from simsepsis.analysis.estimates import Estimate
+from simsepsis.analysis.estimates import Estimate, with_spread
 from simsepsis.analysis.imputation import impute, pool
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.analysis.methods.matcher_variants import SE, by_options, matched_rows
@@ -77,7 +77,7 @@ def imputed_rows(task: Task) -> Iterator[Estimate]:
     for _ in range(IMPUTATIONS):
         logit = _score(_completed(X, cohort, task.spec, rng), cohort)
         for row in matched_rows(task, cohort, logit, by_options):
-            found[row.estimand].append(row)
+            found[row.estimand].append(with_spread(row))
     for estimand, rows in found.items():
         yield _combined(task.method, estimand, rows)
 

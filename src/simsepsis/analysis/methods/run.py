@@ -18,6 +18,7 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
+from simsepsis.threads import one_thread
 
 NOTHING: Attempt[None] = Attempt(
     value=None,
@@ -28,6 +29,7 @@ NOTHING: Attempt[None] = Attempt(
 """Why a method that did not fail gives no row for one of its estimands."""
 
 
+@one_thread()
 def run_method(
     name: str,
     registry: Registry,
@@ -68,6 +70,7 @@ def run_method(
     return run_methods((name,), registry, draw=streams(seed), oracle=oracle, twin=twin, spec=spec)
 
 
+@one_thread()
 def run_methods(
     names: Sequence[str],
     registry: Registry,

@@ -20,6 +20,7 @@ from simsepsis.analysis.sensitivity.e_values import (
 from simsepsis.analysis.sensitivity.rosenbaum import rosenbaum_gamma
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.analysis.two_by_two import pair_table
+from simsepsis.threads import one_thread
 
 SENSITIVITY_COLUMNS = (
     "method",
@@ -65,6 +66,7 @@ RESULTS = {
 """Matched method → scale of its result and the score of its pairs."""
 
 
+@one_thread()
 def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float = 0.05) -> pd.DataFrame:
     """Return how sensitive each matched result is to unmeasured confounding.
 

@@ -14,6 +14,7 @@ from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likel
 from simsepsis.analysis.survival.monotone import monotone_levels
 from simsepsis.analysis.survival.partial_likelihood import Evaluation, PartialLikelihood
 from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.threads import one_thread
 
 _MAX_ITERATIONS = 50
 _QUICK = 8
@@ -46,6 +47,7 @@ class _Solution:
     direction: FloatArray | None
 
 
+@one_thread()
 def fit_cox(
     X: ArrayLike,
     duration: ArrayLike,

@@ -15,6 +15,7 @@ from simsepsis.analysis.numeric import finite_number, normal_quantile
 from simsepsis.analysis.survival.times import SAME, distinct_times, durations
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError, UsageError
+from simsepsis.threads import one_thread
 
 INTERVALS = ("log", "log_log", "plain")
 _MOST_CAUSES = 2.0**31
@@ -49,6 +50,7 @@ def _patients(duration: ArrayLike, event: ArrayLike) -> tuple[FloatArray, FloatA
     return dead, times
 
 
+@one_thread()
 def kaplan_meier(
     duration: ArrayLike, event: ArrayLike, *, interval: str = "log", level: float = 0.95
 ) -> pd.DataFrame:
@@ -138,6 +140,7 @@ def _interval(
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
+@one_thread()
 def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[float, float]:
     """Log-rank test that survival is the same in all groups.
 

@@ -15,6 +15,7 @@ from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likel
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError, UsageError
+from simsepsis.threads import one_thread
 
 TRANSFORMS = ("km", "rank", "log", "identity")
 _NOTHING = 1e-9
@@ -45,6 +46,7 @@ class ProportionalHazardsTest:
     failure: str | None = None
 
 
+@one_thread()
 def proportional_hazards_test(
     fit: Fit,
     X: ArrayLike,

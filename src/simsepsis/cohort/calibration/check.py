@@ -17,6 +17,7 @@ from simsepsis.cohort.observation import DAY1_ITEMS
 from simsepsis.errors import UsageError
 from simsepsis.scenario import Scenario
 from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.threads import one_thread
 
 BATCH = 20
 """Registries simulated at a time."""
@@ -142,6 +143,7 @@ class _Simulated:
         return self.quartile(key, cell["arm"], cell["printed"], cell["statistic"])
 
 
+@one_thread()
 def check_calibration(scenario: Scenario, *, patients: int = 500_000, seed: int = 1) -> pd.DataFrame:
     """Return every fitted cell: printed, simulated in a large population, and the gap in sampling SEs.
 

@@ -17,6 +17,7 @@ from simsepsis.cohort.calibration.targets import Targets, load_targets
 from simsepsis.cohort.calibration.tilt import treatment_mark, treatment_section
 from simsepsis.scenario import Scenario, scenario_toml
 from simsepsis.streams import stream
+from simsepsis.threads import one_thread
 
 Say = Callable[[str], None]
 
@@ -51,6 +52,7 @@ def _draft(targets: Targets, assumptions: dict[str, Any], seed: int) -> Scenario
     )
 
 
+@one_thread()
 def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
     """Return the scenario fitted to the before-matching columns of Tables 1 to 3.
 

@@ -29,6 +29,7 @@ from simsepsis.experiment.inference.synthetic import (
 from simsepsis.experiment.opening import open_run
 from simsepsis.files import write_files
 from simsepsis.spreadsheet import csv_bytes
+from simsepsis.threads import one_thread
 
 RESULT_SETS: dict[str, tuple[str, ...]] = {
     "all": ("first score", "second score", "interaction"),
@@ -68,6 +69,7 @@ class Inference:
     shrinkage: dict[str, float]
 
 
+@one_thread()
 def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: bool = True) -> Inference:
     """Return how likely the thesis's printed results are in each world of a stored run.
 

@@ -21,6 +21,7 @@ from simsepsis.figures.scenario.margins import margin_rows
 from simsepsis.figures.scenario.propensity import propensity_facts, propensity_rows
 from simsepsis.figures.scenario.starts import start_facts, start_rows
 from simsepsis.scenario import Scenario, load_scenario
+from simsepsis.threads import one_thread
 
 PATIENTS = 50_000
 POPULATION = 500_000
@@ -88,6 +89,7 @@ class ScenarioDescription:
     truth: pd.DataFrame
 
 
+@one_thread()
 def describe_scenario(
     scenario: Scenario, *, seed: int, n: int = PATIENTS, population: int = POPULATION
 ) -> ScenarioDescription:

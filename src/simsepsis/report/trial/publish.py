@@ -11,10 +11,12 @@ from simsepsis.figures.trial import draw_plan
 from simsepsis.files import check_folder, write_files
 from simsepsis.report.trial.document import contents_of, document_of
 from simsepsis.report.trial.page import plan_html
+from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
 from simsepsis.trial.protocol import TrialProtocol, load_trial
 
 
+@one_thread()
 def plan_trial(
     path_or_plan: str | Path | TrialProtocol,
     out: Path | str,

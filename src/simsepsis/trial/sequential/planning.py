@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
+from simsepsis.threads import one_thread
 from simsepsis.trial.inputs import Level, chosen, positive, probability, within
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.schedule import Futility, cumulative_errors, information_fractions, listed
@@ -39,6 +40,7 @@ class _Rule:
     errors: FloatArray | None
 
 
+@one_thread()
 def design_group_sequential(
     information: ArrayLike,
     *,

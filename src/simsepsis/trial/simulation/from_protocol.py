@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from simsepsis.threads import one_thread
 from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.designs import Design
 from simsepsis.trial.inputs import Level
@@ -123,6 +124,7 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     )
 
 
+@one_thread()
 def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
     """Return the analytic design with one analysis, for the comparison that the effect is planned for.
 

@@ -17,6 +17,7 @@ from simsepsis.cohort.course import Exits, run_course
 from simsepsis.cohort.resolve import LIMIT
 from simsepsis.errors import ExperimentError
 from simsepsis.scenario import Course as Hazards
+from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
 from simsepsis.trial.protocol.parts import RANKED
@@ -247,6 +248,7 @@ def _solve_effect(world: _World, control: Course) -> float:
     return float(brentq(lambda found: value(found) - planned.value, -limit, limit, xtol=1e-5 / scale))
 
 
+@one_thread()
 def build_pool(protocol: TrialProtocol) -> Pool:
     """Return the finite population of a protocol, from the protocol's seed.
 

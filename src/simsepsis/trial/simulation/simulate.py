@@ -11,6 +11,7 @@ import pandas as pd
 from simsepsis.errors import UsageError
 from simsepsis.files import sole_use
 from simsepsis.replication import run_batches
+from simsepsis.threads import one_thread
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import BATCH, Batches, Results, joined
 from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
@@ -90,6 +91,7 @@ class TrialSimulation:
         return float(row["value"].iloc[0]), float(row["mcse"].iloc[0])
 
 
+@one_thread()
 def simulate_trials(
     protocol: TrialProtocol,
     *,
@@ -194,6 +196,7 @@ def _kept(task: Batches, kept: Kept, number: int, jobs: int, progress: Progress 
         return kept.read(number)
 
 
+@one_thread()
 def simulate_trial(protocol: TrialProtocol, *, seed: int | None = None, replicate: int = 0) -> pd.DataFrame:
     """Simulate one trial of a protocol: the very one that `simulate_trials` has under that number.
 

@@ -1,0 +1,78 @@
+"""One thread for matrix products: with more, their last bits depend on how many there are."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from functools import cache
+from types import TracebackType
+from typing import Any, Self
+
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+
+@cache
+def _libraries() -> list[Any]:
+    """Return the libraries of linear algebra; scipy brings its own beside numpy's, and must be there."""
+    import scipy.linalg  # noqa: F401
+
+    found: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return found
+
+
+def _set(library: Any, threads: int) -> None:
+    """Set a library's number of threads, from whatever thread."""
+    # Newer versions of threadpoolctl leave this to the thread that did so first; here a lock keeps order.
+    let_go = getattr(library, "clear_controlling_thread", lambda **_: None)
+    let_go(force=True)
+    library.set_num_threads(threads)
+    let_go(force=True)
+
+
+class _Here(threading.local):
+    """What a thread has open, and the numbers of threads that it began with."""
+
+    blocks = 0
+    before: tuple[int, ...] = ()
+
+
+class one_thread(ContextDecorator):  # noqa: N801
+    """Have matrix products use one thread, in a ``with`` block or a decorated function.
+
+    Blocks may be nested, and overlap between threads: most libraries have one number for the whole process,
+    which the last block that ends brings back; those built on OpenMP have one for each thread.
+    """
+
+    _lock = threading.Lock()
+    _here = _Here()
+    _threads = 0
+    _before: tuple[int, ...] = ()
+
+    def __enter__(self) -> Self:
+        kind, here = type(self), self._here
+        here.blocks += 1
+        if here.blocks == 1:
+            with kind._lock:
+                here.before = tuple(library.get_num_threads() for library in _libraries())
+                kind._before = kind._before if kind._threads else here.before
+                kind._threads += 1
+                for library in _libraries():
+                    _set(library, 1)
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        kind, here = type(self), self._here
+        here.blocks -= 1
+        if here.blocks == 0:
+            with kind._lock:
+                kind._threads -= 1
+                for library, own, shared in zip(_libraries(), here.before, kind._before, strict=True):
+                    if getattr(library, "threading_layer", "") == "openmp":
+                        _set(library, own)
+                    elif kind._threads == 0:
+                        _set(library, shared)
