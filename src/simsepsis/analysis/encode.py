@@ -11,7 +11,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from simsepsis.analysis.consistency import check_consistency
+from simsepsis.analysis.consistency import find_contradictions
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.dates import elapsed
 from simsepsis.analysis.doubts import category_notes, cluster_notes
@@ -123,7 +123,8 @@ def _annotated(
     """Add what was decided when the file was read, and what is doubtful in it."""
     read = reading_notes(cohort, spec, words)
     doubts = (*category_notes(cohort, spec), *cluster_notes(cohort, spec))
-    doubts += check_consistency(cohort) if spec.study == "thesis" else ()
+    if spec.study == "thesis":
+        doubts += tuple(f"{one.sentence}; correct them in the file." for one in find_contradictions(cohort))
     cells = words[spec.treatment]
     treated, control = (
         tuple(map(label, values_where(cells, side))) for side in (cohort.treated, ~cohort.treated)

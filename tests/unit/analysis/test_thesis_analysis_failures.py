@@ -270,7 +270,8 @@ def test_all_times_equal_leave_the_hazard_ratio_and_say_why_there_is_no_trend(re
 
 def test_a_restricted_mean_without_spread_is_no_estimate(registry: pd.DataFrame) -> None:
     """Time in seconds: nobody dies in the first 28, and nothing is certain for that."""
-    analysis = analyze(registry.assign(hospital_days=registry["hospital_days"] * 86_400 + 100))
+    seconds = registry.assign(hospital_days=registry["hospital_days"] * 86_400 + 100)
+    analysis = analyze(seconds, replace(THESIS_SPEC, study="own"))
     reason = "the standard error is zero, so there is no interval and no test"
     row = analysis.estimates.set_index("method").loc["rmst28"]
     assert not row["converged"]
@@ -278,7 +279,7 @@ def test_a_restricted_mean_without_spread_is_no_estimate(registry: pd.DataFrame)
     difference = row_of(analysis, "rmst28_difference")
     assert np.isnan(difference[["estimate", "ci_low", "ci_high", "p_value"]].astype(float)).all()
     assert difference["failure"] == reason
-    arm = row_of(analysis, "rmst28_ivigg")
+    arm = row_of(analysis, "rmst28_treated")
     assert arm["estimate"] == 28
     assert np.isnan(arm["ci_low"])
     assert row_of(analysis, "log_rank")["failure"] is None
@@ -290,13 +291,10 @@ def test_a_horizon_beyond_follow_up_says_how_far_it_may_go(registry: pd.DataFram
         hospital_death=np.where(registry["hospital_days"] < 20, registry["hospital_death"], 0),
     )
     analysis = analyze(short)
-    reason = (
-        "survival to 28 is unknown, as the last patient of an arm was censored at 20; "
-        "take a horizon of at most 20"
-    )
-    assert analysis.estimates.set_index("method").loc["rmst28", "failure"] == reason
+    reason = "ends at 20, before rmst_horizon = 28; set rmst_horizon to 20 or less"
+    assert analysis.estimates.set_index("method").loc["rmst28", "failure"].endswith(reason)
     for quantity in ("rmst28_ivigg", "rmst28_control", "rmst28_difference"):
-        assert row_of(analysis, quantity)["failure"] == reason
+        assert row_of(analysis, quantity)["failure"].endswith(reason)
     reached = analyze(short, replace(THESIS_SPEC, rmst_horizon=20.0))
     assert np.isfinite(row_of(reached, "rmst20_difference")["p_value"])
 
@@ -313,7 +311,8 @@ def test_without_events_every_survival_test_has_its_reason(registry: pd.DataFram
 
 
 def test_a_huge_unit_of_a_covariate_changes_no_pair(registry: pd.DataFrame) -> None:
-    plain = analyze(registry, NO_MODELS)
+    own = replace(NO_MODELS, study="own")
+    plain = analyze(registry, own)
     for unit in (1e200, 1e-200):
-        scaled = analyze(registry.assign(wbc=registry["wbc"] * unit), NO_MODELS)
+        scaled = analyze(registry.assign(wbc=registry["wbc"] * unit), own)
         pd.testing.assert_frame_equal(scaled.pairs, plain.pairs)
