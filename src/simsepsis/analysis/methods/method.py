@@ -88,6 +88,8 @@ class Method:
         Where it is described.
     numeric
         What it estimates of outcomes that are numbers, with ``{outcome}`` for each.
+    subgroup
+        Name of the subgroup that it tests; None for all others.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Method:
     needs: tuple[Need, ...] = ()
     reference: str = ""
     numeric: tuple[str, ...] = ()
+    subgroup: str | None = None
 
     @property
     def truths(self) -> tuple[str, ...]:
