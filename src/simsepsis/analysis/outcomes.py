@@ -342,12 +342,19 @@ def compare_strata(matched: MatchedSet, outcome: str, subgroup: Subgroup) -> Int
     if matched.weights is not None:
         raise NotEstimableError("the Breslow–Day test counts patients, and controls carry weights here")
     cohort = matched.cohort
-    upper = _upper_stratum(cohort, subgroup)
+    upper = upper_stratum(cohort, subgroup)
     tables = _tables(cohort, outcome, upper.astype(np.int64), 2)
     return Interaction(tables=tables, test=breslow_day(tables))
 
 
-def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+def upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+    """Return which patients belong to the upper stratum of a subgroup, (n,).
+
+    Parameters
+    ----------
+    cohort, subgroup
+        The patients and the strata.
+    """
     values = cohort.column(subgroup.column)
     if subgroup.at_least is not None:
         return np.asarray(values >= subgroup.at_least)

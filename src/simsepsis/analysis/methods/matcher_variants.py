@@ -175,6 +175,8 @@ def weights_of(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) 
         raise ConvergenceError(f"no pair within the caliper of {matches.caliper:.3g}")
     weights = np.zeros(cohort.n)
     weights[units.rows] = match_weights(matches, units.rows.size)
+    if task.note is not None:
+        task.note(cohort, weights)
     return weights
 
 

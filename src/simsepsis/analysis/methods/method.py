@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.shared import OracleView, Shared, Step
 from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.arrays import FloatArray
 from simsepsis.errors import NotEstimableError
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
@@ -39,11 +41,14 @@ class Task:
         The registry, and steps that several methods use, each computed once.
     oracle
         What only the simulator knows, for methods that need it by name; None for all others.
+    note
+        Told the patients and the weights of each matching, (n,); None where nobody asks.
     """
 
     method: str
     shared: Shared
     oracle: OracleView | None = None
+    note: Callable[[CohortArrays, FloatArray], None] | None = None
 
     @property
     def spec(self) -> AnalysisSpec:

@@ -17,7 +17,7 @@ from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.methods.thesis_parts import with_parts_for
 from simsepsis.analysis.methods.time_limit import TimeOverError, attempt_within
 from simsepsis.analysis.propensity import Propensity, design, fit_propensity
-from simsepsis.analysis.result import FIRST_SCORE, Attempt
+from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, Attempt
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.steps import analyse_patients
 from simsepsis.analysis.thesis_estimates import thesis_estimates
@@ -52,10 +52,11 @@ class OracleView(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ThesisRun:
-    """The thesis's analysis of one registry: its rows, and the matched set of the first score."""
+    """The thesis's analysis of one registry: its rows, and the matched sets of the first and second score."""
 
     rows: tuple[Estimate, ...]
     matched: Attempt[MatchedSet]
+    second: Attempt[MatchedSet] | None
 
 
 # No slots: cached properties keep their values in the instance.
@@ -153,7 +154,11 @@ class Shared:
     def _analysed(self, cohort: CohortArrays, flow: Flow, asked: tuple[str, ...] | None) -> ThesisRun:
         spec = self.spec if asked is None else with_parts_for(self.spec, asked)
         result = analyse_patients(cohort, flow, spec, rng=self.draw("matching"))
-        return ThesisRun(rows=thesis_estimates(result, asked), matched=result.matched[FIRST_SCORE])
+        return ThesisRun(
+            rows=thesis_estimates(result, asked),
+            matched=result.matched[FIRST_SCORE],
+            second=result.matched.get(SECOND_SCORE),
+        )
 
     def _randomized(self) -> tuple[CohortArrays, Flow]:
         if self.randomized is None:
