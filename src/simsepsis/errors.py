@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar, Literal
 
 from simsepsis.words import LONGEST, one_sentence
+
+FailureKind = Literal["", "not available", "not converged", "data", "time limit", "error"]
+"""Why a row has no estimate; empty where it has one.
+
+``not available``: the spec or the registry lacks what the method needs (a column, clusters, the oracle),
+which says nothing about the method; ``not converged``: its equations have no solution here; ``data``: the
+registry cannot be taken as it is; ``time limit``: ended by the clock; ``error``: anything else, a defect.
+"""
 
 
 class SimsepsisError(Exception):
@@ -16,6 +25,8 @@ class SimsepsisError(Exception):
     message
         The reason; kept as one line in which no value is longer than 80 letters.
     """
+
+    kind: ClassVar[FailureKind] = "error"
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_sentence(message))
@@ -28,9 +39,25 @@ class ScenarioError(SimsepsisError):
 class DataError(SimsepsisError):
     """A cohort file or array that the analysis cannot take as it is."""
 
+    kind: ClassVar[FailureKind] = "data"
+
+
+class MissingColumnError(DataError):
+    """A column that the spec names and the file does not have."""
+
+    kind: ClassVar[FailureKind] = "not available"
+
 
 class ConvergenceError(SimsepsisError):
     """An estimator or a solver that did not reach its solution."""
+
+    kind: ClassVar[FailureKind] = "not converged"
+
+
+class NotEstimableError(ConvergenceError):
+    """A method that lacks what it needs, so that there is nothing that could converge."""
+
+    kind: ClassVar[FailureKind] = "not available"
 
 
 class ExperimentError(SimsepsisError):

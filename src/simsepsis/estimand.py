@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,10 @@ SCALE_LABELS = {
     "log_or": "marginal log odds ratio",
     "log_hr": "log hazard ratio (Cox, actual follow-up)",
 }
+CONDITIONAL = ("log_or", "log_hr", "log_shr")
+"""Scales on which methods that adjust have another effect in everybody than the marginal one."""
+
+SUBDISTRIBUTION = f"log_shr_hospital_death_{HORIZON_DAYS:g}"
 TRUTH_LABELS = {
     "att": "in patients given IVIgG",
     "ate": "in everybody",
@@ -50,16 +54,24 @@ ENDPOINT_LABELS = {
     "hospital_death": "death in hospital",
     "death_28d": "death by day 28",
 }
-ESTIMANDS: dict[str, str] = {
-    f"{scale}_{endpoint}_{suffix}": f"{scale_label} of {endpoint_label}, {truth_label}"
-    for suffix, truth_label in TRUTH_LABELS.items()
-    for endpoint, endpoint_label in ENDPOINT_LABELS.items()
-    for scale, scale_label in SCALE_LABELS.items()
-    if (scale, suffix) != ("log_or", "twin")
-} | {
-    f"rmst28_difference_{suffix}": f"difference of mean days alive to day 28, {label}"
-    for suffix, label in TRUTH_LABELS.items()
-}
+ESTIMANDS: dict[str, str] = (
+    {
+        f"{scale}_{endpoint}_{suffix}": f"{scale_label} of {endpoint_label}, {truth_label}"
+        for suffix, truth_label in TRUTH_LABELS.items()
+        for endpoint, endpoint_label in ENDPOINT_LABELS.items()
+        for scale, scale_label in SCALE_LABELS.items()
+        if suffix != "twin" or scale not in CONDITIONAL
+    }
+    | {
+        f"{SUBDISTRIBUTION}_{suffix}": f"log subdistribution hazard ratio of death by day 28, {label}"
+        for suffix, label in TRUTH_LABELS.items()
+        if suffix != "twin"
+    }
+    | {
+        f"rmst28_difference_{suffix}": f"difference of mean days alive to day 28, {label}"
+        for suffix, label in TRUTH_LABELS.items()
+    }
+)
 """Name → meaning of what `true_estimands` knows."""
 
 BY_EXPERIMENT: dict[str, str] = {
@@ -67,11 +79,11 @@ BY_EXPERIMENT: dict[str, str] = {
     for endpoint, endpoint_label in ENDPOINT_LABELS.items()
     for name, suffix, label in (
         ("log_or", "twin", "conditional log odds ratio, as the same method finds it where a coin treats,"),
+        ("log_hr", "twin", "conditional log hazard ratio, as the same method finds it where a coin treats,"),
         ("log_or_ratio", "matched", "log ratio of a subgroup's odds ratio to that of the others, matched,"),
     )
 }
 """Name → meaning of what depends on the method, so that only a run of it knows the truth."""
-"""Every estimand whose truth is known, with a line for people."""
 
 TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
 
@@ -131,14 +143,18 @@ def _rmst_difference(outcomes: Outcomes, weights: FloatArray) -> tuple[float, fl
     return risk_difference(means)
 
 
-def _log_hazard_ratio(outcomes: Outcomes, endpoint: str, weights: FloatArray) -> tuple[float, float]:
+def _log_hazard_ratio(
+    outcomes: Outcomes, endpoint: str, weights: FloatArray, *, competing: bool = False
+) -> tuple[float, float]:
     """Return the log hazard ratio of a Cox model on both potential courses of the same patients.
 
-    Follow-up is the actual one: a patient who leaves alive is censored then, for death by day 28 at day 28.
+    A patient who leaves alive is censored then; where leaving competes with death, at the horizon, which
+    makes it the subdistribution hazard ratio (Fine JP, Gray RJ. JASA 1999;94:496).
     """
     kept = weights > 0.0
     n, arms = int(kept.sum()), (outcomes.treated, outcomes.untreated)
-    time = np.concatenate([_follow_up(potential, endpoint)[kept] for potential in arms])
+    follow_up = _alive_days if competing else partial(_follow_up, endpoint=endpoint)
+    time = np.concatenate([follow_up(potential)[kept] for potential in arms])
     event = np.concatenate([getattr(potential, endpoint)[kept] for potential in arms])
     fit = fit_cox(
         np.repeat([1.0, 0.0], n)[:, None],
@@ -154,7 +170,7 @@ def _follow_up(potential: Potential, endpoint: str) -> FloatArray:
     if endpoint == "icu_death":
         return potential.icu_time
     if endpoint == "death_28d":
-        return _alive_days(potential)
+        return np.minimum(potential.hospital_time, HORIZON_DAYS)
     return potential.hospital_time
 
 
@@ -180,6 +196,11 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, suffix: str) -> Iterator
         for scale, contrast in CONTRASTS.items():
             yield _row(f"{scale}_{endpoint}_{suffix}", contrast(risks), size)
         yield _row(f"log_hr_{endpoint}_{suffix}", _log_hazard_ratio(outcomes, endpoint, weights), size)
+    yield _row(
+        f"{SUBDISTRIBUTION}_{suffix}",
+        _log_hazard_ratio(outcomes, "death_28d", weights, competing=True),
+        size,
+    )
     yield _row(f"rmst28_difference_{suffix}", _rmst_difference(outcomes, weights), size)
 
 
@@ -237,11 +258,12 @@ def matched_outcomes(
 def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object]]:
     """Yield what unadjusted analyses of a world randomized by coin converge to.
 
-    The odds ratios of methods that adjust are conditional there, and no contrast of potential outcomes.
+    Odds and hazard ratios of methods that adjust are conditional there, and no contrast of potential
+    outcomes.
     """
     for row in in_all:
         name = str(row["estimand"])
-        if not name.startswith("log_or_"):
+        if not name.startswith(CONDITIONAL):
             yield row | {"estimand": name.removesuffix("ate") + "twin"}
 
 
@@ -268,8 +290,9 @@ def true_estimands(
     ``rd_*``, ``log_rr_*``, ``log_or_*`` and ``log_hr_*`` of ICU death, hospital death and death by day 28,
     and ``rmst28_difference``; suffix ``_att``: in patients given IVIgG (weighted by their probability e of
     it); ``_ate``: in everybody; ``_ato``: in the overlap (weighted by e(1 − e)); ``_twin``: in everybody,
-    which is what the unadjusted analysis of a world randomized by coin converges to, odds ratios excepted:
-    methods call the *conditional* one so; ``_matched``: in the treated whom the thesis's matching keeps.
+    which is what the unadjusted analysis of a world randomized by coin converges to, odds and hazard
+    ratios excepted: methods call the *conditional* ones so; ``_matched``: in the treated whom the
+    thesis's matching keeps.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ from simsepsis.analysis.values import (
     yes_or_no,
 )
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import DataError, did_you_mean
+from simsepsis.errors import DataError, MissingColumnError, did_you_mean
 from simsepsis.records import Records, Registry
 from simsepsis.thesis.dictionary import Kind
 from simsepsis.words import plain
@@ -242,7 +242,7 @@ def _require_columns(present: Collection[Any], spec: AnalysisSpec, source: str) 
     needed = [spec.columns.get(column, column) for column in asked]
     lacking = [place for place, name in enumerate(needed) if name not in present]
     if lacking:
-        raise DataError(f"{source}: {_lacking(lacking, asked, needed, present, spec)}")
+        raise MissingColumnError(f"{source}: {_lacking(lacking, asked, needed, present, spec)}")
     return needed
 
 

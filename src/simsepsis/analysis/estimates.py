@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 import scipy.special
 
 from simsepsis.arrays import FloatArray
+from simsepsis.errors import FailureKind
 
 Z_95 = float(scipy.special.ndtri(0.975))
 """Half width of a 95% confidence interval in standard errors."""
@@ -40,6 +42,8 @@ class Estimate:
         One sentence with the reason where there is none; None otherwise.
     seconds
         Wall time of the steps behind the row, matching included; rows of one fit repeat it.
+    failure_kind
+        Which kind of failure it is, as in `simsepsis.errors.FailureKind`; empty where there is an estimate.
     """
 
     method: str
@@ -53,6 +57,12 @@ class Estimate:
     converged: bool = False
     failure: str | None = None
     seconds: float = 0.0
+    failure_kind: FailureKind = ""
+
+    def __post_init__(self) -> None:
+        """Call a failure whose kind nobody says one of convergence."""
+        if self.failure is not None and not self.failure_kind:
+            object.__setattr__(self, "failure_kind", "not converged")
 
 
 ESTIMATE_COLUMNS = tuple(item.name for item in fields(Estimate))
@@ -121,6 +131,44 @@ def normal_estimate(
         n_used=n_used,
         converged=True,
         seconds=seconds,
+    )
+
+
+class Failed(Protocol):
+    """A step that gave nothing, and why."""
+
+    @property
+    def failure(self) -> str | None:
+        """One sentence with the reason."""
+        ...
+
+    @property
+    def kind(self) -> FailureKind:
+        """Which kind of failure it is."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
+
+
+def failed(method: str, estimand: str, step: Failed) -> Estimate:
+    """Return the row of an estimand whose step gave nothing.
+
+    Parameters
+    ----------
+    method, estimand
+        As in `Estimate`.
+    step
+        Has the reason, its kind and the seconds.
+    """
+    return Estimate(
+        method=method,
+        estimand=estimand,
+        failure=step.failure,
+        seconds=step.seconds,
+        failure_kind=step.kind,
     )
 
 

@@ -26,7 +26,7 @@ from simsepsis.analysis.two_by_two import (
 )
 from simsepsis.analysis.values import label
 from simsepsis.arrays import BoolArray, FloatArray, IntArray, stable_order
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 
 LEAST_EXPECTED = 5.0
 """Below this expected count Fisher's exact test replaces the chi-square test."""
@@ -272,11 +272,11 @@ def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedM
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no cluster.
     """
     if data.design is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     y = data.cohort.column(outcome)
     if outcome in spec.numeric_outcomes:
         fit = _fit_mean(data, y, spec)
@@ -336,18 +336,25 @@ def compare_strata(matched: MatchedSet, outcome: str, subgroup: Subgroup) -> Int
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If controls carry weights.
     """
     if matched.weights is not None:
-        raise ConvergenceError("the Breslow–Day test counts patients, and controls carry weights here")
+        raise NotEstimableError("the Breslow–Day test counts patients, and controls carry weights here")
     cohort = matched.cohort
-    upper = _upper_stratum(cohort, subgroup)
+    upper = upper_stratum(cohort, subgroup)
     tables = _tables(cohort, outcome, upper.astype(np.int64), 2)
     return Interaction(tables=tables, test=breslow_day(tables))
 
 
-def _upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+def upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
+    """Return which patients belong to the upper stratum of a subgroup, (n,).
+
+    Parameters
+    ----------
+    cohort, subgroup
+        The patients and the strata.
+    """
     values = cohort.column(subgroup.column)
     if subgroup.at_least is not None:
         return np.asarray(values >= subgroup.at_least)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
+import numpy as np
+
 from simsepsis.analysis.data import CohortArrays, Flow
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
@@ -15,7 +17,7 @@ from simsepsis.analysis.outcomes import AdjustedModel, CrudeComparison, Interact
 from simsepsis.analysis.propensity import Propensity
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import SurvivalComparison
-from simsepsis.errors import SimsepsisError, UsageError
+from simsepsis.errors import FailureKind, SimsepsisError, UsageError
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -40,11 +42,14 @@ class Attempt(Generic[T]):
         One sentence with the reason; None if it did not fail.
     seconds
         Wall time.
+    kind
+        Which kind of failure it is; empty if it did not fail.
     """
 
     value: T | None
     failure: str | None
     seconds: float
+    kind: FailureKind = ""
 
 
 def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Attempt[T]:
@@ -63,12 +68,20 @@ def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Attempt[
     """
     begin = perf_counter()
     try:
-        value, failure = step(*args, **kwargs), None
+        value = step(*args, **kwargs)
     except UsageError:
         raise
     except (SimsepsisError, ArithmeticError, ValueError) as error:
-        value, failure = None, str(error) or type(error).__name__
-    return Attempt(value=value, failure=failure, seconds=perf_counter() - begin)
+        reason, spent = str(error) or type(error).__name__, perf_counter() - begin
+        return Attempt(value=None, failure=reason, seconds=spent, kind=kind_of(error))
+    return Attempt(value=value, failure=None, seconds=perf_counter() - begin)
+
+
+def kind_of(error: Exception) -> FailureKind:
+    """Return the kind of failure that an error is."""
+    if isinstance(error, SimsepsisError):
+        return error.kind
+    return "not converged" if isinstance(error, (ArithmeticError, np.linalg.LinAlgError)) else "error"
 
 
 def then(
@@ -86,7 +99,7 @@ def then(
         Its other arguments.
     """
     if earlier.value is None:
-        return Attempt(value=None, failure=earlier.failure, seconds=0.0)
+        return Attempt(value=None, failure=earlier.failure, seconds=0.0, kind=earlier.kind)
     return attempt(step, earlier.value, *args, **kwargs)
 
 

@@ -19,7 +19,7 @@ from simsepsis.analysis.frames import (
     survival_tests_frame,
     table_frames,
 )
-from simsepsis.analysis.methods import METHODS, method_names, method_rows
+from simsepsis.analysis.methods import method_names, method_rows, methods_of
 from simsepsis.analysis.result import ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.steps import run_thesis_analysis
@@ -126,9 +126,9 @@ def further_methods(spec: AnalysisSpec) -> tuple[str, ...]:
     UsageError
         If one is unknown, needs what only a simulator has, or estimates nothing of these outcomes.
     """
-    names = method_names(spec.methods)
+    names, methods = method_names(spec.methods, spec), methods_of(spec)
     for name in names:
-        method = METHODS[name]
+        method = methods[name]
         if {"oracle", "twin"} & set(method.needs):
             raise UsageError(
                 f"method '{name}' needs what only a simulator knows, and a file has no truth; "

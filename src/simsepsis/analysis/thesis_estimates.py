@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 
 import numpy as np
 
-from simsepsis.analysis.estimates import Estimate, normal_estimate, with_spread
+from simsepsis.analysis.estimates import Estimate, failed, normal_estimate, with_spread
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.means import TREATMENT, paired_difference
@@ -37,7 +36,7 @@ from simsepsis.analysis.two_by_two import (
     risk_difference,
     risk_ratio,
 )
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 
 METHOD_OF_SCORE = {FIRST_SCORE: "psm", SECOND_SCORE: "psm_adjuncts"}
 
@@ -101,7 +100,7 @@ def _crude_rows(result: ThesisResult, label: str, method: str, truth: str) -> It
         step = result.crude[label, outcome]
         found = then(step, _effects, method, outcome, truth, matching + step.seconds)
         names = (f"{scale}_{outcome}_{truth}" for scale in ("log_or", "log_rr", "rd"))
-        yield from found.value or (_failed(method, name, found) for name in names)
+        yield from found.value or (failed(method, name, found) for name in names)
     yield from _mean_rows(result, label, method, truth)
 
 
@@ -134,7 +133,7 @@ def _mean_rows(result: ThesisResult, label: str, method: str, truth: str) -> Ite
         step = result.means[label, outcome]
         name = f"md_{outcome}_{truth}"
         if step.value is None:
-            yield _failed(method, name, step)
+            yield failed(method, name, step)
             continue
         found = step.value
         yield normal_estimate(
@@ -153,17 +152,13 @@ def _regression_rows(result: ThesisResult) -> Iterator[Estimate]:
     for outcome, step in result.regressions.items():
         name = f"md_{outcome}_ate"
         if step.value is None:
-            yield _failed("linear", name, step)
+            yield failed("linear", name, step)
         else:
             yield _coefficient_row("linear", name, step.value, TREATMENT, result.cohort.n, step.seconds)
 
 
 def _log(ratio: float) -> float:
     return math.log(ratio) if ratio > 0 else math.nan
-
-
-def _failed(method: str, estimand: str, step: Attempt[Any]) -> Estimate:
-    return Estimate(method=method, estimand=estimand, failure=step.failure, seconds=step.seconds)
 
 
 def _paired_rows(result: ThesisResult) -> Iterator[Estimate]:
@@ -213,9 +208,9 @@ def _matched_rows(
 ) -> tuple[Estimate, ...]:
     """Return the rows of one outcome in a matched set, or their reason."""
     if matched.value is None:
-        return tuple(_failed(method, name, matched) for name in names)
+        return tuple(failed(method, name, matched) for name in names)
     found = attempt(rows_of, matched.value, outcome, method, matched.seconds)
-    return found.value or tuple(_failed(method, name, found) for name in names)
+    return found.value or tuple(failed(method, name, found) for name in names)
 
 
 def _paired_risks(matched: MatchedSet, outcome: str, method: str, seconds: float) -> tuple[Estimate, ...]:
@@ -262,7 +257,7 @@ def _in_clusters(matched: MatchedSet, outcome: str) -> tuple[Risks, float]:
     """Return both arms' risks or means with the sandwich over clusters, and its degrees of freedom."""
     cohort = matched.cohort
     if cohort.cluster is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     risks = compared_risks(
         cohort.treated, cohort.column(outcome), weights=matched.weights, cluster=cohort.cluster
     )
@@ -286,7 +281,7 @@ def _hazard_rows(
     name = f"log_hr_{spec.survival_event}_matched"
     fitted = then(step, fit_of)
     if step.value is None or fitted.value is None:
-        yield _failed(method, name, fitted)
+        yield failed(method, name, fitted)
     else:
         n_used = step.value.follow_up.duration.size
         yield _coefficient_row(method, name, fitted.value, 0, n_used, step.seconds)
@@ -327,7 +322,7 @@ def _model_row(
     truth = "matched" if numeric and alone else "twin"
     name = f"{'md' if numeric else 'log_or'}_{outcome}_{truth}"
     if step.value is None:
-        return _failed(method, name, step)
+        return failed(method, name, step)
     model = step.value
     position = model.position(result.spec.treatment)
     seconds = result.matched[score].seconds + step.seconds
@@ -338,11 +333,11 @@ def _rmst_rows(result: ThesisResult, survival: Attempt[SurvivalComparison]) -> I
     method = f"rmst{result.spec.rmst_horizon:g}"
     name = f"{method}_difference_matched"
     if survival.value is None:
-        yield _failed(method, name, survival)
+        yield failed(method, name, survival)
         return
     step = attempt(rmst_difference, survival.value, result.spec.rmst_horizon)
     if step.value is None:
-        yield _failed(method, name, step)
+        yield failed(method, name, step)
         return
     difference, error = step.value
     n_used = survival.value.follow_up.duration.size
@@ -354,7 +349,7 @@ def _interaction_rows(result: ThesisResult, subgroup: str, outcome: str) -> Iter
     method, name = f"breslow_day_{subgroup}", f"log_or_ratio_{outcome}_matched"
     compared = then(step, lambda found: log_odds_ratio_difference(found.tables))
     if step.value is None or compared.value is None:
-        yield _failed(method, name, compared)
+        yield failed(method, name, compared)
         return
     difference, error = compared.value
     yield normal_estimate(

@@ -26,7 +26,7 @@ from simsepsis.analysis.survival import (
 )
 from simsepsis.analysis.weighted_curves import weighted_kaplan_meier, weighted_rmst
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import ConvergenceError, SimsepsisError, UsageError
+from simsepsis.errors import ConvergenceError, NotEstimableError, SimsepsisError, UsageError
 
 DAY_28 = 28.0
 
@@ -122,7 +122,7 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no time or no death.
 
     Notes
@@ -130,7 +130,7 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
     Where controls carry weights, the standard error is the sandwich over patients.
     """
     if spec.survival_time is None or spec.survival_event is None:
-        raise ConvergenceError("the spec names no time to death")
+        raise NotEstimableError("the spec names no time to death")
     cohort = matched.cohort
     times = follow_up(
         cohort.column(spec.survival_time),
@@ -173,11 +173,11 @@ def cox_by_cluster(found: SurvivalComparison) -> Fit:
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no cluster.
     """
     if found.cluster is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     return _robust(found, found.cluster)
 
 
@@ -363,7 +363,7 @@ def _test_row(quantity: str, statistic: float, p_value: float, failure: str | No
 
 def _log_rank_row(name: str, found: SurvivalComparison) -> _Row:
     if found.weights is not None:
-        raise ConvergenceError("the log-rank test counts patients, and controls carry weights here")
+        raise NotEstimableError("the log-rank test counts patients, and controls carry weights here")
     times = found.follow_up
     chi_square, p_value = log_rank(times.duration, times.event, times.treated)
     untold = "no event tells the arms apart" if math.isnan(p_value) else None

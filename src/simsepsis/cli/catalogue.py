@@ -28,7 +28,8 @@ def _trials() -> Rows:
 def _methods() -> Rows:
     from simsepsis.analysis.methods.registry import METHODS
 
-    return [(name, method.label) for name, method in METHODS.items()]
+    rows = [(name, method.label) for name, method in METHODS.items()]
+    return [*rows, ("breslow_day_NAME", "Interaction with any subgroup NAME of a spec")]
 
 
 def _estimands() -> Rows:

@@ -33,6 +33,9 @@ HELD_REGISTRIES = 12
 LIMIT = 5.0
 """Largest absolute log hazard ratio that is tried."""
 
+STEP = 0.02
+"""Length of the steps for slopes of mortality by log hazards: some fifty deaths of those simulated."""
+
 LOWEST_DECAYS, HIGHEST_DECAYS = (-3.0, -1.5, -0.5), (8.0, 5.0, 3.0)
 """Ends of the search for the decay, the farthest first: at an extreme one the margins may be out of reach."""
 
@@ -174,16 +177,41 @@ def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) ->
     return np.array(gaps)
 
 
+def slopes_of(function: Callable[[FloatArray], FloatArray], values: FloatArray, step: float) -> FloatArray:
+    """Return the slopes of a step function by differences over steps of one length, (outputs, values).
+
+    Parameters
+    ----------
+    function
+        From values (k,) to outputs (m,); it counts events, so that a step must be long enough to move some.
+    values
+        (k,): where.
+    step
+        Length of the steps. In parts of a value it would be too short near 0, and the slope 0.
+    """
+    here = function(values)
+    ahead = [function(values + step * axis) for axis in np.eye(values.size)]
+    return np.stack([(there - here) / step for there in ahead], axis=1)
+
+
 def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
     """Return the scenario whose effect, given u, leaves crude mortality of both arms where it was printed."""
     course, start = scenario.course, TiltStart()
     ward = course.ward_death
     first = np.array([course.icu_death.intercept, ward.intercept, ward.care, -0.1])
+    known: dict[bytes, FloatArray] = {}
+
+    def gaps_at(values: FloatArray) -> FloatArray:
+        key = values.tobytes()
+        if key not in known:
+            known[key] = _crude_gaps(population, _held(scenario, values), start)
+        return known[key]
+
     found = least_squares(
-        lambda values: _crude_gaps(population, _held(scenario, values), start),
+        gaps_at,
         first,
+        jac=lambda values: slopes_of(gaps_at, values, STEP),
         x_scale=0.1,
-        diff_step=0.02,
         max_nfev=12,
         bounds=(first - LIMIT, first + LIMIT),
     )

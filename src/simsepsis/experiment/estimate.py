@@ -12,6 +12,7 @@ import pandas as pd
 
 from simsepsis.analysis.estimates import Estimate, estimates_frame
 from simsepsis.analysis.methods import METHODS, method_rows
+from simsepsis.analysis.result import kind_of
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.cohort import Cohort, generate_cohort
 from simsepsis.errors import UsageError
@@ -162,4 +163,6 @@ def _failed(method: str, error: Exception) -> list[Estimate]:
     """Return the rows of a method that raised what no method should."""
     reason = traceback.format_exception_only(error)[-1].strip()
     names = METHODS[method].estimands_of(THESIS_SPEC)
-    return [Estimate(method=method, estimand=name, failure=reason) for name in names]
+    return [
+        Estimate(method=method, estimand=name, failure=reason, failure_kind=kind_of(error)) for name in names
+    ]

@@ -20,7 +20,16 @@ from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_r
 
 ESTIMATES = "estimates"
 
-JUDGED_COLUMNS = ("scenario", "estimate", "std_error", "ci_low", "ci_high", "p_value", "converged")
+JUDGED_COLUMNS = (
+    "scenario",
+    "estimate",
+    "std_error",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "converged",
+    "failure_kind",
+)
 """Columns that performance is made of, beside the keys."""
 
 PARTS = 8

@@ -76,7 +76,7 @@ class CellSummary:
     performance, autopsy, informative, ladder
         As of `summarize`, `coverage_autopsy`, `informative_failures` and `ladder`.
     reasons
-        ``method, failure, rows``: why rows have no estimate.
+        ``method, failure, failure_kind, rows``: why rows have no estimate.
     """
 
     count: Count
@@ -104,7 +104,7 @@ class Counting:
     seconds: FloatArray
     rows: int = 0
     failures: int = 0
-    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def see(self, rows: pd.DataFrame) -> None:
         """Count rows.
@@ -115,7 +115,7 @@ class Counting:
             Estimate rows with ``seconds`` and ``failure``, text as categories.
         """
         self.rows += len(rows)
-        failed = rows.loc[~rows["converged"], ["method", "failure"]].astype(str)
+        failed = rows.loc[~rows["converged"], ["method", "failure", "failure_kind"]].astype(str)
         self.failures += len(failed)
         self.reasons.update(failed.itertuples(index=False, name=None))
         place = pd.Index(self.methods).get_indexer(rows["method"].astype(str))
@@ -143,12 +143,13 @@ def summarize_cell(folder: RunFolder, cell: Cell, parts: tuple[Part, ...]) -> Ce
     below = look.replicates if look is not None and look.enough else run.most_replicates
     seen = Counting(methods=run.methods, seconds=np.full((len(run.methods), below), np.nan))
     told = _told(folder, cell, parts, below, seen)
-    if not seen.rows:
+    # Where no method had what it needs there is nothing to tell beside the reasons in the rows.
+    if not seen.rows or told["performance"].empty:
         return None
     reasons = [(*key, rows) for key, rows in sorted(seen.reasons.items())]
     return CellSummary(
         count=_count(cell, seen, look, below),
-        reasons=pd.DataFrame(reasons, columns=["method", "failure", "rows"]),
+        reasons=pd.DataFrame(reasons, columns=["method", "failure", "failure_kind", "rows"]),
         **told,
     )
 

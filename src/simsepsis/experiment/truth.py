@@ -12,8 +12,9 @@ from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.cohort import generate_cohort
-from simsepsis.estimand import potential_outcomes, true_estimands, truth_rows
+from simsepsis.estimand import potential_outcomes, truth_rows
 from simsepsis.experiment.cells import Cell
+from simsepsis.experiment.matched_truth import matched_truths
 from simsepsis.streams import streams
 
 TRUTH_COLUMNS = ("cell", "scenario", "method", "estimand", "value", "mcse", "population")
@@ -54,7 +55,8 @@ def true_values(work: TruthWork) -> pd.DataFrame:
 
     Notes
     -----
-    ``att``, ``ate``, ``ato`` and ``matched`` are contrasts of potential outcomes. ``twin`` is the mean of the
+    ``att``, ``ate`` and ``ato`` are contrasts of potential outcomes, and so is ``matched``, in the treated
+    whom the method itself matches. ``twin`` is the mean of the
     method's own estimates where treatment is given by coin, since conditional odds ratios and hazard ratios
     are no average over patients. Where treatment does nothing every effect is 0, exactly. What describes a
     matched set has no truth.
@@ -73,12 +75,20 @@ def true_values(work: TruthWork) -> pd.DataFrame:
 
 
 def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
-    marginal = _contrasts(work, {name.rpartition("_")[2] for name in table["estimand"]})
-    conditional = _twin_means(work, _with_twin_truth(work.methods))
-    is_twin = table["estimand"].str.endswith("_twin")
+    matched = matched_truths(
+        work.cell.scenario,
+        _with("matched", work),
+        population=work.population,
+        seed=work.seed + TRUTH_OFFSET,
+    )
+    twins = _twin_means(work, _with("twin", work))
+    own = pd.concat([part for part in (twins, matched) if len(part)] or [twins], ignore_index=True)
+    last = table["estimand"].str.rpartition("_")[2]
+    is_own = last.isin(("twin", "matched"))
+    marginal = _contrasts(work, set(last[~is_own]))
     parts = (
-        table[~is_twin].merge(marginal, on="estimand", how="left"),
-        table[is_twin].merge(conditional, on=["method", "estimand"], how="left"),
+        table[~is_own].merge(marginal, on="estimand", how="left"),
+        table[is_own].merge(own, on=["method", "estimand"], how="left"),
     )
     joined = pd.concat([part for part in parts if len(part)], ignore_index=True)
     joined["population"] = joined["population"].fillna(0).astype(np.int64)
@@ -87,21 +97,19 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
 
 def _contrasts(work: TruthWork, truths: set[str]) -> pd.DataFrame:
     """Return the contrasts of potential outcomes in each population that is asked for."""
+    columns = ["estimand", "value", "mcse", "population"]
+    if not truths:
+        return pd.DataFrame(columns=columns)
     seed = work.seed + TRUTH_OFFSET
     outcomes = potential_outcomes(work.cell.scenario, population=work.population, seed=seed)
     chance = outcomes.propensity
     weights = {"att": chance, "ate": np.ones_like(chance), "ato": chance * (1.0 - chance)}
     rows = [row for name in weights if name in truths for row in truth_rows(outcomes, weights[name], name)]
-    frame = pd.DataFrame(rows, columns=["estimand", "value", "mcse", "population"])
-    if "matched" not in truths:
-        return frame
-    with_matched = true_estimands(work.cell.scenario, population=work.population, seed=seed, matched=True)
-    matched = with_matched[with_matched["estimand"].str.endswith("_matched")]
-    return pd.concat([frame, matched], ignore_index=True) if rows else matched
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _with_twin_truth(methods: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in methods if "twin" in METHODS[name].truths)
+def _with(truth: str, work: TruthWork) -> tuple[str, ...]:
+    return tuple(name for name in work.methods if truth in METHODS[name].truths)
 
 
 def _twin_means(work: TruthWork, methods: Sequence[str]) -> pd.DataFrame:

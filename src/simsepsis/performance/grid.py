@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.performance.rows import KEYS, VALUES, Settings, read_rows
+from simsepsis.performance.rows import KEYS, VALUES, Settings, available, read_rows
 from simsepsis.performance.study import Study, arrange_series, judged_study
 from simsepsis.performance.truth import Truth
 
@@ -42,6 +42,8 @@ class Grid:
     def place(self, rows: pd.DataFrame) -> BoolArray:
         """Put rows at their places, and return which of them were not there before.
 
+        Rows of methods that lack what they need are told, but take no place.
+
         Parameters
         ----------
         rows
@@ -66,10 +68,11 @@ class Grid:
         replicate = rows["replicate"].to_numpy(np.int64)
         new = (series >= 0) & (replicate < self.attempted.shape[1])
         new[new] = ~self.attempted[series[new], replicate[new]]
-        where = series[new], replicate[new]
+        kept = new & available(rows)
+        where = series[kept], replicate[kept]
         self.attempted[where] = True
         for name, column in found.values.items():
-            self.values[name][where] = column[new]
+            self.values[name][where] = column[kept]
         return np.asarray(new)
 
     def first(self, replicates: int) -> Grid:

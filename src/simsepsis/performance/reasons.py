@@ -24,7 +24,8 @@ def kinds_of_reasons(reasons: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     reasons
-        ``cell, method, failure, rows``: how often each reason was given.
+        ``cell, method, failure, rows``: how often each reason was given; perhaps ``failure_kind``, which is
+        kept.
 
     Returns
     -------
@@ -39,12 +40,14 @@ def kinds_of_reasons(reasons: pd.DataFrame) -> pd.DataFrame:
         {
             "method": method,
             "failure": _spoken(own["failure"].unique().tolist()),
+            **({"failure_kind": own["failure_kind"].iloc[0]} if "failure_kind" in own else {}),
             "rows": own["rows"].sum(),
             "cells": own["cell"].nunique(),
         }
         for (method, _), own in groups
     ]
-    table = pd.DataFrame(found, columns=["method", "failure", "rows", "cells"])
+    columns = ["method", "failure", *(["failure_kind"] if "failure_kind" in reasons else []), "rows", "cells"]
+    table = pd.DataFrame(found, columns=columns)
     return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -15,6 +15,9 @@ from simsepsis.errors import DataError, UsageError, did_you_mean
 KEYS = ("cell", "scenario", "method", "estimand")
 """What names a series of replicates."""
 
+NOT_AVAILABLE = "not available"
+"""Kind of failure of a method that lacks what it needs, which is no failure of the method."""
+
 OPTIONAL_KEYS = ("cell", "scenario")
 NUMBERS = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "df")
 REQUIRED = ("replicate", "method", "estimand", "estimate")
@@ -115,6 +118,19 @@ def read_rows(estimates: pd.DataFrame, settings: Settings) -> Rows:
         replicate=coded["replicate"][0],
         values={name: np.where(failed, np.nan, column) for name, column in values.items()},
     )
+
+
+def available(estimates: pd.DataFrame) -> BoolArray:
+    """Return which rows are of methods that had what they need; only these were attempted, (n,).
+
+    Parameters
+    ----------
+    estimates
+        Rows; without a column ``failure_kind`` all were attempted.
+    """
+    if "failure_kind" not in estimates.columns:
+        return np.ones(len(estimates), dtype=np.bool_)
+    return np.asarray(estimates["failure_kind"].astype(object) != NOT_AVAILABLE, dtype=np.bool_)
 
 
 def named(keys: Sequence[str], values: Sequence[object]) -> str:

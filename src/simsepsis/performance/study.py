@@ -11,7 +11,7 @@ import pandas as pd
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError
 from simsepsis.performance.mcse import undefined_as_nan
-from simsepsis.performance.rows import KEYS, Rows, Settings, named, read_rows
+from simsepsis.performance.rows import KEYS, Rows, Settings, available, named, read_rows
 from simsepsis.performance.truth import Truth, true_values
 
 LARGEST_BLOCK = 200_000
@@ -160,6 +160,13 @@ def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) ->
     UsageError
         If the reference is none of the methods.
     """
+    attempted_rows = available(estimates)
+    if not attempted_rows.any() and len(estimates):
+        raise DataError(
+            "estimates: every method lacks what it needs "
+            f"({estimates['failure'].iloc[0]}); run one that can be had here"
+        )
+    estimates = estimates if attempted_rows.all() else estimates[attempted_rows]
     rows = read_rows(estimates, settings)
     layout, position = _arrange(rows)
     size = int(layout.start[-1])

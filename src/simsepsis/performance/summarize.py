@@ -72,7 +72,8 @@ def summarize(
 
     Notes
     -----
-    A replicate is a failure when `converged` is false or its estimate is not finite. Measures are case-wise:
+    A replicate is a failure when `converged` is false or its estimate is not finite; rows whose
+    `failure_kind` is ``not available`` were never attempted and count nowhere. Measures are case-wise:
     an estimate without a standard error counts in bias but not in coverage. Limits and p values are the
     rows' own; missing limits are made from the standard error by the t distribution with `df`, or the normal
     distribution without; where there is no p value, or `null` is not 0, the test is whether the limits

@@ -16,7 +16,7 @@ from simsepsis.analysis.methods.rows import coefficient_row, each_outcome
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.thesis import LIANG_ZEGER, LOG_OR_TWIN
 from simsepsis.analysis.outcomes import ModelData, model_data
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, NotEstimableError
 
 TREATMENT = 1
 """Place of the treatment among the terms, after the intercept."""
@@ -56,7 +56,7 @@ def gee_rows(task: Task, *, equations: Equations) -> Iterator[Estimate]:
     if found.weights is not None:
         raise ConvergenceError("these equations take pairs, and controls carry weights here (ratio, replace)")
     if matched.cluster is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     data = model_data(matched, task.spec, extended=False)
 
     def rows(outcome: str) -> Iterator[Estimate]:

@@ -21,7 +21,7 @@ from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.thesis import PSM_CLUSTER_SE, PSM_PAIRED_SE, RISKS_MATCHED
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, NotEstimableError
 
 THOEMMES = "Thoemmes F. arXiv 2012;1201.6385 (SPSS)."
 AUSTIN_2011 = "Austin PC. Pharm Stat 2011;10:150."
@@ -175,6 +175,8 @@ def weights_of(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) 
         raise ConvergenceError(f"no pair within the caliper of {matches.caliper:.3g}")
     weights = np.zeros(cohort.n)
     weights[units.rows] = match_weights(matches, units.rows.size)
+    if task.note is not None:
+        task.note(cohort, weights)
     return weights
 
 
@@ -309,7 +311,7 @@ def half_caliper(units: Units) -> Matches:
 
 def _clusters(units: Units) -> IntArray:
     if units.cluster is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     return units.cluster
 
 

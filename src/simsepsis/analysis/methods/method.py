@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.shared import OracleView, Shared, Step
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.errors import ConvergenceError
+from simsepsis.arrays import FloatArray
+from simsepsis.errors import NotEstimableError
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
 Need = Literal["clusters", "survival", "start_times", "oracle", "twin"]
@@ -39,11 +41,14 @@ class Task:
         The registry, and steps that several methods use, each computed once.
     oracle
         What only the simulator knows, for methods that need it by name; None for all others.
+    note
+        Told the patients and the weights of each matching, (n,); None where nobody asks.
     """
 
     method: str
     shared: Shared
     oracle: OracleView | None = None
+    note: Callable[[CohortArrays, FloatArray], None] | None = None
 
     @property
     def spec(self) -> AnalysisSpec:
@@ -55,11 +60,11 @@ class Task:
 
         Raises
         ------
-        ConvergenceError
+        NotEstimableError
             If there is none.
         """
         if self.oracle is None:
-            raise ConvergenceError("needs the oracle, which a real registry does not have")
+            raise NotEstimableError("needs the oracle, which a real registry does not have")
         return self.oracle
 
 
@@ -88,6 +93,8 @@ class Method:
         Where it is described.
     numeric
         What it estimates of outcomes that are numbers, with ``{outcome}`` for each.
+    subgroup
+        Name of the subgroup that it tests; None for all others.
     """
 
     name: str
@@ -100,6 +107,7 @@ class Method:
     needs: tuple[Need, ...] = ()
     reference: str = ""
     numeric: tuple[str, ...] = ()
+    subgroup: str | None = None
 
     @property
     def truths(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from simsepsis.analysis.methods.method import MATCHED_SET, Method, Task
 from simsepsis.analysis.methods.shared import Shared, known
 from simsepsis.analysis.methods.thesis import RISKS_MATCHED
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 from simsepsis.thesis.dictionary import COLUMNS, SOFA_DAY1
 
 SEVERITY_GROUPS = ("sirs", "severity", "sofa_day1", "lab", "lab_missing")
@@ -55,13 +55,13 @@ def as_in_2007(shared: Shared) -> Shared:
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the registry lacks a column that they are made of.
     """
     registry, sources = shared.frame, (*SOFA_DAY1, "blood_culture", "age", "male", "apache2", "lactate")
     lacking = [name for name in sources if name not in registry.columns]
     if lacking:
-        raise ConvergenceError(f"needs the column '{lacking[0]}', which this registry does not have")
+        raise NotEstimableError(f"needs the column '{lacking[0]}', which this registry does not have")
     sofa = registry[list(SOFA_DAY1)].apply(pd.to_numeric, errors="coerce").sum(axis=1, skipna=False)
     culture = registry["blood_culture"]
     taken = (culture != "not_taken").astype(float).where(culture.notna())
@@ -81,14 +81,14 @@ def as_in_claims(shared: Shared, *, procedures: bool) -> Shared:
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If no covariate is left.
     """
     spec = shared.spec
     kept = tuple(name for name in spec.covariates if not _is_severity(name))
     billed = spec.adjusters if procedures else ()
     if not kept and not billed:
-        raise ConvergenceError("nothing but severity is among the covariates")
+        raise NotEstimableError("nothing but severity is among the covariates")
     return replace(shared, spec=_scored_by(spec, (*kept, *billed)))
 
 
@@ -104,12 +104,12 @@ def with_adjuncts(shared: Shared, *, alone: bool) -> Shared:
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no adjunct.
     """
     spec = shared.spec
     if not spec.adjusters:
-        raise ConvergenceError("the spec names no adjunct")
+        raise NotEstimableError("the spec names no adjunct")
     return replace(shared, spec=_scored_by(spec, (*(() if alone else spec.covariates), *spec.adjusters)))
 
 

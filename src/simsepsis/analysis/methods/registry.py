@@ -16,9 +16,10 @@ from simsepsis.analysis.methods.missing_data import MISSING_METHODS
 from simsepsis.analysis.methods.oracle import ORACLE_METHODS
 from simsepsis.analysis.methods.other_scores import OTHER_SCORES
 from simsepsis.analysis.methods.regression import REGRESSION_METHODS
-from simsepsis.analysis.methods.thesis import RMST28, THESIS_METHODS, TWIN_METHODS
+from simsepsis.analysis.methods.thesis import RMST28, THESIS_METHODS, TWIN_METHODS, in_twin, interaction
 from simsepsis.analysis.methods.timing import COX_METHODS
 from simsepsis.analysis.methods.weighting import WEIGHTING_METHODS
+from simsepsis.analysis.spec import AnalysisSpec
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
@@ -43,6 +44,20 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     }
 )
 """Method by name, in the order of lists."""
+
+
+def methods_of(spec: AnalysisSpec) -> Mapping[str, Method]:
+    """Return `METHODS`, and the interaction tests of the spec's own subgroups.
+
+    Parameters
+    ----------
+    spec
+        Names the subgroups.
+    """
+    tests = [interaction(subgroup) for subgroup in spec.subgroups]
+    own = {method.name: method for test in tests for method in (test, in_twin(test))}
+    return {**METHODS, **{name: method for name, method in own.items() if name not in METHODS}}
+
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

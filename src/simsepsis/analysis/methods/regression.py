@@ -17,7 +17,7 @@ from simsepsis.analysis.methods.rows import coefficient_row, each_outcome
 from simsepsis.analysis.methods.shared import known, with_treatment
 from simsepsis.analysis.methods.thesis import LIANG_ZEGER, LOG_OR_TWIN
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import NotEstimableError
 
 Model = Callable[[Task, FloatArray, FloatArray], Fit]
 """From intercept, treatment and covariates (n, 2 + p) and an outcome (n,) to a fit over these columns."""
@@ -28,12 +28,12 @@ def clusters(task: Task) -> IntArray:
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no clusters.
     """
     cluster = known(task.shared.cohort).cluster
     if cluster is None:
-        raise ConvergenceError("the spec names no column for the clusters")
+        raise NotEstimableError("the spec names no column for the clusters")
     return cluster
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from simsepsis.analysis.estimates import Estimate, normal_estimate
+from simsepsis.analysis.estimates import Estimate, failed, normal_estimate
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.result import attempt
@@ -31,7 +32,8 @@ def each_outcome(
         found = attempt(_all_of, step, outcome)
         if found.value is None:
             names = (pattern.format(outcome=outcome) for pattern in patterns)
-            yield from (Estimate(method=task.method, estimand=name, failure=found.failure) for name in names)
+            # Without seconds of their own the rows get those of the whole method.
+            yield from (failed(task.method, name, replace(found, seconds=0.0)) for name in names)
         else:
             yield from found.value
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame, with_spread
+from simsepsis.analysis.estimates import Estimate, estimates_frame, failed, with_spread
 from simsepsis.analysis.methods.method import Method, Task
-from simsepsis.analysis.methods.registry import GROUPS, METHODS
+from simsepsis.analysis.methods.registry import GROUPS, methods_of
 from simsepsis.analysis.methods.shared import OracleView, Shared
-from simsepsis.analysis.methods.thesis import TWIN
+from simsepsis.analysis.methods.thesis import INTERACTION_PREFIX, TWIN
+from simsepsis.analysis.result import Attempt
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
 from simsepsis.threads import one_thread
+
+NOTHING: Attempt[None] = Attempt(
+    value=None,
+    failure="the spec names nothing that this method could estimate",
+    seconds=0.0,
+    kind="not available",
+)
+"""Why a method that did not fail gives no row for one of its estimands."""
 
 
 @one_thread()
@@ -126,10 +135,11 @@ def method_rows(
             f"the oracle knows {len(oracle.propensity)} patients and the registry has {len(registry)}; "
             "give the oracle of this registry"
         )
-    wanted = method_names(names)
+    spec = spec or THESIS_SPEC
+    wanted, methods = method_names(names, spec), methods_of(spec)
     shared = Shared(
         registry=registry,
-        spec=spec or THESIS_SPEC,
+        spec=spec,
         draw=draw,
         randomized=twin,
         limit=limit,
@@ -138,32 +148,50 @@ def method_rows(
     )
     rows: list[Estimate] = []
     for name in wanted:
-        method = METHODS[name]
+        method = methods[name]
         seen = oracle if "oracle" in method.needs else None
         rows.extend(_rows(method, Task(method=name, shared=shared, oracle=seen)))
     return rows
 
 
-def method_names(names: Iterable[str]) -> tuple[str, ...]:
+def method_names(names: Iterable[str], spec: AnalysisSpec = THESIS_SPEC) -> tuple[str, ...]:
     """Return the names of methods, those of groups spelled out, each once.
 
     Parameters
     ----------
     names
-        Names of `METHODS` or `GROUPS`.
+        Names of `methods_of` the spec, or of `GROUPS`.
+    spec
+        Names the subgroups, each of which has a test ``breslow_day_<name>``.
 
     Raises
     ------
     UsageError
         If one is neither.
     """
-    found: dict[str, None] = {}
+    methods, found = methods_of(spec), dict[str, None]()
     for name in names:
-        if name not in METHODS and name not in GROUPS:
-            hint = did_you_mean(name, [*METHODS, *GROUPS]) or "; `simsepsis list methods` shows them"
-            raise UsageError(f"method '{name}' is unknown{hint}")
-        found.update(dict.fromkeys((name,) if name in METHODS else GROUPS[name]))
+        if name not in methods and name not in GROUPS:
+            raise UsageError(f"method '{name}' is unknown{_hint(name, methods, spec)}")
+        found.update(dict.fromkeys((name,) if name in methods else _members(name, methods, spec)))
     return tuple(found)
+
+
+def _hint(name: str, methods: Mapping[str, Method], spec: AnalysisSpec) -> str:
+    """Return what to write in place of an unknown name."""
+    subgroup = name.removeprefix(f"{TWIN}_").removeprefix(INTERACTION_PREFIX)
+    if INTERACTION_PREFIX in name:
+        own = " and ".join(f"'{one.name}'" for one in spec.subgroups) or "none"
+        return f": the spec has no subgroup '{subgroup}'; it has {own}"
+    return did_you_mean(name, [*methods, *GROUPS]) or "; `simsepsis list methods` shows them"
+
+
+def _members(group: str, methods: Mapping[str, Method], spec: AnalysisSpec) -> Iterator[str]:
+    """Yield the methods of a group, tests of subgroups only where the spec has these."""
+    subgroups = {one.name for one in spec.subgroups}
+    for name, method in methods.items():
+        if method.group == group and (method.subgroup is None or method.subgroup in subgroups):
+            yield name
 
 
 def _rows(method: Method, task: Task) -> Iterator[Estimate]:
@@ -174,7 +202,7 @@ def _rows(method: Method, task: Task) -> Iterator[Estimate]:
     found = task.shared.attempt(lambda: {row.estimand: row for row in method.function(task)})
     seconds = perf_counter() - begin + shared
     rows = found.value or {}
-    reason = found.failure or "the spec names nothing that this method could estimate"
+    none = found if found.value is None else NOTHING
     for name in estimands:
-        row = rows.get(name) or Estimate(method=method.name, estimand=name, failure=reason)
+        row = rows.get(name) or failed(method.name, name, replace(none, seconds=seconds))
         yield with_spread(row if row.seconds > 0 else replace(row, seconds=seconds))

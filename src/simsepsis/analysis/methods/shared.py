@@ -15,18 +15,24 @@ from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.methods.thesis_parts import with_parts_for
-from simsepsis.analysis.methods.time_limit import attempt_within
+from simsepsis.analysis.methods.time_limit import TimeOverError, attempt_within
 from simsepsis.analysis.propensity import Propensity, design, fit_propensity
-from simsepsis.analysis.result import FIRST_SCORE, Attempt
+from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, Attempt
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.steps import analyse_patients
 from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, DataError, FailureKind, NotEstimableError, SimsepsisError
 from simsepsis.records import Registry, frame_of
 from simsepsis.streams import Streams
 
 T = TypeVar("T")
+ERRORS: dict[FailureKind, type[SimsepsisError]] = {
+    error.kind: error
+    for error in (ConvergenceError, DataError, NotEstimableError, TimeOverError, SimsepsisError)
+}
+"""Kind of failure → the error that a step which needs what failed gives up with."""
+
 Step = Literal["cohort", "design", "propensity", "thesis", "twin"]
 
 
@@ -46,10 +52,11 @@ class OracleView(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ThesisRun:
-    """The thesis's analysis of one registry: its rows, and the matched set of the first score."""
+    """The thesis's analysis of one registry: its rows, and the matched sets of the first and second score."""
 
     rows: tuple[Estimate, ...]
     matched: Attempt[MatchedSet]
+    second: Attempt[MatchedSet] | None
 
 
 # No slots: cached properties keep their values in the instance.
@@ -101,6 +108,7 @@ class Shared:
             value=None if found.value is None else found.value[0],
             failure=found.failure,
             seconds=found.seconds,
+            kind=found.kind,
         )
 
     @cached_property
@@ -146,11 +154,15 @@ class Shared:
     def _analysed(self, cohort: CohortArrays, flow: Flow, asked: tuple[str, ...] | None) -> ThesisRun:
         spec = self.spec if asked is None else with_parts_for(self.spec, asked)
         result = analyse_patients(cohort, flow, spec, rng=self.draw("matching"))
-        return ThesisRun(rows=thesis_estimates(result, asked), matched=result.matched[FIRST_SCORE])
+        return ThesisRun(
+            rows=thesis_estimates(result, asked),
+            matched=result.matched[FIRST_SCORE],
+            second=result.matched.get(SECOND_SCORE),
+        )
 
     def _randomized(self) -> tuple[CohortArrays, Flow]:
         if self.randomized is None:
-            raise ConvergenceError("needs the registry of the randomized twin, which only a simulator has")
+            raise NotEstimableError("needs the registry of the randomized twin, which only a simulator has")
         return complete_cases(encode_cohort(self.randomized, self.spec), self.spec)
 
 
@@ -164,11 +176,11 @@ def known(step: Attempt[T]) -> T:
 
     Raises
     ------
-    ConvergenceError
-        With its reason, if it failed.
+    SimsepsisError
+        With its reason and of its kind, if it failed.
     """
     if step.value is None:
-        raise ConvergenceError(step.failure or "an earlier step failed")
+        raise ERRORS.get(step.kind, ConvergenceError)(step.failure or "an earlier step failed")
     return step.value
 
 

@@ -13,7 +13,7 @@ from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import follow_up
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.errors import ConvergenceError, DataError
+from simsepsis.errors import DataError, NotEstimableError
 
 HOURS = 24.0
 NEVER = np.inf
@@ -55,11 +55,11 @@ def recorded_times(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[FloatArray
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the spec names no time to death.
     """
     if spec.survival_time is None or spec.survival_event is None:
-        raise ConvergenceError("the spec names no time to death")
+        raise NotEstimableError("the spec names no time to death")
     return cohort.column(spec.survival_time), cohort.column(spec.survival_event)
 
 
@@ -73,7 +73,7 @@ def times_to_death(task: Task) -> tuple[FloatArray, BoolArray]:
 
     Raises
     ------
-    ConvergenceError, DataError
+    NotEstimableError, DataError
         As `recorded_times`.
     """
     cohort = known(task.shared.cohort)
@@ -92,7 +92,7 @@ def course_of(task: Task) -> Course:
 
     Raises
     ------
-    ConvergenceError
+    NotEstimableError
         If the registry has no such column.
     DataError
         If a treated patient has no hour, an untreated one has, or treatment starts after follow-up.
@@ -126,7 +126,7 @@ def _start_days(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec
     """Return days from admission to the start of treatment, inf for the untreated."""
     name = hour_column(spec)
     if name not in registry.columns:
-        raise ConvergenceError(
+        raise NotEstimableError(
             f"needs the column '{name}', hours from admission to the start of treatment; "
             "this registry does not record it"
         )

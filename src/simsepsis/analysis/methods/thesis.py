@@ -10,8 +10,10 @@ from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.result import then
+from simsepsis.analysis.spec import THESIS_SUBGROUPS, Subgroup
 from simsepsis.analysis.thesis_estimates import cluster_rows
 from simsepsis.analysis.time_to_death import compare_survival
+from simsepsis.errors import NotEstimableError
 
 ROSENBAUM_RUBIN = "Rosenbaum PR, Rubin DB. Biometrika 1983;70:41."
 LIANG_ZEGER = "Liang KY, Zeger SL. Biometrika 1986;73:13."
@@ -26,6 +28,7 @@ MEANS_ATT = ("md_{outcome}_att",)
 MEANS_MATCHED = ("md_{outcome}_matched",)
 MEANS_TWIN = ("md_{outcome}_twin",)
 LOG_OR_TWIN = ("log_or_{outcome}_twin",)
+INTERACTION_PREFIX = "breslow_day_"
 INTERACTION = ("log_or_ratio_{outcome}_matched",)
 
 
@@ -57,6 +60,9 @@ def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
     of
         Name of the thesis's method.
     """
+    subgroup = of.removeprefix(INTERACTION_PREFIX)
+    if subgroup != of:
+        _require_subgroup(task, subgroup)
     rows = known(task.shared.twin).rows
     return (replace(row, method=task.method) for row in rows if row.method == of)
 
@@ -79,6 +85,59 @@ def _thesis(
         function=thesis_rows,
         uses=("thesis",),
         numeric=numeric,
+    )
+
+
+THESIS_STRATA = {"apache2": "APACHE II ≥ 29", "immunocompromised": "immunocompromise"}
+"""Subgroup of the thesis → in words."""
+
+
+def interaction_rows(task: Task, subgroup: str) -> Iterable[Estimate]:
+    """Return the rows of the test of one subgroup.
+
+    Parameters
+    ----------
+    task
+        Its spec names the subgroup.
+    subgroup
+        Its name.
+
+    Raises
+    ------
+    NotEstimableError
+        If the spec has no such subgroup.
+    """
+    _require_subgroup(task, subgroup)
+    return thesis_rows(task)
+
+
+def _require_subgroup(task: Task, subgroup: str) -> None:
+    names = [one.name for one in task.spec.subgroups]
+    if subgroup not in names:
+        has = f"it has {' and '.join(names)}" if names else "it has none"
+        raise NotEstimableError(f"the spec has no subgroup '{subgroup}'; {has}")
+
+
+def interaction(subgroup: Subgroup) -> Method:
+    """Return the method that tests whether the effect differs between the strata of a subgroup.
+
+    Parameters
+    ----------
+    subgroup
+        The strata; the method is called ``breslow_day_<name>``.
+    """
+    words = THESIS_STRATA.get(subgroup.name, subgroup.name) if subgroup in THESIS_SUBGROUPS else subgroup.name
+    method = _thesis(
+        f"{INTERACTION_PREFIX}{subgroup.name}",
+        f"Interaction with {words}",
+        INTERACTION,
+        UNPAIRED,
+        BRESLOW_DAY,
+    )
+    return replace(
+        method,
+        function=partial(interaction_rows, subgroup=subgroup.name),
+        subgroup=subgroup.name,
     )
 
 
@@ -105,14 +164,7 @@ THESIS_METHODS = (
         LIANG_ZEGER,
         MEANS_TWIN,
     ),
-    _thesis("breslow_day_apache2", "Interaction with APACHE II ≥ 29", INTERACTION, UNPAIRED, BRESLOW_DAY),
-    _thesis(
-        "breslow_day_immunocompromised",
-        "Interaction with immunocompromise",
-        INTERACTION,
-        UNPAIRED,
-        BRESLOW_DAY,
-    ),
+    *(interaction(subgroup) for subgroup in THESIS_SUBGROUPS),
 )
 """The thesis's methods; each takes its rows from the same analysis."""
 
@@ -155,8 +207,16 @@ RMST28 = replace(
     function=rmst_rows,
 )
 
-TWIN_METHODS = tuple(
-    replace(
+
+def in_twin(method: Method) -> Method:
+    """Return a method of the thesis as it is run on the randomized twin.
+
+    Parameters
+    ----------
+    method
+        The method.
+    """
+    return replace(
         method,
         name=f"{TWIN}_{method.name}",
         label=f"{method.label}, in the randomized twin",
@@ -165,6 +225,7 @@ TWIN_METHODS = tuple(
         uses=("twin",),
         needs=("twin", *method.needs),
     )
-    for method in THESIS_METHODS
-)
+
+
+TWIN_METHODS = tuple(in_twin(method) for method in THESIS_METHODS)
 """The thesis's methods in the same world with treatment by coin: without confounding and delay."""

@@ -8,15 +8,22 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from simsepsis.analysis.result import Attempt, attempt
+from simsepsis.errors import FailureKind, SimsepsisError
 
 T = TypeVar("T")
 
 
 class TimeLimitError(Exception):
     """A step was ended because its time was over; no step inside it may take this for its own failure."""
+
+
+class TimeOverError(SimsepsisError):
+    """A step that needs what another one was too slow to give."""
+
+    kind: ClassVar[FailureKind] = "time limit"
 
 
 def attempt_within(limit: float | None, step: Callable[[], T]) -> Attempt[T]:
@@ -35,7 +42,7 @@ def attempt_within(limit: float | None, step: Callable[[], T]) -> Attempt[T]:
             return attempt(step)
     except TimeLimitError:
         reason = f"ended at the time limit of {limit:g} s"
-        return Attempt(value=None, failure=reason, seconds=perf_counter() - begin)
+        return Attempt(value=None, failure=reason, seconds=perf_counter() - begin, kind="time limit")
 
 
 def time_limit(limit: float | None) -> AbstractContextManager[None]:

@@ -175,10 +175,16 @@ def _autopsy_row(row: pd.Series) -> Row:
 def reasons_table(findings: Findings) -> PlainTable:
     """Return why methods failed, the most frequent reason first."""
     rows = tuple(
-        (str(row["method"]), str(row["failure"]), f"{row['rows']:,}", str(row["cells"]))
+        (
+            str(row["method"]),
+            str(row["failure"]),
+            str(row["failure_kind"]).capitalize(),
+            f"{row['rows']:,}",
+            str(row["cells"]),
+        )
         for _, row in findings.reasons.iterrows()
     )
-    heads = ("Method", "Reason", "Rows", "Cells")
+    heads = ("Method", "Reason", "Kind", "Rows", "Cells")
     return PlainTable(title="Why there is no estimate", heads=heads, rows=rows)
 
 
