@@ -129,7 +129,7 @@ def _by_single_columns(signed: FloatArray) -> FloatArray | None:
 
 def _by_linear_programme(signed: FloatArray) -> FloatArray | None:
     """Maximize the sum of the margins over the box |d| ≤ 1 with no margin negative."""
-    scale = np.abs(signed).max(axis=0)
+    scale = _divisor(np.abs(signed).max(axis=0))
     scaled = signed / scale
     answer = scipy.optimize.linprog(
         -scaled.sum(axis=0), A_ub=-scaled, b_ub=np.zeros(len(scaled)), bounds=(-1, 1), method="highs"
@@ -157,7 +157,12 @@ def _by_heading(signed: FloatArray, heading: FloatArray) -> FloatArray | None:
     direction = np.zeros(scale.size)
     direction[others], direction[last] = -weights, 1.0
     direction *= np.sign(heading[last]) / np.abs(direction).max()
-    return _proven(signed / scale, direction, scale)
+    return _proven(signed / _divisor(scale), direction, scale)
+
+
+def _divisor(scale: FloatArray) -> FloatArray:
+    """Return the scale of each column, 1 for a column of zeros, which separates nothing in any unit."""
+    return np.where(scale > 0, scale, 1.0)
 
 
 def _proven(scaled: FloatArray, found: FloatArray, scale: FloatArray) -> FloatArray | None:
@@ -165,7 +170,7 @@ def _proven(scaled: FloatArray, found: FloatArray, scale: FloatArray) -> FloatAr
     direction = np.where(np.abs(found) > _ZERO, found, 0.0)
     margins = scaled @ direction
     separates = bool(margins.min() >= -_ZERO and margins.max() > _ZERO * 100)
-    return direction / scale if separates else None
+    return direction / _divisor(scale) if separates else None
 
 
 def _lexicographic(signed: FloatArray, so_far: Reduction, later: FloatArray) -> FloatArray:

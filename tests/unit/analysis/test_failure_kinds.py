@@ -74,7 +74,8 @@ def test_a_column_that_the_file_lacks_is_not_available(registry: pd.DataFrame) -
 
 
 def test_patients_without_counterparts_are_a_failure_of_the_method(registry: pd.DataFrame) -> None:
-    rows = run_methods(("psm",), registry, draw=streams(0), spec=replace(PLAIN, caliper=0.0))
+    apart = registry.assign(age=np.linspace(20, 90, len(registry)))
+    rows = run_methods(("psm",), apart, draw=streams(0), spec=replace(PLAIN, caliper=0.0))
     assert kinds(rows) == {"not converged"}
     rows = run_methods(("psm",), registry.assign(ivigg=1), draw=streams(0))
     assert kinds(rows) == {"data"}

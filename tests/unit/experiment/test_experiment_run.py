@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.methods import METHODS
-from simsepsis.analysis.methods import run as run_module
+from simsepsis.analysis.methods import registry as registry_module
 from simsepsis.errors import ExperimentError, OutputError, UsageError
 from simsepsis.experiment import (
     Plan,
@@ -26,7 +26,7 @@ from simsepsis.replication import scan_parts, write_part
 replay_module = importlib.import_module("simsepsis.experiment.replay")
 
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure"]
-COLUMNS = ["cell", "scenario", "replicate", "method", "estimand", *NUMBERS, "seconds"]
+COLUMNS = ["cell", "scenario", "replicate", "method", "estimand", *NUMBERS, "seconds", "failure_kind"]
 
 
 def rows_of(out) -> pd.DataFrame:
@@ -196,12 +196,12 @@ def test_progress_rises_to_the_total(plan_file, tmp_path):
 
 def test_a_method_that_raises_is_rows_with_the_reason_and_the_others_stay(small, tmp_path, monkeypatch):
     folder, _ = small
-    real = run_module.METHODS["psm"]
+    real = METHODS["psm"]
 
     def broken(task):
         raise LookupError("a defect")
 
-    monkeypatch.setattr(run_module, "METHODS", {**METHODS, "psm": replace(real, function=broken)})
+    monkeypatch.setattr(registry_module, "METHODS", {**METHODS, "psm": replace(real, function=broken)})
     out = tmp_path / "broken"
     run = run_experiment(folder / "small.toml", out, jobs=1, replicates=2)
     rows = open_run(out).rows()
@@ -332,14 +332,14 @@ def test_what_takes_long_before_the_first_batch_is_said(plan_file, tmp_path):
 def test_a_method_that_never_ends_is_rows_with_the_reason_and_the_replicate_goes_on(
     quick_plan, tmp_path, monkeypatch
 ):
-    real = run_module.METHODS["icu_preference_iv"]
+    real = METHODS["icu_preference_iv"]
 
     def endless(task):
         while True:
             pass
 
     broken = {**METHODS, "icu_preference_iv": replace(real, function=endless)}
-    monkeypatch.setattr(run_module, "METHODS", broken)
+    monkeypatch.setattr(registry_module, "METHODS", broken)
     monkeypatch.setattr(replay_module, "METHODS", broken)
     plan = quick_plan(("replicates = 6", "replicates = 2\nmethod_seconds = 0.2"), ("[0.0, 1.0]", "[0.0]"))
     run_experiment(plan, tmp_path / "out", jobs=1)
