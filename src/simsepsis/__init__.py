@@ -18,7 +18,7 @@ __version__ = version("simsepsis")
 
 HOMES = {
     "load_scenario": "world.files",
-    "generate_cohort": "studies.jseptic_ivigg.world.generate",
+    "generate_cohort": "world.cohort",
     "read_cohort": "analysis.cohort_file",
     "AnalysisSpec": "analysis.spec",
     "Subgroup": "analysis.spec",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 

@@ -151,8 +151,8 @@ FAULTS = (
     Fault(
         "restricted mean truth runs to the end of the stay",
         "estimand.py",
-        "np.where(potential.hospital_death, np.minimum(potential.hospital_time, HORIZON_DAYS), HORIZON_DAYS)",
-        "np.where(potential.hospital_death, potential.hospital_time, HORIZON_DAYS)",
+        "np.minimum(potential.lifetime, HORIZON_DAYS)",
+        "np.where(np.isfinite(potential.lifetime), potential.lifetime, HORIZON_DAYS)",
         TRUTH,
     ),
     Fault(

@@ -15,7 +15,7 @@ from simsepsis.cli.show import say, show_table
 from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+    from simsepsis.world.scenario import Scenario
 
 
 @app.command(name="list")
@@ -48,8 +48,7 @@ def generate(
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
     """
     from simsepsis.files import check_table_path, table_bytes, write_files
-    from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-    from simsepsis.studies.jseptic_ivigg.world.oracle import oracle_frame
+    from simsepsis.world.cohort import generate_cohort
     from simsepsis.world.files import load_scenario
 
     for path in (output, oracle):
@@ -58,7 +57,7 @@ def generate(
     cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
     write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
     if oracle is not None and cohort.oracle is not None:
-        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort.oracle))})
+        write_files(oracle.parent, {oracle.name: table_bytes(oracle, cohort.oracle.frame())})
     say(f"{len(cohort.registry)} patients in {output}")
 
 

@@ -18,7 +18,7 @@ from simsepsis.errors import UsageError
 from simsepsis.experiment.cells import Cell
 from simsepsis.replication import Batch
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import Cohort, generate_cohort
+from simsepsis.world.cohort import Cohort, generate_cohort
 
 ROW_KEYS = ("cell", "scenario", "replicate")
 """Columns in front of the columns of an estimate."""

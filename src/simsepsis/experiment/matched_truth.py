@@ -18,12 +18,12 @@ from simsepsis.analysis.outcomes import upper_stratum
 from simsepsis.analysis.result import attempt
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.estimand import Outcomes, truth_rows
+from simsepsis.estimand import truth_rows
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import Assignment, Cohort, generate_cohort
-from simsepsis.studies.jseptic_ivigg.world.oracle import join_potentials
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.cohort import Assignment, Cohort, generate_cohort
 from simsepsis.world.contrast import Risks, log_odds_ratio
+from simsepsis.world.potential import Outcomes, join_outcomes
+from simsepsis.world.scenario import Scenario
 
 COLUMNS = ["method", "estimand", "value", "mcse", "population"]
 
@@ -115,11 +115,7 @@ def _kept(method: Method, shared: Shared, cohort: Cohort) -> Kept:
     weights = kept_patients(method, shared, oracle if "oracle" in method.needs else None)
     rows = np.flatnonzero(weights)
     return Kept(
-        outcomes=Outcomes(
-            treated=oracle.treated.subset(rows),
-            untreated=oracle.untreated.subset(rows),
-            propensity=oracle.propensity[rows],
-        ),
+        outcomes=oracle.outcomes.subset(rows),
         weights=weights[rows],
         upper=_upper(method, shared, weights.size)[rows],
     )
@@ -137,11 +133,7 @@ def _upper(method: Method, shared: Shared, size: int) -> BoolArray:
 
 def _truths(method: Method, parts: Sequence[Kept]) -> Iterator[dict[str, object]]:
     """Yield the truths of one method in all the patients whom it matched."""
-    outcomes = Outcomes(
-        treated=join_potentials([part.outcomes.treated for part in parts]),
-        untreated=join_potentials([part.outcomes.untreated for part in parts]),
-        propensity=np.concatenate([part.outcomes.propensity for part in parts]),
-    )
+    outcomes = join_outcomes([part.outcomes for part in parts])
     weights = np.concatenate([part.weights for part in parts])
     given = method.estimands_of(THESIS_SPEC)
     if method.subgroup is None:
@@ -161,8 +153,8 @@ def _ratio_of_odds_ratios(
     (above, error_above), (below, error_below) = (
         log_odds_ratio(
             Risks(
-                treated=getattr(outcomes.treated, outcome)[stratum],
-                untreated=getattr(outcomes.untreated, outcome)[stratum],
+                treated=outcomes.treated.event[outcome][stratum],
+                untreated=outcomes.untreated.event[outcome][stratum],
                 weights=weights[stratum],
             )
         )

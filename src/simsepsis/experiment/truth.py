@@ -11,11 +11,11 @@ import pandas as pd
 from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.estimand import potential_outcomes, truth_rows
+from simsepsis.estimand import truth_rows
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.matched_truth import matched_truths
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 
 TRUTH_COLUMNS = ("cell", "scenario", "method", "estimand", "value", "mcse", "population")
 """Columns of the table of truths."""
@@ -65,7 +65,7 @@ def true_values(work: TruthWork) -> pd.DataFrame:
         (name, estimand) for name in work.methods for estimand in METHODS[name].estimands_of(THESIS_SPEC)
     ]
     table = pd.DataFrame(pairs, columns=["method", "estimand"])
-    if work.cell.scenario.effect.log_hazard_ratio == 0.0:
+    if work.cell.scenario.is_null:
         described = table["estimand"].isin(MATCHED_SET)
         known = table.assign(value=np.where(described, np.nan, 0.0), mcse=0.0, population=0)
     else:
@@ -101,7 +101,7 @@ def _contrasts(work: TruthWork, truths: set[str]) -> pd.DataFrame:
     if not truths:
         return pd.DataFrame(columns=columns)
     seed = work.seed + TRUTH_OFFSET
-    outcomes = potential_outcomes(work.cell.scenario, population=work.population, seed=seed)
+    outcomes = work.cell.scenario.potential_outcomes(population=work.population, seed=seed)
     chance = outcomes.propensity
     weights = {"att": chance, "ate": np.ones_like(chance), "ato": chance * (1.0 - chance)}
     rows = [row for name in weights if name in truths for row in truth_rows(outcomes, weights[name], name)]

@@ -10,7 +10,7 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.estimand import matched_outcomes, truth_rows
 from simsepsis.experiment.matched_truth import matched_truths
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 N = 900

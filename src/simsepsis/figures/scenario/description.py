@@ -17,11 +17,12 @@ from simsepsis.figures.scenario.incidence import incidence_rows, risk_facts
 from simsepsis.figures.scenario.margins import margin_rows
 from simsepsis.figures.scenario.propensity import propensity_facts, propensity_rows
 from simsepsis.figures.scenario.starts import start_facts, start_rows
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario, own
 from simsepsis.threads import one_thread
+from simsepsis.world import scenario as world
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 PATIENTS = 50_000
@@ -92,7 +93,7 @@ class ScenarioDescription:
 
 @one_thread()
 def describe_scenario(
-    scenario: Scenario, *, seed: int, n: int = PATIENTS, population: int = POPULATION
+    scenario: world.Scenario, *, seed: int, n: int = PATIENTS, population: int = POPULATION
 ) -> ScenarioDescription:
     """Return what a scenario changes and asks, what it makes of patients, and what is true in it.
 
@@ -117,27 +118,28 @@ def describe_scenario(
     """
     if n < LEAST:
         raise UsageError(f"n = {n}: too few patients to describe a scenario; give {LEAST:,} or more")
-    resolution = resolve_scenario(scenario)
-    settled, base = resolution.scenario, load_scenario(BASE)
+    asked = own(scenario)
+    resolution = resolve_scenario(asked)
+    settled, base = resolution.scenario, own(load_scenario(BASE))
     draws = 1 if settled.icus.kind == "registry" else SAMPLED_DRAWS
     recorded = _fully_recorded(settled)
     registry, oracle = _patients(recorded, n=n, draws=draws, seed=seed)
-    _check_arms(scenario, int(registry["ivigg"].sum()), n)
+    _check_arms(asked, int(registry["ivigg"].sum()), n)
     return ScenarioDescription(
-        scenario=scenario,
+        scenario=asked,
         settled=settled,
         base=base.name,
         seed=seed,
         n=n,
         population=population,
-        changes=changes_frame(base, scenario),
+        changes=changes_frame(base, asked),
         reached=pd.DataFrame(
             [(r.what, r.asked, r.value, r.mcse) for r in resolution.reached],
             columns=["what", "asked", "value", "mcse"],
         ),
-        solved=solved_frame(scenario, settled),
+        solved=solved_frame(asked, settled),
         nodes=diagram_nodes(settled),
-        arrows=diagram_arrows(scenario, settled, resolve(base)),
+        arrows=diagram_arrows(asked, settled, resolve(base)),
         margins=margin_rows(recorded, patients=n, draws=draws, seed=seed),
         correlations=correlation_rows(registry, oracle),
         propensity=propensity_rows(oracle),
@@ -173,4 +175,4 @@ def _patients(settled: Scenario, *, n: int, draws: int, seed: int) -> tuple[pd.D
         for replicate, size in enumerate(sizes)
     ]
     registry = pd.concat([cohort.registry for cohort in cohorts], ignore_index=True)
-    return registry, join_oracles([cohort.oracle for cohort in cohorts if cohort.oracle is not None])
+    return registry, join_oracles([cohort.oracle for cohort in cohorts if isinstance(cohort.oracle, Oracle)])

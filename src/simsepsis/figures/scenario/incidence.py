@@ -27,16 +27,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import BoolArray, FloatArray
-    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, Potential
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
+    from simsepsis.world.potential import Potential
 
 INCIDENCE_COLUMNS = ("event", "curve", "day", "incidence", "mcse", "patients")
 HORIZON_DAYS = 60
 _STEPS_PER_DAY = 2
 
 EVENTS: dict[str, tuple[str, Callable[[Potential], tuple[BoolArray, FloatArray]]]] = {
-    "icu_death": ("Death in the ICU", lambda p: (p.icu_death, p.icu_time)),
-    "icu_discharge": ("ICU left alive", lambda p: (~p.icu_death, p.icu_time)),
-    "hospital_death": ("Death in hospital", lambda p: (p.hospital_death, p.hospital_time)),
+    "icu_death": ("Death in the ICU", lambda p: (p.event["icu_death"], p.time["icu_death"])),
+    "icu_discharge": ("ICU left alive", lambda p: (~p.event["icu_death"], p.time["icu_death"])),
+    "hospital_death": ("Death in hospital", lambda p: (p.event["hospital_death"], p.time["hospital_death"])),
 }
 """Event → title, and whether and when (days) it happens."""
 
@@ -107,9 +108,10 @@ def risk_facts(oracle: Oracle) -> pd.DataFrame:
     """
     given = np.isfinite(oracle.hours["ivigg"])
     treated, untreated = (
-        potential.hospital_death[given].astype(np.float64) for potential in (oracle.treated, oracle.untreated)
+        potential.event["hospital_death"][given].astype(np.float64)
+        for potential in (oracle.treated, oracle.untreated)
     )
-    control = oracle.untreated.hospital_death[~given].astype(np.float64)
+    control = oracle.untreated.event["hospital_death"][~given].astype(np.float64)
     found = {
         "risk_treated": _mean(treated),
         "risk_untreated": _mean(untreated),

@@ -98,7 +98,7 @@ def _shares(name: str, hours: FloatArray) -> list[tuple[object, ...]]:
 
 def _severities(oracle: Oracle) -> list[tuple[object, ...]]:
     """Return the day's severity of those who start on it and of those who could and do not."""
-    start, leave = oracle.hours["ivigg"] / 24.0, oracle.untreated.icu_time
+    start, leave = oracle.hours["ivigg"] / 24.0, oracle.untreated.time["icu_death"]
     rows: list[tuple[object, ...]] = []
     for day in range(1, WINDOW_DAYS + 1):
         starts = (start >= day - 1) & (start < day)
