@@ -44,7 +44,7 @@ HOMES = {
     "design_log_rank": "trial",
     "design_group_sequential": "trial",
     "assurance": "trial",
-    "plan_trial": "report.trial",
+    "plan_trial": "show.pages.trial",
     "TrialPlan": "trial.planning",
     "load_trial": "trial",
     "design_fixed": "trial",

@@ -123,8 +123,8 @@ FAULTS = (
     Fault(
         "death by day 28 includes later deaths",
         "studies/jseptic_ivigg/world/oracle.py",
-        "exits.hospital_death & (exits.hospital_time <= 28.0)",
-        "exits.hospital_death & (exits.hospital_time <= 29.0)",
+        "died & (time <= HORIZON_DAYS)",
+        "died & (time <= HORIZON_DAYS + 1.0)",
         (*GENERATE, *TRUTH),
     ),
     Fault(

@@ -9,10 +9,10 @@ from simsepsis.cli.studies import _tell
 from simsepsis.experiment import answers_of, examine_run, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
 from simsepsis.experiment.choices import FIGURES, FigureChoice
-from simsepsis.figures.experiment.marks import REFERENCES
-from simsepsis.figures.experiment.plates import plate_of
 from simsepsis.performance.text import few_rows
-from simsepsis.report.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.pages.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.plots.experiment.marks import REFERENCES
+from simsepsis.show.plots.experiment.plates import plate_of
 
 PLAN = """
 question = "What do few rows say?"

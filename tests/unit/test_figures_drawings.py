@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from simsepsis.figures.forest import plot_forest, ratio_text
-from simsepsis.figures.love import THRESHOLD, plot_love
-from simsepsis.figures.overlap import bin_scores, plot_overlap
-from simsepsis.figures.pairs import plot_pairs
-from simsepsis.figures.positions import outside_names, plot_positions, positions
-from simsepsis.figures.rows import balance_rows
-from simsepsis.figures.survival import plot_survival
+from simsepsis.show.plots.forest import plot_forest, ratio_text
+from simsepsis.show.plots.love import THRESHOLD, plot_love
+from simsepsis.show.plots.overlap import bin_scores, plot_overlap
+from simsepsis.show.plots.pairs import plot_pairs
+from simsepsis.show.plots.positions import outside_names, plot_positions, positions
+from simsepsis.show.plots.rows import balance_rows
+from simsepsis.show.plots.survival import plot_survival
 
 
 @pytest.fixture

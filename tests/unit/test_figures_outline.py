@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simsepsis.figures.labels import number_label, row_label
-from simsepsis.figures.outline import outline
+from simsepsis.show.labels import number_label, row_label
+from simsepsis.show.outline import outline
 
 
 def words(keys: list[tuple[str, str]]) -> list[tuple[int, str]]:

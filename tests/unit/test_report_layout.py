@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.report.layout import LaidOutTable, Row, format_number, lay_out
+from simsepsis.show.table import LaidOutTable, Row, format_number, lay_out
 
 
 def printed(row: Row, column: int) -> str:

@@ -56,11 +56,11 @@ def reproduce(
 
     Example: simsepsis reproduce --replicates 40 --out reproduction
     """
-    from simsepsis.figures import draw_reproduction, render_plate
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report import reproduction_html
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
+    from simsepsis.show.pages import reproduction_html
+    from simsepsis.show.plots import draw_reproduction, render_plate
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
@@ -109,9 +109,9 @@ def analyze(
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
     from simsepsis.analysis.thesis_analysis import analyze as run_analysis
-    from simsepsis.figures import drawing_of, render_plate
     from simsepsis.files import check_folder, table_bytes, write_files
-    from simsepsis.report.analysis import analysis_html, answer_of, numbers_of
+    from simsepsis.show.pages.analysis import analysis_html, answer_of, numbers_of
+    from simsepsis.show.plots import drawing_of, render_plate
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
     patients = read_cohort(cohort, chosen)

@@ -74,10 +74,10 @@ def describe(
 
     Example: simsepsis describe rr081 --out worlds/rr081
     """
-    from simsepsis.figures import render_plate
-    from simsepsis.figures.scenario import describe_scenario, draw_description
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report.scenario import description_contents, description_html
+    from simsepsis.show.pages.scenario import description_contents, description_html
+    from simsepsis.show.plots import render_plate
+    from simsepsis.show.plots.scenario import describe_scenario, draw_description
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
