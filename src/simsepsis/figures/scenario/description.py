@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.errors import ScenarioError, UsageError
-from simsepsis.estimand import true_estimands
 from simsepsis.figures.scenario.changes import changes_frame, solved_frame
 from simsepsis.figures.scenario.correlation import correlation_rows
 from simsepsis.figures.scenario.diagram import diagram_arrows, diagram_nodes
@@ -22,6 +21,7 @@ from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.threads import one_thread
+from simsepsis.truth import true_estimands
 from simsepsis.world.files import load_scenario
 
 PATIENTS = 50_000

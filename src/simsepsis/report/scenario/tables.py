@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simsepsis.estimand import ENDPOINTS
 from simsepsis.figures.labels import row_label
 from simsepsis.figures.scenario.changes import number_text
 from simsepsis.figures.scenario.diagram import ENDPOINTS as ENDPOINT_WORDS
@@ -15,6 +14,7 @@ from simsepsis.report.layout import format_number
 from simsepsis.report.page import PlainTable
 from simsepsis.report.scenario.numbers import days, numbers_of, points, ratio
 from simsepsis.report.scenario.words import FAR
+from simsepsis.truth import ENDPOINTS
 
 if TYPE_CHECKING:
     from simsepsis.figures.scenario import ScenarioDescription
