@@ -31,7 +31,7 @@ def cuts(source: str) -> Iterator[str]:
         constants = {
             part.value for arg in node.args for part in ast.walk(arg) if isinstance(part, ast.Constant)
         }
-        of_estimand = "estimand" in ast.unparse(node.func.value)
+        of_estimand = OF_ESTIMAND.search(ast.unparse(node.func.value))
         at_last_word = node.func.attr.endswith(("partition", "split")) and "_" in constants
         if node.func.attr in CUTTERS and (of_estimand or at_last_word or constants & PIECES):
             yield ast.unparse(node)
