@@ -188,7 +188,7 @@ def _about(claim: Claim, performance: pd.DataFrame) -> pd.Series[bool]:
     if claim.method is not None:
         chosen &= performance["method"] == claim.method
     if claim.estimand is not None:
-        chosen &= [Estimand.parse(name).matches(claim.estimand) for name in performance["estimand"]]
+        chosen &= performance["estimand"].map(lambda name: Estimand.parse(name).matches(claim.estimand))
     if claim.cells is not None:
         chosen &= performance["scenario"].str.contains(claim.cells, regex=False)
     return chosen

@@ -84,7 +84,7 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
     )
     twins = _twin_means(work, _with("twin", work))
     own = pd.concat([part for part in (twins, matched) if len(part)] or [twins], ignore_index=True)
-    population = table["estimand"].map(lambda name: Estimand.parse(name).population)
+    population = table["estimand"].map(_population)
     is_own = population.isin(("twin", "matched"))
     marginal = _contrasts(work, set(population[~is_own]))
     parts = (
@@ -94,6 +94,10 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
     joined = pd.concat([part for part in parts if len(part)], ignore_index=True)
     joined["population"] = joined["population"].fillna(0).astype(np.int64)
     return joined.fillna({"mcse": 0.0})
+
+
+def _population(name: str) -> str:
+    return Estimand.parse(name).population
 
 
 def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
@@ -121,8 +125,7 @@ def _twin_means(work: TruthWork, methods: Sequence[str]) -> pd.DataFrame:
     if not methods:
         return pd.DataFrame(columns=columns)
     rows = pd.concat(_twin_estimates(work, methods), ignore_index=True)
-    as_twin = [Estimand.parse(name).population == "twin" for name in rows["estimand"]]
-    rows = rows[rows["converged"] & as_twin]
+    rows = rows[rows["converged"] & (rows["estimand"].map(_population) == "twin")]
     series = rows.groupby(["method", "estimand"], sort=False)
     means = series["estimate"].agg(["mean", "std", "size"])
     means["mcse"] = means["std"] / np.sqrt(means["size"])
