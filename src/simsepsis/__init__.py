@@ -24,7 +24,7 @@ HOMES = {
     "Subgroup": "analysis.spec",
     "load_spec": "analysis.spec",
     "analyze": "analysis.thesis_analysis",
-    "true_estimands": "estimand",
+    "true_estimands": "truth",
     "reproduce": "reproduction",
     "summarize": "performance",
     "coverage_autopsy": "performance",

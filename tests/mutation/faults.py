@@ -29,7 +29,7 @@ class Fault(NamedTuple):
 
 TRUTH = (
     "unit/experiment/test_seeds_and_populations.py",
-    "unit/test_estimand.py",
+    "unit/test_truth.py",
     "unit/experiment/test_experiment_truth.py",
     "unit/experiment/test_experiment_run.py",
 )
@@ -66,7 +66,7 @@ TRIALS = ("unit/trial", "reference/test_trial_published.py")
 FAULTS = (
     Fault(
         "the effect in the treated is averaged with the weights of the untreated",
-        "estimand.py",
+        "truth.py",
         'truth_rows(outcomes, chance, "att")',
         'truth_rows(outcomes, 1.0 - chance, "att")',
         TRUTH,
@@ -150,7 +150,7 @@ FAULTS = (
     ),
     Fault(
         "restricted mean truth runs to the end of the stay",
-        "estimand.py",
+        "truth.py",
         "np.minimum(potential.lifetime, HORIZON_DAYS)",
         "np.where(np.isfinite(potential.lifetime), potential.lifetime, HORIZON_DAYS)",
         TRUTH,

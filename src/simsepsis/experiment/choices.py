@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from simsepsis.errors import did_you_mean
+from simsepsis.estimand import Estimand
 from simsepsis.performance import MEASURES
 from simsepsis.world.changes import dotted
 from simsepsis.world.section import Name, Section
@@ -271,7 +272,7 @@ def _check_answer(choice: AnswerChoice, estimand: str) -> None:
     for kind, key, known in (("frontier", "level", LEVELS), ("verdict", "band", BANDS)):
         if choice.kind == kind and getattr(choice, key) is None and measure not in known:
             raise ValueError(f"a {kind} of '{measure}' needs '{key}'; give it")
-    if choice.ratio is not None and not estimand.startswith("log_"):
+    if choice.ratio is not None and Estimand.parse(estimand).on.kind != "ratio":
         raise ValueError(f"ratio: '{estimand}' is no logarithm; give 'level' in its own units")
     if choice.band is not None and not choice.band[0] < choice.band[1]:
         raise ValueError(f"band = {list(choice.band)}: put the smaller limit first")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import did_you_mean
+from simsepsis.estimand import Estimand
 from simsepsis.performance import MEASURES, wilson_limits
 
 Z_95 = 1.959963984540054
@@ -187,8 +188,7 @@ def _about(claim: Claim, performance: pd.DataFrame) -> pd.Series[bool]:
     if claim.method is not None:
         chosen &= performance["method"] == claim.method
     if claim.estimand is not None:
-        estimand = performance["estimand"]
-        chosen &= (estimand == claim.estimand) | (estimand.str.rpartition("_")[0] == claim.estimand)
+        chosen &= performance["estimand"].map(lambda name: Estimand.parse(name).matches(claim.estimand))
     if claim.cells is not None:
         chosen &= performance["scenario"].str.contains(claim.cells, regex=False)
     return chosen

@@ -11,11 +11,12 @@ import pandas as pd
 from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, did_you_mean
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.sealed_files import TRUTH, mending, run_mark, stored_truth
 from simsepsis.experiment.stopping import Look, look_at, looks
-from simsepsis.performance import Grid, Settings, empty_grid, stem_of, summarize_study
+from simsepsis.performance import Grid, Settings, empty_grid, summarize_study
 from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
 
 ESTIMATES = "estimates"
@@ -227,7 +228,7 @@ class RunFolder:
         for method in self.plan.run.methods:
             for name in METHODS[method].estimands_of(THESIS_SPEC):
                 if self.plan.judged(name):
-                    by_stem.setdefault(stem_of(name), []).append((method, name))
+                    by_stem.setdefault(Estimand.parse(name).stem, []).append((method, name))
         share: list[tuple[str, str]] = []
         for stem in sorted(by_stem):
             if share and (len(share) + len(by_stem[stem])) * replicates > LARGEST_GRID:

@@ -18,8 +18,8 @@ from simsepsis.analysis.outcomes import upper_stratum
 from simsepsis.analysis.result import attempt
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.estimand import truth_rows
 from simsepsis.streams import streams
+from simsepsis.truth import truth_rows
 from simsepsis.world.cohort import Assignment, Cohort, generate_cohort
 from simsepsis.world.contrast import Risks, log_odds_ratio
 from simsepsis.world.potential import Outcomes, join_outcomes

@@ -16,6 +16,7 @@ from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.claim import Claim, parse_claim
 from simsepsis.experiment.stopping import check_targets
@@ -107,10 +108,11 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        given = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        names = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        given = [Estimand.parse(name) for name in names]
         for wanted in self.estimands:
-            if not any(is_estimand(name, wanted) for name in given):
-                near = did_you_mean(wanted, [*given, *(_stem(name) for name in given)])
+            if not any(estimand.matches(wanted) for estimand in given):
+                near = did_you_mean(wanted, [*names, *(estimand.stem for estimand in given)])
                 raise ValueError(f"no method of this plan estimates '{wanted}'{near}")
         if self.reference is not None and self.reference not in self.methods:
             near = did_you_mean(self.reference, self.methods)
@@ -216,16 +218,7 @@ class Plan(Section):
 
     def judged(self, estimand: str) -> bool:
         """Return whether an estimand is one of those that the plan judges."""
-        return any(is_estimand(estimand, wanted) for wanted in self.run.estimands)
-
-
-def is_estimand(name: str, wanted: str) -> bool:
-    """Return whether an estimand is the one wanted, which may lack the last word."""
-    return wanted in (name, _stem(name))
-
-
-def _stem(estimand: str) -> str:
-    return estimand.rpartition("_")[0]
+        return any(Estimand.parse(estimand).matches(wanted) for wanted in self.run.estimands)
 
 
 def experiment_names() -> list[str]:

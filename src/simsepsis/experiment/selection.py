@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.choices import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
 from simsepsis.experiment.claim import monte_carlo_limits
 from simsepsis.experiment.findings import Findings
-from simsepsis.experiment.plan import Plan, is_estimand
+from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.setting_names import SETTING_NAMES
-from simsepsis.performance.ladder import stem_of
 
 
 def wanted_estimand(choice: Choice, plan: Plan) -> str:
@@ -57,7 +57,8 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     """
     wanted = wanted_estimand(choice, findings.plan)
     cells = wanted_cells(choice, findings.settings)
-    meant = [name == stem_of(wanted) if stems else is_estimand(name, wanted) for name in table["estimand"]]
+    name = Estimand.parse(wanted).stem if stems else wanted
+    meant = [Estimand.parse(estimand).matches(name) for estimand in table["estimand"]]
     rows = table[np.asarray(meant, dtype=np.bool_) & table["cell"].isin(cells["cell"]).to_numpy()]
     rows = rows.merge(cells.drop(columns="scenario"), on="cell", how="left")
     place = {cell: number for number, cell in enumerate(cells["cell"])}

@@ -11,10 +11,11 @@ import pandas as pd
 from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.estimand import truth_rows
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.matched_truth import matched_truths
 from simsepsis.streams import streams
+from simsepsis.truth import truth_rows
 from simsepsis.world.cohort import generate_cohort
 
 TRUTH_COLUMNS = ("cell", "scenario", "method", "estimand", "value", "mcse", "population")
@@ -83,9 +84,9 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
     )
     twins = _twin_means(work, _with("twin", work))
     own = pd.concat([part for part in (twins, matched) if len(part)] or [twins], ignore_index=True)
-    last = table["estimand"].str.rpartition("_")[2]
-    is_own = last.isin(("twin", "matched"))
-    marginal = _contrasts(work, set(last[~is_own]))
+    population = table["estimand"].map(_population)
+    is_own = population.isin(("twin", "matched"))
+    marginal = _contrasts(work, set(population[~is_own]))
     parts = (
         table[~is_own].merge(marginal, on="estimand", how="left"),
         table[is_own].merge(own, on=["method", "estimand"], how="left"),
@@ -95,21 +96,27 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
     return joined.fillna({"mcse": 0.0})
 
 
-def _contrasts(work: TruthWork, truths: set[str]) -> pd.DataFrame:
+def _population(name: str) -> str:
+    return Estimand.parse(name).population
+
+
+def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
     """Return the contrasts of potential outcomes in each population that is asked for."""
     columns = ["estimand", "value", "mcse", "population"]
-    if not truths:
+    if not populations:
         return pd.DataFrame(columns=columns)
     seed = work.seed + TRUTH_OFFSET
     outcomes = work.cell.scenario.potential_outcomes(population=work.population, seed=seed)
     chance = outcomes.propensity
     weights = {"att": chance, "ate": np.ones_like(chance), "ato": chance * (1.0 - chance)}
-    rows = [row for name in weights if name in truths for row in truth_rows(outcomes, weights[name], name)]
+    rows = [
+        row for name in weights if name in populations for row in truth_rows(outcomes, weights[name], name)
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _with(truth: str, work: TruthWork) -> tuple[str, ...]:
-    return tuple(name for name in work.methods if truth in METHODS[name].truths)
+def _with(population: str, work: TruthWork) -> tuple[str, ...]:
+    return tuple(name for name in work.methods if population in METHODS[name].populations)
 
 
 def _twin_means(work: TruthWork, methods: Sequence[str]) -> pd.DataFrame:
@@ -118,7 +125,7 @@ def _twin_means(work: TruthWork, methods: Sequence[str]) -> pd.DataFrame:
     if not methods:
         return pd.DataFrame(columns=columns)
     rows = pd.concat(_twin_estimates(work, methods), ignore_index=True)
-    rows = rows[rows["converged"] & rows["estimand"].str.endswith("_twin")]
+    rows = rows[rows["converged"] & (rows["estimand"].map(_population) == "twin")]
     series = rows.groupby(["method", "estimand"], sort=False)
     means = series["estimate"].agg(["mean", "std", "size"])
     means["mcse"] = means["std"] / np.sqrt(means["size"])

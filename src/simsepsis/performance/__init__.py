@@ -9,7 +9,7 @@ from simsepsis.performance.autopsy import AUTOPSY_NUMBERS, autopsy_of, coverage_
 from simsepsis.performance.catalogue import MEASURES, Measure
 from simsepsis.performance.failures import FAILURE_COLUMNS, failures_of, informative_failures
 from simsepsis.performance.grid import Grid, empty_grid
-from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of, stem_of
+from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of
 from simsepsis.performance.mcse import Measured, wilson_half_width, wilson_limits
 from simsepsis.performance.planning import replicates_from_pilot, replicates_needed, stopping_mcse
 from simsepsis.performance.reasons import kinds_of_reasons
@@ -38,7 +38,6 @@ __all__ = [
     "ladder_of",
     "replicates_from_pilot",
     "replicates_needed",
-    "stem_of",
     "stopping_mcse",
     "summarize",
     "summarize_study",

@@ -9,8 +9,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.methods.method import TRUTHS
 from simsepsis.arrays import FloatArray
+from simsepsis.estimand import Estimand
 from simsepsis.performance.grid import Grid
 from simsepsis.performance.mcse import mean_of, undefined_as_nan, with_truth_error
 from simsepsis.performance.rows import KEYS, Settings
@@ -35,8 +35,6 @@ LADDER_COLUMNS = (
 
 TRUE_VALUE, TOP, WHOLE = "truth", "bias of the first rung", "estimate"
 NOT_COLLAPSIBLE, POPULATION = "non-collapsibility", "another population"
-RATIOS = ("log_or_", "log_hr_")
-"""Estimands whose conditional value is no average of the marginal ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +53,8 @@ class Rung:
     adds: str
 
 
-def stem_of(estimand: str) -> str:
-    """Return an estimand without the word that says whose truth it is."""
-    stem, _, last = estimand.rpartition("_")
-    return stem if last in TRUTHS else estimand
+def _stem(name: str) -> str:
+    return Estimand.parse(name).stem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +130,7 @@ def ladder(
     both truths in quadrature where they are not the same. Noise that two methods share cancels.
     """
     keys = [name for name in KEYS if name in estimates.columns]
-    stem = estimates["estimand"].map(stem_of)
+    stem = estimates["estimand"].map(_stem)
     series = estimates[keys].assign(stem=stem).drop_duplicates(ignore_index=True)
     value, mcse = true_values(truth, series)
     known = series.assign(whole=series["estimand"], estimand=series["stem"], value=value, mcse=mcse)
@@ -189,7 +185,7 @@ def _stems(grid: Grid, truth: Truth) -> Iterator[dict[str, _Height]]:
     there = np.flatnonzero(grid.attempted.any(axis=1))
     keys = grid.series.iloc[there].reset_index(drop=True)
     value, mcse = true_values(truth, keys)
-    for stem, own in keys.groupby(keys["estimand"].map(stem_of)):
+    for stem, own in keys.groupby(keys["estimand"].map(_stem)):
         kept = grid.attempted[there[own.index]].any(axis=0)
         yield {
             key["method"]: _Height(
@@ -253,5 +249,4 @@ def _mean(difference: FloatArray, truth_mcse: float = 0.0) -> tuple[float, float
 
 def _other_truth(high: _Height, low: _Height) -> str:
     """Return why two rungs have different truths."""
-    conditional = low.estimand.startswith(RATIOS) and low.estimand.endswith("_twin")
-    return NOT_COLLAPSIBLE if conditional else POPULATION
+    return NOT_COLLAPSIBLE if Estimand.parse(low.estimand).is_conditional else POPULATION

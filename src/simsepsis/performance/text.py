@@ -6,28 +6,15 @@ import math
 
 import pandas as pd
 
-from simsepsis.estimand import ENDPOINT_LABELS
+from simsepsis.estimand import Estimand
 from simsepsis.performance.catalogue import MEASURES
 from simsepsis.performance.mcse import wilson_limits
+from simsepsis.truth import ENDPOINT_LABELS
 
 _NOTHING = 1e-9
 
 ENOUGH = 0.95
 """Share of a series' rows from which on a number may stand without saying how many rows it is of."""
-
-SCALES = {
-    "rd_": "risk difference",
-    "log_rr_": "log risk ratio",
-    "log_or_": "log odds ratio",
-    "log_hr_": "log hazard ratio",
-    "log_shr_": "log subdistribution hazard ratio",
-    "log_or_ratio_": "log ratio of odds ratios",
-}
-"""First words of an estimand's name → what it is."""
-
-
-COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized difference after matching"}
-"""What a method may say of its matched set → in words."""
 
 
 def few_rows(table: pd.DataFrame) -> pd.Series[bool]:
@@ -107,11 +94,10 @@ def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
         return 100.0, "%"
     if unit == "percent":
         return 1.0, "%"
-    if unit == "estimand" and estimand.startswith("rd_"):
-        return 100.0, " points"
-    if unit == "estimand" and estimand.startswith("rmst"):
-        return 1.0, " days"
-    return 1.0, ""
+    if unit != "estimand":
+        return 1.0, ""
+    scale = Estimand.parse(estimand).on
+    return scale.factor, f" {scale.unit}" if scale.unit else ""
 
 
 def decimals_for(error: float, *, most: int = 4) -> int:
@@ -193,7 +179,7 @@ def is_signed(measure: str) -> bool:
 
 def is_contrast(estimand: str) -> bool:
     """Return whether an estimand compares arms, so that 0 is no effect; otherwise it counts or measures."""
-    return estimand.startswith((*SCALES, "rmst"))
+    return Estimand.parse(estimand).is_effect
 
 
 def estimand_text(estimand: str) -> str:
@@ -204,13 +190,5 @@ def estimand_text(estimand: str) -> str:
     estimand
         Its name, with or without the last word.
     """
-    for scale, words in SCALES.items():
-        for endpoint, event in ENDPOINT_LABELS.items():
-            if estimand.startswith(f"{scale}{endpoint}"):
-                return f"{words} of {event}"
-    if estimand.startswith("rmst"):
-        return "difference of mean days alive"
-    for name, words in COUNTS.items():
-        if estimand.startswith(name):
-            return words
-    return estimand.replace("_", " ")
+    read = Estimand.parse(estimand)
+    return read.label(ENDPOINT_LABELS.get(read.outcome, ""))

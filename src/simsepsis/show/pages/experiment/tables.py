@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.answers.components import component_words
 from simsepsis.performance import MEASURES
-from simsepsis.performance.ladder import LADDERS, stem_of
+from simsepsis.performance.ladder import LADDERS
 from simsepsis.performance.text import bare_text, estimand_text, factor_and_unit, measured_text, rows_text
 from simsepsis.show.page import PlainTable
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
@@ -133,7 +134,9 @@ def _measures_table(
     for cell, scenario in zip(findings.settings["cell"], findings.settings["scenario"], strict=True):
         if cell in wide.index.get_level_values("cell"):
             own = wide.loc[cell].reset_index()
-            own = own.assign(place=own["method"].map(order), stem=own["estimand"].map(stem_of))
+            own = own.assign(
+                place=own["method"].map(order), stem=[Estimand.parse(name).stem for name in own["estimand"]]
+            )
             for stem, part in own.sort_values("place", kind="stable").groupby("stem"):
                 lines = [
                     (f"{row['method']} {_whose(row['estimand'])}", *(row[name] for name in measures))
@@ -145,8 +148,8 @@ def _measures_table(
 
 def _whose(estimand: str) -> str:
     """Return the word that says whose truth an estimand is, in brackets; nothing where there is none."""
-    last = estimand.removeprefix(stem_of(estimand)).lstrip("_")
-    return f"[{last}]" if last else ""
+    population = Estimand.parse(estimand).population
+    return f"[{population}]" if population else ""
 
 
 def _without_unit(text: str, estimand: str) -> str:

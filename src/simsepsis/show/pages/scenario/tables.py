@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simsepsis.estimand import ENDPOINTS
 from simsepsis.performance.text import with_error
 from simsepsis.show.labels import row_label
 from simsepsis.show.page import PlainTable
@@ -15,6 +14,7 @@ from simsepsis.show.pages.scenario.words import FAR
 from simsepsis.show.plots.scenario.changes import number_text
 from simsepsis.show.plots.scenario.diagram import ENDPOINTS as ENDPOINT_WORDS
 from simsepsis.show.table import format_number
+from simsepsis.truth import ENDPOINTS
 
 if TYPE_CHECKING:
     from simsepsis.show.plots.scenario import ScenarioDescription

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.selection import other_keys, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import (
@@ -97,7 +98,7 @@ def measure_label(measure: str, estimand: str) -> str:
         return f"{'Mean' if measure == 'mean' else 'True'} {estimand_text(estimand)}"
     unit = UNITS.get(factor_and_unit(measure, estimand)[1])
     if unit is None and MEASURES[measure].unit == "estimand":
-        unit = estimand_text(estimand).partition(" of ")[0]
+        unit = Estimand.parse(estimand).on.label or estimand_text(estimand)
     label = MEASURES[measure].label.partition(" (")[0]
     return f"{label} ({unit})" if unit else label
 

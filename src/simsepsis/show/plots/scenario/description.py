@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.errors import ScenarioError, UsageError
-from simsepsis.estimand import true_estimands
 from simsepsis.show.plots.scenario.changes import changes_frame, solved_frame
 from simsepsis.show.plots.scenario.correlation import correlation_rows
 from simsepsis.show.plots.scenario.diagram import diagram_arrows, diagram_nodes
@@ -21,6 +20,7 @@ from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario, own
 from simsepsis.threads import one_thread
+from simsepsis.truth import true_estimands
 from simsepsis.world import scenario as world
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
