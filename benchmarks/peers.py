@@ -50,8 +50,7 @@ from simsepsis.analysis.result import ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, load_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import analyze, run_thesis_analysis
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.thesis.dictionary import (
     ADJUNCTS,
     COLUMNS,
@@ -60,6 +59,7 @@ from simsepsis.thesis.dictionary import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
+from simsepsis.world.files import load_scenario
 
 HERE = Path(__file__).parent
 SPEC = replace(THESIS_SPEC, order="data")

@@ -17,8 +17,8 @@ from typing import Any
 __version__ = version("simsepsis")
 
 HOMES = {
-    "load_scenario": "scenario",
-    "generate_cohort": "cohort",
+    "load_scenario": "world.files",
+    "generate_cohort": "studies.jseptic_ivigg.world.generate",
     "read_cohort": "analysis.cohort_file",
     "AnalysisSpec": "analysis.spec",
     "Subgroup": "analysis.spec",

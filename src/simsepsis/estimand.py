@@ -15,16 +15,16 @@ from simsepsis.analysis.matched import match_on_score
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort.contrast import Risks, log_odds_ratio, log_risk_ratio, risk_difference
-from simsepsis.cohort.generate import blocks_of, generate_cohort
-from simsepsis.cohort.oracle import Potential, join_potentials, potential_of
-from simsepsis.cohort.resolve import resolve
-from simsepsis.cohort.simulate import day_if_treated, exits_if_treated, simulate
 from simsepsis.errors import UsageError
 from simsepsis.records import Registry
-from simsepsis.scenario import Scenario
 from simsepsis.streams import stream
+from simsepsis.studies.jseptic_ivigg.world.generate import blocks_of, generate_cohort
+from simsepsis.studies.jseptic_ivigg.world.oracle import Potential, join_potentials, potential_of
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.simulate import day_if_treated, exits_if_treated, simulate
 from simsepsis.threads import one_thread
+from simsepsis.world.contrast import Risks, log_odds_ratio, log_risk_ratio, risk_difference
 
 ENDPOINTS = ("icu_death", "hospital_death", "death_28d")
 HORIZON_DAYS = 28.0

@@ -2,8 +2,8 @@
 
 import pytest
 
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.files import load_scenario
 
 
 def sentence(result):

@@ -143,8 +143,8 @@ def test_the_good_documents_are_good(tmp_path, monkeypatch):
 
     from simsepsis.analysis.spec import load_spec
     from simsepsis.experiment import load_plan
-    from simsepsis.scenario import load_scenario
     from simsepsis.trial.protocol import load_trial
+    from simsepsis.world.files import load_scenario
 
     monkeypatch.chdir(tmp_path)
     load = {"scenario": load_scenario, "experiment": load_plan, "trial": load_trial, "spec": load_spec}

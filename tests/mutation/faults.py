@@ -33,7 +33,7 @@ TRUTH = (
     "unit/experiment/test_experiment_truth.py",
     "unit/experiment/test_experiment_run.py",
 )
-GENERATE = ("unit/cohort", "properties/test_generator_properties.py")
+GENERATE = ("unit/studies", "properties/test_generator_properties.py")
 MATCHING = ("unit/analysis/test_matching.py", "properties/test_matching_properties.py")
 METHODS = (
     "unit/analysis/test_methods_weighting.py",
@@ -115,35 +115,35 @@ FAULTS = (
     ),
     Fault(
         "the oracle's arms are exchanged",
-        "cohort/oracle.py",
+        "studies/jseptic_ivigg/world/oracle.py",
         "        untreated=potential_of(simulated.untreated),\n    )",
         "        untreated=potential_of(exits_if_treated(world, simulated, day)),\n    )",
         GENERATE,
     ),
     Fault(
         "death by day 28 includes later deaths",
-        "cohort/oracle.py",
+        "studies/jseptic_ivigg/world/oracle.py",
         "exits.hospital_death & (exits.hospital_time <= 28.0)",
         "exits.hospital_death & (exits.hospital_time <= 29.0)",
         (*GENERATE, *TRUTH),
     ),
     Fault(
         "treatment starts a day late within the day's exposure",
-        "cohort/starts.py",
+        "studies/jseptic_ivigg/world/starts.py",
         "while exposed[i, day] <= needed[i]:",
         "while exposed[i, day] < needed[i]:",
         GENERATE,
     ),
     Fault(
         "the Monte Carlo error of a contrast forgets the square of the weights",
-        "cohort/contrast.py",
+        "world/contrast.py",
         "np.sum((self.weights * influence) ** 2)",
         "np.sum(self.weights * influence**2)",
         TRUTH,
     ),
     Fault(
         "a marginal odds ratio is a risk ratio",
-        "cohort/contrast.py",
+        "world/contrast.py",
         "value = float(np.log(p1 / (1.0 - p1) * (1.0 - p0) / p0))",
         "value = float(np.log(p1 / p0))",
         TRUTH,

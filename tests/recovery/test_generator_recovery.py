@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from simsepsis.cohort import generate_cohort
-from simsepsis.cohort.calibration.population import draw_population, treated_population
-from simsepsis.cohort.calibration.targets import load_targets
-from simsepsis.cohort.calibration.tilt import TiltStart
-from simsepsis.cohort.contrast import Risks, log_odds_ratio
-from simsepsis.cohort.resolve import resolve
-from simsepsis.scenario import load_scenario
+from simsepsis.studies.jseptic_ivigg.world.calibration.population import draw_population, treated_population
+from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
+from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import TiltStart
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+from simsepsis.world.contrast import Risks, log_odds_ratio
+from simsepsis.world.files import load_scenario
 
 THESIS = load_scenario("thesis")
 SIGMA, INTERCEPT, EFFECT = 1.0, -1.0, np.log(2.0)
@@ -75,7 +75,7 @@ def test_the_crude_risk_ratio_under_one_confounder_is_its_bias_factor():
 
 def _as_given(world, n):
     """Generate without solving the treatment again."""
-    from simsepsis.cohort.calibration.tilt import treatment_mark
+    from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import treatment_mark
 
     marked = world.treatment.model_copy(update={"solved_for": treatment_mark(world)})
     return generate_cohort(world.model_copy(update={"treatment": marked}), seed=13, n=n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsepsis.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
 
 def switched(scenario: Scenario, **sections: dict[str, object]) -> Scenario:

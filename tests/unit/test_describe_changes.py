@@ -7,7 +7,9 @@ import math
 import pytest
 
 from simsepsis.figures.scenario.changes import changes_frame, meaning_of, number_text, solved_frame
-from simsepsis.scenario import Regimen, Scenario, load_scenario
+from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.files import load_scenario
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ from matplotlib.text import Text
 
 from simsepsis.figures.scenario.diagram import RULES, diagram_arrows, diagram_nodes, regimens_text
 from simsepsis.figures.scenario.diagram_plot import plot_diagram
-from simsepsis.scenario import Effect, Modifier, Regimen, Scenario, load_scenario
+from simsepsis.studies.jseptic_ivigg.world.effect import Effect, Modifier, Regimen
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.files import load_scenario
 
 EFFECT = {"effect": {"log_hazard_ratio": -0.3}}
 

@@ -20,7 +20,9 @@ from simsepsis.report.scenario import description_contents, description_html, wr
 from simsepsis.report.scenario.numbers import days, points, ratio, share
 from simsepsis.report.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
 from simsepsis.report.scenario.words import sentences_of
-from simsepsis.scenario import Modifier, Regimen, Scenario, load_scenario
+from simsepsis.studies.jseptic_ivigg.world.effect import Modifier, Regimen
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis describe thesis --seed 5"
 SIZES = {"n": 3_000, "population": 2_000}

@@ -11,14 +11,16 @@ from described_worlds import switched
 from matplotlib.text import Text
 from scipy import stats
 
-from simsepsis.cohort import Cohort, generate_cohort
 from simsepsis.figures.scenario.correlation import correlation_label, correlation_rows, plot_correlations
 from simsepsis.figures.scenario.dosing import dose_rows, plot_doses
 from simsepsis.figures.scenario.incidence import incidence_rows, plot_incidence, risk_facts
 from simsepsis.figures.scenario.margins import margin_rows
 from simsepsis.figures.scenario.propensity import plot_propensity, propensity_facts, propensity_rows
 from simsepsis.figures.scenario.starts import plot_starts, start_facts, start_rows
-from simsepsis.scenario import Regimen, Scenario, load_scenario
+from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
+from simsepsis.studies.jseptic_ivigg.world.generate import Cohort, generate_cohort
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.files import load_scenario
 
 N = 6_000
 

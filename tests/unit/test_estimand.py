@@ -6,11 +6,11 @@ import pytest
 from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.methods.registry import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import generate_cohort
-from simsepsis.cohort.contrast import Risks, log_cumulative_hazard_ratio, log_odds_ratio, log_risk_ratio
 from simsepsis.errors import UsageError
 from simsepsis.estimand import BY_EXPERIMENT, ENDPOINTS, ESTIMANDS, potential_outcomes, true_estimands
-from simsepsis.scenario import load_scenario
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.contrast import Risks, log_cumulative_hazard_ratio, log_odds_ratio, log_risk_ratio
+from simsepsis.world.files import load_scenario
 
 RR081 = load_scenario("rr081")
 

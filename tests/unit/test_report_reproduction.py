@@ -14,7 +14,7 @@ from simsepsis.figures import RenderedPlate, draw_reproduction, render_plate
 from simsepsis.report import reproduction_html, write_reproduction_report
 from simsepsis.report.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
 from simsepsis.reproduction import Reproduction, reproduce
-from simsepsis.scenario import load_scenario
+from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --replicates 3 --seed 5"
 VOID = {"meta", "img", "br", "hr", "link", "input"}

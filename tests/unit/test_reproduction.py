@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from simsepsis.analysis.cells import cells
 from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.thesis_analysis import run_thesis_analysis
-from simsepsis.cohort import generate_cohort
 from simsepsis.errors import OutputError, UsageError
 from simsepsis.reproduction import contents_of, reproduce, write_reproduction
 from simsepsis.reproduction.comparison import (
@@ -29,10 +28,11 @@ from simsepsis.reproduction.evidence import gather, position
 from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import listed, number, percent
-from simsepsis.scenario import load_scenario
 from simsepsis.streams import stream
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.world.files import load_scenario
 
 THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)
 KEYS = tuple(cells_of(THESIS))

@@ -8,7 +8,7 @@ Rows = list[tuple[str, str]]
 
 
 def _scenarios() -> Rows:
-    from simsepsis.scenario import load_scenario, scenario_names
+    from simsepsis.world.files import load_scenario, scenario_names
 
     return [(name, load_scenario(name).label) for name in scenario_names()]
 

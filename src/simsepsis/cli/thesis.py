@@ -61,7 +61,7 @@ def reproduce(
     from simsepsis.report import reproduction_html
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
-    from simsepsis.scenario import load_scenario
+    from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
     if replicates < 1:

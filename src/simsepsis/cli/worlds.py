@@ -15,7 +15,7 @@ from simsepsis.cli.show import say, show_table
 from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from simsepsis.scenario import Scenario
+    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
 
 @app.command(name="list")
@@ -47,9 +47,10 @@ def generate(
 
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
     """
-    from simsepsis.cohort import generate_cohort, oracle_frame
     from simsepsis.files import check_table_path, table_bytes, write_files
-    from simsepsis.scenario import load_scenario
+    from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+    from simsepsis.studies.jseptic_ivigg.world.oracle import oracle_frame
+    from simsepsis.world.files import load_scenario
 
     for path in (output, oracle):
         if path is not None:
@@ -78,7 +79,7 @@ def describe(
     from simsepsis.figures.scenario import describe_scenario, draw_description
     from simsepsis.files import check_folder, write_files
     from simsepsis.report.scenario import description_contents, description_html
-    from simsepsis.scenario import load_scenario
+    from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
     folder = check_folder(Path("worlds") / world.name if out is None else out)
@@ -111,9 +112,9 @@ def calibrate(
 
     Example: simsepsis calibrate --check
     """
-    from simsepsis.cohort.calibration.fit import calibrated_toml, fit_calibration
     from simsepsis.files import check_folder, write_files
-    from simsepsis.scenario import load_scenario
+    from simsepsis.studies.jseptic_ivigg.world.calibration.fit import calibrated_toml, fit_calibration
+    from simsepsis.world.files import load_scenario
 
     check_folder(out)
     if check:
@@ -127,9 +128,13 @@ def calibrate(
 
 def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     """Print and store the goodness of fit; return the exit status."""
-    from simsepsis.cohort.calibration.check import check_calibration, describe_fit, summarize_check
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
+    from simsepsis.studies.jseptic_ivigg.world.calibration.check import (
+        check_calibration,
+        describe_fit,
+        summarize_check,
+    )
 
     table = check_calibration(scenario, patients=patients, seed=seed)
     (path,) = write_files(out, {"calibration.csv": csv_bytes(table)})

@@ -8,11 +8,11 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from simsepsis.cohort.resolve import resolve
 from simsepsis.errors import ExperimentError, ScenarioError, did_you_mean
 from simsepsis.experiment.plan import Plan
-from simsepsis.scenario import Scenario
-from simsepsis.scenario.changes import Changes, changed_scenario
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.changes import Changes, changed_scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

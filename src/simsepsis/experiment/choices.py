@@ -10,8 +10,8 @@ from pydantic import Field, field_validator
 
 from simsepsis.errors import did_you_mean
 from simsepsis.performance import MEASURES
-from simsepsis.scenario.changes import dotted
-from simsepsis.scenario.section import Name, Section
+from simsepsis.world.changes import dotted
+from simsepsis.world.section import Name, Section
 
 CELL = "cell"
 """Stands for a key of a world where the cells themselves are meant, by name, in the order of the plan."""

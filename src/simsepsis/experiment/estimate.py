@@ -14,11 +14,11 @@ from simsepsis.analysis.estimates import Estimate, estimates_frame
 from simsepsis.analysis.methods import METHODS, method_rows
 from simsepsis.analysis.result import kind_of
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import Cohort, generate_cohort
 from simsepsis.errors import UsageError
 from simsepsis.experiment.cells import Cell
 from simsepsis.replication import Batch
 from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.world.generate import Cohort, generate_cohort
 
 ROW_KEYS = ("cell", "scenario", "replicate")
 """Columns in front of the columns of an estimate."""

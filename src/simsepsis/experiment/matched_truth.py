@@ -18,13 +18,12 @@ from simsepsis.analysis.outcomes import upper_stratum
 from simsepsis.analysis.result import attempt
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import BoolArray, FloatArray
-from simsepsis.cohort import Cohort, generate_cohort
-from simsepsis.cohort.contrast import Risks, log_odds_ratio
-from simsepsis.cohort.generate import Assignment
-from simsepsis.cohort.oracle import join_potentials
 from simsepsis.estimand import Outcomes, truth_rows
-from simsepsis.scenario import Scenario
 from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.world.generate import Assignment, Cohort, generate_cohort
+from simsepsis.studies.jseptic_ivigg.world.oracle import join_potentials
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.contrast import Risks, log_odds_ratio
 
 COLUMNS = ["method", "estimand", "value", "mcse", "population"]
 

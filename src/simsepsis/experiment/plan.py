@@ -19,10 +19,10 @@ from simsepsis.errors import ExperimentError, UsageError, did_you_mean
 from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.claim import Claim, parse_claim
 from simsepsis.experiment.stopping import check_targets
-from simsepsis.scenario.changes import Changed, Changes, WorldChoice, dotted
-from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
-from simsepsis.scenario.section import Name, Positive, Section
 from simsepsis.words import shown
+from simsepsis.world.changes import Changed, Changes, WorldChoice, dotted
+from simsepsis.world.plans import find_plan, plan_names, read_plan, scenario_beside
+from simsepsis.world.section import Name, Positive, Section
 
 KEY = "ademp"
 """Table that marks a plan as one of an experiment."""

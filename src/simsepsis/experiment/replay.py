@@ -17,7 +17,6 @@ from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.time_limit import time_limit
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort import Cohort
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicates
@@ -28,6 +27,7 @@ from simsepsis.experiment.summary import joined
 from simsepsis.experiment.truth import TruthWork, true_values
 from simsepsis.replication import Batch, Part, open_workers
 from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.world.generate import Cohort
 from simsepsis.threads import one_thread
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")

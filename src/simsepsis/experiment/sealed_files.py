@@ -18,7 +18,8 @@ from simsepsis.experiment.plan import Plan, plan_toml
 from simsepsis.experiment.seal import Seal, close_seal, open_seal, seal_of
 from simsepsis.files import write_files
 from simsepsis.replication import set_aside
-from simsepsis.scenario import load_scenario, scenario_toml
+from simsepsis.world.files import load_scenario
+from simsepsis.world.write import scenario_toml
 
 PLAN, TRUTH, CELLS = "plan.toml", "truth.parquet", "cells"
 CELL_FILE = re.compile(r"[0-9a-f]{8}\.toml")

@@ -11,11 +11,11 @@ import pandas as pd
 from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import generate_cohort
 from simsepsis.estimand import potential_outcomes, truth_rows
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.matched_truth import matched_truths
 from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 
 TRUTH_COLUMNS = ("cell", "scenario", "method", "estimand", "value", "mcse", "population")
 """Columns of the table of truths."""

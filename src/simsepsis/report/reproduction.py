@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simsepsis.reproduction import Reproduction
-    from simsepsis.scenario import Scenario
+    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
 TITLE = "The thesis beside its simulated twin"
 MOST_FAILURES = 30

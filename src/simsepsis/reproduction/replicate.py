@@ -15,9 +15,9 @@ from simsepsis.analysis.result import FIRST_SCORE, Attempt, ThesisResult
 from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.time_to_death import FollowUp
 from simsepsis.arrays import FloatArray
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import Scenario
 from simsepsis.streams import stream
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.thesis.printed import Key
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
 from simsepsis.threads import one_thread

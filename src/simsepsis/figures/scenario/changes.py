@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import pandas as pd
 from pydantic import BaseModel
 
-from simsepsis.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
 CHANGE_COLUMNS = ("key", "base", "here", "meaning")
 SOLVED_COLUMNS = ("key", "asked", "solved", "meaning")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.cohort import Oracle
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 CORRELATION_COLUMNS = ("row", "column", "spearman", "mcse")
 MEASURED = (

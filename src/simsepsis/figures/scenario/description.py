@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simsepsis.cohort import Oracle, generate_cohort
-from simsepsis.cohort.oracle import join_oracles
-from simsepsis.cohort.resolve import resolve, resolve_scenario
 from simsepsis.errors import ScenarioError, UsageError
 from simsepsis.estimand import true_estimands
 from simsepsis.figures.scenario.changes import changes_frame, solved_frame
@@ -20,8 +17,12 @@ from simsepsis.figures.scenario.incidence import incidence_rows, risk_facts
 from simsepsis.figures.scenario.margins import margin_rows
 from simsepsis.figures.scenario.propensity import propensity_facts, propensity_rows
 from simsepsis.figures.scenario.starts import start_facts, start_rows
-from simsepsis.scenario import Scenario, load_scenario
+from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.threads import one_thread
+from simsepsis.world.files import load_scenario
 
 PATIENTS = 50_000
 POPULATION = 500_000

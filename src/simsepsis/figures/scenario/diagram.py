@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from simsepsis.cohort.predictor import OWN_TERMS, ROSTER_TRAITS
 from simsepsis.figures.scenario.changes import number_text
-from simsepsis.scenario import Course, Regimen, Scenario
+from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
+from simsepsis.studies.jseptic_ivigg.world.outcome import Course
+from simsepsis.studies.jseptic_ivigg.world.predictor import OWN_TERMS, ROSTER_TRAITS
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.thesis.dictionary import SCORE_COVARIATES
 
 NODE_COLUMNS = ("node", "label", "detail", "recorded")

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from simsepsis.cohort.dose import response
 from simsepsis.figures.style import (
     BLUE,
     INK,
@@ -21,6 +20,7 @@ from simsepsis.figures.style import (
     in_house_style,
     new_figure,
 )
+from simsepsis.studies.jseptic_ivigg.world.dose import response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.cohort import Oracle
-    from simsepsis.scenario import Scenario
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
+    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
 DOSE_COLUMNS = ("panel", "group", "x", "value")
 _WIDTH = 11.0

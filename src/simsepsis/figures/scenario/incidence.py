@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import BoolArray, FloatArray
-    from simsepsis.cohort import Oracle
-    from simsepsis.cohort.oracle import Potential
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, Potential
 
 INCIDENCE_COLUMNS = ("event", "curve", "day", "incidence", "mcse", "patients")
 HORIZON_DAYS = 60

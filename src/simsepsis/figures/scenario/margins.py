@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsepsis.cohort.calibration.check import BATCH, check_calibration
+from simsepsis.studies.jseptic_ivigg.world.calibration.check import BATCH, check_calibration
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from simsepsis.scenario import Scenario
+    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
 MARGIN_COLUMNS = (
     "table",

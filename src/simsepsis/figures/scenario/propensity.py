@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.cohort import Oracle
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 PROPENSITY_COLUMNS = ("arm", "bin_low", "bin_high", "patients", "share")
 EXTREMES = (0.01, 0.99)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import BoolArray, FloatArray
-    from simsepsis.cohort import Oracle
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 START_COLUMNS = ("panel", "group", "x", "value", "mcse", "patients")
 WINDOW_DAYS = 7

@@ -19,8 +19,8 @@ from simsepsis.report.scenario.tables import (
 )
 from simsepsis.report.scenario.words import FAR, sentences_of
 from simsepsis.reproduction.record import versions
-from simsepsis.scenario import scenario_toml
 from simsepsis.spreadsheet import csv_bytes
+from simsepsis.world.write import scenario_toml
 
 if TYPE_CHECKING:
     from simsepsis.figures.scenario import ScenarioDescription

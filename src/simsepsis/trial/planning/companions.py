@@ -12,7 +12,6 @@ from scipy.special import ndtri
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
-from simsepsis.scenario.changes import changed_scenario
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.protocol import Arm, TrialProtocol
@@ -25,6 +24,7 @@ from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.simulate import Progress
 from simsepsis.trial.simulation.tournament import ENDPOINTS, tournament, with_endpoint
 from simsepsis.trial.sizing.size import PlannedSize, plan_size
+from simsepsis.world.changes import changed_scenario
 
 MOST_TRIALS = 2_000
 """Simulated trials of every endpoint: their differences are paired, so that fewer are enough."""

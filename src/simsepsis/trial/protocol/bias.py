@@ -9,8 +9,8 @@ import pandas as pd
 
 from simsepsis.documents import is_file
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.scenario.section import Section
 from simsepsis.spreadsheet import without_marks
+from simsepsis.world.section import Section
 
 PREFIXES = {
     "odds_ratio": "log_or_",

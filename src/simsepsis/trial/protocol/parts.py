@@ -11,7 +11,6 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simsepsis.errors import UsageError
-from simsepsis.scenario.section import Grams, GramsPerKg, OpenProbability, Positive, Section
 from simsepsis.trial.effect import SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
@@ -25,6 +24,7 @@ from simsepsis.trial.priors import (
 from simsepsis.trial.protocol.bias import PREFIXES, MeasuredBias
 from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
 from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
+from simsepsis.world.section import Grams, GramsPerKg, OpenProbability, Positive, Section
 
 BINARY = ("death_28d", "icu_death", "hospital_death")
 RANKED = {"ventilator_free_days": "probability_index", "win_ratio": "win_ratio"}

@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort.course import Fate, draw_fate
-from simsepsis.cohort.dose import draw_dosing
-from simsepsis.cohort.generate import blocks_of
-from simsepsis.cohort.observation import observe
-from simsepsis.cohort.patients import draw_patients
-from simsepsis.cohort.resolve import resolve
-from simsepsis.cohort.supports import days_wanted
-from simsepsis.cohort.world import World
 from simsepsis.errors import ExperimentError
-from simsepsis.scenario import Regimen, Scenario
-from simsepsis.scenario.changes import changed_scenario
 from simsepsis.streams import Streams
+from simsepsis.studies.jseptic_ivigg.world.course import Fate, draw_fate
+from simsepsis.studies.jseptic_ivigg.world.dose import draw_dosing
+from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
+from simsepsis.studies.jseptic_ivigg.world.generate import blocks_of
+from simsepsis.studies.jseptic_ivigg.world.observation import observe
+from simsepsis.studies.jseptic_ivigg.world.patients import draw_patients
+from simsepsis.studies.jseptic_ivigg.world.prepared import World
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.supports import days_wanted
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import IGG, baseline_columns
+from simsepsis.world.changes import changed_scenario
 
 PROBE = 20_000
 """Patients among whom the eligible are counted, to know how many to draw."""

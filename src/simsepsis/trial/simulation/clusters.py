@@ -9,8 +9,8 @@ from scipy.special import ndtri, stdtr
 
 from simsepsis.analysis.gee import fit_gee
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort.icus import allocate
 from simsepsis.streams import Streams
+from simsepsis.studies.jseptic_ivigg.world.icus import allocate
 from simsepsis.trial.cluster import stepped_wedge_schedule
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.adjusted import CONTRASTS

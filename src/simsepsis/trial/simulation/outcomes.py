@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.cohort.course import Exits
-from simsepsis.cohort.supports import days_until_exit
+from simsepsis.studies.jseptic_ivigg.world.course import Exits
+from simsepsis.studies.jseptic_ivigg.world.supports import days_until_exit
 from simsepsis.trial.protocol import Endpoint
 
 DAYS = 28

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.cohort.contrast import CONTRASTS, Risks
-from simsepsis.cohort.course import Exits, run_course
-from simsepsis.cohort.resolve import LIMIT
 from simsepsis.errors import ExperimentError
-from simsepsis.scenario import Course as Hazards
+from simsepsis.studies.jseptic_ivigg.world.course import Exits, run_course
+from simsepsis.studies.jseptic_ivigg.world.outcome import Course as Hazards
+from simsepsis.studies.jseptic_ivigg.world.resolve import LIMIT
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
@@ -24,6 +23,7 @@ from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.simulation.candidates import Candidates, draw_candidates, kept
 from simsepsis.trial.simulation.outcomes import Course, categories, coded, course_of, died
+from simsepsis.world.contrast import CONTRASTS, Risks
 
 HOURS = 24.0
 LEAST = 500

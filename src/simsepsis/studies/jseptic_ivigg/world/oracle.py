@@ -1,0 +1,150 @@
+"""What only the simulator knows of each patient; never given to a method that does not ask for it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.studies.jseptic_ivigg.world.course import Exits
+from simsepsis.studies.jseptic_ivigg.world.prepared import World
+from simsepsis.studies.jseptic_ivigg.world.simulate import Simulated, day_if_treated, exits_if_treated
+
+HOURS = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Potential:
+    """How patients leave under one arm.
+
+    Attributes
+    ----------
+    icu_death, hospital_death, death_28d
+        (n,) whether they die in the ICU, in hospital, in hospital by day 28.
+    icu_time, hospital_time
+        (n,) days from ICU admission to leaving the ICU and the hospital, dead or alive.
+    """
+
+    icu_death: BoolArray
+    hospital_death: BoolArray
+    death_28d: BoolArray
+    icu_time: FloatArray
+    hospital_time: FloatArray
+
+    def subset(self, rows: IntArray) -> Potential:
+        """Return the potential outcomes of some patients."""
+        return Potential(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Oracle:
+    """What the registry does not show.
+
+    Attributes
+    ----------
+    propensity
+        (n,) probability of IVIgG within seven days given all that precedes it, path included.
+    unmeasured, endogenous_igg, dose_g_per_kg
+        (n,) confounder u; IgG in g/L; dose, NaN if untreated.
+    hours
+        Therapy → (n,) hours from ICU admission to its start, NaN if never.
+    path
+        (n, days) latent severity.
+    treated, untreated
+        Potential outcomes with IVIgG as given (or as it would have been given) and without.
+    """
+
+    propensity: FloatArray
+    unmeasured: FloatArray
+    endogenous_igg: FloatArray
+    dose_g_per_kg: FloatArray
+    hours: dict[str, FloatArray]
+    path: FloatArray
+    treated: Potential
+    untreated: Potential
+
+
+def potential_of(exits: Exits) -> Potential:
+    """Return the endpoints of a way to leave."""
+    return Potential(
+        icu_death=exits.icu_death,
+        hospital_death=exits.hospital_death,
+        death_28d=exits.hospital_death & (exits.hospital_time <= 28.0),
+        icu_time=exits.icu_time,
+        hospital_time=exits.hospital_time,
+    )
+
+
+def oracle_of(world: World, simulated: Simulated, starts: dict[str, FloatArray]) -> Oracle:
+    """Return the oracle of a block.
+
+    Parameters
+    ----------
+    world, simulated
+        The world and what happened in it.
+    starts
+        Therapy → (n,) days to its start, inf if never.
+    """
+    day = day_if_treated(simulated)
+    given = np.isfinite(simulated.ivigg_day)
+    hours = {name: np.where(np.isfinite(start), start * HOURS, np.nan) for name, start in starts.items()}
+    return Oracle(
+        propensity=simulated.propensity,
+        unmeasured=simulated.patients.unmeasured,
+        endogenous_igg=simulated.dosing.igg,
+        dose_g_per_kg=np.where(given, simulated.dosing.grams_per_kg, np.nan),
+        hours=hours,
+        path=simulated.fate.path,
+        treated=potential_of(exits_if_treated(world, simulated, day)),
+        untreated=potential_of(simulated.untreated),
+    )
+
+
+def join_potentials(parts: Sequence[Potential]) -> Potential:
+    """Return the potential outcomes of several groups of patients, in their order."""
+    return Potential(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in Potential.__dataclass_fields__
+        }
+    )
+
+
+def join_oracles(parts: Sequence[Oracle]) -> Oracle:
+    """Return the oracle of several blocks, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    plain = ("propensity", "unmeasured", "endogenous_igg", "dose_g_per_kg", "path")
+    return Oracle(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in plain},
+        hours={name: np.concatenate([part.hours[name] for part in parts]) for name in parts[0].hours},
+        treated=join_potentials([part.treated for part in parts]),
+        untreated=join_potentials([part.untreated for part in parts]),
+    )
+
+
+def oracle_frame(oracle: Oracle) -> pd.DataFrame:
+    """Return the oracle as a table with one row per patient, keyed by ``patient_id``.
+
+    Columns as in the data dictionary: propensity, u, endogenous_igg, dose_g_per_kg, ``<therapy>_hour``,
+    ``severity_day<d>``, and endpoints ``<endpoint>_if_treated`` and ``<endpoint>_if_untreated``, where
+    ``death_day`` is NaN for patients who leave alive.
+    """
+    columns: dict[str, FloatArray | BoolArray | IntArray] = {
+        "patient_id": np.arange(1, oracle.propensity.size + 1),
+        "propensity": oracle.propensity,
+        "u": oracle.unmeasured,
+        "endogenous_igg": oracle.endogenous_igg,
+        "dose_g_per_kg": oracle.dose_g_per_kg,
+    }
+    columns |= {f"{name}_hour": hours for name, hours in oracle.hours.items()}
+    columns |= {f"severity_day{day}": value for day, value in enumerate(oracle.path.T, start=1)}
+    for arm, potential in (("treated", oracle.treated), ("untreated", oracle.untreated)):
+        for name in ("icu_death", "hospital_death", "death_28d"):
+            columns[f"{name}_if_{arm}"] = getattr(potential, name).astype(np.int64)
+        died = np.where(potential.hospital_death, potential.hospital_time, np.nan)
+        columns[f"death_day_if_{arm}"] = died
+    return pd.DataFrame(columns)
