@@ -30,8 +30,8 @@ from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import listed, number, percent
 from simsepsis.streams import stream
 from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.thesis.tables import load_thesis
 from simsepsis.world.files import load_scenario
 
 THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)
