@@ -29,8 +29,8 @@ from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import listed, number, percent
 from simsepsis.streams import stream
-from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.thesis.tables import load_thesis
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from simsepsis.cli.app import Seed, World, app
 from simsepsis.cli.catalogue import CATALOGUES
-from simsepsis.cli.show import say, show_table
+from simsepsis.cli.show import say, show_rows, show_table
 from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -29,8 +27,7 @@ def list_(
     if what not in CATALOGUES:
         known = ", ".join(CATALOGUES)
         raise UsageError(f"list '{what}' is unknown{did_you_mean(what, CATALOGUES)}; known are {known}")
-    rows = pd.DataFrame(CATALOGUES[what](), columns=["name", "label"])
-    show_table(rows, what.capitalize(), {"name": "name", "label": "label"})
+    show_rows(CATALOGUES[what](), what.capitalize(), ("name", "label"))
 
 
 @app.command()
@@ -74,6 +71,8 @@ def describe(
 
     Example: simsepsis describe rr081 --out worlds/rr081
     """
+    from importlib.metadata import version
+
     from simsepsis.files import check_folder, write_files
     from simsepsis.show.pages.scenario import description_contents, description_html
     from simsepsis.show.plots import render_plate

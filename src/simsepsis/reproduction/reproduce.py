@@ -18,8 +18,8 @@ from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.thesis.tables import load_thesis
 from simsepsis.threads import one_thread
 from simsepsis.world.scenario import Scenario
 

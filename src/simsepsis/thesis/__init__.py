@@ -9,9 +9,3 @@ Auditing
 --------
 `audit.audit_thesis` lists the printed numbers that do not fit each other, with the arithmetic.
 """
-
-from simsepsis.thesis.audit import audit_thesis
-from simsepsis.thesis.printed import load_literature
-from simsepsis.thesis.tables import load_thesis
-
-__all__ = ["audit_thesis", "load_literature", "load_thesis"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from simsepsis.documents import is_file, read_toml, sentence
+from simsepsis.documents import is_file, read_toml, sentence, shipped_folder
 from simsepsis.errors import ScenarioError, did_you_mean
 from simsepsis.names import name_from
 from simsepsis.words import shown
@@ -17,19 +16,6 @@ from simsepsis.world.scenario import Scenario
 
 LONGEST_LINE = 20
 """Scenarios that extend one another at the most."""
-
-
-def shipped_folder(kind: str) -> Path:
-    """Return the folder of the data files that come with the package.
-
-    Parameters
-    ----------
-    kind
-        ``scenarios`` or ``experiments``.
-    """
-    package = Path(str(files("simsepsis")))
-    inside = package / "shipped" / kind
-    return inside if inside.is_dir() else package.parents[1] / kind
 
 
 def scenario_names() -> list[str]:

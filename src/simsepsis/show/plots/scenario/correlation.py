@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.ranks import average_ranks
 from simsepsis.show.labels import row_label
 from simsepsis.show.style import (
     BLUE,
@@ -80,10 +81,8 @@ def correlation_rows(registry: pd.DataFrame, oracle: Oracle) -> pd.DataFrame:
 
 def _spearman(values: FloatArray) -> tuple[FloatArray, int]:
     """Return the (k, k) rank correlations of the complete columns of (k, n), and how many these are."""
-    from scipy.stats import rankdata
-
     complete = values[:, np.isfinite(values).all(axis=0)]
-    ranks = rankdata(complete, axis=1)
+    ranks = np.array([average_ranks(row) for row in complete])
     ranks -= ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((ranks**2).sum(axis=1))
     return (ranks @ ranks.T) / np.outer(length, length), complete.shape[1]
