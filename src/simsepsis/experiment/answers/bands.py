@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.answers.ranges import fewest_text, in_all, measure_words, text_of
-from simsepsis.experiment.choices import BANDS, AnswerChoice
+from simsepsis.experiment.choices import AnswerChoice
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import restriction, select
+from simsepsis.performance import MEASURES
 from simsepsis.performance.text import plain_text
 
 PLACES = ("without a number", "inside", "below", "above", "undecided")
@@ -35,7 +36,7 @@ def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
             return
     if not len(rows):
         return
-    low, high = choice.band or BANDS[measure]
+    low, high = choice.band or MEASURES[measure].band or (-np.inf, np.inf)
     band = " to ".join(plain_text(measure, rows["estimand"].iloc[0], limit) for limit in (low, high))
     rows = rows.assign(place=place_in_band(rows, low, high))
     cells = rows["cell"].nunique()

@@ -12,7 +12,7 @@ from simsepsis.experiment.claim import Z_95
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import about, wanted_estimand
 from simsepsis.experiment.summary import contrast_name
-from simsepsis.performance.ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
+from simsepsis.performance.error_ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import estimand_text, measured_text, rows_text
 
 

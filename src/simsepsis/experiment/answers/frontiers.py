@@ -10,7 +10,7 @@ import pandas as pd
 
 from simsepsis.experiment.answers.crossing import Crossing, find_crossing
 from simsepsis.experiment.answers.ranges import fewest_text, measure_words, text_of
-from simsepsis.experiment.choices import LEVELS, AnswerChoice
+from simsepsis.experiment.choices import AnswerChoice
 from simsepsis.experiment.findings import Findings
 from simsepsis.experiment.selection import (
     numeric,
@@ -21,6 +21,7 @@ from simsepsis.experiment.selection import (
     value_text,
     words_of,
 )
+from simsepsis.performance import MEASURES
 from simsepsis.performance.text import plain_text
 
 
@@ -64,8 +65,8 @@ def level_of(choice: AnswerChoice) -> float:
     """Return the level that is looked for, in the units of the performance table."""
     if choice.ratio is not None:
         return math.log(choice.ratio)
-    measure = choice.measure or str(choice.about.measure)
-    return LEVELS[measure] if choice.level is None else choice.level
+    usual = MEASURES[choice.measure or str(choice.about.measure)].level
+    return float(usual or 0.0) if choice.level is None else choice.level
 
 
 def _groups(rows: pd.DataFrame, others: list[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL, LEVELS
+from simsepsis.experiment.choices import CELL
 from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
 from simsepsis.figures.experiment.marks import (
     UPRIGHT_LINE,
@@ -23,6 +23,7 @@ from simsepsis.figures.experiment.marks import (
     upright,
 )
 from simsepsis.figures.style import LEADER, MUTED, SMALL, TEXT, add_panel, in_house_style, new_figure, spread
+from simsepsis.performance import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -176,7 +177,8 @@ def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
 
 def default_levels(measure: str) -> tuple[float, ...]:
     """Return the level of a measure that a line of reference marks unless the plan names some."""
-    return (LEVELS[measure],) if measure in LEVELS else ()
+    level = MEASURES[measure].level
+    return () if level is None else (level,)
 
 
 def axis_name(key: str) -> str:

@@ -20,7 +20,8 @@ from simsepsis.figures.experiment.marks import (
     upright,
 )
 from simsepsis.figures.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
-from simsepsis.performance.text import decimals_for, few_rows, is_signed, rows_texts
+from simsepsis.performance import MEASURES
+from simsepsis.performance.text import decimals_for, few_rows, rows_texts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +144,7 @@ def _draw(
     shades = LinearSegmentedColormap.from_list("house", _SHADES)
     depth = np.abs(values - ideal) / furthest
     axes.imshow(depth, cmap=shades, vmin=0, vmax=1, origin="lower", aspect="auto")
-    signed = is_signed(part["measure"].iloc[0])
+    signed = MEASURES[part["measure"].iloc[0]].signed
     crossed = _draw_contours(axes, values, levels)
     decimals = min(_FINEST, decimals_for(float(np.nanmedian(errors)) if np.isfinite(errors).any() else 0.0))
     for (row, column), value in np.ndenumerate(values):

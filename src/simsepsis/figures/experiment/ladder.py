@@ -13,7 +13,7 @@ from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.figures.experiment.marks import list_rows, span, write_beside
 from simsepsis.figures.style import BLUE, INK, MUTED, OCHRE, RULE, add_panel, in_house_style, new_figure
-from simsepsis.performance.ladder import LADDERS, TRUE_VALUE, WHOLE
+from simsepsis.performance.error_ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
 
 if TYPE_CHECKING:
