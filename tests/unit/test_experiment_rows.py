@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from simsepsis.cli.studies import _tell
 from simsepsis.experiment import answers_of, examine_run, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
-from simsepsis.experiment.choices import FIGURES, FigureChoice
+from simsepsis.experiment.requests import FIGURES, FigureChoice
 from simsepsis.figures.experiment.plates import plate_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import few_rows

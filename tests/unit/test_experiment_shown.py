@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
-from simsepsis.experiment.choices import FIGURES, FigureChoice
+from simsepsis.experiment.requests import FIGURES, FigureChoice
 from simsepsis.figures import render_plate
 from simsepsis.figures.experiment import zip_plot
 from simsepsis.figures.experiment.autopsy import autopsy_bars

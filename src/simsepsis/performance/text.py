@@ -37,7 +37,7 @@ def rows_text(n_used: float, n_sim: float) -> str:
 def with_error(
     value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
 ) -> str:
-    """Return ``−6.90 (0.06)``, with words where the error is none or unknown, a dash where there is no value."""
+    """Return ``−6.90 (0.06)``: words where the error is none or unknown, a dash without a value."""
     if math.isnan(value):
         return "–"
     exact, least = error < _NOTHING, 10.0**-decimals

@@ -10,8 +10,8 @@ import pandas as pd
 
 from simsepsis.experiment.answers.crossing import Crossing, find_crossing
 from simsepsis.experiment.answers.ranges import fewest_text, measure_words, text_of
-from simsepsis.experiment.choices import AnswerChoice
-from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.requests import AnswerChoice
+from simsepsis.experiment.results import Findings
 from simsepsis.experiment.selection import (
     numeric,
     other_keys,
@@ -26,13 +26,7 @@ from simsepsis.performance.text import plain_text
 
 
 def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield where along a setting a measure crosses a level, for each method and other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield where along a setting a measure crosses a level, for each method and other setting."""
     rows, x = select(choice, findings), str(choice.x)
     level, what = level_of(choice), measure_words(choice, findings)
     sought = f"{_level_text(rows, level)}{restriction(choice, findings)}"
@@ -42,13 +36,7 @@ def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str
 
 
 def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield where over two settings a measure equals a value, for each method and other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield where over two settings a measure equals a value, for each method and other setting."""
     rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
     level, what = level_of(choice), measure_words(choice, findings)
     sought = f"log({choice.ratio:g})" if choice.ratio is not None else _level_text(rows, level)

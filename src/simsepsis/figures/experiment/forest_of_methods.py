@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import FigureChoice
-from simsepsis.experiment.claim import Z_95
+from simsepsis.experiment.claims import Z_95
+from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.figures.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL
+from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
 from simsepsis.figures.experiment.marks import (
     UPRIGHT_LINE,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used", "n_sim")
 MOST_PANELS = 12

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.answers.components import component_words, furthest
-from simsepsis.experiment.claim import Z_95
+from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.figures.experiment.marks import list_rows, span, write_beside
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 STAIR_COLUMNS = (
     "panel",
