@@ -74,18 +74,7 @@ def _check_named(plan: Plan, names: list[str]) -> None:
 
 
 def settled(cell: Cell) -> Cell:
-    """Return the cell with nothing left to solve in its world.
-
-    Parameters
-    ----------
-    cell
-        As asked for.
-
-    Raises
-    ------
-    ScenarioError
-        If the world does not exist.
-    """
+    """Return the cell with nothing left to solve in its world."""
     try:
         scenario = cell.scenario.resolved()
     except ScenarioError as error:

@@ -17,8 +17,8 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
 from simsepsis.estimand import Estimand
-from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
-from simsepsis.experiment.claim import Claim, parse_claim
+from simsepsis.experiment.claims import Claim, parse_claim
+from simsepsis.experiment.requests import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.stopping import check_targets
 from simsepsis.words import shown
 from simsepsis.world.changes import Changed, Changes, WorldChoice, dotted
@@ -273,13 +273,7 @@ def _with_paths(plan: Plan, folder: Path) -> Plan:
 
 
 def plan_toml(plan: Plan) -> str:
-    """Return a plan as TOML that `load_plan` reads back unchanged.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    """
+    """Return a plan as TOML that `load_plan` reads back unchanged."""
     values = plan.model_dump(mode="json", exclude_none=True)
     changed = values["world"].pop("set")
     lists = {name: values.pop(name) for name in ("cells", "figures", "answers")}

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 
 from simsepsis.estimand import Estimand
-from simsepsis.performance.catalogue import MEASURES
 from simsepsis.performance.mcse import wilson_limits
+from simsepsis.performance.measures import MEASURES
 from simsepsis.truth import ENDPOINT_LABELS
 
 _NOTHING = 1e-9
@@ -18,13 +18,7 @@ ENOUGH = 0.95
 
 
 def few_rows(table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which numbers rest on so few of their series' rows that these are to be told.
-
-    Parameters
-    ----------
-    table
-        With ``n_used, n_sim`` and perhaps ``measure``; a truth rests on no row.
-    """
+    """Return which numbers rest on so few of their series' rows that these are to be told."""
     few = table["n_used"] < ENOUGH * table["n_sim"]
     return few & (table["measure"] != "truth") if "measure" in table.columns else few
 
@@ -36,34 +30,14 @@ def rows_texts(table: pd.DataFrame) -> list[str]:
 
 
 def rows_text(n_used: float, n_sim: float) -> str:
-    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing.
-
-    Parameters
-    ----------
-    n_used, n_sim
-        As in a performance table.
-    """
+    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing."""
     return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
 
 
 def with_error(
     value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
 ) -> str:
-    """Return ``−6.90 (0.06)``, with words where the error is none or unknown, a dash where there is no value.
-
-    Parameters
-    ----------
-    value, error
-        The number and its Monte Carlo standard error.
-    decimals
-        Of the value; the error has as many.
-    signed
-        Whether positive values get a plus sign.
-    unit
-        Written after the value.
-    rows
-        Written after the error, such as that of `rows_text`.
-    """
+    """Return ``−6.90 (0.06)``: words where the error is none or unknown, a dash without a value."""
     if math.isnan(value):
         return "–"
     exact, least = error < _NOTHING, 10.0**-decimals
@@ -80,15 +54,7 @@ def _aside(*parts: str) -> str:
 
 
 def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
-    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has.
-
-    Parameters
-    ----------
-    measure
-        Name of a measure.
-    estimand
-        Name of an estimand, with or without its last word.
-    """
+    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has."""
     unit = MEASURES[measure].unit
     if unit in ("proportion", "fraction"):
         return 100.0, "%"
@@ -101,15 +67,7 @@ def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
 
 
 def decimals_for(error: float, *, most: int = 4) -> int:
-    """Return the decimals at which a Monte Carlo standard error has two digits.
-
-    Parameters
-    ----------
-    error
-        The standard error, in the unit of print.
-    most
-        Decimals where it is 0, tiny or unknown.
-    """
+    """Return the decimals at which a Monte Carlo standard error has two digits."""
     if not error > 0.0:
         return min(most, 3)
     return max(0, min(most, 1 - math.floor(math.log10(error))))
@@ -144,7 +102,7 @@ def measured_text(
         return f"{100 * value:g}% ({_aside(bound, rows)})"
     error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
-    signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))
+    signed = MEASURES[measure].signed and (measure not in ("mean", "truth") or is_contrast(estimand))
     return with_error(factor * value, error, decimals, signed=signed, unit=unit, rows=rows)
 
 
@@ -154,27 +112,9 @@ def bare_text(measure: str, estimand: str, value: float) -> str:
 
 
 def plain_text(measure: str, estimand: str, value: float) -> str:
-    """Return a level or limit of a measure in its unit, without an error of its own.
-
-    Parameters
-    ----------
-    measure, estimand
-        Names; they decide the unit.
-    value
-        As in a performance table.
-    """
+    """Return a level or limit of a measure in its unit, without an error of its own."""
     factor, unit = factor_and_unit(measure, estimand)
     return f"{round(factor * value, 6):g}{unit}".replace("-", "−")
-
-
-def is_signed(measure: str) -> bool:
-    """Return whether a measure's sign says too much or too little, so that a plus is worth printing."""
-    return MEASURES[measure].unit in ("estimand", "fraction", "percent") and measure not in (
-        "empirical_se",
-        "model_se",
-        "rmse",
-        "ci_width",
-    )
 
 
 def is_contrast(estimand: str) -> bool:
@@ -183,12 +123,6 @@ def is_contrast(estimand: str) -> bool:
 
 
 def estimand_text(estimand: str) -> str:
-    """Return an estimand in words, whose truth it is left out.
-
-    Parameters
-    ----------
-    estimand
-        Its name, with or without the last word.
-    """
+    """Return an estimand in words, whose truth it is left out."""
     read = Estimand.parse(estimand)
     return read.label(ENDPOINT_LABELS.get(read.outcome, ""))

@@ -7,7 +7,7 @@ from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.kept import kept_patients
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.experiment.matched_truth import matched_truths
+from simsepsis.experiment.truths import matched_truths
 from simsepsis.streams import streams
 from simsepsis.truth import matched_outcomes, truth_rows
 from simsepsis.world.cohort import generate_cohort

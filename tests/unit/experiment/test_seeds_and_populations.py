@@ -10,8 +10,8 @@ from simsepsis import generate_cohort, load_scenario, true_estimands
 # What a run does in its workers, without the run around it.
 from simsepsis.analysis.methods import run_methods
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import draw_cohorts, estimate_replicates
-from simsepsis.experiment.truth import TruthWork, true_values
+from simsepsis.experiment.replicates import draw_cohorts, estimate_replicates
+from simsepsis.experiment.truths import TruthWork, true_values
 from simsepsis.streams import streams
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
 

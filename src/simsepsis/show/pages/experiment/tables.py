@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +11,7 @@ from simsepsis.analysis.methods import METHODS
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.answers.components import component_words
 from simsepsis.performance import MEASURES
-from simsepsis.performance.ladder import LADDERS
+from simsepsis.performance.error_ladder import LADDERS
 from simsepsis.performance.text import bare_text, estimand_text, factor_and_unit, measured_text, rows_text
 from simsepsis.show.page import PlainTable
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
@@ -19,26 +19,26 @@ from simsepsis.show.plots.experiment.forest_of_methods import axis_of
 if TYPE_CHECKING:
     from simsepsis.experiment import Findings
 
-MAIN = {
-    "bias": "Bias",
-    "empirical_se": "Empirical SE",
-    "relative_error_model_se": "Error of model SE",
-    "rmse": "RMSE",
-    "coverage": "Coverage",
-    "rejection": "Rejection",
-    "convergence": "Convergence",
-}
+MAIN = (
+    "bias",
+    "empirical_se",
+    "relative_error_model_se",
+    "rmse",
+    "coverage",
+    "rejection",
+    "convergence",
+)
 """Measures of the page's table; all are in performance.csv."""
 
-BOUNDS = {
-    "convergence": "Convergence",
-    "coverage": "Coverage",
-    "coverage_worst_case": "failures as misses",
-    "coverage_best_case": "failures as hits",
-    "rejection": "Rejection",
-    "rejection_failure_as_no": "failures as no",
-    "rejection_failure_as_yes": "failures as yes",
-}
+BOUNDS = (
+    "convergence",
+    "coverage",
+    "coverage_worst_case",
+    "coverage_best_case",
+    "rejection",
+    "rejection_failure_as_no",
+    "rejection_failure_as_yes",
+)
 """Measures that say what failures may hide."""
 
 MOST_SERIES = 12
@@ -121,7 +121,7 @@ _MEASURED = ("measure", "estimand", "value", "mcse", "n_used", "n_sim")
 
 
 def _measures_table(
-    findings: Findings, table: pd.DataFrame, measures: Mapping[str, str], title: str
+    findings: Findings, table: pd.DataFrame, measures: Sequence[str], title: str
 ) -> PlainTable:
     chosen = table[table["measure"].isin(measures)]
     texts = [
@@ -143,7 +143,9 @@ def _measures_table(
                     for _, row in part.iterrows()
                 ]
                 rows += _headed(f"{scenario}: {axis_of(str(stem))}", lines)
-    return PlainTable(title=title, heads=("Method", *measures.values()), rows=tuple(rows))
+    return PlainTable(
+        title=title, heads=("Method", *(MEASURES[name].short for name in measures)), rows=tuple(rows)
+    )
 
 
 def _whose(estimand: str) -> str:

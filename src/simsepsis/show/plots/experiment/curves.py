@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL, LEVELS
+from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
+from simsepsis.performance import MEASURES
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
     draw_reference,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 CURVE_COLUMNS = (
     "panel",
@@ -176,7 +177,8 @@ def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
 
 def default_levels(measure: str) -> tuple[float, ...]:
     """Return the level of a measure that a line of reference marks unless the plan names some."""
-    return (LEVELS[measure],) if measure in LEVELS else ()
+    level = MEASURES[measure].level
+    return () if level is None else (level,)
 
 
 def axis_name(key: str) -> str:

@@ -10,10 +10,9 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.performance.catalogue import MEASURES, Measure
+from simsepsis.performance.grid import Block, Study, Truth, lay_out
+from simsepsis.performance.measures import MEASURES, Measure
 from simsepsis.performance.rows import KEYS, Settings
-from simsepsis.performance.study import Block, Study, lay_out
-from simsepsis.performance.truth import Truth
 
 PERFORMANCE_COLUMNS = (*KEYS, "measure", "value", "mcse", "n_used", "n_sim")
 """Columns of the performance table, in order."""
@@ -95,44 +94,29 @@ def summarize(
 
 
 def summarize_study(study: Study, measures: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return the performance table of series that are laid out already.
-
-    Parameters
-    ----------
-    study
-        As of `simsepsis.performance.study.lay_out`.
-    measures
-        As of `summarize`.
-    """
+    """Return the performance table of series that are laid out already."""
     return _summarized(study, _chosen(measures))
 
 
-def _summarized(study: Study, chosen: dict[str, Measure]) -> pd.DataFrame:
-    numbers = study.collect(lambda block: _measured(block, list(chosen.values())))
-    return _table(study.ordered_series(), numbers.reshape(-1, 3), list(chosen))
+def _summarized(study: Study, chosen: Sequence[Measure]) -> pd.DataFrame:
+    series, numbers = study.collect(lambda block: _measured(block, chosen))
+    value, mcse, n_used = numbers.reshape(-1, 3).T
+    table = series.loc[series.index.repeat(len(chosen))].reset_index(drop=True)
+    table["measure"] = np.tile(np.array([measure.name for measure in chosen], dtype=object), len(series))
+    table = table.assign(value=value, mcse=mcse, n_used=n_used.astype(np.int64))
+    return table[list(PERFORMANCE_COLUMNS)]
 
 
-def _chosen(names: Sequence[str] | None) -> dict[str, Measure]:
+def _chosen(names: Sequence[str] | None) -> list[Measure]:
     """Return the measures wanted, in the order of `MEASURES`."""
-    if names is None:
-        return MEASURES
-    for name in names:
+    for name in names or ():
         if name not in MEASURES:
             raise UsageError(
                 f"measure '{name}' is unknown{did_you_mean(name, MEASURES)}; known are {', '.join(MEASURES)}"
             )
-    return {name: measure for name, measure in MEASURES.items() if name in names}
+    return [measure for name, measure in MEASURES.items() if names is None or name in names]
 
 
-def _measured(block: Block, chosen: list[Measure]) -> FloatArray:
+def _measured(block: Block, chosen: Sequence[Measure]) -> FloatArray:
     """Return value, MCSE and number of replicates of each measure, shape (3·measures, s)."""
-    return np.concatenate([np.asarray(measure.function(block), dtype=np.float64) for measure in chosen])
-
-
-def _table(series: pd.DataFrame, numbers: FloatArray, names: list[str]) -> pd.DataFrame:
-    """Return the performance table; `numbers` has one row per series and measure."""
-    table = series.loc[series.index.repeat(len(names))].reset_index(drop=True)
-    table["measure"] = np.tile(np.array(names, dtype=object), len(series))
-    table["value"], table["mcse"] = numbers[:, 0], numbers[:, 1]
-    table["n_used"] = numbers[:, 2].astype(np.int64)
-    return table[list(PERFORMANCE_COLUMNS)]
+    return np.concatenate([np.asarray(measure.of(block), dtype=np.float64) for measure in chosen])

@@ -1,20 +1,34 @@
-"""The run folder: its plan, worlds, truths and rows, and how far its cells have come."""
+"""The run folder: its plan, worlds, truths and rows; whether it can be trusted, and how far it has come."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.errors import ExperimentError, did_you_mean
+from simsepsis.errors import ExperimentError, ScenarioError, did_you_mean
 from simsepsis.estimand import Estimand
-from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.plan import Plan
-from simsepsis.experiment.sealed_files import TRUTH, mending, run_mark, stored_truth
+from simsepsis.experiment.cells import Cell, cells_of
+from simsepsis.experiment.plan import Plan, load_plan
+from simsepsis.experiment.sealed import (
+    PLAN,
+    TRUTH,
+    VERSION,
+    Seal,
+    bytes_of,
+    mending,
+    run_mark,
+    seal_of,
+    seals_of,
+    stored_cells,
+    stored_truth,
+    version_of,
+)
 from simsepsis.experiment.stopping import Look, look_at, looks
 from simsepsis.performance import Grid, Settings, empty_grid, summarize_study
 from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
@@ -73,16 +87,6 @@ class RunFolder:
         """Return the parts of this run.
 
         Parts of a world that the folder has lost stay where they are, for when it is settled again.
-
-        Parameters
-        ----------
-        mend
-            Whether what is damaged or foreign is moved away, to be computed again.
-
-        Raises
-        ------
-        ExperimentError
-            If a part is damaged or foreign, and is not moved away.
         """
         keys = {cell.key for cell in self.cells}
         scan = scan_parts(self.path / ESTIMATES, lambda batch: batch.run == self.run, move=mend)
@@ -98,17 +102,7 @@ class RunFolder:
         columns: Iterable[str] | None = None,
         wanted: Wanted | None = None,
     ) -> pd.DataFrame:
-        """Return the stored estimate rows of the replicates and methods that count, in a fixed order.
-
-        Parameters
-        ----------
-        cell
-            Key of a cell; None: of all cells.
-        parts
-            Parts that were scanned before; None: scan now.
-        columns, wanted
-            As in `simsepsis.replication.read_rows`.
-        """
+        """Return the stored estimate rows of the replicates and methods that count, in a fixed order."""
         found = tuple(self.scan().parts if parts is None else parts)
         wanted = {"method": self.plan.run.methods, **(wanted or {})}
         keys = [one.key for one in self.cells] if cell is None else [cell]
@@ -125,29 +119,12 @@ class RunFolder:
         return filled[0] if len(filled) == 1 else pd.concat(filled, ignore_index=True)
 
     def counted(self, cell: int, parts: Iterable[Part]) -> int:
-        """Return the number of the first replicate of a cell that no longer counts.
-
-        Parameters
-        ----------
-        cell
-            Key of the cell.
-        parts
-            Parts of the run.
-        """
+        """Return the number of the first replicate of a cell that no longer counts."""
         look = self.last_look(cell, tuple(parts))
         return look.replicates if look is not None and look.enough else self.plan.run.most_replicates
 
     def last_look(self, cell: int, parts: tuple[Part, ...], after: Look | None = None) -> Look | None:
         """Return the first look at a cell that found replicates enough, otherwise the last one there can be.
-
-        Parameters
-        ----------
-        cell
-            Key of the cell.
-        parts
-            Parts of the run.
-        after
-            A look from before, which need not be repeated.
 
         Returns
         -------
@@ -183,19 +160,6 @@ class RunFolder:
     ) -> Iterator[Grid]:
         """Yield the judged estimates of a cell, some outcomes and scales at a time, read part by part.
 
-        Parameters
-        ----------
-        cell
-            Key of the cell.
-        parts
-            Parts of the run.
-        below
-            Number of the first replicate that is left out.
-        columns
-            What `see` needs beside the keys and `JUDGED_COLUMNS`.
-        see
-            Called with each part's rows, each row once.
-
         Yields
         ------
         Grid
@@ -217,13 +181,7 @@ class RunFolder:
             del grid
 
     def shares(self, replicates: int) -> Iterator[tuple[tuple[str, str], ...]]:
-        """Yield methods with judged estimands, together those of one stem, up to about `LARGEST_GRID`.
-
-        Parameters
-        ----------
-        replicates
-            Replicates that each has.
-        """
+        """Yield methods with judged estimands, together those of one stem, up to about `LARGEST_GRID`."""
         by_stem: dict[str, list[tuple[str, str]]] = {}
         for method in self.plan.run.methods:
             for name in METHODS[method].estimands_of(THESIS_SPEC):
@@ -245,13 +203,7 @@ class RunFolder:
         return tuple(sorted(name for name in given if self.plan.judged(name)))
 
     def truth(self) -> pd.DataFrame:
-        """Return the stored truths.
-
-        Raises
-        ------
-        ExperimentError
-            If they are missing or damaged.
-        """
+        """Return the stored truths."""
         found = stored_truth(self.path, self.run)
         if found is None:
             raise ExperimentError(f"{self.path / TRUTH}: is missing; {mending(self.path)}")
@@ -264,21 +216,154 @@ class RunFolder:
         return tuple(sorted(set(truth.loc[~truth["cell"].isin(keys), "scenario"])))
 
     def cell(self, name_or_key: str | int) -> Cell:
-        """Return a cell by its name or key.
-
-        Parameters
-        ----------
-        name_or_key
-            As in the columns ``scenario`` and ``cell``.
-
-        Raises
-        ------
-        ExperimentError
-            If there is none.
-        """
+        """Return a cell by its name or key."""
         for cell in self.cells:
             if str(name_or_key) in (cell.name, str(cell.key)):
                 return cell
         names = [cell.name for cell in self.cells]
         near = did_you_mean(str(name_or_key), names) or f"; it has {', '.join(names[:8])}"
         raise ExperimentError(f"{self.path}: there is no cell '{name_or_key}'{near}")
+
+
+def open_run(path: Path | str) -> RunFolder:
+    """Return the run that a folder holds.
+
+    Parameters
+    ----------
+    path
+        A folder that `run_experiment` made.
+
+    Raises
+    ------
+    ExperimentError
+        If it is none, or its plan or a world cannot be trusted.
+    """
+    path = Path(path)
+    if not (path / PLAN).is_file():
+        if not any((path / ESTIMATES).glob("*.parquet")):
+            raise ExperimentError(
+                f"{path}: is no run folder, since it has no {PLAN}; give the --out of a run"
+            )
+        raise ExperimentError(f"{path}: has lost its {PLAN}; {_writing_again(path)}")
+    plan, seal = _stored_plan(path), seal_of(bytes_of(path / PLAN))
+    if seal is None:
+        raise ExperimentError(_unsealed(path))
+    cells = tuple(stored_cells(path, seal.mark))
+    return RunFolder(
+        path=path, plan=plan, cells=cells, mark=seal.mark, notes=_changes(path, plan, seal, cells)
+    )
+
+
+def _stored_plan(path: Path) -> Plan:
+    try:
+        return load_plan(path / PLAN)
+    except ExperimentError as error:
+        if _is_whole(seal_of(bytes_of(path / PLAN))):
+            raise
+        raise ExperimentError(f"{path / PLAN}: is empty or damaged; {_writing_again(path)}") from error
+
+
+def _is_whole(seal: Seal | None) -> bool:
+    """Return whether a seal is that of a plan in which not a bit has changed."""
+    return seal is not None and seal.whole and seal.place == PLAN
+
+
+def _writing_again(path: Path) -> str:
+    return (
+        f"type `simsepsis run PLAN --out {path}` with the plan that the run was begun with, which writes it "
+        "again and keeps every stored row"
+    )
+
+
+def _unsealed(path: Path) -> str:
+    return (
+        f"{path}: its {PLAN} has no seal, as in runs of an older simsepsis, whose files cannot be checked; "
+        f"make such a run anew in another folder, and if only this file was replaced, {_writing_again(path)}"
+    )
+
+
+def _changes(path: Path, plan: Plan, seal: Seal, cells: tuple[Cell, ...]) -> tuple[str, ...]:
+    """Return a note if the plan was changed in what decides no row; refuse where it decides one."""
+    if _is_whole(seal):
+        return ()
+    said = f"{path / PLAN}: was changed or damaged after the run had written it"
+    same = seal.place == PLAN and run_mark(plan, version_of(seal.mark)) == seal.mark
+    if not same or not {cell.key for cell in cells} <= _keys(plan):
+        raise ExperimentError(f"{said}; {_writing_again(path)}")
+    return (f"{said}; unless you changed it yourself, {_writing_again(path)}",)
+
+
+def _keys(plan: Plan) -> set[int]:
+    """Return the keys of the worlds that a plan asks for; none where they cannot be read."""
+    try:
+        return {cell.key for cell in cells_of(plan)}
+    except (ExperimentError, ScenarioError):
+        return set()
+
+
+def check_same(path: Path, plan: Plan, cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Return notes, or raise unless a folder is free for a plan or holds a run that the plan goes on with.
+
+    A plan may go on with a run of the same name and seed that has no world and no method that the plan
+    lacks; replicates, cells, methods, estimands, claims and words may have been added. Where the stored plan
+    is lost or damaged, the marks of the other files say whose they are.
+    """
+    seal = seal_of(bytes_of(path / PLAN))
+    whole = _is_whole(seal)
+    notes = () if whole else _check_marks(path, plan)
+    mark = seal.mark if seal is not None and whole else run_mark(plan)
+    _check_version(path, mark)
+    old = load_plan(path / PLAN) if whole else plan
+    found = next(_differences(old, stored_cells(path, mark, trusted=True), plan, cells), None)
+    if found is not None:
+        raise ExperimentError(f"{path}: holds another run: {found}; name another folder")
+    return notes
+
+
+def _check_marks(path: Path, plan: Plan) -> tuple[str, ...]:
+    """Check a folder whose plan cannot be trusted by what its other files say of themselves."""
+    parts = scan_parts(path / ESTIMATES, lambda _: True, move=False).parts
+    marks = {part.batch.run for part in parts} | {seal.mark for seal in seals_of(path)}
+    there = (path / PLAN).is_file()
+    if not marks and any((path / ESTIMATES).glob("*")):
+        what = f"its {PLAN} is none of a run" if there else f"no {PLAN}"
+        raise ExperimentError(f"{path}: has estimates but {what}; name another folder")
+    for mark in sorted(marks - {run_mark(plan)}):
+        if VERSION not in mark:
+            raise ExperimentError(
+                f"{path}: holds a run of an older simsepsis, whose files cannot be checked; name another "
+                "folder to make it anew"
+            )
+        _check_version(path, mark)
+        raise ExperimentError(f"{path}: holds another run ({mark}); name another folder")
+    return (f"{PLAN} was {'changed or damaged' if there else 'lost'} and is written again",) if marks else ()
+
+
+def _check_version(path: Path, mark: str) -> None:
+    """Raise unless what is stored was computed by this version."""
+    there, here = version_of(mark), version("simsepsis")
+    if there != here:
+        raise ExperimentError(
+            f"{path}: was computed by simsepsis {there}, and this is {here}, whose numbers may differ; name "
+            f"another folder, or install simsepsis {there} to go on"
+        )
+
+
+def _differences(old: Plan, stored: Iterable[Cell], new: Plan, cells: Iterable[Cell]) -> Iterator[str]:
+    """Yield what of a stored run a plan does not go on with."""
+    pairs = {
+        "name": (old.name, new.name),
+        "run.seed": (old.run.seed, new.run.seed),
+        "run.truth_population": (old.run.truth_population, new.run.truth_population),
+        "run.method_seconds": (old.run.method_seconds, new.run.method_seconds),
+    }
+    for what, (there, here) in pairs.items():
+        if there != here:
+            yield f"{what} is {there!r} there and {here!r} in the plan"
+    for method in old.run.methods:
+        if method not in new.run.methods:
+            yield f"method '{method}' is there and not in the plan"
+    keys = {cell.key for cell in cells}
+    for cell in stored:
+        if cell.key not in keys:
+            yield f"the world '{cell.name}' is there and not in the plan"

@@ -1,4 +1,4 @@
-"""The effect in the treated patients whom each method matches: what it can at best find."""
+"""The truth that each method's estimands are measured against, in each cell."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
+from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.kept import kept_patients, matched_set_of
-from simsepsis.analysis.methods.method import Method
+from simsepsis.analysis.methods.method import MATCHED_SET, Method
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.outcomes import upper_stratum
 from simsepsis.analysis.result import attempt
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.estimand import Estimand
+from simsepsis.experiment.cells import Cell
 from simsepsis.streams import streams
 from simsepsis.truth import truth_rows
 from simsepsis.world.cohort import Assignment, Cohort, generate_cohort
@@ -55,17 +57,6 @@ def matched_truths(scenario: Scenario, methods: Sequence[str], *, population: in
 
     Registries of the scenario's size are simulated and matched by each method, those of the randomized twin
     in registries treated by coin, until `population` patients have been registered.
-
-    Parameters
-    ----------
-    scenario
-        The world, settled.
-    methods
-        Names of methods.
-    population
-        Patients to register in all.
-    seed
-        Seed of the registries.
 
     Returns
     -------
@@ -161,3 +152,126 @@ def _ratio_of_odds_ratios(
         for stratum in (upper, ~upper)
     )
     return above - below, float(np.hypot(error_above, error_below))
+
+
+TRUTH_COLUMNS = ("cell", "scenario", "method", "estimand", "value", "mcse", "population")
+"""Columns of the table of truths."""
+
+TRUTH_OFFSET = 2**32
+"""Added to the seed, so that truths and replicates share no random numbers."""
+
+TWIN_PATIENTS = 12_000
+"""Patients of each randomized registry that a conditional truth is averaged over: far more than in a
+replicate, so that what is left of small-sample bias is a fraction of the replicates'."""
+
+TWIN_PREFIX = "randomized_twin_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthWork:
+    """A cell, settled, and the methods whose truths are wanted."""
+
+    cell: Cell
+    methods: tuple[str, ...]
+    population: int
+    seed: int
+
+
+def true_values(work: TruthWork) -> pd.DataFrame:
+    """Return the truth of every estimand of every method in one cell.
+
+    Returns
+    -------
+    DataFrame
+        `TRUTH_COLUMNS`; NaN where the truth is not known.
+
+    Notes
+    -----
+    ``att``, ``ate`` and ``ato`` are contrasts of potential outcomes, and so is ``matched``, in the treated
+    whom the method itself matches. ``twin`` is the mean of the
+    method's own estimates where treatment is given by coin, since conditional odds ratios and hazard ratios
+    are no average over patients. Where treatment does nothing every effect is 0, exactly. What describes a
+    matched set has no truth.
+    """
+    pairs = [
+        (name, estimand) for name in work.methods for estimand in METHODS[name].estimands_of(THESIS_SPEC)
+    ]
+    table = pd.DataFrame(pairs, columns=["method", "estimand"])
+    if work.cell.scenario.is_null:
+        described = table["estimand"].isin(MATCHED_SET)
+        known = table.assign(value=np.where(described, np.nan, 0.0), mcse=0.0, population=0)
+    else:
+        known = _joined(table, work)
+    keyed = known.assign(cell=work.cell.key, scenario=work.cell.name)
+    return keyed[list(TRUTH_COLUMNS)]
+
+
+def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
+    matched = matched_truths(
+        work.cell.scenario,
+        _with("matched", work),
+        population=work.population,
+        seed=work.seed + TRUTH_OFFSET,
+    )
+    twins = _twin_means(work, _with("twin", work))
+    own = pd.concat([part for part in (twins, matched) if len(part)] or [twins], ignore_index=True)
+    population = table["estimand"].map(_population)
+    is_own = population.isin(("twin", "matched"))
+    marginal = _contrasts(work, set(population[~is_own]))
+    parts = (
+        table[~is_own].merge(marginal, on="estimand", how="left"),
+        table[is_own].merge(own, on=["method", "estimand"], how="left"),
+    )
+    joined = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    joined["population"] = joined["population"].fillna(0).astype(np.int64)
+    return joined.fillna({"mcse": 0.0})
+
+
+def _population(name: str) -> str:
+    return Estimand.parse(name).population
+
+
+def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
+    """Return the contrasts of potential outcomes in each population that is asked for."""
+    columns = ["estimand", "value", "mcse", "population"]
+    if not populations:
+        return pd.DataFrame(columns=columns)
+    seed = work.seed + TRUTH_OFFSET
+    outcomes = work.cell.scenario.potential_outcomes(population=work.population, seed=seed)
+    chance = outcomes.propensity
+    weights = {"att": chance, "ate": np.ones_like(chance), "ato": chance * (1.0 - chance)}
+    rows = [
+        row for name in weights if name in populations for row in truth_rows(outcomes, weights[name], name)
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _with(population: str, work: TruthWork) -> tuple[str, ...]:
+    return tuple(name for name in work.methods if population in METHODS[name].populations)
+
+
+def _twin_means(work: TruthWork, methods: Sequence[str]) -> pd.DataFrame:
+    """Return the mean of each method's estimates over randomized registries."""
+    columns = ["method", "estimand", "value", "mcse", "population"]
+    if not methods:
+        return pd.DataFrame(columns=columns)
+    rows = pd.concat(_twin_estimates(work, methods), ignore_index=True)
+    rows = rows[rows["converged"] & (rows["estimand"].map(_population) == "twin")]
+    series = rows.groupby(["method", "estimand"], sort=False)
+    means = series["estimate"].agg(["mean", "std", "size"])
+    means["mcse"] = means["std"] / np.sqrt(means["size"])
+    means["population"] = series["n_used"].sum()
+    return means.rename(columns={"mean": "value"}).reset_index()[columns]
+
+
+def _twin_estimates(work: TruthWork, methods: Sequence[str]) -> Iterator[pd.DataFrame]:
+    scenario, seed = work.cell.scenario, work.seed + TRUTH_OFFSET
+    plain = {name: name.removeprefix(TWIN_PREFIX) for name in methods}
+    for replicate in range(max(2, round(work.population / TWIN_PATIENTS))):
+        twin = generate_cohort(
+            scenario, seed=seed, n=TWIN_PATIENTS, replicate=replicate, assignment="coin", oracle=True
+        )
+        draw = streams(seed, replicate=replicate)
+        rows = run_methods(tuple(dict.fromkeys(plain.values())), twin.records, draw=draw, oracle=twin.oracle)
+        for name, own in plain.items():
+            yield rows[rows["method"] == own].assign(method=name)

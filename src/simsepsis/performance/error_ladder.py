@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,11 +11,9 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.estimand import Estimand
-from simsepsis.performance.grid import Grid
+from simsepsis.performance.grid import Grid, Truth, lay_out, true_values
 from simsepsis.performance.mcse import mean_of, undefined_as_nan, with_truth_error
-from simsepsis.performance.rows import KEYS, Settings
-from simsepsis.performance.study import Study, lay_out
-from simsepsis.performance.truth import Truth, true_values
+from simsepsis.performance.rows import Settings
 
 LADDER_COLUMNS = (
     "cell",
@@ -129,62 +127,27 @@ def ladder(
     the mean of θ̂ₖ − θ̂ₖ₋₁ less θₖ − θₖ₋₁; its MCSE is the SD of the differences over √n, with the errors of
     both truths in quadrature where they are not the same. Noise that two methods share cancels.
     """
-    keys = [name for name in KEYS if name in estimates.columns]
-    stem = estimates["estimand"].map(_stem)
-    series = estimates[keys].assign(stem=stem).drop_duplicates(ignore_index=True)
-    value, mcse = true_values(truth, series)
-    known = series.assign(whole=series["estimand"], estimand=series["stem"], value=value, mcse=mcse)
-    study = lay_out(estimates.assign(estimand=stem), known.drop(columns=["stem", "whole"]), Settings())
-    whole = dict(zip(zip(known["method"], known["estimand"], strict=True), known["whole"], strict=True))
-    return _climb(_families(study, whole), ladders)
+    study = lay_out(estimates, None, Settings())
+    tables = [ladder_of(grid, truth, ladders=ladders) for grid in study.grids]
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 
 def ladder_of(grid: Grid, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] = LADDERS) -> pd.DataFrame:
-    """Return `ladder` of a cell's series that are side by side already.
-
-    Parameters
-    ----------
-    grid
-        All estimands of one stem or more, whole.
-    truth, ladders
-        As of `ladder`.
-    """
-    return _climb(_stems(grid, truth), ladders)
-
-
-def _climb(families: Iterable[Mapping[str, _Height]], ladders: Mapping[str, Sequence[Rung]]) -> pd.DataFrame:
+    """Return `ladder` of a cell's series; all estimands of a stem are there together."""
     rows = [
         row | {"ladder": name}
-        for heights in families
+        for heights in _stems(grid, truth)
         for name, rungs in ladders.items()
         for row in _climbed([(rung, heights[rung.method]) for rung in rungs if rung.method in heights], rungs)
     ]
     return pd.DataFrame(rows, columns=list(LADDER_COLUMNS))
 
 
-def _families(study: Study, whole: Mapping[tuple[object, object], str]) -> Iterator[dict[str, _Height]]:
-    """Yield method → estimates for each cell, scenario and stem, replicates in the same columns."""
-    families: dict[int, dict[str, _Height]] = {}
-    keys = study.series.to_dict("records")
-    for part, block in study.blocks():
-        for row, series in enumerate(range(part.start, part.stop)):
-            key = keys[series]
-            families.setdefault(int(block.family[row]), {})[str(key["method"])] = _Height(
-                keys={name: key[name] for name in ("cell", "scenario", "estimand", "n_sim")},
-                estimand=whole[key["method"], key["estimand"]],
-                estimate=block.estimate[row],
-                truth=float(block.truth[row]),
-                truth_mcse=float(block.truth_mcse[row]),
-            )
-    for family in sorted(families):
-        yield families[family]
-
-
 def _stems(grid: Grid, truth: Truth) -> Iterator[dict[str, _Height]]:
-    """Yield what `_families` does, from a grid."""
+    """Yield method → estimates for each estimand without its population."""
     there = np.flatnonzero(grid.attempted.any(axis=1))
     keys = grid.series.iloc[there].reset_index(drop=True)
-    value, mcse = true_values(truth, keys)
+    value, mcse = true_values(truth)(keys)
     for stem, own in keys.groupby(keys["estimand"].map(_stem)):
         kept = grid.attempted[there[own.index]].any(axis=0)
         yield {

@@ -91,17 +91,6 @@ ANSWERS: dict[str, Kind] = {
 }
 """Kinds of answers in words."""
 
-LEVELS = {"coverage": 0.9, "bias_eliminated_coverage": 0.9, "rejection": 0.8, "convergence": 0.99}
-"""Measure → level that a frontier looks for unless the plan gives one."""
-
-BANDS = {
-    "coverage": (0.93, 0.97),
-    "bias_eliminated_coverage": (0.93, 0.97),
-    "rejection": (0.03, 0.07),
-    "convergence": (0.99, 1.0),
-}
-"""Measure → band in which it is as it should be unless the plan gives one."""
-
 NOTHING: tuple[Any, ...] = (None, "", (), {})
 """Values of keys that were not given."""
 
@@ -269,8 +258,9 @@ def _check_answer(choice: AnswerChoice, estimand: str) -> None:
     if choice.kind == "contour" and (choice.level is None) == (choice.ratio is None):
         raise ValueError("a contour needs either 'level' or 'ratio'; give one of them")
     measure = choice.measure or choice.about.measure
-    for kind, key, known in (("frontier", "level", LEVELS), ("verdict", "band", BANDS)):
-        if choice.kind == kind and getattr(choice, key) is None and measure not in known:
+    for kind, key in (("frontier", "level"), ("verdict", "band")):
+        asked = choice.kind == kind and getattr(choice, key) is None
+        if asked and getattr(MEASURES[str(measure)], key) is None:
             raise ValueError(f"a {kind} of '{measure}' needs '{key}'; give it")
     if choice.ratio is not None and Estimand.parse(estimand).on.kind != "ratio":
         raise ValueError(f"ratio: '{estimand}' is no logarithm; give 'level' in its own units")

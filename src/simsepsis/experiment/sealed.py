@@ -1,10 +1,13 @@
-"""Plan, settled worlds and truths of a run folder: written with a seal, trusted only as they were written."""
+"""Plan, settled worlds and truths of a run folder: sealed when written, trusted only as they were written."""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,11 +18,61 @@ import pyarrow.parquet as pq
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.plan import Plan, plan_toml
-from simsepsis.experiment.seal import Seal, close_seal, open_seal, seal_of
 from simsepsis.files import write_files
 from simsepsis.replication import set_aside
 from simsepsis.world.files import load_scenario
 from simsepsis.world.write import scenario_toml
+
+SEAL = re.compile(rb'simsepsis seal (\["[^\n]*?"\]) ([0-9a-f]{16})')
+BLANK = "0" * 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What a file says of itself.
+
+    Attributes
+    ----------
+    place
+        Its name within the run folder.
+    mark
+        Of the run that wrote it.
+    whole
+        Whether not a bit has changed since.
+    """
+
+    place: str
+    mark: str
+    whole: bool
+
+
+def open_seal(place: str, mark: str) -> str:
+    """Return the text of a seal that `close_seal` closes; it holds ASCII on one line only."""
+    return f"simsepsis seal {json.dumps([place, mark])} {BLANK}"
+
+
+def close_seal(content: bytes) -> bytes:
+    """Return a file that has one open seal with the checksum of all its bytes filled in."""
+    (found,) = SEAL.finditer(content)
+    return content[: found.start(2)] + _checksum(content) + content[found.end(2) :]
+
+
+def seal_of(content: bytes) -> Seal | None:
+    """Return the seal of a file; None where it has none that can be read."""
+    found = SEAL.search(content)
+    if found is None:
+        return None
+    try:
+        place, mark = json.loads(found[1])
+    except ValueError:
+        return None
+    blank = content[: found.start(2)] + BLANK.encode() + content[found.end(2) :]
+    return Seal(place=str(place), mark=str(mark), whole=found[2] == _checksum(blank))
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest()[:16].encode()
+
 
 PLAN, TRUTH, CELLS = "plan.toml", "truth.parquet", "cells"
 CELL_FILE = re.compile(r"[0-9a-f]{8}\.toml")
@@ -28,15 +81,7 @@ VERSION = ", simsepsis "
 
 
 def run_mark(plan: Plan, made_by: str | None = None) -> str:
-    """Return what all files of a run carry: what decides its numbers beside world, replicate and method.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    made_by
-        Version of simsepsis; None: this one.
-    """
+    """Return what all files of a run carry: what decides its numbers beside world, replicate and method."""
     run = plan.run
     limit = "none" if run.method_seconds is None else repr(run.method_seconds)
     said = f"{plan.name}, seed {run.seed}, truth_population {run.truth_population}, method_seconds {limit}"
@@ -78,22 +123,7 @@ def write_truth(path: Path, truth: pd.DataFrame, mark: str) -> None:
 
 
 def stored_cells(path: Path, mark: str, *, trusted: bool = False) -> Iterator[Cell]:
-    """Yield the settled worlds that a run folder holds.
-
-    Parameters
-    ----------
-    path
-        The run folder.
-    mark
-        Of the run.
-    trusted
-        Whether only those that can be trusted are wanted.
-
-    Raises
-    ------
-    ExperimentError
-        If one is damaged or of another run.
-    """
+    """Yield the settled worlds that a run folder holds."""
     for place in _cell_places(path):
         if trusted and _distrust(bytes_of(path / place), place, mark):
             continue
@@ -103,13 +133,7 @@ def stored_cells(path: Path, mark: str, *, trusted: bool = False) -> Iterator[Ce
 
 
 def stored_truth(path: Path, mark: str) -> pd.DataFrame | None:
-    """Return the truths that a run folder holds; None where there are none.
-
-    Raises
-    ------
-    ExperimentError
-        If they are damaged or of another run.
-    """
+    """Return the truths that a run folder holds; None where there are none."""
     if not (path / TRUTH).exists():
         return None
     return pd.read_parquet(io.BytesIO(_trusted(path, TRUTH, mark)))
