@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simsepsis.words import plain
+from simsepsis.words.numbers import p_value
 
 TABLE_WIDTH = 110
 """Columns of a table where the output is not a terminal."""
@@ -67,7 +68,7 @@ def show_estimates(estimates: pd.DataFrame) -> None:
             for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
         ],
         estimate=["–" if pd.isna(value) else f"{value:.3f}" for value in estimates["estimate"]],
-        p=["" if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in estimates["p_value"]],
+        p=["" if pd.isna(p) else p_value(p) for p in estimates["p_value"]],
         failure=estimates["failure"].fillna(""),
     )
     heads = {"method": "method", "estimand": "estimand", "estimate": "estimate", "interval": "95% interval"}

@@ -9,8 +9,7 @@ import pandas as pd
 from simsepsis.estimand import ENDPOINT_LABELS
 from simsepsis.performance.catalogue import MEASURES
 from simsepsis.performance.mcse import wilson_limits
-
-_NOTHING = 1e-9
+from simsepsis.words.numbers import aside, decimals_for, with_error
 
 ENOUGH = 0.95
 """Share of a series' rows from which on a number may stand without saying how many rows it is of."""
@@ -59,39 +58,6 @@ def rows_text(n_used: float, n_sim: float) -> str:
     return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
 
 
-def with_error(
-    value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
-) -> str:
-    """Return ``−6.90 (0.06)``, with words where the error is none or unknown, a dash where there is no value.
-
-    Parameters
-    ----------
-    value, error
-        The number and its Monte Carlo standard error.
-    decimals
-        Of the value; the error has as many.
-    signed
-        Whether positive values get a plus sign.
-    unit
-        Written after the value.
-    rows
-        Written after the error, such as that of `rows_text`.
-    """
-    if math.isnan(value):
-        return "–"
-    exact, least = error < _NOTHING, 10.0**-decimals
-    rounded = round(value, decimals) + 0.0
-    sign = "+" if signed and rounded > 0 else ""
-    text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
-    shown = "exact" if exact else f"<{least:g}" if error < least / 2 else f"{error:.{decimals}f}"
-    shown = "error unknown" if math.isnan(error) else shown
-    return f"{sign}{text}{unit} ({_aside(shown, rows)})".replace("-", "−")
-
-
-def _aside(*parts: str) -> str:
-    return "; ".join(filter(None, parts))
-
-
 def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
     """Return what a measure of an estimand is multiplied by for print, and the unit that it then has.
 
@@ -112,21 +78,6 @@ def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
     if unit == "estimand" and estimand.startswith("rmst"):
         return 1.0, " days"
     return 1.0, ""
-
-
-def decimals_for(error: float, *, most: int = 4) -> int:
-    """Return the decimals at which a Monte Carlo standard error has two digits.
-
-    Parameters
-    ----------
-    error
-        The standard error, in the unit of print.
-    most
-        Decimals where it is 0, tiny or unknown.
-    """
-    if not error > 0.0:
-        return min(most, 3)
-    return max(0, min(most, 1 - math.floor(math.log10(error))))
 
 
 def measured_text(
@@ -155,7 +106,7 @@ def measured_text(
     if n_used is not None and MEASURES[measure].unit == "proportion" and value in (0.0, 1.0) and mcse == 0.0:
         low, high = wilson_limits(value, n_used)
         bound = f"at least {100 * float(low):.1f}%" if value == 1.0 else f"at most {100 * float(high):.1f}%"
-        return f"{100 * value:g}% ({_aside(bound, rows)})"
+        return f"{100 * value:g}% ({aside(bound, rows)})"
     error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
     signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))

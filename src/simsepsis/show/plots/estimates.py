@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
-from simsepsis.show.labels import Wording
+from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
