@@ -13,7 +13,6 @@ import pytest
 from described_worlds import switched
 
 from simsepsis.errors import OutputError, ScenarioError, UsageError
-from simsepsis.performance.text import with_error
 from simsepsis.show.pages.scenario import description_contents, description_html, write_scenario_report
 from simsepsis.show.pages.scenario.numbers import days, points, ratio, share
 from simsepsis.show.pages.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
@@ -22,6 +21,7 @@ from simsepsis.show.plots import RenderedPlate, render_plate
 from simsepsis.show.plots.scenario import ScenarioDescription, describe_scenario, draw_description
 from simsepsis.studies.jseptic_ivigg.world.effect import Modifier, Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.words.numbers import with_error
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis describe thesis --seed 5"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simsepsis.show.labels import THESIS_WORDING, Wording
+from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.words.labels import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

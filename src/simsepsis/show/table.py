@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simsepsis.show.labels import row_label, unit_of
 from simsepsis.show.outline import outline
 from simsepsis.show.plots.positions import mended
+from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.words.numbers import of_statistic
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -205,9 +206,6 @@ _COMPOSITIONS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = 
     "smd_percent": ((("smd_percent",), ("", "")),),
     "p_value": ((("p_value",), ("", "")),),
 }
-_DECIMALS = {"count": 0, "percent": 1, "smd_percent": 1, "p_value": 3}
-_QUANTILES = ("median", "q1", "q3")
-_RATIOS = ("odds_ratio", "hazard_ratio", "ci_low", "ci_high")
 
 Number = Mapping[str, Any]
 Numbers = Mapping[tuple[str, str, str, str], dict[str, Number]]
@@ -267,11 +265,13 @@ def _lines_by_phase(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
     """Yield rows with full labels and no headings: a text has no blocks."""
     for variable, level, phase in dict.fromkeys(place[:3] for place in numbers):
         cells = (_cell(numbers.get((variable, level, phase, c.arm), {}), c.kind) for c in layout.columns)
-        yield Row(label=row_label(variable, level) + _PHASE_NOTES[phase], depth=0, cells=tuple(cells))
+        yield Row(
+            label=THESIS_WORDING.row(variable, level) + _PHASE_NOTES[phase], depth=0, cells=tuple(cells)
+        )
 
 
 def _with_unit(label: str, key: tuple[str, str]) -> str:
-    unit = unit_of(key[0])
+    unit = THESIS_WORDING.unit(key[0])
     # Points, and units that the heading already names, say nothing more in the row.
     return f"{label} ({unit})" if unit not in ("", "points", "units", "days") else label
 
@@ -302,7 +302,7 @@ def _printed(numbers: list[Number], signs: tuple[str, ...]) -> Iterable[Part]:
 
 def _printed_text(number: Number) -> str:
     text = number.get("text")
-    said = text if isinstance(text, str) and text else format_number(number["printed"], number["statistic"])
+    said = text if isinstance(text, str) and text else of_statistic(number["printed"], number["statistic"])
     return f"{said}†" if _is_misprint(number) else said
 
 
@@ -311,7 +311,7 @@ def _is_misprint(number: Number) -> bool:
 
 
 def _corrected(number: Number) -> str:
-    return format_number(number["corrected"], number["statistic"])
+    return of_statistic(number["corrected"], number["statistic"])
 
 
 def _mark(number: Number) -> str:
@@ -324,13 +324,13 @@ def _mark(number: Number) -> str:
 
 
 def _simulated(number: Number) -> str:
-    return format_number(number["simulated"], number["statistic"])
+    return of_statistic(number["simulated"], number["statistic"])
 
 
 def _interval(number: Number) -> str:
     if math.isnan(number["low"]) or math.isnan(number["high"]):
         return ""
-    return "–".join(format_number(number[name], number["statistic"]) for name in ("low", "high"))
+    return "–".join(of_statistic(number[name], number["statistic"]) for name in ("low", "high"))
 
 
 def _composed(texts: list[str], signs: tuple[str, ...]) -> str:
@@ -346,26 +346,3 @@ def _intervals(texts: list[str]) -> tuple[str, ...]:
         pieces[1] = f"({pieces[1]}"
         pieces[-1] = f"{pieces[-1].removesuffix(';')})"
     return tuple(pieces) if any(texts) else ()
-
-
-def format_number(value: float, statistic: str) -> str:
-    """Return a number for print: a dash for none, ``<0.001`` for a tiny p value, no digits beyond need.
-
-    Parameters
-    ----------
-    value
-        The number.
-    statistic
-        What it is, as in the key of a printed number.
-    """
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value) or abs(value) >= 1e5:
-        return ">10⁵" if value > 0 else "<−10⁵"
-    if statistic == "p_value" and value < 0.001:
-        return "<0.001"
-    if statistic in _QUANTILES:
-        return f"{value:.1f}".removesuffix(".0") if abs(value) < 100 else f"{value:.0f}"
-    if statistic in _RATIOS:
-        return f"{value:.3f}" if value < 10 else f"{value:.4g}"
-    return f"{value:.{_DECIMALS[statistic]}f}"

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from simsepsis.show.page import PlainTable
-from simsepsis.show.table import format_number
+from simsepsis.words.numbers import of_statistic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,6 +84,6 @@ def _cell(numbers: pd.DataFrame, key: tuple[str, ...]) -> str:
     row, statistic = numbers.loc[key], key[3]
     if math.isnan(row["simulated"]):
         return "–"
-    mean, low, high = (format_number(row[name], statistic) for name in ("simulated", "low", "high"))
+    mean, low, high = (of_statistic(row[name], statistic) for name in ("simulated", "low", "high"))
     mark = "" if row["inside"] else " ▲" if row["printed"] > row["simulated"] else " ▼"
     return f"{mean} ({low}–{high}){mark}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsepsis.show.labels import wording_of
+from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
     from simsepsis.analysis.data import CohortArrays
@@ -79,3 +81,15 @@ def arm_keys(arms: Iterable[str]) -> tuple[str, str]:
     """
     there = set(arms)
     return next((name for name in _TREATED if name in there), _TREATED[0]), CONTROL
+
+
+def wording_of(spec: AnalysisSpec) -> Wording:
+    """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels.
+
+    Parameters
+    ----------
+    spec
+        Names the study and labels.
+    """
+    known = THESIS_WORDING if spec.study == "thesis" else Wording()
+    return replace(known, columns=spec.dictionary, own=spec.labels)

@@ -14,8 +14,7 @@ from simsepsis.analysis.result import attempt
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ConvergenceError
 from simsepsis.show.figure import Plate
-from simsepsis.show.labels import THESIS_WORDING, Wording, axis_label, is_death, wording_of
-from simsepsis.show.plots.arms import arms_of
+from simsepsis.show.plots.arms import arms_of, wording_of
 from simsepsis.show.plots.estimates import estimate_rows
 from simsepsis.show.plots.gallery import (
     SurvivalWords,
@@ -31,6 +30,8 @@ from simsepsis.show.plots.gallery import (
 from simsepsis.show.plots.rows import as_comparison
 from simsepsis.show.style import wrapped
 from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.words.labels import Wording, axis_label, is_death
 
 if TYPE_CHECKING:
     from simsepsis.analysis.thesis_analysis import Analysis

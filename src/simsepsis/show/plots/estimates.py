@@ -10,7 +10,7 @@ import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
 from simsepsis.estimand import Estimand
-from simsepsis.show.labels import Wording
+from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec

@@ -23,6 +23,7 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
+from simsepsis.words.numbers import with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -203,39 +204,12 @@ def _write_reason(axes: Axes, y: float, row: Series, axis_width: float) -> None:
         _write(axes, y, 0.05, words, fontsize=SMALL - 0.5, color=MUTED, bbox=ground)
 
 
-def ratio_text(value: float, low: float, high: float) -> str:
-    """Return a ratio with its interval, ``1.20 (0.92–1.58)``; a missing ratio is a dash.
-
-    Parameters
-    ----------
-    value, low, high
-        The ratio and the ends of its interval.
-    """
-    if np.isnan(value):
-        return "–"
-    interval = "" if np.isnan(low) or np.isnan(high) else f" ({ratio_digits(low)}–{ratio_digits(high)})"
-    return f"{ratio_digits(value)}{interval}"
-
-
-def ratio_digits(value: float) -> str:
-    """Return a ratio with as many digits as say something.
-
-    Parameters
-    ----------
-    value
-        The ratio.
-    """
-    if value >= 100:
-        return f"{value:.0f}" if value < 10_000 else ">10⁴"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
-
-
 def _write_numbers(axes: Axes, y: int, row: Series, axis_width: float, has_printed: bool) -> None:
     columns = [("simulated", "low", "high")]
     if has_printed:
         columns.insert(0, ("printed", "printed_low", "printed_high"))
     for place, names in enumerate(columns):
-        text = ratio_text(*(float(row[name]) for name in names))
+        text = with_interval((float(row[name]) for name in names), joint="–")
         outside = place == 0 and has_printed and not bool(row["inside"])
         _write(axes, y, axis_width + 0.2 + _NUMBERS * place, text, fontweight="bold" if outside else "normal")
 

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.show.figure import Plate
-from simsepsis.show.labels import TABLE_LABELS, THESIS_WORDING, Wording
 from simsepsis.show.plots.arms import THESIS_ARMS, Arms, arm_keys
-from simsepsis.show.plots.forest import LIMITS, label_width, limits_of, plot_forest, ratio_text
+from simsepsis.show.plots.forest import LIMITS, label_width, limits_of, plot_forest
 from simsepsis.show.plots.love import LARGEST, THRESHOLD, farthest_apart, plot_love
 from simsepsis.show.plots.overlap import bin_scores, plot_overlap
 from simsepsis.show.plots.pairs import SCORE_LABELS, plot_pairs, spread_text
@@ -18,6 +17,9 @@ from simsepsis.show.plots.positions import outside_names, plot_positions, positi
 from simsepsis.show.plots.rows import balance_rows, effect_rows, hazard_row, term_rows
 from simsepsis.show.plots.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
 from simsepsis.show.style import wrapped
+from simsepsis.thesis.wording import TABLES, THESIS_WORDING
+from simsepsis.words.labels import Wording
+from simsepsis.words.numbers import with_interval
 
 _PRINTED_PAIRS = {"covariates": "", "adjuncts": "adjuncts"}
 
@@ -101,7 +103,7 @@ def estimates_plate(rows: pd.DataFrame, note: str, arms: Arms) -> Plate:
         Words for the arms.
     """
     texts = (
-        f"{row.group}, {row.label}: {ratio_text(row.simulated, row.low, row.high)}"
+        f"{row.group}, {row.label}: {with_interval((row.simulated, row.low, row.high), joint='–')}"
         for row in rows.itertuples(index=False)
     )
     limits = limits_of(rows)
@@ -146,7 +148,7 @@ def terms_plate(
     )
     return Plate(
         name=f"forest-{table}",
-        title=f"{TABLE_LABELS.get(table, table.capitalize())}: what goes with {outcome}",
+        title=f"{TABLES.get(table, table.capitalize())}: what goes with {outcome}",
         caption=f"Odds ratios of the generalized estimating equations with the {later}. {_intervals(rows)} "
         f"Arrows: the interval goes on. {note}",
         alt=f"Forest plot of {len(rows)} odds ratios, {outcome}." + (f" {inside}" if len(compared) else ""),
@@ -318,10 +320,10 @@ def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Pla
 
 
 def _both_ratios(row: dict[str, float]) -> str:
-    simulated = ratio_text(row["simulated"], row["low"], row["high"])
+    simulated = with_interval((row["simulated"], row["low"], row["high"]), joint="–")
     if np.isnan(row["printed"]):
         return simulated
-    printed = ratio_text(row["printed"], row["printed_low"], row["printed_high"])
+    printed = with_interval((row["printed"], row["printed_low"], row["printed_high"]), joint="–")
     return f"printed {printed}; simulated {simulated}"
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsepsis.show.labels import THESIS_WORDING, Wording
 from simsepsis.show.outline import Line, outline
 from simsepsis.show.style import (
     BLUE,
@@ -25,6 +24,8 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
+from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

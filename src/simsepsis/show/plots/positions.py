@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsepsis.show.labels import PHASE_LABELS, TABLE_LABELS, number_label
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -20,6 +19,8 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
+from simsepsis.thesis.wording import TABLES, number_label
+from simsepsis.words.labels import PHASES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +144,7 @@ def plot_positions(placed: DataFrame, *, note: str = "") -> Figure:
 
 def _groups(table: Series, phase: Series) -> list[tuple[str, str]]:
     found = list(dict.fromkeys(zip(table, phase, strict=True)))
-    tables, phases = list(TABLE_LABELS), list(PHASE_LABELS)
+    tables, phases = list(TABLES), list(PHASES)
 
     def order(group: tuple[str, str]) -> tuple[int, int]:
         table, phase = group
@@ -190,9 +191,9 @@ def _draw_group(axes: Axes, y: int, rows: DataFrame) -> None:
 def _name_group(axes: Axes, y: int, table: str, phase: str, rows: DataFrame) -> None:
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
     fitted = " (fitted)" if "fitted" in rows and rows["fitted"].all() else ""
-    when = PHASE_LABELS[phase] + fitted if phase else ""
+    when = PHASES[phase] + fitted if phase else ""
     share = f"{rows['inside'].sum()} of {len(rows)} inside"
-    axes.annotate(TABLE_LABELS[table], (0, y), xytext=(-122, 14), fontweight="bold", **place)
+    axes.annotate(TABLES[table], (0, y), xytext=(-122, 14), fontweight="bold", **place)
     words = "\n".join(part for part in (when, share) if part)
     below = {**place, "va": "top", "linespacing": 1.4}
     axes.annotate(words, (0, y), xytext=(-122, 5), fontsize=SMALL + 0.5, **below)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simsepsis.show.labels import THESIS_WORDING, Wording
 from simsepsis.show.plots.forest import FOREST_COLUMNS
 from simsepsis.show.plots.love import LOVE_COLUMNS
 from simsepsis.show.plots.positions import mended
 from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.words.labels import Wording
 
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")
 _EFFECTS = (

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE
 from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair_table, paired_odds_ratio
 from simsepsis.estimand import Estimand
-from simsepsis.show.labels import Wording, is_death, wording_of
-from simsepsis.show.plots.arms import Arms, arms_of
+from simsepsis.show.plots.arms import Arms, arms_of, wording_of
 from simsepsis.show.plots.estimates import method_label, outcomes_of
-from simsepsis.show.plots.forest import ratio_digits
-from simsepsis.show.table import format_number
 from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.words.labels import Wording, is_death
+from simsepsis.words.numbers import decimals_of, fixed, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,59 +187,31 @@ def numbers_of(analysis: Analysis) -> Numbers:
     )
 
 
-def p_text(value: float) -> str:
-    """Return a p value for a sentence: ``p = 0.03``, ``p < 0.001``."""
-    text = format_number(value, "p_value")
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
 def ratio_text(found: Interval) -> str:
     """Return ``1.33 (1.14 to 1.55)``, or why there is no estimate."""
-    value, low, high = ("<0.01" if 0 < number < 0.005 else ratio_digits(number) for number in found[:3])
-    return f"{value} ({low} to {high})" if found.known else missing_text(found)
+    return with_interval(found[:3]) if found.known else missing_text(found)
 
 
 def points_text(found: Interval) -> str:
     """Return ``+6.4 (3.0 to 9.7)``, or why there is no estimate."""
     if not found.known:
         return missing_text(found)
-    value, low, high = (_signed(number) for number in (found.value, found.low, found.high))
-    return f"{value} ({low.removeprefix('+')} to {high.removeprefix('+')})"
+    return f"{fixed(found.value, 1, signed=True)} ({fixed(found.low, 1)} to {fixed(found.high, 1)})"
 
 
 def span_text(found: Interval) -> str:
     """Return a number in its own unit with its interval, ``−10.2 (−24.8 to 4.3)``, or why there is none."""
-    if not found.known:
-        return missing_text(found)
     decimals = decimals_of(found[:3])
-    value, low, high = (f"{number + 0.0:,.{decimals}f}".replace("-", "−") for number in found[:3])
-    return f"{value} ({low} to {high})" if math.isfinite(found.low) else value
-
-
-def decimals_of(numbers: Iterable[float]) -> int:
-    """Return how many decimals numbers need, so that the largest shows at least three digits.
-
-    Parameters
-    ----------
-    numbers
-        Of one kind; NaN is left out.
-    """
-    size = max((abs(number) for number in numbers if math.isfinite(number)), default=1.0)
-    return int(min(max(2 - math.floor(math.log10(size)), 0), 9)) if size > 0 else 1
+    return (
+        with_interval(found[:3], lambda number: fixed(number, decimals))
+        if found.known
+        else missing_text(found)
+    )
 
 
 def missing_text(found: Interval) -> str:
     """Return why there is no estimate; a dash where nothing was to be estimated."""
     return f"not estimable: {found.failure}" if found.failure else "–"
-
-
-def _signed(number: float) -> str:
-    return f"{round(number, 1) + 0.0:+.1f}".replace("-", "−")
-
-
-def percent_text(value: float) -> str:
-    """Return ``36.7%``, a dash where there is none."""
-    return "–" if math.isnan(value) else f"{value:.1f}%"
 
 
 def count_of(frame: pd.DataFrame, step: str, score: str = "") -> float:

@@ -20,16 +20,13 @@ from simsepsis.show.pages.analysis.numbers import (
     SCORES,
     Interval,
     Numbers,
-    decimals_of,
     for_people,
-    p_text,
-    percent_text,
     points_text,
     ratio_text,
     span_text,
 )
 from simsepsis.show.plots.estimates import METHOD_LABELS
-from simsepsis.show.table import format_number
+from simsepsis.words.numbers import decimals_of, of_statistic, p_phrase, percent
 
 Row = tuple[str, ...]
 
@@ -187,7 +184,7 @@ def _frequent(numbers: Numbers, table: str, levels: list[tuple[str, str]]) -> li
 
 def _cells(numbers: Numbers, table: str, key: tuple[str, str], phase: str, statistic: str) -> Row:
     treated, control = (_described(numbers, table, key, phase, arm) for arm in numbers.keys)
-    contrast = format_number(numbers.number(table, *key, statistic, phase, "contrast"), statistic)
+    contrast = of_statistic(numbers.number(table, *key, statistic, phase, "contrast"), statistic)
     return treated, control, contrast
 
 
@@ -207,7 +204,7 @@ def _quantile(value: float, spread: float) -> str:
         return f"{value:,.0f}"
     if spread < 1 and value % 1:
         return f"{value:.{max(2, decimals_of([spread]) - 1)}f}"
-    return format_number(value, "median")
+    return of_statistic(value, "median")
 
 
 def effects_table(numbers: Numbers) -> PlainTable:
@@ -261,7 +258,7 @@ def _whole(scale: str, found: Interval) -> str:
 def _shares(numbers: Numbers, outcome: str) -> Row:
     shares = {
         phase: " v ".join(
-            percent_text(numbers.number("text", outcome, "", "percent", phase, arm)) for arm in numbers.keys
+            percent(numbers.number("text", outcome, "", "percent", phase, arm)) for arm in numbers.keys
         )
         for phase in PHASES
     }
@@ -304,7 +301,7 @@ def _tests(numbers: Numbers, outcome: str) -> Row:
         (_test_of(numbers, outcome, FIRST_SCORE), after),
         ("McNemar", math.nan if found is None else found[0].p_value),
     )
-    texts = ("–" if math.isnan(p) else f"{p_text(p)}, {name}" for name, p in values)
+    texts = ("–" if math.isnan(p) else f"{p_phrase(p)}, {name}" for name, p in values)
     return ("No association", *texts)
 
 
@@ -343,7 +340,7 @@ def _estimate_row(numbers: Numbers, row: dict[Hashable, Any]) -> Row:
         numbers.label(outcome) if outcome and scale else "–",
         _effect(numbers, scale, str(row["estimand"])),
         _whole("md" if scale in ("rmst", "") else scale, found),
-        format_number(found.p_value, "p_value"),
+        of_statistic(found.p_value, "p_value"),
         "–" if pd.isna(n_used) else f"{n_used:,.0f}",
     )
 
@@ -375,7 +372,7 @@ def survival_table(numbers: Numbers) -> PlainTable | None:
     rows = []
     for quantity in frame["quantity"]:
         found = numbers.test(quantity)
-        p_value = "" if quantity in levels else format_number(found.p_value, "p_value")
+        p_value = "" if quantity in levels else of_statistic(found.p_value, "p_value")
         rows.append((words.get(quantity, quantity), _tested(quantity, found), p_value))
     return PlainTable(title=title, heads=("", "Estimate (95% CI)", "p value"), rows=tuple(rows))
 

@@ -15,13 +15,11 @@ from simsepsis.analysis.result import FIRST_SCORE, ThesisResult
 from simsepsis.show.pages.analysis.numbers import (
     Interval,
     Numbers,
-    decimals_of,
-    p_text,
-    percent_text,
     points_text,
     ratio_text,
     span_text,
 )
+from simsepsis.words.numbers import decimals_of, p_phrase, percent
 
 POOR_OVERLAP = 0.5
 """With a smaller share of those having a control alike, or of those who could be matched, overlap is poor."""
@@ -81,7 +79,7 @@ def _crude(numbers: Numbers) -> Iterator[str]:
 
 def _risks(numbers: Numbers, outcome: str, when: str, phase: str, method: str, truth: str) -> str:
     shares = (
-        f"{words} {percent_text(numbers.number('text', outcome, '', 'percent', phase, arm))}"
+        f"{words} {percent(numbers.number('text', outcome, '', 'percent', phase, arm))}"
         for words, arm in zip(numbers.arms, numbers.keys, strict=True)
     )
     matched = truth == "matched"
@@ -109,7 +107,7 @@ def _means(numbers: Numbers, outcome: str, when: str, phase: str, method: str, t
 
 
 def _tested(found: Interval) -> str:
-    return "" if math.isnan(found.p_value) else f", {p_text(found.p_value)}"
+    return "" if math.isnan(found.p_value) else f", {p_phrase(found.p_value)}"
 
 
 def _matching(numbers: Numbers) -> Iterator[str]:
@@ -241,8 +239,8 @@ def _survival(numbers: Numbers) -> Iterator[str]:
     proportional = numbers.test("proportional_hazards").p_value
     if proportional < 0.05:
         yield (
-            f"The hazards are not proportional ({p_text(proportional)}): the hazard ratio is an average over "
-            "time, and the curves say more."
+            f"The hazards are not proportional ({p_phrase(proportional)}): the hazard ratio is an average "
+            "over time, and the curves say more."
         )
 
 
@@ -261,7 +259,7 @@ def _interactions(numbers: Numbers) -> Iterator[str]:
             verdict = "differs" if p_value < 0.05 else "does not clearly differ"
             yield (
                 f"The odds ratio of {numbers.said(outcome)} {verdict} by {column} ({strata}; Breslow–Day, "
-                f"{p_text(p_value)})."
+                f"{p_phrase(p_value)})."
             )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from simsepsis.performance.text import with_error
+from simsepsis.words.numbers import with_error
 
 if TYPE_CHECKING:
     from pandas import DataFrame

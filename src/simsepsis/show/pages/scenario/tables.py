@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simsepsis.performance.text import with_error
-from simsepsis.show.labels import row_label
 from simsepsis.show.page import PlainTable
 from simsepsis.show.pages.scenario.numbers import days, numbers_of, points, ratio
 from simsepsis.show.pages.scenario.words import FAR
 from simsepsis.show.plots.scenario.changes import number_text
 from simsepsis.show.plots.scenario.diagram import ENDPOINTS as ENDPOINT_WORDS
-from simsepsis.show.table import format_number
+from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.truth import ENDPOINTS
+from simsepsis.words.numbers import of_statistic, with_error
 
 if TYPE_CHECKING:
     from simsepsis.show.plots.scenario import ScenarioDescription
@@ -138,7 +137,7 @@ def margins_table(margins: pd.DataFrame) -> PlainTable:
     first = ("Share of patients (%)", *(t for arm in _ARMS for t in _percents(sizes[arm], total)))
     rows = [first]
     for variable, level in MAIN_MARGINS:
-        label = row_label(variable, level)
+        label = THESIS_WORDING.row(variable, level)
         counted = (variable, level, "count", "ivigg") in cells
         texts = [
             text
@@ -159,7 +158,7 @@ def margins_table(margins: pd.DataFrame) -> PlainTable:
 
 def _percents(cell: Any, size: float) -> tuple[str, str]:
     printed, simulated = (
-        format_number(100 * float(getattr(cell, name)) / size, "percent") for name in ("printed", "simulated")
+        of_statistic(100 * float(getattr(cell, name)) / size, "percent") for name in ("printed", "simulated")
     )
     return printed, f"{simulated}{_mark([cell])}"
 
@@ -167,7 +166,7 @@ def _percents(cell: Any, size: float) -> tuple[str, str]:
 def _quartiles(cells: list[Any]) -> tuple[str, str]:
     texts = []
     for name in ("printed", "simulated"):
-        median, low, high = (format_number(float(getattr(cell, name)), "median") for cell in cells)
+        median, low, high = (of_statistic(float(getattr(cell, name)), "median") for cell in cells)
         texts.append(f"{median} ({low}–{high})")
     return texts[0], f"{texts[1]}{_mark(cells)}"
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simsepsis.show.labels import number_label, row_label
 from simsepsis.show.pages.scenario.numbers import Numbers, days, numbers_of, points, ratio, share
 from simsepsis.show.plots.scenario.diagram import RESPONSES, regimens_text
+from simsepsis.thesis.wording import THESIS_WORDING, number_label
 
 if TYPE_CHECKING:
     from simsepsis.show.plots.scenario import ScenarioDescription
@@ -124,9 +124,10 @@ def _overlap(facts: Numbers) -> str:
 def _recording(description: ScenarioDescription) -> Iterator[str]:
     observation = description.settled.observation
     if observation.omit:
+        some = ", ".join(map(THESIS_WORDING.row, observation.omit[:3]))
         yield (
-            f"The registry lacks {len(observation.omit)} columns, among them "
-            f"{', '.join(map(row_label, observation.omit[:3]))}; margins and pictures show them all the same."
+            f"The registry lacks {len(observation.omit)} columns, among them {some}; margins and pictures "
+            "show them all the same."
         )
     if observation.by_severity:
         rises = "more" if observation.by_severity > 0 else "less"

@@ -1,4 +1,4 @@
-"""A number of a plan with the text that it has in print; no text has a number that is no fact."""
+"""Every number printed in a plan is a `Fact`: the number with its formatted text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-MINUS = "−"
+from simsepsis.words import numbers
+from simsepsis.words.numbers import DASH, error_text, fixed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Fact:
 
 
 Facts = dict[str, Fact]
-NONE = Fact(value=None, text="–")
+NONE = Fact(value=None, text=DASH)
 
 
 def words(text: str) -> Fact:
@@ -46,12 +47,12 @@ def words(text: str) -> Fact:
 
 def count(value: float) -> Fact:
     """Return a number of people, whole, with thousands apart."""
-    return NONE if math.isnan(value) else Fact(value=round(value), text=_signed(f"{round(value):,}"))
+    return NONE if math.isnan(value) else Fact(value=round(value), text=numbers.count(value))
 
 
 def percent(value: float, mcse: float | None = None, *, digits: int = 1) -> Fact:
     """Return a share in percent; with its Monte Carlo standard error in brackets where there is one."""
-    return _with_error(value, mcse, f"{100 * value:.{digits}f}%", 100 * (mcse or 0.0), digits)
+    return _measured(value, mcse, 100 * value, digits, factor=100.0, unit="%")
 
 
 def short_percent(value: float) -> Fact:
@@ -61,36 +62,28 @@ def short_percent(value: float) -> Fact:
 
 def points(value: float, mcse: float | None = None) -> Fact:
     """Return a difference of shares in percentage points, its size only."""
-    return _with_error(abs(value), mcse, f"{100 * abs(value):.1f}", 100 * (mcse or 0.0), 1)
+    return _measured(abs(value), mcse, 100 * abs(value), 1, factor=100.0)
 
 
 def decimal(value: float, mcse: float | None = None, *, digits: int = 2) -> Fact:
     """Return a number with fixed decimals."""
-    return _with_error(value, mcse, f"{value:,.{digits}f}", mcse or 0.0, digits)
+    return _measured(value, mcse, value, digits)
 
 
 def plain(value: float) -> Fact:
     """Return a stated number as it was stated."""
-    return Fact(value=value, text=_signed(f"{value:g}"))
+    return Fact(value=value, text=f"{value:g}".replace("-", numbers.MINUS))
 
 
 def p_value(value: float) -> Fact:
-    """Return a p value with as many decimals as it needs."""
+    """Return a p value to the fourth decimal."""
+    return NONE if math.isnan(value) else Fact(value=value, text=numbers.p_value(value, 4))
+
+
+def _measured(
+    value: float, mcse: float | None, shown: float, digits: int, *, factor: float = 1.0, unit: str = ""
+) -> Fact:
     if math.isnan(value):
         return NONE
-    return Fact(value=value, text="<0.0001" if value < 0.0001 else f"{value:.4f}")
-
-
-def _with_error(value: float, mcse: float | None, text: str, error: float, digits: int) -> Fact:
-    if math.isnan(value):
-        return NONE
-    least = 10.0**-digits
-    shown = f"{error:.{digits}f}" if error >= least / 2 else f"<{least:g}"
-    suffix = "" if mcse is None else f" ({shown})"
-    # A negative number that rounds to zero has no sign.
-    zero = text.startswith("-") and not text.strip("-0.%")
-    return Fact(value=value, text=_signed(text[1:] if zero else text) + suffix, mcse=mcse)
-
-
-def _signed(text: str) -> str:
-    return text.replace("-", MINUS)
+    error = "" if mcse is None else f" ({error_text(factor * mcse, digits, exact=False)})"
+    return Fact(value=value, text=fixed(shown, digits, unit=unit) + error, mcse=mcse)

@@ -10,9 +10,10 @@ import pandas as pd
 from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
-from simsepsis.performance.text import decimals_for, estimand_text, factor_and_unit, rows_text, with_error
+from simsepsis.performance.text import estimand_text, factor_and_unit, rows_text
 from simsepsis.show.plots.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.show.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure
+from simsepsis.words.numbers import decimals_for, with_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ import pandas as pd
 from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
 from simsepsis.performance import MEASURES
-from simsepsis.performance.text import decimals_for, few_rows, rows_texts
+from simsepsis.performance.text import few_rows, rows_texts
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
     evenly,
@@ -22,6 +22,7 @@ from simsepsis.show.plots.experiment.marks import (
     upright,
 )
 from simsepsis.show.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
+from simsepsis.words.numbers import decimals_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

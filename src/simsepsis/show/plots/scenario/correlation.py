@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.ranks import average_ranks
-from simsepsis.show.labels import row_label
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -21,6 +20,7 @@ from simsepsis.show.style import (
     new_figure,
 )
 from simsepsis.thesis.dictionary import ADJUNCTS, SOFA_DAY1
+from simsepsis.thesis.wording import THESIS_WORDING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ def _spearman(values: FloatArray) -> tuple[FloatArray, int]:
 
 def correlation_label(name: str) -> str:
     """Return the words for a variable of the correlations."""
-    return _HIDDEN.get(name) or _OTHER.get(name) or row_label(name).removesuffix(" day 1")
+    return _HIDDEN.get(name) or _OTHER.get(name) or THESIS_WORDING.row(name).removesuffix(" day 1")
 
 
 @in_house_style
