@@ -30,7 +30,7 @@ from simsepsis.figures.labels import THESIS_WORDING, Wording, axis_label, is_dea
 from simsepsis.figures.plate import Plate
 from simsepsis.figures.rows import as_comparison
 from simsepsis.figures.style import wrapped
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 
 if TYPE_CHECKING:
     from simsepsis.analysis.thesis_analysis import Analysis

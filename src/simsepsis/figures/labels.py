@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simsepsis.thesis.dictionary import COLUMNS, Column
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.study.variables import Variable
 
 if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
@@ -91,7 +92,7 @@ class Wording:
         Words for keys of printed numbers that are no columns, and for named analyses in place of levels.
     """
 
-    columns: Mapping[str, Column] = field(default_factory=dict)
+    columns: Mapping[str, Variable] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
     printed: Mapping[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from simsepsis.figures.forest import FOREST_COLUMNS
 from simsepsis.figures.labels import THESIS_WORDING, Wording
 from simsepsis.figures.love import LOVE_COLUMNS
 from simsepsis.figures.positions import mended
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")
 _EFFECTS = (

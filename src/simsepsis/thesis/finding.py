@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.printed import KEY, Cell, Cells, Key
 
 MISPRINT = "misprint"

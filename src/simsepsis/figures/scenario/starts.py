@@ -20,7 +20,7 @@ from simsepsis.figures.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

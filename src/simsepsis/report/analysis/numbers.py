@@ -14,7 +14,7 @@ from simsepsis.figures.estimates import Estimand, method_label, outcomes_of, rea
 from simsepsis.figures.forest import ratio_digits
 from simsepsis.figures.labels import Wording, is_death, wording_of
 from simsepsis.report.layout import format_number
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import UsageError
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
 from simsepsis.studies.jseptic_ivigg.world.oracle import oracle_frame
-from simsepsis.thesis.dictionary import ADJUNCTS, COLUMNS
 from simsepsis.world.files import load_scenario
 
 
