@@ -50,7 +50,7 @@ from simsepsis.analysis.result import ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, load_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import analyze, run_thesis_analysis
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,

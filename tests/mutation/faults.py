@@ -354,8 +354,8 @@ FAULTS = (
     Fault(
         "negative times pass",
         "analysis/encode.py",
-        'return _Coded(values, "continuous", 0.0)',
-        'return _Coded(values, "continuous")',
+        'return _Coded(values, "number", 0.0)',
+        'return _Coded(values, "number")',
         READING,
     ),
     Fault(

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import UsageError
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
-from simsepsis.thesis.dictionary import ADJUNCTS, COLUMNS
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 

@@ -12,7 +12,7 @@ from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair
 from simsepsis.estimand import Estimand
 from simsepsis.show.plots.arms import Arms, arms_of, wording_of
 from simsepsis.show.plots.estimates import method_label, outcomes_of
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.words.numbers import decimals_of, fixed, with_interval
 

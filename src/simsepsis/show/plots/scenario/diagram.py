@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from simsepsis.show.plots.scenario.changes import number_text
+from simsepsis.studies.jseptic_ivigg.columns import SCORE_COVARIATES
 from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course
 from simsepsis.studies.jseptic_ivigg.world.predictor import OWN_TERMS, ROSTER_TRAITS
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
-from simsepsis.thesis.dictionary import SCORE_COVARIATES
 
 NODE_COLUMNS = ("node", "label", "detail", "recorded")
 ARROW_COLUMNS = ("source", "target", "label", "size", "keys", "new")

@@ -19,7 +19,7 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.wording import THESIS_WORDING
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self
 from pydantic import field_validator, model_validator
 
 from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.care import Adjunct, Support, Transfusion, Treatment
 from simsepsis.studies.jseptic_ivigg.world.effect import Dose, Effect, Unmeasured
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Scores
 from simsepsis.studies.jseptic_ivigg.world.people import Icus, Patients
 from simsepsis.studies.jseptic_ivigg.world.tables import SUPPORTS, TERMS, TRANSFUSIONS, check_keys
-from simsepsis.thesis.dictionary import ADJUNCTS, COLUMNS
 from simsepsis.world import scenario as world
 from simsepsis.world.section import Coefficient, Probability, Section
 

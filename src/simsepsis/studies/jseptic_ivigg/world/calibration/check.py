@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simsepsis.arrays import BoolArray
 from simsepsis.errors import UsageError
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.residuals import quartile_gap
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import (
     ARMS,
@@ -21,7 +22,6 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.targets import (
 )
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario, own
-from simsepsis.thesis.dictionary import COLUMNS
 from simsepsis.threads import one_thread
 from simsepsis.world import scenario as world
 from simsepsis.world.cohort import generate_cohort
@@ -74,7 +74,7 @@ def _cells() -> pd.DataFrame:
     """
     cells = fitted_cells()
     kinds = {name: column.kind for name, column in COLUMNS.items()}
-    number = cells["variable"].map(kinds).isin(["continuous", "ordinal"])
+    number = cells["variable"].map(kinds).isin(["number", "ordinal"])
     wanted = cells["statistic"].isin(["count", *QUARTILES]) | (cells["statistic"].eq(DIFFERENCE) & number)
     repeated = cells["variable"].eq("n") & cells["table"].ne("table1")
     return cells[wanted & ~repeated].reset_index(drop=True)
