@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from simsepsis.show.figure import Plate
-from simsepsis.show.plots.scenario.correlation import correlation_label, plot_correlations
-from simsepsis.show.plots.scenario.diagram_plot import plot_diagram
-from simsepsis.show.plots.scenario.dosing import plot_doses
-from simsepsis.show.plots.scenario.incidence import HORIZON_DAYS, plot_incidence
-from simsepsis.show.plots.scenario.propensity import plot_propensity
-from simsepsis.show.plots.scenario.starts import plot_starts
+from simsepsis.studies.jseptic_ivigg.describe.correlation import correlation_label, plot_correlations
+from simsepsis.studies.jseptic_ivigg.describe.diagram_plot import plot_diagram
+from simsepsis.studies.jseptic_ivigg.describe.dosing import plot_doses
+from simsepsis.studies.jseptic_ivigg.describe.incidence import HORIZON_DAYS, plot_incidence
+from simsepsis.studies.jseptic_ivigg.describe.propensity import plot_propensity
+from simsepsis.studies.jseptic_ivigg.describe.starts import plot_starts
 
 if TYPE_CHECKING:
-    from simsepsis.show.plots.scenario.description import ScenarioDescription
+    from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription
 
 
 def draw_description(description: ScenarioDescription, *, version: str) -> tuple[Plate, ...]:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from simsepsis.show.page import PlainTable
-from simsepsis.show.pages.scenario.numbers import days, numbers_of, points, ratio
-from simsepsis.show.pages.scenario.words import FAR
-from simsepsis.show.plots.scenario.changes import number_text
-from simsepsis.show.plots.scenario.diagram import ENDPOINTS as ENDPOINT_WORDS
+from simsepsis.studies.jseptic_ivigg.describe.changes import number_text
+from simsepsis.studies.jseptic_ivigg.describe.diagram import ENDPOINTS as ENDPOINT_WORDS
+from simsepsis.studies.jseptic_ivigg.describe.numbers import days, numbers_of, points, ratio
+from simsepsis.studies.jseptic_ivigg.describe.words import FAR
 from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.truth import ENDPOINTS
 from simsepsis.words.numbers import of_statistic, with_error
 
 if TYPE_CHECKING:
-    from simsepsis.show.plots.scenario import ScenarioDescription
+    from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription
 
 SCALES = (
     ("rd", "risk difference (percentage points)", points),

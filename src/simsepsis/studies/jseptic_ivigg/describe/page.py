@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsepsis.files import write_files
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import RenderedPlate, render_plate
 from simsepsis.show.page import EmbeddedFigure, PlainTable, embed_figures, render_page
-from simsepsis.show.pages.scenario.tables import (
+from simsepsis.spreadsheet import csv_bytes
+from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription, describe_scenario
+from simsepsis.studies.jseptic_ivigg.describe.plates import draw_description
+from simsepsis.studies.jseptic_ivigg.describe.tables import (
     changes_table,
     margins_table,
     reached_table,
     solved_table,
     truth_table,
 )
-from simsepsis.show.pages.scenario.words import FAR, sentences_of
-from simsepsis.spreadsheet import csv_bytes
+from simsepsis.studies.jseptic_ivigg.describe.words import FAR, sentences_of
 from simsepsis.world.write import scenario_toml
 
 if TYPE_CHECKING:
-    from simsepsis.show.plots.scenario import ScenarioDescription
+    from simsepsis.world.scenario import Scenario
 
 TABLES = ("changes", "reached", "solved", "nodes", "margins", "facts", "truth")
 """Frames that no figure draws, written as CSV."""
@@ -71,6 +74,26 @@ class ScenarioPage:
     figures: tuple[EmbeddedFigure, ...]
 
 
+def files_of(scenario: Scenario, *, seed: int, population: int, command: str) -> dict[str, bytes]:
+    """Return file name → content of all that ``simsepsis describe`` writes.
+
+    Parameters
+    ----------
+    scenario
+        The world.
+    seed, population
+        As of `describe_scenario`.
+    command
+        What to type to get the same page.
+    """
+    description = describe_scenario(scenario, seed=seed, population=population)
+    plates = [render_plate(plate) for plate in draw_description(description, version=version("simsepsis"))]
+    contents = description_contents(description)
+    for plate in plates:
+        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    return contents | {"report.html": description_html(description, plates, command=command).encode()}
+
+
 def description_html(
     description: ScenarioDescription, plates: Sequence[RenderedPlate], *, command: str
 ) -> str:
@@ -79,7 +102,7 @@ def description_html(
     Parameters
     ----------
     description
-        As returned by `simsepsis.show.plots.scenario.describe_scenario`.
+        As returned by `describe_scenario`.
     plates
         Its figures as returned by `render_plate`; embedded, so the page needs nothing else.
     command
@@ -116,7 +139,7 @@ def description_contents(description: ScenarioDescription) -> dict[str, bytes]:
     Parameters
     ----------
     description
-        As returned by `simsepsis.show.plots.scenario.describe_scenario`.
+        As returned by `describe_scenario`.
     """
     tables = {
         f"tables/{name}.csv": csv_bytes(getattr(description, name), float_format="%.10g", lineterminator="\n")

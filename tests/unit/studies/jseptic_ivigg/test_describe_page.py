@@ -13,12 +13,23 @@ import pytest
 from described_worlds import switched
 
 from simsepsis.errors import OutputError, ScenarioError, UsageError
-from simsepsis.show.pages.scenario import description_contents, description_html, write_scenario_report
-from simsepsis.show.pages.scenario.numbers import days, points, ratio, share
-from simsepsis.show.pages.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
-from simsepsis.show.pages.scenario.words import sentences_of
 from simsepsis.show.plots import RenderedPlate, render_plate
-from simsepsis.show.plots.scenario import ScenarioDescription, describe_scenario, draw_description
+from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription, describe_scenario
+from simsepsis.studies.jseptic_ivigg.describe.numbers import days, points, ratio, share
+from simsepsis.studies.jseptic_ivigg.describe.page import (
+    description_contents,
+    description_html,
+    write_scenario_report,
+)
+from simsepsis.studies.jseptic_ivigg.describe.plates import draw_description
+from simsepsis.studies.jseptic_ivigg.describe.tables import (
+    TILT,
+    margins_table,
+    reached_table,
+    solved_table,
+    truth_table,
+)
+from simsepsis.studies.jseptic_ivigg.describe.words import sentences_of
 from simsepsis.studies.jseptic_ivigg.world.effect import Modifier, Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.words.numbers import with_error
