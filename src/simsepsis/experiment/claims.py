@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import did_you_mean
 from simsepsis.estimand import Estimand
 from simsepsis.performance import MEASURES, wilson_limits
-
-Z_95 = 1.959963984540054
 
 CLAIM = re.compile(
     r"(?P<names>(?:\w+\s+){0,2}?)(?P<measure>[a-z_]+)\s+"

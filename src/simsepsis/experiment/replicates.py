@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame
+from simsepsis.analysis.estimates import Z_95, Estimate, estimates_frame
 from simsepsis.analysis.methods import METHODS, method_rows
 from simsepsis.analysis.result import kind_of
 from simsepsis.analysis.spec import THESIS_SPEC
@@ -152,9 +152,6 @@ def _failed(method: str, error: Exception) -> list[Estimate]:
     return [
         Estimate(method=method, estimand=name, failure=reason, failure_kind=kind_of(error)) for name in names
     ]
-
-
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

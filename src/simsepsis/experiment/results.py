@@ -24,7 +24,7 @@ from simsepsis.performance import (
     failures_of,
     kinds_of_reasons,
     ladder_of,
-    summarize_study,
+    performance_of,
 )
 from simsepsis.replication import Part
 
@@ -150,13 +150,13 @@ def _told(
     ladders = {**LADDERS, **contrasts_of(folder.plan.answers)}
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TOLD}
     for grid in folder.grids(cell.key, parts, below, columns=("seconds", "failure"), see=seen.see):
-        study = grid.study(truth, settings)
-        found["performance"].append(summarize_study(study))
-        found["autopsy"].append(autopsy_of(study))
-        found["informative"].append(failures_of(study))
+        cells = grid.judged(truth, settings)
+        found["performance"].append(performance_of(cells))
+        found["autopsy"].append(autopsy_of(cells))
+        found["informative"].append(failures_of(cells))
         found["ladder"].append(ladder_of(grid, truth, ladders=ladders))
         # The next share comes in its place.
-        del study, grid
+        del cells, grid
     tables = {name: joined(own) for name, own in found.items()}
     by_series = {
         name: tables[name].sort_values(["estimand", "method"], kind="stable", ignore_index=True)

@@ -127,8 +127,8 @@ def ladder(
     the mean of θ̂ₖ − θ̂ₖ₋₁ less θₖ − θₖ₋₁; its MCSE is the SD of the differences over √n, with the errors of
     both truths in quadrature where they are not the same. Noise that two methods share cancels.
     """
-    study = lay_out(estimates, None, Settings())
-    tables = [ladder_of(grid, truth, ladders=ladders) for grid in study.grids]
+    cells = lay_out(estimates, None, Settings())
+    tables = [ladder_of(grid, truth, ladders=ladders) for grid in cells.grids]
     return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
 
 

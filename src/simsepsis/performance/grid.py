@@ -109,9 +109,9 @@ class Grid:
         for name, column in values.items():
             self.values[name][where] = column[kept]
 
-    def study(self, truth: Truth | None, settings: Settings | None = None) -> Study:
+    def judged(self, truth: Truth | None, settings: Settings | None = None) -> Judged:
         """Return the cell to be judged at the usual level, at which its rows were read."""
-        return Study(grids=(self,), truth=true_values(truth), settings=settings or Settings())
+        return Judged(grids=(self,), truth=true_values(truth), settings=settings or Settings())
 
     def first(self, replicates: int) -> Grid:
         """Return the first replicates, without a copy."""
@@ -123,7 +123,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Study:
+class Judged:
     """Cells with the truths and the settings that they are judged by."""
 
     grids: tuple[Grid, ...]
@@ -221,7 +221,7 @@ def _empty(series: pd.DataFrame, replicates: int) -> Grid:
     return Grid(series=series, values=values, attempted=np.zeros(shape, dtype=np.bool_))
 
 
-def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) -> Study:
+def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) -> Judged:
     """Lay estimate rows out as one grid per cell and scenario.
 
     Parameters
@@ -245,7 +245,7 @@ def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) ->
     order = np.argsort(world, kind="stable")
     cells = np.split(order, np.flatnonzero(np.diff(world[order])) + 1)
     grids = tuple(_grid_of(rows, own, estimates) for own in cells)
-    return Study(grids=grids, truth=true_values(truth), settings=settings)
+    return Judged(grids=grids, truth=true_values(truth), settings=settings)
 
 
 def _grid_of(rows: Rows, own: IntArray, estimates: pd.DataFrame) -> Grid:

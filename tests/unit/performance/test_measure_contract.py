@@ -25,7 +25,7 @@ def block():
     rows.loc[rows.index[:3:2], "estimate"] = np.nan
     grid = empty_grid(1, "world", SERIES, N)
     grid.place(rows)
-    return next(grid.study({"rd_x_att": (0.3, 0.01)}, Settings(reference="b")).families())
+    return next(grid.judged({"rd_x_att": (0.3, 0.01)}, Settings(reference="b")).families())
 
 
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
@@ -63,7 +63,7 @@ def test_a_perfect_method_has_the_ideal_value():
     grid = empty_grid(1, "world", SERIES[:1], 4_000)
     grid.place(rows.assign(estimate=quantiles, std_error=1.0))
     # A truth of 0 has no relative bias; one that is nearly 0 has it far from 0.
-    block = next(grid.study({"rd_x_att": 0.0}, Settings(reference="a")).families())
+    block = next(grid.judged({"rd_x_att": 0.0}, Settings(reference="a")).families())
     for measure in MEASURES.values():
         if measure.ideal is not None and measure.name != "relative_bias":
             value, mcse, _ = measure.of(block)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.answers.ranges import only_cell
-from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.requests import AnswerChoice
 from simsepsis.experiment.results import Findings, contrast_name
 from simsepsis.experiment.selection import about, wanted_estimand

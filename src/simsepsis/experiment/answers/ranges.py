@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claims import Z_95
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import AnswerChoice
 from simsepsis.experiment.results import Findings
 from simsepsis.experiment.selection import restriction, select, wanted_cells, wanted_estimand

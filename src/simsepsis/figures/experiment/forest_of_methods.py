@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claims import Z_95
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.marks import UNITS, cell_labels, evenly, span, write_beside

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.answers.components import component_words, furthest
-from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.figures.experiment.forest_of_methods import axis_of
 from simsepsis.figures.experiment.marks import list_rows, span, write_beside
