@@ -35,23 +35,7 @@ TOLD = (*BY_SERIES, "ladder")
 
 @dataclass(slots=True, kw_only=True)
 class Count:
-    """What of one cell was counted.
-
-    Attributes
-    ----------
-    cell, scenario
-        Key and name.
-    wanted
-        Replicates that the plan asks for.
-    replicates, rows, failures
-        Replicates with a judged row, these rows, and those without an estimate.
-    method_seconds
-        Time that the methods took.
-    enough
-        Whether the replicates are those that the plan asks for.
-    note
-        What the plan asked for and the cell has not reached, in a sentence.
-    """
+    """What of one cell was counted; `wanted`: replicates of the plan; `note`: what was not reached."""
 
     cell: int
     scenario: str
@@ -70,17 +54,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellSummary:
-    """What the rows of one cell say.
-
-    Attributes
-    ----------
-    count
-        What there is.
-    performance, autopsy, informative, ladder
-        As of `summarize`, `coverage_autopsy`, `informative_failures` and `ladder`.
-    reasons
-        ``method, failure, failure_kind, rows``: why rows have no estimate.
-    """
+    """What the rows of one cell say: the tables of `simsepsis.performance`, and why rows have no estimate."""
 
     count: Count
     performance: pd.DataFrame
@@ -92,16 +66,7 @@ class CellSummary:
 
 @dataclass(slots=True, kw_only=True)
 class Counting:
-    """What is counted while rows go by.
-
-    Attributes
-    ----------
-    methods
-        Of the plan.
-    seconds
-        What each method took in each replicate, shape (methods, replicates); rows of one fit repeat its
-        seconds, so the most is taken.
-    """
+    """What is counted while rows go by; `seconds`: (methods, replicates), of rows of one fit the most."""
 
     methods: Sequence[str]
     seconds: FloatArray

@@ -34,7 +34,7 @@ from simsepsis.experiment.sealed import (
 )
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
 from simsepsis.experiment.store import ESTIMATES, RunFolder, check_same, open_run
-from simsepsis.experiment.truths import TruthWork, true_values
+from simsepsis.experiment.truths import true_values, truth_work
 from simsepsis.files import sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
 from simsepsis.spreadsheet import csv_bytes
@@ -183,11 +183,7 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
     missing = {
         cell: tuple(name for name in run.methods if (cell.key, name) not in known) for cell in folder.cells
     }
-    works = [
-        TruthWork(cell=cell, methods=names, population=run.truth_population, seed=run.seed)
-        for cell, names in missing.items()
-        if names
-    ]
+    works = [truth_work(run, cell, names) for cell, names in missing.items() if names]
     if not works:
         return
     say(f"computing the truths of {_worlds(len(works))}")

@@ -8,8 +8,7 @@ import pytest
 
 from simsepsis.experiment import Findings, Run, RunFolder, answers_of, cells_of, load_plan
 from simsepsis.experiment.answers.answer import ANSWERING, default_answers
-from simsepsis.experiment.answers.crossing import find_crossing
-from simsepsis.experiment.answers.frontiers import _three_digits
+from simsepsis.experiment.answers.frontiers import _three_digits, find_crossing
 from simsepsis.experiment.claims import judge
 from simsepsis.experiment.requests import ANSWERS, AnswerChoice
 from simsepsis.experiment.results import cell_settings, contrast_name
