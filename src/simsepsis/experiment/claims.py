@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,6 +169,12 @@ def judge(words: str, claim: Claim, performance: pd.DataFrame) -> pd.DataFrame:
     none = {name: "" for name in ACCEPT_COLUMNS} | {"value": np.nan, "low": np.nan, "high": np.nan}
     none |= {"cell": 0, "n_used": 0, "n_sim": 0}
     return pd.DataFrame([none | {"claim": words, "measure": claim.measure, "verdict": "inconclusive"}])
+
+
+def verdicts_of(claims: Mapping[str, Claim], performance: pd.DataFrame) -> pd.DataFrame:
+    """Return what the numbers say to each claim, by what it is called."""
+    found = [judge(words, claim, performance) for words, claim in claims.items()]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(ACCEPT_COLUMNS))
 
 
 def overall(verdicts: pd.DataFrame) -> dict[str, str]:

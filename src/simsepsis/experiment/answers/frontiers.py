@@ -12,7 +12,7 @@ import pandas as pd
 from simsepsis.arrays import FloatArray
 from simsepsis.experiment.answers.ranges import fewest_text, measure_words, text_of
 from simsepsis.experiment.requests import AnswerChoice
-from simsepsis.experiment.results import Findings
+from simsepsis.experiment.results import Run
 from simsepsis.experiment.selection import (
     numeric,
     other_keys,
@@ -91,23 +91,23 @@ def _end(x: FloatArray, limits: FloatArray, level: float, *, starts_above: bool)
     return np.inf if np.isnan(found) else found
 
 
-def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def frontier_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield where along a setting a measure crosses a level, for each method and other setting."""
-    rows, x = select(choice, findings), str(choice.x)
-    level, what = level_of(choice), measure_words(choice, findings)
-    sought = f"{_level_text(rows, level)}{restriction(choice, findings)}"
+    rows, x = select(choice, run), str(choice.x)
+    level, what = level_of(choice), measure_words(choice, run)
+    sought = f"{_level_text(rows, level)}{restriction(choice, run)}"
     yield f"Where along {short(x)} the {what} crosses {sought}:"
-    for method, where, line in _lines(rows, x, other_keys(findings, rows, (x,))):
+    for method, where, line in _lines(rows, x, other_keys(run, rows, (x,))):
         yield f"{method}{f', {where}' if where else ''}: {_crossed(line, x, level)}{_few(line)}."
 
 
-def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def contour_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield where over two settings a measure equals a value, for each method and other setting."""
-    rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
-    level, what = level_of(choice), measure_words(choice, findings)
+    rows, x, y = select(choice, run), str(choice.x), str(choice.y)
+    level, what = level_of(choice), measure_words(choice, run)
     sought = f"log({choice.ratio:g})" if choice.ratio is not None else _level_text(rows, level)
-    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}{restriction(choice, findings)}:"
-    for method, where, part in _groups(rows, other_keys(findings, rows, (x, y))):
+    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}{restriction(choice, run)}:"
+    for method, where, part in _groups(rows, other_keys(run, rows, (x, y))):
         found = [
             f"at {short(y)} = {value_text(value)} {_reached(_line(line, x), x, level)}"
             for value, line in part.groupby(y, sort=False)
