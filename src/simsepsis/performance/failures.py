@@ -80,13 +80,14 @@ def informative_failures(estimates: pd.DataFrame, *, alpha: float = 0.05) -> pd.
 
 def failures_of(judged: Judged, alpha: float = 0.05) -> pd.DataFrame:
     """Return `informative_failures` of series that are laid out already."""
-    parts = [
-        _compared(block, method, alpha)
-        for block in judged.families()
+    parts = {
+        block.keys.index[method]: _compared(block, method, alpha)
+        for block in judged.failed()
         if len(block.keys) > 1
         for method in np.flatnonzero(_failed(block).any(axis=-1)).tolist()
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FAILURE_COLUMNS))
+    }
+    ordered = [parts[place] for place in sorted(parts)]
+    return pd.concat(ordered, ignore_index=True) if ordered else pd.DataFrame(columns=list(FAILURE_COLUMNS))
 
 
 def association(failed: BoolArray, others: FloatArray) -> Association:
