@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -19,13 +18,11 @@ from simsepsis.errors import UsageError
 from simsepsis.estimand import POPULATIONS, Estimand
 from simsepsis.records import Registry
 from simsepsis.streams import stream
-from simsepsis.studies.jseptic_ivigg.world.generate import blocks_of, generate_cohort
-from simsepsis.studies.jseptic_ivigg.world.oracle import Potential, join_potentials, potential_of
-from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
-from simsepsis.studies.jseptic_ivigg.world.simulate import day_if_treated, exits_if_treated, simulate
 from simsepsis.threads import one_thread
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.contrast import Risks, log_odds_ratio, log_risk_ratio, risk_difference
+from simsepsis.world.potential import Outcomes, Potential, join_outcomes
+from simsepsis.world.scenario import Scenario
 
 ENDPOINTS = ("icu_death", "hospital_death", "death_28d")
 HORIZON_DAYS = 28.0
@@ -65,52 +62,9 @@ BY_EXPERIMENT: dict[str, str] = {
 TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcomes:
-    """Potential outcomes of a population.
-
-    Attributes
-    ----------
-    treated, untreated
-        How patients leave with IVIgG as given, or as it would have been given, and without.
-    propensity
-        (n,) probability of IVIgG.
-    """
-
-    treated: Potential
-    untreated: Potential
-    propensity: FloatArray
-
-
-@one_thread()
-def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Outcomes:
-    """Return the potential outcomes of a large population of the scenario.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    population
-        Number of patients.
-    seed
-        Seed of the population.
-    """
-    treated, untreated, propensity = [], [], []
-    for world, icu, draw in blocks_of(resolve(scenario), seed=seed, n=population):
-        block = simulate(world, icu, draw)
-        treated.append(potential_of(exits_if_treated(world, block, day_if_treated(block))))
-        untreated.append(potential_of(block.untreated))
-        propensity.append(block.propensity)
-    return Outcomes(
-        treated=join_potentials(treated),
-        untreated=join_potentials(untreated),
-        propensity=np.concatenate(propensity),
-    )
-
-
 def _alive_days(potential: Potential) -> FloatArray:
     """Return days alive to the horizon; who leaves alive is taken to live on."""
-    return np.where(potential.hospital_death, np.minimum(potential.hospital_time, HORIZON_DAYS), HORIZON_DAYS)
+    return np.minimum(potential.lifetime, HORIZON_DAYS)
 
 
 def _rmst_difference(outcomes: Outcomes, weights: FloatArray) -> tuple[float, float]:
@@ -130,9 +84,9 @@ def _log_hazard_ratio(
     """
     kept = weights > 0.0
     n, arms = int(kept.sum()), (outcomes.treated, outcomes.untreated)
-    follow_up = _alive_days if competing else partial(_follow_up, endpoint=endpoint)
-    time = np.concatenate([follow_up(potential)[kept] for potential in arms])
-    event = np.concatenate([getattr(potential, endpoint)[kept] for potential in arms])
+    times = [_alive_days(potential) if competing else potential.time[endpoint] for potential in arms]
+    time = np.concatenate([follow_up[kept] for follow_up in times])
+    event = np.concatenate([potential.event[endpoint][kept] for potential in arms])
     fit = fit_cox(
         np.repeat([1.0, 0.0], n)[:, None],
         time,
@@ -141,14 +95,6 @@ def _log_hazard_ratio(
         cluster=np.tile(np.arange(n), 2),
     )
     return float(fit.params[0]), float(fit.std_errors[0])
-
-
-def _follow_up(potential: Potential, endpoint: str) -> FloatArray:
-    if endpoint == "icu_death":
-        return potential.icu_time
-    if endpoint == "death_28d":
-        return np.minimum(potential.hospital_time, HORIZON_DAYS)
-    return potential.hospital_time
 
 
 def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iterator[dict[str, object]]:
@@ -166,8 +112,8 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iter
     size = int(np.count_nonzero(weights))
     for endpoint in ENDPOINTS:
         risks = Risks(
-            treated=getattr(outcomes.treated, endpoint),
-            untreated=getattr(outcomes.untreated, endpoint),
+            treated=outcomes.treated.event[endpoint],
+            untreated=outcomes.untreated.event[endpoint],
             weights=weights,
         )
         for scale, contrast in CONTRASTS.items():
@@ -209,25 +155,15 @@ def matched_outcomes(
     spec
         The matching.
     """
-    settled = resolve(scenario)
+    settled = scenario.resolved()
     parts: list[Outcomes] = []
     for replicate in range(max(1, round(population / settled.n))):
         cohort = generate_cohort(settled, seed=seed, replicate=replicate)
         if cohort.oracle is None:
             continue
         rows = _matched_treated(cohort.records, spec, stream(seed, "matching", replicate=replicate))
-        parts.append(
-            Outcomes(
-                treated=cohort.oracle.treated.subset(rows),
-                untreated=cohort.oracle.untreated.subset(rows),
-                propensity=cohort.oracle.propensity[rows],
-            )
-        )
-    return Outcomes(
-        treated=join_potentials([part.treated for part in parts]),
-        untreated=join_potentials([part.untreated for part in parts]),
-        propensity=np.concatenate([part.propensity for part in parts]),
-    )
+        parts.append(cohort.oracle.outcomes.subset(rows))
+    return join_outcomes(parts)
 
 
 def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object]]:
@@ -244,7 +180,7 @@ def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object
 
 @lru_cache(maxsize=32)
 def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.DataFrame:
-    outcomes = potential_outcomes(scenario, population=population, seed=seed)
+    outcomes = scenario.potential_outcomes(population=population, seed=seed)
     everybody = np.ones_like(outcomes.propensity)
     chance = outcomes.propensity
     in_all = list(truth_rows(outcomes, everybody, "ate"))

@@ -10,7 +10,7 @@ import pytest
 import simsepsis
 
 SOURCE = Path(simsepsis.__file__).parent
-ROOMS = {"joblib": "replication", "matplotlib": "figures", "jinja2": "report"}
+ROOMS = {"joblib": "replication", "matplotlib": "show", "jinja2": "show"}
 
 
 def imported_by(source: str) -> set[str]:

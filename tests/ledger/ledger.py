@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run-null": ("run null --replicates 40 --out {out}", "verify {out} --fraction 0.1"),
     "run-interaction": ("run interaction --replicates 40 --out {out}",),
     "run-timing": ("run timing --replicates 40 --out {out}",),
-    "run-unmeasured": ("run unmeasured --replicates 40 --out {out}", "infer {out} --out {out}/infer"),
+    "run-unmeasured": ("run unmeasured --replicates 40 --out {out}", "infer {out}"),
     "plan-high-dose": ("plan trial-ivigg-high-dose --replicates 300 --out {out}",),
     "plan-cluster": ("plan trial-ivigg-cluster-crossover --replicates 300 --out {out}",),
     "describe": ("describe thesis --out {out}",),

@@ -13,15 +13,15 @@ import pytest
 from described_worlds import switched
 
 from simsepsis.errors import OutputError, ScenarioError, UsageError
-from simsepsis.figures import RenderedPlate, render_plate
-from simsepsis.figures.scenario import ScenarioDescription, describe_scenario, draw_description
-from simsepsis.performance.text import with_error
-from simsepsis.report.scenario import description_contents, description_html, write_scenario_report
-from simsepsis.report.scenario.numbers import days, points, ratio, share
-from simsepsis.report.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
-from simsepsis.report.scenario.words import sentences_of
+from simsepsis.show.pages.scenario import description_contents, description_html, write_scenario_report
+from simsepsis.show.pages.scenario.numbers import days, points, ratio, share
+from simsepsis.show.pages.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
+from simsepsis.show.pages.scenario.words import sentences_of
+from simsepsis.show.plots import RenderedPlate, render_plate
+from simsepsis.show.plots.scenario import ScenarioDescription, describe_scenario, draw_description
 from simsepsis.studies.jseptic_ivigg.world.effect import Modifier, Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.words.numbers import with_error
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis describe thesis --seed 5"

@@ -11,15 +11,15 @@ from described_worlds import switched
 from matplotlib.text import Text
 from scipy import stats
 
-from simsepsis.figures.scenario.correlation import correlation_label, correlation_rows, plot_correlations
-from simsepsis.figures.scenario.dosing import dose_rows, plot_doses
-from simsepsis.figures.scenario.incidence import incidence_rows, plot_incidence, risk_facts
-from simsepsis.figures.scenario.margins import margin_rows
-from simsepsis.figures.scenario.propensity import plot_propensity, propensity_facts, propensity_rows
-from simsepsis.figures.scenario.starts import plot_starts, start_facts, start_rows
+from simsepsis.show.plots.scenario.correlation import correlation_label, correlation_rows, plot_correlations
+from simsepsis.show.plots.scenario.dosing import dose_rows, plot_doses
+from simsepsis.show.plots.scenario.incidence import incidence_rows, plot_incidence, risk_facts
+from simsepsis.show.plots.scenario.margins import margin_rows
+from simsepsis.show.plots.scenario.propensity import plot_propensity, propensity_facts, propensity_rows
+from simsepsis.show.plots.scenario.starts import plot_starts, start_facts, start_rows
 from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
-from simsepsis.studies.jseptic_ivigg.world.generate import Cohort, generate_cohort
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.cohort import Cohort, generate_cohort
 from simsepsis.world.files import load_scenario
 
 N = 6_000
@@ -67,9 +67,9 @@ def texts_of(figure) -> str:
 def test_incidence_counts_events_that_happened_by_then(cohort, given):
     rows = incidence_rows(cohort.oracle).set_index(["event", "curve", "day"])["incidence"]
     oracle = cohort.oracle
-    died = oracle.treated.hospital_death & (oracle.treated.hospital_time <= 14.0)
+    died = oracle.treated.event["hospital_death"] & (oracle.treated.time["hospital_death"] <= 14.0)
     assert rows["hospital_death", "treated", 14.0] == pytest.approx(died[given].mean())
-    left = ~oracle.untreated.icu_death & (oracle.untreated.icu_time <= 7.5)
+    left = ~oracle.untreated.event["icu_death"] & (oracle.untreated.time["icu_death"] <= 7.5)
     assert rows["icu_discharge", "control", 7.5] == pytest.approx(left[~given].mean())
     assert rows["icu_discharge", "untreated", 7.5] == pytest.approx(left[given].mean())
 
@@ -102,7 +102,10 @@ def test_the_crude_difference_is_effect_and_confounding(cohort, facts, given):
 
 def test_the_error_of_the_effect_is_that_of_paired_differences(cohort, given):
     oracle = cohort.oracle
-    pairs = oracle.treated.hospital_death[given].astype(float) - oracle.untreated.hospital_death[given]
+    pairs = (
+        oracle.treated.event["hospital_death"][given].astype(float)
+        - oracle.untreated.event["hospital_death"][given]
+    )
     effect = risk_facts(oracle).set_index("fact").loc["effect"]
     assert effect["mcse"] == pytest.approx(pairs.std() / np.sqrt(pairs.size))
 
@@ -125,7 +128,7 @@ def test_severity_is_that_of_the_day_among_those_who_could_start(cohort):
     hours, oracle = cohort.oracle.hours["ivigg"], cohort.oracle
     second = (hours >= 24) & (hours < 48)
     assert found.loc[("start", 2.0), "value"] == pytest.approx(oracle.path[second, 1].mean())
-    waiting = (oracle.untreated.icu_time > 1.0) & ~(hours < 48)
+    waiting = (oracle.untreated.time["icu_death"] > 1.0) & ~(hours < 48)
     assert found.loc[("wait", 2.0), "value"] == pytest.approx(oracle.path[waiting, 1].mean())
     assert found.loc[("wait", 2.0), "patients"] == waiting.sum()
 

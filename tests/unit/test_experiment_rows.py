@@ -9,10 +9,10 @@ from simsepsis.cli.studies import _tell
 from simsepsis.experiment import answers_of, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
 from simsepsis.experiment.requests import FIGURES, FigureChoice
-from simsepsis.figures.experiment.plates import plate_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import few_rows
-from simsepsis.report.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.pages.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.plots.experiment.plates import plate_of
 
 PLAN = """
 question = "What do few rows say?"

@@ -7,8 +7,8 @@ from simsepsis.analysis.methods.method import MATCHED_SET
 from simsepsis.analysis.methods.registry import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import UsageError
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-from simsepsis.truth import BY_EXPERIMENT, ENDPOINTS, ESTIMANDS, potential_outcomes, true_estimands
+from simsepsis.truth import BY_EXPERIMENT, ENDPOINTS, ESTIMANDS, true_estimands
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.contrast import Risks, log_cumulative_hazard_ratio, log_odds_ratio, log_risk_ratio
 from simsepsis.world.files import load_scenario
 
@@ -22,9 +22,12 @@ def test_without_effect_every_truth_is_exactly_none():
 
 
 def test_courses_under_both_arms_are_identical_without_effect():
-    outcomes = potential_outcomes(load_scenario("thesis"), population=20_000, seed=3)
-    for name in (*ENDPOINTS, "hospital_time", "icu_time"):
-        assert np.array_equal(getattr(outcomes.treated, name), getattr(outcomes.untreated, name))
+    outcomes = load_scenario("thesis").potential_outcomes(population=20_000, seed=3)
+    treated, untreated = outcomes.treated, outcomes.untreated
+    for name in ENDPOINTS:
+        assert np.array_equal(treated.event[name], untreated.event[name])
+        assert np.array_equal(treated.time[name], untreated.time[name])
+    assert np.array_equal(treated.lifetime, untreated.lifetime)
 
 
 def test_the_stated_effect_is_the_truth_in_other_patients():
@@ -111,10 +114,10 @@ def test_the_twin_is_everybody_but_has_no_marginal_odds_ratio():
 
 def test_the_overlap_weights_patients_by_how_uncertain_their_treatment_is():
     truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
-    outcomes = potential_outcomes(RR081, population=4_000, seed=5)
+    outcomes = RR081.potential_outcomes(population=4_000, seed=5)
     weights = outcomes.propensity * (1 - outcomes.propensity)
     risks = [
-        np.average(potential.hospital_death, weights=weights)
+        np.average(potential.event["hospital_death"], weights=weights)
         for potential in (outcomes.treated, outcomes.untreated)
     ]
     assert truth["rd_hospital_death_ato"] == pytest.approx(risks[0] - risks[1], abs=1e-12)

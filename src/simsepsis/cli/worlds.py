@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from simsepsis.cli.app import Seed, World, app
 from simsepsis.cli.catalogue import CATALOGUES
-from simsepsis.cli.show import say, show_table
+from simsepsis.cli.show import say, show_rows, show_table
 from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+    from simsepsis.world.scenario import Scenario
 
 
 @app.command(name="list")
@@ -29,8 +27,7 @@ def list_(
     if what not in CATALOGUES:
         known = ", ".join(CATALOGUES)
         raise UsageError(f"list '{what}' is unknown{did_you_mean(what, CATALOGUES)}; known are {known}")
-    rows = pd.DataFrame(CATALOGUES[what](), columns=["name", "label"])
-    show_table(rows, what.capitalize(), {"name": "name", "label": "label"})
+    show_rows(CATALOGUES[what](), what.capitalize(), ("name", "label"))
 
 
 @app.command()
@@ -48,8 +45,7 @@ def generate(
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
     """
     from simsepsis.files import check_table_path, table_bytes, write_files
-    from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-    from simsepsis.studies.jseptic_ivigg.world.oracle import oracle_frame
+    from simsepsis.world.cohort import generate_cohort
     from simsepsis.world.files import load_scenario
 
     for path in (output, oracle):
@@ -58,7 +54,7 @@ def generate(
     cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
     write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
     if oracle is not None and cohort.oracle is not None:
-        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort.oracle))})
+        write_files(oracle.parent, {oracle.name: table_bytes(oracle, cohort.oracle.frame())})
     say(f"{len(cohort.registry)} patients in {output}")
 
 
@@ -75,10 +71,12 @@ def describe(
 
     Example: simsepsis describe rr081 --out worlds/rr081
     """
-    from simsepsis.figures import render_plate
-    from simsepsis.figures.scenario import describe_scenario, draw_description
+    from importlib.metadata import version
+
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report.scenario import description_contents, description_html
+    from simsepsis.show.pages.scenario import description_contents, description_html
+    from simsepsis.show.plots import render_plate
+    from simsepsis.show.plots.scenario import describe_scenario, draw_description
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)

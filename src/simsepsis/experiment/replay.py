@@ -26,8 +26,8 @@ from simsepsis.experiment.store import RunFolder, open_run
 from simsepsis.experiment.truths import true_values, truth_work
 from simsepsis.replication import Part, open_workers
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import Cohort
 from simsepsis.threads import one_thread
+from simsepsis.world.cohort import Cohort
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")
 """Columns that are the same bits whenever a row is computed, on one machine with the same packages."""

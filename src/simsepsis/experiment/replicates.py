@@ -31,7 +31,7 @@ from simsepsis.replication import (
     write_part,
 )
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import Cohort, generate_cohort
+from simsepsis.world.cohort import Cohort, generate_cohort
 
 ROW_KEYS = ("cell", "scenario", "replicate")
 """Columns in front of the columns of an estimate."""

@@ -22,11 +22,11 @@ from simsepsis.estimand import Estimand
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.plan import RunSettings
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import Assignment, Cohort, generate_cohort
-from simsepsis.studies.jseptic_ivigg.world.oracle import join_potentials
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
-from simsepsis.truth import Outcomes, potential_outcomes, truth_rows
+from simsepsis.truth import truth_rows
+from simsepsis.world.cohort import Assignment, Cohort, generate_cohort
 from simsepsis.world.contrast import Risks, log_odds_ratio
+from simsepsis.world.potential import Outcomes, join_outcomes
+from simsepsis.world.scenario import Scenario
 
 COLUMNS = ["method", "estimand", "value", "mcse", "population"]
 
@@ -97,11 +97,7 @@ def _kept(method: Method, shared: Shared, cohort: Cohort) -> Kept:
     weights = kept_patients(method, shared, oracle if "oracle" in method.needs else None)
     rows = np.flatnonzero(weights)
     return Kept(
-        outcomes=Outcomes(
-            treated=oracle.treated.subset(rows),
-            untreated=oracle.untreated.subset(rows),
-            propensity=oracle.propensity[rows],
-        ),
+        outcomes=oracle.outcomes.subset(rows),
         weights=weights[rows],
         upper=_upper(method, shared, weights.size)[rows],
     )
@@ -119,11 +115,7 @@ def _upper(method: Method, shared: Shared, size: int) -> BoolArray:
 
 def _truths(method: Method, parts: Sequence[Kept]) -> Iterator[dict[str, object]]:
     """Yield the truths of one method in all the patients whom it matched."""
-    outcomes = Outcomes(
-        treated=join_potentials([part.outcomes.treated for part in parts]),
-        untreated=join_potentials([part.outcomes.untreated for part in parts]),
-        propensity=np.concatenate([part.outcomes.propensity for part in parts]),
-    )
+    outcomes = join_outcomes([part.outcomes for part in parts])
     weights = np.concatenate([part.weights for part in parts])
     given = method.estimands_of(THESIS_SPEC)
     if method.subgroup is None:
@@ -143,8 +135,8 @@ def _ratio_of_odds_ratios(
     (above, error_above), (below, error_below) = (
         log_odds_ratio(
             Risks(
-                treated=getattr(outcomes.treated, outcome)[stratum],
-                untreated=getattr(outcomes.untreated, outcome)[stratum],
+                treated=outcomes.treated.event[outcome][stratum],
+                untreated=outcomes.untreated.event[outcome][stratum],
                 weights=weights[stratum],
             )
         )
@@ -201,7 +193,7 @@ def true_values(work: TruthWork) -> pd.DataFrame:
         (name, estimand) for name in work.methods for estimand in METHODS[name].estimands_of(THESIS_SPEC)
     ]
     table = pd.DataFrame(pairs, columns=["method", "estimand"])
-    if work.cell.scenario.effect.log_hazard_ratio == 0.0:
+    if work.cell.scenario.is_null:
         described = table["estimand"].isin(MATCHED_SET)
         known = table.assign(value=np.where(described, np.nan, 0.0), mcse=0.0, population=0)
     else:
@@ -241,7 +233,7 @@ def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
     if not populations:
         return pd.DataFrame(columns=columns)
     seed = work.seed + TRUTH_OFFSET
-    outcomes = potential_outcomes(work.cell.scenario, population=work.population, seed=seed)
+    outcomes = work.cell.scenario.potential_outcomes(population=work.population, seed=seed)
     chance = outcomes.propensity
     weights = {"att": chance, "ate": np.ones_like(chance), "ato": chance * (1.0 - chance)}
     rows = [

@@ -10,8 +10,7 @@ from simsepsis.estimand import Estimand
 from simsepsis.performance.mcse import wilson_limits
 from simsepsis.performance.measures import MEASURES
 from simsepsis.truth import ENDPOINT_LABELS
-
-_NOTHING = 1e-9
+from simsepsis.words.numbers import aside, decimals_for, with_error
 
 ENOUGH = 0.95
 """Share of a series' rows from which on a number may stand without saying how many rows it is of."""
@@ -34,25 +33,6 @@ def rows_text(n_used: float, n_sim: float) -> str:
     return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
 
 
-def with_error(
-    value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
-) -> str:
-    """Return ``−6.90 (0.06)``: words where the error is none or unknown, a dash without a value."""
-    if math.isnan(value):
-        return "–"
-    exact, least = error < _NOTHING, 10.0**-decimals
-    rounded = round(value, decimals) + 0.0
-    sign = "+" if signed and rounded > 0 else ""
-    text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
-    shown = "exact" if exact else f"<{least:g}" if error < least / 2 else f"{error:.{decimals}f}"
-    shown = "error unknown" if math.isnan(error) else shown
-    return f"{sign}{text}{unit} ({_aside(shown, rows)})".replace("-", "−")
-
-
-def _aside(*parts: str) -> str:
-    return "; ".join(filter(None, parts))
-
-
 def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
     """Return what a measure of an estimand is multiplied by for print, and the unit that it then has."""
     unit = MEASURES[measure].unit
@@ -64,13 +44,6 @@ def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
         return 1.0, ""
     scale = Estimand.parse(estimand).on
     return scale.factor, f" {scale.unit}" if scale.unit else ""
-
-
-def decimals_for(error: float, *, most: int = 4) -> int:
-    """Return the decimals at which a Monte Carlo standard error has two digits."""
-    if not error > 0.0:
-        return min(most, 3)
-    return max(0, min(most, 1 - math.floor(math.log10(error))))
 
 
 def measured_text(
@@ -99,7 +72,7 @@ def measured_text(
     if n_used is not None and MEASURES[measure].unit == "proportion" and value in (0.0, 1.0) and mcse == 0.0:
         low, high = wilson_limits(value, n_used)
         bound = f"at least {100 * float(low):.1f}%" if value == 1.0 else f"at most {100 * float(high):.1f}%"
-        return f"{100 * value:g}% ({_aside(bound, rows)})"
+        return f"{100 * value:g}% ({aside(bound, rows)})"
     error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
     signed = MEASURES[measure].signed and (measure not in ("mean", "truth") or is_contrast(estimand))

@@ -9,8 +9,8 @@ from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.experiment.truths import matched_truths
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.truth import matched_outcomes, truth_rows
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 N = 900

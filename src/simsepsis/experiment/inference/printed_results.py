@@ -12,8 +12,8 @@ import scipy.special
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
-from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.thesis.tables import load_thesis
 
 Part = Literal["first score", "second score", "interaction"]
 Column = Literal["estimate", "p_value"]
