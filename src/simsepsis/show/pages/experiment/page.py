@@ -24,7 +24,7 @@ from simsepsis.show.pages.experiment.tables import (
 from simsepsis.show.pages.experiment.words import Line, answer_lines, command_of, deviations, range_text
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 ADEMP = ("aims", "data", "estimands", "methods", "performance")
 
@@ -85,14 +85,14 @@ class ExperimentPage:
 
 
 def experiment_html(
-    findings: Findings, plates: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
+    findings: Run, plates: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
 ) -> str:
     """Return one HTML page with the answer to an experiment's question and all that it rests on.
 
     Parameters
     ----------
     findings
-        As returned by `simsepsis.experiment.examine_run`.
+        As returned by `simsepsis.experiment.run_experiment`.
     plates
         Its figures as returned by `render_plate`; embedded, so the page needs nothing else.
     answer
@@ -102,7 +102,7 @@ def experiment_html(
 
 
 def experiment_page(
-    findings: Findings, plates: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
+    findings: Run, plates: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
 ) -> ExperimentPage:
     """Return what the page says; parameters as of `experiment_html`."""
     plan = findings.plan
@@ -129,7 +129,7 @@ def experiment_page(
     )
 
 
-def _facts(findings: Findings) -> list[tuple[str, str]]:
+def _facts(findings: Run) -> list[tuple[str, str]]:
     plan = findings.plan
     return [
         ("Plan hash", plan.hash),

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsepsis.experiment import examine_run
 from simsepsis.files import write_gallery
 from simsepsis.show.figure import RenderedPlate, render_plate
 from simsepsis.show.pages.experiment.page import experiment_html
@@ -16,7 +15,7 @@ from simsepsis.show.plots.experiment import draw_findings
 from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Findings, Run
+    from simsepsis.experiment import Run
 
 FIGURES = "figures"
 LISTING = f"{FIGURES}/written.json"
@@ -40,7 +39,7 @@ class Shown:
         The answer in sentences.
     """
 
-    findings: Findings
+    findings: Run
     plates: tuple[RenderedPlate, ...]
     answer: tuple[Line, ...]
 
@@ -53,12 +52,11 @@ def show_findings(run: Run) -> Shown:
     run
         As returned by `run_experiment` or `summarize_run`; it need not have come to its end.
     """
-    findings = examine_run(run)
-    drawn = draw_findings(findings, version=version("simsepsis"))
+    drawn = draw_findings(run, version=version("simsepsis"))
     return Shown(
-        findings=findings,
+        findings=run,
         plates=tuple(render_plate(plate) for plate in drawn),
-        answer=answer_lines(findings),
+        answer=answer_lines(run),
     )
 
 

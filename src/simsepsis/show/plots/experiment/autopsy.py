@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 AUTOPSY_COLUMNS = (
@@ -56,7 +56,7 @@ PARTS = {
 """Part of a change of coverage → words and bar."""
 
 
-def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def autopsy_bars(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return what takes coverage away from each series, in percentage points (negative: lost).
 
     Parameters

@@ -36,7 +36,7 @@ from simsepsis.show.plots.experiment.marks import reference_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 MOST_NAMED = 6
 """Numbers of few rows that a caption names."""
@@ -56,7 +56,7 @@ class Drawing(NamedTuple):
         Columns that name a number beside the others.
     """
 
-    rows: Callable[[FigureChoice, Findings], pd.DataFrame]
+    rows: Callable[[FigureChoice, Run], pd.DataFrame]
     plot: Callable[[pd.DataFrame, FigureChoice, str], Figure]
     title: str
     reading: str
@@ -153,13 +153,13 @@ DRAWINGS: dict[str, Drawing] = {
 """Kind of figure → how it is made."""
 
 
-def draw_findings(findings: Findings, *, version: str) -> tuple[Plate, ...]:
+def draw_findings(findings: Run, *, version: str) -> tuple[Plate, ...]:
     """Draw the figures of an experiment.
 
     Parameters
     ----------
     findings
-        As returned by `simsepsis.experiment.examine_run`.
+        As returned by `simsepsis.experiment.run_experiment`.
     version
         Of simsepsis, for the captions.
 
@@ -177,7 +177,7 @@ def draw_findings(findings: Findings, *, version: str) -> tuple[Plate, ...]:
     return tuple(plate for plate in plates if plate is not None)
 
 
-def note_of(findings: Findings, version: str) -> str:
+def note_of(findings: Run, version: str) -> str:
     """Return the line with experiment, replicates, seed and version."""
     fewest, most = findings.replicates
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
@@ -203,7 +203,7 @@ def file_names(choices: tuple[FigureChoice, ...]) -> list[str]:
     return names
 
 
-def plate_of(choice: FigureChoice, name: str, findings: Findings, note: str) -> Plate | None:
+def plate_of(choice: FigureChoice, name: str, findings: Run, note: str) -> Plate | None:
     """Return one figure with its words; None where there is no number to show.
 
     Parameters
@@ -238,7 +238,7 @@ def _words(rows: pd.DataFrame, choice: FigureChoice) -> dict[str, str]:
     """Return what takes its place in titles and in how to read a figure."""
     measure, estimand = choice.measure or choice.about.measure, str(rows["estimand"].iloc[0])
     against = reference_text(measure, estimand) if measure else ""
-    levels = choice.levels or default_levels(str(measure))
+    levels = choice.levels or (default_levels(measure) if measure else ())
     marked = ", ".join(plain_text(measure, estimand, level) for level in levels) if measure else ""
     return {
         "x": axis_name(str(choice.x)),
@@ -269,7 +269,7 @@ def _lowered(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def default_figures(findings: Findings) -> tuple[FigureChoice, ...]:
+def default_figures(findings: Run) -> tuple[FigureChoice, ...]:
     """Return what is drawn where a plan asks for no figures.
 
     Parameters
@@ -280,7 +280,7 @@ def default_figures(findings: Findings) -> tuple[FigureChoice, ...]:
     return tuple(FigureChoice.model_validate(item) for item in _defaults(findings))
 
 
-def _defaults(findings: Findings) -> Iterator[dict[str, object]]:
+def _defaults(findings: Run) -> Iterator[dict[str, object]]:
     keys = other_keys(findings, findings.settings, ())
     numbers = [key for key in keys if numeric(findings.settings[key])]
     yield {"kind": "forest_of_methods"}
