@@ -10,7 +10,7 @@ import pandas as pd
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.show.pages.analysis import analysis_html
+from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.plots import Drawing, drawing_of, render_plate
 
 _SPEC: dict[str, Any] = {
@@ -67,12 +67,12 @@ def whole_report(analysis: Analysis) -> tuple[Drawing, str]:
     """Return the figures of an analysis and its page, made as the command makes them."""
     drawing = drawing_of(analysis, source="cohort.csv", version="0")
     plates = [render_plate(plate) for plate in drawing.plates]
-    page = analysis_html(
+    page = analysis_page(
         analysis,
         plates,
         sensitivity_table(analysis),
         source="cohort.csv",
         command="simsepsis analyze cohort.csv",
         left_out=drawing.left_out,
-    )
+    ).html
     return drawing, page

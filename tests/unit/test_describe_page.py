@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from described_worlds import switched
 
-from simsepsis.errors import OutputError, ScenarioError, UsageError
-from simsepsis.show.pages.scenario import description_contents, description_html, write_scenario_report
+from simsepsis.errors import ScenarioError, UsageError
+from simsepsis.show.pages.scenario import description_contents, scenario_page
 from simsepsis.show.pages.scenario.numbers import days, points, ratio, share
 from simsepsis.show.pages.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
 from simsepsis.show.pages.scenario.words import sentences_of
@@ -60,7 +60,7 @@ def plates(rich: ScenarioDescription) -> tuple[RenderedPlate, ...]:
 
 @pytest.fixture(scope="module")
 def html(rich: ScenarioDescription, plates: tuple[RenderedPlate, ...]) -> str:
-    return description_html(rich, plates, command=COMMAND)
+    return scenario_page(rich, plates, command=COMMAND).html
 
 
 class Page(HTMLParser):
@@ -106,7 +106,7 @@ def test_the_page_says_name_label_command_and_what_differs(html, rich):
 
 
 def test_the_thesis_differs_from_itself_in_nothing(null):
-    html = description_html(null, (), command=COMMAND)
+    html = scenario_page(null, (), command=COMMAND).html
     assert "Every setting is that of the scenario “thesis”." in html
     assert "It asks for nothing" in html
 
@@ -115,22 +115,15 @@ def test_the_same_scenario_and_seed_give_the_same_bytes(rich, plates, html):
     again = describe_scenario(rich.scenario, seed=5, **SIZES)
     drawn = tuple(render_plate(plate) for plate in draw_description(again, version="0.0"))
     assert [plate.contents for plate in drawn] == [plate.contents for plate in plates]
-    assert description_html(again, drawn, command=COMMAND) == html
+    assert scenario_page(again, drawn, command=COMMAND).html == html
 
 
 def test_texts_are_escaped(rich, plates):
     hostile = "<script>alert('x')</script>"
     scenario = rich.scenario.model_copy(update={"label": hostile, "name": hostile})
-    html = description_html(replace(rich, scenario=scenario), plates[:1], command=hostile)
+    html = scenario_page(replace(rich, scenario=scenario), plates[:1], command=hostile).html
     assert "<script>" not in html
     assert html.count("&lt;script&gt;") == 4
-
-
-def test_the_page_is_written_or_refused_in_one_sentence(null, tmp_path: Path):
-    path = write_scenario_report(null, (), tmp_path / "out" / "report.html", command=COMMAND)
-    assert path.read_text(encoding="utf-8") == description_html(null, (), command=COMMAND)
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_scenario_report(null, (), path / "report.html", command=COMMAND)
 
 
 def test_the_files_hold_the_tables_and_the_settled_world(rich, tmp_path: Path):

@@ -92,7 +92,7 @@ def test_the_run_has_a_method_with_few_rows_and_one_with_all(findings):
 
 def test_tables_of_the_page_tell_the_rows_of_each_number_that_lacks_more_than_a_twentieth(findings):
     page = experiment_page(findings, ())
-    for table in (page.performance, page.bounds):
+    for table in (page["performance"].tables[0], page["failures"].tables[1]):
         place, scenario = table.heads.index("Coverage"), ""
         for row in table.rows:
             if len(row) == 1:
@@ -101,11 +101,11 @@ def test_tables_of_the_page_tell_the_rows_of_each_number_that_lacks_more_than_a_
             n = used(findings, row[0].partition(" ")[0])[scenario]
             assert (f"{n} of 12 rows" in row[place]) == (0 < n < 0.95 * 12), row
             assert "of 12" not in row[table.heads.index("Convergence")]
-    autopsy = {row[0]: row[1] for row in page.autopsy.rows if len(row) > 1 and row[1] != "–"}
+    autopsy = {row[0]: row[1] for row in page["autopsy"].tables[0].rows if len(row) > 1 and row[1] != "–"}
     assert any(name.startswith("psm_gee") and ROWS.search(text) for name, text in autopsy.items())
     assert not any(name.startswith("crude") and ROWS.search(text) for name, text in autopsy.items())
-    assert any(ROWS.search(row[-1]) for table in page.ladders for row in table.rows)
-    judged = [row for row in page.claims.rows if len(row) > 1]
+    assert any(ROWS.search(row[-1]) for table in page["ladder"].tables for row in table.rows)
+    judged = [row for row in page["claims"].tables[0].rows if len(row) > 1]
     few = [row for row in judged if row[0].startswith("psm_gee") and "n=150" in row[0]]
     assert few
     assert all(ROWS.search(row[2]) for row in few)

@@ -11,7 +11,7 @@ import pytest
 from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
 from simsepsis.experiment.choices import FIGURES, FigureChoice
 from simsepsis.performance import wilson_limits
-from simsepsis.show.pages.experiment import experiment_html, experiment_page, plain_lines
+from simsepsis.show.pages.experiment import experiment_page, plain_lines
 from simsepsis.show.pages.experiment.words import answer_lines, command_of
 from simsepsis.show.plots import render_plate
 from simsepsis.show.plots.experiment import zip_plot
@@ -284,7 +284,7 @@ def test_a_plan_that_asks_nothing_gets_what_its_settings_allow(findings):
 
 def test_the_page_needs_no_other_file_and_escapes_the_plan(findings):
     plates = [render_plate(plate_of(choose(kind), kind, findings, "note")) for kind in ("lollipop", "ladder")]
-    html = experiment_html(findings, plates)
+    html = experiment_page(findings, plates).html
     text = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "", html)
     assert not re.search(r"(src|href)=\"[^#\"]", text)
     assert "http" not in text
@@ -296,21 +296,30 @@ def test_the_page_needs_no_other_file_and_escapes_the_plan(findings):
 
 def test_tables_of_the_page_hold_every_series(findings):
     page = experiment_page(findings, ())
-    lines = [row for row in page.performance.rows if len(row) > 1]
+    (performance,) = page["performance"].tables
+    (progress,) = page["run"].tables
+    lines = [row for row in performance.rows if len(row) > 1]
     assert len(lines) == 4 * 4 * 2
-    assert len([row for row in page.performance.rows if len(row) == 1]) == 4 * 2
-    assert page.performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
-    assert page.performance.rows[1][0] == "crude [att]"
-    truths = [row for row in page.truth.rows if len(row) > 1]
+    assert len([row for row in performance.rows if len(row) == 1]) == 4 * 2
+    assert performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
+    assert performance.rows[1][0] == "crude [att]"
+    truths = [row for row in page["truth"].tables[0].rows if len(row) > 1]
     assert all(row[2].startswith("0") and row[2].endswith("(exact)") for row in truths)
-    assert page.progress.rows[0] == ("n=240, by_severity=0.0", "4", "4", *page.progress.rows[0][3:])
-    assert page.complete
+    assert progress.rows[0] == (
+        "n=240, by_severity=0.0",
+        "4",
+        "4",
+        *progress.rows[0][3:],
+    )
+    assert "unfinished" not in page.kind
 
 
 def test_a_ladder_of_the_page_shows_every_component(findings):
     page = experiment_page(findings, ())
     (table,) = (
-        t for t in page.ladders if t.title == "Ladder “matching”: risk difference of death in hospital"
+        t
+        for t in page["ladder"].tables
+        if t.title == "Ladder “matching”: risk difference of death in hospital"
     )
     assert table.heads[1] == "truth [randomized_twin_psm]"
     assert "hidden confounding [psm]" in table.heads
@@ -327,8 +336,8 @@ def test_an_unfinished_run_is_shown_as_such(run, tmp_path):
         assert sentence.startswith("Unfinished: 4 of 9 planned replicates per cell are stored")
         assert "of 9 planned (unfinished)" in note_of(unfinished, "1")
         page = experiment_page(unfinished, ())
-        assert not page.complete
-        assert page.deviations[0] == "4 of 4 cells lack some of 9 planned replicates."
+        assert "unfinished" in page.kind
+        assert page["run"].blocks[0].items[0] == "4 of 4 cells lack some of 9 planned replicates."
     finally:
         path.write_text(kept)
         summarize_run(run.folder.path)

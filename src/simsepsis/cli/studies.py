@@ -202,7 +202,7 @@ def infer(
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.files import write_files
     from simsepsis.show.figure import render_plate, save_plates
-    from simsepsis.show.pages.experiment import experiment_html, show_findings
+    from simsepsis.show.pages.experiment import experiment_page, show_findings
     from simsepsis.show.plots.experiment.likelihood import likelihood_plate
 
     found = infer_thesis(folder, seed=seed, samples=samples)
@@ -214,9 +214,9 @@ def infer(
     save_plates([plate], folder / "figures")
     words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     answer = (*((line, ()) for line in words), *shown.answer)
-    page = experiment_html(shown.findings, (plate, *shown.plates), answer)
+    page = experiment_page(shown.findings, (plate, *shown.plates), answer)
     text = "\n".join(f"- {line}" for line in words) + "\n"
-    write_files(folder, {"inference.md": text.encode(), "report.html": page.encode()})
+    write_files(folder, {"inference.md": text.encode(), "report.html": page.html.encode()})
     for line in words:
         say(f"• {line}")
     say(

@@ -59,7 +59,7 @@ def reproduce(
     from simsepsis.files import check_folder, write_files
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
-    from simsepsis.show.pages import reproduction_html
+    from simsepsis.show.pages import reproduction_page
     from simsepsis.show.plots import draw_reproduction, render_plate
     from simsepsis.world.files import load_scenario
 
@@ -79,7 +79,7 @@ def reproduce(
     contents = contents_of(result)
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    contents["report.html"] = reproduction_html(result, plates, command=command).encode()
+    contents["report.html"] = reproduction_page(result, plates, command=command).html.encode()
     write_files(folder, contents)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
@@ -110,7 +110,7 @@ def analyze(
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
     from simsepsis.analysis.thesis_analysis import analyze as run_analysis
     from simsepsis.files import check_folder, table_bytes, write_files
-    from simsepsis.show.pages.analysis import analysis_html, answer_of, numbers_of
+    from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
     from simsepsis.show.plots import drawing_of, render_plate
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
@@ -125,7 +125,7 @@ def analyze(
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(
+    page = analysis_page(
         analysis,
         plates,
         sensitivity,
@@ -133,7 +133,7 @@ def analyze(
         command=command,
         left_out=drawn.left_out,
     )
-    write_files(out, contents | {"report.html": page.encode()})
+    write_files(out, contents | {"report.html": page.html.encode()})
     for sentence in analysis.result.cohort.notes:
         say(f"• {sentence}")
     show_estimates(analysis.estimates)

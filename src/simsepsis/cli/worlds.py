@@ -76,7 +76,7 @@ def describe(
     Example: simsepsis describe rr081 --out worlds/rr081
     """
     from simsepsis.files import check_folder, write_files
-    from simsepsis.show.pages.scenario import description_contents, description_html
+    from simsepsis.show.pages.scenario import description_contents, scenario_page
     from simsepsis.show.plots import render_plate
     from simsepsis.show.plots.scenario import describe_scenario, draw_description
     from simsepsis.world.files import load_scenario
@@ -89,7 +89,7 @@ def describe(
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
-    contents["report.html"] = description_html(description, plates, command=command).encode()
+    contents["report.html"] = scenario_page(description, plates, command=command).html.encode()
     write_files(folder, contents)
     say(f"The page is {folder / 'report.html'}")
 

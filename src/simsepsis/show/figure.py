@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
 from collections.abc import Iterable
@@ -68,6 +69,13 @@ class RenderedPlate:
     png: bytes
     svg: bytes
     csv: bytes
+
+    kind = "figure"
+
+    @property
+    def uri(self) -> str:
+        """Return the drawing as the address of a picture that stands in the page itself."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg).decode('ascii')}"
 
     @property
     def contents(self) -> dict[str, bytes]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from simsepsis.experiment import examine_run
 from simsepsis.files import write_gallery
 from simsepsis.show.figure import RenderedPlate, render_plate
-from simsepsis.show.pages.experiment.page import experiment_html
-from simsepsis.show.pages.experiment.words import Line, answer_lines, plain_lines
+from simsepsis.show.page import Line
+from simsepsis.show.pages.experiment.page import experiment_page
+from simsepsis.show.pages.experiment.words import answer_lines, plain_lines
 from simsepsis.show.plots.experiment import draw_findings
 from simsepsis.spreadsheet import csv_bytes
 
@@ -104,5 +105,5 @@ def _contents(shown: Shown) -> dict[str, bytes]:
         f"{name}.csv": csv_bytes(getattr(shown.findings, name), float_format="%.10g", lineterminator="\n")
         for name in TABLES
     }
-    page = {"report.html": experiment_html(shown.findings, shown.plates, shown.answer).encode()}
+    page = {"report.html": experiment_page(shown.findings, shown.plates, shown.answer).html.encode()}
     return _figures(shown) | tables | {"answer.md": answer.encode()} | page

@@ -9,7 +9,7 @@ from simsepsis.errors import UsageError
 from simsepsis.files import check_folder, write_files
 from simsepsis.show.figure import render_plate
 from simsepsis.show.pages.trial.document import contents_of, document_of
-from simsepsis.show.pages.trial.page import plan_html
+from simsepsis.show.pages.trial.page import plan_page
 from simsepsis.show.plots.trial import draw_plan
 from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
@@ -85,7 +85,7 @@ def plan_contents(plan: TrialPlan, *, command: str) -> dict[str, bytes]:
     contents = contents_of(document)
     for plate in plates:
         contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    return contents | {"report.html": plan_html(document, plates).encode()}
+    return contents | {"report.html": plan_page(document, plates).html.encode()}
 
 
 def _command(
