@@ -17,7 +17,7 @@ from simsepsis.show.pages.scenario import description_contents, scenario_page
 from simsepsis.show.pages.scenario.numbers import days, points, ratio, share
 from simsepsis.show.pages.scenario.tables import TILT, margins_table, reached_table, solved_table, truth_table
 from simsepsis.show.pages.scenario.words import sentences_of
-from simsepsis.show.plots import RenderedPlate, render_plate
+from simsepsis.show.plots import Figure
 from simsepsis.show.plots.scenario import ScenarioDescription, describe_scenario, draw_description
 from simsepsis.studies.jseptic_ivigg.world.effect import Modifier, Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
@@ -54,12 +54,12 @@ def rich(thesis: Scenario) -> ScenarioDescription:
 
 
 @pytest.fixture(scope="module")
-def plates(rich: ScenarioDescription) -> tuple[RenderedPlate, ...]:
-    return tuple(render_plate(plate) for plate in draw_description(rich, version="0.0"))
+def plates(rich: ScenarioDescription) -> tuple[Figure, ...]:
+    return draw_description(rich, version="0.0")
 
 
 @pytest.fixture(scope="module")
-def html(rich: ScenarioDescription, plates: tuple[RenderedPlate, ...]) -> str:
+def html(rich: ScenarioDescription, plates: tuple[Figure, ...]) -> str:
     return scenario_page(rich, plates, command=COMMAND).html
 
 
@@ -113,8 +113,8 @@ def test_the_thesis_differs_from_itself_in_nothing(null):
 
 def test_the_same_scenario_and_seed_give_the_same_bytes(rich, plates, html):
     again = describe_scenario(rich.scenario, seed=5, **SIZES)
-    drawn = tuple(render_plate(plate) for plate in draw_description(again, version="0.0"))
-    assert [plate.contents for plate in drawn] == [plate.contents for plate in plates]
+    drawn = draw_description(again, version="0.0")
+    assert [plate.files for plate in drawn] == [plate.files for plate in plates]
     assert scenario_page(again, drawn, command=COMMAND).html == html
 
 

@@ -8,11 +8,11 @@ from matplotlib.text import Text
 from simsepsis.cli.studies import _tell
 from simsepsis.experiment import answers_of, examine_run, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
-from simsepsis.experiment.choices import FIGURES, FigureChoice
+from simsepsis.experiment.choices import FigureChoice, figure_kinds
 from simsepsis.performance.text import few_rows
 from simsepsis.show.pages.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.plots.experiment.experiment_figures import figure_of
 from simsepsis.show.plots.experiment.marks import REFERENCES
-from simsepsis.show.plots.experiment.plates import plate_of
 
 PLAN = """
 question = "What do few rows say?"
@@ -82,7 +82,7 @@ def used(findings, method, measure="coverage"):
 
 
 def choose(kind, **more):
-    return FigureChoice(kind=kind, **{key: NEEDED[key] for key in FIGURES[kind].needs}, **more)
+    return FigureChoice(kind=kind, **{key: NEEDED[key] for key in figure_kinds()[kind].needs}, **more)
 
 
 def test_the_run_has_a_method_with_few_rows_and_one_with_all(findings):
@@ -126,20 +126,20 @@ def test_the_terminal_tells_the_rows_of_claims(run, capsys):
     assert "rest on few rows, the fewest" in shown
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", figure_kinds())
 def test_figures_tell_the_rows_in_the_picture_and_in_the_caption(findings, kind):
-    plate = plate_of(choose(kind), kind, findings, "note")
+    plate = figure_of(choose(kind), kind, findings, "note")
     assert {"n_used", "n_sim"} <= set(plate.data.columns)
     assert "Numbers that fewer than 95% of the rows have: " in plate.caption
     assert ROWS.search(plate.caption)
-    texts = [text.get_text() for text in plate.figure.findobj(Text)]
+    texts = [text.get_text() for text in plate.draw().findobj(Text)]
     assert any(ROWS.search(text) for text in texts), texts
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", figure_kinds())
 def test_figures_of_full_rows_say_nothing_of_rows(findings, kind):
     methods = ("crude",) if kind not in ("ladder",) else ("crude", "psm")
-    plate = plate_of(choose(kind, methods=methods, cells="n=400"), kind, findings, "note")
+    plate = figure_of(choose(kind, methods=methods, cells="n=400"), kind, findings, "note")
     if plate is not None and not few_rows(plate.data).any():
         assert "fewer than 95%" not in plate.caption
         assert "ringed" not in plate.caption
@@ -148,7 +148,7 @@ def test_figures_of_full_rows_say_nothing_of_rows(findings, kind):
 @pytest.mark.parametrize("kind", ["lollipop", "nested_loop", "heat_map", "curve"])
 @pytest.mark.parametrize("measure", ["mean", "bias", "rejection", "coverage", "convergence", "mse"])
 def test_a_perfect_method_is_spoken_of_only_where_it_has_that_value(findings, kind, measure):
-    caption = plate_of(choose(kind, measure=measure), kind, findings, "note").caption
+    caption = figure_of(choose(kind, measure=measure), kind, findings, "note").caption
     perfect = measure in ("bias", "coverage", "convergence")
     assert ("perfect method" in caption) == perfect
     assert ("the level of the test" in caption) == (measure == "rejection")

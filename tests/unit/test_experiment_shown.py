@@ -9,28 +9,26 @@ import pandas as pd
 import pytest
 
 from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
-from simsepsis.experiment.choices import FIGURES, FigureChoice
+from simsepsis.experiment.choices import FigureChoice, figure_kinds
 from simsepsis.performance import wilson_limits
 from simsepsis.show.pages.experiment import experiment_page, plain_lines
 from simsepsis.show.pages.experiment.words import answer_lines, command_of
-from simsepsis.show.plots import render_plate
 from simsepsis.show.plots.experiment import zip_plot
 from simsepsis.show.plots.experiment.autopsy import autopsy_bars
 from simsepsis.show.plots.experiment.curves import curve_rows
+from simsepsis.show.plots.experiment.experiment_figures import (
+    default_figures,
+    draw_findings,
+    figure_of,
+    file_names,
+    note_of,
+)
 from simsepsis.show.plots.experiment.forest_of_methods import forest_rows
 from simsepsis.show.plots.experiment.heat_map import heat_rows, plot_heat_map
 from simsepsis.show.plots.experiment.ladder import stair_rows
 from simsepsis.show.plots.experiment.lollipop import lollipop_rows
 from simsepsis.show.plots.experiment.marks import UPRIGHT_CHARACTER, upright
 from simsepsis.show.plots.experiment.nested_loop import loop_rows
-from simsepsis.show.plots.experiment.plates import (
-    DRAWINGS,
-    default_figures,
-    draw_findings,
-    file_names,
-    note_of,
-    plate_of,
-)
 from simsepsis.show.plots.experiment.zip_plot import zip_rows
 
 PLAN = """
@@ -77,7 +75,7 @@ def findings(run):
 
 
 def choose(kind, **more):
-    needs = FIGURES[kind].needs
+    needs = figure_kinds()[kind].needs
     return FigureChoice(kind=kind, **{key: NEEDED[key] for key in needs}, **more)
 
 
@@ -90,8 +88,10 @@ def measured(findings, measure, estimand="rd_hospital_death"):
 # --- the numbers drawn ------------------------------------------------------------------------------
 
 
-def test_every_kind_has_its_drawing():
-    assert set(DRAWINGS) == set(FIGURES)
+def test_every_kind_of_figure_is_found_with_its_schema():
+    assert len(figure_kinds()) == 10
+    assert figure_kinds()["heat_map"].needs == ("x", "y")
+    assert figure_kinds()["power_curve"].measure == "rejection"
 
 
 def test_lollipops_are_the_performance_in_points(findings):
@@ -242,27 +242,27 @@ def test_a_cell_without_settings_has_its_place_in_the_loops(tmp_path):
 # --- plates -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", figure_kinds())
 def test_each_kind_is_drawn_with_caption_and_numbers(findings, kind):
-    plate = plate_of(choose(kind), kind, findings, note_of(findings, "9.9"))
+    plate = figure_of(choose(kind), kind, findings, note_of(findings, "9.9"))
     assert plate is not None
     for words in ("Experiment little", "4 replicates per cell", "seed 5", "simsepsis 9.9"):
         assert words in plate.caption
     assert "risk difference of death in hospital" in plate.title
-    rendered = render_plate(plate)
-    assert rendered.png.startswith(b"\x89PNG")
-    assert b"<svg" in rendered.svg
-    assert len(pd.read_csv(BytesIO(rendered.csv))) == len(plate.data)
+    png, svg, csv = plate.files.values()
+    assert png.startswith(b"\x89PNG")
+    assert b"<svg" in svg
+    assert len(pd.read_csv(BytesIO(csv))) == len(plate.data)
 
 
 def test_a_part_of_the_cells_is_named_in_the_caption(findings):
-    plate = plate_of(choose("lollipop", where={N: 240}), "x", findings, "note")
+    plate = figure_of(choose("lollipop", where={N: 240}), "x", findings, "note")
     assert "in 2 of 4 cells, patients = 240" in plate.caption
 
 
 def test_a_figure_without_numbers_is_left_out(findings):
     empty = replace(findings, ladder=findings.ladder.iloc[:0])
-    assert plate_of(choose("ladder"), "ladder", empty, "note") is None
+    assert figure_of(choose("ladder"), "ladder", empty, "note") is None
 
 
 def test_names_of_files_are_numbered_where_a_kind_stands_twice():
@@ -283,7 +283,7 @@ def test_a_plan_that_asks_nothing_gets_what_its_settings_allow(findings):
 
 
 def test_the_page_needs_no_other_file_and_escapes_the_plan(findings):
-    plates = [render_plate(plate_of(choose(kind), kind, findings, "note")) for kind in ("lollipop", "ladder")]
+    plates = [figure_of(choose(kind), kind, findings, "note") for kind in ("lollipop", "ladder")]
     html = experiment_page(findings, plates).html
     text = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "", html)
     assert not re.search(r"(src|href)=\"[^#\"]", text)

@@ -56,10 +56,10 @@ def test_the_thesis_keeps_its_columns(registry: pd.DataFrame) -> None:
 
 
 def test_a_report_never_says_died_days_or_ivigg_where_it_is_chd_in_months(analysis: Analysis) -> None:
-    drawing, page = whole_report(analysis)
+    figures, _, page = whole_report(analysis)
     text = re.sub(r"<[^>]+>|data:image[^\"]+", " ", page)
-    words = [text, *(part for plate in drawing.plates for part in (plate.title, plate.caption, plate.alt))]
-    words += [written.get_text() for plate in drawing.plates for written in plate.figure.findobj(has_text)]
+    words = [text, *(part for plate in figures for part in (plate.title, plate.caption, plate.alt))]
+    words += [written.get_text() for plate in figures for written in plate.draw().findobj(has_text)]
     for part in words:
         assert not re.search(
             r"\b(died|dead|death|mortality|survival \(%\)|days?|IVIgG|ivigg)\b", part, re.I
@@ -149,7 +149,7 @@ def test_what_was_decided_when_reading_stands_near_the_top_of_the_page(analysis:
     note = 'Treated are the patients with smoker = "<yes>".'
     cohort = replace(analysis.result.cohort, notes=(note,))
     noted = replace(analysis, result=replace(analysis.result, cohort=cohort))
-    _, page = whole_report(noted)
+    *_, page = whole_report(noted)
     shown = "smoker = &#34;&lt;yes&gt;&#34;"
     assert page.index(shown) < page.index("How it was made")
     silent = replace(analysis.result, cohort=replace(analysis.result.cohort, notes=()))

@@ -14,7 +14,7 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.pages.analysis.numbers import Interval, numbers_of, points_text, ratio_text
-from simsepsis.show.plots import draw_analysis, render_plate
+from simsepsis.show.plots import draw_analysis
 
 COMMAND = "simsepsis analyze cohort.csv"
 NAN = float("nan")
@@ -51,7 +51,7 @@ def page_of(analysis: Analysis, **options: object):
 
 
 def test_page_is_sound_and_shows_every_figure(analysis: Analysis) -> None:
-    plates = [render_plate(plate) for plate in draw_analysis(analysis, source="cohort.csv", version="0.0")]
+    plates = draw_analysis(analysis, source="cohort.csv", version="0.0")
     html = analysis_page(
         analysis, plates, sensitivity_table(analysis), source="cohort.csv", command=COMMAND
     ).html

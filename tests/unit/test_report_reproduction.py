@@ -10,7 +10,7 @@ import pytest
 
 from simsepsis.reproduction import Reproduction, reproduce
 from simsepsis.show.pages.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
-from simsepsis.show.plots import RenderedPlate, draw_reproduction, render_plate
+from simsepsis.show.plots import Figure, draw_reproduction
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --replicates 3 --seed 5"
@@ -24,12 +24,12 @@ def reproduction() -> Reproduction:
 
 
 @pytest.fixture(scope="module")
-def plates(reproduction: Reproduction) -> tuple[RenderedPlate, ...]:
-    return tuple(render_plate(plate) for plate in draw_reproduction(reproduction, version="0.0"))
+def plates(reproduction: Reproduction) -> tuple[Figure, ...]:
+    return draw_reproduction(reproduction, version="0.0")
 
 
 @pytest.fixture(scope="module")
-def html(reproduction: Reproduction, plates: tuple[RenderedPlate, ...]) -> str:
+def html(reproduction: Reproduction, plates: tuple[Figure, ...]) -> str:
     return reproduction_page(reproduction, plates, command=COMMAND).html
 
 
@@ -111,8 +111,8 @@ def test_the_page_is_small_enough_to_send(html):
 
 
 def test_the_same_reproduction_gives_the_same_page(reproduction, plates, html):
-    again = tuple(render_plate(plate) for plate in draw_reproduction(reproduction, version="0.0"))
-    assert [plate.contents for plate in again] == [plate.contents for plate in plates]
+    again = draw_reproduction(reproduction, version="0.0")
+    assert [plate.files for plate in again] == [plate.files for plate in plates]
     assert reproduction_page(reproduction, again, command=COMMAND).html == html
 
 

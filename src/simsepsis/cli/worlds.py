@@ -77,19 +77,17 @@ def describe(
     """
     from simsepsis.files import check_folder, write_files
     from simsepsis.show.pages.scenario import description_contents, scenario_page
-    from simsepsis.show.plots import render_plate
+    from simsepsis.show.plots import files_of
     from simsepsis.show.plots.scenario import describe_scenario, draw_description
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
     folder = check_folder(Path("worlds") / world.name if out is None else out)
     description = describe_scenario(world, seed=seed, population=population)
-    plates = [render_plate(plate) for plate in draw_description(description, version=version("simsepsis"))]
-    contents = description_contents(description)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    figures = draw_description(description, version=version("simsepsis"))
+    contents = description_contents(description) | files_of(figures)
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
-    contents["report.html"] = scenario_page(description, plates, command=command).html.encode()
+    contents["report.html"] = scenario_page(description, figures, command=command).html.encode()
     write_files(folder, contents)
     say(f"The page is {folder / 'report.html'}")
 

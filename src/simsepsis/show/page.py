@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import jinja2
 
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import Figure
 from simsepsis.show.table import Table
 from simsepsis.words import plain
 
@@ -49,7 +49,7 @@ class Terms(NamedTuple):
     kind: str = "terms"
 
 
-Block = str | Aside | Command | Bullets | Terms | Table | RenderedPlate
+Block = str | Aside | Command | Bullets | Terms | Table | Figure
 """What a section shows; a text is a paragraph."""
 
 

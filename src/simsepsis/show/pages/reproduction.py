@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.layout import lay_out
 from simsepsis.show.pages.readings import reading_tables
@@ -60,7 +60,7 @@ READINGS = (
 )
 
 
-def reproduction_page(reproduction: Reproduction, figures: Sequence[RenderedPlate], *, command: str) -> Page:
+def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, command: str) -> Page:
     """Return the page that says what was asked and what came out, and shows all of it.
 
     Parameters
@@ -68,7 +68,7 @@ def reproduction_page(reproduction: Reproduction, figures: Sequence[RenderedPlat
     reproduction
         As returned by `simsepsis.reproduction.reproduce`.
     figures
-        As returned by `render_plate`; embedded, so the page needs no other file.
+        Embedded, so the page needs no other file.
     command
         What to type to get the same page.
     """

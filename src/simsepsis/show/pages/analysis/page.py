@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import Figure
 from simsepsis.show.page import Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.analysis.numbers import Numbers, numbers_of
 from simsepsis.show.pages.analysis.tables import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 def analysis_page(
     analysis: Analysis,
-    figures: Sequence[RenderedPlate],
+    figures: Sequence[Figure],
     sensitivity: pd.DataFrame | None = None,
     *,
     source: str,
@@ -58,7 +58,7 @@ def analysis_page(
     analysis
         As returned by `simsepsis.analysis.thesis_analysis.analyze`.
     figures
-        As returned by `render_plate`; embedded, so the page needs no other file.
+        Embedded, so the page needs no other file.
     sensitivity
         As returned by `simsepsis.analysis.sensitivity.sensitivity_table`; None to leave it out.
     source

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Bullets, Line, Page, Section, Terms, glossary, how_made
 from simsepsis.show.pages.experiment.tables import (
     autopsy_table,
@@ -62,7 +62,7 @@ INFORMATIVE = (
 
 
 def experiment_page(
-    findings: Findings, figures: Sequence[RenderedPlate], answer: Sequence[Line] | None = None
+    findings: Findings, figures: Sequence[Figure], answer: Sequence[Line] | None = None
 ) -> Page:
     """Return the page with the answer to an experiment's question and all that it rests on.
 
@@ -71,7 +71,7 @@ def experiment_page(
     findings
         As returned by `simsepsis.experiment.examine_run`.
     figures
-        As returned by `render_plate`; embedded, so the page needs nothing else.
+        Embedded, so the page needs nothing else.
     answer
         The answer in sentences; None for what the findings say.
     """

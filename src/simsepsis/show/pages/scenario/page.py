@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Page, Section, glossary, how_made
 from simsepsis.show.pages.scenario.tables import (
     changes_table,
@@ -51,9 +51,7 @@ def description_contents(description: ScenarioDescription) -> dict[str, bytes]:
     return {**tables, "settled.toml": scenario_toml(description.settled).encode()}
 
 
-def scenario_page(
-    description: ScenarioDescription, figures: Sequence[RenderedPlate], *, command: str
-) -> Page:
+def scenario_page(description: ScenarioDescription, figures: Sequence[Figure], *, command: str) -> Page:
     """Return the page that says what a scenario is, and shows all of it.
 
     Parameters
@@ -61,7 +59,7 @@ def scenario_page(
     description
         As returned by `simsepsis.show.plots.scenario.describe_scenario`.
     figures
-        As returned by `render_plate`; embedded, so the page needs nothing else.
+        Embedded, so the page needs nothing else.
     command
         What to type to get the same page.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
+from simsepsis.show.figure import Figure
 from simsepsis.show.page import Aside, Block, Page, Section, how_made
 from simsepsis.show.pages.trial.document import SECTIONS, Document
 from simsepsis.show.pages.trial.vocabulary import CALIBRATION, Phrase
@@ -25,7 +25,7 @@ PASTE = Phrase(
 )
 
 
-def plan_page(document: Document, figures: Sequence[RenderedPlate]) -> Page:
+def plan_page(document: Document, figures: Sequence[Figure]) -> Page:
     """Return the page of a plan.
 
     Parameters
@@ -58,7 +58,7 @@ def plan_page(document: Document, figures: Sequence[RenderedPlate]) -> Page:
     )
 
 
-def _sections(document: Document, figures: Sequence[RenderedPlate]) -> Iterator[Section]:
+def _sections(document: Document, figures: Sequence[Figure]) -> Iterator[Section]:
     """Yield the tables and figures under each heading that has any."""
     for number, (title, names) in enumerate(SECTIONS, start=1):
         shown = (item for item in figures if item.name in FIGURES.get(title, ()))

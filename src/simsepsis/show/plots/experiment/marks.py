@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.selection import other_keys, words_of
+from simsepsis.experiment.choices import CELL, LEVELS
+from simsepsis.experiment.selection import other_keys, short, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import (
     estimand_text,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from simsepsis.arrays import FloatArray
     from simsepsis.experiment import Findings
+    from simsepsis.experiment.choices import FigureChoice
 
 UNITS = {"%": "%", " points": "percentage points", " days": "days"}
 
@@ -265,3 +267,21 @@ def panel_corners(
     for panel in range(number):
         line, column = divmod(panel, across)
         yield corner[0] + step[0] * column, corner[1] + step[1] * (down - 1 - line)
+
+
+def default_levels(measure: str) -> tuple[float, ...]:
+    """Return the level of a measure that a line of reference marks unless the plan names some."""
+    return (LEVELS[measure],) if measure in LEVELS else ()
+
+
+def axis_name(key: str) -> str:
+    """Return the name of an axis along which a setting runs."""
+    name = "cell" if key == CELL else short(key)
+    return name[:1].upper() + name[1:]
+
+
+def marked_levels(rows: pd.DataFrame, choice: FigureChoice) -> tuple[float, ...]:
+    """Return the levels that a figure marks, in the unit of print; parameters: its numbers, what is asked."""
+    measure = rows["measure"].iloc[0]
+    factor, _ = factor_and_unit(measure, rows["estimand"].iloc[0])
+    return tuple(factor * level for level in choice.levels or default_levels(measure))
