@@ -50,8 +50,7 @@ from simsepsis.analysis.result import ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, load_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import analyze, run_thesis_analysis
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,
@@ -59,6 +58,7 @@ from simsepsis.thesis.dictionary import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.reproduction.comparison import RATIOS, compare
-from simsepsis.thesis import load_thesis
+from simsepsis.thesis.tables import load_thesis
 
 N_DRAWS = 80
 

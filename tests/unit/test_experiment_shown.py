@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
-from simsepsis.experiment.choices import FigureChoice, figure_kinds
+from simsepsis.experiment.requests import FigureChoice, figure_kinds
 from simsepsis.performance import wilson_limits
 from simsepsis.show.pages.experiment import experiment_page, plain_lines
 from simsepsis.show.pages.experiment.words import answer_lines, command_of

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib.figure import Figure as Drawing
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from own_study import own_analysis, own_cohort, whole_report

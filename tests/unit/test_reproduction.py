@@ -29,10 +29,10 @@ from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import percent
 from simsepsis.streams import stream
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.thesis.tables import load_thesis
 from simsepsis.words.numbers import listed, of_statistic
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)

@@ -13,8 +13,8 @@ from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
 from simsepsis.show.pages import reproduction_page
 from simsepsis.show.pages.readings import reading_tables
-from simsepsis.thesis import load_thesis
 from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.thesis.tables import load_thesis
 from simsepsis.world.files import load_scenario
 
 THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -26,17 +25,17 @@ from simsepsis.analysis.spec_types import (
     Study,
     TimeUnit,
 )
-from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence
+from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence, shipped_folder
 from simsepsis.errors import DataError, UsageError, did_you_mean
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,
     SCORE_COVARIATES,
     SOFA_LATER,
     TRANSFUSIONS,
-    Column,
 )
+from simsepsis.study.variables import Variables
 from simsepsis.words import shown
 
 Made = TypeVar("Made", "AnalysisSpec", "Subgroup")
@@ -279,9 +278,9 @@ class AnalysisSpec:
         return self.ratio == 1 and not self.replace
 
     @property
-    def dictionary(self) -> Mapping[str, Column]:
+    def dictionary(self) -> Variables:
         """Return the columns whose limits, levels and labels are known: the thesis's, or none."""
-        return COLUMNS if self.study == "thesis" else {}
+        return COLUMNS if self.study == "thesis" else Variables()
 
     @property
     def adjusters(self) -> tuple[str, ...]:
@@ -346,15 +345,9 @@ _ABSENT: dict[str, Any] = {
 }
 
 
-def _shipped_folder() -> Path:
-    package = Path(str(files("simsepsis")))
-    inside = package / "shipped" / "experiments"
-    return inside if inside.is_dir() else package.parents[1] / "experiments"
-
-
 def spec_names() -> list[str]:
     """Return the names of the specs that come with the package."""
-    return sorted(path.stem for path in _shipped_folder().glob("analysis-*.toml"))
+    return sorted(path.stem for path in shipped_folder("experiments").glob("analysis-*.toml"))
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -367,7 +360,7 @@ def _find(name_or_path: str | Path) -> Path:
             f"spec '{name_or_path}' is unknown{did_you_mean(str(name_or_path), known)}; shipped are "
             f"{', '.join(known)}, or give the path of a .toml file"
         )
-    return _shipped_folder() / f"{name_or_path}.toml"
+    return shipped_folder("experiments") / f"{name_or_path}.toml"
 
 
 def load_spec(name_or_path: str | Path) -> AnalysisSpec:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
@@ -38,6 +37,8 @@ def _summarized(folder: Path) -> Run:
 def _tell(result: Run) -> None:
     """Print what a run has come to."""
     if len(result.verdicts):
+        import pandas as pd
+
         from simsepsis.experiment.answers.ranges import fewest_text
 
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])

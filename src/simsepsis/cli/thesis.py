@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +55,8 @@ def reproduce(
 
     Example: simsepsis reproduce --replicates 40 --out reproduction
     """
+    from importlib.metadata import version
+
     from simsepsis.files import check_folder, write_files
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
@@ -102,19 +103,27 @@ def analyze(
 
     Example: simsepsis analyze cohort.csv --out analysis
     """
+    # Each room is opened when what comes before it was in order, so that a refusal is quick.
+    from simsepsis.analysis.cohort_path import check_cohort_path
+    from simsepsis.analysis.spec import THESIS_SPEC, load_spec
+
+    chosen = THESIS_SPEC if spec is None else load_spec(spec)
+    check_cohort_path(cohort)
     from simsepsis.analysis.cohort_file import read_cohort
+    from simsepsis.files import check_folder, table_bytes, write_files
+
+    patients = read_cohort(cohort, chosen)
+    check_folder(out)
+    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+
+    analysis = run_analysis(patients, chosen, seed=seed)
+    from importlib.metadata import version
+
     from simsepsis.analysis.output import analysis_contents
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.analysis.spec import THESIS_SPEC, load_spec
-    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
-    from simsepsis.files import check_folder, table_bytes, write_files
     from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
     from simsepsis.show.plots import drawing_of, files_of
 
-    chosen = THESIS_SPEC if spec is None else load_spec(spec)
-    patients = read_cohort(cohort, chosen)
-    check_folder(out)
-    analysis = run_analysis(patients, chosen, seed=seed)
     figures, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
     sensitivity = sensitivity_table(analysis)
     contents = analysis_contents(analysis) | files_of(figures)

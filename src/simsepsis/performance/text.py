@@ -6,37 +6,18 @@ import math
 
 import pandas as pd
 
-from simsepsis.estimand import ENDPOINT_LABELS
-from simsepsis.performance.catalogue import MEASURES
+from simsepsis.estimand import Estimand
 from simsepsis.performance.mcse import wilson_limits
+from simsepsis.performance.measures import MEASURES
+from simsepsis.truth import ENDPOINT_LABELS
 from simsepsis.words.numbers import aside, decimals_for, with_error
 
 ENOUGH = 0.95
 """Share of a series' rows from which on a number may stand without saying how many rows it is of."""
 
-SCALES = {
-    "rd_": "risk difference",
-    "log_rr_": "log risk ratio",
-    "log_or_": "log odds ratio",
-    "log_hr_": "log hazard ratio",
-    "log_shr_": "log subdistribution hazard ratio",
-    "log_or_ratio_": "log ratio of odds ratios",
-}
-"""First words of an estimand's name → what it is."""
-
-
-COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized difference after matching"}
-"""What a method may say of its matched set → in words."""
-
 
 def few_rows(table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which numbers rest on so few of their series' rows that these are to be told.
-
-    Parameters
-    ----------
-    table
-        With ``n_used, n_sim`` and perhaps ``measure``; a truth rests on no row.
-    """
+    """Return which numbers rest on so few of their series' rows that these are to be told."""
     few = table["n_used"] < ENOUGH * table["n_sim"]
     return few & (table["measure"] != "truth") if "measure" in table.columns else few
 
@@ -48,36 +29,21 @@ def rows_texts(table: pd.DataFrame) -> list[str]:
 
 
 def rows_text(n_used: float, n_sim: float) -> str:
-    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing.
-
-    Parameters
-    ----------
-    n_used, n_sim
-        As in a performance table.
-    """
+    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing."""
     return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
 
 
 def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
-    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has.
-
-    Parameters
-    ----------
-    measure
-        Name of a measure.
-    estimand
-        Name of an estimand, with or without its last word.
-    """
+    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has."""
     unit = MEASURES[measure].unit
     if unit in ("proportion", "fraction"):
         return 100.0, "%"
     if unit == "percent":
         return 1.0, "%"
-    if unit == "estimand" and estimand.startswith("rd_"):
-        return 100.0, " points"
-    if unit == "estimand" and estimand.startswith("rmst"):
-        return 1.0, " days"
-    return 1.0, ""
+    if unit != "estimand":
+        return 1.0, ""
+    scale = Estimand.parse(estimand).on
+    return scale.factor, f" {scale.unit}" if scale.unit else ""
 
 
 def measured_text(
@@ -109,7 +75,7 @@ def measured_text(
         return f"{100 * value:g}% ({aside(bound, rows)})"
     error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
-    signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))
+    signed = MEASURES[measure].signed and (measure not in ("mean", "truth") or is_contrast(estimand))
     return with_error(factor * value, error, decimals, signed=signed, unit=unit, rows=rows)
 
 
@@ -119,49 +85,17 @@ def bare_text(measure: str, estimand: str, value: float) -> str:
 
 
 def plain_text(measure: str, estimand: str, value: float) -> str:
-    """Return a level or limit of a measure in its unit, without an error of its own.
-
-    Parameters
-    ----------
-    measure, estimand
-        Names; they decide the unit.
-    value
-        As in a performance table.
-    """
+    """Return a level or limit of a measure in its unit, without an error of its own."""
     factor, unit = factor_and_unit(measure, estimand)
     return f"{round(factor * value, 6):g}{unit}".replace("-", "−")
 
 
-def is_signed(measure: str) -> bool:
-    """Return whether a measure's sign says too much or too little, so that a plus is worth printing."""
-    return MEASURES[measure].unit in ("estimand", "fraction", "percent") and measure not in (
-        "empirical_se",
-        "model_se",
-        "rmse",
-        "ci_width",
-    )
-
-
 def is_contrast(estimand: str) -> bool:
     """Return whether an estimand compares arms, so that 0 is no effect; otherwise it counts or measures."""
-    return estimand.startswith((*SCALES, "rmst"))
+    return Estimand.parse(estimand).is_effect
 
 
 def estimand_text(estimand: str) -> str:
-    """Return an estimand in words, whose truth it is left out.
-
-    Parameters
-    ----------
-    estimand
-        Its name, with or without the last word.
-    """
-    for scale, words in SCALES.items():
-        for endpoint, event in ENDPOINT_LABELS.items():
-            if estimand.startswith(f"{scale}{endpoint}"):
-                return f"{words} of {event}"
-    if estimand.startswith("rmst"):
-        return "difference of mean days alive"
-    for name, words in COUNTS.items():
-        if estimand.startswith(name):
-            return words
-    return estimand.replace("_", " ")
+    """Return an estimand in words, whose truth it is left out."""
+    read = Estimand.parse(estimand)
+    return read.label(ENDPOINT_LABELS.get(read.outcome, ""))

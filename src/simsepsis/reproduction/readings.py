@@ -16,7 +16,7 @@ from simsepsis.reproduction.evidence import Position, position, short_name
 from simsepsis.reproduction.misses import MOST_NAMED
 from simsepsis.reproduction.summary import OUTCOMES, later_sofa_keys
 from simsepsis.reproduction.words import interval, percent, sentence, table_name
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.printed import KEY, Key, cells_of
 from simsepsis.words.numbers import listed, of_statistic
 

@@ -11,7 +11,7 @@ from simsepsis.reproduction.comparison import LEAST, held
 from simsepsis.reproduction.evidence import Evidence, Position, position, share
 from simsepsis.reproduction.misses import name_failures, name_misses, name_tests
 from simsepsis.reproduction.words import interval, percent, sentence, share_of, table_name
-from simsepsis.thesis.dictionary import COLUMNS, ORGANS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, ORGANS
 from simsepsis.thesis.printed import Key
 from simsepsis.words.numbers import listed
 

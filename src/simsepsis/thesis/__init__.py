@@ -3,15 +3,9 @@
 Reading
 -------
 `tables.load_thesis` gives every printed number by its key, as printed or with misprints corrected;
-`printed.load_literature` the numbers quoted from other work; `dictionary.COLUMNS` the registry's columns.
+`printed.load_literature` the numbers quoted from other work.
 
 Auditing
 --------
 `audit.audit_thesis` lists the printed numbers that do not fit each other, with the arithmetic.
 """
-
-from simsepsis.thesis.audit import audit_thesis
-from simsepsis.thesis.printed import load_literature
-from simsepsis.thesis.tables import load_thesis
-
-__all__ = ["audit_thesis", "load_literature", "load_thesis"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.words.labels import PHASES, STATISTICS, Wording
 
 GROUPS = {

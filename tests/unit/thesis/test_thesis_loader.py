@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from simsepsis.thesis import audit_thesis, load_thesis
-from simsepsis.thesis.audit import audit_printed
+from simsepsis.thesis.audit import audit_printed, audit_thesis
 from simsepsis.thesis.finding import MISPRINT, ONE_SIDED
 from simsepsis.thesis.printed import KEY
+from simsepsis.thesis.tables import load_thesis
 
 
 @pytest.fixture(scope="module")

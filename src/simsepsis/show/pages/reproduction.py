@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from simsepsis.reproduction import Reproduction
     from simsepsis.reproduction.readings import ReadingsComparison
-    from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+    from simsepsis.world.scenario import Scenario
 
 TITLE = "The thesis beside its simulated twin"
 MOST_FAILURES = 30
@@ -108,7 +107,7 @@ def question_of(scenario: Scenario) -> str:
     scenario
         Its true effect decides the words.
     """
-    hazard_ratio = math.exp(scenario.effect.log_hazard_ratio)
+    hazard_ratio = scenario.hazard_ratio
     if hazard_ratio == 1.0:
         return "If IVIgG had no effect at all, would the thesis's tables look as they do?"
     factor = f"by a factor of {hazard_ratio:.2f}"

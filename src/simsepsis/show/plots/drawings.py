@@ -28,7 +28,7 @@ from simsepsis.show.plots.gallery import (
 )
 from simsepsis.show.plots.rows import as_comparison
 from simsepsis.show.style import wrapped
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.words.labels import Wording, axis_label, is_death
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
+from simsepsis.estimand import Estimand
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
@@ -30,45 +31,8 @@ METHOD_LABELS = {
 }
 """Method of an analysis → words; others are called by their own label."""
 
-SCALES = {
-    "log_or_ratio": "Ratio of odds ratios",
-    "log_or": "Odds ratio",
-    "log_rr": "Risk ratio",
-    "log_hr": "Hazard ratio",
-    "log_shr": "Subdistribution hazard ratio",
-    "rd": "Risk difference (percentage points)",
-    "md": "Difference of means",
-}
-"""First part of an estimand → what its number is; a scale stands before those that its name begins with."""
 _LARGEST_LOG = 700.0
 _PLOTTED = ("log_or", "log_hr", "log_shr")
-
-
-class Estimand(NamedTuple):
-    """An estimand taken apart; `scale` is empty where its name is of no such form."""
-
-    scale: str
-    outcome: str
-    population: str
-
-
-def read_estimand(name: str, outcomes: Iterable[str]) -> Estimand:
-    """Return scale, outcome and population of an estimand's name.
-
-    Parameters
-    ----------
-    name
-        Such as ``log_or_icu_death_matched``.
-    outcomes
-        Columns that it may be about.
-    """
-    known = sorted(outcomes, key=len, reverse=True)
-    for scale in SCALES:
-        for outcome in known:
-            start = f"{scale}_{outcome}_"
-            if name.startswith(start):
-                return Estimand(scale, outcome, name.removeprefix(start))
-    return Estimand("", "", name)
 
 
 def outcomes_of(spec: AnalysisSpec) -> tuple[str, ...]:
@@ -126,14 +90,15 @@ def estimate_rows(estimates: pd.DataFrame, spec: AnalysisSpec, words: Wording) -
 def _ratios(estimates: pd.DataFrame, spec: AnalysisSpec) -> Iterator[dict[str, object]]:
     outcomes = outcomes_of(spec)
     for row in estimates.to_dict("records"):
-        scale, outcome, _ = read_estimand(str(row["estimand"]), outcomes)
+        estimand = Estimand.parse(str(row["estimand"]), outcomes)
+        scale = estimand.scale
         # The pairs change the interval of the hazard ratio only; its own row says so in the table.
         if scale not in _PLOTTED or row["method"] == "psm_paired_se":
             continue
         label = method_label(str(row["method"]), spec)
         yield {
-            "outcome": outcome,
-            "label": label if scale == "log_or" else f"{label}, {SCALES[scale].lower()}",
+            "outcome": estimand.column,
+            "label": label if scale == "log_or" else f"{label}, {estimand.on.shown}",
             "simulated": _exp(row["estimate"]),
             "low": _exp(row["ci_low"]),
             "high": _exp(row["ci_high"]),

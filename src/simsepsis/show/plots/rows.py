@@ -11,7 +11,7 @@ import pandas as pd
 from simsepsis.show.plots.forest import FOREST_COLUMNS
 from simsepsis.show.plots.love import LOVE_COLUMNS
 from simsepsis.show.plots.positions import mended
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.words.labels import Wording
 

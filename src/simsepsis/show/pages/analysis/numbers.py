@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE
 from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair_table, paired_odds_ratio
+from simsepsis.estimand import Estimand
 from simsepsis.show.plots.arms import Arms, arms_of, wording_of
-from simsepsis.show.plots.estimates import Estimand, method_label, outcomes_of, read_estimand
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.show.plots.estimates import method_label, outcomes_of
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.words.numbers import decimals_of, fixed, with_interval
 
@@ -111,7 +112,7 @@ class Numbers:
 
     def estimand(self, name: str) -> Estimand:
         """Return scale, outcome and population of an estimand's name."""
-        return read_estimand(name, outcomes_of(self.analysis.result.spec))
+        return Estimand.parse(name, outcomes_of(self.analysis.result.spec))
 
     def number(self, *key: str) -> float:
         """Return a number by its key; NaN where there is none."""
@@ -152,10 +153,10 @@ def for_people(row: Mapping[Hashable, Any]) -> Interval:
         ``estimand, estimate, ci_low, ci_high, p_value, failure``.
     """
     numbers = [float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
-    if str(row["estimand"]).startswith("log_"):
+    scale = Estimand.parse(str(row["estimand"])).on
+    if scale.kind == "ratio":
         numbers = [math.inf if number > _LARGEST_LOG else math.exp(number) for number in numbers]
-    elif str(row["estimand"]).startswith("rd_"):
-        numbers = [100 * number for number in numbers]
+    numbers = [scale.factor * number for number in numbers]
     value, low, high = numbers
     return Interval(value, low, high, float(row["p_value"]), _reason(row["failure"]))
 

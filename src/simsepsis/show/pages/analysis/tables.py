@@ -13,6 +13,7 @@ import pandas as pd
 from simsepsis.analysis.descriptive import PHASES, QUARTILES
 from simsepsis.analysis.outcomes import LEAST_EXPECTED
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE
+from simsepsis.estimand import SCALES
 from simsepsis.show.outline import outline
 from simsepsis.show.pages.analysis.numbers import (
     SCORES,
@@ -23,7 +24,7 @@ from simsepsis.show.pages.analysis.numbers import (
     ratio_text,
     span_text,
 )
-from simsepsis.show.plots.estimates import METHOD_LABELS, SCALES
+from simsepsis.show.plots.estimates import METHOD_LABELS
 from simsepsis.show.table import Table
 from simsepsis.words.numbers import decimals_of, of_statistic, p_phrase, percent
 
@@ -239,7 +240,7 @@ def _compared_effects(numbers: Numbers, outcome: str, scale: str) -> Row:
     texts = [_whole(scale, one) for one in found]
     if scale == "log_or":
         texts[2] = _of_pairs(numbers, outcome)
-    return SCALES[scale], *texts
+    return SCALES[scale].heading, *texts
 
 
 def _written(scale: str, found: Interval) -> str:
@@ -319,7 +320,7 @@ def _adjusted(numbers: Numbers, outcome: str, scale: str) -> Iterator[Row]:
     for method, words in METHOD_LABELS.items():
         found = numbers.estimate(method, f"{scale}_{outcome}_twin")
         if "gee" in method and (found.known or found.failure):
-            yield (f"{words}: {SCALES[scale].lower()}", "–", _whole(scale, found), "–")
+            yield (f"{words}: {SCALES[scale].shown}", "–", _whole(scale, found), "–")
 
 
 def estimates_table(numbers: Numbers) -> Table:
@@ -331,8 +332,8 @@ def estimates_table(numbers: Numbers) -> Table:
 
 def _estimate_row(numbers: Numbers, row: dict[Hashable, Any]) -> Row:
     found, read = for_people(row), numbers.estimand(str(row["estimand"]))
-    scale = read.scale or ("rmst" if str(row["estimand"]).startswith("rmst") else "")
-    outcome = read.outcome or (numbers.analysis.result.spec.survival_event or "")
+    scale, event = read.scale, numbers.analysis.result.spec.survival_event or ""
+    outcome = read.column or event
     n_used = row["n_used"]
     return (
         numbers.method(str(row["method"])),
@@ -348,7 +349,7 @@ def _effect(numbers: Numbers, scale: str, estimand: str) -> str:
     """Return what an estimate measures."""
     if scale == "rmst":
         return f"Difference of means ({numbers.analysis.result.spec.time_unit})"
-    return SCALES.get(scale, estimand)
+    return SCALES[scale].heading if scale in SCALES else estimand
 
 
 def survival_table(numbers: Numbers) -> Table | None:

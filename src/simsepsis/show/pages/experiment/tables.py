@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from simsepsis.analysis.methods import METHODS
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.answers.components import component_words
 from simsepsis.performance import MEASURES
-from simsepsis.performance.ladder import LADDERS, stem_of
+from simsepsis.performance.error_ladder import LADDERS
 from simsepsis.performance.text import bare_text, estimand_text, factor_and_unit, measured_text, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
 from simsepsis.show.table import Table
@@ -18,26 +19,26 @@ from simsepsis.show.table import Table
 if TYPE_CHECKING:
     from simsepsis.experiment import Findings
 
-MAIN = {
-    "bias": "Bias",
-    "empirical_se": "Empirical SE",
-    "relative_error_model_se": "Error of model SE",
-    "rmse": "RMSE",
-    "coverage": "Coverage",
-    "rejection": "Rejection",
-    "convergence": "Convergence",
-}
+MAIN = (
+    "bias",
+    "empirical_se",
+    "relative_error_model_se",
+    "rmse",
+    "coverage",
+    "rejection",
+    "convergence",
+)
 """Measures of the page's table; all are in performance.csv."""
 
-BOUNDS = {
-    "convergence": "Convergence",
-    "coverage": "Coverage",
-    "coverage_worst_case": "failures as misses",
-    "coverage_best_case": "failures as hits",
-    "rejection": "Rejection",
-    "rejection_failure_as_no": "failures as no",
-    "rejection_failure_as_yes": "failures as yes",
-}
+BOUNDS = (
+    "convergence",
+    "coverage",
+    "coverage_worst_case",
+    "coverage_best_case",
+    "rejection",
+    "rejection_failure_as_no",
+    "rejection_failure_as_yes",
+)
 """Measures that say what failures may hide."""
 
 MOST_SERIES = 12
@@ -119,9 +120,7 @@ _KEYS = ["cell", "method", "estimand"]
 _MEASURED = ("measure", "estimand", "value", "mcse", "n_used", "n_sim")
 
 
-def _measures_table(
-    findings: Findings, table: pd.DataFrame, measures: Mapping[str, str], title: str
-) -> Table:
+def _measures_table(findings: Findings, table: pd.DataFrame, measures: Sequence[str], title: str) -> Table:
     chosen = table[table["measure"].isin(measures)]
     texts = [
         _without_unit(measured_text(*row), str(row[1]))
@@ -133,20 +132,23 @@ def _measures_table(
     for cell, scenario in zip(findings.settings["cell"], findings.settings["scenario"], strict=True):
         if cell in wide.index.get_level_values("cell"):
             own = wide.loc[cell].reset_index()
-            own = own.assign(place=own["method"].map(order), stem=own["estimand"].map(stem_of))
+            own = own.assign(
+                place=own["method"].map(order), stem=[Estimand.parse(name).stem for name in own["estimand"]]
+            )
             for stem, part in own.sort_values("place", kind="stable").groupby("stem"):
                 lines = [
                     (f"{row['method']} {_whose(row['estimand'])}", *(row[name] for name in measures))
                     for _, row in part.iterrows()
                 ]
                 rows += _headed(f"{scenario}: {axis_of(str(stem))}", lines)
-    return Table(title=title, heads=("Method", *measures.values()), rows=tuple(rows))
+    heads = ("Method", *(MEASURES[name].short for name in measures))
+    return Table(title=title, heads=heads, rows=tuple(rows))
 
 
 def _whose(estimand: str) -> str:
     """Return the word that says whose truth an estimand is, in brackets; nothing where there is none."""
-    last = estimand.removeprefix(stem_of(estimand)).lstrip("_")
-    return f"[{last}]" if last else ""
+    population = Estimand.parse(estimand).population
+    return f"[{population}]" if population else ""
 
 
 def _without_unit(text: str, estimand: str) -> str:

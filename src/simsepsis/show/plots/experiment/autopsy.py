@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.experiment.claim import monte_carlo_limits
+from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import rows_text
 from simsepsis.show.plots.experiment.kind import FigureKind
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 AUTOPSY_COLUMNS = (
     "label",

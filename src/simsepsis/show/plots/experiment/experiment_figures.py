@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.experiment.choices import FigureChoice
+from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import numeric, other_keys, restriction, wanted_estimand
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import FigureChoice
-from simsepsis.experiment.claim import Z_95
+from simsepsis.experiment.claims import Z_95
+from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import estimand_text, factor_and_unit, rows_text
 from simsepsis.show.plots.experiment.kind import FigureKind

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL
+from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
-from simsepsis.performance.text import few_rows, is_signed, rows_texts
+from simsepsis.performance import MEASURES
+from simsepsis.performance.text import few_rows, rows_texts
 from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used", "n_sim")
 MOST_PANELS = 12
@@ -147,7 +148,7 @@ def _draw(
     shades = LinearSegmentedColormap.from_list("house", _SHADES)
     depth = np.abs(values - ideal) / furthest
     axes.imshow(depth, cmap=shades, vmin=0, vmax=1, origin="lower", aspect="auto")
-    signed = is_signed(part["measure"].iloc[0])
+    signed = MEASURES[part["measure"].iloc[0]].signed
     crossed = _draw_contours(axes, values, levels)
     decimals = min(_FINEST, decimals_for(float(np.nanmedian(errors)) if np.isfinite(errors).any() else 0.0))
     for (row, column), value in np.ndenumerate(values):

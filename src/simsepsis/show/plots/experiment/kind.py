@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simsepsis.experiment.choices import Kind
+from simsepsis.experiment.requests import Kind
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 LIMITS = "Lines and bands: 95% Monte Carlo limits."
 

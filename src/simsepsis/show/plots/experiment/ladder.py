@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.answers.components import component_words, furthest
-from simsepsis.experiment.claim import Z_95
+from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.selection import about
-from simsepsis.performance.ladder import LADDERS, TRUE_VALUE, WHOLE
+from simsepsis.performance.error_ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
 from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 STAIR_COLUMNS = (
     "panel",

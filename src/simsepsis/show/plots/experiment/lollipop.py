@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 LOLLIPOP_COLUMNS = (
     "panel",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL, LEVELS
+from simsepsis.estimand import Estimand
+from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, short, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import (
@@ -27,23 +28,9 @@ if TYPE_CHECKING:
 
     from simsepsis.arrays import FloatArray
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 UNITS = {"%": "%", " points": "percentage points", " days": "days"}
-
-_PERFECT = "the value of a perfect method"
-REFERENCES = {
-    "bias": (0.0, _PERFECT),
-    "relative_bias": (0.0, _PERFECT),
-    "median_bias": (0.0, _PERFECT),
-    "relative_error_model_se": (0.0, _PERFECT),
-    "paired_difference": (0.0, "no difference from the reference method"),
-    "coverage": (0.95, _PERFECT),
-    "bias_eliminated_coverage": (0.95, _PERFECT),
-    "rejection": (0.05, "the level of the test, which a valid one reaches where there is no effect"),
-    "convergence": (1.0, _PERFECT),
-}
-"""Measure → value that it is seen against, and what that value is. A perfect method has power above 5%."""
 
 UPRIGHT_CHARACTER, UPRIGHT_LINE = 0.088, 0.19
 """Width of a character, and height of a line, of an axis's name, inches."""
@@ -99,7 +86,7 @@ def measure_label(measure: str, estimand: str) -> str:
         return f"{'Mean' if measure == 'mean' else 'True'} {estimand_text(estimand)}"
     unit = UNITS.get(factor_and_unit(measure, estimand)[1])
     if unit is None and MEASURES[measure].unit == "estimand":
-        unit = estimand_text(estimand).partition(" of ")[0]
+        unit = Estimand.parse(estimand).on.label or estimand_text(estimand)
     label = MEASURES[measure].label.partition(" (")[0]
     return f"{label} ({unit})" if unit else label
 
@@ -120,15 +107,14 @@ def scaled(rows: pd.DataFrame) -> pd.DataFrame:
 def reference_of(measure: str, estimand: str) -> float | None:
     """Return the value that a measure is seen against in the unit of print, None where there is none."""
     factor, _ = factor_and_unit(measure, estimand)
-    return None if measure not in REFERENCES else factor * REFERENCES[measure][0]
+    ideal = MEASURES[measure].ideal
+    return None if ideal is None else factor * ideal
 
 
 def reference_text(measure: str, estimand: str) -> str:
     """Return the value that a measure is seen against and what it is, nothing where there is none."""
-    if measure not in REFERENCES:
-        return ""
-    value, words = REFERENCES[measure]
-    return f"{plain_text(measure, estimand, value)}, {words}"
+    known = MEASURES[measure]
+    return "" if known.ideal is None else f"{plain_text(measure, estimand, known.ideal)}, {known.ideal_is}"
 
 
 def cell_labels(findings: Findings, rows: pd.DataFrame) -> list[str]:
@@ -271,7 +257,8 @@ def panel_corners(
 
 def default_levels(measure: str) -> tuple[float, ...]:
     """Return the level of a measure that a line of reference marks unless the plan names some."""
-    return (LEVELS[measure],) if measure in LEVELS else ()
+    level = MEASURES[measure].level
+    return () if level is None else (level,)
 
 
 def axis_name(key: str) -> str:

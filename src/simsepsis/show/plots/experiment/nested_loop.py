@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import CELL
+from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, short, value_text
 from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import (
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 LOOP_COLUMNS = (
     "place",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.plan import is_estimand
+from simsepsis.estimand import Estimand
 from simsepsis.experiment.selection import wanted_cells, wanted_estimand
 from simsepsis.performance import wilson_limits
 from simsepsis.performance.text import factor_and_unit, few_rows, rows_text
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.experiment import Findings
-    from simsepsis.experiment.choices import FigureChoice
+    from simsepsis.experiment.requests import FigureChoice
 
 ZIP_COLUMNS = (
     "panel",
@@ -69,7 +69,7 @@ def zip_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
     cells = wanted_cells(choice, findings.settings)
     wanted, truth = wanted_estimand(choice, findings.plan), findings.truth
-    meant = truth[[is_estimand(name, wanted) for name in truth["estimand"]]]
+    meant = truth[[Estimand.parse(name).matches(wanted) for name in truth["estimand"]]]
     known = {(row["cell"], row["method"]): (row["estimand"], row["value"]) for _, row in meant.iterrows()}
     names = dict(zip(cells["cell"], cell_labels(findings, cells), strict=True))
     methods = choice.methods or findings.plan.run.methods
