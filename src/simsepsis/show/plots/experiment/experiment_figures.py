@@ -114,7 +114,7 @@ def _words(rows: pd.DataFrame, choice: FigureChoice) -> dict[str, str]:
     """Return what takes its place in titles and in how to read a figure."""
     measure, estimand = choice.measure or choice.about.measure, str(rows["estimand"].iloc[0])
     against = reference_text(measure, estimand) if measure else ""
-    levels = choice.levels or default_levels(str(measure))
+    levels = choice.levels or (default_levels(measure) if measure else ())
     marked = ", ".join(plain_text(measure, estimand, level) for level in levels) if measure else ""
     return {
         "x": axis_name(str(choice.x)),
