@@ -48,7 +48,7 @@ def arms_of(spec: AnalysisSpec, cohort: CohortArrays) -> Arms:
     written = cohort.arm_values or ((), ())
     treated = _words(spec.arms.get("treated", spec.treated)) or _words(written[0])
     control = _words(spec.arms.get("control")) or _words(written[1])
-    named = spec.treatment in spec.labels or spec.treatment in spec.dictionary
+    named = spec.treatment in spec.labels or spec.treatment in spec.variables
     label = wording_of(spec).row(spec.treatment) if named else ""
     return Arms(treated=label or treated or "treated", control=control or "control")
 

@@ -119,7 +119,7 @@ def drawing_of(analysis: Analysis, *, source: str, version: str) -> Drawing:
     note = f"{source}, simsepsis {version}."
     spec = analysis.result.spec
     words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)
-    order = tuple(COLUMNS) if spec.study == "thesis" else spec.balance_columns
+    order = tuple(COLUMNS) if spec.study == "jseptic-ivigg" else spec.balance_columns
     comparison = as_comparison(analysis.tables, order)
     steps: dict[str, Callable[[], Plate]] = {
         "Balance of the covariates": lambda: love_plate(comparison, note, words),
@@ -186,7 +186,7 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
     probability = score[f"propensity_{_FIRST_SCORE}"].to_numpy(np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(probability) - np.log1p(-probability)
-    treated = "ivigg" if analysis.result.spec.study == "thesis" else "treated"
+    treated = "ivigg" if analysis.result.spec.study == "jseptic-ivigg" else "treated"
     return pd.DataFrame(
         {
             "arm": np.where(score["treated"], treated, "control"),
@@ -207,7 +207,7 @@ def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
         landmark=spec.rmst_horizon,
         unit=spec.time_unit,
     )
-    if spec.study == "thesis" and time == THESIS_SPEC.survival_time:
+    if spec.study == "jseptic-ivigg" and time == THESIS_SPEC.survival_time:
         return own
     return own._replace(
         band="95% confidence interval of each curve at each time",

@@ -147,8 +147,8 @@ def wording_of(spec: AnalysisSpec) -> Wording:
     spec
         Names the study and labels.
     """
-    printed = THESIS_WORDING.printed if spec.study == "thesis" else {}
-    return Wording(columns=spec.dictionary, own=spec.labels, printed=printed)
+    printed = THESIS_WORDING.printed if spec.study == "jseptic-ivigg" else {}
+    return Wording(columns=spec.variables, own=spec.labels, printed=printed)
 
 
 def group_label(group: str) -> str:

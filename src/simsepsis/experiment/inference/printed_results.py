@@ -12,8 +12,8 @@ import scipy.special
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
-from simsepsis.thesis import load_thesis
-from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.study import open_study
+from simsepsis.study.layout import Key
 
 Part = Literal["first score", "second score", "interaction"]
 Column = Literal["estimate", "p_value"]
@@ -137,7 +137,7 @@ def printed_vector(results: Sequence[Result] = RESULTS) -> FloatArray:
     results
         Which, in order.
     """
-    cells = cells_of(load_thesis())
+    cells = open_study().numbers
     printed = [np.array([cells[key].value for key in result.keys]) for result in results]
     values = [_FROM_PRINT[result.column](numbers) for result, numbers in zip(results, printed, strict=True)]
     return np.array(values)

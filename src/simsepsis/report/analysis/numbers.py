@@ -72,7 +72,7 @@ class Numbers:
     @property
     def keys(self) -> tuple[str, str]:
         """Return what the frames call the treated and the control arm."""
-        return ("ivigg" if self.analysis.result.spec.study == "thesis" else "treated", "control")
+        return ("ivigg" if self.analysis.result.spec.study == "jseptic-ivigg" else "treated", "control")
 
     def columns_of(self, table: str) -> tuple[str, ...]:
         """Return the columns of one table in the order in which it shows them."""
@@ -82,7 +82,7 @@ class Numbers:
             "table2": spec.adjusters,
             "table3": (*spec.all_outcomes, *spec.durations),
         }[table]
-        known = spec.study == "thesis" and all(name in COLUMNS for name in shown)
+        known = spec.study == "jseptic-ivigg" and all(name in COLUMNS for name in shown)
         return tuple(name for name in COLUMNS if name in shown) if known else shown
 
     @property

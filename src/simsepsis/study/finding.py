@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.printed import KEY, Cell, Cells, Key
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import KEY, Cell, Printed
 
 MISPRINT = "misprint"
 FOLLOWS = "follows from a misprint"
@@ -32,39 +32,6 @@ FINDING_COLUMNS = (
     "cause",
     "explain",
 )
-STATISTIC_LABELS = {
-    "smd_percent": "standardized difference (%)",
-    "p_value": "p value",
-    "odds_ratio": "odds ratio",
-    "hazard_ratio": "hazard ratio",
-    "ci_low": "lower 95% limit",
-    "ci_high": "upper 95% limit",
-    "q1": "first quartile",
-    "q3": "third quartile",
-}
-QUANTITY_LABELS = {
-    "n": "patients",
-    "icus": "ICUs",
-    "institutions": "institutions",
-    "matched_pairs": "matched pairs",
-    "sofa_missing": "matched patients without SOFA of day 3 or 7",
-}
-LEVEL_LABELS = {
-    "registered": "registered",
-    "analysed": "analysed",
-    "severe": "limit of the severest quarter",
-    "unadjusted": "unadjusted",
-    "adjusted": "adjusted by GEE",
-    "cox": "Cox",
-    "breslow_day_apache2": "interaction with APACHE II",
-    "breslow_day_immunocompromised": "interaction with immunocompromise",
-    "adjuncts": "score with adjuncts",
-    "adjuncts_crude": "score with adjuncts, crude",
-    "adjuncts_gee": "score with adjuncts, GEE",
-    "adjuncts_gee_sofa": "score with adjuncts, GEE with SOFA of days 3 and 7",
-}
-"""Levels of the text and of Table 4, which are no levels of a column."""
-ARM_LABELS = {"ivigg": "IVIgG(+)", "control": "IVIgG(-)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,48 +65,25 @@ class Finding:
         """Return the digits of a corrected value: p values have three, though a last 0 is not printed."""
         return max(self.cell.decimals, 3) if self.key.statistic == "p_value" else self.cell.decimals
 
-    @property
-    def explain(self) -> str:
-        """Return the finding as one line of text."""
+    def explain(self, where: str) -> str:
+        """Return the finding as one line of text, its address in words first."""
         better = "" if self.corrected is None else f" It should read {self.corrected:.{self.decimals}f}."
-        return f"{where(self.key)} reads {self.cell.text}, but {self.arithmetic}; {self.cause}.{better}"
+        return f"{where} reads {self.cell.text}, but {self.arithmetic}; {self.cause}.{better}"
 
 
-def where(key: Key) -> str:
-    """Return the address of a number in words."""
-    parts = (
-        key.table.replace("table", "Table ").replace("text", "Text"),
-        f"{key.phase} matching" if key.phase else "",
-        row_name(key),
-        ARM_LABELS.get(key.arm, ""),
-        STATISTIC_LABELS.get(key.statistic, key.statistic),
-    )
-    return ", ".join(part for part in parts if part)
-
-
-def row_name(key: Key) -> str:
-    """Return the row in which a number stands, in words."""
-    column = COLUMNS.get(key.variable)
-    name = column.label if column else QUANTITY_LABELS.get(key.variable, key.variable)
-    if not key.level:
-        return name
-    levels = dict(column.levels) if column else {}
-    return f"{name}: {levels.get(key.level, LEVEL_LABELS.get(key.level, key.level))}"
-
-
-def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:
+def frame_of(findings: Iterable[Finding], cells: Printed) -> pd.DataFrame:
     """Return findings as a table, one row each, columns `FINDING_COLUMNS`."""
     rows = [
         (
             *finding.key,
-            where(finding.key),
+            cells.where(finding.key),
             finding.cell.text,
             finding.recomputed,
             None if finding.corrected is None else round(finding.corrected, finding.decimals),
             finding.verdict,
             finding.arithmetic,
             finding.cause,
-            finding.explain,
+            finding.explain(cells.where(finding.key)),
         )
         for finding in findings
     ]
@@ -147,11 +91,10 @@ def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:
     return frame.astype({"recomputed": "float64", "corrected": "float64"})
 
 
-def corrected_cells(cells: Cells, findings: Iterable[Finding]) -> dict[Key, Cell]:
+def repaired(cells: Printed, findings: Iterable[Finding]) -> Printed:
     """Return the numbers with every proven correction in place."""
-    return dict(cells) | {
-        finding.key: _corrected(finding) for finding in findings if finding.corrected is not None
-    }
+    right = {finding.key: _corrected(finding) for finding in findings if finding.corrected is not None}
+    return replace(cells, cells={**cells, **right})
 
 
 def _corrected(finding: Finding) -> Cell:
