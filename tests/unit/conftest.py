@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.reproduction.comparison import RATIOS, compare
-from simsepsis.study import open_study
+from simsepsis.study.published import open_study
 
 N_DRAWS = 80
 

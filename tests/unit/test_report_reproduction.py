@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import OutputError
-from simsepsis.figures import RenderedPlate, draw_reproduction, render_plate
-from simsepsis.report import reproduction_html, write_reproduction_report
-from simsepsis.report.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
 from simsepsis.reproduction import Reproduction, reproduce
+from simsepsis.show.pages import reproduction_html, write_reproduction_report
+from simsepsis.show.pages.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
+from simsepsis.show.plots import RenderedPlate, draw_reproduction, render_plate
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --replicates 3 --seed 5"

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.readings import LITERAL
-from simsepsis.report import reproduction_html
-from simsepsis.report.readings import reading_tables
 from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
-from simsepsis.study import open_study
+from simsepsis.show.pages import reproduction_html
+from simsepsis.show.pages.readings import reading_tables
 from simsepsis.study.layout import Key
+from simsepsis.study.published import open_study
 from simsepsis.world.files import load_scenario
 
 STUDY = open_study()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -26,7 +25,7 @@ from simsepsis.analysis.spec_types import (
     Select,
     TimeUnit,
 )
-from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence
+from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence, shipped_folder
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.study.published import DEFAULT, Study, open_study
 from simsepsis.study.variables import Variables
@@ -365,15 +364,9 @@ _ABSENT: dict[str, Any] = {
 }
 
 
-def _shipped_folder() -> Path:
-    package = Path(str(files("simsepsis")))
-    inside = package / "shipped" / "experiments"
-    return inside if inside.is_dir() else package.parents[1] / "experiments"
-
-
 def spec_names() -> list[str]:
     """Return the names of the specs that come with the package."""
-    return sorted(path.stem for path in _shipped_folder().glob("analysis-*.toml"))
+    return sorted(path.stem for path in shipped_folder("experiments").glob("analysis-*.toml"))
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -386,7 +379,7 @@ def _find(name_or_path: str | Path) -> Path:
             f"spec '{name_or_path}' is unknown{did_you_mean(str(name_or_path), known)}; shipped are "
             f"{', '.join(known)}, or give the path of a .toml file"
         )
-    return _shipped_folder() / f"{name_or_path}.toml"
+    return shipped_folder("experiments") / f"{name_or_path}.toml"
 
 
 def load_spec(name_or_path: str | Path) -> AnalysisSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -25,6 +24,8 @@ World = Annotated[str, typer.Argument(help="Name of a shipped scenario, or path 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"simsepsis {version('simsepsis')}")
         raise typer.Exit
 

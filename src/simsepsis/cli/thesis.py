@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +25,7 @@ def audit(
     """
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
-    from simsepsis.study import audit as audit_study
+    from simsepsis.study.published import audit as audit_study
 
     findings = audit_study(study)
     write_files(out, {"audit.csv": csv_bytes(findings)})
@@ -59,11 +58,13 @@ def reproduce(
 
     Example: simsepsis reproduce --replicates 40 --out reproduction
     """
-    from simsepsis.figures import draw_reproduction, render_plate
+    from importlib.metadata import version
+
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report import reproduction_html
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
+    from simsepsis.show.pages import reproduction_html
+    from simsepsis.show.plots import draw_reproduction, render_plate
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
@@ -107,19 +108,27 @@ def analyze(
 
     Example: simsepsis analyze cohort.csv --out analysis
     """
-    from simsepsis.analysis.cohort_file import read_cohort
-    from simsepsis.analysis.output import analysis_contents
-    from simsepsis.analysis.sensitivity import sensitivity_table
+    # Each room is opened when what comes before it was in order, so that a refusal is quick.
+    from simsepsis.analysis.cohort_path import check_cohort_path
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
-    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
-    from simsepsis.figures import drawing_of, render_plate
-    from simsepsis.files import check_folder, table_bytes, write_files
-    from simsepsis.report.analysis import analysis_html, answer_of, numbers_of
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
+    check_cohort_path(cohort)
+    from simsepsis.analysis.cohort_file import read_cohort
+    from simsepsis.files import check_folder, table_bytes, write_files
+
     patients = read_cohort(cohort, chosen)
     check_folder(out)
+    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+
     analysis = run_analysis(patients, chosen, seed=seed)
+    from importlib.metadata import version
+
+    from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.sensitivity import sensitivity_table
+    from simsepsis.show.pages.analysis import analysis_html, answer_of, numbers_of
+    from simsepsis.show.plots import drawing_of, render_plate
+
     drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
     plates = [render_plate(plate) for plate in drawn.plates]
     sensitivity = sensitivity_table(analysis)

@@ -13,10 +13,11 @@ from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.reproduction.comparison import compare
 from simsepsis.reproduction.evidence import Position
 from simsepsis.reproduction.misses import MOST_NAMED
-from simsepsis.reproduction.words import interval, listed, percent, sentence, table_name
+from simsepsis.reproduction.words import interval, percent, sentence, table_name
 from simsepsis.study.layout import Key
 from simsepsis.study.printed import KEY
 from simsepsis.study.published import Study
+from simsepsis.words.numbers import listed
 
 COLUMNS_OF_TABLE = (
     *("table", "variable", "level", "statistic", "phase", "arm", "reading"),

@@ -18,10 +18,10 @@ from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.study.layout import Key
 from simsepsis.study.published import Study, open_study
 from simsepsis.threads import one_thread
+from simsepsis.world.scenario import Scenario
 
 DEFAULT_SEED = 20260101
 
@@ -124,7 +124,7 @@ def reproduce(
     draws = np.stack([one.values for one in kept])
     comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
-    null = world.effect.log_hazard_ratio == 0.0
+    null = world.is_null
     return Reproduction(
         study=study,
         scenario=world,

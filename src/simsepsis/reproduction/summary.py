@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from simsepsis.reproduction.comparison import LEAST, held
 from simsepsis.reproduction.evidence import Evidence
 from simsepsis.reproduction.misses import name_failures, name_misses, name_tests
-from simsepsis.reproduction.words import listed, percent, sentence, share_of, table_name
+from simsepsis.reproduction.words import percent, sentence, share_of, table_name
+from simsepsis.words.numbers import listed
 
 PHASES = {
     False: "Held out (predictions: everything after matching)",

@@ -55,12 +55,16 @@ class Layout:
     ----------
     tables
         Names of the files, in the order of print; those that are not named follow by name.
-    arms, arm_labels
-        Both arms' names in the tables, and as the study prints them.
+    arms, arm_labels, short_arms
+        Both arms' names in the tables, as the study prints them, and as they stand among other words.
+    table_labels
+        Tables whose words are not those of their key.
     sizes
         The table whose row ``n`` counts the patients of tables that have none themselves.
     quantities
         Rows that count patients or sites and are no variable → their words.
+    groups
+        Group of variables → the heading of their block.
     levels
         Levels that are no level of a variable, such as a named analysis → their words.
     like_none
@@ -78,8 +82,11 @@ class Layout:
     tables: tuple[str, ...] = ()
     arms: Arms = field(default_factory=Arms)
     arm_labels: Mapping[str, str] = field(default_factory=dict)
+    short_arms: Mapping[str, str] = field(default_factory=dict)
+    table_labels: Mapping[str, str] = field(default_factory=dict)
     sizes: str = ""
-    quantities: Mapping[str, str] = field(default_factory=lambda: {"n": "patients"})
+    quantities: Mapping[str, str] = field(default_factory=lambda: {"n": "Patients"})
+    groups: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     like_none: tuple[str, ...] = ()
     sisters: tuple[str, ...] = ()
@@ -87,6 +94,10 @@ class Layout:
     parts: Mapping[str, str] = field(default_factory=dict)
     sums: tuple[Sum, ...] = ()
     within: tuple[Within, ...] = ()
+
+    def label(self, table: str) -> str:
+        """Return a table's name, such as ``Table 1``."""
+        return self.table_labels.get(table) or table.replace("table", "Table ")
 
 
 def read_layout(path: Path) -> Layout:

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from simsepsis.documents import is_file
 from simsepsis.errors import DataError
-from simsepsis.study.layout import Key, Layout, read_layout
+from simsepsis.study.layout import Key, Layout
 from simsepsis.study.variables import Variables
+from simsepsis.study.wording import wording_of
+from simsepsis.words.labels import PHASES, STATISTICS, Wording, in_a_sentence
 
 KEY = Key._fields
 PRINTED_COLUMNS = (*KEY, "printed", "text", "bound", "decimals")
-STATISTICS = {
-    "count": "count",
-    "percent": "percent",
-    "mean": "mean",
-    "sd": "standard deviation",
-    "median": "median",
-    "q1": "first quartile",
-    "q3": "third quartile",
-    "smd_percent": "standardized difference (%)",
-    "p_value": "p value",
-    "odds_ratio": "odds ratio",
-    "hazard_ratio": "hazard ratio",
-    "ci_low": "lower 95% limit",
-    "ci_high": "upper 95% limit",
-}
-"""What may be printed, and its words."""
-PHASES = ("before", "after", "")
+LEGAL_STATISTICS = (*STATISTICS, "mean", "sd")
+LEGAL_PHASES = (*PHASES, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +73,11 @@ class Printed(Mapping[Key, Cell]):
     variables: Variables = field(default_factory=Variables)
     layout: Layout = field(default_factory=Layout)
 
+    @cached_property
+    def wording(self) -> Wording:
+        """Return the words for variables and levels."""
+        return wording_of(self.variables, self.layout)
+
     def __getitem__(self, key: Key) -> Cell:
         return self.cells[key]
 
@@ -106,7 +99,8 @@ class Printed(Mapping[Key, Cell]):
 
     def row(self, key: Key) -> str:
         """Return the row in which a number stands, in words."""
-        return row_name(key, self.variables, self.layout)
+        name = self.wording.row(key.variable, key.level)
+        return in_a_sentence(name) if key.variable in self.layout.quantities else name
 
     def where(self, key: Key) -> str:
         """Return the address of a number in words."""
@@ -115,13 +109,13 @@ class Printed(Mapping[Key, Cell]):
             f"{key.phase} matching" if key.phase else "",
             self.row(key),
             self.layout.arm_labels.get(key.arm, ""),
-            STATISTICS.get(key.statistic, key.statistic),
+            statistic_name(key.statistic),
         )
         return ", ".join(part for part in parts if part)
 
     def short(self, key: Key) -> str:
         """Return the address of a number in words, without table and phase."""
-        words = self.layout.arm_labels.get(key.arm, ""), STATISTICS.get(key.statistic, key.statistic)
+        words = self.layout.arm_labels.get(key.arm, ""), statistic_name(key.statistic)
         return " ".join(part for part in (self.row(key), *words) if part)
 
     def originals(self) -> dict[Key, Key]:
@@ -140,14 +134,9 @@ def table_name(table: str) -> str:
     return table.replace("table", "Table ").replace("text", "Text")
 
 
-def row_name(key: Key, variables: Variables, layout: Layout) -> str:
-    """Return the row in which a number stands, in words."""
-    variable = variables.get(key.variable)
-    name = variable.label if variable else layout.quantities.get(key.variable, key.variable)
-    if not key.level:
-        return name
-    levels = dict(variable.levels) if variable else {}
-    return f"{name}: {levels.get(key.level, layout.levels.get(key.level, key.level))}"
+def statistic_name(statistic: str) -> str:
+    """Return a statistic in words; counts and percentages go by their keys, as in the files of numbers."""
+    return statistic if statistic in ("count", "percent") else STATISTICS.get(statistic, statistic)
 
 
 def cells_of(frame: pd.DataFrame) -> dict[Key, Cell]:
@@ -159,14 +148,14 @@ def cells_of(frame: pd.DataFrame) -> dict[Key, Cell]:
     }
 
 
-def read_tables(folder: Path, variables: Variables) -> tuple[pd.DataFrame, Layout]:
-    """Return every number of a folder of printed tables, one CSV file each, and their layout.
+def read_tables(folder: Path, variables: Variables, layout: Layout) -> pd.DataFrame:
+    """Return every number of a folder of printed tables, one CSV file each.
 
     Parameters
     ----------
     folder
-        With files of the columns `PRINTED_COLUMNS` and, where the defaults do not do, ``layout.toml``.
-    variables
+        With files of the columns `PRINTED_COLUMNS`.
+    variables, layout
         Of the study.
 
     Raises
@@ -175,7 +164,6 @@ def read_tables(folder: Path, variables: Variables) -> tuple[pd.DataFrame, Layou
         If there is no table, or a file breaks the form: a key that is double or unknown, a number that is
         not what its text says.
     """
-    layout = read_layout(folder / "layout.toml")
     found = sorted(path.stem for path in folder.glob("*.csv"))
     names = [*layout.tables, *(name for name in found if name not in layout.tables)]
     if not names:
@@ -183,7 +171,7 @@ def read_tables(folder: Path, variables: Variables) -> tuple[pd.DataFrame, Layou
     frame = pd.concat(
         [read_numbers(folder / f"{name}.csv", PRINTED_COLUMNS) for name in names], ignore_index=True
     )
-    return check_printed(frame, variables, layout), layout
+    return check_printed(frame, variables, layout)
 
 
 def read_numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -213,7 +201,7 @@ def check_printed(frame: pd.DataFrame, variables: Variables, layout: Layout) -> 
     doubles = frame[frame.duplicated(list(KEY))]
     if len(doubles):
         raise DataError(f"printed tables: {_address(doubles.iloc[0])} stands twice; keep one row")
-    legal = {"statistic": tuple(STATISTICS), "phase": PHASES, "arm": (*layout.arms, "contrast", "")}
+    legal = {"statistic": LEGAL_STATISTICS, "phase": LEGAL_PHASES, "arm": (*layout.arms, "contrast", "")}
     known = {*variables, *layout.quantities}
     for _, row in frame.iterrows():
         problem = _problem(row, legal, known)

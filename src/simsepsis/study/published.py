@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from simsepsis.documents import is_file, read_toml, refuse_unknown
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.names import check_name
-from simsepsis.study.auditing import audit_printed, corrections
-from simsepsis.study.layout import Layout
-from simsepsis.study.printed import KEY, Printed, cells_of, read_numbers, read_tables
+from simsepsis.study.layout import Layout, read_layout
 from simsepsis.study.variables import Variables, read_variables
+from simsepsis.study.wording import wording_of
 from simsepsis.words import shown
+from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from simsepsis.analysis.readings import Reading
     from simsepsis.analysis.spec import AnalysisSpec
     from simsepsis.experiment.plan import Plan
+    from simsepsis.study.printed import Printed
     from simsepsis.trial.protocol import TrialProtocol
 
 DEFAULT = "jseptic-ivigg"
@@ -77,21 +77,30 @@ class Study:
         return read_variables(self.folder / "variables.csv")
 
     @cached_property
-    def _tables(self) -> tuple[pd.DataFrame, Layout]:
-        return read_tables(self.folder / "tables", self.variables)
-
-    @property
     def layout(self) -> Layout:
         """Return how the printed tables are laid out."""
-        return self._tables[1]
+        return read_layout(self.folder / "tables" / "layout.toml")
+
+    @cached_property
+    def wording(self) -> Wording:
+        """Return the words for variables, quantities and named analyses."""
+        return wording_of(self.variables, self.layout)
+
+    @cached_property
+    def _tables(self) -> pd.DataFrame:
+        from simsepsis.study.printed import read_tables
+
+        return read_tables(self.folder / "tables", self.variables, self.layout)
 
     @cached_property
     def numbers(self) -> Printed:
         """Return every printed number by its key."""
-        return self.numbers_of(self._tables[0])
+        return self.numbers_of(self._tables)
 
     def numbers_of(self, frame: pd.DataFrame) -> Printed:
         """Return the numbers of a frame in the form of `printed`, by their keys."""
+        from simsepsis.study.printed import Printed, cells_of
+
         return Printed(cells=cells_of(frame), variables=self.variables, layout=self.layout)
 
     def printed(self, *, corrected: bool = False) -> pd.DataFrame:
@@ -110,21 +119,28 @@ class Study:
             `text` (the string in print, never corrected), `bound` (``"<"`` for an upper bound such as
             p <0.001, stored as 0.001), `decimals`, and `corrected` (True where `printed` was replaced).
         """
-        printed = self._tables[0].assign(corrected=False)
+        from simsepsis.study.auditing import corrections
+        from simsepsis.study.layout import Key
+
+        printed = self._tables.assign(corrected=False)
         if not corrected:
             return printed
         values = corrections(self.numbers)
-        keys = list(printed[list(KEY)].itertuples(index=False, name=None))
+        keys = list(printed[list(Key._fields)].itertuples(index=False, name=None))
         replaced = [key in values for key in keys]
         numbers = [values.get(key, number) for key, number in zip(keys, printed["printed"], strict=True)]
         return printed.assign(printed=numbers, corrected=replaced)
 
     def audit(self) -> pd.DataFrame:
         """Return every printed number that does not fit the others, as `audit_printed`."""
+        from simsepsis.study.auditing import audit_printed
+
         return audit_printed(self.numbers)
 
     def literature(self) -> pd.DataFrame:
         """Return the numbers that the study quotes from other work, or assumes: `LITERATURE_COLUMNS`."""
+        from simsepsis.study.printed import read_numbers
+
         return read_numbers(self.folder / "literature.csv", LITERATURE_COLUMNS)
 
     @cached_property
@@ -198,9 +214,9 @@ def _open(name: str) -> Study:
         study = _read(folder, package)
         if name in (study.name, *study.also):
             return study
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            return _read(Path(str(files(point.value))), point.value)
+    offered = _installed()
+    if name in offered:
+        return _read(Path(str(files(offered[name]))), offered[name])
     known = study_names()
     near = did_you_mean(name, known) or f"; known are {', '.join(known)}"
     raise UsageError(f"study {shown(name)} is unknown{near}, or give a folder that has a study.toml")
@@ -215,7 +231,14 @@ def _shipped() -> Iterator[tuple[Path, str]]:
 def study_names() -> list[str]:
     """Return the names of the studies that are shipped or installed."""
     shipped = [_read(folder, package).name for folder, package in _shipped()]
-    return [*shipped, *(point.name for point in entry_points(group=GROUP) if point.name not in shipped)]
+    return [*shipped, *(name for name in _installed() if name not in shipped)]
+
+
+def _installed() -> dict[str, str]:
+    """Return the package of each study that another package offers, by its name."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 @cache

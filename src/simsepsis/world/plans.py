@@ -6,10 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from simsepsis.documents import is_file, read_toml
+from simsepsis.documents import is_file, read_toml, shipped_folder
 from simsepsis.errors import ExperimentError, did_you_mean
 from simsepsis.names import name_from
-from simsepsis.world.files import shipped_folder
 
 NOUNS = {"ademp": "experiment", "arms": "trial"}
 """Table that every plan of a kind has → what such a plan is called."""

@@ -21,7 +21,7 @@ from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import run_thesis_analysis
 from simsepsis.errors import DataError
 from simsepsis.streams import stream
-from simsepsis.study import open_study
+from simsepsis.study.published import open_study
 
 READINGS = open_study().readings
 BY_NAME = {reading.name: reading for reading in READINGS}

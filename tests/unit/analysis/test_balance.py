@@ -19,7 +19,7 @@ from simsepsis.analysis.balance import (
 )
 from simsepsis.analysis.tallies import members_of, moments_of, tally
 from simsepsis.errors import DataError, UsageError
-from simsepsis.study import open_study
+from simsepsis.study.published import open_study
 
 LAST_DIGIT = 0.1001
 """One unit of the last printed digit, with room for binary fractions."""

@@ -21,7 +21,7 @@ from simsepsis.studies.jseptic_ivigg.columns import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
-from simsepsis.study import open_study
+from simsepsis.study.published import open_study
 
 OUTCOMES = ("icu_death", "hospital_death")
 COEFFICIENT = 1e-7

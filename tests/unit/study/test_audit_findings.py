@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.study import audit_thesis, auditing, open_study
+from simsepsis.study import auditing
 from simsepsis.study.arithmetic import TwoByTwo, smd_percent, two_sided_p, wald_odds_ratio, wald_p
 from simsepsis.study.finding import FINDING_COLUMNS, FOLLOWS, MISPRINT, ONE_SIDED, UNEXPLAINED, VERDICTS
 from simsepsis.study.printed import KEY, PRINTED_COLUMNS
+from simsepsis.study.published import audit_thesis, open_study
 
 ARMS = ("ivigg", "control")
 

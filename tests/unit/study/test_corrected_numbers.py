@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 
-from simsepsis.study import audit_thesis, open_study
 from simsepsis.study.auditing import audit_printed
 from simsepsis.study.finding import MISPRINT, ONE_SIDED
 from simsepsis.study.printed import KEY
+from simsepsis.study.published import audit_thesis, open_study
 
 
 @pytest.fixture(scope="module")

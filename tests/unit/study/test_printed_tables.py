@@ -3,9 +3,9 @@ import pytest
 
 from simsepsis.errors import DataError
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, SCORE_COVARIATES, SOFA_LATER
-from simsepsis.study import open_study
 from simsepsis.study.layout import Key
 from simsepsis.study.printed import KEY, PRINTED_COLUMNS, Cell, cells_of, check_printed
+from simsepsis.study.published import open_study
 
 STUDY = open_study()
 

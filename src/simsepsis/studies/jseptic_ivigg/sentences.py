@@ -10,9 +10,10 @@ import numpy as np
 
 from simsepsis.reproduction.evidence import Evidence, Position, position, share
 from simsepsis.reproduction.readings import RATIOS, Found, producers
-from simsepsis.reproduction.words import interval, number, percent, sentence, table_name
+from simsepsis.reproduction.words import interval, percent, sentence, table_name
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, ORGANS
 from simsepsis.study.layout import Key
+from simsepsis.words.numbers import of_statistic
 
 RARE = 0.05
 """A pattern seen in fewer replicates than this is called rare."""
@@ -186,7 +187,9 @@ def _named_numbers(found: Found) -> Iterator[str]:
             name: position(found.printed(key), found.values(name, key), ratio=statistic in RATIOS)
             for name in found.changing(key)
         }
-        yield from producers(found, f"{number(found.printed(key), statistic)} {words}", placed, statistic)
+        yield from producers(
+            found, f"{of_statistic(found.printed(key), statistic)} {words}", placed, statistic
+        )
 
 
 def _fall(found: Found) -> Iterator[str]:

@@ -20,10 +20,11 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.targets import (
     fitted_cells,
     resolution,
 )
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario, own
 from simsepsis.threads import one_thread
+from simsepsis.world import scenario as world
+from simsepsis.world.cohort import generate_cohort
 
 BATCH = 20
 """Registries simulated at a time."""
@@ -150,7 +151,7 @@ class _Simulated:
 
 
 @one_thread()
-def check_calibration(scenario: Scenario, *, patients: int = 500_000, seed: int = 1) -> pd.DataFrame:
+def check_calibration(scenario: world.Scenario, *, patients: int = 500_000, seed: int = 1) -> pd.DataFrame:
     """Return every fitted cell: printed, simulated in a large population, and the gap in sampling SEs.
 
     Columns: table, variable, level, statistic, arm, printed, simulated, difference_se. The standard
@@ -175,7 +176,7 @@ def check_calibration(scenario: Scenario, *, patients: int = 500_000, seed: int 
     if patients < 1:
         raise UsageError(f"{patients} patients cannot measure a fit; simulate some 500,000")
     cells = _cells()
-    samples = _simulate(scenario, cells, patients, seed)
+    samples = _simulate(own(scenario), cells, patients, seed)
     simulated = _Simulated(
         values={arm: {k: np.concatenate(v) for k, v in by_key.items()} for arm, by_key in samples.items()},
         size={row.arm: int(row.printed) for row in cells.itertuples() if row.variable == "n"},

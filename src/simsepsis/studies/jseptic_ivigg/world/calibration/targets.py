@@ -9,7 +9,7 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.study import open_study
+from simsepsis.study.published import open_study
 
 ARMS = ("ivigg", "control")
 QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
