@@ -92,6 +92,11 @@ class RunSettings(Section):
         except UsageError as error:
             raise ValueError(str(error)) from error
 
+    @cached_property
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """Return every method with each of its estimands."""
+        return tuple((name, own) for name in self.methods for own in METHODS[name].estimands_of(THESIS_SPEC))
+
     @property
     def most_replicates(self) -> int:
         """Return the number of replicates that no cell exceeds."""
@@ -108,7 +113,7 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        names = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        names = list(dict.fromkeys(name for _, name in self.series))
         given = [Estimand.parse(name) for name in names]
         for wanted in self.estimands:
             if not any(estimand.matches(wanted) for estimand in given):
@@ -174,7 +179,7 @@ class Plan(Section):
 
     @model_validator(mode="after")
     def _showable(self) -> Self:
-        names = [name for name in self.estimands_given if self.judged(name)]
+        names = list(dict.fromkeys(name for _, name in self.judged_series))
         known = {"methods": self.run.methods, "estimands": [*self.run.estimands, *names]}
         for where in ("figures", "answers"):
             for number, choice in enumerate(getattr(self, where)):
@@ -197,13 +202,9 @@ class Plan(Section):
         }
 
     @property
-    def estimands_given(self) -> tuple[str, ...]:
-        """Return the estimands of the plan's methods, whole."""
-        return tuple(
-            dict.fromkeys(
-                name for method in self.run.methods for name in METHODS[method].estimands_of(THESIS_SPEC)
-            )
-        )
+    def judged_series(self) -> tuple[tuple[str, str], ...]:
+        """Return the methods with those of their estimands that the plan judges."""
+        return tuple((method, name) for method, name in self.run.series if self.judged(name))
 
     @cached_property
     def claims(self) -> dict[str, Claim]:

@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame
+from simsepsis.analysis.estimates import Z_95, Estimate, estimates_frame
 from simsepsis.analysis.methods import METHODS, method_rows
 from simsepsis.analysis.result import kind_of
 from simsepsis.analysis.spec import THESIS_SPEC
@@ -39,19 +39,7 @@ ROW_KEYS = ("cell", "scenario", "replicate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A batch with the world that it is done in.
-
-    Attributes
-    ----------
-    batch
-        What is done.
-    cell
-        The cell, settled.
-    seed
-        Seed of the experiment.
-    method_seconds
-        Seconds that each method may take; None: as long as it takes.
-    """
+    """A batch, the settled cell that it is done in, the seed, and the seconds that a method may take."""
 
     batch: Batch
     cell: Cell
@@ -71,6 +59,13 @@ class Done:
     def replicates(self) -> int:
         """Return how many replicates it has."""
         return self.batch.last - self.batch.first + 1
+
+
+def work_of(folder: RunFolder, cell: Cell, first: int, last: int, methods: tuple[str, ...]) -> Work:
+    """Return what a run asks of some replicates of a cell."""
+    batch = Batch(run=folder.run, cell=cell.key, first=first, last=last, methods=methods)
+    run = folder.plan.run
+    return Work(batch=batch, cell=cell, seed=run.seed, method_seconds=run.method_seconds)
 
 
 def do_batch(work: Work) -> Done:
@@ -154,9 +149,6 @@ def _failed(method: str, error: Exception) -> list[Estimate]:
     ]
 
 
-Z_95 = 1.959963984540054
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a run stands after a stored batch.
@@ -193,15 +185,7 @@ Series = tuple[int, str, str]
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What is counted while a run runs.
-
-    Attributes
-    ----------
-    truth
-        Series → its truth, of the estimands that are judged.
-    begin
-        When the first batch began.
-    """
+    """What is counted while a run runs; `truth`: of the series that are judged."""
 
     truth: Mapping[Series, float]
     begin: float = field(default_factory=perf_counter)
@@ -260,17 +244,7 @@ Span = tuple[Cell, int, int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
-    """What a run folder holds after all batches.
-
-    Attributes
-    ----------
-    parts
-        All parts, old and new.
-    notes
-        What was found damaged or foreign, in sentences.
-    replicates
-        How many were computed now.
-    """
+    """All parts of a run, what was found damaged or foreign, and how many replicates were computed now."""
 
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
@@ -279,17 +253,7 @@ class Computed:
 
 @dataclass(slots=True, kw_only=True)
 class Pace:
-    """How long replicates take, so that batches take `BATCH_SECONDS`, and less when few are left.
-
-    Attributes
-    ----------
-    workers
-        How many share what is left.
-    left
-        Replicates that have not been handed out.
-    replicates, seconds
-        What was measured.
-    """
+    """How long replicates take, so that batches take `BATCH_SECONDS`, and less when few are left."""
 
     workers: int
     left: int = 0
@@ -372,11 +336,9 @@ def _later(folder: RunFolder, look: Look | None) -> int:
 
 def _works(folder: RunFolder, spans: list[Span], pace: Pace) -> Iterator[Work]:
     """Yield batches of the size that the pace asks for when their turn comes."""
-    mark, run = folder.run, folder.plan.run
     for cell, start, end, methods in spans:
         first = start
         while first <= end:
             last = first + pace.take(end - first + 1) - 1
-            batch = Batch(run=mark, cell=cell.key, first=first, last=last, methods=methods)
-            yield Work(batch=batch, cell=cell, seed=run.seed, method_seconds=run.method_seconds)
+            yield work_of(folder, cell, first, last, methods)
             first = last + 1

@@ -20,6 +20,7 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.cells import Cell
+from simsepsis.experiment.plan import RunSettings
 from simsepsis.streams import streams
 from simsepsis.truth import truth_rows
 from simsepsis.world.cohort import Assignment, Cohort, generate_cohort
@@ -35,17 +36,7 @@ ASKED = ("psm", "psm_adjuncts")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kept:
-    """Treated patients whom a method matched in one registry, (m,) each.
-
-    Attributes
-    ----------
-    outcomes
-        How they leave with and without treatment.
-    weights
-        How much each of them counts.
-    upper
-        Which of them are in the upper stratum of the subgroup that the method tests; none without one.
-    """
+    """Treated patients whom a method matched in one registry, (m,) each; `upper`: in the tested stratum."""
 
     outcomes: Outcomes
     weights: FloatArray
@@ -175,6 +166,11 @@ class TruthWork:
     methods: tuple[str, ...]
     population: int
     seed: int
+
+
+def truth_work(run: RunSettings, cell: Cell, methods: tuple[str, ...]) -> TruthWork:
+    """Return what a plan asks of the truths of a cell."""
+    return TruthWork(cell=cell, methods=methods, population=run.truth_population, seed=run.seed)
 
 
 def true_values(work: TruthWork) -> pd.DataFrame:

@@ -188,7 +188,7 @@ def _named_numbers(found: Found) -> Iterator[str]:
             for name in found.changing(key)
         }
         yield from producers(
-            found, f"{of_statistic(found.printed(key), statistic)} {words}", placed, statistic
+            found, f"{of_statistic(found.printed(key), statistic, full=True)} {words}", placed, statistic
         )
 
 

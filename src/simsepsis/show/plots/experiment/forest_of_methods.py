@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claims import Z_95
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import estimand_text, factor_and_unit, rows_text
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.show.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure
 from simsepsis.words.numbers import decimals_for, with_error
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 FOREST_COLUMNS = ("group", "label", "estimand", "mean", "mcse", "low", "high", "truth", "n_used", "n_sim")
 MOST_CELLS = 6
@@ -29,7 +30,7 @@ _TRUTH = {"marker": "|", "markersize": 13, "markeredgewidth": 2.0, "color": INK,
 _RANGE = {"marker": "o", "markersize": 5, "color": BLUE, "linewidth": 2.0, "linestyle": "-"}
 
 
-def forest_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def forest_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return mean, spread and truth of each method, grouped by cell.
 
     Parameters
@@ -43,7 +44,7 @@ def forest_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
         `FOREST_COLUMNS`, in the unit of print: ``low, high`` is mean ± 1.96 empirical SE, the range of 95% of
         the estimates were they normal.
     """
-    table = findings.run.performance
+    table = findings.performance
     wide = table[table["measure"].isin(["mean", "empirical_se"])]
     keys = ["cell", "scenario", "method", "estimand"]
     values = wide.pivot(index=keys, columns="measure", values="value").reset_index()
@@ -145,3 +146,16 @@ def _write(axes: Axes, y: int, words: str, **style: object) -> None:
         annotation_clip=False,
         **style,
     )
+
+
+KINDS = {
+    "forest_of_methods": FigureKind(
+        shows="mean and range of each method's estimates beside the truth",
+        rows=forest_rows,
+        plot=lambda rows, choice, note: plot_forest_of_methods(rows, note=note),
+        title="Estimates beside the truth",
+        reading="The range is mean ± 1.96 empirical standard errors: how far one registry's estimate may lie "
+        f"from the mean. Of more than {MOST_CELLS} cells an even choice is drawn.",
+        named=("label", "group"),
+    )
+}

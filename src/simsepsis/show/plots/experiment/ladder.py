@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.answers.components import component_words, furthest
-from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.performance.error_ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import list_rows, span, write_beside
 from simsepsis.show.style import BLUE, INK, MUTED, OCHRE, RULE, add_panel, in_house_style, new_figure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 STAIR_COLUMNS = (
@@ -40,7 +41,7 @@ STAIR_COLUMNS = (
 _ROW, _CHARACTER, _WIDE = 0.32, 0.078, 4.2
 
 
-def stair_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def stair_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the steps of every ladder, each in the cell where its estimate is the furthest from the truth.
 
     Parameters
@@ -142,3 +143,17 @@ def _draw(axes: Axes, part: pd.DataFrame) -> None:
         axes.plot([row["end"] - reach, row["end"] + reach], [y, y], color=INK, linewidth=1.1, zorder=4)
         write_beside(axes, y, row["text"])
     list_rows(axes, part["label"].tolist())
+
+
+KINDS = {
+    "ladder": FigureKind(
+        shows="what each source of error adds from one method to the next",
+        rows=stair_rows,
+        plot=lambda rows, choice, note: plot_stairs(rows, note=note),
+        title="From the truth to the estimate",
+        reading="Each bar begins where the one above ends; hatched bars point down. All are from the same "
+        "replicates, so that noise which methods share cancels. Each ladder is shown in the cell where its "
+        f"estimate is the furthest from the truth. {LIMITS}",
+        named=("panel",),
+    )
+}
