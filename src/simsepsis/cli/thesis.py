@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
@@ -15,16 +15,19 @@ from simsepsis.words import plain
 
 
 @app.command()
-def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path(".")) -> None:
-    """List the thesis's internal inconsistencies, with the arithmetic.
+def audit(
+    study: StudyName = None,
+    out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path("."),
+) -> None:
+    """List what does not fit among a study's printed numbers, with the arithmetic.
 
     Example: simsepsis audit --out audit
     """
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
-    from simsepsis.thesis.audit import audit_thesis
+    from simsepsis.study.published import audit as audit_study
 
-    findings = audit_thesis()
+    findings = audit_study(study)
     write_files(out, {"audit.csv": csv_bytes(findings)})
     for number, text in enumerate(findings["explain"], start=1):
         say(f"{number:3d}. {text}")

@@ -11,7 +11,7 @@ from scipy.special import expit
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.study.published import open_study
 from simsepsis.trial.simulation.pool import Pool
 
 Slopes = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
@@ -36,9 +36,10 @@ def covariate_matrix(pool: Pool, names: tuple[str, ...]) -> FloatArray:
     Thompson SG. Stat Med 2005;24:993); an indicator beside it would separate the data where few are missing.
     """
     columns: list[FloatArray] = []
+    variables = open_study().variables
     for name in names:
         values = np.asarray(pool.columns[name], dtype=np.float64)
-        levels = COLUMNS[name].level_names if name in COLUMNS else ()
+        levels = variables[name].level_names if name in variables else ()
         if levels:
             columns += [(values == level).astype(np.float64) for level in range(1, len(levels))]
             continue
