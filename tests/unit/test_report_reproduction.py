@@ -11,8 +11,14 @@ import pytest
 
 from simsepsis.errors import OutputError
 from simsepsis.figures import RenderedPlate, draw_reproduction, render_plate
-from simsepsis.report import reproduction_html, write_reproduction_report
-from simsepsis.report.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
+from simsepsis.report.reproduction import (
+    ANSWER,
+    MOST_FAILURES,
+    question_of,
+    reproduction_html,
+    reproduction_page,
+    write_reproduction_report,
+)
 from simsepsis.reproduction import Reproduction, reproduce
 from simsepsis.world.files import load_scenario
 

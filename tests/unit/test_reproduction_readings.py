@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.readings import LITERAL, READINGS, find_readings
-from simsepsis.report import reproduction_html
 from simsepsis.report.readings import reading_tables
+from simsepsis.report.reproduction import reproduction_html
 from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
 from simsepsis.thesis.printed import Key, cells_of

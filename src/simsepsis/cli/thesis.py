@@ -59,7 +59,7 @@ def reproduce(
 
     from simsepsis.figures import draw_reproduction, render_plate
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report import reproduction_html
+    from simsepsis.report.reproduction import reproduction_html
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
     from simsepsis.world.files import load_scenario

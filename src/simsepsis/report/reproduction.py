@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simsepsis.environment import versions
 from simsepsis.figures.plate import RenderedPlate
 from simsepsis.files import write_files
 from simsepsis.report.layout import lay_out
 from simsepsis.report.page import PlainTable, ReproductionPage, embed_figures, render_page
 from simsepsis.report.readings import reading_tables
-from simsepsis.reproduction.record import versions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simsepsis.environment import versions
 from simsepsis.figures.plate import RenderedPlate
 from simsepsis.report.analysis.numbers import Numbers, numbers_of
 from simsepsis.report.analysis.tables import (
@@ -21,7 +22,6 @@ from simsepsis.report.analysis.tables import (
 )
 from simsepsis.report.analysis.words import answer_of, question_of
 from simsepsis.report.page import EmbeddedFigure, PlainTable, embed_figures, render_page
-from simsepsis.reproduction.record import versions
 
 if TYPE_CHECKING:
     import pandas as pd

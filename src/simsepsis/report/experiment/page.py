@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simsepsis.environment import versions
 from simsepsis.figures.plate import RenderedPlate
 from simsepsis.report.experiment.tables import (
     autopsy_table,
@@ -21,7 +22,6 @@ from simsepsis.report.experiment.tables import (
 )
 from simsepsis.report.experiment.words import Line, answer_lines, command_of, deviations, range_text
 from simsepsis.report.page import EmbeddedFigure, PlainTable, embed_figures, render_page
-from simsepsis.reproduction.record import versions
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Findings

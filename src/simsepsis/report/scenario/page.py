@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simsepsis.environment import versions
 from simsepsis.figures.plate import RenderedPlate
 from simsepsis.files import write_files
 from simsepsis.report.page import EmbeddedFigure, PlainTable, embed_figures, render_page
@@ -18,7 +19,6 @@ from simsepsis.report.scenario.tables import (
     truth_table,
 )
 from simsepsis.report.scenario.words import FAR, sentences_of
-from simsepsis.reproduction.record import versions
 from simsepsis.spreadsheet import csv_bytes
 from simsepsis.world.write import scenario_toml
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simsepsis.environment import versions
 from simsepsis.report.trial.estimand import estimand_table
 from simsepsis.report.trial.fact import Facts
 from simsepsis.report.trial.facts import facts_of
@@ -15,7 +16,6 @@ from simsepsis.report.trial.summary import summary
 from simsepsis.report.trial.tables import tables_of
 from simsepsis.report.trial.text_table import TextTable
 from simsepsis.report.trial.vocabulary import CALIBRATION
-from simsepsis.reproduction.record import versions
 from simsepsis.trial.planning.record import TrialPlan
 
 SECTIONS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simsepsis.environment import versions
 from simsepsis.figures.plate import RenderedPlate
 from simsepsis.report.page import EmbeddedFigure, PlainTable, embed_figures, render_page
 from simsepsis.report.trial.document import SECTIONS, Document
 from simsepsis.report.trial.vocabulary import CALIBRATION
-from simsepsis.reproduction.record import versions
 
 FIGURES = {
     "Patients": ("power", "sizes"),
