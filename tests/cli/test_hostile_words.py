@@ -164,7 +164,17 @@ def test_a_world_of_a_hostile_label(simsepsis, tmp_path):
     ],
 )
 def test_hostile_arguments_are_refused_in_one_plain_line(simsepsis, arguments):
-    result = simsepsis(*arguments)
+    check_refusal(simsepsis(*arguments))
+
+
+def test_the_program_prints_hostile_words_as_the_function_does(simsepsis, simsepsis_process):
+    arguments = ("replay", "\x1b[2J", "--cell", "a", "--replicate", "[/x]\x1b[2J")
+    here, there = simsepsis(*arguments), simsepsis_process(*arguments)
+    check_refusal(there)
+    assert (there.stdout, there.stderr) == (here.stdout, here.stderr)
+
+
+def check_refusal(result) -> None:
     assert result.returncode == 2, result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]|A{81}|B{81}|C{81}", result.stderr)

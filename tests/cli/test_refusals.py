@@ -1,8 +1,11 @@
-"""Bad input: one sentence that names value, place and remedy, exit 2, nothing left behind."""
+"""Bad input: one sentence that names value, place and remedy, exit 2, nothing left behind.
+
+The refusals run in the tests' process; one of each kind is compared with what the program itself says.
+"""
 
 import pytest
 
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 
@@ -39,6 +42,19 @@ def sentence(result):
 def test_bad_arguments_get_one_sentence(simsepsis, tmp_path, arguments, words):
     assert words in sentence(simsepsis(*arguments))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "null", "--until-mcse", "bais=1"), ("analyze", "bad.csv", "--out", "nowhere"), ("repoduce",)],
+    ids=["a value", "a file", "a command"],
+)
+def test_the_program_refuses_as_the_function_does(simsepsis, simsepsis_process, tmp_path, arguments):
+    (tmp_path / "bad.csv").write_text("patient_id\n1\n", encoding="utf-8")
+    here, there = simsepsis(*arguments), simsepsis_process(*arguments)
+    assert sentence(there) == sentence(here)
+    assert there.stdout == here.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
 @pytest.fixture(scope="module")

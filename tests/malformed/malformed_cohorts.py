@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from malformed_files import LONG, SPACED, Malformed
 
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 PATIENTS = 600

@@ -57,7 +57,9 @@ def faults(status: object, said: str) -> list[str]:
 @pytest.fixture(scope="module")
 def rooms_open():
     """Import what the commands import when they are called, which takes seconds on a slow machine."""
-    for room in ("figures", "report.analysis", "report.trial", "report.experiment", "experiment", "cohort"):
+    for room in ("plots", "pages.analysis", "pages.trial", "pages.experiment"):
+        importlib.import_module(f"simsepsis.show.{room}")
+    for room in ("experiment", "studies.jseptic_ivigg.world"):
         importlib.import_module(f"simsepsis.{room}")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 THESIS = load_scenario("thesis")

@@ -15,7 +15,7 @@ from simsepsis.analysis.estimates import ESTIMATE_COLUMNS
 from simsepsis.analysis.methods import GROUPS, METHODS, run_method, run_methods
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario, scenario_names
 
 Maker = Callable[..., pd.DataFrame]

@@ -10,8 +10,8 @@ import pandas as pd
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.figures import Drawing, drawing_of, render_plate
-from simsepsis.report.analysis import analysis_html
+from simsepsis.show.pages.analysis import analysis_html
+from simsepsis.show.plots import Drawing, drawing_of, render_plate
 
 _SPEC: dict[str, Any] = {
     "name": "smoking",

@@ -14,8 +14,8 @@ from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.figures import draw_analysis
-from simsepsis.report.analysis import analysis_html
+from simsepsis.show.pages.analysis import analysis_html
+from simsepsis.show.plots import draw_analysis
 
 SPEC = load_spec("analysis-rhc")
 FILE = Path(os.environ.get("SIMSEPSIS_RHC", Path(__file__).parents[3] / "shared" / "data" / "rhc.csv"))

@@ -8,11 +8,11 @@ from matplotlib.text import Text
 from simsepsis.cli.studies import _tell
 from simsepsis.experiment import answers_of, examine_run, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
-from simsepsis.experiment.choices import FIGURES, FigureChoice
-from simsepsis.figures.experiment.marks import REFERENCES
-from simsepsis.figures.experiment.plates import plate_of
+from simsepsis.experiment.requests import FIGURES, FigureChoice
+from simsepsis.performance import MEASURES
 from simsepsis.performance.text import few_rows
-from simsepsis.report.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.pages.experiment import experiment_page, show_findings, write_shown
+from simsepsis.show.plots.experiment.plates import plate_of
 
 PLAN = """
 question = "What do few rows say?"
@@ -152,7 +152,7 @@ def test_a_perfect_method_is_spoken_of_only_where_it_has_that_value(findings, ki
     perfect = measure in ("bias", "coverage", "convergence")
     assert ("perfect method" in caption) == perfect
     assert ("the level of the test" in caption) == (measure == "rejection")
-    assert ("thin line" in caption or "Stems begin" in caption) <= (measure in REFERENCES)
+    assert ("thin line" in caption or "Stems begin" in caption) <= (MEASURES[measure].ideal is not None)
     assert "None" not in caption
 
 

@@ -9,18 +9,21 @@ import pandas as pd
 import pytest
 
 from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
-from simsepsis.experiment.choices import FIGURES, FigureChoice
-from simsepsis.figures import render_plate
-from simsepsis.figures.experiment import zip_plot
-from simsepsis.figures.experiment.autopsy import autopsy_bars
-from simsepsis.figures.experiment.curves import curve_rows
-from simsepsis.figures.experiment.forest_of_methods import forest_rows
-from simsepsis.figures.experiment.heat_map import heat_rows, plot_heat_map
-from simsepsis.figures.experiment.ladder import stair_rows
-from simsepsis.figures.experiment.lollipop import lollipop_rows
-from simsepsis.figures.experiment.marks import UPRIGHT_CHARACTER, upright
-from simsepsis.figures.experiment.nested_loop import loop_rows
-from simsepsis.figures.experiment.plates import (
+from simsepsis.experiment.requests import FIGURES, FigureChoice
+from simsepsis.performance import wilson_limits
+from simsepsis.show.pages.experiment import experiment_html, experiment_page, plain_lines
+from simsepsis.show.pages.experiment.words import answer_lines, command_of
+from simsepsis.show.plots import render_plate
+from simsepsis.show.plots.experiment import zip_plot
+from simsepsis.show.plots.experiment.autopsy import autopsy_bars
+from simsepsis.show.plots.experiment.curves import curve_rows
+from simsepsis.show.plots.experiment.forest_of_methods import forest_rows
+from simsepsis.show.plots.experiment.heat_map import heat_rows, plot_heat_map
+from simsepsis.show.plots.experiment.ladder import stair_rows
+from simsepsis.show.plots.experiment.lollipop import lollipop_rows
+from simsepsis.show.plots.experiment.marks import UPRIGHT_CHARACTER, upright
+from simsepsis.show.plots.experiment.nested_loop import loop_rows
+from simsepsis.show.plots.experiment.plates import (
     DRAWINGS,
     default_figures,
     draw_findings,
@@ -28,10 +31,7 @@ from simsepsis.figures.experiment.plates import (
     note_of,
     plate_of,
 )
-from simsepsis.figures.experiment.zip_plot import zip_rows
-from simsepsis.performance import wilson_limits
-from simsepsis.report.experiment import experiment_html, experiment_page, plain_lines
-from simsepsis.report.experiment.words import answer_lines, command_of
+from simsepsis.show.plots.experiment.zip_plot import zip_rows
 
 PLAN = """
 question = "Does a small experiment show itself?"

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.figures import Plate, draw_analysis
-from simsepsis.figures.outline import outline
-from simsepsis.figures.rows import as_comparison
+from simsepsis.show.outline import outline
+from simsepsis.show.plots import Plate, draw_analysis
+from simsepsis.show.plots.rows import as_comparison
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import OutputError
-from simsepsis.figures.love import plot_love
-from simsepsis.figures.plate import Plate, render_plate, save_figure, save_plates
-from simsepsis.figures.rows import balance_rows
+from simsepsis.show.figure import Plate, render_plate, save_figure, save_plates
+from simsepsis.show.plots.love import plot_love
+from simsepsis.show.plots.rows import balance_rows
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from own_study import own_analysis, own_cohort, whole_report
 
-from simsepsis.figures import Plate, render_plate
-from simsepsis.figures.lettering import make_legible
+from simsepsis.show.lettering import make_legible
+from simsepsis.show.plots import Plate, render_plate
 
 JAPANESE = {"years": "年齢（歳）", "bmi": "体格指数", "smoker": "喫煙", "chd": "心疾患", "months": "追跡期間"}
 

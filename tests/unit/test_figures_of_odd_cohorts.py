@@ -15,11 +15,11 @@ from own_study import own_analysis, own_cohort, whole_report
 
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.errors import DataError
-from simsepsis.figures import bin_scores, draw_analysis, plot_forest, plot_survival
-from simsepsis.figures.forest import LIMITS, limits_of
-from simsepsis.figures.love import LARGEST
-from simsepsis.figures.style import letters, wrapped
-from simsepsis.figures.survival import at_risk, time_ticks, until
+from simsepsis.show.plots import bin_scores, draw_analysis, plot_forest, plot_survival
+from simsepsis.show.plots.forest import LIMITS, limits_of
+from simsepsis.show.plots.love import LARGEST
+from simsepsis.show.plots.survival import at_risk, time_ticks, until
+from simsepsis.show.style import letters, wrapped
 
 ODD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any]]] = {
     "a covariate is the treatment": (lambda f: f.assign(years=f["smoker"] * 1.0), {}),

@@ -13,11 +13,11 @@ from own_study import own_analysis, own_cohort, own_spec, whole_report
 from simsepsis.analysis.output import analysis_contents
 from simsepsis.analysis.spec import Subgroup
 from simsepsis.analysis.thesis_analysis import Analysis
-from simsepsis.figures.arms import Arms, arms_of
-from simsepsis.figures.labels import axis_label, is_death, wording_of
-from simsepsis.report.analysis import analysis_page, answer_of, numbers_of
-from simsepsis.report.analysis.tables import MOST_LEVELS, SHOWN_LEVELS
-from simsepsis.report.analysis.words import with_counterpart
+from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
+from simsepsis.show.pages.analysis.tables import MOST_LEVELS, SHOWN_LEVELS
+from simsepsis.show.pages.analysis.words import with_counterpart
+from simsepsis.show.plots.arms import Arms, arms_of, wording_of
+from simsepsis.words.labels import axis_label, is_death
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pytest
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.figures import draw_analysis, render_plate
-from simsepsis.report.analysis import analysis_html, analysis_page
-from simsepsis.report.analysis.numbers import Interval, numbers_of, points_text, ratio_text
+from simsepsis.show.pages.analysis import analysis_html, analysis_page
+from simsepsis.show.pages.analysis.numbers import Interval, numbers_of, points_text, ratio_text
+from simsepsis.show.plots import draw_analysis, render_plate
 
 COMMAND = "simsepsis analyze cohort.csv"
 NAN = float("nan")

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.report.layout import LaidOutTable, Row, format_number, lay_out
+from simsepsis.show.table import LaidOutTable, Row, lay_out
+from simsepsis.words.numbers import of_statistic
 
 
 def printed(row: Row, column: int) -> str:
@@ -42,7 +43,7 @@ def test_all_seven_tables_hold_every_number_once(comparison):
         ("table1", "Age (years)", ["70 (61–79)", "73 (63–81)", "16.5", "72 (62–80)", "72 (62–80)", "1.6"]),
         ("table2", "RBC", ["2 (0–6)", "0 (0–4)", "<0.001", "2 (0–6)", "0 (0–4)", "<0.001"]),
         ("table4", "unadjusted", ["137 (21.0)", "118 (18.1)", "1.204 (0.915–1.584)", "0.185"]),
-        ("table4", "adjusted (GEE)", ["", "", "0.883 (0.655–1.192)", "0.417"]),
+        ("table4", "adjusted by GEE", ["", "", "0.883 (0.655–1.192)", "0.417"]),
         ("table5", "IVIgG", ["0.815 (0.456–1.457)", "0.49"]),
         (
             "text",
@@ -51,7 +52,7 @@ def test_all_seven_tables_hold_every_number_once(comparison):
         ),
         (
             "text",
-            "ICU mortality: adjuncts in the score, crude, after matching",
+            "ICU mortality: score with adjuncts, crude, after matching",
             ["", "20.8%", "18.9%", "", "0.38"],
         ),
     ],
@@ -148,5 +149,5 @@ def test_a_misprint_is_marked_and_judged_by_its_corrected_value():
         (np.inf, "ci_high", ">10⁵"),
     ],
 )
-def test_format_number(value: float, statistic: str, text: str):
-    assert format_number(value, statistic) == text
+def test_of_statistic(value: float, statistic: str, text: str):
+    assert of_statistic(value, statistic) == text

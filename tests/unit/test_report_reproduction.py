@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import OutputError
-from simsepsis.figures import RenderedPlate, draw_reproduction, render_plate
-from simsepsis.report.reproduction import (
+from simsepsis.reproduction import Reproduction, reproduce
+from simsepsis.show.pages.reproduction import (
     ANSWER,
     MOST_FAILURES,
     question_of,
@@ -19,7 +19,7 @@ from simsepsis.report.reproduction import (
     reproduction_page,
     write_reproduction_report,
 )
-from simsepsis.reproduction import Reproduction, reproduce
+from simsepsis.show.plots import RenderedPlate, draw_reproduction, render_plate
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --replicates 3 --seed 5"

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.readings import LITERAL, READINGS, find_readings
-from simsepsis.report.readings import reading_tables
-from simsepsis.report.reproduction import reproduction_html
 from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
+from simsepsis.show.pages.readings import reading_tables
+from simsepsis.show.pages.reproduction import reproduction_html
 from simsepsis.thesis.printed import Key, cells_of
 from simsepsis.thesis.tables import load_thesis
 from simsepsis.world.files import load_scenario

@@ -39,7 +39,7 @@ from simsepsis.analysis.values import (
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError, MissingColumnError, did_you_mean
 from simsepsis.records import Records, Registry
-from simsepsis.thesis.dictionary import Kind
+from simsepsis.study.variables import Kind
 from simsepsis.words import plain
 
 MISSING = "missing"
@@ -339,13 +339,13 @@ def _encode_column(cells: Values, place: Place, role: Role, file: _File) -> _Cod
 
 def _numbers_coded(values: NDArray[Any], name: str, role: Role, spec: AnalysisSpec) -> _Coded:
     known = spec.dictionary.get(name)
-    if known is not None and known.kind != "id":
+    if known is not None and known.kind:
         low = -_LARGEST if known.low is None else known.low
         return _Coded(values, known.kind, low, _LARGEST if known.high is None else known.high)
     if role == "time":
-        return _Coded(values, "continuous", 0.0)
+        return _Coded(values, "number", 0.0)
     binary = bool(np.all((values == 0) | (values == 1) | np.isnan(values)))
-    return _Coded(values, "binary", 0.0, 1.0) if binary else _Coded(values, "continuous")
+    return _Coded(values, "binary", 0.0, 1.0) if binary else _Coded(values, "number")
 
 
 def _levels_of(cells: Values, place: Place, role: Role, spec: AnalysisSpec) -> tuple[str, ...] | None:

@@ -16,7 +16,7 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.steps import analyse_patients, score_columns
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.threads import one_thread
 
 LITERAL = "literal"

@@ -27,15 +27,15 @@ from simsepsis.analysis.spec_types import (
 )
 from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence, shipped_folder
 from simsepsis.errors import DataError, UsageError, did_you_mean
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,
     SCORE_COVARIATES,
     SOFA_LATER,
     TRANSFUSIONS,
-    Column,
 )
+from simsepsis.study.variables import Variables
 from simsepsis.words import shown
 
 Made = TypeVar("Made", "AnalysisSpec", "Subgroup")
@@ -278,9 +278,9 @@ class AnalysisSpec:
         return self.ratio == 1 and not self.replace
 
     @property
-    def dictionary(self) -> Mapping[str, Column]:
+    def dictionary(self) -> Variables:
         """Return the columns whose limits, levels and labels are known: the thesis's, or none."""
-        return COLUMNS if self.study == "thesis" else {}
+        return COLUMNS if self.study == "thesis" else Variables()
 
     @property
     def adjusters(self) -> tuple[str, ...]:

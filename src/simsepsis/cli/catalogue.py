@@ -26,7 +26,7 @@ def _methods() -> Rows:
 
 
 def _estimands() -> Rows:
-    from simsepsis.estimand import BY_EXPERIMENT, ESTIMANDS
+    from simsepsis.truth import BY_EXPERIMENT, ESTIMANDS
 
     return [*ESTIMANDS.items(), *BY_EXPERIMENT.items()]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.words import plain
+from simsepsis.words.numbers import p_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ def show_estimates(estimates: pd.DataFrame) -> None:
             for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
         ],
         estimate=["–" if pd.isna(value) else f"{value:.3f}" for value in estimates["estimate"]],
-        p=["" if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in estimates["p_value"]],
+        p=["" if pd.isna(p) else p_value(p) for p in estimates["p_value"]],
         failure=estimates["failure"].fillna(""),
     )
     heads = {"method": "method", "estimand": "estimand", "estimate": "estimate", "interval": "95% interval"}

@@ -19,7 +19,7 @@ from simsepsis.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Run, Standing
-    from simsepsis.report.experiment import Shown
+    from simsepsis.show.pages.experiment import Shown
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -79,7 +79,7 @@ def _going_on(folder: Path) -> Iterator[None]:
 
 def _report(result: Run, folder: Path) -> None:
     """Write figures, answer and report of a run, and print the answer."""
-    from simsepsis.report.experiment import plain_lines, show_findings, write_shown
+    from simsepsis.show.pages.experiment import plain_lines, show_findings, write_shown
 
     shown = show_findings(result)
     write_shown(folder, shown)
@@ -94,7 +94,7 @@ def _report(result: Run, folder: Path) -> None:
 
 
 def _tell_unfinished(shown: Shown) -> None:
-    from simsepsis.report.experiment import unfinished_sentence
+    from simsepsis.show.pages.experiment import unfinished_sentence
 
     if not shown.findings.complete:
         say(unfinished_sentence(shown.findings))
@@ -167,7 +167,7 @@ def figures(folder: Folder) -> None:
 
     Example: simsepsis figures runs/null
     """
-    from simsepsis.report.experiment import show_findings, write_figures
+    from simsepsis.show.pages.experiment import show_findings, write_figures
 
     shown = show_findings(_summarized(folder))
     write_figures(folder, shown)
@@ -201,10 +201,10 @@ def infer(
     from importlib.metadata import version
 
     from simsepsis.experiment.inference import infer_thesis, inference_words
-    from simsepsis.figures.experiment.likelihood import likelihood_plate
-    from simsepsis.figures.plate import render_plate, save_plates
     from simsepsis.files import write_files
-    from simsepsis.report.experiment import experiment_html, show_findings
+    from simsepsis.show.figure import render_plate, save_plates
+    from simsepsis.show.pages.experiment import experiment_html, show_findings
+    from simsepsis.show.plots.experiment.likelihood import likelihood_plate
 
     found = infer_thesis(folder, seed=seed, samples=samples)
     shown = show_findings(_summarized(folder))

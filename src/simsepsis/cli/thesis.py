@@ -57,11 +57,11 @@ def reproduce(
     """
     from importlib.metadata import version
 
-    from simsepsis.figures import draw_reproduction, render_plate
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report.reproduction import reproduction_html
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
+    from simsepsis.show.pages.reproduction import reproduction_html
+    from simsepsis.show.plots import draw_reproduction, render_plate
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
@@ -123,8 +123,8 @@ def analyze(
 
     from simsepsis.analysis.output import analysis_contents
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.figures import drawing_of, render_plate
-    from simsepsis.report.analysis import analysis_html, answer_of, numbers_of
+    from simsepsis.show.pages.analysis import analysis_html, answer_of, numbers_of
+    from simsepsis.show.plots import drawing_of, render_plate
 
     drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
     plates = [render_plate(plate) for plate in drawn.plates]

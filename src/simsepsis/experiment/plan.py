@@ -16,8 +16,9 @@ from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
-from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
-from simsepsis.experiment.claim import Claim, parse_claim
+from simsepsis.estimand import Estimand
+from simsepsis.experiment.claims import Claim, parse_claim
+from simsepsis.experiment.requests import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.stopping import check_targets
 from simsepsis.words import shown
 from simsepsis.world.changes import Changed, Changes, WorldChoice, dotted
@@ -107,10 +108,11 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        given = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        names = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        given = [Estimand.parse(name) for name in names]
         for wanted in self.estimands:
-            if not any(is_estimand(name, wanted) for name in given):
-                near = did_you_mean(wanted, [*given, *(_stem(name) for name in given)])
+            if not any(estimand.matches(wanted) for estimand in given):
+                near = did_you_mean(wanted, [*names, *(estimand.stem for estimand in given)])
                 raise ValueError(f"no method of this plan estimates '{wanted}'{near}")
         if self.reference is not None and self.reference not in self.methods:
             near = did_you_mean(self.reference, self.methods)
@@ -216,16 +218,7 @@ class Plan(Section):
 
     def judged(self, estimand: str) -> bool:
         """Return whether an estimand is one of those that the plan judges."""
-        return any(is_estimand(estimand, wanted) for wanted in self.run.estimands)
-
-
-def is_estimand(name: str, wanted: str) -> bool:
-    """Return whether an estimand is the one wanted, which may lack the last word."""
-    return wanted in (name, _stem(name))
-
-
-def _stem(estimand: str) -> str:
-    return estimand.rpartition("_")[0]
+        return any(Estimand.parse(estimand).matches(wanted) for wanted in self.run.estimands)
 
 
 def experiment_names() -> list[str]:
@@ -280,13 +273,7 @@ def _with_paths(plan: Plan, folder: Path) -> Plan:
 
 
 def plan_toml(plan: Plan) -> str:
-    """Return a plan as TOML that `load_plan` reads back unchanged.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    """
+    """Return a plan as TOML that `load_plan` reads back unchanged."""
     values = plan.model_dump(mode="json", exclude_none=True)
     changed = values["world"].pop("set")
     lists = {name: values.pop(name) for name in ("cells", "figures", "answers")}

@@ -19,16 +19,15 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicates
-from simsepsis.experiment.folder import RunFolder
-from simsepsis.experiment.opening import open_run
-from simsepsis.experiment.sealed_files import version_of
-from simsepsis.experiment.summary import joined
-from simsepsis.experiment.truth import TruthWork, true_values
+from simsepsis.experiment.replicates import Work, do_batch, draw_cohorts, estimate_replicates
+from simsepsis.experiment.results import joined
+from simsepsis.experiment.sealed import version_of
+from simsepsis.experiment.store import RunFolder, open_run
+from simsepsis.experiment.truths import TruthWork, true_values
 from simsepsis.replication import Batch, Part, open_workers
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import Cohort
 from simsepsis.threads import one_thread
+from simsepsis.world.cohort import Cohort
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")
 """Columns that are the same bits whenever a row is computed, on one machine with the same packages."""

@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from operator import attrgetter
 from pathlib import Path
@@ -16,13 +16,12 @@ from typing import Any
 import pandas as pd
 
 from simsepsis.errors import ExperimentError, UsageError
-from simsepsis.experiment.batches import Computed, compute_missing
 from simsepsis.experiment.cells import Cell, cells_of, settled
-from simsepsis.experiment.claim import ACCEPT_COLUMNS, judge, overall
-from simsepsis.experiment.folder import ESTIMATES, RunFolder
-from simsepsis.experiment.opening import check_same, open_run
+from simsepsis.experiment.claims import ACCEPT_COLUMNS, judge
 from simsepsis.experiment.plan import Plan, load_plan
-from simsepsis.experiment.sealed_files import (
+from simsepsis.experiment.replicates import Computed, Progress, compute_missing
+from simsepsis.experiment.results import Run, joined, summarize_cell
+from simsepsis.experiment.sealed import (
     CELLS,
     mend_sealed,
     mending,
@@ -33,10 +32,9 @@ from simsepsis.experiment.sealed_files import (
     write_plan,
     write_truth,
 )
-from simsepsis.experiment.standing import Progress
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
-from simsepsis.experiment.summary import CellSummary, joined, summarize_cell
-from simsepsis.experiment.truth import TruthWork, true_values
+from simsepsis.experiment.store import ESTIMATES, RunFolder, check_same, open_run
+from simsepsis.experiment.truths import TruthWork, true_values
 from simsepsis.files import sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
 from simsepsis.spreadsheet import csv_bytes
@@ -45,51 +43,6 @@ Say = Callable[[str], None]
 """Called with what begins now, in words."""
 
 PACKAGES = ("simsepsis", "numpy", "scipy", "pandas", "numba", "joblib", "pyarrow", "pydantic")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Run:
-    """A run of an experiment, as far as it has come.
-
-    Attributes
-    ----------
-    folder
-        Plan, worlds and stored rows.
-    performance
-        One row per series and measure.
-    verdicts
-        What the numbers say to each claim, per series.
-    cells
-        What the stored rows of each cell say, of those that have any, in the order of the keys.
-    computed
-        Replicates that this call computed.
-    failures
-        Rows without an estimate, among all stored rows that the plan judges.
-    seconds
-        Wall time of this call.
-    notes
-        What was found damaged or foreign, in sentences.
-    """
-
-    folder: RunFolder
-    performance: pd.DataFrame
-    verdicts: pd.DataFrame
-    cells: tuple[CellSummary, ...] = ()
-    computed: int = 0
-    failures: int = 0
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def accepted(self) -> dict[str, str]:
-        """Return the verdict of each claim: pass, fail or inconclusive."""
-        return overall(self.verdicts)
-
-    @property
-    def unfinished(self) -> int:
-        """Return how many worlds lack replicates that the plan asks for."""
-        finished = sum(cell.count.enough for cell in self.cells)
-        return len(self.folder.cells) + len(self.folder.lost) - finished
 
 
 def run_experiment(

@@ -79,25 +79,10 @@ class Rows:
 def read_rows(estimates: pd.DataFrame, settings: Settings) -> Rows:
     """Check estimate rows and derive limits and verdicts.
 
-    Parameters
-    ----------
-    estimates
-        Rows with at least the columns `REQUIRED`; `NUMBERS`, `converged`, `cell` and `scenario` are used
-        where they exist.
-    settings
-        Levels and null value.
-
     Returns
     -------
     Rows
         A row is a failure when `converged` is false or its estimate is not finite; it then has no values.
-
-    Raises
-    ------
-    DataError
-        If there is no row, a column is missing or not numeric, a key is missing, or a number is impossible.
-    UsageError
-        If the reference is none of the methods.
     """
     _check_columns(estimates)
     coded = {name: _coded(estimates, name) for name in (*KEYS, "replicate")}
@@ -121,26 +106,14 @@ def read_rows(estimates: pd.DataFrame, settings: Settings) -> Rows:
 
 
 def available(estimates: pd.DataFrame) -> BoolArray:
-    """Return which rows are of methods that had what they need; only these were attempted, (n,).
-
-    Parameters
-    ----------
-    estimates
-        Rows; without a column ``failure_kind`` all were attempted.
-    """
+    """Return which rows are of methods that had what they need; only these were attempted, (n,)."""
     if "failure_kind" not in estimates.columns:
         return np.ones(len(estimates), dtype=np.bool_)
     return np.asarray(estimates["failure_kind"].astype(object) != NOT_AVAILABLE, dtype=np.bool_)
 
 
 def named(keys: Sequence[str], values: Sequence[object]) -> str:
-    """Return keys with their values, for a message.
-
-    Parameters
-    ----------
-    keys, values
-        Names and values, in the same order.
-    """
+    """Return keys with their values, for a message."""
     return ", ".join(f"{key} {value!r}" for key, value in zip(keys, values, strict=True))
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.reproduction.comparison import spread_of
-from simsepsis.thesis.finding import ARM_LABELS, STATISTIC_LABELS, row_name
+from simsepsis.thesis.finding import row_name, statistic_name
 from simsepsis.thesis.printed import KEY, Key
+from simsepsis.thesis.wording import PRINTED_ARMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,5 +125,5 @@ def share(happens: BoolArray, *needed: FloatArray) -> float:
 
 def short_name(key: Key) -> str:
     """Return a number's address in words, without table and phase."""
-    parts = row_name(key), ARM_LABELS.get(key.arm, ""), STATISTIC_LABELS.get(key.statistic, key.statistic)
+    parts = row_name(key), PRINTED_ARMS.get(key.arm, ""), statistic_name(key.statistic)
     return " ".join(part for part in parts if part)

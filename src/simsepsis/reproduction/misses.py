@@ -8,20 +8,15 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.reproduction.evidence import Evidence, share, short_name
-from simsepsis.reproduction.words import (
-    DECIMALS,
-    RATIO_DECIMALS,
-    listed,
-    number,
-    percent,
-    sentence,
-    table_name,
-)
+from simsepsis.reproduction.words import percent, sentence, table_name
 from simsepsis.thesis.finding import row_name
 from simsepsis.thesis.printed import KEY, Key
+from simsepsis.words.numbers import DECIMALS, QUANTILES, listed, of_statistic
 
 SIGNIFICANT = 0.05
 MOST_NAMED = 6
+_DIGITS = {**DECIMALS, **dict.fromkeys(QUANTILES, 1)}
+"""Statistic → decimals in print, where they are fewer than three."""
 
 
 def name_misses(evidence: Evidence) -> Iterator[str]:
@@ -42,15 +37,15 @@ def _farthest_first(rows: pd.DataFrame) -> pd.Index:
     """Return the rows' labels by their distance from the interval, in its widths (or last digits if 0)."""
     printed = rows["corrected"].fillna(rows["printed"])
     beyond = np.maximum(rows["low"] - printed, printed - rows["high"])
-    digit = 10.0 ** -rows["statistic"].map(DECIMALS).fillna(RATIO_DECIMALS)
+    digit = 10.0 ** -rows["statistic"].map(_DIGITS).fillna(3)
     distance = beyond / np.maximum(rows["high"] - rows["low"], digit)
     return distance.sort_values(ascending=False, kind="stable").index
 
 
 def _named_miss(row: pd.Series) -> str:
     key = Key(*row[list(KEY)])
-    low, high = (number(row[end], key.statistic) for end in ("low", "high"))
-    printed = row["text"] if pd.isna(row["corrected"]) else number(row["corrected"], key.statistic)
+    low, high = (of_statistic(row[end], key.statistic) for end in ("low", "high"))
+    printed = row["text"] if pd.isna(row["corrected"]) else of_statistic(row["corrected"], key.statistic)
     return f"{short_name(key)} {printed} (simulated {low} to {high})"
 
 

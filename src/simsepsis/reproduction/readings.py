@@ -15,9 +15,10 @@ from simsepsis.reproduction.comparison import compare
 from simsepsis.reproduction.evidence import Position, position, short_name
 from simsepsis.reproduction.misses import MOST_NAMED
 from simsepsis.reproduction.summary import OUTCOMES, later_sofa_keys
-from simsepsis.reproduction.words import interval, listed, number, percent, sentence, table_name
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.reproduction.words import interval, percent, sentence, table_name
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.printed import KEY, Key, cells_of
+from simsepsis.words.numbers import listed, of_statistic
 
 COLUMNS_OF_TABLE = (
     *("table", "variable", "level", "statistic", "phase", "arm", "reading"),
@@ -181,7 +182,9 @@ def _named_numbers(found: _Found) -> Iterator[str]:
             name: position(found.printed(key), found.values(name, key), ratio=statistic in RATIOS)
             for name in found.changing(key)
         }
-        yield from _producers(found, f"{number(found.printed(key), statistic)} {words}", placed, statistic)
+        yield from _producers(
+            found, f"{of_statistic(found.printed(key), statistic)} {words}", placed, statistic
+        )
 
 
 def _fall(found: _Found) -> Iterator[str]:

@@ -16,9 +16,9 @@ from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.time_to_death import FollowUp
 from simsepsis.arrays import FloatArray
 from simsepsis.streams import stream
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.thesis.printed import Key
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.scenario import Scenario
 
 T = TypeVar("T")
 

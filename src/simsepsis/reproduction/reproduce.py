@@ -18,10 +18,10 @@ from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.thesis.printed import Key, cells_of
 from simsepsis.thesis.tables import load_thesis
 from simsepsis.threads import one_thread
+from simsepsis.world.scenario import Scenario
 
 DEFAULT_SEED = 20260101
 
@@ -117,7 +117,7 @@ def reproduce(
     draws = np.stack([one.values for one in kept])
     comparison = compare(thesis, corrected, draws)
     failures = failures_of([one.failures for one in kept])
-    null = scenario.effect.log_hazard_ratio == 0.0
+    null = scenario.is_null
     return Reproduction(
         scenario=scenario,
         seed=seed,

@@ -10,9 +10,10 @@ import numpy as np
 from simsepsis.reproduction.comparison import LEAST, held
 from simsepsis.reproduction.evidence import Evidence, Position, position, share
 from simsepsis.reproduction.misses import name_failures, name_misses, name_tests
-from simsepsis.reproduction.words import interval, listed, percent, sentence, share_of, table_name
-from simsepsis.thesis.dictionary import COLUMNS, ORGANS
+from simsepsis.reproduction.words import interval, percent, sentence, share_of, table_name
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, ORGANS
 from simsepsis.thesis.printed import Key
+from simsepsis.words.numbers import listed
 
 RARE = 0.05
 """A pattern seen in fewer replicates than this is called rare."""

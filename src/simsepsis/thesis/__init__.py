@@ -3,7 +3,7 @@
 Reading
 -------
 `tables.load_thesis` gives every printed number by its key, as printed or with misprints corrected;
-`printed.load_literature` the numbers quoted from other work; `dictionary.COLUMNS` the registry's columns.
+`printed.load_literature` the numbers quoted from other work.
 
 Auditing
 --------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.finding import MISPRINT, NO_CAUSE, UNEXPLAINED, Finding, where
 from simsepsis.thesis.printed import Cell, Cells, Key
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from simsepsis.thesis.dictionary import COLUMNS
 from simsepsis.thesis.printed import KEY, Cell, Cells, Key
+from simsepsis.thesis.wording import PRINTED_ARMS, QUANTITIES, THESIS_WORDING
+from simsepsis.words.labels import STATISTICS, in_a_sentence
 
 MISPRINT = "misprint"
 FOLLOWS = "follows from a misprint"
@@ -32,39 +33,6 @@ FINDING_COLUMNS = (
     "cause",
     "explain",
 )
-STATISTIC_LABELS = {
-    "smd_percent": "standardized difference (%)",
-    "p_value": "p value",
-    "odds_ratio": "odds ratio",
-    "hazard_ratio": "hazard ratio",
-    "ci_low": "lower 95% limit",
-    "ci_high": "upper 95% limit",
-    "q1": "first quartile",
-    "q3": "third quartile",
-}
-QUANTITY_LABELS = {
-    "n": "patients",
-    "icus": "ICUs",
-    "institutions": "institutions",
-    "matched_pairs": "matched pairs",
-    "sofa_missing": "matched patients without SOFA of day 3 or 7",
-}
-LEVEL_LABELS = {
-    "registered": "registered",
-    "analysed": "analysed",
-    "severe": "limit of the severest quarter",
-    "unadjusted": "unadjusted",
-    "adjusted": "adjusted by GEE",
-    "cox": "Cox",
-    "breslow_day_apache2": "interaction with APACHE II",
-    "breslow_day_immunocompromised": "interaction with immunocompromise",
-    "adjuncts": "score with adjuncts",
-    "adjuncts_crude": "score with adjuncts, crude",
-    "adjuncts_gee": "score with adjuncts, GEE",
-    "adjuncts_gee_sofa": "score with adjuncts, GEE with SOFA of days 3 and 7",
-}
-"""Levels of the text and of Table 4, which are no levels of a column."""
-ARM_LABELS = {"ivigg": "IVIgG(+)", "control": "IVIgG(-)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,20 +79,21 @@ def where(key: Key) -> str:
         key.table.replace("table", "Table ").replace("text", "Text"),
         f"{key.phase} matching" if key.phase else "",
         row_name(key),
-        ARM_LABELS.get(key.arm, ""),
-        STATISTIC_LABELS.get(key.statistic, key.statistic),
+        PRINTED_ARMS.get(key.arm, ""),
+        statistic_name(key.statistic),
     )
     return ", ".join(part for part in parts if part)
 
 
 def row_name(key: Key) -> str:
     """Return the row in which a number stands, in words."""
-    column = COLUMNS.get(key.variable)
-    name = column.label if column else QUANTITY_LABELS.get(key.variable, key.variable)
-    if not key.level:
-        return name
-    levels = dict(column.levels) if column else {}
-    return f"{name}: {levels.get(key.level, LEVEL_LABELS.get(key.level, key.level))}"
+    name = THESIS_WORDING.row(key.variable, key.level)
+    return in_a_sentence(name) if key.variable in QUANTITIES else name
+
+
+def statistic_name(statistic: str) -> str:
+    """Return a statistic in words; counts and percentages go by their keys, as in the files of numbers."""
+    return statistic if statistic in ("count", "percent") else STATISTICS.get(statistic, statistic)
 
 
 def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from simsepsis.errors import DataError
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "text")
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")

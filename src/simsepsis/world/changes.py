@@ -9,8 +9,8 @@ from pydantic import Field, ValidationError, field_validator
 
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.world.files import load_scenario
+from simsepsis.world.scenario import Scenario
 from simsepsis.world.section import Section
 
 Changes = dict[str, Any]
@@ -75,14 +75,15 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
     ExperimentError
         If a key or value is not one of a scenario's.
     """
-    values = load_scenario(base).model_dump(exclude_none=True)
+    scenario = load_scenario(base)
+    values = scenario.model_dump(exclude_none=True)
     for key, value in changes.items():
         values = with_changed(values, key.split("."), value, f"{place}: {key}")
     values = _without_solving(values)
     try:
-        return Scenario.model_validate(values | {"label": label})
+        return type(scenario).model_validate(values | {"label": label})
     except ValidationError as error:
-        raise ExperimentError(f"{place}: {sentence(error, Scenario)}") from error
+        raise ExperimentError(f"{place}: {sentence(error, type(scenario))}") from error
 
 
 def with_changed(values: Any, path: list[str], value: Any, place: str) -> Any:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from simsepsis.documents import is_file, read_toml, sentence, shipped_folder
 from simsepsis.errors import ScenarioError, did_you_mean
 from simsepsis.names import name_from
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.words import shown
+from simsepsis.world.kinds import DEFAULT, scenario_type
+from simsepsis.world.scenario import Scenario
 
 LONGEST_LINE = 20
 """Scenarios that extend one another at the most."""
@@ -87,11 +88,12 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     """
     path = _find(name_or_path)
     raw = _read(path)
+    kind = scenario_type(DEFAULT)
     try:
         name = raw["name"] if "name" in raw else name_from(path)
-        return Scenario.model_validate({"label": name, **raw, "name": name})
+        return kind.model_validate({"label": name, **raw, "name": name})
     except ValidationError as error:
-        fault = sentence(error, Scenario, remedy='give it or add extends = "thesis"')
+        fault = sentence(error, kind, remedy='give it or add extends = "thesis"')
         raise ScenarioError(f"{path}: {fault}") from error
     except ValueError as error:
         raise ScenarioError(f"{path}: name = {error}") from error

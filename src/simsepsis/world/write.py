@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.kinds import scenario_type
+from simsepsis.world.scenario import Scenario
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 WIDTH = 110
@@ -84,4 +85,4 @@ def scenario_toml(scenario: Scenario, notes: Mapping[str, str] | None = None) ->
 
 def scenario_schema() -> str:
     """Return the JSON schema of a scenario file: every field with its meaning, limits and default."""
-    return json.dumps(Scenario.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(scenario_type().model_json_schema(), indent=1, ensure_ascii=False) + "\n"

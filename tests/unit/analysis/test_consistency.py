@@ -6,7 +6,7 @@ from simsepsis.analysis.consistency import RULES, check_consistency, find_contra
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.errors import DataError
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 SPEC = AnalysisSpec(outcomes=("icu_death", "hospital_death", "death_28d"))

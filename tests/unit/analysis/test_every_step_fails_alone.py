@@ -16,8 +16,8 @@ from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import AnalysisSpec, Subgroup
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.errors import DataError
-from simsepsis.figures import draw_analysis
-from simsepsis.report.analysis import analysis_html
+from simsepsis.show.pages.analysis import analysis_html
+from simsepsis.show.plots import draw_analysis
 
 COHORT = own_cohort(300)
 SPEC = own_spec(

@@ -8,7 +8,7 @@ from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.methods.thesis_parts import PARTS, with_parts_for
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 NAMES = (*GROUPS["thesis"], "psm_paired_se", "rmst28", f"{TWIN}_psm_gee", f"{TWIN}_psm_cox")

@@ -13,7 +13,7 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.thesis_analysis import Analysis, analyze, cells
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,
@@ -233,7 +233,7 @@ def test_tables_1_to_3(
         )
         numbers = frame["value"]
         for name in names:
-            if COLUMNS[name].kind in ("continuous", "ordinal"):
+            if COLUMNS[name].kind in ("number", "ordinal"):
                 for arm, part in arms.items():
                     expected = np.quantile(part[name], [0.25, 0.5, 0.75], method="weibull")
                     found = [numbers[name, "", statistic, arm] for statistic in ("q1", "median", "q3")]

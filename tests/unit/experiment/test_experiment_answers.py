@@ -10,10 +10,9 @@ from simsepsis.experiment import Findings, Run, RunFolder, answers_of, cells_of,
 from simsepsis.experiment.answers.answer import ANSWERING, default_answers
 from simsepsis.experiment.answers.crossing import find_crossing
 from simsepsis.experiment.answers.frontiers import _three_digits
-from simsepsis.experiment.choices import ANSWERS, AnswerChoice
-from simsepsis.experiment.claim import judge
-from simsepsis.experiment.findings import cell_settings
-from simsepsis.experiment.summary import contrast_name
+from simsepsis.experiment.claims import judge
+from simsepsis.experiment.requests import ANSWERS, AnswerChoice
+from simsepsis.experiment.results import cell_settings, contrast_name
 from simsepsis.performance import LADDER_COLUMNS, MEASURES
 
 KEYS = (

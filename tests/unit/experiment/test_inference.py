@@ -23,7 +23,7 @@ from simsepsis.experiment.inference import (
 from simsepsis.experiment.inference.infer import axes_table
 from simsepsis.experiment.inference.posterior import levels_of, posterior, profile
 from simsepsis.experiment.inference.synthetic import choose_shrinkage, log_density
-from simsepsis.figures.experiment.likelihood import likelihood_plate
+from simsepsis.show.plots.experiment.likelihood import likelihood_plate
 
 EFFECTS = (-0.5, 0.0, 0.5)
 SHIFTS = (0.0, 0.25)

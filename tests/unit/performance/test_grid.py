@@ -17,7 +17,7 @@ from simsepsis.performance import (
     summarize,
     summarize_study,
 )
-from simsepsis.performance import study as study_module
+from simsepsis.performance import grid as study_module
 
 PAIRS = [
     ("randomized_twin_psm", "rd_matched"),

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.arithmetic import TwoByTwo, smd_percent, two_sided_p, wald_odds_ratio, wald_p
 from simsepsis.thesis.audit import audit_printed, audit_thesis
-from simsepsis.thesis.dictionary import COLUMNS
 from simsepsis.thesis.finding import FINDING_COLUMNS, FOLLOWS, MISPRINT, ONE_SIDED, UNEXPLAINED, VERDICTS
 from simsepsis.thesis.printed import KEY, PRINTED_COLUMNS, read_printed
 

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import DataError
-from simsepsis.thesis.dictionary import COLUMNS, SCORE_COVARIATES, SOFA_LATER
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, SCORE_COVARIATES, SOFA_LATER
 from simsepsis.thesis.printed import (
     KEY,
     PRINTED_COLUMNS,

@@ -16,7 +16,7 @@ from simsepsis.analysis.methods.shared import Shared, known
 from simsepsis.analysis.methods.thesis import RISKS_MATCHED
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.errors import NotEstimableError
-from simsepsis.thesis.dictionary import COLUMNS, SOFA_DAY1
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, SOFA_DAY1
 
 SEVERITY_GROUPS = ("sirs", "severity", "sofa_day1", "lab", "lab_missing")
 """Groups of the dictionary that a claims database lacks."""

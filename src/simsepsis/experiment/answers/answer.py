@@ -9,8 +9,8 @@ from simsepsis.experiment.answers.bands import verdict_sentences
 from simsepsis.experiment.answers.components import contrast_sentences, ladder_sentences
 from simsepsis.experiment.answers.frontiers import contour_sentences, frontier_sentences
 from simsepsis.experiment.answers.ranges import claim_sentences, extreme_sentences
-from simsepsis.experiment.choices import AnswerChoice
-from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.requests import AnswerChoice
+from simsepsis.experiment.results import Findings
 
 ANSWERING: dict[str, Callable[[AnswerChoice, Findings], Iterator[str]]] = {
     "extremes": extreme_sentences,
@@ -31,7 +31,7 @@ class Answer:
     Attributes
     ----------
     kind
-        Of `simsepsis.experiment.choices.ANSWERS`.
+        Of `simsepsis.experiment.requests.ANSWERS`.
     title
         What it is about, perhaps empty.
     sentences
@@ -61,13 +61,7 @@ def answers_of(findings: Findings) -> tuple[Answer, ...]:
 
 
 def default_answers(findings: Findings) -> tuple[AnswerChoice, ...]:
-    """Return what is asked where a plan asks for no answers.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    """
+    """Return what is asked where a plan asks for no answers."""
     chosen = [AnswerChoice(kind="extremes")]
     if (findings.truth["value"] == 0.0).any():
         chosen.append(AnswerChoice(kind="verdict", measure="rejection"))

@@ -7,23 +7,16 @@ from collections.abc import Iterator
 import pandas as pd
 
 from simsepsis.experiment.answers.ranges import only_cell
-from simsepsis.experiment.choices import AnswerChoice
-from simsepsis.experiment.claim import Z_95
-from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.claims import Z_95
+from simsepsis.experiment.requests import AnswerChoice
+from simsepsis.experiment.results import Findings, contrast_name
 from simsepsis.experiment.selection import about, wanted_estimand
-from simsepsis.experiment.summary import contrast_name
-from simsepsis.performance.ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
+from simsepsis.performance.error_ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import estimand_text, measured_text, rows_text
 
 
 def contrast_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield how the biases of two methods differ on the same replicates.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield how the biases of two methods differ on the same replicates."""
     first, second = choice.methods
     name = contrast_name(choice.methods)
     rows = about(choice, findings, findings.ladder, stems=True)
@@ -68,13 +61,7 @@ def side_of(value: float, mcse: float) -> str:
 
 
 def ladder_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield the components of each ladder where its last method is furthest from the truth.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield the components of each ladder where its last method is furthest from the truth."""
     rows = about(choice, findings, findings.ladder, stems=True)
     rows = rows[rows["ladder"].isin(list(LADDERS))]
     what = estimand_text(wanted_estimand(choice, findings.plan))
@@ -101,13 +88,7 @@ def _ladder(name: str, part: pd.DataFrame, what: str) -> Iterator[str]:
 
 
 def furthest(part: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a ladder in the cell where its estimate is the furthest from the first truth.
-
-    Parameters
-    ----------
-    part
-        Rows of one ladder and estimand. None are returned if no cell has both numbers.
-    """
+    """Return the rows of a ladder in the cell where its estimate is the furthest from the first truth."""
     ends = part[part["component"].isin([TRUE_VALUE, WHOLE])]
     gap = (
         ends.groupby("cell", sort=False)["value"].agg(lambda pair: abs(pair.iloc[-1] - pair.iloc[0])).dropna()

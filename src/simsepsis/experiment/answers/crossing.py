@@ -37,15 +37,6 @@ def find_crossing(
 ) -> Crossing:
     """Return where the line through values at ascending places first crosses a level.
 
-    Parameters
-    ----------
-    x
-        Places, ascending, (k,).
-    value, low, high
-        The values there and their 95% Monte Carlo limits, (k,).
-    level
-        What is crossed.
-
     Notes
     -----
     Straight lines between neighbours. The interval is from where the first of the two lines through the
@@ -65,15 +56,7 @@ def find_crossing(
 
 
 def first_crossing(x: FloatArray, value: FloatArray, level: float) -> float:
-    """Return where a line first changes its side of a level; NaN where it does not.
-
-    Parameters
-    ----------
-    x, value
-        Places and values, (k,).
-    level
-        What is crossed.
-    """
+    """Return where a line first changes its side of a level; NaN where it does not."""
     above = value >= level
     changes = np.flatnonzero(above[1:] != above[:-1])
     if not changes.size:

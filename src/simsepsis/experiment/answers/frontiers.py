@@ -10,8 +10,8 @@ import pandas as pd
 
 from simsepsis.experiment.answers.crossing import Crossing, find_crossing
 from simsepsis.experiment.answers.ranges import fewest_text, measure_words, text_of
-from simsepsis.experiment.choices import LEVELS, AnswerChoice
-from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.requests import AnswerChoice
+from simsepsis.experiment.results import Findings
 from simsepsis.experiment.selection import (
     numeric,
     other_keys,
@@ -21,17 +21,12 @@ from simsepsis.experiment.selection import (
     value_text,
     words_of,
 )
+from simsepsis.performance import MEASURES
 from simsepsis.performance.text import plain_text
 
 
 def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield where along a setting a measure crosses a level, for each method and other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield where along a setting a measure crosses a level, for each method and other setting."""
     rows, x = select(choice, findings), str(choice.x)
     level, what = level_of(choice), measure_words(choice, findings)
     sought = f"{_level_text(rows, level)}{restriction(choice, findings)}"
@@ -41,13 +36,7 @@ def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str
 
 
 def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield where over two settings a measure equals a value, for each method and other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield where over two settings a measure equals a value, for each method and other setting."""
     rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
     level, what = level_of(choice), measure_words(choice, findings)
     sought = f"log({choice.ratio:g})" if choice.ratio is not None else _level_text(rows, level)
@@ -64,8 +53,8 @@ def level_of(choice: AnswerChoice) -> float:
     """Return the level that is looked for, in the units of the performance table."""
     if choice.ratio is not None:
         return math.log(choice.ratio)
-    measure = choice.measure or str(choice.about.measure)
-    return LEVELS[measure] if choice.level is None else choice.level
+    usual = MEASURES[choice.measure or str(choice.about.measure)].level
+    return float(usual or 0.0) if choice.level is None else choice.level
 
 
 def _groups(rows: pd.DataFrame, others: list[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.choices import AnswerChoice
-from simsepsis.experiment.claim import Z_95
-from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.claims import Z_95
+from simsepsis.experiment.requests import AnswerChoice
+from simsepsis.experiment.results import Findings
 from simsepsis.experiment.selection import restriction, select, wanted_cells, wanted_estimand
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import bare_text, estimand_text, few_rows, measured_text, rows_text
@@ -52,13 +52,7 @@ def only_cell(choice: AnswerChoice, findings: Findings) -> str:
 
 
 def extreme_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield the lowest and the highest value of a measure, and where they are.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield the lowest and the highest value of a measure, and where they are."""
     rows = select(choice, findings)
     known, what = rows[rows["value"].notna()], measure_words(choice, findings) + only_cell(choice, findings)
     if len(known):
@@ -91,13 +85,7 @@ def _range(known: pd.DataFrame, what: str) -> str:
 
 
 def claim_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
-    """Yield how many claims hold, and which do not.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    """
+    """Yield how many claims hold, and which do not."""
     accepted = findings.run.accepted
     if not accepted:
         yield "The plan makes no claims."

@@ -12,7 +12,6 @@ import pandas as pd
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import worlds
-from simsepsis.experiment.folder import RunFolder
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
     RESULTS,
@@ -26,7 +25,7 @@ from simsepsis.experiment.inference.synthetic import (
     adequacy,
     synthetic_likelihood,
 )
-from simsepsis.experiment.opening import open_run
+from simsepsis.experiment.store import RunFolder, open_run
 from simsepsis.files import write_files
 from simsepsis.spreadsheet import csv_bytes
 from simsepsis.threads import one_thread
@@ -132,17 +131,7 @@ def _stored(folder: RunFolder, results: Sequence[Result] = RESULTS) -> tuple[lis
 
 
 def inference_table(settings: Sequence[Setting], found: Likelihood, results: str) -> pd.DataFrame:
-    """Return the rows of one set of results.
-
-    Parameters
-    ----------
-    settings
-        Varied keys of each world, with its name as ``scenario``.
-    found
-        Likelihoods in the same order.
-    results
-        Name of the set.
-    """
+    """Return the rows of one set of results."""
     best = int(np.argmax(found.value))
     gaps = found.bootstrap - found.bootstrap[:, [best]]
     low, high = np.exp(np.quantile(gaps, [0.025, 0.975], axis=0))
@@ -164,13 +153,7 @@ def inference_table(settings: Sequence[Setting], found: Likelihood, results: str
 
 
 def axes_table(settings: Sequence[Setting], found: Likelihood, results: str) -> pd.DataFrame:
-    """Return what one set of results says of each varied key alone.
-
-    Parameters
-    ----------
-    settings, found, results
-        As in `inference_table`.
-    """
+    """Return what one set of results says of each varied key alone."""
     tables = []
     for key in (name for name in settings[0] if name != "scenario"):
         values, member = levels_of(settings, key)

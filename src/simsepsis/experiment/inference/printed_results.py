@@ -130,13 +130,7 @@ def _log_ratio(numbers: FloatArray) -> float:
 
 
 def printed_vector(results: Sequence[Result] = RESULTS) -> FloatArray:
-    """Return the printed results, (d,), on the scale of `replicate_vectors`.
-
-    Parameters
-    ----------
-    results
-        Which, in order.
-    """
+    """Return the printed results, (d,), on the scale of `replicate_vectors`."""
     cells = cells_of(load_thesis())
     printed = [np.array([cells[key].value for key in result.keys]) for result in results]
     values = [_FROM_PRINT[result.column](numbers) for result, numbers in zip(results, printed, strict=True)]
@@ -146,22 +140,10 @@ def printed_vector(results: Sequence[Result] = RESULTS) -> FloatArray:
 def replicate_vectors(rows: pd.DataFrame, results: Sequence[Result] = RESULTS) -> FloatArray:
     """Return the same results of every replicate of one world, (replicates, d).
 
-    Parameters
-    ----------
-    rows
-        Stored estimate rows of one cell.
-    results
-        Which, in order.
-
     Returns
     -------
     FloatArray
         In the order of the replicates; NaN where a method gave nothing.
-
-    Raises
-    ------
-    ExperimentError
-        If a method was not run.
     """
     replicates = np.unique(rows["replicate"])
     series = {

@@ -30,15 +30,7 @@ WORDS = {
 
 
 def inference_words(found: Inference, results: str = "all") -> tuple[str, ...]:
-    """Return the answer: the likeliest worlds, each axis, the fit, and how far it can be believed.
-
-    Parameters
-    ----------
-    found
-        From `infer_thesis`.
-    results
-        Which set of results is meant.
-    """
+    """Return the answer: the likeliest worlds, each axis, the fit, and how far it can be believed."""
     table = found.table[found.table["results"] == results]
     axes = found.axes[found.axes["results"] == results]
     return (

@@ -104,7 +104,7 @@ def dose_arms(
     world = changed_scenario(
         protocol.world.base, protocol.world.set, place=protocol.name, label=protocol.label
     )
-    if world.dose.response == "none" or len(protocol.arms) > 1:
+    if not world.dose_matters or len(protocol.arms) > 1:
         return pd.DataFrame()
     own = protocol.arms[0]
     others = tuple(Arm(name=f"{dose:g} g/kg", grams_per_kg=dose) for dose in DOSES)

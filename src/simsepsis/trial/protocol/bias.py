@@ -12,13 +12,13 @@ from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.spreadsheet import without_marks
 from simsepsis.world.section import Section
 
-PREFIXES = {
-    "odds_ratio": "log_or_",
-    "risk_ratio": "log_rr_",
-    "hazard_ratio": "log_hr_",
-    "risk_difference": "rd_",
+MEASURED_ON = {
+    "odds_ratio": "log_or",
+    "risk_ratio": "log_rr",
+    "hazard_ratio": "log_hr",
+    "risk_difference": "rd",
 }
-"""Scale of an effect → how the estimands on it begin."""
+"""Scale of an effect → scale of the estimands that measure it."""
 
 COLUMNS = ("scenario", "method", "estimand", "measure", "value", "mcse")
 _BIAS = "bias"

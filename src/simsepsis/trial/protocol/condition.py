@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simsepsis.arrays import BoolArray
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 
 EVERYBODY = "all"
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {

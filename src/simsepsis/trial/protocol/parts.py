@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simsepsis.errors import UsageError
+from simsepsis.estimand import Estimand
 from simsepsis.trial.effect import SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
@@ -21,7 +22,7 @@ from simsepsis.trial.priors import (
     mix_priors,
     prior_from_interval,
 )
-from simsepsis.trial.protocol.bias import PREFIXES, MeasuredBias
+from simsepsis.trial.protocol.bias import MEASURED_ON, MeasuredBias
 from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
 from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
 from simsepsis.world.section import Grams, GramsPerKg, OpenProbability, Positive, Section
@@ -291,11 +292,11 @@ class PriorWeight(Section):
 
     @model_validator(mode="after")
     def _one_scale(self) -> Self:
-        start = PREFIXES.get(self.scale or "", "")
-        if self.bias is not None and not (start and self.bias.estimand.startswith(start)):
+        scale = MEASURED_ON.get(self.scale or "")
+        if self.bias is not None and Estimand.parse(self.bias.estimand).scale != scale:
             raise ValueError(
                 f"bias of {self.bias.estimand} is not on the scale of the estimate ({self.scale}); name an "
-                f"estimand that begins with {start or 'one of ' + ', '.join(PREFIXES.values())}"
+                f"estimand that begins with {scale or 'one of ' + ', '.join(MEASURED_ON.values())}"
             )
         return self
 

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.performance.intervals import coverage
 from simsepsis.performance.mcse import Measured, mean_of, proportion_of
-from simsepsis.performance.measures import bias, empirical_se, median_bias, model_se
+from simsepsis.performance.measures import bias, coverage, empirical_se, median_bias, model_se
 from simsepsis.trial.simulation.batch import Results
 from simsepsis.trial.simulation.setting import Setting
 from simsepsis.trial.simulation.stopping import DECISIONS

@@ -10,12 +10,12 @@ from scipy.special import ndtri, stdtr
 from simsepsis.analysis.gee import fit_gee
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.streams import Streams
-from simsepsis.studies.jseptic_ivigg.world.icus import allocate
 from simsepsis.trial.cluster import stepped_wedge_schedule
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.adjusted import CONTRASTS
 from simsepsis.trial.simulation.draw import Drawn, drawn_sites, followed, patients_of
 from simsepsis.trial.simulation.setting import Setting
+from simsepsis.world.sites import allocate
 
 SMALL_SAMPLE = "kauermann_carroll"
 """Correction of the sandwich for few ICUs; with t on ICUs − columns degrees of freedom (Li P, Redden DT. Stat

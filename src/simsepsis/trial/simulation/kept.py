@@ -49,6 +49,10 @@ class Kept:
     arms: tuple[str, ...]
     looks: int
 
+    @property
+    def _look_names(self) -> list[str]:
+        return [f"look_{which + 1}" for which in range(self.looks)]
+
     def lacking(self, number: int) -> Iterator[range]:
         """Yield the batches that are not there yet.
 
@@ -88,7 +92,7 @@ class Kept:
                 "cell": self.cell,
                 "replicate": first + trial,
                 "method": np.array(self.arms)[arm],
-                "estimand": np.array([f"look_{which + 1}" for which in range(self.looks)])[look],
+                "estimand": np.array(self._look_names)[look],
                 **compared,
                 **{name: getattr(results, name).ravel() for name in COUNTS},
                 **{name: np.repeat(getattr(results, name).ravel(), shape[2]) for name in PER_LOOK},
@@ -114,7 +118,7 @@ class Kept:
                 "simulate what is missing"
             )
         arm = pd.Index(self.arms).get_indexer(rows["method"])
-        look = rows["estimand"].str.removeprefix("look_").astype(int).to_numpy() - 1
+        look = pd.Index(self._look_names).get_indexer(rows["estimand"])
         place = rows["replicate"].to_numpy(), look, arm
 
         def array(name: str) -> Any:

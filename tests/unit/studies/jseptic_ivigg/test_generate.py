@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 
 from simsepsis.errors import UsageError
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
-from simsepsis.studies.jseptic_ivigg.world.oracle import oracle_frame
-from simsepsis.thesis.dictionary import ADJUNCTS, COLUMNS
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 
@@ -109,7 +108,7 @@ def test_an_effect_leaves_patients_treatment_and_adjunct_draws_alone(thesis, coh
 
 
 def test_oracle_columns_never_reach_the_registry(cohort):
-    assert set(oracle_frame(cohort.oracle)).intersection(cohort.registry) == {"patient_id"}
+    assert set(cohort.oracle.frame()).intersection(cohort.registry) == {"patient_id"}
 
 
 def test_treated_get_more_of_nearly_everything(registry):

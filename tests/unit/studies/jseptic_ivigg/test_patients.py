@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from simsepsis.streams import streams
-from simsepsis.studies.jseptic_ivigg.world.icus import allocate, assign_icus
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
 from simsepsis.studies.jseptic_ivigg.world.patients import draw_patients, sofa_coagulation
 from simsepsis.studies.jseptic_ivigg.world.prepared import build_world
-from simsepsis.thesis.dictionary import COLUMNS
 from simsepsis.world.files import load_scenario
+from simsepsis.world.sites import allocate
 
 N = 60_000
 

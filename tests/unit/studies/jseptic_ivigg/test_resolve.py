@@ -6,10 +6,10 @@ import pytest
 from simsepsis.errors import ScenarioError
 from simsepsis.studies.jseptic_ivigg.world.calibration.check import check_calibration
 from simsepsis.studies.jseptic_ivigg.world.effect import Effect, Regimen, Unmeasured
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.studies.jseptic_ivigg.world.people import Icus
 from simsepsis.studies.jseptic_ivigg.world.prepared import build_world
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 THESIS = load_scenario("thesis")
@@ -82,7 +82,9 @@ def test_scenarios_that_differ_in_dose_only_share_everything_else():
     untreated = one.registry["ivigg"] == 0
     assert one.registry[untreated].equals(two.registry[untreated])
     assert not one.registry["hospital_days"].equals(two.registry["hospital_days"])
-    assert np.array_equal(one.oracle.untreated.hospital_time, two.oracle.untreated.hospital_time)
+    assert np.array_equal(
+        one.oracle.untreated.time["hospital_death"], two.oracle.untreated.time["hospital_death"]
+    )
 
 
 def test_a_dose_below_the_threshold_does_nothing():
@@ -90,9 +92,13 @@ def test_a_dose_below_the_threshold_does_nothing():
     oracle = generate_cohort(scenario, seed=4, n=8_000).oracle
     low = oracle.dose_g_per_kg < 1.0
     assert low.sum() > 1_000
-    assert np.array_equal(oracle.treated.hospital_time[low], oracle.untreated.hospital_time[low])
+    assert np.array_equal(
+        oracle.treated.time["hospital_death"][low], oracle.untreated.time["hospital_death"][low]
+    )
     high = oracle.dose_g_per_kg >= 1.0
-    assert not np.array_equal(oracle.treated.hospital_time[high], oracle.untreated.hospital_time[high])
+    assert not np.array_equal(
+        oracle.treated.time["hospital_death"][high], oracle.untreated.time["hospital_death"][high]
+    )
 
 
 def test_modified_effects_vanish_where_they_are_switched_off():
@@ -102,8 +108,8 @@ def test_modified_effects_vanish_where_they_are_switched_off():
     cohort = generate_cohort(off, seed=4, n=8_000)
     severe = cohort.registry["apache2"].to_numpy() >= 30
     treated, untreated = cohort.oracle.treated, cohort.oracle.untreated
-    assert np.array_equal(treated.hospital_time[severe], untreated.hospital_time[severe])
-    assert not np.array_equal(treated.hospital_time, untreated.hospital_time)
+    assert np.array_equal(treated.lifetime[severe], untreated.lifetime[severe])
+    assert not np.array_equal(treated.lifetime, untreated.lifetime)
 
 
 def test_sampled_icus_change_with_the_replicate_and_have_the_asked_number():

@@ -4,59 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
-from simsepsis.records import Records
 from simsepsis.streams import Streams, streams
 from simsepsis.studies.jseptic_ivigg.world.adjuncts import draw_adjuncts, draw_units
 from simsepsis.studies.jseptic_ivigg.world.course import Exits
 from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
 from simsepsis.studies.jseptic_ivigg.world.later_scores import later_scores
 from simsepsis.studies.jseptic_ivigg.world.observation import observe, records_of
-from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles, oracle_of
+from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles, oracle_of, potential_of
 from simsepsis.studies.jseptic_ivigg.world.prepared import World, settle
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
-from simsepsis.studies.jseptic_ivigg.world.simulate import Simulated, assign_by_coin, simulate
+from simsepsis.studies.jseptic_ivigg.world.simulate import (
+    Simulated,
+    assign_by_coin,
+    day_if_treated,
+    exits_if_treated,
+    simulate,
+)
 from simsepsis.studies.jseptic_ivigg.world.supports import renal_support_days, support_days
 from simsepsis.threads import one_thread
+from simsepsis.world.cohort import Assignment, Cohort
+from simsepsis.world.potential import Outcomes, join_outcomes
 
 BLOCK = 16_384
 """Patients simulated at a time: few enough to stay in the cache, so that cost is linear in n."""
 
 Columns = dict[str, FloatArray | IntArray]
-Assignment = Literal["indication", "coin"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Cohort:
-    """A simulated registry, and beside it what its patients do not show.
-
-    Attributes
-    ----------
-    records
-        The registry as columns, those of the data dictionary.
-    oracle
-        What only the simulator knows, if it was asked for.
-    scenario_hash, seed, replicate
-        Where it came from.
-    """
-
-    records: Records
-    oracle: Oracle | None
-    scenario_hash: str
-    seed: int
-    replicate: int
-
-    @property
-    def registry(self) -> pd.DataFrame:
-        """Return the registry as a frame, one row per patient."""
-        return self.records.frame
 
 
 def _stay(exits: Exits) -> Columns:
@@ -157,46 +135,10 @@ def _add(whole: Columns, part: Columns, first: int, n: int) -> None:
         whole[name][first : first + values.size] = values
 
 
-@one_thread()
-def generate_cohort(
-    scenario: Scenario,
-    *,
-    seed: int,
-    n: int | None = None,
-    replicate: int = 0,
-    oracle: bool = True,
-    assignment: Assignment = "indication",
+def generate(
+    scenario: Scenario, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment
 ) -> Cohort:
-    """Return one simulated registry and what only the simulator knows of it.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    seed
-        The user's seed, ≥ 0.
-    n
-        Number of patients registered; the scenario's if None.
-    replicate
-        Number of the replicate, from 0.
-    oracle
-        Whether to keep what only the simulator knows; without it nothing of it is computed.
-    assignment
-        ``indication``: IVIgG is given as the scenario says. ``coin``: the randomized twin, the same
-        patients with IVIgG assigned by coin at the registry's rate.
-
-    Raises
-    ------
-    UsageError
-        If `n` is not positive or `seed` is negative.
-    ScenarioError
-        If the scenario asks for a world that does not exist.
-
-    Notes
-    -----
-    Every mechanism has its own stream of random numbers, so two scenarios that differ in one
-    mechanism share the random numbers of all others.
-    """
+    """Return one registry; parameters as of `generate_cohort`."""
     settled = resolve(scenario)
     size = settled.n if n is None else n
     columns: Columns = {}
@@ -215,3 +157,25 @@ def generate_cohort(
         seed=seed,
         replicate=replicate,
     )
+
+
+@one_thread()
+def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Outcomes:
+    """Return the potential outcomes of a large population.
+
+    Parameters
+    ----------
+    scenario
+        The world.
+    population
+        Number of patients.
+    seed
+        Seed of the population.
+    """
+    parts = []
+    for world, icu, draw in blocks_of(resolve(scenario), seed=seed, n=population):
+        block = simulate(world, icu, draw)
+        treated = potential_of(exits_if_treated(world, block, day_if_treated(block)))
+        untreated = potential_of(block.untreated)
+        parts.append(Outcomes(treated=treated, untreated=untreated, propensity=block.propensity))
+    return join_outcomes(parts)

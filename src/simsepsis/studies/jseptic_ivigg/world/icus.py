@@ -6,6 +6,7 @@ import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.studies.jseptic_ivigg.world.people import Icus, Roster
+from simsepsis.world.sites import allocate
 
 TRAITS = ("size", "beds", "type", "model", "policy")
 EFFECTS = ("ivigg", "adjuncts", "death", "severity", "age", "infection", "route")
@@ -43,15 +44,6 @@ def draw_icus(icus: Icus, rng: np.random.Generator) -> Roster:
         return roster
     scaled = {name: [icus.spread * value for value in getattr(roster, name)] for name in EFFECTS}
     return roster.model_copy(update=scaled)
-
-
-def allocate(sizes: IntArray | FloatArray, n: int) -> IntArray:
-    """Return how many of `n` patients each ICU has, in proportion to `sizes` (largest remainders)."""
-    exact = np.asarray(sizes) * (n / np.sum(sizes))
-    counts = np.floor(exact).astype(np.int64)
-    missing = n - int(counts.sum())
-    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
-    return np.asarray(counts)
 
 
 def assign_icus(roster: Roster, n: int) -> IntArray:

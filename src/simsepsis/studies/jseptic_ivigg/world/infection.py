@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.margins import fit_joint
 from simsepsis.studies.jseptic_ivigg.world.people import Patients
-from simsepsis.thesis.dictionary import COLUMNS
 
 SITES = (
     "urinary",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.studies.jseptic_ivigg.columns import ORGANS
 from simsepsis.studies.jseptic_ivigg.world.course import Exits
 from simsepsis.studies.jseptic_ivigg.world.margins import graded, tabulated
 from simsepsis.studies.jseptic_ivigg.world.patients import Patients, sofa_coagulation
 from simsepsis.studies.jseptic_ivigg.world.prepared import World
-from simsepsis.thesis.dictionary import ORGANS
 
 LATER_DAYS = (3, 7)
 

@@ -8,10 +8,10 @@ from scipy.special import expit, logit
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.records import Column, Records
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, SOFA_DAY1
 from simsepsis.studies.jseptic_ivigg.world.patients import Patients
 from simsepsis.studies.jseptic_ivigg.world.predictor import ROSTER_TRAITS
 from simsepsis.studies.jseptic_ivigg.world.scenario import Observation, Scenario
-from simsepsis.thesis.dictionary import COLUMNS, SOFA_DAY1
 
 Columns = dict[str, FloatArray | IntArray]
 

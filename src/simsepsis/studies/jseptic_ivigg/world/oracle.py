@@ -12,31 +12,10 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.studies.jseptic_ivigg.world.course import Exits
 from simsepsis.studies.jseptic_ivigg.world.prepared import World
 from simsepsis.studies.jseptic_ivigg.world.simulate import Simulated, day_if_treated, exits_if_treated
+from simsepsis.world.potential import Outcomes, Potential, join_potentials
 
 HOURS = 24.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Potential:
-    """How patients leave under one arm.
-
-    Attributes
-    ----------
-    icu_death, hospital_death, death_28d
-        (n,) whether they die in the ICU, in hospital, in hospital by day 28.
-    icu_time, hospital_time
-        (n,) days from ICU admission to leaving the ICU and the hospital, dead or alive.
-    """
-
-    icu_death: BoolArray
-    hospital_death: BoolArray
-    death_28d: BoolArray
-    icu_time: FloatArray
-    hospital_time: FloatArray
-
-    def subset(self, rows: IntArray) -> Potential:
-        """Return the potential outcomes of some patients."""
-        return Potential(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+HORIZON_DAYS = 28.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,15 +45,49 @@ class Oracle:
     treated: Potential
     untreated: Potential
 
+    @property
+    def outcomes(self) -> Outcomes:
+        """Return how the patients fare with and without IVIgG, and their probability of it."""
+        return Outcomes(treated=self.treated, untreated=self.untreated, propensity=self.propensity)
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table with one row per patient, keyed by ``patient_id``.
+
+        Columns as in the data dictionary: propensity, u, endogenous_igg, dose_g_per_kg, ``<therapy>_hour``,
+        ``severity_day<d>``, and outcomes ``<outcome>_if_treated`` and ``<outcome>_if_untreated``, where
+        ``death_day`` is NaN for patients who leave alive.
+        """
+        columns: dict[str, FloatArray | BoolArray | IntArray] = {
+            "patient_id": np.arange(1, self.propensity.size + 1),
+            "propensity": self.propensity,
+            "u": self.unmeasured,
+            "endogenous_igg": self.endogenous_igg,
+            "dose_g_per_kg": self.dose_g_per_kg,
+        }
+        columns |= {f"{name}_hour": hours for name, hours in self.hours.items()}
+        columns |= {f"severity_day{day}": value for day, value in enumerate(self.path.T, start=1)}
+        for arm, potential in (("treated", self.treated), ("untreated", self.untreated)):
+            columns |= {f"{name}_if_{arm}": died.astype(np.int64) for name, died in potential.event.items()}
+            lifetime = potential.lifetime
+            columns[f"death_day_if_{arm}"] = np.where(np.isfinite(lifetime), lifetime, np.nan)
+        return pd.DataFrame(columns)
+
 
 def potential_of(exits: Exits) -> Potential:
-    """Return the endpoints of a way to leave."""
+    """Return the outcomes of a way to leave."""
+    died, time = exits.hospital_death, exits.hospital_time
     return Potential(
-        icu_death=exits.icu_death,
-        hospital_death=exits.hospital_death,
-        death_28d=exits.hospital_death & (exits.hospital_time <= 28.0),
-        icu_time=exits.icu_time,
-        hospital_time=exits.hospital_time,
+        event={
+            "icu_death": exits.icu_death,
+            "hospital_death": died,
+            "death_28d": died & (time <= HORIZON_DAYS),
+        },
+        time={
+            "icu_death": exits.icu_time,
+            "hospital_death": time,
+            "death_28d": np.minimum(time, HORIZON_DAYS),
+        },
+        lifetime=np.where(died, time, np.inf),
     )
 
 
@@ -103,16 +116,6 @@ def oracle_of(world: World, simulated: Simulated, starts: dict[str, FloatArray])
     )
 
 
-def join_potentials(parts: Sequence[Potential]) -> Potential:
-    """Return the potential outcomes of several groups of patients, in their order."""
-    return Potential(
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in Potential.__dataclass_fields__
-        }
-    )
-
-
 def join_oracles(parts: Sequence[Oracle]) -> Oracle:
     """Return the oracle of several blocks, in their order."""
     if len(parts) == 1:
@@ -124,27 +127,3 @@ def join_oracles(parts: Sequence[Oracle]) -> Oracle:
         treated=join_potentials([part.treated for part in parts]),
         untreated=join_potentials([part.untreated for part in parts]),
     )
-
-
-def oracle_frame(oracle: Oracle) -> pd.DataFrame:
-    """Return the oracle as a table with one row per patient, keyed by ``patient_id``.
-
-    Columns as in the data dictionary: propensity, u, endogenous_igg, dose_g_per_kg, ``<therapy>_hour``,
-    ``severity_day<d>``, and endpoints ``<endpoint>_if_treated`` and ``<endpoint>_if_untreated``, where
-    ``death_day`` is NaN for patients who leave alive.
-    """
-    columns: dict[str, FloatArray | BoolArray | IntArray] = {
-        "patient_id": np.arange(1, oracle.propensity.size + 1),
-        "propensity": oracle.propensity,
-        "u": oracle.unmeasured,
-        "endogenous_igg": oracle.endogenous_igg,
-        "dose_g_per_kg": oracle.dose_g_per_kg,
-    }
-    columns |= {f"{name}_hour": hours for name, hours in oracle.hours.items()}
-    columns |= {f"severity_day{day}": value for day, value in enumerate(oracle.path.T, start=1)}
-    for arm, potential in (("treated", oracle.treated), ("untreated", oracle.untreated)):
-        for name in ("icu_death", "hospital_death", "death_28d"):
-            columns[f"{name}_if_{arm}"] = getattr(potential, name).astype(np.int64)
-        died = np.where(potential.hospital_death, potential.hospital_time, np.nan)
-        columns[f"death_day_if_{arm}"] = died
-    return pd.DataFrame(columns)

@@ -8,8 +8,8 @@ import numpy as np
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ScenarioError
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.patients import Patients
-from simsepsis.thesis.dictionary import COLUMNS
 from simsepsis.world.section import Coefficients
 
 ROSTER_TRAITS = {"icu_type": "type", "icu_model": "model", "dic_policy": "policy", "icu_beds": "beds"}

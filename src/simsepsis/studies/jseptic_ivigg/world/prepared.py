@@ -11,13 +11,13 @@ from scipy.special import ndtr
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ScenarioError
 from simsepsis.streams import Streams, stream
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.icus import draw_icus
 from simsepsis.studies.jseptic_ivigg.world.infection import joint_infection_table
 from simsepsis.studies.jseptic_ivigg.world.margins import Z_GRID, cut_points, pooled_quantiles
 from simsepsis.studies.jseptic_ivigg.world.people import Patients, Roster
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.studies.jseptic_ivigg.world.tables import FACTORS
-from simsepsis.thesis.dictionary import COLUMNS
 
 SMOOTHING = 0.2
 """Width, in latent SDs, of the smoothed steps at the treated quartiles."""

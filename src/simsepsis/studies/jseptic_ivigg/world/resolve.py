@@ -25,7 +25,7 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import (
 )
 from simsepsis.studies.jseptic_ivigg.world.effect import Effect
 from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
-from simsepsis.studies.jseptic_ivigg.world.oracle import Potential, potential_of
+from simsepsis.studies.jseptic_ivigg.world.oracle import potential_of
 from simsepsis.studies.jseptic_ivigg.world.prepared import World, build_world
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.studies.jseptic_ivigg.world.simulate import (
@@ -36,6 +36,7 @@ from simsepsis.studies.jseptic_ivigg.world.simulate import (
 )
 from simsepsis.threads import one_thread
 from simsepsis.world.contrast import CONTRASTS, Risks
+from simsepsis.world.potential import Potential
 
 POPULATION_SEED = 0
 REGISTRIES = 30
@@ -187,7 +188,7 @@ def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) ->
         for arm, potential, weight in zip(ARMS, (treated, untreated), (p, 1.0 - p), strict=True):
             printed = targets.proportion(endpoint, "", arm)
             error = np.sqrt(printed * (1.0 - printed) / targets.size[arm])
-            gaps.append((np.average(getattr(potential, endpoint), weights=weight) - printed) / error)
+            gaps.append((np.average(potential.event[endpoint], weights=weight) - printed) / error)
     return np.array(gaps)
 
 
@@ -267,8 +268,8 @@ def _contrast_at(
         dosing = replace(simulated.dosing, log_hazard_ratio=log_hazard_ratio * scale)
         treated, untreated = _potentials(world, replace(simulated, dosing=dosing))
         risks = Risks(
-            treated=getattr(treated, effect.endpoint),
-            untreated=getattr(untreated, effect.endpoint),
+            treated=treated.event[effect.endpoint],
+            untreated=untreated.event[effect.endpoint],
             weights=weights,
         )
         return CONTRASTS[str(effect.measure)](risks)

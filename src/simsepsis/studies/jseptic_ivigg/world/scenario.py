@@ -1,23 +1,26 @@
-"""The world that is simulated: one frozen, validated record, and its hash."""
+"""The thesis's world: one frozen, validated record."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from functools import cached_property
-from typing import Annotated, Any, Self
+import math
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from simsepsis.errors import did_you_mean
+from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.care import Adjunct, Support, Transfusion, Treatment
 from simsepsis.studies.jseptic_ivigg.world.effect import Dose, Effect, Unmeasured
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Scores
 from simsepsis.studies.jseptic_ivigg.world.people import Icus, Patients
 from simsepsis.studies.jseptic_ivigg.world.tables import SUPPORTS, TERMS, TRANSFUSIONS, check_keys
-from simsepsis.thesis.dictionary import ADJUNCTS, COLUMNS
-from simsepsis.world.section import Coefficient, Name, Probability, Section
+from simsepsis.world import scenario as world
+from simsepsis.world.section import Coefficient, Probability, Section
+
+if TYPE_CHECKING:
+    from simsepsis.world.candidates import Candidates, Draws
+    from simsepsis.world.cohort import Assignment, Cohort
+    from simsepsis.world.potential import Outcomes
 
 
 class Observation(Section):
@@ -44,15 +47,9 @@ class Observation(Section):
         return names
 
 
-class Scenario(Section):
+class Scenario(world.Scenario):
     """A world: everything the generator needs, and nothing it does not."""
 
-    name: Name
-    """Short name, as in file names."""
-    label: str
-    """One line for people."""
-    n: Annotated[int, Field(ge=1, le=10_000_000)]
-    """Patients registered."""
     icus: Icus
     """Where."""
     patients: Patients
@@ -94,22 +91,64 @@ class Scenario(Section):
         check_keys(self.course.risk, TERMS, "course.risk", whole=False)
         return self
 
-    @cached_property
-    def hash(self) -> str:
-        """Return 16 hexadecimal digits that change with any parameter, but not with the names."""
-        return self.digest(exclude={"name", "label"})
+    @property
+    def is_null(self) -> bool:
+        """Return whether IVIgG does nothing to anybody."""
+        return self.effect.log_hazard_ratio == 0.0
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with some fields replaced, whose hash is its own."""
-        copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("hash", None)
-        return copied
+    @property
+    def hazard_ratio(self) -> float:
+        """Return what IVIgG does to the hazard of death of a patient without modifiers."""
+        return math.exp(self.effect.log_hazard_ratio)
 
-    def digest(self, **selection: Any) -> str:
-        """Return 16 hexadecimal digits of the content of some fields (``include`` or ``exclude``)."""
-        values = self.model_dump(mode="json", **selection)
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+    @property
+    def dose_matters(self) -> bool:
+        """Return whether the effect depends on the grams given."""
+        return self.dose.response != "none"
 
-    def __hash__(self) -> int:
-        """Return a hash by content, so that tables built from a scenario can be kept."""
-        return hash(self.hash)
+    # The generator is built from scenarios, so its modules are opened when they are needed.
+
+    def resolved(self) -> Scenario:
+        """Return the world with nothing left to solve."""
+        from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+
+        return resolve(self)
+
+    def generate(
+        self, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment
+    ) -> Cohort:
+        """Return one registry."""
+        from simsepsis.studies.jseptic_ivigg.world.generate import generate
+
+        return generate(self, seed=seed, n=n, replicate=replicate, oracle=oracle, assignment=assignment)
+
+    def potential_outcomes(self, *, population: int, seed: int) -> Outcomes:
+        """Return the potential outcomes of a large population."""
+        from simsepsis.studies.jseptic_ivigg.world.generate import potential_outcomes
+
+        return potential_outcomes(self, population=population, seed=seed)
+
+    def for_trial(self, *, sites: int, sampled: bool, place: str) -> Scenario:
+        """Return the world of a trial, whose effect is the trial's own."""
+        from simsepsis.studies.jseptic_ivigg.world.trial import trial_world
+
+        return trial_world(self, sites=sites, sampled=sampled, place=place)
+
+    def candidates(self, draws: Draws, *, seed: int, n: int) -> Candidates:
+        """Return those of `n` patients whom a trial could randomize."""
+        from simsepsis.studies.jseptic_ivigg.world.trial import draw_candidates
+
+        return draw_candidates(self, draws, seed=seed, n=n)
+
+
+def own(scenario: world.Scenario) -> Scenario:
+    """Return a scenario if it is one of the thesis's.
+
+    Raises
+    ------
+    UsageError
+        If it is one of another study.
+    """
+    if not isinstance(scenario, Scenario):
+        raise UsageError(f"scenario '{scenario.name}' is a world of another study; give one of this study")
+    return scenario

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from simsepsis.errors import did_you_mean
-from simsepsis.thesis.dictionary import COLUMNS, names_of
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, names_of
 
 FACTORS = ("severity", "hematologic", "aging", "size")
 """Common factors of the copula; the first starts the severity path."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from simsepsis.arrays import FloatArray
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.margins import tabulated
 from simsepsis.studies.jseptic_ivigg.world.patients import Patients
 from simsepsis.studies.jseptic_ivigg.world.predictor import evaluate
 from simsepsis.studies.jseptic_ivigg.world.prepared import World
-from simsepsis.thesis.dictionary import COLUMNS
 
 BED_STEPS = (9.5, 12.5, 18.5)
 """Bed numbers at which the hazard may step: the quartiles of Table 1."""

@@ -5,6 +5,7 @@ import pytest
 
 from simsepsis.errors import ConvergenceError
 from simsepsis.streams import stream
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.check import (
     check_calibration,
     describe_fit,
@@ -16,7 +17,6 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.residuals import quartile
 from simsepsis.studies.jseptic_ivigg.world.calibration.roster import BEDS_AT_MOST, ICUS_WITH, fit_roster
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import QUARTILES, load_targets, weighted_cdf
 from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import Tilt, solve_tilt
-from simsepsis.thesis.dictionary import COLUMNS
 from simsepsis.world.files import load_scenario
 
 BETWEEN = {

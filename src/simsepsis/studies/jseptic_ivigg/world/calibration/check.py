@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simsepsis.arrays import BoolArray
 from simsepsis.errors import UsageError
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.residuals import quartile_gap
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import (
     ARMS,
@@ -19,11 +20,11 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.targets import (
     fitted_cells,
     resolution,
 )
-from simsepsis.studies.jseptic_ivigg.world.generate import generate_cohort
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
-from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario, own
 from simsepsis.threads import one_thread
+from simsepsis.world import scenario as world
+from simsepsis.world.cohort import generate_cohort
 
 BATCH = 20
 """Registries simulated at a time."""
@@ -73,7 +74,7 @@ def _cells() -> pd.DataFrame:
     """
     cells = fitted_cells()
     kinds = {name: column.kind for name, column in COLUMNS.items()}
-    number = cells["variable"].map(kinds).isin(["continuous", "ordinal"])
+    number = cells["variable"].map(kinds).isin(["number", "ordinal"])
     wanted = cells["statistic"].isin(["count", *QUARTILES]) | (cells["statistic"].eq(DIFFERENCE) & number)
     repeated = cells["variable"].eq("n") & cells["table"].ne("table1")
     return cells[wanted & ~repeated].reset_index(drop=True)
@@ -150,7 +151,7 @@ class _Simulated:
 
 
 @one_thread()
-def check_calibration(scenario: Scenario, *, patients: int = 500_000, seed: int = 1) -> pd.DataFrame:
+def check_calibration(scenario: world.Scenario, *, patients: int = 500_000, seed: int = 1) -> pd.DataFrame:
     """Return every fitted cell: printed, simulated in a large population, and the gap in sampling SEs.
 
     Columns: table, variable, level, statistic, arm, printed, simulated, difference_se. The standard
@@ -175,7 +176,7 @@ def check_calibration(scenario: Scenario, *, patients: int = 500_000, seed: int 
     if patients < 1:
         raise UsageError(f"{patients} patients cannot measure a fit; simulate some 500,000")
     cells = _cells()
-    samples = _simulate(scenario, cells, patients, seed)
+    samples = _simulate(own(scenario), cells, patients, seed)
     simulated = _Simulated(
         values={arm: {k: np.concatenate(v) for k, v in by_key.items()} for arm, by_key in samples.items()},
         size={row.arm: int(row.printed) for row in cells.itertuples() if row.variable == "n"},

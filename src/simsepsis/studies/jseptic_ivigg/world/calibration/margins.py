@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ConvergenceError
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, names_of
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import ARMS, QUARTILES, Targets
-from simsepsis.thesis.dictionary import COLUMNS, names_of
 
 GRADED = (
     "sirs_day1",

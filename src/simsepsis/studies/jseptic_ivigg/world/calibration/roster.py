@@ -9,10 +9,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import Targets
 from simsepsis.studies.jseptic_ivigg.world.icus import EFFECTS
 from simsepsis.studies.jseptic_ivigg.world.treatment import BED_STEPS
-from simsepsis.thesis.dictionary import COLUMNS
 
 N_ICUS = 42
 SIZE_LOG_SD = 0.65

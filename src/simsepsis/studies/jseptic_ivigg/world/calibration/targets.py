@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.thesis.dictionary import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.thesis.tables import load_thesis
 
 ARMS = ("ivigg", "control")

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ConvergenceError
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.margins import GRADED, tilted
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import Targets
 from simsepsis.studies.jseptic_ivigg.world.effect import Unmeasured
@@ -20,7 +21,6 @@ from simsepsis.studies.jseptic_ivigg.world.predictor import ROSTER_TRAITS, evalu
 from simsepsis.studies.jseptic_ivigg.world.prepared import World
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.studies.jseptic_ivigg.world.treatment import BED_STEPS, beds_basis
-from simsepsis.thesis.dictionary import COLUMNS
 
 BINARY = (
     "male",
