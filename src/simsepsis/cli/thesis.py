@@ -63,7 +63,7 @@ def reproduce(
     from simsepsis.files import check_folder, write_files
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
-    from simsepsis.show.pages import reproduction_page
+    from simsepsis.show.pages.reproduction import reproduction_page
     from simsepsis.show.plots import draw_reproduction, files_of
     from simsepsis.world.files import load_scenario
 
