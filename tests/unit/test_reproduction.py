@@ -396,11 +396,11 @@ class TestWords:
             (6.5, "q3", "6.5"),
             (6.0, "median", "6"),
             (1.2345, "odds_ratio", "1.234"),
-            (3e9, "ci_high", ">10⁵"),
+            (3e9, "ci_high", "3.0e+09"),
         ],
     )
     def test_numbers(self, value, statistic, text):
-        assert of_statistic(value, statistic) == text
+        assert of_statistic(value, statistic, full=True) == text
 
     @pytest.mark.parametrize(
         ("fraction", "text"),

@@ -11,7 +11,7 @@ import pytest
 from simsepsis.analysis.readings import LITERAL, READINGS, find_readings
 from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
-from simsepsis.show.pages import reproduction_html
+from simsepsis.show.pages import reproduction_page
 from simsepsis.show.pages.readings import reading_tables
 from simsepsis.thesis.printed import Key, cells_of
 from simsepsis.thesis.tables import load_thesis
@@ -113,9 +113,9 @@ def test_replicates_are_the_same_with_and_without_readings() -> None:
     stored = pd.read_csv(io.BytesIO(contents["tables/readings.csv"]))
     assert set(stored["reading"]) >= {LITERAL, "icu_indicators", "cox_adjusted"}
     assert "tables/readings.csv" not in contents_of(plain)
-    html = reproduction_html(several, (), command="simsepsis reproduce --readings")
+    html = reproduction_page(several, (), command="simsepsis reproduce --readings").html
     assert 'id="readings"' in html
-    assert 'id="readings"' not in reproduction_html(plain, (), command="simsepsis reproduce")
+    assert 'id="readings"' not in reproduction_page(plain, (), command="simsepsis reproduce").html
 
 
 def test_a_reading_that_always_fails_has_no_place() -> None:

@@ -172,7 +172,7 @@ def figures(folder: Folder) -> None:
     shown = show_findings(_summarized(folder))
     write_figures(folder, shown)
     _tell_unfinished(shown)
-    say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
+    say(f"{len(shown.figures)} figures with their numbers are in {folder / 'figures'}")
 
 
 @app.command()
@@ -202,22 +202,21 @@ def infer(
 
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.files import write_files
-    from simsepsis.show.figure import render_plate, save_plates
-    from simsepsis.show.pages.experiment import experiment_html, show_findings
-    from simsepsis.show.plots.experiment.likelihood import likelihood_plate
+    from simsepsis.show.pages.experiment import experiment_page, show_findings
+    from simsepsis.show.plots.experiment.likelihood import likelihood_figure
 
     found = infer_thesis(folder, seed=seed, samples=samples)
     shown = show_findings(_summarized(folder))
     plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
-    plate = render_plate(likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note))
-    save_plates([plate], folder / "figures")
+    figure = likelihood_figure(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
+    figure.save(folder / "figures")
     words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     answer = (*((line, ()) for line in words), *shown.answer)
-    page = experiment_html(shown.findings, (plate, *shown.plates), answer)
+    page = experiment_page(shown.findings, (figure, *shown.figures), answer)
     text = "\n".join(f"- {line}" for line in words) + "\n"
-    write_files(folder, {"inference.md": text.encode(), "report.html": page.encode()})
+    write_files(folder, {"inference.md": text.encode(), "report.html": page.html.encode()})
     for line in words:
         say(f"• {line}")
     say(

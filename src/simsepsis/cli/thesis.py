@@ -60,8 +60,8 @@ def reproduce(
     from simsepsis.files import check_folder, write_files
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
-    from simsepsis.show.pages import reproduction_html
-    from simsepsis.show.plots import draw_reproduction, render_plate
+    from simsepsis.show.pages import reproduction_page
+    from simsepsis.show.plots import draw_reproduction, files_of
     from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
@@ -74,13 +74,11 @@ def reproduce(
         result = run_reproduction(
             world, replicates=replicates, jobs=jobs, seed=seed, readings=readings, progress=progress
         )
-    plates = [render_plate(plate) for plate in draw_reproduction(result, version=version("simsepsis"))]
+    figures = draw_reproduction(result, version=version("simsepsis"))
     command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
     command += " --readings" if readings else ""
-    contents = contents_of(result)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    contents["report.html"] = reproduction_html(result, plates, command=command).encode()
+    contents = contents_of(result) | files_of(figures)
+    contents["report.html"] = reproduction_page(result, figures, command=command).html.encode()
     write_files(folder, contents)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
@@ -123,31 +121,28 @@ def analyze(
 
     from simsepsis.analysis.output import analysis_contents
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.show.pages.analysis import analysis_html, answer_of, numbers_of
-    from simsepsis.show.plots import drawing_of, render_plate
+    from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
+    from simsepsis.show.plots import drawing_of, files_of
 
-    drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
-    plates = [render_plate(plate) for plate in drawn.plates]
+    figures, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
     sensitivity = sensitivity_table(analysis)
-    contents = analysis_contents(analysis)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    contents = analysis_contents(analysis) | files_of(figures)
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(
+    page = analysis_page(
         analysis,
-        plates,
+        figures,
         sensitivity,
         source=plain(cohort.name),
         command=command,
-        left_out=drawn.left_out,
+        left_out=left_out,
     )
-    write_files(out, contents | {"report.html": page.encode()})
+    write_files(out, contents | {"report.html": page.html.encode()})
     for sentence in analysis.result.cohort.notes:
         say(f"• {sentence}")
     show_estimates(analysis.estimates)
     for sentence in answer_of(numbers_of(analysis), sensitivity):
         say(f"• {sentence}")
-    for title, reason in drawn.left_out:
+    for title, reason in left_out:
         say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")

@@ -71,24 +71,15 @@ def describe(
 
     Example: simsepsis describe rr081 --out worlds/rr081
     """
-    from importlib.metadata import version
-
     from simsepsis.files import check_folder, write_files
-    from simsepsis.show.pages.scenario import description_contents, description_html
-    from simsepsis.show.plots import render_plate
-    from simsepsis.show.plots.scenario import describe_scenario, draw_description
     from simsepsis.world.files import load_scenario
+    from simsepsis.world.kinds import room_of
 
     world = load_scenario(scenario)
     folder = check_folder(Path("worlds") / world.name if out is None else out)
-    description = describe_scenario(world, seed=seed, population=population)
-    plates = [render_plate(plate) for plate in draw_description(description, version=version("simsepsis"))]
-    contents = description_contents(description)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
-    contents["report.html"] = description_html(description, plates, command=command).encode()
-    write_files(folder, contents)
+    description = room_of(type(world), "describe.page")
+    write_files(folder, description.files_of(world, seed=seed, population=population, command=command))
     say(f"The page is {folder / 'report.html'}")
 
 
@@ -111,14 +102,15 @@ def calibrate(
     Example: simsepsis calibrate --check
     """
     from simsepsis.files import check_folder, write_files
-    from simsepsis.studies.jseptic_ivigg.world.calibration.fit import calibrated_toml, fit_calibration
     from simsepsis.world.files import load_scenario
+    from simsepsis.world.kinds import room_of, scenario_type
 
     check_folder(out)
     if check:
         raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
-    fitted = fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
-    (path,) = write_files(out, {"thesis.toml": calibrated_toml(fitted).encode()})
+    calibration = room_of(scenario_type(), "world.calibration.fit")
+    fitted = calibration.fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
+    (path,) = write_files(out, {"thesis.toml": calibration.calibrated_toml(fitted).encode()})
     status = _check(fitted, patients, seed + 1, out)
     say(f"\nThe scenario is in {path}")
     raise typer.Exit(status)
@@ -128,18 +120,15 @@ def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     """Print and store the goodness of fit; return the exit status."""
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
-    from simsepsis.studies.jseptic_ivigg.world.calibration.check import (
-        check_calibration,
-        describe_fit,
-        summarize_check,
-    )
+    from simsepsis.world.kinds import room_of
 
-    table = check_calibration(scenario, patients=patients, seed=seed)
+    fit = room_of(type(scenario), "world.calibration.check")
+    table = fit.check_calibration(scenario, patients=patients, seed=seed)
     (path,) = write_files(out, {"calibration.csv": csv_bytes(table)})
     shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})
     heads = {name: name.replace("_", " ") for name in table.columns}
     show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))
-    for sentence in describe_fit(table):
+    for sentence in fit.describe_fit(table):
         say(sentence)
     say(f"Every cell is in {path}")
-    return 0 if summarize_check(table).passed else 1
+    return 0 if fit.summarize_check(table).passed else 1

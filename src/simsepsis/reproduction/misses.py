@@ -44,8 +44,10 @@ def _farthest_first(rows: pd.DataFrame) -> pd.Index:
 
 def _named_miss(row: pd.Series) -> str:
     key = Key(*row[list(KEY)])
-    low, high = (of_statistic(row[end], key.statistic) for end in ("low", "high"))
-    printed = row["text"] if pd.isna(row["corrected"]) else of_statistic(row["corrected"], key.statistic)
+    low, high = (of_statistic(row[end], key.statistic, full=True) for end in ("low", "high"))
+    printed = (
+        row["text"] if pd.isna(row["corrected"]) else of_statistic(row["corrected"], key.statistic, full=True)
+    )
     return f"{short_name(key)} {printed} (simulated {low} to {high})"
 
 

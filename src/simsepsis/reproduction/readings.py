@@ -183,7 +183,7 @@ def _named_numbers(found: _Found) -> Iterator[str]:
             for name in found.changing(key)
         }
         yield from _producers(
-            found, f"{of_statistic(found.printed(key), statistic)} {words}", placed, statistic
+            found, f"{of_statistic(found.printed(key), statistic, full=True)} {words}", placed, statistic
         )
 
 

@@ -124,5 +124,5 @@ def test_each_runs_and_ends_with_figures_and_words(plan: Plan, tmp_path) -> None
     assert rows["cell"].nunique() == len(cells_of(plan))
     assert rows.loc[~rows["converged"], "failure"].str.len().gt(10).all()
     shown = show_findings(result)
-    assert len(shown.plates) >= 1
+    assert len(shown.figures) >= 1
     assert shown.answer

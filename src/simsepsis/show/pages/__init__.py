@@ -1,5 +1,5 @@
 """Pages for people: one self-contained HTML file per run."""
 
-from simsepsis.show.pages.reproduction import reproduction_html, write_reproduction_report
+from simsepsis.show.pages.reproduction import reproduction_page
 
-__all__ = ["reproduction_html", "write_reproduction_report"]
+__all__ = ["reproduction_page"]

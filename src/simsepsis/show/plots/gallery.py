@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from simsepsis.show.figure import Plate
+from simsepsis.show.figure import Figure
 from simsepsis.show.plots.arms import THESIS_ARMS, Arms, arm_keys
 from simsepsis.show.plots.forest import LIMITS, label_width, limits_of, plot_forest
 from simsepsis.show.plots.love import LARGEST, THRESHOLD, farthest_apart, plot_love
@@ -41,7 +41,7 @@ class SurvivalWords(NamedTuple):
     horizon: float | None = PRINTED_HORIZON
 
 
-def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
+def positions_figure(comparison: pd.DataFrame, note: str) -> Figure:
     """Show where every printed number stands in its simulated interval.
 
     Parameters
@@ -54,7 +54,7 @@ def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
     placed = positions(comparison)
     inside = f"{placed['inside'].sum()} of {len(placed)} printed numbers lie inside their 95% interval"
     farthest = "; ".join(outside_names(placed, most=3)[:3])
-    return Plate(
+    return Figure(
         name="positions",
         title="Printed against simulated: which numbers fit the simulated world",
         caption="Each dot is one printed number, placed in its own simulated interval: 0 is the simulated "
@@ -62,35 +62,35 @@ def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
         "Numbers that the thesis repeats count once; proven misprints stand at their corrected value. "
         f"{note}",
         alt=f"{inside}." + (f" Farthest outside: {farthest}." if farthest else ""),
-        figure=plot_positions(placed, note=note),
+        draw=lambda: plot_positions(placed, note=note),
         data=placed,
     )
 
 
-def forest_plate(comparison: pd.DataFrame, note: str) -> Plate:
+def forest_figure(comparison: pd.DataFrame, note: str) -> Figure:
     """Show the odds and hazard ratios of IVIgG in every analysis of the thesis.
 
     Parameters
     ----------
     comparison, note
-        As of `positions_plate`.
+        As of `positions_figure`.
     """
     rows = effect_rows(comparison)
     texts = (
         f"{row.group}, {row.label}: " + _both_ratios(row._asdict()) for row in rows.itertuples(index=False)
     )
-    return Plate(
+    return Figure(
         name="forest",
         title="The effect of IVIgG in every analysis",
         caption="Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours IVIgG. "
         f"{_intervals(rows)} {_second_score(rows)}{note}",
         alt="; ".join(texts) + ".",
-        figure=plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
+        draw=lambda: plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
         data=rows,
     )
 
 
-def estimates_plate(rows: pd.DataFrame, note: str, arms: Arms) -> Plate:
+def estimates_figure(rows: pd.DataFrame, note: str, arms: Arms) -> Figure:
     """Show the odds and hazard ratios of every method in one cohort.
 
     Parameters
@@ -108,27 +108,27 @@ def estimates_plate(rows: pd.DataFrame, note: str, arms: Arms) -> Plate:
     )
     limits = limits_of(rows)
     label = wrapped(f"Odds or hazard ratio, {arms.treated} against {arms.control}", 52, lines=2)
-    return Plate(
+    return Figure(
         name="forest",
         title="Odds and hazard ratios by every method",
         caption=f"Above 1: more frequent, or earlier, with {arms.treated} than with {arms.control}. Each row "
         f"says whether it is of all patients before matching or of matched ones. {_intervals(rows)} "
         f"{_second_score(rows)}{'' if limits == LIMITS else 'Arrows: it goes on. '}{note}",
         alt="; ".join(texts) + ".",
-        figure=plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
+        draw=lambda: plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
         data=rows,
     )
 
 
-def terms_plate(
+def terms_figure(
     comparison: pd.DataFrame, table: str, outcome: str, note: str, words: Wording = THESIS_WORDING
-) -> Plate:
+) -> Figure:
     """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7.
 
     Parameters
     ----------
     comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
+        As of `positions_figure`, or one cohort's numbers by `as_comparison`.
     table
         ``table5`` or ``table6``.
     outcome
@@ -146,13 +146,13 @@ def terms_plate(
         if words.columns
         else "later scores, matched patients with all of them"
     )
-    return Plate(
+    return Figure(
         name=f"forest-{table}",
         title=f"{TABLES.get(table, table.capitalize())}: what goes with {outcome}",
         caption=f"Odds ratios of the generalized estimating equations with the {later}. {_intervals(rows)} "
         f"Arrows: the interval goes on. {note}",
         alt=f"Forest plot of {len(rows)} odds ratios, {outcome}." + (f" {inside}" if len(compared) else ""),
-        figure=plot_forest(
+        draw=lambda: plot_forest(
             rows,
             label=wrapped(f"Odds ratio, {outcome}", 60, lines=1),
             limits=(0.2, 5.0),
@@ -163,13 +163,13 @@ def terms_plate(
     )
 
 
-def love_plate(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Plate:
+def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Figure:
     """Show the balance of every covariate level before and after matching.
 
     Parameters
     ----------
     comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
+        As of `positions_figure`, or one cohort's numbers by `as_comparison`.
     words
         Names of columns, levels and blocks.
     """
@@ -189,18 +189,18 @@ def love_plate(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORD
         if len(drawn) == len(rows)
         else f"the {LARGEST} covariate levels farthest apart before matching, of {len(rows) // 2:,}"
     )
-    return Plate(
+    return Figure(
         name="love",
         title="Balance of the covariates before and after matching",
         caption=f"Absolute standardized difference of {which}; above "
         f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
-        figure=plot_love(rows, words=words, note=note),
+        draw=lambda: plot_love(rows, words=words, note=note),
         data=rows.replace({"variable": dict(words.own)}),
     )
 
 
-def overlap_plate(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Plate:
+def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Figure:
     """Show the propensity score of both arms, all and matched.
 
     Parameters
@@ -224,24 +224,24 @@ def overlap_plate(scores: pd.DataFrame, note: str, which: str, arms: Arms = THES
     medians = " and ".join(
         f"{logits[key]:.2f}" if np.isfinite(logits[key]) else "beyond all numbers" for key in keys
     )
-    return Plate(
+    return Figure(
         name="overlap",
         title="Overlap of the propensity score",
         caption=f"Histogram of the propensity score (logit), {_upwards(arms)}; filled: "
         f"matched patients, outline: all. The outermost bins hold everyone beyond them. {which} {note}",
         alt=f"Mirrored histogram. {'; '.join(texts)}. Median logit {medians}.",
-        figure=plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
+        draw=lambda: plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
         data=binned,
     )
 
 
-def survival_plate(
+def survival_figure(
     curves: pd.DataFrame,
     comparison: pd.DataFrame,
     words: SurvivalWords,
     note: str,
     arms: Arms = THESIS_ARMS,
-) -> Plate:
+) -> Figure:
     """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does.
 
     Parameters
@@ -249,7 +249,7 @@ def survival_plate(
     curves
         ``arm, time, survival, low, high, at_risk``.
     comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
+        As of `positions_figure`, or one cohort's numbers by `as_comparison`.
     words
         What the curves and the band are, and where they end.
     arms
@@ -266,12 +266,12 @@ def survival_plate(
     last, end = float(curves["time"].max()), float(time_ticks(curves["time"].max(), words.horizon)[-1])
     cut = "" if last <= end else f"Drawn to {end:,g} of {last:,.4g} {words.unit}. "
     when = f"day {landmark:g}" if words.unit == "days" else f"{landmark:,.4g} {words.unit}"
-    return Plate(
+    return Figure(
         name="survival",
         title=words.title,
         caption=f"{words.curves} Shaded: {words.band}. {cut}{note}",
         alt=f"{words.free.removesuffix(' (%)')} at {when}: {', '.join(texts)}. {ratio}".strip(),
-        figure=plot_survival(
+        draw=lambda: plot_survival(
             curves,
             horizon=words.horizon,
             comment=ratio.replace("; ", "\n"),
@@ -292,7 +292,7 @@ def _upwards(arms: Arms) -> str:
     return f"{arms.treated} upwards and {arms.control} downwards"
 
 
-def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Plate:
+def pairs_figure(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Figure:
     """Show the number of matched pairs over replicates beside the printed number, for both scores.
 
     Parameters
@@ -300,7 +300,7 @@ def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Pla
     pairs
         ``score, replicate, pairs``.
     comparison, note
-        As of `positions_plate`.
+        As of `positions_figure`.
     """
     chosen = comparison.loc[(comparison["table"] == "text") & (comparison["variable"] == "matched_pairs")]
     scores = chosen["level"].map({level: score for score, level in _PRINTED_PAIRS.items()})
@@ -309,12 +309,12 @@ def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Pla
         f"{SCORE_LABELS[score]}: {spread_text(mark)}, printed {mark['printed']:.0f}."
         for score, mark in marks.iterrows()
     )
-    return Plate(
+    return Figure(
         name="pairs",
         title="Number of matched pairs",
         caption=f"Pairs that the matching finds in each replicate; dashed line: printed number. {note}",
         alt=" ".join(texts),
-        figure=plot_pairs(pairs, marks, note=note),
+        draw=lambda: plot_pairs(pairs, marks, note=note),
         data=pairs,
     )
 

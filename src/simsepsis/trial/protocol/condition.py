@@ -60,13 +60,7 @@ class Condition:
     groups: tuple[tuple[Comparison, ...], ...]
 
     def holds(self, columns: Mapping[str, NDArray[Any]]) -> BoolArray:
-        """Return in whom the condition holds, shape (n,).
-
-        Parameters
-        ----------
-        columns
-            Name → (n,) values; categories as codes of their levels.
-        """
+        """Return in whom the condition holds, shape (n,)."""
         size = next(iter(columns.values())).shape[0]
         if not self.groups:
             return np.ones(size, dtype=np.bool_)
@@ -136,13 +130,7 @@ def baseline_columns() -> list[str]:
 
 
 def check_column(column: str) -> None:
-    """Raise `UsageError` unless a column is known before randomization.
-
-    Parameters
-    ----------
-    column
-        Name.
-    """
+    """Raise `UsageError` unless a column is known before randomization."""
     known = baseline_columns()
     if column not in known:
         near = did_you_mean(column, known) or f"; use a column of day 1 or {IGG}"

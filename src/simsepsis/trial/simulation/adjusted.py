@@ -34,13 +34,6 @@ def covariate_matrix(pool: Pool, names: tuple[str, ...]) -> FloatArray:
 
     A missing number is set to the mean, which keeps the analysis of a randomized trial valid (White IR,
     Thompson SG. Stat Med 2005;24:993); an indicator beside it would separate the data where few are missing.
-
-    Parameters
-    ----------
-    pool
-        The population.
-    names
-        Columns of day 1.
     """
     columns: list[FloatArray] = []
     for name in names:
@@ -64,17 +57,6 @@ class Standardized:
 
 def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, arms: int) -> Standardized:
     r"""Return the risk of each arm, standardized over all patients of the trial.
-
-    Parameters
-    ----------
-    covariates
-        (n, q) columns.
-    arm
-        (n,) 0 for control, then the treated arms.
-    dead
-        (n,) outcome 0 or 1.
-    arms
-        Number of arms, control included.
 
     Notes
     -----
@@ -127,15 +109,7 @@ def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit
 
 
 def contrast_of(standardized: Standardized, scale: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return z of the risk difference (positive for fewer deaths), effect and standard error of each arm.
-
-    Parameters
-    ----------
-    standardized
-        Risks, control first.
-    scale
-        One of `CONTRASTS`.
-    """
+    """Return z of the risk difference (positive for fewer deaths), effect and standard error of each arm."""
     risks, covariance = standardized.risks, standardized.covariance
     p1, p0 = risks[1:], np.full(risks.size - 1, risks[0])
 

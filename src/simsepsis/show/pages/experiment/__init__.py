@@ -1,6 +1,6 @@
 """The page of an experiment, and the files beside it."""
 
-from simsepsis.show.pages.experiment.page import experiment_html, experiment_page
+from simsepsis.show.pages.experiment.page import experiment_page
 from simsepsis.show.pages.experiment.shown import (
     Shown,
     show_findings,
@@ -11,7 +11,6 @@ from simsepsis.show.pages.experiment.words import plain_lines, unfinished_senten
 
 __all__ = [
     "Shown",
-    "experiment_html",
     "experiment_page",
     "plain_lines",
     "show_findings",

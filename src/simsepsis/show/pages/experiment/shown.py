@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsepsis.files import write_gallery
-from simsepsis.show.figure import RenderedPlate, render_plate
-from simsepsis.show.pages.experiment.page import experiment_html
-from simsepsis.show.pages.experiment.words import Line, answer_lines, plain_lines
-from simsepsis.show.plots.experiment import draw_findings
+from simsepsis.show.figure import Figure, files_of
+from simsepsis.show.page import Line
+from simsepsis.show.pages.experiment.page import experiment_page
+from simsepsis.show.pages.experiment.words import answer_lines, plain_lines
+from simsepsis.show.plots.experiment.experiment_figures import draw_findings
 from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ class Shown:
     ----------
     findings
         What the stored rows say.
-    plates
+    figures
         The figures.
     answer
         The answer in sentences.
     """
 
     findings: Run
-    plates: tuple[RenderedPlate, ...]
+    figures: tuple[Figure, ...]
     answer: tuple[Line, ...]
 
 
@@ -55,7 +56,7 @@ def show_findings(run: Run) -> Shown:
     drawn = draw_findings(run, version=version("simsepsis"))
     return Shown(
         findings=run,
-        plates=tuple(render_plate(plate) for plate in drawn),
+        figures=drawn,
         answer=answer_lines(run),
     )
 
@@ -85,7 +86,7 @@ def write_shown(folder: Path, shown: Shown) -> None:
 
 def _figures(shown: Shown) -> dict[str, bytes]:
     """Return file name → content of the figures: PNG, SVG and the numbers drawn."""
-    return {f"{FIGURES}/{name}": data for plate in shown.plates for name, data in plate.contents.items()}
+    return files_of(shown.figures, FIGURES)
 
 
 def _contents(shown: Shown) -> dict[str, bytes]:
@@ -102,5 +103,5 @@ def _contents(shown: Shown) -> dict[str, bytes]:
         f"{name}.csv": csv_bytes(getattr(shown.findings, name), float_format="%.10g", lineterminator="\n")
         for name in TABLES
     }
-    page = {"report.html": experiment_html(shown.findings, shown.plates, shown.answer).encode()}
+    page = {"report.html": experiment_page(shown.findings, shown.figures, shown.answer).html.encode()}
     return _figures(shown) | tables | {"answer.md": answer.encode()} | page

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simsepsis.experiment import Plan, Run
-
-
-Line = tuple[str, tuple[str, ...]]
-"""A sentence, and the lines below it where it is a heading."""
+    from simsepsis.show.page import Line
 
 
 def answer_lines(findings: Run) -> tuple[Line, ...]:

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simsepsis.show.pages.trial.fact import (
-    NONE,
-    Fact,
-    count,
-    decimal,
-    percent,
-    short_percent,
-    words,
-)
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
+from simsepsis.show.pages.trial.fact import NONE, count, decimal, percent, short_percent
 from simsepsis.show.pages.trial.vocabulary import SHORT_SCALES
+from simsepsis.show.table import Column, Fact, Table, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
 PRIORS: tuple[Column, ...] = (
-    ("Prior", lambda r: words(r.label)),
+    ("Prior", lambda r: r.label),
     ("Effect (95% interval)", lambda r: _interval(r)),
     ("Weight", lambda r: decimal(r.weight)),
     ("Assurance", lambda r: percent(r.assurance)),
@@ -28,7 +20,7 @@ PRIORS: tuple[Column, ...] = (
 )
 
 
-def prior_table(plan: TrialPlan) -> TextTable:
+def prior_table(plan: TrialPlan) -> Table:
     """Return the assurance of the planned patients under every prior, with its ceiling."""
     return tabulated(
         "priors",
@@ -63,7 +55,7 @@ ASSUMPTIONS: dict[str, tuple[str, Callable[[float], Fact]]] = {
     "cac": ("Cluster autocorrelation", decimal),
 }
 SENSITIVITY: tuple[Column, ...] = (
-    ("Assumption", lambda r: words(ASSUMPTIONS[r.assumption][0])),
+    ("Assumption", lambda r: ASSUMPTIONS[r.assumption][0]),
     ("Value", lambda r: _marked(ASSUMPTIONS[r.assumption][1](r.value), r.planned)),
     ("Treated risk", lambda r: percent(r.p_treated)),
     ("Power of the planned patients", lambda r: percent(r.power)),
@@ -71,7 +63,7 @@ SENSITIVITY: tuple[Column, ...] = (
 )
 
 
-def sensitivity_table(plan: TrialPlan) -> TextTable:
+def sensitivity_table(plan: TrialPlan) -> Table:
     """Return what becomes of the power, and of the patients needed, if one assumption is wrong."""
     return tabulated(
         "sensitivity",

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simsepsis.show.pages.trial.fact import (
-    Fact,
-    count,
-    decimal,
-    percent,
-    plain,
-    words,
-)
+from simsepsis.show.pages.trial.fact import count, decimal, percent, plain
 from simsepsis.show.pages.trial.replay import replay_table
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
 from simsepsis.show.pages.trial.vocabulary import listed
+from simsepsis.show.table import Cell, Column, Table, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
 ENDPOINT_WORDS = {
@@ -28,11 +21,11 @@ ENDPOINT_WORDS = {
 }
 
 
-def endpoints_table(plan: TrialPlan) -> TextTable:
+def endpoints_table(plan: TrialPlan) -> Table:
     """Return the power of every endpoint on the same simulated patients."""
     rows = plan.tables["endpoints"]
     columns: tuple[Column, ...] = (
-        ("Endpoint", lambda r: words(ENDPOINT_WORDS[r.endpoint])),
+        ("Endpoint", lambda r: ENDPOINT_WORDS[r.endpoint]),
         ("Power", lambda r: percent(r.power, r.power_mcse)),
         ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
         ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
@@ -42,12 +35,10 @@ def endpoints_table(plan: TrialPlan) -> TextTable:
     return tabulated("endpoints", title, columns, rows)
 
 
-def _gain(row: Any) -> Fact:
-    return (
-        words("–")
-        if row.difference_mcse == 0
-        else decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
-    )
+def _gain(row: Any) -> Cell:
+    if row.difference_mcse == 0:
+        return "–"
+    return decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
 
 
 DOSES: tuple[Column, ...] = (
@@ -60,7 +51,7 @@ DOSES: tuple[Column, ...] = (
 )
 
 
-def doses_table(plan: TrialPlan) -> TextTable:
+def doses_table(plan: TrialPlan) -> Table:
     """Return what the assumed dose–response makes of other doses."""
     title = "Other doses under the assumed dose–response (an input, not an estimate)"
     return tabulated("doses", title, DOSES, plan.tables["doses"])
@@ -73,7 +64,7 @@ POPULATION_WORDS = {
     "severe_or_low_igg": "APACHE II ≥ 29 or IgG < 6.5 g/L",
 }
 ENRICHMENT: tuple[Column, ...] = (
-    ("Population", lambda r: words(POPULATION_WORDS[r.population])),
+    ("Population", lambda r: POPULATION_WORDS[r.population]),
     ("Interaction: factor on the log hazard ratio", lambda r: plain(r.interaction)),
     ("Share of the screened", lambda r: percent(r.share)),
     ("Control risk", lambda r: percent(r.p_control)),
@@ -85,7 +76,7 @@ ENRICHMENT: tuple[Column, ...] = (
 )
 
 
-def enrichment_table(plan: TrialPlan) -> TextTable:
+def enrichment_table(plan: TrialPlan) -> Table:
     """Return what restricting the trial buys."""
     trials = count(int(plan.tables["enrichment"]["n_sim"].iloc[0])).text
     title = (
@@ -107,8 +98,8 @@ METHOD_WORDS = {
     "minimization": "Minimization",
 }
 ANALYSES: tuple[Column, ...] = (
-    ("Analysis", lambda r: words(ANALYSIS_WORDS[r.analysis] + ("*" if r.planned else ""))),
-    ("Randomization", lambda r: words(METHOD_WORDS[r.method])),
+    ("Analysis", lambda r: ANALYSIS_WORDS[r.analysis] + ("*" if r.planned else "")),
+    ("Randomization", lambda r: METHOD_WORDS[r.method]),
     ("Variance left, of the unadjusted", lambda r: percent(r.variance_left)),
     ("Power by formula", lambda r: percent(r.power_formula)),
     ("Power, simulated", lambda r: percent(r.power, r.mcse)),
@@ -116,7 +107,7 @@ ANALYSES: tuple[Column, ...] = (
 )
 
 
-def analyses_table(plan: TrialPlan) -> TextTable:
+def analyses_table(plan: TrialPlan) -> Table:
     """Return the power of the same patients by several analyses."""
     test = plan.protocol.test
     title = (
@@ -127,7 +118,7 @@ def analyses_table(plan: TrialPlan) -> TextTable:
     return tabulated("analyses", title, ANALYSES, plan.tables["analyses"])
 
 
-EXTRAS: dict[str, Callable[[TrialPlan], TextTable]] = {
+EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
     "analyses": analyses_table,
     "endpoints": endpoints_table,
     "doses": doses_table,

@@ -14,8 +14,8 @@ from simsepsis.show.pages.trial.facts import facts_of
 from simsepsis.show.pages.trial.statement import statement
 from simsepsis.show.pages.trial.summary import summary
 from simsepsis.show.pages.trial.tables import tables_of
-from simsepsis.show.pages.trial.text_table import TextTable
 from simsepsis.show.pages.trial.vocabulary import CALIBRATION
+from simsepsis.show.table import Table
 from simsepsis.trial.planning.record import TrialPlan
 
 SECTIONS = (
@@ -57,11 +57,11 @@ class Document:
     summary: tuple[str, ...]
     statement: tuple[str, ...]
     statement_ja: tuple[str, ...]
-    estimand: TextTable
-    tables: tuple[TextTable, ...]
+    estimand: Table
+    tables: tuple[Table, ...]
     command: str
 
-    def section(self, names: tuple[str, ...]) -> tuple[TextTable, ...]:
+    def section(self, names: tuple[str, ...]) -> tuple[Table, ...]:
         """Return the tables of a section that there are; parameter: their names."""
         return tuple(table for table in self.tables if table.name in names)
 

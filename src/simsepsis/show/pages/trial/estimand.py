@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from simsepsis.show.pages.trial.fact import Facts, words
+from simsepsis.show.pages.trial.fact import Facts
 from simsepsis.show.pages.trial.statement import test_phrase
-from simsepsis.show.pages.trial.text_table import TextTable
 from simsepsis.show.pages.trial.vocabulary import ENDPOINTS, SCALES, in_words
+from simsepsis.show.table import Table
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.words import literal
 
@@ -42,7 +42,7 @@ _DEATHS = {
 }
 
 
-def estimand_table(plan: TrialPlan, facts: Facts) -> TextTable:
+def estimand_table(plan: TrialPlan, facts: Facts) -> Table:
     """Return the attributes of the estimand with the strategies for intercurrent events.
 
     Parameters
@@ -52,11 +52,11 @@ def estimand_table(plan: TrialPlan, facts: Facts) -> TextTable:
     """
     texts = {name: fact.text for name, fact in facts.items()}
     texts |= {name: text.format_map(texts) for name, text in _phrases(plan).items()}
-    rows = [(words(name), words(_sentence(text.format_map(texts)))) for name, text in ATTRIBUTES]
-    return TextTable(
+    rows = [(name, _sentence(text.format_map(texts))) for name, text in ATTRIBUTES]
+    return Table(
         name="estimand",
         title="Estimand of the primary analysis (ICH E9(R1))",
-        heads=(words("Attribute"), words("Definition and strategy")),
+        heads=("Attribute", "Definition and strategy"),
         rows=tuple(rows),
     )
 

@@ -3,38 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
+from simsepsis.show.table import Fact
 from simsepsis.words import numbers
 from simsepsis.words.numbers import DASH, error_text, fixed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One number, or words with numbers in them.
-
-    Attributes
-    ----------
-    value
-        The number itself, or the words.
-    text
-        As printed.
-    mcse
-        Monte Carlo standard error, None where the number is not simulated.
-    """
-
-    value: float | int | str | None
-    text: str
-    mcse: float | None = None
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Return what ``plan.json`` holds."""
-        missing = isinstance(self.value, float) and not math.isfinite(self.value)
-        known = {"value": None if missing else self.value, "text": self.text}
-        return known if self.mcse is None else known | {"mcse": self.mcse}
-
 
 Facts = dict[str, Fact]
 NONE = Fact(value=None, text=DASH)

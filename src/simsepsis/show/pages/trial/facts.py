@@ -6,7 +6,6 @@ import math
 from importlib.metadata import version
 
 from simsepsis.show.pages.trial.fact import (
-    Fact,
     Facts,
     count,
     decimal,
@@ -17,6 +16,7 @@ from simsepsis.show.pages.trial.fact import (
     words,
 )
 from simsepsis.show.pages.trial.vocabulary import listed
+from simsepsis.show.table import Fact
 from simsepsis.trial.effect import effect_between, effect_from_coefficient
 from simsepsis.trial.planning.analyses import power_with
 from simsepsis.trial.planning.record import TrialPlan

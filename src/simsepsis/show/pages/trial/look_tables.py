@@ -5,18 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from simsepsis.show.pages.trial.fact import (
-    NONE,
-    Fact,
-    count,
-    decimal,
-    p_value,
-    percent,
-    short_percent,
-    words,
-)
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
+from simsepsis.show.pages.trial.fact import NONE, count, decimal, p_value, percent, short_percent
 from simsepsis.show.pages.trial.vocabulary import SHORT_SCALES
+from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
 LOOKS: tuple[Column, ...] = (
@@ -45,7 +36,7 @@ CHANCES: tuple[Column, ...] = (
 )
 
 
-def looks_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
+def looks_tables(plan: TrialPlan) -> tuple[Table, ...]:
     """Return the boundaries with what they mean, and the chances of stopping; none without looks."""
     if not len(plan.looks):
         return ()
@@ -61,10 +52,10 @@ def looks_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
     )
 
 
-def _pair(left: float, right: float) -> Fact:
+def _pair(left: float, right: float) -> Cell:
     if math.isnan(left) or math.isnan(right):
         return NONE
-    return words(f"{count(left).text} / {count(right).text}")
+    return f"{count(left).text} / {count(right).text}"
 
 
 def _at_boundary(row: Any) -> Fact:
@@ -74,7 +65,7 @@ def _at_boundary(row: Any) -> Fact:
     return Fact(value=ratio.value, text=f"{SHORT_SCALES[row.scale_at_bound]} {ratio.text}")
 
 
-def _deaths(row: Any) -> Fact:
+def _deaths(row: Any) -> Cell:
     if math.isnan(row.deaths_treated):
         return NONE
-    return words(f"{count(row.deaths_treated).text} v {count(row.deaths_control).text}")
+    return f"{count(row.deaths_treated).text} v {count(row.deaths_control).text}"

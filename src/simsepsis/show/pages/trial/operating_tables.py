@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simsepsis.show.pages.trial.fact import (
-    Fact,
-    count,
-    decimal,
-    percent,
-    words,
-)
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
+from simsepsis.show.pages.trial.fact import count, decimal, percent
+from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
 
@@ -61,26 +55,26 @@ OF_LOOKS = (
 TRUTHS = {"null": "No effect", "planned": "Planned effect"}
 
 
-def operating_tables(plan: TrialPlan) -> tuple[TextTable, ...]:
+def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
     """Return the operating characteristics of the simulated trials; none where nothing was simulated."""
     if not plan.simulated_trials:
         return ()
     arms = [arm.name for arm in plan.protocol.arms]
     cells = plan.operating.set_index(["arm", "truth", "measure"])
     hidden = () if len(plan.looks) else OF_LOOKS
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for arm in dict.fromkeys(plan.operating["arm"]):
         for measure, (label, form) in MEASURES.items():
             if (arm, "null", measure) in cells.index and measure not in hidden:
                 found = [cells.loc[(arm, truth, measure)] for truth in TRUTHS]
                 name = label if len(arms) == 1 else f"{arm}: {label}"
-                rows.append((words(name), *(form(cell["value"], cell["mcse"]) for cell in found)))
+                rows.append((name, *(form(cell["value"], cell["mcse"]) for cell in found)))
     trials = count(plan.simulated_trials).text
-    table = TextTable(
+    table = Table(
         name="operating",
         title=f"{trials} simulated trials under each truth; Monte Carlo standard errors in brackets, of "
         f"percentages in points. Estimates are {_estimates(plan)}{_ignored(plan)}",
-        heads=(words("Measure"), *(words(label) for label in TRUTHS.values())),
+        heads=("Measure", *TRUTHS.values()),
         rows=tuple(rows),
     )
     return (table, *_simulated_looks(plan), *_tried(plan))
@@ -104,7 +98,7 @@ def _estimates(plan: TrialPlan) -> str:
 
 
 SIMULATED_LOOKS: tuple[Column, ...] = (
-    ("Truth", lambda r: words(TRUTHS[r.truth])),
+    ("Truth", lambda r: TRUTHS[r.truth]),
     ("Look", lambda r: count(r.look)),
     ("Efficacy", lambda r: percent(r.efficacy, r.efficacy_mcse)),
     ("Harm", lambda r: percent(r.harm, r.harm_mcse)),
@@ -115,7 +109,7 @@ SIMULATED_LOOKS: tuple[Column, ...] = (
 )
 
 
-def _simulated_looks(plan: TrialPlan) -> tuple[TextTable, ...]:
+def _simulated_looks(plan: TrialPlan) -> tuple[Table, ...]:
     rows = plan.tables["simulated_looks"]
     own = rows[rows["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
     if own["look"].max() == 1:
@@ -124,7 +118,7 @@ def _simulated_looks(plan: TrialPlan) -> tuple[TextTable, ...]:
     return (tabulated("simulated_looks", title, SIMULATED_LOOKS, own),)
 
 
-def _tried(plan: TrialPlan) -> tuple[TextTable, ...]:
+def _tried(plan: TrialPlan) -> tuple[Table, ...]:
     rows = plan.tables["tried"]
     if len(rows) == 1:
         return ()

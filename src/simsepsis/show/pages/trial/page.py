@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from simsepsis.reproduction.record import versions
-from simsepsis.show.figure import RenderedPlate
-from simsepsis.show.page import EmbeddedFigure, PlainTable, embed_figures, render_page
+from simsepsis.show.figure import Figure
+from simsepsis.show.page import Aside, Block, Page, Section, how_made
 from simsepsis.show.pages.trial.document import SECTIONS, Document
-from simsepsis.show.pages.trial.vocabulary import CALIBRATION
+from simsepsis.show.pages.trial.vocabulary import CALIBRATION, Phrase
 
 FIGURES = {
     "Patients": ("power", "sizes"),
@@ -20,91 +19,52 @@ FIGURES = {
     "Time and flow": ("accrual", "flow"),
 }
 """Heading → figures under it, those that there are."""
+PASTE = Phrase(
+    "To paste into a protocol; it reports what DELTA2 asks for.",
+    "実施計画書にそのまま転記できる（DELTA2準拠）。",
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageSection:
-    """One heading with its tables and figures."""
-
-    title: str
-    tables: tuple[PlainTable, ...]
-    figures: tuple[EmbeddedFigure, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialPage:
-    """What the page of a plan says, in its order.
-
-    Attributes
-    ----------
-    title, question
-        What is planned, and what the trial asks.
-    answer
-        Sentences, the answer first.
-    calibration, calibration_ja
-        What the numbers rest on.
-    statement, statement_ja
-        Paragraphs of the sample-size statement to paste into a protocol.
-    estimand
-        The estimand by its attributes.
-    sections
-        Tables and figures.
-    command
-        What to type to get the same page.
-    facts
-        Term and value: hash, seed, trials, seconds, versions.
-    """
-
-    title: str
-    question: str
-    answer: tuple[str, ...]
-    calibration: str
-    calibration_ja: str
-    statement: tuple[str, ...]
-    statement_ja: tuple[str, ...]
-    estimand: PlainTable
-    sections: tuple[PageSection, ...]
-    command: str
-    facts: tuple[tuple[str, str], ...]
-
-
-def plan_html(document: Document, plates: Sequence[RenderedPlate]) -> str:
+def plan_page(document: Document, figures: Sequence[Figure]) -> Page:
     """Return the page of a plan.
 
     Parameters
     ----------
     document
         As returned by `document_of`.
-    plates
+    figures
         Its figures.
     """
     protocol = document.plan.protocol
-    page = TrialPage(
+    return Page(
+        kind="plan of a trial",
         title=protocol.label,
         question=protocol.question,
+        heading="In short",
         answer=document.summary,
-        calibration=CALIBRATION.en,
-        calibration_ja=CALIBRATION.ja,
-        statement=document.statement,
-        statement_ja=document.statement_ja,
-        estimand=document.estimand.plain,
-        sections=_sections(document, embed_figures(plates)),
-        command=document.command,
-        facts=_facts(document),
+        aside=CALIBRATION.en,
+        sections=(
+            Section("statement", "Sample size", (Aside(PASTE.en), *document.statement)),
+            Section(
+                "statement-ja",
+                "症例数設定",
+                (Aside(PASTE.ja), *document.statement_ja, Aside(CALIBRATION.ja)),
+                lang="ja",
+            ),
+            Section("estimand", "Estimand", (document.estimand,)),
+            *_sections(document, figures),
+            how_made(document.command, _facts(document)),
+        ),
     )
-    return render_page("trial.html.j2", page)
 
 
-def _sections(document: Document, figures: Sequence[EmbeddedFigure]) -> tuple[PageSection, ...]:
-    sections = (
-        PageSection(
-            title=title,
-            tables=tuple(table.plain for table in document.section(names)),
-            figures=tuple(item for item in figures if item.name in FIGURES.get(title, ())),
-        )
-        for title, names in SECTIONS
-    )
-    return tuple(section for section in sections if section.tables or section.figures)
+def _sections(document: Document, figures: Sequence[Figure]) -> Iterator[Section]:
+    """Yield the tables and figures under each heading that has any."""
+    for number, (title, names) in enumerate(SECTIONS, start=1):
+        shown = (item for item in figures if item.name in FIGURES.get(title, ()))
+        blocks: tuple[Block, ...] = (*document.section(names), *shown)
+        if blocks:
+            yield Section(f"section-{number}", title, blocks, style="wrapping")
 
 
 def _facts(document: Document) -> tuple[tuple[str, str], ...]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from simsepsis.errors import UsageError
 from simsepsis.files import check_folder, write_files
-from simsepsis.show.figure import render_plate
+from simsepsis.show.figure import files_of
 from simsepsis.show.pages.trial.document import contents_of, document_of
-from simsepsis.show.pages.trial.page import plan_html
+from simsepsis.show.pages.trial.page import plan_page
 from simsepsis.show.plots.trial import draw_plan
 from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
@@ -81,11 +81,12 @@ def plan_contents(plan: TrialPlan, *, command: str) -> dict[str, bytes]:
         What to type to get the same files.
     """
     document = document_of(plan, command=command)
-    plates = [render_plate(plate) for plate in draw_plan(plan, version=version("simsepsis"))]
-    contents = contents_of(document)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    return contents | {"report.html": plan_html(document, plates).encode()}
+    figures = draw_plan(plan, version=version("simsepsis"))
+    return (
+        contents_of(document)
+        | files_of(figures)
+        | {"report.html": plan_page(document, figures).html.encode()}
+    )
 
 
 def _command(

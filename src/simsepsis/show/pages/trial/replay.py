@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from simsepsis.show.pages.trial.fact import Fact, count, decimal, percent, words
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
+from simsepsis.show.pages.trial.fact import count, decimal, percent
+from simsepsis.show.table import Column, Fact, Table, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
 QUANTITIES: dict[str, tuple[str, Callable[[float], Fact]]] = {
@@ -20,25 +20,25 @@ QUANTITIES: dict[str, tuple[str, Callable[[float], Fact]]] = {
     "days_difference": ("Difference of the means", decimal),
 }
 REPLAY: tuple[Column, ...] = (
-    ("Quantity", lambda r: words(QUANTITIES[r.quantity][0])),
-    ("If treatment has", lambda r: words({"none": "no effect", "planned": "the planned effect"}[r.truth])),
+    ("Quantity", lambda r: QUANTITIES[r.quantity][0]),
+    ("If treatment has", lambda r: {"none": "no effect", "planned": "the planned effect"}[r.truth]),
     ("Published", lambda r: QUANTITIES[r.quantity][1](r.published)),
     ("Simulated mean", lambda r: QUANTITIES[r.quantity][1](r.simulated)),
     ("90% interval of single trials", lambda r: _between(r)),
-    ("Inside?", lambda r: words("yes" if r.inside else "no")),
+    ("Inside?", lambda r: "yes" if r.inside else "no"),
 )
 
 
-def replay_table(plan: TrialPlan) -> TextTable:
+def replay_table(plan: TrialPlan) -> Table:
     """Return the published results beside those of simulated trials."""
     trials = count(int(plan.tables["replay"]["n_sim"].iloc[0])).text
     title = f"The trial that was held, against {trials} simulated ones"
     return tabulated("replay", title, REPLAY, plan.tables["replay"])
 
 
-def _between(row: Any) -> Fact:
+def _between(row: Any) -> str:
     form = QUANTITIES[row.quantity][1]
-    return words(f"{form(row.low).text} to {form(row.high).text}")
+    return f"{form(row.low).text} to {form(row.high).text}"
 
 
 OUTCOMES: dict[frozenset[str], str] = {
@@ -73,6 +73,6 @@ def _told(rows: pd.DataFrame) -> str:
     none, planned = rows.set_index("truth").loc[["none", "planned"]].itertuples()
     label, form = QUANTITIES[none.quantity]
     return (
-        f"{label[0].lower()}{label[1:]}, {form(none.published).text} ({_between(none).text} without effect, "
-        f"{_between(planned).text} with it)"
+        f"{label[0].lower()}{label[1:]}, {form(none.published).text} ({_between(none)} without effect, "
+        f"{_between(planned)} with it)"
     )

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import math
 
-from simsepsis.show.pages.trial.fact import (
-    Fact,
-    Facts,
-    count,
-    decimal,
-    percent,
-    short_percent,
-    words,
-)
+from simsepsis.show.pages.trial.fact import Facts, count, decimal, percent, short_percent
 from simsepsis.show.pages.trial.statement import conditions_of
-from simsepsis.show.pages.trial.text_table import TextTable
 from simsepsis.show.pages.trial.vocabulary import SHORT_SCALES
+from simsepsis.show.table import Fact, Table
 from simsepsis.trial.planning.record import TrialPlan
 
 STEPS = (
@@ -29,19 +21,19 @@ STEPS = (
 )
 
 
-def steps_table(plan: TrialPlan, facts: Facts) -> TextTable:
+def steps_table(plan: TrialPlan, facts: Facts) -> Table:
     """Return how the number of patients comes about, step by step."""
     holding = conditions_of(plan)
-    rows = [(words(label), facts[name]) for holds, label, name in STEPS if holds in holding]
-    return TextTable(
+    rows = [(label, facts[name]) for holds, label, name in STEPS if holds in holding]
+    return Table(
         name="steps",
         title="How the number of patients comes about",
-        heads=(words("Step"), words("Patients")),
+        heads=("Step", "Patients"),
         rows=tuple(rows),
     )
 
 
-def size_table(plan: TrialPlan, power: float) -> TextTable:
+def size_table(plan: TrialPlan, power: float) -> Table:
     """Return the patients over control risk × effect at one power; the plan's own cell is marked."""
     cells = plan.grid[plan.grid["power"] == power]
     given = plan.size.assumptions
@@ -52,12 +44,13 @@ def size_table(plan: TrialPlan, power: float) -> TextTable:
         (percent(risk), *(_size(wide.loc[risk, effect], risk, effect, power, plan) for effect in effects))
         for risk in wide.index
     )
-    heads = (words("Control risk"), *(Fact(value=e, text=f"{scale} {_effect(e)}") for e in effects))
+    heads: list[str | Fact] = ["Control risk"]
+    heads += [Fact(value=effect, text=f"{scale} {_effect(effect)}") for effect in effects]
     percent_text = short_percent(power).text
-    return TextTable(
+    return Table(
         name=f"size_{round(100 * power)}",
         title=f"Patients to randomize for a power of {percent_text}, all else as planned (* the plan)",
-        heads=heads,
+        heads=tuple(heads),
         rows=rows,
     )
 

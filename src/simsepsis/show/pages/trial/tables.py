@@ -9,16 +9,15 @@ from simsepsis.show.pages.trial.fact import (
     count,
     decimal,
     percent,
-    words,
 )
 from simsepsis.show.pages.trial.look_tables import looks_tables
 from simsepsis.show.pages.trial.operating_tables import operating_tables
 from simsepsis.show.pages.trial.size_tables import size_table, steps_table
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
+from simsepsis.show.table import Column, Table, tabulated
 from simsepsis.trial.planning.record import TrialPlan
 
 
-def tables_of(plan: TrialPlan, facts: Facts) -> tuple[TextTable, ...]:
+def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
     """Return the tables of a plan in the order of its text.
 
     Parameters
@@ -50,7 +49,7 @@ PACE: tuple[Column, ...] = (
 )
 
 
-def pace_table(plan: TrialPlan) -> TextTable:
+def pace_table(plan: TrialPlan) -> Table:
     """Return how long the trial takes, as hoped for and slower."""
     return tabulated("pace", "How long the trial takes", PACE, plan.pace)
 
@@ -68,10 +67,10 @@ STEP_WORDS = {
 }
 
 
-def flow_table(plan: TrialPlan) -> TextTable:
+def flow_table(plan: TrialPlan) -> Table:
     """Return the expected numbers from screening to analysis."""
     columns = (
-        ("Step", lambda r: words(STEP_WORDS[r.step])),
+        ("Step", lambda r: STEP_WORDS[r.step]),
         ("Patients", lambda r: count(r.patients)),
     )
     return tabulated("flow", "Expected flow of patients", columns, plan.flow)

@@ -9,6 +9,7 @@ import pandas as pd
 from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import rows_text
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import cell_labels, list_rows, span, write_beside
 from simsepsis.show.style import (
     BLUE,
@@ -160,3 +161,17 @@ def _draw_key(axes: Axes, left: float, height: float) -> None:
 
 def _filled(look: dict[str, str]) -> str:
     return "full" if "hatch" not in look else "none"
+
+
+KINDS = {
+    "autopsy": FigureKind(
+        shows="coverage, and what bias and standard error alone would make of it",
+        rows=autopsy_bars,
+        plot=lambda rows, choice, note: plot_autopsy(rows, note=note),
+        title="What makes coverage what it is",
+        reading="Bars: the change of coverage that bias alone and a wrong standard error alone would make, "
+        "and what neither explains. Circle: observed less nominal coverage, with 95% Monte Carlo limits; at "
+        f"the right the observed coverage. Of more than {MOST_ROWS} series the furthest from nominal.",
+        named=("label",),
+    )
+}

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.requests import CELL
-from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
-from simsepsis.performance import MEASURES
+from simsepsis.experiment.selection import numeric, other_keys, select, value_text, words_of
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
+    axis_name,
     draw_reference,
     evenly,
     looks,
     mark_few_rows,
+    marked_levels,
     measure_label,
     panel_corners,
     reference_of,
@@ -175,13 +177,28 @@ def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
         )
 
 
-def default_levels(measure: str) -> tuple[float, ...]:
-    """Return the level of a measure that a line of reference marks unless the plan names some."""
-    level = MEASURES[measure].level
-    return () if level is None else (level,)
+def _plot(rows: pd.DataFrame, choice: FigureChoice, note: str) -> Figure:
+    return plot_curves(rows, x=axis_name(str(choice.x)), levels=marked_levels(rows, choice), note=note)
 
 
-def axis_name(key: str) -> str:
-    """Return the name of an axis along which a setting runs."""
-    name = "cell" if key == CELL else short(key)
-    return name[:1].upper() + name[1:]
+_OF = {
+    "curve": ("a measure", "bias"),
+    "power_curve": ("the rejection rate", "rejection"),
+    "coverage_curve": ("coverage", "coverage"),
+}
+"""Kind → what it shows along a setting, and the measure."""
+KINDS = {
+    name: FigureKind(
+        shows=f"{words} along a setting",
+        measure=measure,
+        needs=("x",),
+        takes=("series", "levels"),
+        rows=curve_rows,
+        plot=_plot,
+        title="{measure} along {x}",
+        reading="Each line is named at its right end; ribbons are 95% Monte Carlo limits{line}{levels}"
+        "{rings}.",
+        named=("line", "panel", "x"),
+    )
+    for name, (words, measure) in _OF.items()
+}

@@ -11,6 +11,7 @@ from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import estimand_text, factor_and_unit, rows_text
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.show.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure
 from simsepsis.words.numbers import decimals_for, with_error
@@ -145,3 +146,16 @@ def _write(axes: Axes, y: int, words: str, **style: object) -> None:
         annotation_clip=False,
         **style,
     )
+
+
+KINDS = {
+    "forest_of_methods": FigureKind(
+        shows="mean and range of each method's estimates beside the truth",
+        rows=forest_rows,
+        plot=lambda rows, choice, note: plot_forest_of_methods(rows, note=note),
+        title="Estimates beside the truth",
+        reading="The range is mean ± 1.96 empirical standard errors: how far one registry's estimate may lie "
+        f"from the mean. Of more than {MOST_CELLS} cells an even choice is drawn.",
+        named=("label", "group"),
+    )
+}

@@ -12,9 +12,12 @@ from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import few_rows, rows_texts
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
+    axis_name,
     evenly,
+    marked_levels,
     measure_label,
     panel_corners,
     reference_of,
@@ -179,3 +182,24 @@ def _draw_contours(axes: Axes, values: np.ndarray, levels: tuple[float, ...]) ->
     for words in axes.clabel(lines, fmt=lambda level: f"{level:.3g}".replace("-", "−"), fontsize=SMALL):
         words.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     return set(crossed)
+
+
+def _plot(rows: pd.DataFrame, choice: FigureChoice, note: str) -> Figure:
+    names = {"x": axis_name(str(choice.x)), "y": axis_name(str(choice.y))}
+    return plot_heat_map(rows, **names, levels=marked_levels(rows, choice), note=note)
+
+
+KINDS = {
+    "heat_map": FigureKind(
+        shows="a measure over two settings, with contours",
+        measure="bias",
+        needs=("x", "y"),
+        takes=("levels",),
+        rows=heat_rows,
+        plot=_plot,
+        title="{measure} over {x} and {y}",
+        reading="The darker a box, the further from {shade}. Contours run where straight lines between the "
+        f"boxes' middles reach a level. Of more than {MOST_PANELS} panels an even choice is drawn.",
+        named=("panel", "x", "y"),
+    )
+}

@@ -13,6 +13,7 @@ from simsepsis.experiment.selection import about
 from simsepsis.performance.error_ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import list_rows, span, write_beside
 from simsepsis.show.style import BLUE, INK, MUTED, OCHRE, RULE, add_panel, in_house_style, new_figure
 
@@ -142,3 +143,17 @@ def _draw(axes: Axes, part: pd.DataFrame) -> None:
         axes.plot([row["end"] - reach, row["end"] + reach], [y, y], color=INK, linewidth=1.1, zorder=4)
         write_beside(axes, y, row["text"])
     list_rows(axes, part["label"].tolist())
+
+
+KINDS = {
+    "ladder": FigureKind(
+        shows="what each source of error adds from one method to the next",
+        rows=stair_rows,
+        plot=lambda rows, choice, note: plot_stairs(rows, note=note),
+        title="From the truth to the estimate",
+        reading="Each bar begins where the one above ends; hatched bars point down. All are from the same "
+        "replicates, so that noise which methods share cancels. Each ladder is shown in the cell where its "
+        f"estimate is the furthest from the truth. {LIMITS}",
+        named=("panel",),
+    )
+}

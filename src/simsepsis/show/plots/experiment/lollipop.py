@@ -9,6 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.selection import select
 from simsepsis.performance.text import rows_texts
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import (
     cell_labels,
     draw_reference,
@@ -131,3 +132,16 @@ def _write_rows(axes: Axes, ordered: pd.DataFrame) -> None:
             look = {"ha": side, "va": "bottom", "fontsize": SMALL - 1.5, "zorder": 5}
             shown = words.removesuffix(" rows")
             axes.annotate(shown, (value, place), xytext=(0, 2.5), textcoords="offset points", **look)
+
+
+KINDS = {
+    "lollipop": FigureKind(
+        shows="a measure of each cell and method with its Monte Carlo limits",
+        measure="bias",
+        rows=lollipop_rows,
+        plot=lambda rows, choice, note: plot_lollipop(rows, note=note),
+        title="{measure} of each method",
+        reading=f"{{stems}}{LIMITS} Of more than {MOST_ROWS} cells an even choice is drawn.",
+        named=("panel", "label"),
+    )
+}

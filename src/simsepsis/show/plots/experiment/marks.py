@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.estimand import Estimand
-from simsepsis.experiment.selection import other_keys, words_of
+from simsepsis.experiment.requests import CELL
+from simsepsis.experiment.selection import other_keys, short, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import (
     estimand_text,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from simsepsis.arrays import FloatArray
     from simsepsis.experiment import Run
+    from simsepsis.experiment.requests import FigureChoice
 
 UNITS = {"%": "%", " points": "percentage points", " days": "days"}
 
@@ -251,3 +253,22 @@ def panel_corners(
     for panel in range(number):
         line, column = divmod(panel, across)
         yield corner[0] + step[0] * column, corner[1] + step[1] * (down - 1 - line)
+
+
+def default_levels(measure: str) -> tuple[float, ...]:
+    """Return the level of a measure that a line of reference marks unless the plan names some."""
+    level = MEASURES[measure].level
+    return () if level is None else (level,)
+
+
+def axis_name(key: str) -> str:
+    """Return the name of an axis along which a setting runs."""
+    name = "cell" if key == CELL else short(key)
+    return name[:1].upper() + name[1:]
+
+
+def marked_levels(rows: pd.DataFrame, choice: FigureChoice) -> tuple[float, ...]:
+    """Return the levels that a figure marks, in the unit of print; parameters: its numbers, what is asked."""
+    measure = rows["measure"].iloc[0]
+    factor, _ = factor_and_unit(measure, rows["estimand"].iloc[0])
+    return tuple(factor * level for level in choice.levels or default_levels(measure))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, short, value_text
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import (
     draw_reference,
     looks,
@@ -180,3 +181,18 @@ def _draw_strip(axes: Axes, cells: pd.DataFrame, key: str, count: int) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color(RULE)
     axes.set_ylabel(short(key), rotation=0, ha="right", va="center", fontsize=SMALL)
+
+
+KINDS = {
+    "nested_loop": FigureKind(
+        shows="a measure over all cells at once, settings as steps below",
+        measure="bias",
+        takes=("by",),
+        rows=loop_rows,
+        plot=lambda rows, choice, note: plot_nested_loop(rows, note=note),
+        title="{measure} over all cells",
+        reading="One step per cell, settings below from the outermost loop to the innermost{line}{rings}. "
+        + LIMITS,
+        named=("method", "scenario"),
+    )
+}

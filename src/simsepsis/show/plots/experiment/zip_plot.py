@@ -13,6 +13,7 @@ from simsepsis.experiment.selection import wanted_cells, wanted_estimand
 from simsepsis.performance import wilson_limits
 from simsepsis.performance.text import factor_and_unit, few_rows, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import cell_labels, evenly, panel_corners, span
 from simsepsis.show.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
 
@@ -181,3 +182,19 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylim(0, 101)
     axes.set_yticks([0, 25, 50, 75, 95])
     axes.tick_params(labelsize=TEXT - 1)
+
+
+KINDS = {
+    "zip": FigureKind(
+        shows="the confidence intervals of single replicates, the worst on top",
+        rows=zip_rows,
+        plot=lambda rows, choice, note: plot_zip(rows, note=note),
+        title="Confidence intervals by rank",
+        reading="Each line is the confidence interval of one replicate, the furthest from the truth (upright "
+        "line) on top, dark where it misses it; dots are estimates. Dashed: nominal coverage; shaded: the "
+        "Monte Carlo limits of the observed one, from all replicates. Of more than "
+        f"{MOST_INTERVALS} replicates every k-th by rank is drawn; of more than {MOST_PANELS} series an even "
+        "choice.",
+        named=("panel",),
+    )
+}

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.show.figure import Plate
-from simsepsis.show.plots.scenario.correlation import correlation_label, plot_correlations
-from simsepsis.show.plots.scenario.diagram_plot import plot_diagram
-from simsepsis.show.plots.scenario.dosing import plot_doses
-from simsepsis.show.plots.scenario.incidence import HORIZON_DAYS, plot_incidence
-from simsepsis.show.plots.scenario.propensity import plot_propensity
-from simsepsis.show.plots.scenario.starts import plot_starts
+from simsepsis.show.figure import Figure
+from simsepsis.studies.jseptic_ivigg.describe.correlation import correlation_label, plot_correlations
+from simsepsis.studies.jseptic_ivigg.describe.diagram_plot import plot_diagram
+from simsepsis.studies.jseptic_ivigg.describe.dosing import plot_doses
+from simsepsis.studies.jseptic_ivigg.describe.incidence import HORIZON_DAYS, plot_incidence
+from simsepsis.studies.jseptic_ivigg.describe.propensity import plot_propensity
+from simsepsis.studies.jseptic_ivigg.describe.starts import plot_starts
 
 if TYPE_CHECKING:
-    from simsepsis.show.plots.scenario.description import ScenarioDescription
+    from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription
 
 
-def draw_description(description: ScenarioDescription, *, version: str) -> tuple[Plate, ...]:
+def draw_description(description: ScenarioDescription, *, version: str) -> tuple[Figure, ...]:
     """Draw every figure of a scenario, the causal diagram first.
 
     Parameters
@@ -33,16 +33,16 @@ def draw_description(description: ScenarioDescription, *, version: str) -> tuple
         f"simsepsis {version}."
     )
     return (
-        diagram_plate(description, note),
-        incidence_plate(description.incidence, note),
-        propensity_plate(description, note),
-        starts_plate(description, note),
-        doses_plate(description, note),
-        correlations_plate(description.correlations, note),
+        diagram_figure(description, note),
+        incidence_figure(description.incidence, note),
+        propensity_figure(description, note),
+        starts_figure(description, note),
+        doses_figure(description, note),
+        correlations_figure(description.correlations, note),
     )
 
 
-def diagram_plate(description: ScenarioDescription, note: str) -> Plate:
+def diagram_figure(description: ScenarioDescription, note: str) -> Figure:
     """Show who causes what; parameters: description, and the line with scenario, seed and version."""
     nodes, arrows = description.nodes, description.arrows
     labels = dict(zip(nodes["node"], nodes["label"], strict=True))
@@ -50,7 +50,7 @@ def diagram_plate(description: ScenarioDescription, note: str) -> Plate:
         target: ", ".join(labels[source] for source in arrows.loc[arrows["target"] == target, "source"])
         for target in ("ivigg", "death", "adjuncts")
     }
-    return Plate(
+    return Figure(
         name="diagram",
         title="Causal diagram",
         caption="Causal diagram drawn from the scenario's settings: an arrow is there where the settings "
@@ -59,16 +59,16 @@ def diagram_plate(description: ScenarioDescription, note: str) -> Plate:
         f"are alive and in the ICU, and adjuncts do not change death. {note}",
         alt=f"Causal diagram of {len(nodes)} variables. Causes of IVIgG: {causes['ivigg']}. Causes of death: "
         f"{causes['death']}. Causes of adjuncts: {causes['adjuncts']}.",
-        figure=plot_diagram(nodes, arrows, base=description.base, note=note),
+        draw=lambda: plot_diagram(nodes, arrows, base=description.base, note=note),
         data=arrows,
     )
 
 
-def incidence_plate(rows: pd.DataFrame, note: str) -> Plate:
+def incidence_figure(rows: pd.DataFrame, note: str) -> Figure:
     """Show what becomes of patients; parameters: rows of `incidence_rows`, and the note."""
     last = rows.loc[rows["day"] == HORIZON_DAYS].set_index(["event", "curve"])["incidence"]
     deaths = {curve: 100 * last["hospital_death", curve] for curve in ("treated", "untreated", "control")}
-    return Plate(
+    return Figure(
         name="incidence",
         title="What becomes of the patients",
         caption="Cumulative incidence; competing events take patients away, nobody is censored. Solid "
@@ -77,15 +77,15 @@ def incidence_plate(rows: pd.DataFrame, note: str) -> Plate:
         f"{100 * rows['mcse'].max():.1f} percentage points. {note}",
         alt=f"Death in hospital by day {HORIZON_DAYS}: {deaths['treated']:.1f}% of those given IVIgG, "
         f"{deaths['untreated']:.1f}% of the same patients without, {deaths['control']:.1f}% of the others.",
-        figure=plot_incidence(rows, note=note),
+        draw=lambda: plot_incidence(rows, note=note),
         data=rows,
     )
 
 
-def propensity_plate(description: ScenarioDescription, note: str) -> Plate:
-    """Show the overlap of the true propensity; parameters as of `diagram_plate`."""
+def propensity_figure(description: ScenarioDescription, note: str) -> Figure:
+    """Show the overlap of the true propensity; parameters as of `diagram_figure`."""
     facts = description.facts.set_index("fact")["value"]
-    return Plate(
+    return Figure(
         name="propensity",
         title="Overlap of the true propensity",
         caption="Probability of IVIgG within seven days given everything that precedes it: also the severity "
@@ -94,15 +94,15 @@ def propensity_plate(description: ScenarioDescription, note: str) -> Plate:
         alt=f"Mirrored histogram. C-statistic {facts['c_statistic']:.2f}; "
         f"{100 * facts['control_below']:.0f}% of the controls below 1%, "
         f"{100 * facts['ivigg_above']:.0f}% of the treated above 99%.",
-        figure=plot_propensity(description.propensity, note=note),
+        draw=lambda: plot_propensity(description.propensity, note=note),
         data=description.propensity,
     )
 
 
-def starts_plate(description: ScenarioDescription, note: str) -> Plate:
-    """Show when IVIgG starts, and in whom; parameters as of `diagram_plate`."""
+def starts_figure(description: ScenarioDescription, note: str) -> Figure:
+    """Show when IVIgG starts, and in whom; parameters as of `diagram_figure`."""
     facts = description.facts.set_index("fact")["value"]
-    return Plate(
+    return Figure(
         name="starts",
         title="When IVIgG starts, and in whom",
         caption="Left: share of all patients who have started, by the ICU's policy on DIC therapy. Right: "
@@ -110,13 +110,13 @@ def starts_plate(description: ScenarioDescription, note: str) -> Plate:
         f"and have not; bars: 95% Monte Carlo intervals. {note}",
         alt=f"{100 * facts['late_share']:.0f}% of the starts come after 48 hours; half of them by hour "
         f"{facts['median_hour']:.0f}.",
-        figure=plot_starts(description.starts, note=note),
+        draw=lambda: plot_starts(description.starts, note=note),
         data=description.starts,
     )
 
 
-def doses_plate(description: ScenarioDescription, note: str) -> Plate:
-    """Show the doses and their effect; parameters as of `diagram_plate`."""
+def doses_figure(description: ScenarioDescription, note: str) -> Figure:
+    """Show the doses and their effect; parameters as of `diagram_figure`."""
     dose, rows = description.settled.dose, description.doses
     given = rows.loc[(rows["panel"] == "dose") & (rows["value"] > 0), "x"]
     response = ""
@@ -125,29 +125,31 @@ def doses_plate(description: ScenarioDescription, note: str) -> Plate:
             "Middle: hazard ratio of death by dose, effect modification left out. Right: IgG before the "
             "first dose, and as if the whole dose were given at once. "
         )
-    return Plate(
+    return Figure(
         name="doses",
         title="Doses" + (" and what they do" if response else ""),
         caption=f"Doses of the patients given IVIgG, in g per kg of body weight. {response}{note}",
         alt=f"Doses from {given.min():.2f} to {given.max():.2f} g/kg.",
-        figure=plot_doses(rows, target=dose.igg_target if dose.response == "igg_level" else None, note=note),
+        draw=lambda: plot_doses(
+            rows, target=dose.igg_target if dose.response == "igg_level" else None, note=note
+        ),
         data=rows,
     )
 
 
-def correlations_plate(rows: pd.DataFrame, note: str) -> Plate:
+def correlations_figure(rows: pd.DataFrame, note: str) -> Figure:
     """Show what goes with what; parameters: rows of `correlation_rows`, and the note."""
     strongest = rows.reindex(rows["spearman"].abs().sort_values(ascending=False).index).head(3)
     words = "; ".join(
         f"{correlation_label(pair.row)} and {correlation_label(pair.column)} {pair.spearman:.2f}"
         for pair in strongest.itertuples()
     )
-    return Plate(
+    return Figure(
         name="correlations",
         title="What goes with what",
         caption="Spearman's rank correlations of patients with complete data; bold names: known to the "
         f"simulator only. Monte Carlo standard errors are at most {rows['mcse'].max():.3f}. {note}",
         alt=f"Correlation matrix. Strongest: {words}.",
-        figure=plot_correlations(rows, note=note),
+        draw=lambda: plot_correlations(rows, note=note),
         data=rows,
     )

@@ -6,7 +6,12 @@ import math
 
 import pytest
 
-from simsepsis.show.plots.scenario.changes import changes_frame, meaning_of, number_text, solved_frame
+from simsepsis.studies.jseptic_ivigg.describe.changes import (
+    changes_frame,
+    meaning_of,
+    number_text,
+    solved_frame,
+)
 from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.world.files import load_scenario

@@ -11,12 +11,20 @@ from described_worlds import switched
 from matplotlib.text import Text
 from scipy import stats
 
-from simsepsis.show.plots.scenario.correlation import correlation_label, correlation_rows, plot_correlations
-from simsepsis.show.plots.scenario.dosing import dose_rows, plot_doses
-from simsepsis.show.plots.scenario.incidence import incidence_rows, plot_incidence, risk_facts
-from simsepsis.show.plots.scenario.margins import margin_rows
-from simsepsis.show.plots.scenario.propensity import plot_propensity, propensity_facts, propensity_rows
-from simsepsis.show.plots.scenario.starts import plot_starts, start_facts, start_rows
+from simsepsis.studies.jseptic_ivigg.describe.correlation import (
+    correlation_label,
+    correlation_rows,
+    plot_correlations,
+)
+from simsepsis.studies.jseptic_ivigg.describe.dosing import dose_rows, plot_doses
+from simsepsis.studies.jseptic_ivigg.describe.incidence import incidence_rows, plot_incidence, risk_facts
+from simsepsis.studies.jseptic_ivigg.describe.margins import margin_rows
+from simsepsis.studies.jseptic_ivigg.describe.propensity import (
+    plot_propensity,
+    propensity_facts,
+    propensity_rows,
+)
+from simsepsis.studies.jseptic_ivigg.describe.starts import plot_starts, start_facts, start_rows
 from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.world.cohort import Cohort, generate_cohort

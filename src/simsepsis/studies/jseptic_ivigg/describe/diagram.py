@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from simsepsis.show.plots.scenario.changes import number_text
 from simsepsis.studies.jseptic_ivigg.columns import SCORE_COVARIATES
+from simsepsis.studies.jseptic_ivigg.describe.changes import number_text
 from simsepsis.studies.jseptic_ivigg.world.effect import Regimen
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course
 from simsepsis.studies.jseptic_ivigg.world.predictor import OWN_TERMS, ROSTER_TRAITS

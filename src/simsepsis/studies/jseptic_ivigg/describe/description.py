@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.errors import ScenarioError, UsageError
-from simsepsis.show.plots.scenario.changes import changes_frame, solved_frame
-from simsepsis.show.plots.scenario.correlation import correlation_rows
-from simsepsis.show.plots.scenario.diagram import diagram_arrows, diagram_nodes
-from simsepsis.show.plots.scenario.dosing import dose_rows
-from simsepsis.show.plots.scenario.incidence import incidence_rows, risk_facts
-from simsepsis.show.plots.scenario.margins import margin_rows
-from simsepsis.show.plots.scenario.propensity import propensity_facts, propensity_rows
-from simsepsis.show.plots.scenario.starts import start_facts, start_rows
+from simsepsis.studies.jseptic_ivigg.describe.changes import changes_frame, solved_frame
+from simsepsis.studies.jseptic_ivigg.describe.correlation import correlation_rows
+from simsepsis.studies.jseptic_ivigg.describe.diagram import diagram_arrows, diagram_nodes
+from simsepsis.studies.jseptic_ivigg.describe.dosing import dose_rows
+from simsepsis.studies.jseptic_ivigg.describe.incidence import incidence_rows, risk_facts
+from simsepsis.studies.jseptic_ivigg.describe.margins import margin_rows
+from simsepsis.studies.jseptic_ivigg.describe.propensity import propensity_facts, propensity_rows
+from simsepsis.studies.jseptic_ivigg.describe.starts import start_facts, start_rows
 from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario, own

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simsepsis.show.pages.scenario.numbers import Numbers, days, numbers_of, points, ratio, share
-from simsepsis.show.plots.scenario.diagram import RESPONSES, regimens_text
+from simsepsis.studies.jseptic_ivigg.describe.diagram import RESPONSES, regimens_text
+from simsepsis.studies.jseptic_ivigg.describe.numbers import Numbers, days, numbers_of, points, ratio, share
 from simsepsis.thesis.wording import THESIS_WORDING, number_label
 
 if TYPE_CHECKING:
-    from simsepsis.show.plots.scenario import ScenarioDescription
+    from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription
 
 FAR = 2.0
 """Sampling standard errors beyond which a margin is called far from print."""

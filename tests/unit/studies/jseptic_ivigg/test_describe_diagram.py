@@ -12,8 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.text import Text
 
-from simsepsis.show.plots.scenario.diagram import RULES, diagram_arrows, diagram_nodes, regimens_text
-from simsepsis.show.plots.scenario.diagram_plot import plot_diagram
+from simsepsis.studies.jseptic_ivigg.describe.diagram import (
+    RULES,
+    diagram_arrows,
+    diagram_nodes,
+    regimens_text,
+)
+from simsepsis.studies.jseptic_ivigg.describe.diagram_plot import plot_diagram
 from simsepsis.studies.jseptic_ivigg.world.effect import Effect, Modifier, Regimen
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.world.files import load_scenario
