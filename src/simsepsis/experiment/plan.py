@@ -319,9 +319,10 @@ def _with_spec(document: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _with_paths(plan: Plan, folder: Path) -> Plan:
     """Return the plan with scenario files that stand beside it named by their whole path."""
     values = plan.model_dump()
+    study = open_study(plan.run.study)
     for choice in (values["world"], *values["cells"]):
         if choice["base"] is not None:
-            choice["base"] = scenario_beside(choice["base"], folder)
+            choice["base"] = str(study.place("scenarios", scenario_beside(choice["base"], folder)))
     return Plan.model_validate(values)
 
 
