@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS, method_names
+from simsepsis.analysis.methods import method_names, methods_of
 from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.time_limit import time_limit
-from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
@@ -120,16 +119,17 @@ def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | N
     folder = open_run(path)
     if replicate < 0:
         raise UsageError(f"replicate = {replicate}: replicates are counted from 0; give 0 or more")
-    world, seed = folder.cell(cell), folder.plan.run.seed
-    methods = folder.plan.run.methods if method is None else method_names((method,))
-    cohort, twin = draw_cohorts(world, replicate, methods, seed=seed)
-    rows = estimate_replicates(world, (replicate,), methods, seed=seed, limit=folder.plan.run.method_seconds)
+    world, seed, spec = folder.cell(cell), folder.plan.run.seed, folder.plan.run.analysis
+    methods = folder.plan.run.methods if method is None else method_names((method,), spec)
+    cohort, twin = draw_cohorts(world, replicate, methods, seed=seed, spec=spec)
+    limit = folder.plan.run.method_seconds
+    rows = estimate_replicates(world, (replicate,), methods, seed=seed, spec=spec, limit=limit)
     shared = Shared(
         registry=cohort.registry,
-        spec=THESIS_SPEC,
+        spec=spec,
         draw=streams(seed, replicate=replicate),
         randomized=None if twin is None else twin.registry,
-        limit=folder.plan.run.method_seconds,
+        limit=limit,
     )
     failed = [name for name in methods if not rows.loc[rows["method"] == name, "converged"].all()]
     told = {name: _traceback(name, shared, cohort) for name in failed}
@@ -276,11 +276,11 @@ def _gaps(left: pd.Series, right: pd.Series) -> FloatArray:
 
 def _traceback(method: str, shared: Shared, cohort: Cohort) -> str | None:
     """Return where a method gives up; None where it gives rows that say why themselves."""
-    needs = METHODS[method].needs
-    oracle = cohort.oracle if "oracle" in needs else None
+    chosen = methods_of(shared.spec)[method]
+    oracle = cohort.oracle if "oracle" in chosen.needs else None
     try:
         with time_limit(shared.limit):
-            list(METHODS[method].function(Task(method=method, shared=shared, oracle=oracle)))
+            list(chosen.function(Task(method=method, shared=shared, oracle=oracle)))
     except Exception:
         return traceback.format_exc()
     return None

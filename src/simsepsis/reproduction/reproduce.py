@@ -12,14 +12,16 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
+from simsepsis.files import write_files
 from simsepsis.replication import run_replicates
 from simsepsis.reproduction.comparison import compare, curves_of, failures_of
 from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
+from simsepsis.rooms import opened
 from simsepsis.study.layout import Key
-from simsepsis.study.published import Study, open_study
+from simsepsis.study.published import DEFAULT, Study, open_study
 from simsepsis.threads import one_thread
 from simsepsis.world.scenario import Scenario
 
@@ -76,6 +78,32 @@ class Reproduction:
         values: FloatArray = self.draws[:, self.keys.index(Key(*key))]
         return values
 
+    @property
+    def command(self) -> str:
+        """Return the line that does it again."""
+        study = "" if self.study.name == DEFAULT else f" --study {self.study.key}"
+        settings = f"--scenario {self.scenario.name} --replicates {self.replicates} --seed {self.seed}"
+        return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}"
+
+    def save(self, out: str | Path, *, command: str | None = None) -> tuple[Path, ...]:
+        """Write tables, figures, record and report into a folder, and return their paths.
+
+        Parameters
+        ----------
+        out
+            Folder; made if it does not exist. Files of an earlier run are replaced once all new ones are
+            there.
+        command
+            What the report says that it was made by; None: `command`.
+
+        Raises
+        ------
+        OutputError
+            If the files cannot be written; nothing half-written is left.
+        """
+        files = opened("show.pages.reproduction", "files_of_reproduction")
+        return write_files(out, files(self, command=command or self.command))
+
 
 @one_thread()
 def reproduce(
@@ -115,7 +143,7 @@ def reproduce(
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
-    study, world = _study_and_world(study, scenario)
+    study, world = study_and_world(study, scenario)
     keys = tuple(study.numbers)
     begin = perf_counter()
     chosen = study.readings if readings else study.readings[:1]
@@ -145,7 +173,7 @@ def reproduce(
     )
 
 
-def _study_and_world(
+def study_and_world(
     study: Study | Scenario | str | Path | None, scenario: Scenario | str | None
 ) -> tuple[Study, Scenario]:
     """Return what is reproduced, and in which world."""
@@ -153,4 +181,9 @@ def _study_and_world(
         return open_study(), study
     found = open_study(study)
     named = found.world if scenario is None else scenario
+    if not named:
+        raise UsageError(
+            f"study '{found.name}' says of no scenario that it is what happened; name one, or write world = "
+            '"…" in its study.toml'
+        )
     return found, found.scenario(named) if isinstance(named, str) else named

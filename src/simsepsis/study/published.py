@@ -10,9 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsepsis.documents import is_file, read_toml, refuse_unknown
+from simsepsis.documents import is_file, read_toml, refuse_unknown, shipped_folder
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.names import check_name
+from simsepsis.rooms import opened
 from simsepsis.study.layout import Layout, read_layout
 from simsepsis.study.variables import Variables, read_variables
 from simsepsis.study.wording import wording_of
@@ -146,41 +147,57 @@ class Study:
     @cached_property
     def spec(self) -> AnalysisSpec:
         """Return the analysis in its literal reading."""
-        spec: AnalysisSpec = _opened("analysis.spec", "study_spec")(self)
+        spec: AnalysisSpec = opened("analysis.spec", "study_spec")(self)
         return spec
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
         """Return the ways to read the study's methods, the literal one first."""
-        readings: tuple[Reading, ...] = _opened("analysis.readings", "load_readings")(
+        readings: tuple[Reading, ...] = opened("analysis.readings", "load_readings")(
             self.folder / "readings.toml"
         )
         return readings
 
-    def scenario(self, name: str) -> Any:
-        """Return one of the study's worlds."""
-        return _opened("world.files", "load_scenario")(self._file("scenarios", name))
+    def scenario(self, name: str | Path) -> Any:
+        """Return one of the study's worlds, by its name or from a file."""
+        return opened("world.files", "load_scenario")(self.place("scenarios", name))
 
-    def experiment(self, name: str) -> Plan:
-        """Return one of the study's experiments."""
-        plan: Plan = _opened("experiment", "load_plan")(self._file("experiments", name))
+    def experiment(self, name: str | Path) -> Plan:
+        """Return one of the study's experiments, by its name or from a file."""
+        plan: Plan = opened("experiment", "load_plan")(self.place("experiments", name))
         return plan
 
-    def trial(self, name: str) -> TrialProtocol:
-        """Return one of the study's trials."""
-        protocol: TrialProtocol = _opened("trial.protocol", "load_trial")(self._file("experiments", name))
+    def trial(self, name: str | Path) -> TrialProtocol:
+        """Return one of the study's trials, by its name or from a file."""
+        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(self.place("experiments", name))
         return protocol
+
+    def files(self, kind: str) -> dict[str, Path]:
+        """Return the study's files of a kind, ``scenarios`` or ``experiments``, by name."""
+        folder = shipped_folder(kind) if self.name == DEFAULT else self.folder / kind
+        return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+    def place(self, kind: str, name: str | Path) -> str | Path:
+        """Return the file of a name of `files`; a path, and a name of the default study, as they are.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        """
+        if self.name == DEFAULT or Path(name).suffix == ".toml":
+            return name
+        known = self.files(kind)
+        if str(name) not in known:
+            has = did_you_mean(str(name), known) or f"; it has {', '.join(known) or 'none'}"
+            raise UsageError(f"study '{self.name}' has no {kind.removesuffix('s')} {shown(str(name))}{has}")
+        return known[str(name)]
 
     def module(self, name: str) -> Any:
         """Return a module of the study's own code, None where it has none of that name."""
-        if not self.package or not is_file(self.folder / f"{name}.py"):
+        if not self.package or not is_file(self.folder / f"{name.replace('.', '/')}.py"):
             return None
         return import_module(f"{self.package}.{name}")
-
-    def _file(self, kind: str, name: str) -> str | Path:
-        """Return the study's own file of a name, and the name itself where it is left to be looked up."""
-        own = self.folder / kind / f"{name}.toml"
-        return own if is_file(own) or self.name != DEFAULT else name
 
 
 def open_study(name_or_path: str | Path | Study | None = None) -> Study:
@@ -263,11 +280,6 @@ def _read(folder: Path, package: str = "") -> Study:
         folder=folder,
         package=package,
     )
-
-
-def _opened(module: str, name: str) -> Any:
-    """Return what opens a part of a study; the rooms above this one are entered when a part is asked for."""
-    return getattr(import_module(f"simsepsis.{module}"), name)
 
 
 def audit(study: str | Path | Study | None = None) -> pd.DataFrame:

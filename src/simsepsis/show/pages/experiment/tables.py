@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.answers.components import component_words
 from simsepsis.performance import MEASURES
@@ -247,7 +246,8 @@ def _of_replicates(n_used: int, n_sim: int) -> str:
 
 def methods_table(findings: Run) -> Table:
     """Return the methods of the plan in words."""
-    rows = tuple((name, METHODS[name].label, METHODS[name].std_error) for name in findings.plan.run.methods)
+    run = findings.plan.run
+    rows = tuple((name, run.method(name).label, run.method(name).std_error) for name in run.methods)
     return Table(title="Methods", heads=("Name", "What it does", "Standard error"), rows=rows)
 
 
