@@ -55,9 +55,10 @@ def test_same_seed_same_registry_and_others_differ(thesis, cohort):
 
 def test_blocks_hold_patients_of_their_own(registry):
     rest = len(registry) - BLOCK
-    for name in ("age", "platelets", "hospital_days"):
-        values = registry[name].to_numpy()
-        assert not np.array_equal(values[:rest], values[BLOCK:], equal_nan=True), name
+    for name in ("age", "hospital_days"):
+        # Sites differ a little between blocks, so that repeated patients would be alike, not equal.
+        ranks = registry[name].rank().to_numpy()
+        assert abs(np.corrcoef(ranks[:rest], ranks[BLOCK:])[0, 1]) < 4 / np.sqrt(rest), name
 
 
 def test_course_is_consistent(registry):
