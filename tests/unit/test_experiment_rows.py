@@ -6,7 +6,7 @@ import pytest
 from matplotlib.text import Text
 
 from simsepsis.cli.studies import _tell
-from simsepsis.experiment import answers_of, examine_run, run_experiment
+from simsepsis.experiment import answers_of, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
 from simsepsis.experiment.requests import FigureChoice, figure_kinds
 from simsepsis.performance import MEASURES
@@ -72,11 +72,11 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def findings(run):
-    return examine_run(run)
+    return run
 
 
 def used(findings, method, measure="coverage"):
-    table = findings.run.performance
+    table = findings.performance
     own = table[(table["measure"] == measure) & (table["method"] == method)]
     return dict(zip(own["scenario"], own["n_used"], strict=True))
 
@@ -166,7 +166,7 @@ def test_tables_beside_the_page_have_the_rows(run):
 
 
 def test_the_fewest_rows_are_said_once(findings):
-    table = findings.run.performance
+    table = findings.performance
     own = table[(table["measure"] == "coverage") & (table["method"] == "psm_gee")]
     few = own[few_rows(own)]
     assert fewest_text(own).startswith("all of these" if len(few) == len(own) else f"{len(few)} of these")

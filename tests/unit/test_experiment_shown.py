@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
+from simsepsis.experiment import answers_of, load_plan, run_experiment, summarize_run
 from simsepsis.experiment.requests import FigureChoice, figure_kinds
 from simsepsis.performance import wilson_limits
 from simsepsis.show.pages.experiment import experiment_page, plain_lines
@@ -71,7 +71,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def findings(run):
-    return examine_run(run)
+    return run
 
 
 def choose(kind, **more):
@@ -80,7 +80,7 @@ def choose(kind, **more):
 
 
 def measured(findings, measure, estimand="rd_hospital_death"):
-    table = findings.run.performance
+    table = findings.performance
     chosen = table[(table["measure"] == measure) & table["estimand"].str.startswith(estimand)]
     return chosen.set_index(["cell", "method"])["value"]
 
@@ -233,7 +233,7 @@ def test_a_cell_without_settings_has_its_place_in_the_loops(tmp_path):
     text = PLAN.replace('[vary]\nn = [240, 300]\n"observation.by_severity" = [0.0, 1.0]\n', listed)
     text = text.replace('"psm", "psm_with_u", "randomized_twin_psm"]', '"psm"]').replace("= 4", "= 2")
     (tmp_path / "listed.toml").write_text(text + '\n[[figures]]\nkind = "nested_loop"\nby = ["n"]\n')
-    findings = examine_run(run_experiment(tmp_path / "listed.toml", tmp_path / "r", jobs=1))
+    findings = run_experiment(tmp_path / "listed.toml", tmp_path / "r", jobs=1)
     rows = loop_rows(findings.plan.figures[0], findings)
     assert rows.drop_duplicates("place").sort_values("place")["n"].tolist() == ["240", "none"]
     assert draw_findings(findings, version="1")[0].name == "nested_loop"
@@ -331,7 +331,7 @@ def test_an_unfinished_run_is_shown_as_such(run, tmp_path):
     kept = path.read_text()
     path.write_text(kept.replace("replicates = 4", "replicates = 9"))
     try:
-        unfinished = examine_run(summarize_run(run.folder.path))
+        unfinished = summarize_run(run.folder.path)
         sentence = answer_lines(unfinished)[0][0]
         assert sentence.startswith("Unfinished: 4 of 9 planned replicates per cell are stored")
         assert "of 9 planned (unfinished)" in note_of(unfinished, "1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simsepsis.show.outline import outline
-from simsepsis.thesis.wording import THESIS_WORDING, number_label
+from simsepsis.show.study_words import THESIS_WORDING, number_label
 
 
 def words(keys: list[tuple[str, str]]) -> list[tuple[int, str]]:

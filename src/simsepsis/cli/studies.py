@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_table
 from simsepsis.errors import InterruptedRunError
@@ -115,6 +115,7 @@ def run(
     max_replicates: Annotated[
         int | None, typer.Option(help="Where --until-mcse gives up; default: the plan's, or 10000.")
     ] = None,
+    study: StudyName = None,
     jobs: Jobs = -1,
     backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask or ray cluster.")] = None,
@@ -124,9 +125,10 @@ def run(
     Example: simsepsis run null --replicates 20
     """
     from simsepsis.experiment import load_plan, parse_targets, run_experiment
+    from simsepsis.study.published import open_study
 
     targets = None if until_mcse is None else parse_targets(until_mcse)
-    plan = load_plan(experiment)
+    plan = load_plan(open_study(study).place("experiments", experiment))
     folder = Path("runs") / plan.name if out is None else out
     with _going_on(folder), progress_bar("Replicates") as progress:
         result = run_experiment(

@@ -9,7 +9,7 @@ from simsepsis.estimand import Estimand
 from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.requests import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
-from simsepsis.experiment.results import Findings
+from simsepsis.experiment.results import Run
 
 SETTING_NAMES = {
     "n": "patients",
@@ -47,7 +47,7 @@ def wanted_cells(choice: Choice, settings: pd.DataFrame) -> pd.DataFrame:
     return settings[chosen]
 
 
-def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: bool = False) -> pd.DataFrame:
+def about(choice: Choice, run: Run, table: pd.DataFrame, *, stems: bool = False) -> pd.DataFrame:
     """Return the rows of a table that a figure or an answer is about, with the cells' settings.
 
     Returns
@@ -55,8 +55,8 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     DataFrame
         In the order of the plan's cells and of the methods asked for.
     """
-    wanted = wanted_estimand(choice, findings.plan)
-    cells = wanted_cells(choice, findings.settings)
+    wanted = wanted_estimand(choice, run.plan)
+    cells = wanted_cells(choice, run.settings)
     name = Estimand.parse(wanted).stem if stems else wanted
     meant = [Estimand.parse(estimand).matches(name) for estimand in table["estimand"]]
     rows = table[np.asarray(meant, dtype=np.bool_) & table["cell"].isin(cells["cell"]).to_numpy()]
@@ -65,7 +65,7 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     rows = rows.assign(**{"cell order": rows["cell"].map(place)})
     order = ["cell order"]
     if "method" in rows.columns:
-        methods = choice.methods or findings.plan.run.methods
+        methods = choice.methods or run.plan.run.methods
         rows = rows[rows["method"].isin(methods)]
         rows = rows.assign(
             **{"method order": rows["method"].map({name: n for n, name in enumerate(methods)})}
@@ -74,7 +74,7 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     return rows.sort_values(order, kind="stable", ignore_index=True)
 
 
-def select(choice: FigureChoice | AnswerChoice, findings: Findings) -> pd.DataFrame:
+def select(choice: FigureChoice | AnswerChoice, run: Run) -> pd.DataFrame:
     """Return the performance that a figure or an answer is about.
 
     Returns
@@ -83,8 +83,8 @@ def select(choice: FigureChoice | AnswerChoice, findings: Findings) -> pd.DataFr
         Columns of the performance table, one per varied key, and ``low, high``: 95% Monte Carlo limits. In
         the order of the plan's cells and of the methods asked for.
     """
-    measure, table = choice.measure or choice.about.measure, findings.run.performance
-    rows = about(choice, findings, table[table["measure"] == measure])
+    measure, table = choice.measure or choice.about.measure, run.performance
+    rows = about(choice, run, table[table["measure"] == measure])
     low, high = monte_carlo_limits(rows)
     return rows.assign(low=low, high=high)
 
@@ -94,11 +94,11 @@ def numeric(values: pd.Series) -> bool:
     return all(isinstance(item, int | float) and not isinstance(item, bool) for item in values)
 
 
-def other_keys(findings: Findings, rows: pd.DataFrame, used: tuple[str | None, ...]) -> list[str]:
+def other_keys(run: Run, rows: pd.DataFrame, used: tuple[str | None, ...]) -> list[str]:
     """Return the varied keys beside those used that still differ between the rows."""
     if CELL in used:
         return []
-    keys = [key for key in findings.plan.settings if key not in used]
+    keys = [key for key in run.plan.settings if key not in used]
     return [key for key in keys if rows[key].astype(str).nunique() > 1]
 
 
@@ -123,9 +123,9 @@ def value_text(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def restriction(choice: Choice, findings: Findings) -> str:
+def restriction(choice: Choice, run: Run) -> str:
     """Return in words which cells a figure or an answer is about; nothing where it is about all."""
-    chosen, every = wanted_cells(choice, findings.settings), findings.settings
+    chosen, every = wanted_cells(choice, run.settings), run.settings
     if len(chosen) == len(every):
         return ""
     if len(chosen) == 1:

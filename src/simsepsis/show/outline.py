@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.words.labels import Wording
 
 

@@ -21,7 +21,7 @@ from simsepsis.studies.jseptic_ivigg.columns import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.published import open_study
 
 OUTCOMES = ("icu_death", "hospital_death")
 COEFFICIENT = 1e-7
@@ -272,7 +272,7 @@ def plain_test(counts: list[int], sizes: list[int]) -> float:
 def test_every_printed_number_has_a_cell(analysis: Analysis) -> None:
     """All but the number of institutions, of which a registry knows nothing."""
     key = ["table", "variable", "level", "statistic", "phase", "arm"]
-    printed = set(load_thesis()[key].itertuples(index=False, name=None))
+    printed = set(open_study().printed()[key].itertuples(index=False, name=None))
     found = cells(analysis.result)
     assert printed - set(found) == {("text", "institutions", "", "count", "", "")}
     assert len(printed) > 800

@@ -12,8 +12,8 @@ import scipy.special
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
-from simsepsis.thesis.printed import Key, cells_of
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.layout import Key
+from simsepsis.study.published import open_study
 
 Part = Literal["first score", "second score", "interaction"]
 Column = Literal["estimate", "p_value"]
@@ -131,7 +131,7 @@ def _log_ratio(numbers: FloatArray) -> float:
 
 def printed_vector(results: Sequence[Result] = RESULTS) -> FloatArray:
     """Return the printed results, (d,), on the scale of `replicate_vectors`."""
-    cells = cells_of(load_thesis())
+    cells = open_study().numbers
     printed = [np.array([cells[key].value for key in result.keys]) for result in results]
     values = [_FROM_PRINT[result.column](numbers) for result, numbers in zip(results, printed, strict=True)]
     return np.array(values)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsepsis.show.outline import outline
 from simsepsis.show.plots.positions import mended
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.table import ABOVE, BELOW, INSIDE, NOT_COMPARED, Compared, Label, Part, Table
-from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.words.numbers import of_statistic
 
 if TYPE_CHECKING:

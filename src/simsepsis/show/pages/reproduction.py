@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from simsepsis.reproduction.record import versions
+from simsepsis.environment import versions
+from simsepsis.reproduction.record import contents_of
 from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.layout import lay_out
@@ -129,3 +131,12 @@ def _failures(failures: pd.DataFrame) -> Block:
         heads=("Step", "Reason", "Replicates", "First in replicate"),
         rows=tuple((str(step), str(reason), str(count), str(first)) for step, reason, count, first in rows),
     )
+
+
+def files_of_reproduction(reproduction: Reproduction, *, command: str) -> dict[str, bytes]:
+    """Return everything that is written of a reproduction: its tables and record, figures and page."""
+    from simsepsis.show.plots import draw_reproduction, files_of
+
+    figures = draw_reproduction(reproduction, version=version("simsepsis"))
+    page = reproduction_page(reproduction, figures, command=command)
+    return contents_of(reproduction) | files_of(figures) | {"report.html": page.html.encode()}

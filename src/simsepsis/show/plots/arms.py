@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def arms_of(spec: AnalysisSpec, cohort: CohortArrays) -> Arms:
     written = cohort.arm_values or ((), ())
     treated = _words(spec.arms.get("treated", spec.treated)) or _words(written[0])
     control = _words(spec.arms.get("control")) or _words(written[1])
-    named = spec.treatment in spec.labels or spec.treatment in spec.dictionary
+    named = spec.treatment in spec.labels or spec.treatment in spec.variables
     label = wording_of(spec).row(spec.treatment) if named else ""
     return Arms(treated=label or treated or "treated", control=control or "control")
 
@@ -71,5 +71,5 @@ def arm_keys(arms: Iterable[str]) -> tuple[str, str]:
 
 def wording_of(spec: AnalysisSpec) -> Wording:
     """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels."""
-    known = THESIS_WORDING if spec.study == "thesis" else Wording()
-    return replace(known, columns=spec.dictionary, own=spec.labels)
+    known = THESIS_WORDING if spec.study == "jseptic-ivigg" else Wording()
+    return replace(known, columns=spec.variables, own=spec.labels)

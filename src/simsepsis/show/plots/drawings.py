@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import attempt
-from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.analysis.spec import default_spec
 from simsepsis.errors import ConvergenceError
 from simsepsis.show.figure import Figure
 from simsepsis.show.plots.arms import arms_of, wording_of
@@ -27,9 +27,8 @@ from simsepsis.show.plots.gallery import (
     terms_figure,
 )
 from simsepsis.show.plots.rows import as_comparison
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import wrapped
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.words.labels import Wording, axis_label, is_death
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def drawing_of(
     note = f"{source}, simsepsis {version}."
     spec = analysis.result.spec
     words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)
-    order = tuple(COLUMNS) if spec.study == "thesis" else spec.balance_columns
+    order = tuple(spec.variables) or spec.balance_columns
     comparison = as_comparison(analysis.tables, order)
     steps: dict[str, Callable[[], Figure]] = {
         "Balance of the covariates": lambda: love_figure(comparison, note, words),
@@ -144,7 +143,7 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
     probability = score[f"propensity_{_FIRST_SCORE}"].to_numpy(np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(probability) - np.log1p(-probability)
-    treated = "ivigg" if analysis.result.spec.study == "thesis" else "treated"
+    treated = "ivigg" if analysis.result.spec.study == "jseptic-ivigg" else "treated"
     return pd.DataFrame(
         {
             "arm": np.where(score["treated"], treated, "control"),
@@ -165,7 +164,7 @@ def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
         landmark=spec.rmst_horizon,
         unit=spec.time_unit,
     )
-    if spec.study == "thesis" and time == THESIS_SPEC.survival_time:
+    if not spec.own and time == default_spec().survival_time:
         return own
     return own._replace(
         band="95% confidence interval of each curve at each time",

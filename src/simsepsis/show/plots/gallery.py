@@ -16,8 +16,8 @@ from simsepsis.show.plots.pairs import SCORE_LABELS, plot_pairs, spread_text
 from simsepsis.show.plots.positions import outside_names, plot_positions, positions
 from simsepsis.show.plots.rows import balance_rows, effect_rows, hazard_row, term_rows
 from simsepsis.show.plots.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
+from simsepsis.show.study_words import TABLES, THESIS_WORDING
 from simsepsis.show.style import wrapped
-from simsepsis.thesis.wording import TABLES, THESIS_WORDING
 from simsepsis.words.labels import Wording
 from simsepsis.words.numbers import with_interval
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsepsis.show.outline import Line, outline
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -24,7 +25,6 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
-from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:

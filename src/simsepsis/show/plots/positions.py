@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simsepsis.show.study_words import TABLES, number_label
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -19,7 +20,6 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.thesis.wording import TABLES, number_label
 from simsepsis.words.labels import PHASES
 
 if TYPE_CHECKING:

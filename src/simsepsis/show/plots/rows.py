@@ -11,8 +11,8 @@ import pandas as pd
 from simsepsis.show.plots.forest import FOREST_COLUMNS
 from simsepsis.show.plots.love import LOVE_COLUMNS
 from simsepsis.show.plots.positions import mended
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.study.published import open_study
 from simsepsis.words.labels import Wording
 
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")
@@ -28,8 +28,9 @@ _EFFECTS = (
 Number = Mapping[str, Any]
 
 
-def as_comparison(tables: Mapping[str, pd.DataFrame], order: Sequence[str] = tuple(COLUMNS)) -> pd.DataFrame:
+def as_comparison(tables: Mapping[str, pd.DataFrame], order: Sequence[str] | None = None) -> pd.DataFrame:
     """Return one cohort's tables in the shape of a comparison in which nothing is printed."""
+    order = tuple(open_study().variables) if order is None else order
     frames = [frame.assign(table=name) for name, frame in tables.items()]
     rows = pd.concat(frames, ignore_index=True).rename(columns={"value": "simulated"})
     rows = rows.sort_values(

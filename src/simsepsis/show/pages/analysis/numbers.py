@@ -12,7 +12,6 @@ from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair
 from simsepsis.estimand import Estimand
 from simsepsis.show.plots.arms import Arms, arms_of, wording_of
 from simsepsis.show.plots.estimates import method_label, outcomes_of
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.words.numbers import decimals_of, fixed, with_interval
 
@@ -72,7 +71,7 @@ class Numbers:
     @property
     def keys(self) -> tuple[str, str]:
         """Return what the frames call the treated and the control arm."""
-        return ("ivigg" if self.analysis.result.spec.study == "thesis" else "treated", "control")
+        return ("ivigg" if self.analysis.result.spec.study == "jseptic-ivigg" else "treated", "control")
 
     def columns_of(self, table: str) -> tuple[str, ...]:
         """Return the columns of one table in the order in which it shows them."""
@@ -82,8 +81,8 @@ class Numbers:
             "table2": spec.adjusters,
             "table3": (*spec.all_outcomes, *spec.durations),
         }[table]
-        known = spec.study == "thesis" and all(name in COLUMNS for name in shown)
-        return tuple(name for name in COLUMNS if name in shown) if known else shown
+        known = all(name in spec.variables for name in shown)
+        return tuple(name for name in spec.variables if name in shown) if known else shown
 
     @property
     def treatment(self) -> str:

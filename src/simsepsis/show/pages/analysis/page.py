@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simsepsis.reproduction.record import versions
+from simsepsis.environment import versions
 from simsepsis.show.figure import Figure
 from simsepsis.show.page import Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.analysis.numbers import Numbers, numbers_of
@@ -94,7 +94,7 @@ def _patients(numbers: Numbers) -> tuple[Table, ...]:
 
 def _follow_up(spec: AnalysisSpec) -> str:
     """Return how follow-up of those ends who do not have the event."""
-    rule, thesis = spec.censoring, spec.study == "thesis"
+    rule, thesis = spec.censoring, spec.study == "jseptic-ivigg"
     end = "ends when they leave" if thesis else "ends at the recorded time"
     words = {
         "discharge": end,
@@ -123,7 +123,7 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
     unit = {"overall": "SD of both arms", "pooled": "pooled SD", "raw": ""}[spec.caliper_sd]
     scale = {"logit": "logit of the score", "ps": "score"}[spec.scale]
     timed = (("Unit of time", spec.time_unit),) if spec.survival_time or spec.durations else ()
-    living = "Follow-up of the living" if spec.study == "thesis" else "Follow-up without the event"
+    living = "Follow-up of the living" if spec.study == "jseptic-ivigg" else "Follow-up without the event"
     return (
         ("File", source),
         ("Spec", spec.name),
@@ -132,6 +132,6 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
         ("Caliper", f"{width} {unit} of the {scale}".replace("  ", " ")),
         ("Clusters", spec.cluster or "none in the spec"),
         *timed,
-        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == "thesis" else ()),
+        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == "jseptic-ivigg" else ()),
         *versions().items(),
     )

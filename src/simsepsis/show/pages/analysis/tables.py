@@ -68,7 +68,7 @@ def flow_table(numbers: Numbers) -> Table:
 
 def _step(numbers: Numbers, step: str) -> str:
     """Return the words for a step of the flow."""
-    told = step if numbers.analysis.result.spec.study == "thesis" else _STEPS.get(step, step)
+    told = step if numbers.analysis.result.spec.study == "jseptic-ivigg" else _STEPS.get(step, step)
     return f"{told[0].upper()}{told[1:]}"
 
 

@@ -8,9 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simsepsis.experiment import examine_run
+from simsepsis.environment import versions
 from simsepsis.files import write_gallery
-from simsepsis.reproduction.record import versions
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Block, Bullets, Line, Page, Section, Terms, glossary, how_made
 from simsepsis.show.pages.experiment.tables import (
@@ -36,7 +35,7 @@ from simsepsis.show.plots.experiment.experiment_figures import draw_findings
 from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Findings, Plan, Run
+    from simsepsis.experiment import Plan, Run
 
 
 ADEMP = ("aims", "data", "estimands", "methods", "performance")
@@ -75,9 +74,7 @@ INFORMATIVE = (
 )
 
 
-def experiment_page(
-    findings: Findings, figures: Sequence[Figure], answer: Sequence[Line] | None = None
-) -> Page:
+def experiment_page(findings: Run, figures: Sequence[Figure], answer: Sequence[Line] | None = None) -> Page:
     """Return the page with the answer to an experiment's question and all that it rests on."""
     plan, ladders = findings.plan, ladder_tables(findings)
     return Page(
@@ -87,11 +84,7 @@ def experiment_page(
         answer=answer_lines(findings) if answer is None else tuple(answer),
         aside=BRACKETS,
         sections=(
-            *(
-                (Section("claims", "Claims", (CLAIMS, claims_table(findings))),)
-                if findings.run.accepted
-                else ()
-            ),
+            *((Section("claims", "Claims", (CLAIMS, claims_table(findings))),) if findings.accepted else ()),
             Section("design", "Design", (Terms(_ademp(plan)), methods_table(findings))),
             Section("run", "Planned and run", (Bullets(deviations(findings)), progress_table(findings))),
             Section("figures", "Figures", figures),
@@ -110,7 +103,7 @@ def _ademp(plan: Plan) -> tuple[tuple[str, str], ...]:
     return tuple((name.capitalize(), getattr(plan.ademp, name)) for name in ADEMP)
 
 
-def _failures(findings: Findings) -> Iterator[Block]:
+def _failures(findings: Run) -> Iterator[Block]:
     """Yield why methods failed, what that may hide, and which failures go with other methods' estimates."""
     reasons, informative = reasons_table(findings), informative_table(findings)
     if not reasons.rows:
@@ -125,7 +118,7 @@ def _failures(findings: Findings) -> Iterator[Block]:
         yield "No failure was found to go with another method's estimate in the same replicate."
 
 
-def _facts(findings: Findings) -> list[tuple[str, str]]:
+def _facts(findings: Run) -> list[tuple[str, str]]:
     plan = findings.plan
     return [
         ("Plan hash", plan.hash),
@@ -159,19 +152,18 @@ class Shown:
         The answer in sentences.
     """
 
-    findings: Findings
+    findings: Run
     figures: tuple[Figure, ...]
     answer: tuple[Line, ...]
 
 
 def show_findings(run: Run) -> Shown:
     """Return a run's figures and answer from its stored rows."""
-    findings = examine_run(run)
-    drawn = draw_findings(findings, version=version("simsepsis"))
+    drawn = draw_findings(run, version=version("simsepsis"))
     return Shown(
-        findings=findings,
+        findings=run,
         figures=drawn,
-        answer=answer_lines(findings),
+        answer=answer_lines(run),
     )
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.answers.components import component_words
 from simsepsis.performance import MEASURES
@@ -17,7 +16,7 @@ from simsepsis.show.plots.experiment.forest_of_methods import axis_of
 from simsepsis.show.table import Table
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 MAIN = (
     "bias",
@@ -47,12 +46,12 @@ MOST_SERIES = 12
 Row = tuple[str, ...]
 
 
-def claims_table(findings: Findings) -> Table:
+def claims_table(findings: Run) -> Table:
     """Return each claim with its verdict, and the series that it was judged by."""
     rows: list[Row] = []
-    for words, verdict in findings.run.accepted.items():
+    for words, verdict in findings.accepted.items():
         rows.append((f"{words}: {verdict}",))
-        own = findings.run.verdicts[findings.run.verdicts["claim"] == words]
+        own = findings.verdicts[findings.verdicts["claim"] == words]
         weight = own["verdict"].map({"fail": 0, "inconclusive": 1, "pass": 2})
         shown = own.loc[weight.sort_values(kind="stable").index[:MOST_SERIES]]
         rows += [_claim_row(row) for _, row in shown.iterrows()]
@@ -74,7 +73,7 @@ def _claim_row(row: pd.Series) -> Row:
     return (series, MEASURES[row["measure"]].label, value, f"{low} to {high}", str(row["verdict"]))
 
 
-def progress_table(findings: Findings) -> Table:
+def progress_table(findings: Run) -> Table:
     """Return how many replicates of each cell are done."""
     counts = ("wanted", "replicates", "rows", "failures")
     rows = tuple(
@@ -85,7 +84,7 @@ def progress_table(findings: Findings) -> Table:
     return Table(title="Planned and run", heads=heads, rows=rows)
 
 
-def truth_table(findings: Findings) -> Table:
+def truth_table(findings: Run) -> Table:
     """Return the truths of each cell, methods that share one in one line."""
     rows: list[Row] = []
     for cell in findings.settings["cell"]:
@@ -103,14 +102,14 @@ def _truths(own: pd.DataFrame) -> Iterator[Row]:
         yield str(estimand), ", ".join(part["method"]), text, patients
 
 
-def performance_table(findings: Findings) -> Table:
+def performance_table(findings: Run) -> Table:
     """Return the main measures of each cell, estimand and method."""
-    return _measures_table(findings, findings.run.performance, MAIN, "Performance")
+    return _measures_table(findings, findings.performance, MAIN, "Performance")
 
 
-def bounds_table(findings: Findings) -> Table:
+def bounds_table(findings: Run) -> Table:
     """Return what failures may hide, for the series that have any."""
-    table = findings.run.performance
+    table = findings.performance
     failed = table.loc[(table["measure"] == "convergence") & (table["value"] < 1.0), _KEYS]
     own = table.merge(failed, on=_KEYS, how="inner")
     return _measures_table(findings, own, BOUNDS, "Series with failures, and what these may hide")
@@ -120,7 +119,7 @@ _KEYS = ["cell", "method", "estimand"]
 _MEASURED = ("measure", "estimand", "value", "mcse", "n_used", "n_sim")
 
 
-def _measures_table(findings: Findings, table: pd.DataFrame, measures: Sequence[str], title: str) -> Table:
+def _measures_table(findings: Run, table: pd.DataFrame, measures: Sequence[str], title: str) -> Table:
     chosen = table[table["measure"].isin(measures)]
     texts = [
         _without_unit(measured_text(*row), str(row[1]))
@@ -156,7 +155,7 @@ def _without_unit(text: str, estimand: str) -> str:
     return text.replace(factor_and_unit("bias", estimand)[1], "", 1)
 
 
-def autopsy_table(findings: Findings) -> Table:
+def autopsy_table(findings: Run) -> Table:
     """Return observed coverage beside what bias and standard error alone would make of it."""
     rows: list[Row] = []
     for cell, scenario in zip(findings.settings["cell"], findings.settings["scenario"], strict=True):
@@ -174,7 +173,7 @@ def _autopsy_row(row: pd.Series) -> Row:
     return (f"{row['method']}, {row['estimand']}", observed, predicted, *parts, unexplained)
 
 
-def reasons_table(findings: Findings) -> Table:
+def reasons_table(findings: Run) -> Table:
     """Return why methods failed, the most frequent reason first."""
     rows = tuple(
         (
@@ -190,7 +189,7 @@ def reasons_table(findings: Findings) -> Table:
     return Table(title="Why there is no estimate", heads=heads, rows=rows)
 
 
-def informative_table(findings: Findings) -> Table:
+def informative_table(findings: Run) -> Table:
     """Return the failures that go with other methods' estimates, so that leaving them out would mislead."""
     table = findings.informative
     flagged = table[table["informative"].astype(bool)] if len(table) else table
@@ -212,7 +211,7 @@ def informative_table(findings: Findings) -> Table:
     return Table(title="Informative failures", heads=heads, rows=rows)
 
 
-def ladder_tables(findings: Findings) -> tuple[Table, ...]:
+def ladder_tables(findings: Run) -> tuple[Table, ...]:
     """Return one table per ladder and estimand, a line per cell, a column per component."""
     table = findings.ladder
     named = table[table["ladder"].isin(list(LADDERS))]
@@ -245,9 +244,10 @@ def _of_replicates(n_used: int, n_sim: int) -> str:
     return rows_text(n_used, n_sim).removesuffix(" rows") or f"{n_used:,}"
 
 
-def methods_table(findings: Findings) -> Table:
+def methods_table(findings: Run) -> Table:
     """Return the methods of the plan in words."""
-    rows = tuple((name, METHODS[name].label, METHODS[name].std_error) for name in findings.plan.run.methods)
+    run = findings.plan.run
+    rows = tuple((name, run.method(name).label, run.method(name).std_error) for name in run.methods)
     return Table(title="Methods", heads=("Name", "What it does", "Standard error"), rows=rows)
 
 

@@ -10,11 +10,11 @@ from simsepsis.experiment import answers_of, experiment_names, load_plan
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simsepsis.experiment import Findings, Plan
+    from simsepsis.experiment import Plan, Run
     from simsepsis.show.page import Line
 
 
-def answer_lines(findings: Findings) -> tuple[Line, ...]:
+def answer_lines(findings: Run) -> tuple[Line, ...]:
     """Return the answer in sentences, led by what is missing where the run is unfinished."""
     lines: list[Line] = [] if findings.complete else [(unfinished_sentence(findings), ())]
     for answer in answers_of(findings):
@@ -36,7 +36,7 @@ def plain_lines(lines: tuple[Line, ...], mark: str) -> tuple[str, ...]:
     )
 
 
-def unfinished_sentence(findings: Findings) -> str:
+def unfinished_sentence(findings: Run) -> str:
     """Return how far a run has come that is not at its end."""
     return (
         f"Unfinished: {range_text(findings.progress['replicates'])} of {planned_text(findings)} per cell are "
@@ -50,7 +50,7 @@ def range_text(counts: pd.Series) -> str:
     return f"{high:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def planned_text(findings: Findings) -> str:
+def planned_text(findings: Run) -> str:
     """Return how many replicates the plan asks for: a number, or as many as its targets need."""
     run = findings.plan.run
     if run.replicates is not None:
@@ -62,12 +62,12 @@ def planned_text(findings: Findings) -> str:
     )
 
 
-def deviations(findings: Findings) -> tuple[str, ...]:
+def deviations(findings: Run) -> tuple[str, ...]:
     """Return in what the run is not what was planned."""
     return tuple(_deviations(findings))
 
 
-def _deviations(findings: Findings) -> Iterator[str]:
+def _deviations(findings: Run) -> Iterator[str]:
     done, wanted = findings.progress["replicates"], findings.progress["wanted"]
     short, planned = int((done < wanted).sum()), planned_text(findings)
     yield (
@@ -82,10 +82,10 @@ def _deviations(findings: Findings) -> Iterator[str]:
         if failed
         else f"All {rows:,} rows have an estimate."
     )
-    yield from findings.run.notes
+    yield from findings.notes
 
 
-def _reached(findings: Findings) -> str:
+def _reached(findings: Run) -> str:
     """Return how many replicates a cell has of which none is missing."""
     planned, done = planned_text(findings), findings.progress["replicates"]
     return f"the {planned}" if findings.plan.run.replicates is not None else f"{planned}: {range_text(done)}"

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from simsepsis.environment import versions
 from simsepsis.errors import UsageError
 from simsepsis.files import check_folder, write_files
-from simsepsis.reproduction.record import versions
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Aside, Block, Page, Section, how_made
 from simsepsis.show.pages.trial.document import SECTIONS, Document, contents_of, document_of

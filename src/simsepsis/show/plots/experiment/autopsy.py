@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 AUTOPSY_COLUMNS = (
@@ -57,7 +57,7 @@ PARTS = {
 """Part of a change of coverage → words and bar."""
 
 
-def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def autopsy_bars(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return what takes coverage away from each series, in percentage points (negative: lost)."""
     rows = about(choice, findings, findings.autopsy)
     rows = rows[rows["observed"].notna()]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 CURVE_COLUMNS = (
@@ -54,7 +54,7 @@ WIDE_RANGE = 10.0
 _WIDE, _TALL, _APART, _ACROSS = 3.0, 2.5, 0.075, 3
 
 
-def curve_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def curve_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the numbers of curves: a line per method and value of the series, a panel per other setting."""
     rows, x = select(choice, findings), str(choice.x)
     if not len(rows):

@@ -23,13 +23,13 @@ from simsepsis.show.plots.experiment import figure_kinds
 from simsepsis.show.plots.experiment.marks import axis_name, default_levels, reference_text
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 MOST_NAMED = 6
 """Numbers of few rows that a caption names."""
 
 
-def draw_findings(findings: Findings, *, version: str) -> tuple[Figure, ...]:
+def draw_findings(findings: Run, *, version: str) -> tuple[Figure, ...]:
     """Draw the figures of an experiment."""
     choices = findings.plan.figures or default_figures(findings)
     note = note_of(findings, version)
@@ -40,7 +40,7 @@ def draw_findings(findings: Findings, *, version: str) -> tuple[Figure, ...]:
     return tuple(figure for figure in figures if figure is not None)
 
 
-def note_of(findings: Findings, version: str) -> str:
+def note_of(findings: Run, version: str) -> str:
     """Return the line with experiment, replicates, seed and version."""
     fewest, most = findings.replicates
     each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
@@ -66,7 +66,7 @@ def file_names(choices: tuple[FigureChoice, ...]) -> list[str]:
     return names
 
 
-def figure_of(choice: FigureChoice, name: str, findings: Findings, note: str) -> Figure | None:
+def figure_of(choice: FigureChoice, name: str, findings: Run, note: str) -> Figure | None:
     """Return one figure with its words; None where there is no number to show."""
     kind = figure_kinds()[choice.kind]
     rows = kind.rows(choice, findings)
@@ -122,12 +122,12 @@ def _lowered(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def default_figures(findings: Findings) -> tuple[FigureChoice, ...]:
+def default_figures(findings: Run) -> tuple[FigureChoice, ...]:
     """Return what is drawn where a plan asks for no figures."""
     return tuple(FigureChoice.model_validate(item) for item in _defaults(findings))
 
 
-def _defaults(findings: Findings) -> Iterator[dict[str, object]]:
+def _defaults(findings: Run) -> Iterator[dict[str, object]]:
     keys = other_keys(findings, findings.settings, ())
     numbers = [key for key in keys if numeric(findings.settings[key])]
     yield {"kind": "forest_of_methods"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claims import Z_95
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import estimand_text, factor_and_unit, rows_text
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 FOREST_COLUMNS = ("group", "label", "estimand", "mean", "mcse", "low", "high", "truth", "n_used", "n_sim")
 MOST_CELLS = 6
@@ -30,9 +30,9 @@ _TRUTH = {"marker": "|", "markersize": 13, "markeredgewidth": 2.0, "color": INK,
 _RANGE = {"marker": "o", "markersize": 5, "color": BLUE, "linewidth": 2.0, "linestyle": "-"}
 
 
-def forest_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def forest_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return mean, spread and truth of each method, grouped by cell."""
-    table = findings.run.performance
+    table = findings.performance
     wide = table[table["measure"].isin(["mean", "empirical_se"])]
     keys = ["cell", "scenario", "method", "estimand"]
     values = wide.pivot(index=keys, columns="measure", values="value").reset_index()

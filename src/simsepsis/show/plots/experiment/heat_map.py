@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used", "n_sim")
@@ -42,7 +42,7 @@ _NOISE = 5.0
 _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
-def heat_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def heat_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the numbers of a heat map: a panel per method and other setting."""
     rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
     if not len(rows):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 LIMITS = "Lines and bands: 95% Monte Carlo limits."
@@ -32,7 +32,7 @@ class FigureKind(Kind):
         Columns that name a number beside the others.
     """
 
-    rows: Callable[[FigureChoice, Findings], DataFrame]
+    rows: Callable[[FigureChoice, Run], DataFrame]
     plot: Callable[[DataFrame, FigureChoice, str], Figure]
     title: str
     reading: str

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.answers.components import component_words, furthest
-from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.performance.error_ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 STAIR_COLUMNS = (
@@ -41,7 +41,7 @@ STAIR_COLUMNS = (
 _ROW, _CHARACTER, _WIDE = 0.32, 0.078, 4.2
 
 
-def stair_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def stair_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the steps of every ladder, each in the cell where its estimate is furthest from the truth."""
     rows = about(choice, findings, findings.ladder, stems=True)
     rows = rows[rows["ladder"].isin(list(LADDERS))]

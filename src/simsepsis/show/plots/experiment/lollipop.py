@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 LOLLIPOP_COLUMNS = (
@@ -46,7 +46,7 @@ MOST_ROWS = 60
 _ROW, _PANEL, _CHARACTER, _WIDEST = 0.27, 1.75, 0.078, 14.5
 
 
-def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def lollipop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer."""
     rows = select(choice, findings)
     if not len(rows):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 UNITS = {"%": "%", " points": "percentage points", " days": "days"}
@@ -97,7 +97,7 @@ def reference_text(measure: str, estimand: str) -> str:
     return "" if known.ideal is None else f"{plain_text(measure, estimand, known.ideal)}, {known.ideal_is}"
 
 
-def cell_labels(findings: Findings, rows: pd.DataFrame) -> list[str]:
+def cell_labels(findings: Run, rows: pd.DataFrame) -> list[str]:
     """Return what each row's cell is called beside the others: only what differs between them."""
     keys = other_keys(findings, rows, ())
     if findings.plan.cells or not keys:

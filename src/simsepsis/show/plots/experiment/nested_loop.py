@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 LOOP_COLUMNS = (
@@ -46,7 +46,7 @@ MOST_MARKED = 48
 _STRIP = 0.42
 
 
-def loop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def loop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the numbers of a nested-loop plot, one row per cell and method."""
     rows = select(choice, findings)
     if not len(rows):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 ZIP_COLUMNS = (
@@ -46,14 +46,14 @@ _READ = ("estimate", "ci_low", "ci_high", "converged")
 _WIDE, _TALL, _ACROSS, _LINE = 2.7, 3.6, 3, 0.17
 
 
-def zip_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
+def zip_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
     """Return the intervals of a zip plot, a panel per cell and method, read one after another."""
     # Series without an interval have no say in the types.
     frames = [frame for frame in _panels(choice, findings) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ZIP_COLUMNS))
 
 
-def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
+def _panels(choice: FigureChoice, findings: Run) -> Iterator[pd.DataFrame]:
     cells = wanted_cells(choice, findings.settings)
     wanted, truth = wanted_estimand(choice, findings.plan), findings.truth
     meant = truth[[Estimand.parse(name).matches(wanted) for name in truth["estimand"]]]
@@ -63,11 +63,11 @@ def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
     pairs = {
         f"{cell}/{method}": (cell, method) for method in methods for cell in names if (cell, method) in known
     }
-    parts = findings.run.folder.scan().parts
+    parts = findings.folder.scan().parts
     for place in evenly(list(pairs), MOST_PANELS):
         cell, method = pairs[place]
         estimand, value = known[cell, method]
-        rows = findings.run.folder.rows(
+        rows = findings.folder.rows(
             cell, parts, columns=_READ, wanted={"method": (method,), "estimand": (estimand,)}
         )
         if len(names) > 1:

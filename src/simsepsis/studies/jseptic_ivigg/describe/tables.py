@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.table import Table
 from simsepsis.studies.jseptic_ivigg.describe.changes import number_text
 from simsepsis.studies.jseptic_ivigg.describe.diagram import ENDPOINTS as ENDPOINT_WORDS
 from simsepsis.studies.jseptic_ivigg.describe.numbers import days, numbers_of, points, ratio
 from simsepsis.studies.jseptic_ivigg.describe.words import FAR
-from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.truth import ENDPOINTS
 from simsepsis.words.numbers import of_statistic, with_error
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from simsepsis.show.study_words import THESIS_WORDING, number_label
 from simsepsis.studies.jseptic_ivigg.describe.diagram import RESPONSES, regimens_text
 from simsepsis.studies.jseptic_ivigg.describe.numbers import Numbers, days, numbers_of, points, ratio, share
-from simsepsis.thesis.wording import THESIS_WORDING, number_label
 
 if TYPE_CHECKING:
     from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.finding import MISPRINT, NO_CAUSE, UNEXPLAINED, Finding, where
-from simsepsis.thesis.printed import Cell, Cells, Key
-
-OTHER_ARM = {"ivigg": "control", "control": "ivigg"}
+from simsepsis.study.finding import MISPRINT, NO_CAUSE, UNEXPLAINED, Finding
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import Cell, Printed
 
 
-def check_counts(cells: Cells) -> Iterator[Finding]:
+def check_counts(cells: Printed) -> Iterator[Finding]:
     """Yield percentages that are not their count's, and categories that do not sum to n.
 
     Where both happen in one column the sum tells which is wrong: counts that sum to n are right, and
@@ -29,60 +27,50 @@ def check_counts(cells: Cells) -> Iterator[Finding]:
             yield _wrong_percent(cells, key, sums_right=excess == 0)
 
 
-def arm_size(cells: Cells, key: Key) -> float | None:
-    """Return the number of patients in the column in which a number stands, or None where none is printed."""
-    column = ("n", "", "count", key.phase, key.arm)
-    size = cells.get(Key(key.table, *column), cells.get(Key("table1", *column)))
-    if key.variable == "n" and key.level == "":
-        arms = [cells.get(key._replace(statistic="count", arm=arm)) for arm in OTHER_ARM]
-        return None if None in arms else sum(arm.value for arm in arms if arm)
-    return None if size is None else size.value
-
-
-def _columns_of_counts(cells: Cells) -> Iterator[list[Key]]:
+def _columns_of_counts(cells: Printed) -> Iterator[list[Key]]:
     """Yield the counts that share a variable, phase and arm: the levels of a category, or one count."""
     groups: dict[tuple[str, ...], list[Key]] = {}
     for key in cells:
         if key.statistic == "count" and key.arm:
             groups.setdefault((key.table, key.variable, key.phase, key.arm), []).append(key)
     for (_, variable, _, _), keys in groups.items():
-        yield from [keys] if _is_category(variable) else ([key] for key in keys)
+        yield from [keys] if _is_category(cells, variable) else ([key] for key in keys)
 
 
-def _is_category(variable: str) -> bool:
-    return variable in COLUMNS and COLUMNS[variable].kind == "category"
+def _is_category(cells: Printed, variable: str) -> bool:
+    return variable in cells.variables and cells.variables[variable].kind == "category"
 
 
-def _fits(cells: Cells, key: Key, count: float | None = None) -> bool:
+def _fits(cells: Printed, key: Key, count: float | None = None) -> bool:
     """Tell whether a count and its percentage agree; True where either or n is not printed."""
-    percent, total = cells.get(key._replace(statistic="percent")), arm_size(cells, key)
+    percent, total = cells.get(key._replace(statistic="percent")), cells.arm_size(key)
     if percent is None or not total:
         return True
     return percent.admits(100 * (cells[key].value if count is None else count) / total)
 
 
-def _excess(cells: Cells, group: list[Key]) -> float | None:
+def _excess(cells: Printed, group: list[Key]) -> float | None:
     """Return by how much the levels sum to more than n; None where they need not sum to n."""
-    total = arm_size(cells, group[0])
-    complete = {key.level for key in group} == set(_levels(group[0]))
+    total = cells.arm_size(group[0])
+    complete = {key.level for key in group} == set(_levels(cells, group[0]))
     if total is None or not complete:
         return None
     return sum(cells[key].value for key in group) - total
 
 
-def _levels(key: Key) -> tuple[str, ...]:
-    return COLUMNS[key.variable].level_names if _is_category(key.variable) else ()
+def _levels(cells: Printed, key: Key) -> tuple[str, ...]:
+    return cells.variables[key.variable].level_names if _is_category(cells, key.variable) else ()
 
 
-def _sum_in_words(cells: Cells, group: list[Key]) -> str:
+def _sum_in_words(cells: Printed, group: list[Key]) -> str:
     counts = [cells[key].value for key in group]
-    total = arm_size(cells, group[0]) or 0.0
+    total = cells.arm_size(group[0]) or 0.0
     return f"{' + '.join(f'{count:.0f}' for count in counts)} = {sum(counts):.0f}, not {total:.0f}"
 
 
-def _wrong_count(cells: Cells, group: list[Key], key: Key, excess: float) -> Finding:
+def _wrong_count(cells: Printed, group: list[Key], key: Key, excess: float) -> Finding:
     cell, percent = cells[key], cells[key._replace(statistic="percent")]
-    right, total = cell.value - excess, arm_size(cells, key) or 1.0
+    right, total = cell.value - excess, cells.arm_size(key) or 1.0
     arithmetic = (
         f"the levels sum to {_sum_in_words(cells, group)}, and {cell.text} / {total:.0f} = "
         f"{100 * cell.value / total:.2f}%, not {percent.text}%; {right:.0f} mends both "
@@ -102,7 +90,7 @@ def _wrong_count(cells: Cells, group: list[Key], key: Key, excess: float) -> Fin
     )
 
 
-def _wrong_sum(cells: Cells, group: list[Key], excess: float) -> Finding:
+def _wrong_sum(cells: Printed, group: list[Key], excess: float) -> Finding:
     return Finding(
         key=group[0],
         cell=cells[group[0]],
@@ -112,10 +100,10 @@ def _wrong_sum(cells: Cells, group: list[Key], excess: float) -> Finding:
     )
 
 
-def _wrong_percent(cells: Cells, key: Key, *, sums_right: bool) -> Finding:
+def _wrong_percent(cells: Printed, key: Key, *, sums_right: bool) -> Finding:
     """Return the finding of a percentage; it is proven where the count is confirmed by another number."""
     percent_key = key._replace(statistic="percent")
-    cell, count, total = cells[percent_key], cells[key], arm_size(cells, key) or 1.0
+    cell, count, total = cells[percent_key], cells[key], cells.arm_size(key) or 1.0
     right = 100 * count.value / total
     row_cause = _row_percentage(cells, key, cell)
     proven = sums_right or bool(row_cause)
@@ -131,9 +119,9 @@ def _wrong_percent(cells: Cells, key: Key, *, sums_right: bool) -> Finding:
     )
 
 
-def _row_percentage(cells: Cells, key: Key, percent: Cell) -> str:
+def _row_percentage(cells: Printed, key: Key, percent: Cell) -> str:
     """Return the cause in words if the percentage is the arm's share of the row, otherwise nothing."""
-    other = cells.get(key._replace(arm=OTHER_ARM[key.arm]))
+    other = cells.get(key._replace(arm=cells.layout.arms.other(key.arm)))
     if other is None or not other.value:
         return ""
     row = cells[key].value + other.value
@@ -149,37 +137,20 @@ def _digits_of_count(count: Cell, percent: Cell) -> str:
     return f"the digits of the count {count.text}, with a point between them" if same else ""
 
 
-def check_flow(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_flow(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield numbers of patients that contradict each other on the way from registry to matched pairs."""
-    for key, parts in _FLOW_SUMS:
+    for key, parts in cells.layout.sums:
         if key in cells and all(part in cells for part in parts):
             yield from _unequal(cells, key, parts)
-    for part, whole in _FLOW_PARTS:
+    for part, whole in cells.layout.within:
         if part in cells and whole in cells and cells[part].value > cells[whole].value:
             yield _too_many(cells, part, whole)
 
 
-def _flow(table: str, variable: str, level: str, phase: str, arm: str = "") -> Key:
-    return Key(table, variable, level, "count", phase, arm)
-
-
-_ANALYSED = _flow("text", "n", "analysed", "")
-_PAIRS = _flow("text", "matched_pairs", "", "after")
-_FLOW_SUMS = (
-    (_ANALYSED, tuple(_flow("table1", "n", "", "before", arm) for arm in OTHER_ARM)),
-    *((_flow("table1", "n", "", "after", arm), (_PAIRS,)) for arm in OTHER_ARM),
-)
-_FLOW_PARTS = (
-    (_ANALYSED, _flow("text", "n", "registered", "before")),
-    (_PAIRS, _flow("table1", "n", "", "before", "ivigg")),
-    (_flow("text", "matched_pairs", "adjuncts", "after"), _flow("table1", "n", "", "before", "ivigg")),
-)
-
-
-def _unequal(cells: Cells, key: Key, parts: tuple[Key, ...]) -> Iterator[Finding]:
+def _unequal(cells: Printed, key: Key, parts: tuple[Key, ...]) -> Iterator[Finding]:
     total = sum(cells[part].value for part in parts)
     if cells[key].value != total:
-        words = " + ".join(f"{cells[part].text} ({where(part)})" for part in parts)
+        words = " + ".join(f"{cells[part].text} ({cells.where(part)})" for part in parts)
         yield Finding(
             key=key,
             cell=cells[key],
@@ -189,21 +160,21 @@ def _unequal(cells: Cells, key: Key, parts: tuple[Key, ...]) -> Iterator[Finding
         )
 
 
-def check_parts(cells: Cells, repaired: Cells) -> Iterator[Finding]:
-    """Yield counts above those of which they are a part: after and before matching, ICU and hospital."""
+def check_parts(cells: Printed, repaired: Printed) -> Iterator[Finding]:
+    """Yield counts above those of which they are a part: before matching, or of a wider event."""
+    wider = cells.layout.parts
     for key, cell in repaired.items():
-        for whole in (key._replace(phase="before"), key._replace(variable="hospital_death")):
-            is_part = whole.phase != key.phase or key.variable == "icu_death"
-            if key.statistic != "count" or not key.arm or not is_part or whole not in repaired:
-                continue
-            if cell.value > repaired[whole].value:
+        if key.statistic != "count" or not key.arm:
+            continue
+        for whole in (key._replace(phase="before"), key._replace(variable=wider.get(key.variable, ""))):
+            if whole != key and whole in repaired and cell.value > repaired[whole].value:
                 yield _too_many(repaired, key, whole)
 
 
-def _too_many(cells: Cells, part: Key, whole: Key) -> Finding:
+def _too_many(cells: Printed, part: Key, whole: Key) -> Finding:
     return Finding(
         key=part,
         cell=cells[part],
         verdict=UNEXPLAINED,
-        arithmetic=f"it is a part of the {cells[whole].text} of: {where(whole)}",
+        arithmetic=f"it is a part of the {cells[whole].text} of: {cells.where(whole)}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simsepsis.thesis.arithmetic import (
+from simsepsis.study.arithmetic import (
     TwoByTwo,
     one_sided_p,
     two_sided_p,
@@ -12,15 +12,14 @@ from simsepsis.thesis.arithmetic import (
     wald_p,
     wald_p_range,
 )
-from simsepsis.thesis.counts import arm_size
-from simsepsis.thesis.finding import MISPRINT, NO_CAUSE, ONE_SIDED, UNEXPLAINED, Finding, where
-from simsepsis.thesis.printed import Cell, Cells, Key
+from simsepsis.study.finding import MISPRINT, NO_CAUSE, ONE_SIDED, UNEXPLAINED, Finding
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import Cell, Printed
 
 RATIOS = ("odds_ratio", "hazard_ratio")
-SISTER = {"table5": "table6", "table6": "table5"}
 
 
-def check_tests(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_tests(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield p values of 2 × 2 tables that none of the usual tests gives, or only a one-sided one."""
     for key, cell in cells.items():
         table = _two_by_two(cells, key) if key.statistic == "p_value" else None
@@ -31,10 +30,10 @@ def check_tests(cells: Cells, repaired: Cells) -> Iterator[Finding]:
             yield _wrong_test(key, cell, table, tests)
 
 
-def _two_by_two(cells: Cells, key: Key) -> TwoByTwo | None:
+def _two_by_two(cells: Printed, key: Key) -> TwoByTwo | None:
     """Return the 2 × 2 table of a row, or None where its counts are not printed or have no variation."""
-    arms = [key._replace(statistic="count", arm=arm) for arm in ("ivigg", "control")]
-    sizes = [arm_size(cells, arm) for arm in arms]
+    arms = [key._replace(statistic="count", arm=arm) for arm in cells.layout.arms]
+    sizes = [cells.arm_size(arm) for arm in arms]
     if not all(arm in cells for arm in arms) or None in sizes:
         return None
     events, total = (cells[arms[0]].value, cells[arms[1]].value), (sizes[0] or 0.0, sizes[1] or 0.0)
@@ -63,7 +62,7 @@ def _wrong_test(key: Key, cell: Cell, table: TwoByTwo, tests: dict[str, float]) 
     )
 
 
-def check_odds_ratios(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_odds_ratios(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield crude odds ratios and Wald limits that the counts of their row do not give."""
     for key in cells:
         table = _two_by_two(cells, key) if key.statistic == "odds_ratio" else None
@@ -83,7 +82,7 @@ def check_odds_ratios(cells: Cells, repaired: Cells) -> Iterator[Finding]:
                 )
 
 
-def check_intervals(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_intervals(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield ratios off the middle of their limits (log scale), and p values that the limits exclude.
 
     Ratio and limits are three numbers tied by one equation; where they agree, a p value that does not
@@ -122,7 +121,7 @@ def _off_middle(key: Key, cell: Cell, low: Cell, high: Cell) -> Finding:
     )
 
 
-def _wrong_wald_p(cells: Cells, ratio: Key, low: Cell, high: Cell) -> Finding:
+def _wrong_wald_p(cells: Printed, ratio: Key, low: Cell, high: Cell) -> Finding:
     key = ratio._replace(statistic="p_value")
     cell, estimate = cells[key], cells[ratio]
     value = wald_p(estimate.value, low.value, high.value)
@@ -141,9 +140,10 @@ def _wrong_wald_p(cells: Cells, ratio: Key, low: Cell, high: Cell) -> Finding:
     )
 
 
-def _from_sister(cells: Cells, key: Key) -> str:
+def _from_sister(cells: Printed, key: Key) -> str:
     """Return the cause in words if the same row of the sister table prints the same p value."""
-    sister = key._replace(table=SISTER.get(key.table, ""))
-    if sister in cells and cells[sister].text == cells[key].text:
-        return f"the same number stands in the same row of the sister table, {where(sister)}"
+    tables = cells.layout.sisters
+    for sister in (key._replace(table=name) for name in tables if key.table in tables and name != key.table):
+        if sister in cells and cells[sister].text == cells[key].text:
+            return f"the same number stands in the same row of the sister table, {cells.where(sister)}"
     return NO_CAUSE

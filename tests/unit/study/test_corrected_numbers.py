@@ -1,15 +1,16 @@
 import pandas as pd
 import pytest
 
-from simsepsis.thesis.audit import audit_printed, audit_thesis
-from simsepsis.thesis.finding import MISPRINT, ONE_SIDED
-from simsepsis.thesis.printed import KEY
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.auditing import audit_printed
+from simsepsis.study.finding import MISPRINT, ONE_SIDED
+from simsepsis.study.printed import KEY
+from simsepsis.study.published import audit_thesis, open_study
 
 
 @pytest.fixture(scope="module")
 def both():
-    return load_thesis(), load_thesis(corrected=True)
+    study = open_study()
+    return study.printed(), study.printed(corrected=True)
 
 
 def test_as_printed_nothing_is_corrected(both):
@@ -44,7 +45,7 @@ def test_a_number_that_is_not_proven_wrong_stays(both):
 
 def test_after_correction_the_audit_has_nothing_to_correct(both):
     _, corrected = both
-    assert audit_printed(corrected)["corrected"].isna().all()
+    assert audit_printed(open_study().numbers_of(corrected))["corrected"].isna().all()
 
 
 def test_types(both):

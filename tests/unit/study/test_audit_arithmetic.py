@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from simsepsis.thesis.arithmetic import (
+from simsepsis.study.arithmetic import (
     TwoByTwo,
     attainable_counts,
     one_sided_p,

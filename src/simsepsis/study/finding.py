@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from simsepsis.thesis.printed import KEY, Cell, Cells, Key
-from simsepsis.thesis.wording import PRINTED_ARMS, QUANTITIES, THESIS_WORDING
-from simsepsis.words.labels import STATISTICS, in_a_sentence
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import KEY, Cell, Printed
 
 MISPRINT = "misprint"
 FOLLOWS = "follows from a misprint"
@@ -66,49 +65,25 @@ class Finding:
         """Return the digits of a corrected value: p values have three, though a last 0 is not printed."""
         return max(self.cell.decimals, 3) if self.key.statistic == "p_value" else self.cell.decimals
 
-    @property
-    def explain(self) -> str:
-        """Return the finding as one line of text."""
+    def explain(self, where: str) -> str:
+        """Return the finding as one line of text, its address in words first."""
         better = "" if self.corrected is None else f" It should read {self.corrected:.{self.decimals}f}."
-        return f"{where(self.key)} reads {self.cell.text}, but {self.arithmetic}; {self.cause}.{better}"
+        return f"{where} reads {self.cell.text}, but {self.arithmetic}; {self.cause}.{better}"
 
 
-def where(key: Key) -> str:
-    """Return the address of a number in words."""
-    parts = (
-        key.table.replace("table", "Table ").replace("text", "Text"),
-        f"{key.phase} matching" if key.phase else "",
-        row_name(key),
-        PRINTED_ARMS.get(key.arm, ""),
-        statistic_name(key.statistic),
-    )
-    return ", ".join(part for part in parts if part)
-
-
-def row_name(key: Key) -> str:
-    """Return the row in which a number stands, in words."""
-    name = THESIS_WORDING.row(key.variable, key.level)
-    return in_a_sentence(name) if key.variable in QUANTITIES else name
-
-
-def statistic_name(statistic: str) -> str:
-    """Return a statistic in words; counts and percentages go by their keys, as in the files of numbers."""
-    return statistic if statistic in ("count", "percent") else STATISTICS.get(statistic, statistic)
-
-
-def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:
+def frame_of(findings: Iterable[Finding], cells: Printed) -> pd.DataFrame:
     """Return findings as a table, one row each, columns `FINDING_COLUMNS`."""
     rows = [
         (
             *finding.key,
-            where(finding.key),
+            cells.where(finding.key),
             finding.cell.text,
             finding.recomputed,
             None if finding.corrected is None else round(finding.corrected, finding.decimals),
             finding.verdict,
             finding.arithmetic,
             finding.cause,
-            finding.explain,
+            finding.explain(cells.where(finding.key)),
         )
         for finding in findings
     ]
@@ -116,11 +91,10 @@ def frame_of(findings: Iterable[Finding]) -> pd.DataFrame:
     return frame.astype({"recomputed": "float64", "corrected": "float64"})
 
 
-def corrected_cells(cells: Cells, findings: Iterable[Finding]) -> dict[Key, Cell]:
+def repaired(cells: Printed, findings: Iterable[Finding]) -> Printed:
     """Return the numbers with every proven correction in place."""
-    return dict(cells) | {
-        finding.key: _corrected(finding) for finding in findings if finding.corrected is not None
-    }
+    right = {finding.key: _corrected(finding) for finding in findings if finding.corrected is not None}
+    return replace(cells, cells={**cells, **right})
 
 
 def _corrected(finding: Finding) -> Cell:

@@ -3,22 +3,16 @@ import pytest
 
 from simsepsis.errors import DataError
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, SCORE_COVARIATES, SOFA_LATER
-from simsepsis.thesis.printed import (
-    KEY,
-    PRINTED_COLUMNS,
-    Cell,
-    Key,
-    cells_of,
-    check_printed,
-    load_literature,
-    original_prints,
-    read_printed,
-)
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import KEY, PRINTED_COLUMNS, Cell, cells_of, check_printed
+from simsepsis.study.published import open_study
+
+STUDY = open_study()
 
 
 @pytest.fixture(scope="module")
 def printed():
-    return read_printed()
+    return STUDY.printed()[list(PRINTED_COLUMNS)]
 
 
 def test_every_table_is_complete(printed):
@@ -94,7 +88,7 @@ def test_a_cell_admits_what_rounds_to_it():
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("statistic", "mean", "statistic 'mean' is unknown"),
+        ("statistic", "meen", "statistic 'meen' is unknown"),
         ("arm", "treated", "arm 'treated' is unknown"),
         ("variable", "apache", "variable 'apache' is not in the data dictionary"),
         ("text", "13.4", "text '13.4' is not the number"),
@@ -104,17 +98,17 @@ def test_a_row_that_breaks_the_form_is_named(printed, column, value, message):
     broken = printed.copy()
     broken.loc[20, column] = value
     with pytest.raises(DataError, match=message):
-        check_printed(broken)
+        check_printed(broken, STUDY.variables, STUDY.layout)
 
 
 def test_a_double_key_is_refused(printed):
     doubled = pd.concat([printed, printed.iloc[[5]]], ignore_index=True)
     with pytest.raises(DataError, match="stands twice"):
-        check_printed(doubled)
+        check_printed(doubled, STUDY.variables, STUDY.layout)
 
 
 def test_the_literature_has_the_numbers_that_a_trial_planner_needs():
-    literature = load_literature().set_index(["source", "quantity"])["printed"]
+    literature = STUDY.literature().set_index(["source", "quantity"])["printed"]
     assert literature["cochrane_2013_all", "risk_ratio"] == 0.81
     assert literature["sbits_2007", "patients"] == 653
     assert literature["dpc_pneumonia_2015", "patients"] == 8264
@@ -122,7 +116,7 @@ def test_the_literature_has_the_numbers_that_a_trial_planner_needs():
 
 
 def test_repeated_numbers_point_to_where_they_stand_first(printed):
-    originals = original_prints(cells_of(printed))
+    originals = STUDY.numbers_of(printed).originals()
     text = Key("text", "icu_death", "", "percent", "after", "ivigg")
     crude = Key("table4", "icu_death", "unadjusted", "count", "after", "ivigg")
     for repeated in (text, crude):

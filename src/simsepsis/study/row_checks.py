@@ -5,23 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from simsepsis.thesis.arithmetic import Interval, attainable_counts, smd_percent, smd_percent_range
-from simsepsis.thesis.counts import arm_size
-from simsepsis.thesis.finding import FOLLOWS, MISPRINT, NO_CAUSE, UNEXPLAINED, Finding, where
-from simsepsis.thesis.printed import Cell, Cells, Key, original_prints
-
-PAIRS_OF_LEVEL = {"adjuncts_crude": "adjuncts"}
-"""Which matched set the percentages of a level of the text belong to."""
+from simsepsis.study.arithmetic import Interval, attainable_counts, smd_percent, smd_percent_range
+from simsepsis.study.finding import FOLLOWS, MISPRINT, NO_CAUSE, UNEXPLAINED, Finding
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import Cell, Printed
 
 
-def check_differences(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_differences(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield standardized differences that no proportions behind the percentages can give.
 
-    The proportions are those of the (corrected) percentages, each anywhere within its rounding; the
-    thesis computed its column from the rounded percentages.
+    The proportions are those of the (corrected) percentages, each anywhere within its rounding, since
+    studies compute them from the rounded percentages.
     """
     for key, cell in cells.items():
-        arms = [key._replace(statistic="percent", arm=arm) for arm in ("ivigg", "control")]
+        arms = [key._replace(statistic="percent", arm=arm) for arm in cells.layout.arms]
         if key.statistic != "smd_percent" or not all(arm in cells for arm in arms):
             continue
         shares = itertools.product(*(_possible_shares(repaired, arm) for arm in arms))
@@ -29,22 +26,22 @@ def check_differences(cells: Cells, repaired: Cells) -> Iterator[Finding]:
             yield _wrong_difference(cells, repaired, key, arms)
 
 
-def _possible_shares(cells: Cells, arm: Key) -> Iterator[Interval]:
+def _possible_shares(cells: Printed, arm: Key) -> Iterator[Interval]:
     """Yield the proportions behind a printed percentage, and those behind the percentage of its count."""
     half = 0.5 * 10.0 ** -cells[arm].decimals
     percents = [cells[arm].value]
-    count, total = cells.get(arm._replace(statistic="count")), arm_size(cells, arm)
+    count, total = cells.get(arm._replace(statistic="count")), cells.arm_size(arm)
     if count is not None and total:
         percents.append(round(100 * count.value / total, cells[arm].decimals))
     yield from (((percent - half) / 100, (percent + half) / 100) for percent in dict.fromkeys(percents))
 
 
-def _difference_range(cells: Cells, arms: list[Key]) -> Interval:
+def _difference_range(cells: Printed, arms: list[Key]) -> Interval:
     first, second = ((cells[arm].low / 100, cells[arm].high / 100) for arm in arms)
     return smd_percent_range(first, second)
 
 
-def _wrong_difference(cells: Cells, repaired: Cells, key: Key, arms: list[Key]) -> Finding:
+def _wrong_difference(cells: Printed, repaired: Printed, key: Key, arms: list[Key]) -> Finding:
     """Return the finding; it follows from a misprint where the uncorrected percentages give it."""
     cell = cells[key]
     shares, words = _shares(repaired, arms)
@@ -64,11 +61,11 @@ def _wrong_difference(cells: Cells, repaired: Cells, key: Key, arms: list[Key]) 
     )
 
 
-def _shares(cells: Cells, arms: list[Key]) -> tuple[tuple[float, float], str]:
+def _shares(cells: Printed, arms: list[Key]) -> tuple[tuple[float, float], str]:
     """Return the proportions of both arms, from the counts where printed, and how they were had."""
     shares, words = [], []
     for arm in arms:
-        count, total = cells.get(arm._replace(statistic="count")), arm_size(cells, arm)
+        count, total = cells.get(arm._replace(statistic="count")), cells.arm_size(arm)
         if count is None or not total:
             shares.append(cells[arm].value / 100)
             words.append(f"{cells[arm].text}%")
@@ -78,7 +75,7 @@ def _shares(cells: Cells, arms: list[Key]) -> tuple[tuple[float, float], str]:
     return (shares[0], shares[1]), " and ".join(words)
 
 
-def _copied(cells: Cells, key: Key) -> str:
+def _copied(cells: Printed, key: Key) -> str:
     """Return the cause in words if the row above prints the same number in the same column."""
     column = [
         other
@@ -88,11 +85,11 @@ def _copied(cells: Cells, key: Key) -> str:
     ]
     place = column.index(key)
     if place and cells[column[place - 1]].text == cells[key].text:
-        return f"the same number stands in the row above, {where(column[place - 1])}"
+        return f"the same number stands in the row above, {cells.where(column[place - 1])}"
     return NO_CAUSE
 
 
-def check_quartiles(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_quartiles(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield medians that do not lie between their quartiles."""
     for key, cell in cells.items():
         ends = [key._replace(statistic=statistic) for statistic in ("q1", "q3")]
@@ -108,17 +105,12 @@ def check_quartiles(cells: Cells, repaired: Cells) -> Iterator[Finding]:
             )
 
 
-def check_attainable(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_attainable(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield percentages, printed without their count, that no whole number of patients can give."""
     for key, cell in cells.items():
-        pairs = cells.get(
-            Key("text", "matched_pairs", PAIRS_OF_LEVEL.get(key.level, "?"), "count", "after", "")
-        )
-        if (
-            key.statistic != "percent"
-            or pairs is None
-            or attainable_counts((cell.low, cell.high), pairs.value)
-        ):
+        of = cells.layout.denominators.get(key.level)
+        pairs = None if of is None or key.statistic != "percent" else cells.get(of)
+        if pairs is None or attainable_counts((cell.low, cell.high), pairs.value):
             continue
         below = int(cell.value * pairs.value / 100)
         nearest = [(count, 100 * count / pairs.value) for count in (below, below + 1)]
@@ -142,15 +134,15 @@ def _cut_off(cell: Cell, above: tuple[int, float]) -> str:
     return "another denominator than printed"
 
 
-def check_repeats(cells: Cells, repaired: Cells) -> Iterator[Finding]:
+def check_repeats(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield numbers of the text and of later tables that differ from where they first stand."""
-    for key, original in original_prints(cells).items():
+    for key, original in cells.originals().items():
         if not cells[key].admits(cells[original].low, cells[original].high):
             yield Finding(
                 key=key,
                 cell=cells[key],
                 verdict=UNEXPLAINED,
-                arithmetic=f"{where(original)} reads {cells[original].text}",
+                arithmetic=f"{cells.where(original)} reads {cells[original].text}",
                 cause="the same number is printed twice with two values",
                 recomputed=cells[original].value,
             )

@@ -6,12 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.arithmetic import TwoByTwo, smd_percent, two_sided_p, wald_odds_ratio, wald_p
-from simsepsis.thesis.audit import audit_printed, audit_thesis
-from simsepsis.thesis.finding import FINDING_COLUMNS, FOLLOWS, MISPRINT, ONE_SIDED, UNEXPLAINED, VERDICTS
-from simsepsis.thesis.printed import KEY, PRINTED_COLUMNS, read_printed
+from simsepsis.study import auditing
+from simsepsis.study.arithmetic import TwoByTwo, smd_percent, two_sided_p, wald_odds_ratio, wald_p
+from simsepsis.study.finding import FINDING_COLUMNS, FOLLOWS, MISPRINT, ONE_SIDED, UNEXPLAINED, VERDICTS
+from simsepsis.study.printed import KEY, PRINTED_COLUMNS
+from simsepsis.study.published import audit_thesis, open_study
 
 ARMS = ("ivigg", "control")
+
+
+def audit_printed(frame: pd.DataFrame) -> pd.DataFrame:
+    return auditing.audit_printed(open_study().numbers_of(frame))
+
 
 EXPECTED = {
     # found by hand in the source: key → (printed, corrected, verdict)
@@ -45,7 +51,7 @@ def thesis():
 @pytest.fixture(scope="module")
 def sound():
     """Return the tables without the rows that the audit finds, so that planted errors stand alone."""
-    printed = read_printed()
+    printed = open_study().printed()
     wrong = {key[:3] for key in EXPECTED}
     return printed[[key[:3] not in wrong for key in printed[list(KEY)].itertuples(index=False, name=None)]]
 

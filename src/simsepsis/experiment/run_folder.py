@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
-from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ExperimentError, ScenarioError, did_you_mean
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.cells import Cell, cells_of
@@ -30,7 +28,7 @@ from simsepsis.experiment.sealed import (
     version_of,
 )
 from simsepsis.experiment.stopping import Look, look_at, looks
-from simsepsis.performance import Grid, Settings, empty_grid, summarize_study
+from simsepsis.performance import Grid, Settings, empty_grid, performance_of
 from simsepsis.replication import Part, Scan, Wanted, missing_replicates, read_rows, scan_parts
 
 ESTIMATES = "estimates"
@@ -143,7 +141,7 @@ class RunFolder:
         truth, settings, targets = self.truth(), Settings(reference=run.reference), run.until_mcse
         for grid in self.grids(cell, parts, have):
             tables = [
-                summarize_study(grid.first(number).study(truth, settings), list(targets)) for number in due
+                performance_of(grid.first(number).judged(truth, settings), list(targets)) for number in due
             ]
             seen = [look_at(table, number, targets) for table, number in zip(tables, due, strict=True)]
             found = [max(pair, key=lambda look: look.excess) for pair in zip(found, seen, strict=True)]
@@ -183,10 +181,8 @@ class RunFolder:
     def shares(self, replicates: int) -> Iterator[tuple[tuple[str, str], ...]]:
         """Yield methods with judged estimands, together those of one stem, up to about `LARGEST_GRID`."""
         by_stem: dict[str, list[tuple[str, str]]] = {}
-        for method in self.plan.run.methods:
-            for name in METHODS[method].estimands_of(THESIS_SPEC):
-                if self.plan.judged(name):
-                    by_stem.setdefault(Estimand.parse(name).stem, []).append((method, name))
+        for method, name in self.plan.judged_series:
+            by_stem.setdefault(Estimand.parse(name).stem, []).append((method, name))
         share: list[tuple[str, str]] = []
         for stem in sorted(by_stem):
             if share and (len(share) + len(by_stem[stem])) * replicates > LARGEST_GRID:
@@ -198,9 +194,7 @@ class RunFolder:
     @property
     def judged(self) -> tuple[str, ...]:
         """Return the estimands that the plan judges, sorted."""
-        methods = (METHODS[name] for name in self.plan.run.methods)
-        given = {name for method in methods for name in method.estimands_of(THESIS_SPEC)}
-        return tuple(sorted(name for name in given if self.plan.judged(name)))
+        return tuple(sorted({name for _, name in self.plan.judged_series}))
 
     def truth(self) -> pd.DataFrame:
         """Return the stored truths."""
