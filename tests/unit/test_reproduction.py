@@ -15,6 +15,7 @@ from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.thesis_analysis import run_thesis_analysis
 from simsepsis.cohort import generate_cohort
 from simsepsis.errors import OutputError, UsageError
+from simsepsis.figures import draw_reproduction
 from simsepsis.reproduction import contents_of, reproduce, write_reproduction
 from simsepsis.reproduction.comparison import (
     LEAST,
@@ -429,6 +430,10 @@ class TestReproduce:
         assert first == second
         assert records[0] == records[1]
         assert [timing["jobs"] for timing in timings] == [1, 2]
+        drawn = [draw_reproduction(reproduction, version="0") for reproduction in (alone, both)]
+        for one, other in zip(*drawn, strict=True):
+            assert one.name == other.name
+            pd.testing.assert_frame_equal(one.data, other.data, check_exact=True)
 
     def test_a_replicate_is_what_the_generator_and_the_analysis_give(self, scenario, alone):
         registry = generate_cohort(scenario, seed=5, replicate=2).registry
