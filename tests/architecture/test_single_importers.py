@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,14 @@ def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
+@cache
+def imported_by_modules() -> dict[Path, set[str]]:
+    return {path: imported_by(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
+
+
 @pytest.mark.parametrize("library", ROOMS)
 def test_a_library_is_imported_in_its_room_only(library: str):
-    importers = {
-        room_of(path) for path in SOURCE.rglob("*.py") if library in imported_by(path.read_text("utf-8"))
-    }
+    importers = {room_of(path) for path, names in imported_by_modules().items() if library in names}
     assert importers <= {ROOMS[library]}
 
 
