@@ -50,9 +50,7 @@ from simsepsis.analysis.result import ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, load_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import analyze, run_thesis_analysis
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,
@@ -60,6 +58,8 @@ from simsepsis.thesis.dictionary import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 HERE = Path(__file__).parent
 SPEC = replace(THESIS_SPEC, order="data")
@@ -303,13 +303,14 @@ def table(registry: pd.DataFrame, kernels: Kernels, r: dict[str, Any]) -> list[L
 def time_rhc(path: Path) -> Line:
     """Return the time of `analyze` on the public RHC file, reading, figures and report included."""
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.figures import draw_analysis, render_plate
-    from simsepsis.report.analysis import analysis_html
+    from simsepsis.show.pages.analysis import analysis_page
+    from simsepsis.show.plots import draw_analysis
 
     def run() -> None:
         found = analyze(read_cohort(path), load_spec("analysis-rhc"), seed=0)
-        plates = [render_plate(plate) for plate in draw_analysis(found, source=path.name, version="")]
-        analysis_html(found, plates, sensitivity_table(found), source=path.name, command="")
+        figures = draw_analysis(found, source=path.name, version="")
+        page = analysis_page(found, figures, sensitivity_table(found), source=path.name, command="")
+        assert page.html
 
     begin = perf_counter()
     run()

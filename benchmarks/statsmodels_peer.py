@@ -15,7 +15,13 @@ import statsmodels.api as sm
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from simsepsis.thesis.dictionary import ADJUNCTS, DURATIONS, SCORE_COVARIATES, SOFA_LATER, TRANSFUSIONS
+from simsepsis.studies.jseptic_ivigg.columns import (
+    ADJUNCTS,
+    DURATIONS,
+    SCORE_COVARIATES,
+    SOFA_LATER,
+    TRANSFUSIONS,
+)
 
 OUTCOMES = ("icu_death", "hospital_death")
 CALIPER = 0.2

@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 
 from simsepsis.arrays import FloatArray
-from simsepsis.thesis.dictionary import COLUMNS, Column, names_of
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, names_of
+from simsepsis.study.variables import Variable
 
 N_PATIENTS = 1_200
 N_ICUS = 20
@@ -39,7 +40,7 @@ NUMBERS = {  # mean, SD, of a normal distribution on the scale named
 }
 
 
-def _number(column: Column, severity: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _number(column: Variable, severity: FloatArray, rng: np.random.Generator) -> FloatArray:
     mean, spread, scale = NUMBERS[column.name]
     sign = -1.0 if column.name in {"hemoglobin", "platelets", "antithrombin"} else 1.0
     drawn = mean + spread * (0.4 * sign * severity + 0.9 * rng.normal(size=severity.size))
@@ -49,7 +50,7 @@ def _number(column: Column, severity: FloatArray, rng: np.random.Generator) -> F
     return np.clip(values, low, column.high if column.high is not None else np.inf)
 
 
-def _level(column: Column, size: int, rng: np.random.Generator) -> np.ndarray:
+def _level(column: Variable, size: int, rng: np.random.Generator) -> np.ndarray:
     weights = 1.0 / np.arange(1.5, len(column.levels) + 1.5)
     return rng.choice(np.array(column.level_names, dtype=object), size=size, p=weights / weights.sum())
 
@@ -67,7 +68,7 @@ def _traits(icu: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return traits
 
 
-def _measured(column: Column, severity: FloatArray, rng: np.random.Generator) -> np.ndarray:
+def _measured(column: Variable, severity: FloatArray, rng: np.random.Generator) -> np.ndarray:
     if column.kind == "category":
         return _level(column, severity.size, rng)
     if column.kind == "ordinal":

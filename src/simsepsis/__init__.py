@@ -11,24 +11,23 @@ e_value and rosenbaum_gamma; the designs of trials. `HOMES` has them all.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
-__version__ = version("simsepsis")
-
 HOMES = {
-    "load_scenario": "scenario",
-    "generate_cohort": "cohort",
+    "load_scenario": "world.files",
+    "generate_cohort": "world.cohort",
     "read_cohort": "analysis.cohort_file",
     "AnalysisSpec": "analysis.spec",
     "Subgroup": "analysis.spec",
     "load_spec": "analysis.spec",
     "analyze": "analysis.thesis_analysis",
-    "true_estimands": "estimand",
+    "true_estimands": "truth",
     "reproduce": "reproduction",
     "summarize": "performance",
     "coverage_autopsy": "performance",
-    "audit_thesis": "thesis",
+    "open_study": "study.published",
+    "audit": "study.published",
+    "audit_thesis": "study.published",
     "match_pairs": "analysis.matching",
     "standardized_difference": "analysis.balance",
     "fit_logistic": "analysis.logistic",
@@ -44,7 +43,7 @@ HOMES = {
     "design_log_rank": "trial",
     "design_group_sequential": "trial",
     "assurance": "trial",
-    "plan_trial": "report.trial",
+    "plan_trial": "show.pages.trial",
     "TrialPlan": "trial.planning",
     "load_trial": "trial",
     "design_fixed": "trial",
@@ -57,6 +56,10 @@ __all__ = sorted([*HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("simsepsis")
     if name not in HOMES:
         raise AttributeError(f"module 'simsepsis' has no name '{name}'; it has {', '.join(HOMES)}")
     return getattr(import_module(f"simsepsis.{HOMES[name]}"), name)

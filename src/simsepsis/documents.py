@@ -45,6 +45,19 @@ RULES = {
 """Kind of fault → the rule in words; where none stands here, those of the validation are good enough."""
 
 
+def shipped_folder(kind: str) -> Path:
+    """Return the folder of the data files that come with the package.
+
+    Parameters
+    ----------
+    kind
+        ``scenarios`` or ``experiments``.
+    """
+    package = Path(__file__).parent
+    inside = package / "shipped" / kind
+    return inside if inside.is_dir() else package.parents[1] / kind
+
+
 def is_file(path: Path) -> bool:
     """Return whether a path is that of a file that can be read to its end; no path is too odd to be asked."""
     try:

@@ -1,321 +1,246 @@
-"""The truth of every estimand, by potential outcomes, each with its Monte Carlo standard error."""
+"""Estimands: what is estimated, on which scale, in whom; their names are written and read here only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache, partial
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Literal
 
-import numpy as np
-import pandas as pd
+About = Literal["column", "column and day", "day", "nothing"]
 
-from simsepsis.analysis.data import complete_cases
-from simsepsis.analysis.encode import encode_cohort
-from simsepsis.analysis.matched import match_on_score
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
-from simsepsis.analysis.survival import fit_cox
-from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort.contrast import Risks, log_odds_ratio, log_risk_ratio, risk_difference
-from simsepsis.cohort.generate import blocks_of, generate_cohort
-from simsepsis.cohort.oracle import Potential, join_potentials, potential_of
-from simsepsis.cohort.resolve import resolve
-from simsepsis.cohort.simulate import day_if_treated, exits_if_treated, simulate
-from simsepsis.errors import UsageError
-from simsepsis.records import Registry
-from simsepsis.scenario import Scenario
-from simsepsis.streams import stream
-from simsepsis.threads import one_thread
 
-ENDPOINTS = ("icu_death", "hospital_death", "death_28d")
-HORIZON_DAYS = 28.0
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """A scale of effects, or a number that describes a matched set.
 
-CONTRASTS = {"rd": risk_difference, "log_rr": log_risk_ratio, "log_or": log_odds_ratio}
-"""Scale → contrast of two risks."""
+    Attributes
+    ----------
+    label, shown
+        What an estimate on it is called as it is computed, and as people read it: ratios after `math.exp`.
+    kind
+        ``ratio``: estimates are logarithms; ``difference``: they are not; ``description``: no effect at all.
+    conditional
+        Whether an effect given covariates differs from the marginal one even without confounding.
+    factor, unit, axis
+        Factor for print, the unit behind a number, and the unit in words on an axis.
+    pattern
+        How a name begins.
+    about
+        What `Estimand.outcome` holds: a column, a column and a day (``hospital_death_28``), a day or nothing.
+    """
 
-SCALE_LABELS = {
-    "rd": "risk difference",
-    "log_rr": "log risk ratio",
-    "log_or": "marginal log odds ratio",
-    "log_hr": "log hazard ratio (Cox, actual follow-up)",
+    label: str
+    shown: str
+    kind: Literal["ratio", "difference", "description"]
+    pattern: str
+    conditional: bool = False
+    factor: float = 1.0
+    unit: str = ""
+    axis: str = ""
+    about: About = "column"
+
+    @property
+    def null(self) -> float:
+        """Return the value of no effect as people read it; NaN where there is none."""
+        return {"ratio": 1.0, "difference": 0.0, "description": float("nan")}[self.kind]
+
+    @property
+    def heading(self) -> str:
+        """Return `shown` for the head of a table or the name of an axis, with its unit."""
+        words = self.shown[:1].upper() + self.shown[1:]
+        return f"{words} ({self.axis})" if self.axis else words
+
+    @cached_property
+    def _shape(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.pattern).replace(r"\{outcome\}", "(.+)"), re.DOTALL)
+
+
+def _ratio(
+    name: str, shown: str, *, conditional: bool = False, label: str = "", about: About = "column"
+) -> Scale:
+    pattern = f"{name}_{{outcome}}"
+    return Scale(
+        label=label or f"log {shown}",
+        shown=shown,
+        kind="ratio",
+        pattern=pattern,
+        conditional=conditional,
+        about=about,
+    )
+
+
+SCALES: dict[str, Scale] = {
+    "rd": Scale(
+        label="risk difference",
+        shown="risk difference",
+        kind="difference",
+        pattern="rd_{outcome}",
+        factor=100.0,
+        unit="points",
+        axis="percentage points",
+    ),
+    "log_rr": _ratio("log_rr", "risk ratio"),
+    "log_or_ratio": _ratio("log_or_ratio", "ratio of odds ratios", label="log ratio of odds ratios"),
+    "log_or": _ratio("log_or", "odds ratio", conditional=True),
+    "log_hr": _ratio("log_hr", "hazard ratio", conditional=True),
+    "log_shr": _ratio("log_shr", "subdistribution hazard ratio", conditional=True, about="column and day"),
+    "md": Scale(
+        label="difference of means", shown="difference of means", kind="difference", pattern="md_{outcome}"
+    ),
+    "rmst": Scale(
+        label="difference of mean days alive",
+        shown="difference of mean days alive",
+        kind="difference",
+        pattern="rmst{outcome}_difference",
+        unit="days",
+        axis="days",
+        about="day",
+    ),
+    "pairs": Scale(
+        label="number of matched pairs",
+        shown="number of matched pairs",
+        kind="description",
+        pattern="pairs",
+        about="nothing",
+    ),
+    "max_smd": Scale(
+        label="largest standardized difference after matching",
+        shown="largest standardized difference after matching",
+        kind="description",
+        pattern="max_smd",
+        about="nothing",
+    ),
 }
-CONDITIONAL = ("log_or", "log_hr", "log_shr")
-"""Scales on which methods that adjust have another effect in everybody than the marginal one."""
+"""Scale → what it is; one stands before another that its names also fit."""
 
-SUBDISTRIBUTION = f"log_shr_hospital_death_{HORIZON_DAYS:g}"
-TRUTH_LABELS = {
-    "att": "in patients given IVIgG",
+POPULATIONS: dict[str, str] = {
+    "att": "in the treated",
     "ate": "in everybody",
     "ato": "in the overlap of the arms, patients weighted by e(1 − e)",
     "twin": "in everybody, as randomized by coin",
     "matched": "in the treated whom matching keeps",
 }
-ENDPOINT_LABELS = {
-    "icu_death": "death in the ICU",
-    "hospital_death": "death in hospital",
-    "death_28d": "death by day 28",
-}
-ESTIMANDS: dict[str, str] = (
-    {
-        f"{scale}_{endpoint}_{suffix}": f"{scale_label} of {endpoint_label}, {truth_label}"
-        for suffix, truth_label in TRUTH_LABELS.items()
-        for endpoint, endpoint_label in ENDPOINT_LABELS.items()
-        for scale, scale_label in SCALE_LABELS.items()
-        if suffix != "twin" or scale not in CONDITIONAL
-    }
-    | {
-        f"{SUBDISTRIBUTION}_{suffix}": f"log subdistribution hazard ratio of death by day 28, {label}"
-        for suffix, label in TRUTH_LABELS.items()
-        if suffix != "twin"
-    }
-    | {
-        f"rmst28_difference_{suffix}": f"difference of mean days alive to day 28, {label}"
-        for suffix, label in TRUTH_LABELS.items()
-    }
-)
-"""Name → meaning of what `true_estimands` knows."""
+"""Population, the last word of a name → whose effect it is.
 
-BY_EXPERIMENT: dict[str, str] = {
-    f"{name}_{endpoint}_{suffix}": f"{label} of {endpoint_label}"
-    for endpoint, endpoint_label in ENDPOINT_LABELS.items()
-    for name, suffix, label in (
-        ("log_or", "twin", "conditional log odds ratio, as the same method finds it where a coin treats,"),
-        ("log_hr", "twin", "conditional log hazard ratio, as the same method finds it where a coin treats,"),
-        ("log_or_ratio", "matched", "log ratio of a subgroup's odds ratio to that of the others, matched,"),
-    )
-}
-"""Name → meaning of what depends on the method, so that only a run of it knows the truth."""
+``twin`` is what the same method converges to where a coin treats: on conditional scales that is no average
+over patients. ``matched`` are the treated patients that the method itself matched.
+"""
 
-TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
+OTHER = Scale(label="", shown="", kind="description", pattern="{outcome}")
+"""What a name of no known form is on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcomes:
-    """Potential outcomes of a population.
+@dataclass(frozen=True, slots=True)
+class Estimand:
+    """What is estimated.
 
     Attributes
     ----------
-    treated, untreated
-        How patients leave with IVIgG as given, or as it would have been given, and without.
-    propensity
-        (n,) probability of IVIgG.
-    """
-
-    treated: Potential
-    untreated: Potential
-    propensity: FloatArray
-
-
-@one_thread()
-def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Outcomes:
-    """Return the potential outcomes of a large population of the scenario.
-
-    Parameters
-    ----------
-    scenario
-        The world.
+    scale
+        One of `SCALES`; empty where a name is of no known form.
+    outcome
+        What the scale is about, mostly a column; `column` is the column alone.
     population
-        Number of patients.
-    seed
-        Seed of the population.
+        One of `POPULATIONS`; empty where a name does not say.
+
+    Examples
+    --------
+    >>> Estimand("log_or", "icu_death", "matched").name
+    'log_or_icu_death_matched'
+    >>> Estimand.parse("rd_death_30_ate")
+    Estimand(scale='rd', outcome='death_30', population='ate')
     """
-    treated, untreated, propensity = [], [], []
-    for world, icu, draw in blocks_of(resolve(scenario), seed=seed, n=population):
-        block = simulate(world, icu, draw)
-        treated.append(potential_of(exits_if_treated(world, block, day_if_treated(block))))
-        untreated.append(potential_of(block.untreated))
-        propensity.append(block.propensity)
-    return Outcomes(
-        treated=join_potentials(treated),
-        untreated=join_potentials(untreated),
-        propensity=np.concatenate(propensity),
-    )
 
+    scale: str
+    outcome: str
+    population: str = ""
 
-def _alive_days(potential: Potential) -> FloatArray:
-    """Return days alive to the horizon; who leaves alive is taken to live on."""
-    return np.where(potential.hospital_death, np.minimum(potential.hospital_time, HORIZON_DAYS), HORIZON_DAYS)
+    @property
+    def on(self) -> Scale:
+        """Return its scale."""
+        return SCALES.get(self.scale, OTHER)
 
-
-def _rmst_difference(outcomes: Outcomes, weights: FloatArray) -> tuple[float, float]:
-    means = Risks(
-        treated=_alive_days(outcomes.treated), untreated=_alive_days(outcomes.untreated), weights=weights
-    )
-    return risk_difference(means)
-
-
-def _log_hazard_ratio(
-    outcomes: Outcomes, endpoint: str, weights: FloatArray, *, competing: bool = False
-) -> tuple[float, float]:
-    """Return the log hazard ratio of a Cox model on both potential courses of the same patients.
-
-    A patient who leaves alive is censored then; where leaving competes with death, at the horizon, which
-    makes it the subdistribution hazard ratio (Fine JP, Gray RJ. JASA 1999;94:496).
-    """
-    kept = weights > 0.0
-    n, arms = int(kept.sum()), (outcomes.treated, outcomes.untreated)
-    follow_up = _alive_days if competing else partial(_follow_up, endpoint=endpoint)
-    time = np.concatenate([follow_up(potential)[kept] for potential in arms])
-    event = np.concatenate([getattr(potential, endpoint)[kept] for potential in arms])
-    fit = fit_cox(
-        np.repeat([1.0, 0.0], n)[:, None],
-        time,
-        event,
-        weights=np.tile(weights[kept], 2),
-        cluster=np.tile(np.arange(n), 2),
-    )
-    return float(fit.params[0]), float(fit.std_errors[0])
-
-
-def _follow_up(potential: Potential, endpoint: str) -> FloatArray:
-    if endpoint == "icu_death":
-        return potential.icu_time
-    if endpoint == "death_28d":
-        return np.minimum(potential.hospital_time, HORIZON_DAYS)
-    return potential.hospital_time
-
-
-def truth_rows(outcomes: Outcomes, weights: FloatArray, suffix: str) -> Iterator[dict[str, object]]:
-    """Yield the truth of every estimand in the population that the weights make.
-
-    Parameters
-    ----------
-    outcomes
-        Potential outcomes.
-    weights
-        (n,) propensities for the treated, ones for everybody, 0/1 for a matched set.
-    suffix
-        Which truth this is: ``att``, ``ate``, ``ato`` or ``matched``.
-    """
-    size = int(np.count_nonzero(weights))
-    for endpoint in ENDPOINTS:
-        risks = Risks(
-            treated=getattr(outcomes.treated, endpoint),
-            untreated=getattr(outcomes.untreated, endpoint),
-            weights=weights,
+    @property
+    def column(self) -> str:
+        """Return the column that it is about; empty where there is none."""
+        return {"column": self.outcome, "column and day": self.outcome.rpartition("_")[0]}.get(
+            self.on.about, ""
         )
-        for scale, contrast in CONTRASTS.items():
-            yield _row(f"{scale}_{endpoint}_{suffix}", contrast(risks), size)
-        yield _row(f"log_hr_{endpoint}_{suffix}", _log_hazard_ratio(outcomes, endpoint, weights), size)
-    yield _row(
-        f"{SUBDISTRIBUTION}_{suffix}",
-        _log_hazard_ratio(outcomes, "death_28d", weights, competing=True),
-        size,
-    )
-    yield _row(f"rmst28_difference_{suffix}", _rmst_difference(outcomes, weights), size)
+
+    @property
+    def stem(self) -> str:
+        """Return the name without the population."""
+        return self.on.pattern.replace("{outcome}", self.outcome)
+
+    @property
+    def name(self) -> str:
+        """Return the name under which it stands in tables."""
+        return f"{self.stem}_{self.population}" if self.population else self.stem
+
+    @property
+    def is_conditional(self) -> bool:
+        """Return whether it is an effect given covariates that differs from the marginal one."""
+        return self.on.conditional and self.population == "twin"
+
+    @property
+    def is_effect(self) -> bool:
+        """Return whether it compares arms, so that there is a value of no effect."""
+        return self.on.kind != "description"
+
+    def of(self, population: str) -> Estimand:
+        """Return the same in another population."""
+        return replace(self, population=population)
+
+    def matches(self, wanted: str) -> bool:
+        """Return whether it is the one that a name means, which may lack the population."""
+        return wanted in (self.name, self.stem)
+
+    def label(self, outcome: str = "") -> str:
+        """Return it in words, without the population.
+
+        Parameters
+        ----------
+        outcome
+            The outcome in words; without, its column's name.
+
+        Examples
+        --------
+        >>> Estimand.parse("log_hr_hospital_death_twin").label("death in hospital")
+        'log hazard ratio of death in hospital'
+        """
+        if self.scale not in SCALES:
+            return self.name.replace("_", " ")
+        words = outcome or self.outcome.replace("_", " ")
+        return f"{self.on.label} of {words}" if self.column else self.on.label
+
+    @classmethod
+    def parse(cls, name: str, outcomes: Iterable[str] = ()) -> Estimand:
+        """Return the estimand of a name; ``parse(name).name == name`` for every name.
+
+        Parameters
+        ----------
+        name
+            Such as ``log_or_icu_death_matched``.
+        outcomes
+            Columns that it may be about. They decide where two readings are possible: ``log_or_ratio_x`` may
+            be the ratio of odds ratios of ``x``, or the odds ratio of ``ratio_x``.
+        """
+        readings = _readings(name)
+        known = frozenset(outcomes)
+        return next((reading for reading in readings if reading.column in known), readings[0])
 
 
-def _row(estimand: str, value: tuple[float, float], population: int) -> dict[str, object]:
-    return {"estimand": estimand, "value": value[0], "mcse": value[1], "population": population}
-
-
-def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Generator) -> IntArray:
-    """Return the rows of the registry that hold matched treated patients."""
-    cohort, _ = complete_cases(encode_cohort(registry, spec), spec)
-    matched = match_on_score(cohort, spec.score_columns, spec, rng)
-    return matched.cohort.record[: matched.n_treated]
-
-
-def matched_outcomes(
-    scenario: Scenario, *, population: int, seed: int, spec: AnalysisSpec = THESIS_SPEC
-) -> Outcomes:
-    """Return the potential outcomes of the treated patients whom the thesis's matching keeps.
-
-    Registries of the scenario's size are simulated and matched until `population` patients have been
-    registered: what a matched analysis can at best estimate.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    population
-        Patients to register in all.
-    seed
-        Seed of the registries.
-    spec
-        The matching.
-    """
-    settled = resolve(scenario)
-    parts: list[Outcomes] = []
-    for replicate in range(max(1, round(population / settled.n))):
-        cohort = generate_cohort(settled, seed=seed, replicate=replicate)
-        if cohort.oracle is None:
-            continue
-        rows = _matched_treated(cohort.records, spec, stream(seed, "matching", replicate=replicate))
-        parts.append(
-            Outcomes(
-                treated=cohort.oracle.treated.subset(rows),
-                untreated=cohort.oracle.untreated.subset(rows),
-                propensity=cohort.oracle.propensity[rows],
-            )
-        )
-    return Outcomes(
-        treated=join_potentials([part.treated for part in parts]),
-        untreated=join_potentials([part.untreated for part in parts]),
-        propensity=np.concatenate([part.propensity for part in parts]),
-    )
-
-
-def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object]]:
-    """Yield what unadjusted analyses of a world randomized by coin converge to.
-
-    Odds and hazard ratios of methods that adjust are conditional there, and no contrast of potential
-    outcomes.
-    """
-    for row in in_all:
-        name = str(row["estimand"])
-        if not name.startswith(CONDITIONAL):
-            yield row | {"estimand": name.removesuffix("ate") + "twin"}
-
-
-@lru_cache(maxsize=32)
-def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.DataFrame:
-    outcomes = potential_outcomes(scenario, population=population, seed=seed)
-    everybody = np.ones_like(outcomes.propensity)
-    chance = outcomes.propensity
-    in_all = list(truth_rows(outcomes, everybody, "ate"))
-    rows = [*truth_rows(outcomes, chance, "att"), *in_all, *_as_randomized(in_all)]
-    rows += truth_rows(outcomes, chance * (1.0 - chance), "ato")
-    if matched:
-        kept = matched_outcomes(scenario, population=population, seed=seed)
-        rows += truth_rows(kept, np.ones_like(kept.propensity), "matched")
-    return pd.DataFrame(rows, columns=list(TRUTH_COLUMNS))
-
-
-@one_thread()
-def true_estimands(
-    scenario: Scenario, *, population: int = 500_000, seed: int, matched: bool = False
-) -> pd.DataFrame:
-    """Return the truth of every estimand with its Monte Carlo standard error.
-
-    ``rd_*``, ``log_rr_*``, ``log_or_*`` and ``log_hr_*`` of ICU death, hospital death and death by day 28,
-    and ``rmst28_difference``; suffix ``_att``: in patients given IVIgG (weighted by their probability e of
-    it); ``_ate``: in everybody; ``_ato``: in the overlap (weighted by e(1 − e)); ``_twin``: in everybody,
-    which is what the unadjusted analysis of a world randomized by coin converges to, odds and hazard
-    ratios excepted: methods call the *conditional* ones so; ``_matched``: in the treated whom the
-    thesis's matching keeps.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    population
-        Patients whose potential outcomes are simulated.
-    seed
-        Seed of that population; not one of the seeds on which methods are tried.
-    matched
-        Whether to add the truths of the matched set, which takes as many matched registries as make up
-        the population.
-
-    Returns
-    -------
-    DataFrame
-        ``estimand, value, mcse, population``; computed once per scenario, population and seed.
-
-    Raises
-    ------
-    UsageError
-        If the population is too small for a truth.
-    """
-    if population < 100:
-        raise UsageError(f"population = {population}: too few patients for a truth; give 100 or more")
-    return _truth(scenario, population, seed, matched).copy()
+@lru_cache(maxsize=4096)
+def _readings(name: str) -> tuple[Estimand, ...]:
+    """Return what a name may mean, the usual first."""
+    stem, _, last = name.rpartition("_")
+    population = last if stem and last in POPULATIONS else ""
+    start = stem if population else name
+    found = [
+        Estimand(scale, (*match.groups(), "")[0], population)
+        for scale, shape in SCALES.items()
+        if (match := shape._shape.fullmatch(start))
+    ]
+    return (*found, Estimand("", start, population))

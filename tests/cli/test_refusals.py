@@ -5,8 +5,8 @@ The refusals run in the tests' process; one of each kind is compared with what t
 
 import pytest
 
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 
 def sentence(result):

@@ -31,6 +31,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FROZEN = HERE / "frozen.csv"
 KEY = ["command", "file"]
+CLOCK = ["seconds"]
+"""Columns that differ from run to run."""
 
 PREPARED = "generate thesis --seed 1 -o cohort.csv --oracle oracle.csv"
 """What other commands read."""
@@ -43,11 +45,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "analyze-simulated": ("analyze cohort.csv --out {out}",),
     "analyze-rhc": ("analyze {rhc} --spec analysis-rhc --out {out}",),
-    "reproduce": ("reproduce --readings --replicates 40 --out {out}",),
-    "run-null": ("run null --replicates 40 --out {out}", "verify {out} --fraction 0.1"),
-    "run-interaction": ("run interaction --replicates 40 --out {out}",),
-    "run-timing": ("run timing --replicates 40 --out {out}",),
-    "run-unmeasured": ("run unmeasured --replicates 40 --out {out}", "infer {out} --out {out}/infer"),
+    "reproduce": ("reproduce --readings --replicates 20 --out {out}",),
+    "run-null": ("run null --replicates 20 --out {out}", "verify {out} --fraction 0.1"),
+    "run-interaction": ("run interaction --replicates 20 --out {out}",),
+    "run-timing": ("run timing --replicates 20 --out {out}",),
+    "run-adjuncts": ("run adjuncts --replicates 20 --out {out}",),
     "plan-high-dose": ("plan trial-ivigg-high-dose --replicates 300 --out {out}",),
     "plan-cluster": ("plan trial-ivigg-cluster-crossover --replicates 300 --out {out}",),
     "describe": ("describe thesis --out {out}",),
@@ -71,9 +73,9 @@ def simsepsis(line: str, folder: Path) -> None:
         raise SystemExit(f"simsepsis {line} ended with {done.returncode}: {done.stderr[-2000:]}")
 
 
-def compute(folder: Path, only: str) -> list[str]:
-    """Run the commands into folders of their names; return the names."""
-    rhc, names = cohort_of_rhc(), []
+def compute(folder: Path, only: str) -> Iterator[str]:
+    """Run the commands into folders of their names; yield each name when its files are there."""
+    rhc = cohort_of_rhc()
     simsepsis(PREPARED, folder)
     for name, lines in COMMANDS.items():
         if only not in name or ("{rhc}" in "".join(lines) and rhc is None):
@@ -81,15 +83,13 @@ def compute(folder: Path, only: str) -> list[str]:
         (folder / name).mkdir()
         for line in lines:
             simsepsis(line.format(out=name, rhc=rhc), folder)
-        names.append(name)
-        print(name, flush=True)
-    return names
+        yield name
 
 
 def renamed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table under the names of its columns when the ledger was frozen."""
+    """Return a table under its columns' names when the ledger was frozen, without what a clock tells."""
     names = tomllib.loads((HERE / "renamed.toml").read_text(encoding="utf-8"))
-    return frame.rename(columns=names)
+    return frame.rename(columns=names).drop(columns=CLOCK, errors="ignore")
 
 
 def tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -101,15 +101,21 @@ def tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(path.relative_to(folder)), renamed(pd.read_parquet(path).map(repr))
 
 
-def hashes(folder: Path, names: list[str]) -> pd.DataFrame:
-    """Return one row per table: its command, file, size and hash."""
+def hashes(folder: Path, name: str) -> pd.DataFrame:
+    """Return one row per table of a command: its file, size and hash."""
     rows = []
-    for name in names:
-        for file, frame in tables(folder / name):
-            text = frame.to_csv(index=False).encode()
-            digest = hashlib.sha256(text).hexdigest()[:16]
-            rows.append((name, file, len(frame), digest))
+    for file, frame in tables(folder / name):
+        digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:16]
+        rows.append((name, file, len(frame), digest))
     return pd.DataFrame(rows, columns=[*KEY, "rows", "hash"])
+
+
+def freeze(found: pd.DataFrame) -> None:
+    """Put the hashes of one command in the place of its old ones."""
+    if FROZEN.exists():
+        kept = pd.read_csv(FROZEN)
+        found = pd.concat([kept[~kept["command"].isin(found["command"])], found])
+    found.to_csv(FROZEN, index=False, lineterminator="\n")
 
 
 def first_difference(old: pd.DataFrame, new: pd.DataFrame) -> str:
@@ -124,19 +130,18 @@ def first_difference(old: pd.DataFrame, new: pd.DataFrame) -> str:
     return f"{int(differ.sum())} cells; {cell}"
 
 
-def report(new: pd.DataFrame, folder: Path, against: Path | None) -> int:
-    """Print the files that differ from the ledger; return their number."""
-    old = pd.read_csv(FROZEN)
-    both = old[old["command"].isin(new["command"])].merge(new, on=KEY, how="outer", suffixes=("_old", "_new"))
+def compare(new: pd.DataFrame, folder: Path, against: Path | None) -> int:
+    """Print the files of one command that differ from the ledger; return their number."""
+    old, name = pd.read_csv(FROZEN), new["command"].iloc[0]
+    both = old[old["command"] == name].merge(new, on=KEY, how="outer", suffixes=("_old", "_new"))
     changed = both[both["hash_old"] != both["hash_new"]]
+    print(f"{name}: {len(both) - len(changed)} of {len(both)} files equal", flush=True)
     for row in changed.itertuples():
         why = "new" if pd.isna(row.hash_old) else "gone" if pd.isna(row.hash_new) else "changed"
         if why == "changed" and against is not None:
-            before = dict(tables(against / row.command))
-            after = dict(tables(folder / row.command))
-            why = first_difference(before[row.file], after[row.file])
-        print(f"{row.command}/{row.file}: {why}")
-    print(f"{len(both) - len(changed)} of {len(both)} files equal")
+            before, after = (dict(tables(place / name))[row.file] for place in (against, folder))
+            why = first_difference(before, after)
+        print(f"    {row.file}: {why}", flush=True)
     return len(changed)
 
 
@@ -150,18 +155,18 @@ def main() -> int:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--against", type=Path)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        found = hashes(folder, compute(folder, asked.only))
-        if asked.keep is not None:
-            shutil.copytree(folder, asked.keep, dirs_exist_ok=True)
-        if asked.what == "check":
-            return 1 if report(found, folder, asked.against) else 0
-        if asked.only:
-            kept = pd.read_csv(FROZEN)
-            found = pd.concat([kept[~kept["command"].isin(found["command"])], found])
-        found.to_csv(FROZEN, index=False, lineterminator="\n")
-        return 0
+    changed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in compute(folder, asked.only):
+            found = hashes(folder, name)
+            if asked.what == "check":
+                changed += compare(found, folder, asked.against)
+            else:
+                freeze(found)
+            if asked.keep is not None:
+                shutil.copytree(folder / name, asked.keep / name, dirs_exist_ok=True)
+    return 1 if changed else 0
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from malformed_files import LONG, SPACED, Malformed
 
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 PATIENTS = 600
 ROW = 7

@@ -57,7 +57,9 @@ def faults(status: object, said: str) -> list[str]:
 @pytest.fixture(scope="module")
 def rooms_open():
     """Import what the commands import when they are called, which takes seconds on a slow machine."""
-    for room in ("figures", "report.analysis", "report.trial", "report.experiment", "experiment", "cohort"):
+    for room in ("plots", "pages.analysis", "pages.trial", "pages.experiment"):
+        importlib.import_module(f"simsepsis.show.{room}")
+    for room in ("experiment", "studies.jseptic_ivigg.world"):
         importlib.import_module(f"simsepsis.{room}")
 
 
@@ -143,8 +145,8 @@ def test_the_good_documents_are_good(tmp_path, monkeypatch):
 
     from simsepsis.analysis.spec import load_spec
     from simsepsis.experiment import load_plan
-    from simsepsis.scenario import load_scenario
     from simsepsis.trial.protocol import load_trial
+    from simsepsis.world.files import load_scenario
 
     monkeypatch.chdir(tmp_path)
     load = {"scenario": load_scenario, "experiment": load_plan, "trial": load_trial, "spec": load_spec}

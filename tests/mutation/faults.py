@@ -29,11 +29,11 @@ class Fault(NamedTuple):
 
 TRUTH = (
     "unit/experiment/test_seeds_and_populations.py",
-    "unit/test_estimand.py",
+    "unit/test_truth.py",
     "unit/experiment/test_experiment_truth.py",
     "unit/experiment/test_experiment_run.py",
 )
-GENERATE = ("unit/cohort", "properties/test_generator_properties.py")
+GENERATE = ("unit/studies", "properties/test_generator_properties.py")
 MATCHING = ("unit/analysis/test_matching.py", "properties/test_matching_properties.py")
 METHODS = (
     "unit/analysis/test_methods_weighting.py",
@@ -66,35 +66,35 @@ TRIALS = ("unit/trial", "reference/test_trial_published.py")
 FAULTS = (
     Fault(
         "the effect in the treated is averaged with the weights of the untreated",
-        "estimand.py",
+        "truth.py",
         'truth_rows(outcomes, chance, "att")',
         'truth_rows(outcomes, 1.0 - chance, "att")',
         TRUTH,
     ),
     Fault(
         "truths of a run are drawn from the seed of its replicates",
-        "experiment/truth.py",
+        "experiment/truths.py",
         "TRUTH_OFFSET = 2**32",
         "TRUTH_OFFSET = 0",
         TRUTH,
     ),
     Fault(
         "every replicate is matched in the same order",
-        "experiment/estimate.py",
+        "experiment/replicates.py",
         "            draw=streams(seed, replicate=replicate),\n            oracle=cohort.oracle,",
         "            draw=streams(seed),\n            oracle=cohort.oracle,",
         RUNS,
     ),
     Fault(
         "every replicate has the same patients",
-        "experiment/estimate.py",
+        "experiment/replicates.py",
         'cell.scenario, seed=seed, replicate=replicate, oracle="oracle" in needs',
         'cell.scenario, seed=seed, replicate=0, oracle="oracle" in needs',
         RUNS,
     ),
     Fault(
         "the twin is assigned by indication",
-        "experiment/estimate.py",
+        "experiment/replicates.py",
         'oracle=False, assignment="coin")',
         'oracle=False, assignment="indication")',
         RUNS,
@@ -115,44 +115,44 @@ FAULTS = (
     ),
     Fault(
         "the oracle's arms are exchanged",
-        "cohort/oracle.py",
+        "studies/jseptic_ivigg/world/oracle.py",
         "        untreated=potential_of(simulated.untreated),\n    )",
         "        untreated=potential_of(exits_if_treated(world, simulated, day)),\n    )",
         GENERATE,
     ),
     Fault(
         "death by day 28 includes later deaths",
-        "cohort/oracle.py",
-        "exits.hospital_death & (exits.hospital_time <= 28.0)",
-        "exits.hospital_death & (exits.hospital_time <= 29.0)",
+        "studies/jseptic_ivigg/world/oracle.py",
+        "died & (time <= HORIZON_DAYS)",
+        "died & (time <= HORIZON_DAYS + 1.0)",
         (*GENERATE, *TRUTH),
     ),
     Fault(
         "treatment starts a day late within the day's exposure",
-        "cohort/starts.py",
+        "studies/jseptic_ivigg/world/starts.py",
         "while exposed[i, day] <= needed[i]:",
         "while exposed[i, day] < needed[i]:",
         GENERATE,
     ),
     Fault(
         "the Monte Carlo error of a contrast forgets the square of the weights",
-        "cohort/contrast.py",
+        "world/contrast.py",
         "np.sum((self.weights * influence) ** 2)",
         "np.sum(self.weights * influence**2)",
         TRUTH,
     ),
     Fault(
         "a marginal odds ratio is a risk ratio",
-        "cohort/contrast.py",
+        "world/contrast.py",
         "value = float(np.log(p1 / (1.0 - p1) * (1.0 - p0) / p0))",
         "value = float(np.log(p1 / p0))",
         TRUTH,
     ),
     Fault(
         "restricted mean truth runs to the end of the stay",
-        "estimand.py",
-        "np.where(potential.hospital_death, np.minimum(potential.hospital_time, HORIZON_DAYS), HORIZON_DAYS)",
-        "np.where(potential.hospital_death, potential.hospital_time, HORIZON_DAYS)",
+        "truth.py",
+        "np.minimum(potential.lifetime, HORIZON_DAYS)",
+        "np.where(np.isfinite(potential.lifetime), potential.lifetime, HORIZON_DAYS)",
         TRUTH,
     ),
     Fault(
@@ -354,8 +354,8 @@ FAULTS = (
     Fault(
         "negative times pass",
         "analysis/encode.py",
-        'return _Coded(values, "continuous", 0.0)',
-        'return _Coded(values, "continuous")',
+        'return _Coded(values, "number", 0.0)',
+        'return _Coded(values, "number")',
         READING,
     ),
     Fault(

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 THESIS = load_scenario("thesis")
 UNIT = st.floats(0.0, 1.0)

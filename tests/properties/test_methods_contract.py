@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from simsepsis.analysis.estimates import ESTIMATE_COLUMNS
 from simsepsis.analysis.methods import GROUPS, METHODS, run_method, run_methods
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario, scenario_names
 from simsepsis.streams import streams
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario, scenario_names
 
 Maker = Callable[..., pd.DataFrame]
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value"]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from simsepsis.cohort import generate_cohort
-from simsepsis.cohort.calibration.population import draw_population, treated_population
-from simsepsis.cohort.calibration.targets import load_targets
-from simsepsis.cohort.calibration.tilt import TiltStart
-from simsepsis.cohort.contrast import Risks, log_odds_ratio
-from simsepsis.cohort.resolve import resolve
-from simsepsis.scenario import load_scenario
+from simsepsis.studies.jseptic_ivigg.world.calibration.population import draw_population, treated_population
+from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
+from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import TiltStart
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.contrast import Risks, log_odds_ratio
+from simsepsis.world.files import load_scenario
 
 THESIS = load_scenario("thesis")
 SIGMA, INTERCEPT, EFFECT = 1.0, -1.0, np.log(2.0)
@@ -75,7 +75,7 @@ def test_the_crude_risk_ratio_under_one_confounder_is_its_bias_factor():
 
 def _as_given(world, n):
     """Generate without solving the treatment again."""
-    from simsepsis.cohort.calibration.tilt import treatment_mark
+    from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import treatment_mark
 
     marked = world.treatment.model_copy(update={"solved_for": treatment_mark(world)})
     return generate_cohort(world.model_copy(update={"treatment": marked}), seed=13, n=n)
@@ -84,8 +84,8 @@ def _as_given(world, n):
 def test_immortal_person_time_identity_is_exact_in_simulated_cohorts():
     cohort = generate_cohort(load_scenario("immortal"), seed=13, n=40_000)
     start = cohort.oracle.hours["ivigg"] / 24.0
-    end = cohort.oracle.untreated.hospital_time
-    treated, died = np.isfinite(start), cohort.oracle.untreated.hospital_death
+    end = cohort.oracle.untreated.time["hospital_death"]
+    treated, died = np.isfinite(start), cohort.oracle.untreated.event["hospital_death"]
     immortal, on = start[treated].sum(), (end[treated] - start[treated]).sum()
     never, deaths_on, deaths_off = end[~treated].sum(), died[treated].sum(), died[~treated].sum()
     true_ratio = (deaths_on / on) / (deaths_off / (immortal + never))

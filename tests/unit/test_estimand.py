@@ -1,126 +1,84 @@
-"""The truth: exact where it is exact, consistent with a world randomized by coin."""
+"""Names of estimands: written and read back, for the outcomes of any study."""
 
-import numpy as np
+from __future__ import annotations
+
+import math
+
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
-from simsepsis.analysis.methods.method import MATCHED_SET
-from simsepsis.analysis.methods.registry import METHODS
-from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import generate_cohort
-from simsepsis.cohort.contrast import Risks, log_cumulative_hazard_ratio, log_odds_ratio, log_risk_ratio
-from simsepsis.errors import UsageError
-from simsepsis.estimand import BY_EXPERIMENT, ENDPOINTS, ESTIMANDS, potential_outcomes, true_estimands
-from simsepsis.scenario import load_scenario
+from simsepsis.estimand import POPULATIONS, SCALES, Estimand
 
-RR081 = load_scenario("rr081")
-
-
-def test_without_effect_every_truth_is_exactly_none():
-    truth = true_estimands(load_scenario("thesis"), population=4_000, seed=3)
-    assert truth["value"].abs().max() < 1e-12
-    assert set(truth.columns) == {"estimand", "value", "mcse", "population"}
+SLUGS = st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True)
+DAYS = st.floats(min_value=0.001, max_value=1e6).map(lambda day: f"{day:g}")
+OUTCOMES = {
+    "column": SLUGS,
+    "column and day": st.tuples(SLUGS, DAYS).map("_".join),
+    "day": DAYS,
+    "nothing": st.just(""),
+}
 
 
-def test_courses_under_both_arms_are_identical_without_effect():
-    outcomes = potential_outcomes(load_scenario("thesis"), population=20_000, seed=3)
-    for name in (*ENDPOINTS, "hospital_time", "icu_time"):
-        assert np.array_equal(getattr(outcomes.treated, name), getattr(outcomes.untreated, name))
+@st.composite
+def estimands(draw: st.DrawFn) -> Estimand:
+    scale = draw(st.sampled_from(list(SCALES)))
+    return Estimand(scale, draw(OUTCOMES[SCALES[scale].about]), draw(st.sampled_from(list(POPULATIONS))))
 
 
-def test_the_stated_effect_is_the_truth_in_other_patients():
-    truth = true_estimands(RR081, population=150_000, seed=5).set_index("estimand")
-    row = truth.loc["log_rr_hospital_death_att"]
-    # The coefficient was solved on a population of its own, with an error of 0.4%.
-    assert abs(row["value"] - np.log(0.81)) < 3 * np.hypot(row["mcse"], 0.004)
+@given(estimands())
+@example(Estimand("rd", "ate", "att"))
+@example(Estimand("log_or", "log_or", "matched"))
+@example(Estimand("md", "day_2_matched", "twin"))
+def test_a_name_is_read_back_whatever_the_outcome_is_called(estimand: Estimand):
+    assume(not (estimand.scale == "log_or" and estimand.outcome.startswith("ratio_")))
+    assert Estimand.parse(estimand.name) == estimand
 
 
-def test_scales_agree_with_each_other():
-    truth = true_estimands(RR081, population=150_000, seed=5).set_index("estimand")["value"]
-    for suffix in ("att", "ate", "ato"):
-        assert truth[f"rd_hospital_death_{suffix}"] < 0
-        assert truth[f"log_or_hospital_death_{suffix}"] < truth[f"log_rr_hospital_death_{suffix}"] < 0
-        assert truth[f"rmst28_difference_{suffix}"] > 0
+@given(estimands())
+@example(Estimand("log_or", "ratio_icu_death", "matched"))
+@example(Estimand("log_or_ratio", "icu_death", "matched"))
+def test_known_outcomes_decide_between_two_readings(estimand: Estimand):
+    assert Estimand.parse(estimand.name, [estimand.column]) == estimand
 
 
-def test_a_randomized_twin_estimates_the_twin_truth():
-    coin = generate_cohort(RR081, seed=6, n=120_000, assignment="coin")
-    treated, died = (coin.registry[name].to_numpy() == 1 for name in ("ivigg", "hospital_death"))
-    assert abs(treated.mean() - RR081.patients.ivigg_share) < 4 * np.sqrt(0.25 / treated.size)
-    difference = died[treated].mean() - died[~treated].mean()
-    error = np.sqrt(sum(died[a].var() / a.sum() for a in (treated, ~treated)))
-    truth = (
-        true_estimands(RR081, population=150_000, seed=5).set_index("estimand").loc["rd_hospital_death_twin"]
-    )
-    assert abs(difference - truth["value"]) < 3 * np.hypot(error, truth["mcse"])
+@given(st.text())
+@example("log_or_")
+@example("_att")
+@example("rmst_difference")
+def test_every_name_keeps_its_letters(name: str):
+    assert Estimand.parse(name).name == name
 
 
-def test_the_coin_knows_nothing_of_patients():
-    coin = generate_cohort(RR081, seed=6, n=60_000, assignment="coin").registry
-    means = coin.groupby("ivigg")[["apache2", "age", "platelets"]].agg(["mean", "var", "size"])
-    for name in ("apache2", "age", "platelets"):
-        m = means[name]
-        gap = abs(m.loc[1, "mean"] - m.loc[0, "mean"])
-        assert gap < 4 * np.sqrt((m["var"] / m["size"]).sum())
+@given(estimands())
+def test_a_name_without_the_population_means_the_same_estimand(estimand: Estimand):
+    assert estimand.matches(estimand.name)
+    assert estimand.matches(estimand.stem)
+    assert not estimand.matches(estimand.of("" if estimand.population else "att").name + "_x")
+    assert estimand.stem == estimand.of("").name
 
 
-def test_matched_truth_is_about_matched_patients():
-    truth = true_estimands(RR081, population=9_600, seed=5, matched=True).set_index("estimand")
-    row = truth.loc["log_rr_hospital_death_matched"]
-    assert 0.2 * 9_600 < row["population"] < 0.31 * 9_600
-    assert row["value"] < 0
+def test_an_odds_ratio_of_a_coin_is_conditional_and_a_risk_difference_never_is():
+    assert Estimand.parse("log_or_icu_death_twin").is_conditional
+    assert not Estimand.parse("log_or_icu_death_att").is_conditional
+    assert not Estimand.parse("rd_icu_death_twin").is_conditional
 
 
-def test_contrasts_by_hand():
-    treated = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0], dtype=bool)
-    untreated = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0], dtype=bool)
-    risks = Risks(treated=treated, untreated=untreated, weights=np.ones(10))
-    assert risks.mean() == pytest.approx((0.2, 0.4))
-    assert log_risk_ratio(risks)[0] == pytest.approx(np.log(0.5))
-    assert log_odds_ratio(risks)[0] == pytest.approx(np.log((0.2 / 0.8) / (0.4 / 0.6)))
-    assert log_cumulative_hazard_ratio(risks)[0] == pytest.approx(np.log(np.log(0.8) / np.log(0.6)))
-    # Paired difference: mean of (0, 0, -1, -1, 0 …) with n in the denominator.
-    assert risks.standard_error(1.0, -1.0) == pytest.approx(np.sqrt(0.16 / 10))
+def test_what_describes_a_matched_set_is_no_effect():
+    assert {name for name, scale in SCALES.items() if math.isnan(scale.null)} == {"pairs", "max_smd"}
+    assert not Estimand.parse("pairs_matched").is_effect
+    assert Estimand.parse("rmst28_difference_att").is_effect
 
 
-def test_contrast_errors_match_repeated_populations():
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(600):
-        untreated = rng.random(400) < 0.3
-        treated = untreated & (rng.random(400) < 0.7)
-        weights = np.where(untreated, 0.5, 0.2)
-        found.append(log_odds_ratio(Risks(treated=treated, untreated=untreated, weights=weights)))
-    values, errors = np.array(found).T
-    ratio = errors.mean() / values.std(ddof=1)
-    assert abs(ratio - 1) < 4 / np.sqrt(2 * 600) + 0.02
-
-
-def test_a_truth_needs_a_population():
-    with pytest.raises(UsageError, match="population = 5: too few"):
-        true_estimands(RR081, population=5, seed=1)
-
-
-def test_the_twin_is_everybody_but_has_no_marginal_odds_ratio():
-    truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
-    for scale in ("rd", "log_rr"):
-        assert truth[f"{scale}_hospital_death_twin"] == truth[f"{scale}_hospital_death_ate"]
-    assert "log_or_hospital_death_ate" in truth.index
-    for scale in ("log_or", "log_hr", "log_shr"):
-        assert not any(name.startswith(scale) and name.endswith("_twin") for name in truth.index)
-
-
-def test_the_overlap_weights_patients_by_how_uncertain_their_treatment_is():
-    truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
-    outcomes = potential_outcomes(RR081, population=4_000, seed=5)
-    weights = outcomes.propensity * (1 - outcomes.propensity)
-    risks = [
-        np.average(potential.hospital_death, weights=weights)
-        for potential in (outcomes.treated, outcomes.untreated)
-    ]
-    assert truth["rd_hospital_death_ato"] == pytest.approx(risks[0] - risks[1], abs=1e-12)
-
-
-def test_every_estimand_of_every_method_is_listed():
-    given = {name for method in METHODS.values() for name in method.estimands_of(THESIS_SPEC)}
-    assert given - set(MATCHED_SET) <= {*ESTIMANDS, *BY_EXPERIMENT}
-    assert set(true_estimands(RR081, population=400, seed=5, matched=True)["estimand"]) == set(ESTIMANDS)
+@pytest.mark.parametrize(
+    ("name", "column", "heading", "null"),
+    [
+        ("log_or_icu_death_matched", "icu_death", "Odds ratio", 1.0),
+        ("rd_death_30_ate", "death_30", "Risk difference (percentage points)", 0.0),
+        ("log_shr_hospital_death_28_matched", "hospital_death", "Subdistribution hazard ratio", 1.0),
+        ("rmst0.5_difference_twin", "", "Difference of mean days alive (days)", 0.0),
+    ],
+)
+def test_a_scale_knows_its_words(name: str, column: str, heading: str, null: float):
+    estimand = Estimand.parse(name)
+    assert (estimand.column, estimand.on.heading, estimand.on.null) == (column, heading, null)

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from simsepsis.figures.forest import plot_forest, ratio_text
-from simsepsis.figures.love import THRESHOLD, plot_love
-from simsepsis.figures.overlap import bin_scores, plot_overlap
-from simsepsis.figures.pairs import plot_pairs
-from simsepsis.figures.positions import outside_names, plot_positions, positions
-from simsepsis.figures.rows import balance_rows
-from simsepsis.figures.survival import plot_survival
+from simsepsis.show.plots.forest import plot_forest
+from simsepsis.show.plots.love import THRESHOLD, plot_love
+from simsepsis.show.plots.overlap import bin_scores, plot_overlap
+from simsepsis.show.plots.pairs import plot_pairs
+from simsepsis.show.plots.positions import outside_names, plot_positions, positions
+from simsepsis.show.plots.rows import balance_rows
+from simsepsis.show.plots.survival import plot_survival
+from simsepsis.words.numbers import with_interval
 
 
 @pytest.fixture
@@ -199,12 +200,12 @@ def test_forest_of_one_cohort_has_one_column_of_numbers(ratios):
         ((1.204, 0.915, 1.584), "1.20 (0.92–1.58)"),
         ((np.nan, np.nan, np.nan), "–"),
         ((1.0, np.nan, np.nan), "1.00"),
-        ((12.345, 0.002, 75.96), "12.3 (0.00–76.0)"),
+        ((12.345, 0.002, 75.96), "12.3 (<0.01–76.0)"),
         ((2.0, 1.0, 1e9), "2.00 (1.00–>10⁴)"),
     ],
 )
-def test_ratio_text(numbers: tuple[float, float, float], text: str):
-    assert ratio_text(*numbers) == text
+def test_ratios_with_intervals(numbers: tuple[float, float, float], text: str):
+    assert with_interval(numbers, joint="–") == text
 
 
 def test_pairs_marks_the_printed_numbers_on_one_common_axis(pairs, marks):

@@ -15,11 +15,12 @@ from own_study import own_analysis, own_cohort, whole_report
 
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.errors import DataError
-from simsepsis.figures import bin_scores, draw_analysis, plot_forest, plot_survival
-from simsepsis.figures.forest import LIMITS, limits_of
-from simsepsis.figures.love import LARGEST
-from simsepsis.figures.style import letters, wrapped
-from simsepsis.figures.survival import at_risk, time_ticks, until
+from simsepsis.show.lettering import make_legible
+from simsepsis.show.plots import bin_scores, draw_analysis, plot_forest, plot_survival
+from simsepsis.show.plots.forest import LIMITS, limits_of
+from simsepsis.show.plots.love import LARGEST
+from simsepsis.show.plots.survival import at_risk, time_ticks, until
+from simsepsis.show.style import letters, wrapped
 
 ODD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any]]] = {
     "a covariate is the treatment": (lambda f: f.assign(years=f["smoker"] * 1.0), {}),
@@ -60,13 +61,15 @@ ODD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any]]] = 
 def test_no_odd_cohort_stops_the_report(case: str) -> None:
     change, settings = ODD[case]
     found = own_analysis(change(own_cohort(4000 if "clusters" in case else 400)), **settings)
-    drawing, page = whole_report(found)
+    figures, left_out, page = whole_report(found)
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"data:image[^\"]+", "", page))
-    assert "love" in {plate.name for plate in drawing.plates}
-    assert all(title and reason for title, reason in drawing.left_out)
-    assert all(f"Figure: {title}" in page for title, _ in drawing.left_out)
-    for plate in drawing.plates:
-        assert_within(plate.figure)
+    assert "love" in {plate.name for plate in figures}
+    assert all(title and reason for title, reason in left_out)
+    assert all(f"Figure: {title}" in page for title, _ in left_out)
+    for plate in figures:
+        drawing = plate.draw()
+        make_legible(drawing)
+        assert_within(drawing)
 
 
 def assert_within(figure: Any) -> None:
@@ -85,8 +88,8 @@ def assert_within(figure: Any) -> None:
 
 def test_a_step_that_failed_leaves_its_reason_in_place_of_the_figure() -> None:
     found = own_analysis(own_cohort().assign(years=lambda f: f["smoker"] * 1.0))
-    drawing, _ = whole_report(found)
-    reasons = dict(drawing.left_out)
+    _, left_out, _ = whole_report(found)
+    reasons = dict(left_out)
     assert "the propensity score decides a whole arm" in reasons["Overlap of the propensity score"]
     assert "the propensity score decides a whole arm" in reasons["Time to chd, matched patients"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simsepsis.figures.labels import number_label, row_label
-from simsepsis.figures.outline import outline
+from simsepsis.show.outline import outline
+from simsepsis.show.study_words import THESIS_WORDING, number_label
 
 
 def words(keys: list[tuple[str, str]]) -> list[tuple[int, str]]:
@@ -36,7 +36,7 @@ def test_the_treatment_does_not_split_the_block_of_adjuncts():
 
 def test_organ_scores_are_short_under_their_heading_and_full_alone():
     assert words([("sofa_renal_day7", "")]) == [(0, "SOFA score day 7"), (1, "Renal")]
-    assert row_label("sofa_renal_day7") == "SOFA renal day 7"
+    assert THESIS_WORDING.row("sofa_renal_day7") == "SOFA renal day 7"
 
 
 def test_names_outside_the_dictionary_are_their_own_labels():
@@ -47,7 +47,7 @@ def test_names_outside_the_dictionary_are_their_own_labels():
     ("key", "name"),
     [
         (("age", "", "median", "before", "ivigg"), "Age, median, IVIgG before matching"),
-        (("icu_type", "er", "smd_percent", "", "contrast"), "ICU type: ER ICU, standardized difference"),
+        (("icu_type", "er", "smd_percent", "", "contrast"), "ICU type: ER ICU, standardized difference (%)"),
         (("hospital_death", "cox", "hazard_ratio", "", ""), "In-hospital mortality: Cox, hazard ratio"),
     ],
 )

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from simsepsis.analysis.cells import cells
 from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.thesis_analysis import run_thesis_analysis
-from simsepsis.cohort import generate_cohort
 from simsepsis.errors import OutputError, UsageError
-from simsepsis.figures import draw_reproduction
 from simsepsis.reproduction import contents_of, reproduce, write_reproduction
 from simsepsis.reproduction.comparison import (
     LEAST,
@@ -29,14 +27,18 @@ from simsepsis.reproduction.comparison import (
 from simsepsis.reproduction.evidence import gather, position
 from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.reproduction.words import listed, number, percent
-from simsepsis.scenario import load_scenario
+from simsepsis.reproduction.words import percent
+from simsepsis.show.plots import draw_reproduction
 from simsepsis.streams import stream
-from simsepsis.thesis import load_thesis
-from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.study.layout import Key
+from simsepsis.study.published import open_study
+from simsepsis.words.numbers import listed, of_statistic
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
-THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)
-KEYS = tuple(cells_of(THESIS))
+STUDY = open_study()
+THESIS, CORRECTED = STUDY.printed(), STUDY.printed(corrected=True)
+KEYS = tuple(STUDY.numbers)
 NO_FAILURES = failures_of([()])
 CRUDE = Key("table4", "hospital_death", "unadjusted", "odds_ratio", "after", "contrast")
 ADJUSTED = CRUDE._replace(level="adjusted")
@@ -77,8 +79,8 @@ def row(comparison: pd.DataFrame, key: Key) -> pd.Series:
 
 
 def words_of(draws: np.ndarray, *, failures=NO_FAILURES, null=True) -> tuple[str, ...]:
-    comparison = compare(THESIS, CORRECTED, draws)
-    return summarize_in_words(gather(comparison, draws, failures, null=null))
+    comparison = compare(STUDY, draws)
+    return summarize_in_words(gather(STUDY, comparison, draws, failures, null=null))
 
 
 def line_with(lines: tuple[str, ...], part: str) -> str:
@@ -136,7 +138,7 @@ class TestSpread:
         key = Key("table1", "wbc", "", "median", "after", "ivigg")
         values = np.linspace(9.6, 10.6, 200)
         values[-5:] = 11.8  # the printed number, at the place 195.975
-        assert bool(row(compare(THESIS, CORRECTED, put(draws_of(200), key, values)), key)["inside"])
+        assert bool(row(compare(STUDY, put(draws_of(200), key, values)), key)["inside"])
 
     @pytest.mark.parametrize("n", [39, 40, 77, 200, 1000])
     @pytest.mark.parametrize("draw", ["random", "normal", "lognormal"])
@@ -161,13 +163,13 @@ class TestSpread:
 
 class TestCompare:
     def test_columns_begin_with_the_contract_and_rows_follow_the_thesis(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         assert TABLE_COLUMNS[:10] == CONTRACT
         assert tuple(comparison.columns) == ("table", *TABLE_COLUMNS)
         assert comparison["printed"].tolist() == THESIS["printed"].tolist()
 
     def test_replicates_of_the_corrected_thesis_are_inside_but_for_misprints(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         misprint = CORRECTED["corrected"].to_numpy()
         assert comparison["inside"][~misprint].all()
         assert not comparison["inside"][misprint].any()
@@ -196,10 +198,10 @@ class TestCompare:
     def test_rounding_and_bounds(self, key, values, inside):
         # Of 39 replicates the limits are the extremes, so that these alone are rounded.
         draws = put(draws_of(39), key, np.linspace(*values, 39))
-        assert bool(row(compare(THESIS, CORRECTED, draws), key)["inside"]) is inside
+        assert bool(row(compare(STUDY, draws), key)["inside"]) is inside
 
     def test_what_was_never_simulated_is_not_compared(self):
-        comparison = compare(THESIS, CORRECTED, put(draws_of(), PAIRS, np.nan))
+        comparison = compare(STUDY, put(draws_of(), PAIRS, np.nan))
         found = row(comparison, PAIRS)
         assert found["inside"] is pd.NA
         assert found["inside_corrected"] is pd.NA
@@ -208,15 +210,15 @@ class TestCompare:
 
     def test_a_replicate_without_a_value_is_counted(self):
         values = np.where(np.arange(40) < 3, np.nan, 0.95)
-        assert row(compare(THESIS, CORRECTED, put(draws_of(40), HAZARD, values)), HAZARD)["n_used"] == 37
+        assert row(compare(STUDY, put(draws_of(40), HAZARD, values)), HAZARD)["n_used"] == 37
 
     def test_fitted_is_everything_before_matching_and_nothing_after(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         assert comparison["fitted"][comparison["phase"] == "before"].all()
         assert not comparison["fitted"][comparison["phase"] == "after"].any()
 
     def test_repetitions_name_the_table_where_the_number_stood_first(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         assert row(comparison, CRUDE._replace(statistic="count", arm="ivigg"))["repeats"] == "table3"
         assert row(comparison, CRUDE)["repeats"] == ""
 
@@ -381,7 +383,7 @@ class TestSummary:
     def test_chance_is_reckoned_over_held_out_numbers(self):
         draws = draws_of()
         line = line_with(words_of(draws), "by chance")
-        comparison = compare(THESIS, CORRECTED, draws)
+        comparison = compare(STUDY, draws)
         own = comparison[~comparison["fitted"] & (comparison["repeats"] == "")]
         assert f"about {0.05 * len(own):.0f} of {len(own)} held-out numbers" in line
 
@@ -400,7 +402,7 @@ class TestWords:
         ],
     )
     def test_numbers(self, value, statistic, text):
-        assert number(value, statistic) == text
+        assert of_statistic(value, statistic, full=True) == text
 
     @pytest.mark.parametrize(
         ("fraction", "text"),

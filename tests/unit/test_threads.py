@@ -9,8 +9,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from simsepsis import analyze, fit_gee, fit_logistic, generate_cohort, run_method, true_estimands
-from simsepsis.scenario import load_scenario
 from simsepsis.threads import one_thread
+from simsepsis.world.files import load_scenario
 
 
 def blas_threads() -> set[int]:

@@ -37,6 +37,7 @@ from simsepsis.analysis.risks import risk_rows
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.two_by_two import odds_ratio
 from simsepsis.arrays import FloatArray
+from simsepsis.estimand import Estimand
 
 Key = tuple[str, str, str, str, str, str]
 """``table, variable, level, statistic, phase, arm``."""
@@ -206,7 +207,9 @@ def _odds(crude: CrudeComparison) -> FloatArray:
     if crude.risks is None:
         effect = odds_ratio(crude.table)
         return np.array([effect.estimate, effect.ci_low, effect.ci_high, crude.p_value])
-    row = next(row for row in risk_rows("", "", "", crude.risks) if row.estimand.startswith("log_or"))
+    row = next(
+        row for row in risk_rows("", "", "", crude.risks) if Estimand.parse(row.estimand).scale == "log_or"
+    )
     with np.errstate(over="ignore"):
         ratio = np.exp([row.estimate, row.ci_low, row.ci_high])
     return np.array([*ratio, row.p_value])

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from simsepsis.analysis.cohort_path import KIND_OF, check_cohort_path, unreadable
 from simsepsis.analysis.column_types import typed_columns
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.analysis.text_table import UNPACKERS, read_text_table
-from simsepsis.documents import is_file
+from simsepsis.analysis.text_table import read_text_table
 from simsepsis.errors import DataError
 from simsepsis.spreadsheet import without_marks
 from simsepsis.words import plain
@@ -41,15 +41,11 @@ def read_cohort(path: str | Path, spec: AnalysisSpec | None = None) -> pd.DataFr
         If the file does not exist, is of another type, cannot be parsed, or has no row.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = check_cohort_path(path)
     try:
-        if not is_file(path):
-            path.stat()  # says why where there is none
-            raise OSError(0, "is no file")
-        frame = READERS[kind](path, spec)
+        frame = READERS[KIND_OF[kind]](path, spec)
     except OSError as error:
-        reason = error.strerror or "not a readable file"
-        raise DataError(f"{path}: cannot be read ({reason}); give the path of a cohort file") from error
+        raise unreadable(path, error) from error
     except ImportError as error:
         raise DataError(
             f"{path}: {kind} files need a package that is not there; write python -m pip install "
@@ -67,21 +63,6 @@ def read_cohort(path: str | Path, spec: AnalysisSpec | None = None) -> pd.DataFr
     frame = without_marks(frame)
     frame.attrs = found
     return frame
-
-
-def _kind(path: Path) -> str:
-    endings = [suffix.lower() for suffix in path.suffixes]
-    if endings and endings[-1] in UNPACKERS:
-        endings.pop()
-        kind = endings[-1] if endings else ""
-        if READERS.get(kind) is _read_text:
-            return kind
-    elif endings and endings[-1] in READERS:
-        return endings[-1]
-    raise DataError(
-        f"{path}: a cohort is a .csv or .parquet file (or .tsv, .txt, .csv.gz, .xlsx, .dta, .sav, .rds), not "
-        f"'{path.suffix}'; convert it"
-    )
 
 
 def _read_text(path: Path, spec: AnalysisSpec | None) -> pd.DataFrame:
@@ -141,11 +122,11 @@ def _chosen(
 
 
 READERS: dict[str, _Reader] = {
-    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), _read_text),
-    **dict.fromkeys((".parquet", ".pq"), _read_parquet),
-    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), _read_excel),
-    ".dta": _read_stata,
-    **dict.fromkeys((".sav", ".zsav", ".por"), _read_spss),
-    **dict.fromkeys((".rds", ".rdata", ".rda"), _read_r),
+    "text": _read_text,
+    "parquet": _read_parquet,
+    "excel": _read_excel,
+    "stata": _read_stata,
+    "spss": _read_spss,
+    "r": _read_r,
 }
-"""Ending of a file's name → what reads it."""
+"""Kind of file → what reads it."""

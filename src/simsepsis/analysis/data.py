@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError
-from simsepsis.thesis.dictionary import Kind
+from simsepsis.study.variables import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

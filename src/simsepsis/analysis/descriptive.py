@@ -160,7 +160,7 @@ def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Desc
         The four groups.
     """
     members, sizes = members_of(groups.rows), groups.sizes
-    numeric = tuple(name for name in names if cohort.kinds[name] in ("continuous", "ordinal"))
+    numeric = tuple(name for name in names if cohort.kinds[name] in ("number", "ordinal"))
     tallies = tuple(tally(cohort.column(name), members) for name in numeric)
     found = np.array([quartiles_of(one.value, one.count) for one in tallies])
     moments = np.array([moments_of(one.value, one.count) for one in tallies]).reshape(-1, 2, 2, 2)

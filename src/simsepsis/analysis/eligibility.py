@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Cell = str | int | float | bool
 
@@ -132,6 +134,8 @@ def eligible(
 
 def _meets(rule: Rule, cells: Any, source: str) -> BoolArray:
     """Return the patients that meet every condition of a rule, (patients,)."""
+    import pandas as pd
+
     series = pd.Series(cells).reset_index(drop=True)
     empty = series.isna().to_numpy()
     found = np.ones(empty.size, np.bool_)
@@ -150,6 +154,8 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _numbers(series: pd.Series, empty: BoolArray, rule: Rule, source: str) -> FloatArray:
+    import pandas as pd
+
     numbers: FloatArray = pd.to_numeric(series, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     text = np.isnan(numbers) & ~empty
     if text.any():

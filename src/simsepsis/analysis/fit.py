@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from simsepsis.analysis.numeric import confidence_level, finite_number
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
@@ -109,15 +109,17 @@ def wald_tests(fit: Fit, *, df: float | None = None, level: float = 0.95) -> Wal
     Li P, Redden DT. Stat Med 2015;34:281, for t with few clusters.
     """
     level = confidence_level(level)
-    law = scipy.stats.norm() if df is None else scipy.stats.t(finite_number(df, "df", above=0.0))
+    df = None if df is None else finite_number(df, "df", above=0.0)
     usable = fit.estimated
     params = np.where(usable, fit.params, np.nan)
     errors = np.where(usable, fit.std_errors, np.nan)
     statistic = np.divide(params, errors, out=np.full(params.shape, np.nan), where=errors > 0)
-    half = law.ppf(0.5 + level / 2) * errors
+    center = 0.5 + level / 2
+    half = (scipy.special.ndtri(center) if df is None else scipy.special.stdtrit(df, center)) * errors
+    tail = -np.abs(statistic)
     return WaldTests(
         statistic=statistic,
-        p_value=2 * law.sf(np.abs(statistic)),
+        p_value=2 * (scipy.special.ndtr(tail) if df is None else scipy.special.stdtr(df, tail)),
         ci_low=params - half,
         ci_high=params + half,
     )

@@ -61,7 +61,7 @@ def named_arms(frame: pd.DataFrame, spec: AnalysisSpec) -> pd.DataFrame:
     spec
         Names the study.
     """
-    if spec.study == "thesis":
+    if spec.study == "jseptic-ivigg":
         return frame
     own = frame.rename(columns=_own_name)
     told = {name: own[name].map(_own_name) for name in ("arm", "quantity") if name in own}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
-import scipy.stats
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.logistic import fit_logistic, predicted
+from simsepsis.analysis.ranks import average_ranks
 from simsepsis.analysis.spec import missing_indicator
 from simsepsis.arrays import BoolArray, FloatArray
 
@@ -172,7 +172,7 @@ def c_statistic(score: FloatArray, treated: BoolArray) -> float:
     -----
     The Mann–Whitney statistic over the number of pairs. R: ``pROC::auc``.
     """
-    ranks = scipy.stats.rankdata(score)
+    ranks = average_ranks(score)
     n1 = int(treated.sum())
     n0 = treated.size - n1
     if n1 == 0 or n0 == 0:

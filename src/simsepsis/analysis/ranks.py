@@ -15,6 +15,13 @@ from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 
 
+def average_ranks(values: FloatArray) -> FloatArray:
+    """Return the ranks of values, (n,), from 1; ties share their mean."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = count.cumsum()
+    return np.asarray((last - (count - 1) / 2)[place])
+
+
 def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
     """Mann–Whitney U test of each column: two-sided p-value, tie-corrected normal approximation.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 
 from simsepsis.analysis.fit import Fit, spread
 from simsepsis.analysis.rank import combination_of, independent_columns
@@ -129,9 +128,11 @@ def _by_single_columns(signed: FloatArray) -> FloatArray | None:
 
 def _by_linear_programme(signed: FloatArray) -> FloatArray | None:
     """Maximize the sum of the margins over the box |d| ≤ 1 with no margin negative."""
+    from scipy.optimize import linprog  # rarely needed, and slow to open
+
     scale = _divisor(np.abs(signed).max(axis=0))
     scaled = signed / scale
-    answer = scipy.optimize.linprog(
+    answer = linprog(
         -scaled.sum(axis=0), A_ub=-scaled, b_ub=np.zeros(len(scaled)), bounds=(-1, 1), method="highs"
     )
     if answer.x is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -16,11 +15,17 @@ app = typer.Typer(
 
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers, 0 or more.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes; -1: one per core.")]
+StudyName = Annotated[
+    str | None,
+    typer.Option("--study", help="A study's name, or a folder with study.toml; default: the thesis."),
+]
 World = Annotated[str, typer.Argument(help="Name of a shipped scenario, or path of a .toml file.")]
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"simsepsis {version('simsepsis')}")
         raise typer.Exit
 

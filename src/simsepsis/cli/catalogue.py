@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from functools import partial
+
+from simsepsis.documents import shipped_folder
 
 Rows = list[tuple[str, str]]
 
 
-def _scenarios() -> Rows:
-    from simsepsis.scenario import load_scenario, scenario_names
-
-    return [(name, load_scenario(name).label) for name in scenario_names()]
-
-
-def _experiments() -> Rows:
-    from simsepsis.experiment import experiment_names, load_plan
-
-    return [(name, load_plan(name).question) for name in experiment_names()]
-
-
-def _trials() -> Rows:
-    from simsepsis.trial.protocol import load_trial, trial_names
-
-    return [(name, load_trial(name).question) for name in trial_names()]
+def _documents(folder: str, key: str, line: str) -> Rows:
+    """Return a line of each shipped document that has a key; as they are valid, none is checked."""
+    read = {path.stem: path.read_text("utf-8") for path in sorted(shipped_folder(folder).glob("*.toml"))}
+    documents = {name: tomllib.loads(text) for name, text in read.items()}
+    return [(name, said.get(line, name)) for name, said in documents.items() if key in said]
 
 
 def _methods() -> Rows:
@@ -33,7 +26,7 @@ def _methods() -> Rows:
 
 
 def _estimands() -> Rows:
-    from simsepsis.estimand import BY_EXPERIMENT, ESTIMANDS
+    from simsepsis.truth import BY_EXPERIMENT, ESTIMANDS
 
     return [*ESTIMANDS.items(), *BY_EXPERIMENT.items()]
 
@@ -45,9 +38,9 @@ def _measures() -> Rows:
 
 
 CATALOGUES: dict[str, Callable[[], Rows]] = {
-    "scenarios": _scenarios,
-    "experiments": _experiments,
-    "trials": _trials,
+    "scenarios": partial(_documents, "scenarios", "label", "label"),
+    "experiments": partial(_documents, "experiments", "ademp", "question"),
+    "trials": partial(_documents, "experiments", "arms", "question"),
     "methods": _methods,
     "estimands": _estimands,
     "measures": _measures,

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
-from typing import Protocol
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from typing import TYPE_CHECKING, Protocol
 
 from simsepsis.cli.show import console
 from simsepsis.words import plain
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 LOG_SECONDS = 60.0
 """Least time between two lines of a log."""
@@ -154,6 +155,8 @@ def progress_bar(words: str) -> Iterator[Shown]:
         yield log
         log.end()
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (
         TextColumn(words, markup=False),
         BarColumn(),

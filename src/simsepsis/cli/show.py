@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from simsepsis.words import plain
+from simsepsis.words.numbers import p_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
 
 TABLE_WIDTH = 110
 """Columns of a table where the output is not a terminal."""
@@ -24,6 +26,8 @@ def console(*, stderr: bool = False) -> Console:
     stderr
         Whether it is that for progress instead.
     """
+    from rich.console import Console
+
     screen = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not screen.is_terminal and not stderr:
         screen.width = TABLE_WIDTH
@@ -49,25 +53,37 @@ def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: 
     right
         Columns to align to the right.
     """
+    rows = frame[list(columns)].astype(str).itertuples(index=False)
+    show_rows(rows, title, columns.values(), [columns[name] for name in right])
+
+
+def show_rows(
+    rows: Iterable[Iterable[str]], title: str, heads: Iterable[str], right: Sequence[str] = ()
+) -> None:
+    """Print rows of words under heads, of which some are aligned to the right."""
+    from rich.table import Table
+
     table = Table(
         title=plain(title, keep="\n"), title_justify="left", title_style="bold", box=None, pad_edge=False
     )
-    for name, head in columns.items():
-        table.add_column(plain(head), justify="right" if name in right else "left", overflow="fold")
-    for row in frame[list(columns)].astype(str).itertuples(index=False):
+    for head in heads:
+        table.add_column(plain(head), justify="right" if head in right else "left", overflow="fold")
+    for row in rows:
         table.add_row(*map(plain, row))
     console().print(table)
 
 
 def show_estimates(estimates: pd.DataFrame) -> None:
     """Print one line per estimate: method, estimand, value with 95% interval, p, patients, failure."""
+    import pandas as pd
+
     shown = estimates.assign(
         interval=[
             "" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
             for low, high in zip(estimates["ci_low"], estimates["ci_high"], strict=True)
         ],
         estimate=["–" if pd.isna(value) else f"{value:.3f}" for value in estimates["estimate"]],
-        p=["" if pd.isna(p) else "<0.001" if p < 0.001 else f"{p:.3f}" for p in estimates["p_value"]],
+        p=["" if pd.isna(p) else p_value(p) for p in estimates["p_value"]],
         failure=estimates["failure"].fillna(""),
     )
     heads = {"method": "method", "estimand": "estimand", "estimate": "estimate", "interval": "95% interval"}
@@ -77,6 +93,8 @@ def show_estimates(estimates: pd.DataFrame) -> None:
 
 def show_comparison(comparison: pd.DataFrame) -> None:
     """Print every printed number beside its simulated mean, interval and verdict, table by table."""
+    import pandas as pd
+
     name = [
         " ".join(str(part) for part in parts if part)
         for parts in zip(

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from simsepsis.cli.app import Jobs, Seed, app
@@ -20,7 +19,7 @@ from simsepsis.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Run, Standing
-    from simsepsis.report.experiment import Shown
+    from simsepsis.show.pages.experiment import Shown
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -38,6 +37,8 @@ def _summarized(folder: Path) -> Run:
 def _tell(result: Run) -> None:
     """Print what a run has come to."""
     if len(result.verdicts):
+        import pandas as pd
+
         from simsepsis.experiment.answers.ranges import fewest_text
 
         claims = pd.DataFrame(list(result.accepted.items()), columns=["claim", "verdict"])
@@ -78,7 +79,7 @@ def _going_on(folder: Path) -> Iterator[None]:
 
 def _report(result: Run, folder: Path) -> None:
     """Write figures, answer and report of a run, and print the answer."""
-    from simsepsis.report.experiment import plain_lines, show_findings, write_shown
+    from simsepsis.show.pages.experiment import plain_lines, show_findings, write_shown
 
     shown = show_findings(result)
     write_shown(folder, shown)
@@ -93,7 +94,7 @@ def _report(result: Run, folder: Path) -> None:
 
 
 def _tell_unfinished(shown: Shown) -> None:
-    from simsepsis.report.experiment import unfinished_sentence
+    from simsepsis.show.pages.experiment import unfinished_sentence
 
     if not shown.findings.complete:
         say(unfinished_sentence(shown.findings))
@@ -166,12 +167,12 @@ def figures(folder: Folder) -> None:
 
     Example: simsepsis figures runs/null
     """
-    from simsepsis.report.experiment import show_findings, write_figures
+    from simsepsis.show.pages.experiment import show_findings, write_figures
 
     shown = show_findings(_summarized(folder))
     write_figures(folder, shown)
     _tell_unfinished(shown)
-    say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
+    say(f"{len(shown.figures)} figures with their numbers are in {folder / 'figures'}")
 
 
 @app.command()
@@ -200,23 +201,22 @@ def infer(
     from importlib.metadata import version
 
     from simsepsis.experiment.inference import infer_thesis, inference_words
-    from simsepsis.figures.experiment.likelihood import likelihood_plate
-    from simsepsis.figures.plate import render_plate, save_plates
     from simsepsis.files import write_files
-    from simsepsis.report.experiment import experiment_html, show_findings
+    from simsepsis.show.pages.experiment import experiment_page, show_findings
+    from simsepsis.show.plots.experiment.likelihood import likelihood_figure
 
     found = infer_thesis(folder, seed=seed, samples=samples)
     shown = show_findings(_summarized(folder))
     plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
-    plate = render_plate(likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note))
-    save_plates([plate], folder / "figures")
+    figure = likelihood_figure(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
+    figure.save(folder / "figures")
     words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     answer = (*((line, ()) for line in words), *shown.answer)
-    page = experiment_html(shown.findings, (plate, *shown.plates), answer)
+    page = experiment_page(shown.findings, (figure, *shown.figures), answer)
     text = "\n".join(f"- {line}" for line in words) + "\n"
-    write_files(folder, {"inference.md": text.encode(), "report.html": page.encode()})
+    write_files(folder, {"inference.md": text.encode(), "report.html": page.html.encode()})
     for line in words:
         say(f"• {line}")
     say(

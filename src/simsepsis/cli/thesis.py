@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
@@ -16,16 +15,19 @@ from simsepsis.words import plain
 
 
 @app.command()
-def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path(".")) -> None:
-    """List the thesis's internal inconsistencies, with the arithmetic.
+def audit(
+    study: StudyName = None,
+    out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path("."),
+) -> None:
+    """List what does not fit among a study's printed numbers, with the arithmetic.
 
     Example: simsepsis audit --out audit
     """
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
-    from simsepsis.thesis.audit import audit_thesis
+    from simsepsis.study.published import audit as audit_study
 
-    findings = audit_thesis()
+    findings = audit_study(study)
     write_files(out, {"audit.csv": csv_bytes(findings)})
     for number, text in enumerate(findings["explain"], start=1):
         say(f"{number:3d}. {text}")
@@ -56,12 +58,14 @@ def reproduce(
 
     Example: simsepsis reproduce --replicates 40 --out reproduction
     """
-    from simsepsis.figures import draw_reproduction, render_plate
+    from importlib.metadata import version
+
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report import reproduction_html
     from simsepsis.reproduction import contents_of
     from simsepsis.reproduction import reproduce as run_reproduction
-    from simsepsis.scenario import load_scenario
+    from simsepsis.show.pages.reproduction import reproduction_page
+    from simsepsis.show.plots import draw_reproduction, files_of
+    from simsepsis.world.files import load_scenario
 
     world = load_scenario(scenario)
     if replicates < 1:
@@ -73,13 +77,11 @@ def reproduce(
         result = run_reproduction(
             world, replicates=replicates, jobs=jobs, seed=seed, readings=readings, progress=progress
         )
-    plates = [render_plate(plate) for plate in draw_reproduction(result, version=version("simsepsis"))]
+    figures = draw_reproduction(result, version=version("simsepsis"))
     command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
     command += " --readings" if readings else ""
-    contents = contents_of(result)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    contents["report.html"] = reproduction_html(result, plates, command=command).encode()
+    contents = contents_of(result) | files_of(figures)
+    contents["report.html"] = reproduction_page(result, figures, command=command).html.encode()
     write_files(folder, contents)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
@@ -104,41 +106,46 @@ def analyze(
 
     Example: simsepsis analyze cohort.csv --out analysis
     """
-    from simsepsis.analysis.cohort_file import read_cohort
-    from simsepsis.analysis.output import analysis_contents
-    from simsepsis.analysis.sensitivity import sensitivity_table
+    # Each room is opened when what comes before it was in order, so that a refusal is quick.
+    from simsepsis.analysis.cohort_path import check_cohort_path
     from simsepsis.analysis.spec import THESIS_SPEC, load_spec
-    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
-    from simsepsis.figures import drawing_of, render_plate
-    from simsepsis.files import check_folder, table_bytes, write_files
-    from simsepsis.report.analysis import analysis_html, answer_of, numbers_of
 
     chosen = THESIS_SPEC if spec is None else load_spec(spec)
+    check_cohort_path(cohort)
+    from simsepsis.analysis.cohort_file import read_cohort
+    from simsepsis.files import check_folder, table_bytes, write_files
+
     patients = read_cohort(cohort, chosen)
     check_folder(out)
+    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+
     analysis = run_analysis(patients, chosen, seed=seed)
-    drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
-    plates = [render_plate(plate) for plate in drawn.plates]
+    from importlib.metadata import version
+
+    from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.sensitivity import sensitivity_table
+    from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
+    from simsepsis.show.plots import drawing_of, files_of
+
+    figures, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
     sensitivity = sensitivity_table(analysis)
-    contents = analysis_contents(analysis)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    contents = analysis_contents(analysis) | files_of(figures)
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(
+    page = analysis_page(
         analysis,
-        plates,
+        figures,
         sensitivity,
         source=plain(cohort.name),
         command=command,
-        left_out=drawn.left_out,
+        left_out=left_out,
     )
-    write_files(out, contents | {"report.html": page.encode()})
+    write_files(out, contents | {"report.html": page.html.encode()})
     for sentence in analysis.result.cohort.notes:
         say(f"• {sentence}")
     show_estimates(analysis.estimates)
     for sentence in answer_of(numbers_of(analysis), sensitivity):
         say(f"• {sentence}")
-    for title, reason in drawn.left_out:
+    for title, reason in left_out:
         say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")

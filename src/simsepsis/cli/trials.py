@@ -31,9 +31,9 @@ def plan(
     # What is wrong with the file is told before the rest is even opened.
     name = load_trial(trial).name
     folder = Path("plans") / name if out is None else out
-    from simsepsis.report.trial import plan_trial
-    from simsepsis.report.trial.facts import facts_of
-    from simsepsis.report.trial.summary import summary
+    from simsepsis.show.pages.trial import plan_trial
+    from simsepsis.show.pages.trial.facts import facts_of
+    from simsepsis.show.pages.trial.summary import summary
 
     with progress_bar("Simulated trials") as progress:
         planned = plan_trial(trial, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)

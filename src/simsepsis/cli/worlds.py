@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
 from simsepsis.cli.app import Seed, World, app
 from simsepsis.cli.catalogue import CATALOGUES
-from simsepsis.cli.show import say, show_table
+from simsepsis.cli.show import say, show_rows, show_table
 from simsepsis.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from simsepsis.scenario import Scenario
+    from simsepsis.world.scenario import Scenario
 
 
 @app.command(name="list")
@@ -29,8 +27,7 @@ def list_(
     if what not in CATALOGUES:
         known = ", ".join(CATALOGUES)
         raise UsageError(f"list '{what}' is unknown{did_you_mean(what, CATALOGUES)}; known are {known}")
-    rows = pd.DataFrame(CATALOGUES[what](), columns=["name", "label"])
-    show_table(rows, what.capitalize(), {"name": "name", "label": "label"})
+    show_rows(CATALOGUES[what](), what.capitalize(), ("name", "label"))
 
 
 @app.command()
@@ -47,9 +44,9 @@ def generate(
 
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
     """
-    from simsepsis.cohort import generate_cohort, oracle_frame
     from simsepsis.files import check_table_path, table_bytes, write_files
-    from simsepsis.scenario import load_scenario
+    from simsepsis.world.cohort import generate_cohort
+    from simsepsis.world.files import load_scenario
 
     for path in (output, oracle):
         if path is not None:
@@ -57,7 +54,7 @@ def generate(
     cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
     write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
     if oracle is not None and cohort.oracle is not None:
-        write_files(oracle.parent, {oracle.name: table_bytes(oracle, oracle_frame(cohort.oracle))})
+        write_files(oracle.parent, {oracle.name: table_bytes(oracle, cohort.oracle.frame())})
     say(f"{len(cohort.registry)} patients in {output}")
 
 
@@ -74,22 +71,15 @@ def describe(
 
     Example: simsepsis describe rr081 --out worlds/rr081
     """
-    from simsepsis.figures import render_plate
-    from simsepsis.figures.scenario import describe_scenario, draw_description
     from simsepsis.files import check_folder, write_files
-    from simsepsis.report.scenario import description_contents, description_html
-    from simsepsis.scenario import load_scenario
+    from simsepsis.world.files import load_scenario
+    from simsepsis.world.kinds import room_of
 
     world = load_scenario(scenario)
     folder = check_folder(Path("worlds") / world.name if out is None else out)
-    description = describe_scenario(world, seed=seed, population=population)
-    plates = [render_plate(plate) for plate in draw_description(description, version=version("simsepsis"))]
-    contents = description_contents(description)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
-    contents["report.html"] = description_html(description, plates, command=command).encode()
-    write_files(folder, contents)
+    description = room_of(type(world), "describe.page")
+    write_files(folder, description.files_of(world, seed=seed, population=population, command=command))
     say(f"The page is {folder / 'report.html'}")
 
 
@@ -111,15 +101,16 @@ def calibrate(
 
     Example: simsepsis calibrate --check
     """
-    from simsepsis.cohort.calibration.fit import calibrated_toml, fit_calibration
     from simsepsis.files import check_folder, write_files
-    from simsepsis.scenario import load_scenario
+    from simsepsis.world.files import load_scenario
+    from simsepsis.world.kinds import room_of, scenario_type
 
     check_folder(out)
     if check:
         raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
-    fitted = fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
-    (path,) = write_files(out, {"thesis.toml": calibrated_toml(fitted).encode()})
+    calibration = room_of(scenario_type(), "world.calibration.fit")
+    fitted = calibration.fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
+    (path,) = write_files(out, {"thesis.toml": calibration.calibrated_toml(fitted).encode()})
     status = _check(fitted, patients, seed + 1, out)
     say(f"\nThe scenario is in {path}")
     raise typer.Exit(status)
@@ -127,16 +118,17 @@ def calibrate(
 
 def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     """Print and store the goodness of fit; return the exit status."""
-    from simsepsis.cohort.calibration.check import check_calibration, describe_fit, summarize_check
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
+    from simsepsis.world.kinds import room_of
 
-    table = check_calibration(scenario, patients=patients, seed=seed)
+    fit = room_of(type(scenario), "world.calibration.check")
+    table = fit.check_calibration(scenario, patients=patients, seed=seed)
     (path,) = write_files(out, {"calibration.csv": csv_bytes(table)})
     shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})
     heads = {name: name.replace("_", " ") for name in table.columns}
     show_table(shown, "Printed against simulated", heads, right=("printed", "simulated", "difference_se"))
-    for sentence in describe_fit(table):
+    for sentence in fit.describe_fit(table):
         say(sentence)
     say(f"Every cell is in {path}")
-    return 0 if summarize_check(table).passed else 1
+    return 0 if fit.summarize_check(table).passed else 1

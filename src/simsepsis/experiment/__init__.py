@@ -2,16 +2,22 @@
 
 from simsepsis.experiment.answers import Answer, answers_of
 from simsepsis.experiment.cells import Cell, cells_of
-from simsepsis.experiment.claim import ACCEPT_COLUMNS, VERDICTS, Claim, judge, monte_carlo_limits, parse_claim
-from simsepsis.experiment.findings import Findings, examine_run
-from simsepsis.experiment.folder import RunFolder
-from simsepsis.experiment.opening import open_run
+from simsepsis.experiment.claims import (
+    ACCEPT_COLUMNS,
+    VERDICTS,
+    Claim,
+    judge,
+    monte_carlo_limits,
+    parse_claim,
+)
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
-from simsepsis.experiment.run import Run, run_experiment, summarize_run
-from simsepsis.experiment.standing import Standing
+from simsepsis.experiment.replicates import Standing
+from simsepsis.experiment.results import Run
+from simsepsis.experiment.run import run_experiment, summarize_run
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.experiment.stopping import Look, looks, parse_targets
-from simsepsis.experiment.truth import TRUTH_COLUMNS
+from simsepsis.experiment.truths import TRUTH_COLUMNS
 
 __all__ = [
     "ACCEPT_COLUMNS",
@@ -20,7 +26,6 @@ __all__ = [
     "Answer",
     "Cell",
     "Claim",
-    "Findings",
     "Look",
     "Plan",
     "Replay",
@@ -30,7 +35,6 @@ __all__ = [
     "Verified",
     "answers_of",
     "cells_of",
-    "examine_run",
     "experiment_names",
     "find_experiment",
     "judge",

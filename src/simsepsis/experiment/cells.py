@@ -8,11 +8,10 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from simsepsis.cohort.resolve import resolve
 from simsepsis.errors import ExperimentError, ScenarioError, did_you_mean
 from simsepsis.experiment.plan import Plan
-from simsepsis.scenario import Scenario
-from simsepsis.scenario.changes import Changes, changed_scenario
+from simsepsis.world.changes import Changes, changed_scenario
+from simsepsis.world.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,23 +74,12 @@ def _check_named(plan: Plan, names: list[str]) -> None:
 
 
 def settled(cell: Cell) -> Cell:
-    """Return the cell with nothing left to solve in its world.
-
-    Parameters
-    ----------
-    cell
-        As asked for.
-
-    Raises
-    ------
-    ScenarioError
-        If the world does not exist.
-    """
+    """Return the cell with nothing left to solve in its world."""
     try:
-        scenario = resolve(cell.scenario)
+        scenario = cell.scenario.resolved()
     except ScenarioError as error:
         raise ScenarioError(f"cell '{cell.name}': {error}") from error
-    return Cell(key=cell.key, name=cell.name, scenario=Scenario.model_validate(scenario.model_dump()))
+    return Cell(key=cell.key, name=cell.name, scenario=type(scenario).model_validate(scenario.model_dump()))
 
 
 def worlds(plan: Plan) -> list[tuple[str, str, Changes]]:

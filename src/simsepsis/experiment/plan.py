@@ -16,13 +16,14 @@ from simsepsis.analysis.methods import METHODS, method_names
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
-from simsepsis.experiment.choices import AnswerChoice, FigureChoice, check_choice
-from simsepsis.experiment.claim import Claim, parse_claim
+from simsepsis.estimand import Estimand
+from simsepsis.experiment.claims import Claim, parse_claim
+from simsepsis.experiment.requests import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.stopping import check_targets
-from simsepsis.scenario.changes import Changed, Changes, WorldChoice, dotted
-from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
-from simsepsis.scenario.section import Name, Positive, Section
 from simsepsis.words import shown
+from simsepsis.world.changes import Changed, Changes, WorldChoice, dotted
+from simsepsis.world.plans import find_plan, plan_names, read_plan, scenario_beside
+from simsepsis.world.section import Name, Positive, Section
 
 KEY = "ademp"
 """Table that marks a plan as one of an experiment."""
@@ -91,6 +92,11 @@ class RunSettings(Section):
         except UsageError as error:
             raise ValueError(str(error)) from error
 
+    @cached_property
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """Return every method with each of its estimands."""
+        return tuple((name, own) for name in self.methods for own in METHODS[name].estimands_of(THESIS_SPEC))
+
     @property
     def most_replicates(self) -> int:
         """Return the number of replicates that no cell exceeds."""
@@ -107,10 +113,11 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        given = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        names = list(dict.fromkeys(name for _, name in self.series))
+        given = [Estimand.parse(name) for name in names]
         for wanted in self.estimands:
-            if not any(is_estimand(name, wanted) for name in given):
-                near = did_you_mean(wanted, [*given, *(_stem(name) for name in given)])
+            if not any(estimand.matches(wanted) for estimand in given):
+                near = did_you_mean(wanted, [*names, *(estimand.stem for estimand in given)])
                 raise ValueError(f"no method of this plan estimates '{wanted}'{near}")
         if self.reference is not None and self.reference not in self.methods:
             near = did_you_mean(self.reference, self.methods)
@@ -172,7 +179,7 @@ class Plan(Section):
 
     @model_validator(mode="after")
     def _showable(self) -> Self:
-        names = [name for name in self.estimands_given if self.judged(name)]
+        names = list(dict.fromkeys(name for _, name in self.judged_series))
         known = {"methods": self.run.methods, "estimands": [*self.run.estimands, *names]}
         for where in ("figures", "answers"):
             for number, choice in enumerate(getattr(self, where)):
@@ -195,13 +202,9 @@ class Plan(Section):
         }
 
     @property
-    def estimands_given(self) -> tuple[str, ...]:
-        """Return the estimands of the plan's methods, whole."""
-        return tuple(
-            dict.fromkeys(
-                name for method in self.run.methods for name in METHODS[method].estimands_of(THESIS_SPEC)
-            )
-        )
+    def judged_series(self) -> tuple[tuple[str, str], ...]:
+        """Return the methods with those of their estimands that the plan judges."""
+        return tuple((method, name) for method, name in self.run.series if self.judged(name))
 
     @cached_property
     def claims(self) -> dict[str, Claim]:
@@ -216,16 +219,7 @@ class Plan(Section):
 
     def judged(self, estimand: str) -> bool:
         """Return whether an estimand is one of those that the plan judges."""
-        return any(is_estimand(estimand, wanted) for wanted in self.run.estimands)
-
-
-def is_estimand(name: str, wanted: str) -> bool:
-    """Return whether an estimand is the one wanted, which may lack the last word."""
-    return wanted in (name, _stem(name))
-
-
-def _stem(estimand: str) -> str:
-    return estimand.rpartition("_")[0]
+        return any(Estimand.parse(estimand).matches(wanted) for wanted in self.run.estimands)
 
 
 def experiment_names() -> list[str]:
@@ -280,13 +274,7 @@ def _with_paths(plan: Plan, folder: Path) -> Plan:
 
 
 def plan_toml(plan: Plan) -> str:
-    """Return a plan as TOML that `load_plan` reads back unchanged.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    """
+    """Return a plan as TOML that `load_plan` reads back unchanged."""
     values = plan.model_dump(mode="json", exclude_none=True)
     changed = values["world"].pop("set")
     lists = {name: values.pop(name) for name in ("cells", "figures", "answers")}

@@ -17,18 +17,17 @@ from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.time_limit import time_limit
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.cohort import Cohort
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import Work, do_batch, draw_cohorts, estimate_replicates
-from simsepsis.experiment.folder import RunFolder
-from simsepsis.experiment.opening import open_run
-from simsepsis.experiment.sealed_files import version_of
-from simsepsis.experiment.summary import joined
-from simsepsis.experiment.truth import TruthWork, true_values
-from simsepsis.replication import Batch, Part, open_workers
+from simsepsis.experiment.replicates import do_batch, draw_cohorts, estimate_replicates, work_of
+from simsepsis.experiment.results import joined
+from simsepsis.experiment.run_folder import RunFolder, open_run
+from simsepsis.experiment.sealed import version_of
+from simsepsis.experiment.truths import true_values, truth_work
+from simsepsis.replication import Part, open_workers
 from simsepsis.streams import streams
 from simsepsis.threads import one_thread
+from simsepsis.world.cohort import Cohort
 
 COMPARED = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure")
 """Columns that are the same bits whenever a row is computed, on one machine with the same packages."""
@@ -176,8 +175,14 @@ def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int
         raise UsageError(f"fraction = {fraction}: give a number above 0 and up to 1")
     folder = open_run(path)
     chosen, truths = _chosen(folder, fraction, seed), _chosen_truths(folder, fraction, seed)
-    works = [_work(folder, cell, replicate, stored) for (cell, replicate), stored in chosen.items()]
-    truth_works = [_truth_work(folder, cell, stored) for cell, stored in truths.items()]
+    works = [
+        work_of(folder, folder.cell(cell), number, number, _held(folder, stored))
+        for (cell, number), stored in chosen.items()
+    ]
+    truth_works = [
+        truth_work(folder.plan.run, folder.cell(cell), _held(folder, stored))
+        for cell, stored in truths.items()
+    ]
     different, different_truths = [], []
     with open_workers(jobs=jobs) as workers:
         for done in workers.spread(do_batch, works):
@@ -238,27 +243,10 @@ def _stored(parts: Sequence[Part], cell: int, below: int) -> IntArray:
     return np.flatnonzero(there)
 
 
-def _work(folder: RunFolder, cell: int, replicate: int, stored: pd.DataFrame) -> Work:
-    held = set(stored["method"])
-    batch = Batch(
-        run=folder.run,
-        cell=cell,
-        first=replicate,
-        last=replicate,
-        methods=tuple(name for name in folder.plan.run.methods if name in held),
-    )
-    run = folder.plan.run
-    return Work(batch=batch, cell=folder.cell(cell), seed=run.seed, method_seconds=run.method_seconds)
-
-
-def _truth_work(folder: RunFolder, cell: int, stored: pd.DataFrame) -> TruthWork:
-    run, held = folder.plan.run, set(stored["method"])
-    return TruthWork(
-        cell=folder.cell(cell),
-        methods=tuple(name for name in run.methods if name in held),
-        population=run.truth_population,
-        seed=run.seed,
-    )
+def _held(folder: RunFolder, stored: pd.DataFrame) -> tuple[str, ...]:
+    """Return the methods of the plan that stored rows have, in its order."""
+    there = set(stored["method"])
+    return tuple(name for name in folder.plan.run.methods if name in there)
 
 
 def _different(stored: pd.DataFrame, again: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

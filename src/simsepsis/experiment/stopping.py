@@ -52,13 +52,7 @@ class Look:
 
 
 def check_targets(targets: Targets) -> None:
-    """Raise `ValueError` unless every target is a positive number for a measure that exists.
-
-    Parameters
-    ----------
-    targets
-        Measure → Monte Carlo standard error.
-    """
+    """Raise `ValueError` unless every target is a positive number for a measure that exists."""
     for name, mcse in targets.items():
         if name not in MEASURES:
             near = did_you_mean(name, MEASURES) or f"; known are {', '.join(MEASURES)}"
@@ -120,15 +114,6 @@ def looks(most: int) -> Iterator[int]:
 
 def look_at(performance: pd.DataFrame, replicates: int, targets: Targets) -> Look:
     """Compare the Monte Carlo errors of the first replicates of a cell with the targets.
-
-    Parameters
-    ----------
-    performance
-        As of `simsepsis.performance.summarize`, of these replicates and the measures that have a target.
-    replicates
-        How many replicates they are.
-    targets
-        Measure → Monte Carlo standard error.
 
     Notes
     -----

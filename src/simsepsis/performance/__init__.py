@@ -6,15 +6,19 @@ whether failing is informative, `replicates_needed` and `stopping_mcse` say when
 """
 
 from simsepsis.performance.autopsy import AUTOPSY_NUMBERS, autopsy_of, coverage_autopsy
-from simsepsis.performance.catalogue import MEASURES, Measure
-from simsepsis.performance.failures import FAILURE_COLUMNS, failures_of, informative_failures
+from simsepsis.performance.error_ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of
+from simsepsis.performance.estimate_rows import Settings
+from simsepsis.performance.failures import (
+    FAILURE_COLUMNS,
+    failures_of,
+    informative_failures,
+    kinds_of_reasons,
+)
 from simsepsis.performance.grid import Grid, empty_grid
-from simsepsis.performance.ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of, stem_of
 from simsepsis.performance.mcse import Measured, wilson_half_width, wilson_limits
+from simsepsis.performance.measured import PERFORMANCE_COLUMNS, performance_of, summarize
+from simsepsis.performance.measures import MEASURES, Measure
 from simsepsis.performance.planning import replicates_from_pilot, replicates_needed, stopping_mcse
-from simsepsis.performance.reasons import kinds_of_reasons
-from simsepsis.performance.rows import Settings
-from simsepsis.performance.summarize import PERFORMANCE_COLUMNS, summarize, summarize_study
 
 __all__ = [
     "AUTOPSY_NUMBERS",
@@ -36,12 +40,11 @@ __all__ = [
     "kinds_of_reasons",
     "ladder",
     "ladder_of",
+    "performance_of",
     "replicates_from_pilot",
     "replicates_needed",
-    "stem_of",
     "stopping_mcse",
     "summarize",
-    "summarize_study",
     "wilson_half_width",
     "wilson_limits",
 ]

@@ -9,7 +9,8 @@ import pandas as pd
 import scipy.special
 
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.performance.intervals import covers
+from simsepsis.performance.estimate_rows import KEYS, Settings
+from simsepsis.performance.grid import Block, Judged, Truth, lay_out
 from simsepsis.performance.mcse import (
     Numbers,
     centre,
@@ -19,9 +20,7 @@ from simsepsis.performance.mcse import (
     quotient,
     variance,
 )
-from simsepsis.performance.rows import KEYS, Settings
-from simsepsis.performance.study import Block, Study, lay_out
-from simsepsis.performance.truth import Truth
+from simsepsis.performance.measures import covers
 
 
 class Autopsy(NamedTuple):
@@ -105,34 +104,16 @@ def coverage_autopsy(
     return autopsy_of(lay_out(estimates, truth, Settings(alpha=alpha, limits_alpha=limits_alpha)))
 
 
-def autopsy_of(study: Study) -> pd.DataFrame:
-    """Return `coverage_autopsy` of series that are laid out already.
-
-    Parameters
-    ----------
-    study
-        As of `simsepsis.performance.study.lay_out`.
-    """
-    numbers = pd.DataFrame(study.collect(_examined), columns=list(AUTOPSY_NUMBERS))
+def autopsy_of(judged: Judged) -> pd.DataFrame:
+    """Return `coverage_autopsy` of series that are laid out already."""
+    series, found = judged.collect(_examined)
+    numbers = pd.DataFrame(found, columns=list(AUTOPSY_NUMBERS))
     numbers["n_used"] = numbers["n_used"].astype(np.int64)
-    series = study.ordered_series()
     return pd.concat([series[list(KEYS)], numbers, series["n_sim"]], axis=1)
 
 
 def predicted_coverage(bias: Numbers, spread: Numbers, below: Numbers, above: Numbers) -> FloatArray:
-    """Coverage of intervals of fixed reach around normal estimates.
-
-    Parameters
-    ----------
-    bias, spread
-        Mean and SD of θ̂ − θ.
-    below, above
-        Distances from the estimate to the lower and to the upper limit.
-
-    Notes
-    -----
-    Φ((below − bias)/spread) − Φ((−above − bias)/spread).
-    """
+    """Coverage of intervals of fixed reach around normal estimates: Φ((below − b)/E) − Φ((−above − b)/E)."""
     right, left = quotient(below - bias, spread), quotient(-above - bias, spread)
     return np.asarray(scipy.special.ndtr(right) - scipy.special.ndtr(left))
 
@@ -140,15 +121,7 @@ def predicted_coverage(bias: Numbers, spread: Numbers, below: Numbers, above: Nu
 def examine(
     estimate: FloatArray, std_error: FloatArray, low: FloatArray, high: FloatArray, truth: Numbers
 ) -> Autopsy:
-    """Take the coverage of each series apart.
-
-    Parameters
-    ----------
-    estimate, std_error, low, high
-        θ̂, SE and confidence limits, shape (..., r); only replicates with all four finite count.
-    truth
-        θ, shape (...).
-    """
+    """Take the coverage of each series apart; only replicates with all four numbers finite count."""
     raw = (estimate - per_replicate(truth), std_error, estimate - low, high - estimate)
     known = np.all([np.isfinite(x) for x in raw], axis=0)
     error, model, below, above = (np.where(known, x, np.nan) for x in raw)

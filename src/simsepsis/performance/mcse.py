@@ -39,37 +39,19 @@ class Centred(NamedTuple):
 
 @undefined_as_nan
 def quotient(top: ArrayLike, bottom: ArrayLike) -> FloatArray:
-    """Return top/bottom, NaN where the bottom is 0.
-
-    Parameters
-    ----------
-    top, bottom
-        Arrays that broadcast.
-    """
+    """Return top/bottom, NaN where the bottom is 0."""
     down = np.asarray(bottom, dtype=np.float64)
     return np.asarray(np.where(down == 0, np.nan, np.asarray(top, dtype=np.float64) / down))
 
 
 def per_replicate(truth: Numbers) -> FloatArray:
-    """Give numbers of series an axis for the replicates.
-
-    Parameters
-    ----------
-    truth
-        Shape (...), or one number.
-    """
+    """Give numbers of series an axis for the replicates."""
     return np.asarray(truth, dtype=np.float64)[..., None]
 
 
 @undefined_as_nan
 def centre(x: FloatArray) -> Centred:
-    """Return number, mean and deviations of the values that are there.
-
-    Parameters
-    ----------
-    x
-        Values, shape (..., r).
-    """
+    """Return number, mean and deviations of the values that are there."""
     seen = ~np.isnan(x)
     n = np.asarray(np.count_nonzero(seen, axis=-1), dtype=np.int64)
     mean = quotient(np.where(seen, x, 0.0).sum(axis=-1), n)
@@ -78,36 +60,19 @@ def centre(x: FloatArray) -> Centred:
 
 @undefined_as_nan
 def variance(centred: Centred) -> FloatArray:
-    """Return the variance with divisor n − 1; NaN below two values.
-
-    Parameters
-    ----------
-    centred
-        From `centre`.
-    """
+    """Return the variance with divisor n − 1; NaN below two values."""
     return quotient(np.square(centred.deviation).sum(axis=-1), np.maximum(centred.n - 1, 0))
 
 
 @undefined_as_nan
 def mean_of(x: FloatArray) -> Measured:
-    """Mean of a quantity over replicates, MCSE s/√n.
-
-    Parameters
-    ----------
-    x
-        Values, shape (..., r).
-    """
+    """Mean of a quantity over replicates, MCSE s/√n."""
     centred = centre(x)
     return Measured(centred.mean, np.sqrt(quotient(variance(centred), centred.n)), centred.n)
 
 
 def proportion_of(hit: FloatArray) -> Measured:
     """Share of replicates, MCSE √[p(1 − p)/n].
-
-    Parameters
-    ----------
-    hit
-        1, 0 or NaN, shape (..., r).
 
     Notes
     -----
@@ -120,11 +85,6 @@ def proportion_of(hit: FloatArray) -> Measured:
 @undefined_as_nan
 def ratio_of(top: FloatArray, bottom: FloatArray) -> Measured:
     """Ratio of two means over the same replicates, R = ΣT/ΣB, with its sandwich MCSE.
-
-    Parameters
-    ----------
-    top, bottom
-        T and B, shape (..., r); only replicates with both count.
 
     Notes
     -----
@@ -146,37 +106,18 @@ def ratio_of(top: FloatArray, bottom: FloatArray) -> Measured:
 
 @undefined_as_nan
 def root_of(measured: Measured) -> Measured:
-    """Square root of a measured value, MCSE/(2√value) by the delta method; 0 where there is no error.
-
-    Parameters
-    ----------
-    measured
-        A value ≥ 0 with its MCSE.
-    """
+    """Square root of a measured value, MCSE/(2√value) by the delta method; 0 where there is no error."""
     root = np.sqrt(measured.value)
     return Measured(root, error_of_root(measured.mcse, root), measured.n_used)
 
 
 def error_of_root(mcse: FloatArray, root: FloatArray) -> FloatArray:
-    """Return the MCSE of a square root from the MCSE of its square: mcse/(2·root), 0 where mcse is 0.
-
-    Parameters
-    ----------
-    mcse, root
-        MCSE of the square; the square root.
-    """
+    """Return the MCSE of a square root from the MCSE of its square: mcse/(2·root), 0 where mcse is 0."""
     return np.where(mcse == 0, 0.0, quotient(mcse, 2.0 * root))
 
 
 def with_truth_error(measured: Measured, error: Numbers) -> Measured:
     """Return a measure whose MCSE holds the truth's own Monte Carlo error as well, in quadrature.
-
-    Parameters
-    ----------
-    measured
-        Value and MCSE with the truth taken as known.
-    error
-        The truth's MCSE times the derivative of the measure by the truth.
 
     Notes
     -----
@@ -189,13 +130,6 @@ def over_truth(measure: Callable[[Numbers], Measured], truth: Numbers, truth_mcs
     """Return a measure at the truth, with the truth's own Monte Carlo error in its MCSE.
 
     For measures without a derivative to write down, such as coverage.
-
-    Parameters
-    ----------
-    measure
-        Gives the measure for a truth.
-    truth, truth_mcse
-        θ and its Monte Carlo standard error, shape (...).
 
     Notes
     -----
@@ -213,13 +147,6 @@ def wilson_limits(
 ) -> tuple[FloatArray, FloatArray]:
     """Wilson score limits of a proportion; NaN without replicates.
 
-    Parameters
-    ----------
-    proportion, n
-        Observed share and number of replicates; they broadcast.
-    alpha
-        One minus the confidence level.
-
     References
     ----------
     Wilson EB. J Am Stat Assoc 1927;22:209.
@@ -233,13 +160,6 @@ def wilson_limits(
 
 def wilson_half_width(proportion: ArrayLike, n: ArrayLike, *, alpha: float = 0.05) -> FloatArray:
     """Half the width of the Wilson interval of a proportion; positive at 0 and 1, NaN without replicates.
-
-    Parameters
-    ----------
-    proportion, n
-        Observed share and number of replicates; they broadcast.
-    alpha
-        One minus the confidence level.
 
     Notes
     -----

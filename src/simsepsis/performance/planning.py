@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -13,60 +10,8 @@ import scipy.special
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.performance.catalogue import MEASURES
 from simsepsis.performance.mcse import wilson_half_width
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Guess:
-    """What is expected of the estimates."""
-
-    mcse: float
-    expected: float = 0.0
-    sd: float = 1.0
-    correlation: float = 0.0
-
-
-def _proportion(g: _Guess) -> float:
-    return g.expected * (1.0 - g.expected) / g.mcse**2
-
-
-def _mean(g: _Guess) -> float:
-    return (g.sd / g.mcse) ** 2
-
-
-def _median(g: _Guess) -> float:
-    return math.pi / 2.0 * _mean(g)
-
-
-def _spread(g: _Guess) -> float:
-    return 1.0 + _mean(g) / 2.0
-
-
-def _relative_error(g: _Guess) -> float:
-    return 1.0 + ((100.0 + g.expected) / g.mcse) ** 2 / 2.0
-
-
-def _relative_precision(g: _Guess) -> float:
-    return 1.0 + (2.0 * (100.0 + g.expected) / g.mcse) ** 2 * (1.0 - g.correlation**2)
-
-
-_OTHERS: Mapping[str, tuple[Callable[[_Guess], float], tuple[str, ...]]] = MappingProxyType(
-    {
-        "bias": (_mean, ("sd",)),
-        "relative_bias": (_mean, ("sd",)),
-        "median_bias": (_median, ("sd",)),
-        "empirical_se": (_spread, ("sd",)),
-        "model_se": (_mean, ("sd",)),
-        "relative_error_model_se": (_relative_error, ()),
-        "mse": (_mean, ("sd",)),
-        "rmse": (_spread, ("sd",)),
-        "ci_width": (_mean, ("sd",)),
-        "relative_precision": (_relative_precision, ("correlation",)),
-        "exaggeration": (_mean, ("sd",)),
-    }
-)
-"""Measures that are no proportions: how many replicates, and from what."""
+from simsepsis.performance.measures import MEASURES, OF_SHARE, Guess
 
 
 def replicates_needed(
@@ -119,13 +64,13 @@ def replicates_needed(
     if measure not in MEASURES:
         raise UsageError(f"measure '{measure}' is unknown{did_you_mean(measure, MEASURES)}")
     given = {"expected": expected, "sd": sd, "correlation": correlation}
-    formula, needs = _OTHERS.get(measure, (_proportion, ("expected",)))
-    for name in needs:
+    planned = MEASURES[measure].planned
+    for name in planned.needs:
         if given[name] is None:
             raise UsageError(f"replicates_needed('{measure}', …) needs {name}=…; give your best guess")
-    guess = _Guess(mcse=mcse, **{name: value for name, value in given.items() if value is not None})
-    _check(measure, guess, proportion=formula is _proportion)
-    return _ceiling(formula(guess))
+    guess = Guess(mcse=mcse, **{name: value for name, value in given.items() if value is not None})
+    _check(measure, guess)
+    return _ceiling(planned.formula(guess))
 
 
 def replicates_from_pilot(n_used: int, mcse: float, target: float) -> int:
@@ -177,13 +122,19 @@ def stopping_mcse(performance: pd.DataFrame, *, alpha: float = 0.05) -> pd.Serie
     return pd.Series(np.where(np.isnan(trusted), np.inf, trusted), index=performance.index, name="mcse")
 
 
-def _check(measure: str, guess: _Guess, *, proportion: bool) -> None:
+def _check(measure: str, guess: Guess) -> None:
     """Refuse numbers that no study can have."""
+    proportion = MEASURES[measure].planned is OF_SHARE
+    proportion = MEASURES[measure].planned is OF_SHARE
     rules = (
         ("mcse", guess.mcse > 0, "a positive number"),
         ("sd", guess.sd >= 0, "a number of 0 or more"),
         ("correlation", abs(guess.correlation) <= 1, "a number from -1 to 1"),
-        ("expected", not proportion or 0 < guess.expected < 1, "a proportion between 0 and 1"),
+        (
+            "expected",
+            not proportion or 0 < guess.expected < 1,
+            "a proportion between 0 and 1",
+        ),
     )
     for name, fine, rule in rules:
         if not fine:

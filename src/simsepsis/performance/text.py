@@ -6,38 +6,18 @@ import math
 
 import pandas as pd
 
-from simsepsis.estimand import ENDPOINT_LABELS
-from simsepsis.performance.catalogue import MEASURES
+from simsepsis.estimand import Estimand
 from simsepsis.performance.mcse import wilson_limits
-
-_NOTHING = 1e-9
+from simsepsis.performance.measures import MEASURES
+from simsepsis.truth import ENDPOINT_LABELS
+from simsepsis.words.numbers import aside, decimals_for, with_error
 
 ENOUGH = 0.95
 """Share of a series' rows from which on a number may stand without saying how many rows it is of."""
 
-SCALES = {
-    "rd_": "risk difference",
-    "log_rr_": "log risk ratio",
-    "log_or_": "log odds ratio",
-    "log_hr_": "log hazard ratio",
-    "log_shr_": "log subdistribution hazard ratio",
-    "log_or_ratio_": "log ratio of odds ratios",
-}
-"""First words of an estimand's name → what it is."""
-
-
-COUNTS = {"pairs": "number of matched pairs", "max_smd": "largest standardized difference after matching"}
-"""What a method may say of its matched set → in words."""
-
 
 def few_rows(table: pd.DataFrame) -> pd.Series[bool]:
-    """Return which numbers rest on so few of their series' rows that these are to be told.
-
-    Parameters
-    ----------
-    table
-        With ``n_used, n_sim`` and perhaps ``measure``; a truth rests on no row.
-    """
+    """Return which numbers rest on so few of their series' rows that these are to be told."""
     few = table["n_used"] < ENOUGH * table["n_sim"]
     return few & (table["measure"] != "truth") if "measure" in table.columns else few
 
@@ -49,84 +29,21 @@ def rows_texts(table: pd.DataFrame) -> list[str]:
 
 
 def rows_text(n_used: float, n_sim: float) -> str:
-    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing.
-
-    Parameters
-    ----------
-    n_used, n_sim
-        As in a performance table.
-    """
+    """Return ``24 of 100 rows`` where a number rests on few of its series' rows, otherwise nothing."""
     return f"{n_used:,.0f} of {n_sim:,.0f} rows" if n_used < ENOUGH * n_sim else ""
 
 
-def with_error(
-    value: float, error: float, decimals: int, *, signed: bool = False, unit: str = "", rows: str = ""
-) -> str:
-    """Return ``−6.90 (0.06)``, with words where the error is none or unknown, a dash where there is no value.
-
-    Parameters
-    ----------
-    value, error
-        The number and its Monte Carlo standard error.
-    decimals
-        Of the value; the error has as many.
-    signed
-        Whether positive values get a plus sign.
-    unit
-        Written after the value.
-    rows
-        Written after the error, such as that of `rows_text`.
-    """
-    if math.isnan(value):
-        return "–"
-    exact, least = error < _NOTHING, 10.0**-decimals
-    rounded = round(value, decimals) + 0.0
-    sign = "+" if signed and rounded > 0 else ""
-    text = f"{rounded:.0f}" if exact and rounded == round(rounded) else f"{rounded:.{decimals}f}"
-    shown = "exact" if exact else f"<{least:g}" if error < least / 2 else f"{error:.{decimals}f}"
-    shown = "error unknown" if math.isnan(error) else shown
-    return f"{sign}{text}{unit} ({_aside(shown, rows)})".replace("-", "−")
-
-
-def _aside(*parts: str) -> str:
-    return "; ".join(filter(None, parts))
-
-
 def factor_and_unit(measure: str, estimand: str) -> tuple[float, str]:
-    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has.
-
-    Parameters
-    ----------
-    measure
-        Name of a measure.
-    estimand
-        Name of an estimand, with or without its last word.
-    """
+    """Return what a measure of an estimand is multiplied by for print, and the unit that it then has."""
     unit = MEASURES[measure].unit
     if unit in ("proportion", "fraction"):
         return 100.0, "%"
     if unit == "percent":
         return 1.0, "%"
-    if unit == "estimand" and estimand.startswith("rd_"):
-        return 100.0, " points"
-    if unit == "estimand" and estimand.startswith("rmst"):
-        return 1.0, " days"
-    return 1.0, ""
-
-
-def decimals_for(error: float, *, most: int = 4) -> int:
-    """Return the decimals at which a Monte Carlo standard error has two digits.
-
-    Parameters
-    ----------
-    error
-        The standard error, in the unit of print.
-    most
-        Decimals where it is 0, tiny or unknown.
-    """
-    if not error > 0.0:
-        return min(most, 3)
-    return max(0, min(most, 1 - math.floor(math.log10(error))))
+    if unit != "estimand":
+        return 1.0, ""
+    scale = Estimand.parse(estimand).on
+    return scale.factor, f" {scale.unit}" if scale.unit else ""
 
 
 def measured_text(
@@ -155,10 +72,10 @@ def measured_text(
     if n_used is not None and MEASURES[measure].unit == "proportion" and value in (0.0, 1.0) and mcse == 0.0:
         low, high = wilson_limits(value, n_used)
         bound = f"at least {100 * float(low):.1f}%" if value == 1.0 else f"at most {100 * float(high):.1f}%"
-        return f"{100 * value:g}% ({_aside(bound, rows)})"
+        return f"{100 * value:g}% ({aside(bound, rows)})"
     error = factor * mcse
     decimals = decimals_for(error, most=2 if factor == 100.0 else 4)
-    signed = is_signed(measure) and (measure not in ("mean", "truth") or is_contrast(estimand))
+    signed = MEASURES[measure].signed and (measure not in ("mean", "truth") or is_contrast(estimand))
     return with_error(factor * value, error, decimals, signed=signed, unit=unit, rows=rows)
 
 
@@ -168,49 +85,17 @@ def bare_text(measure: str, estimand: str, value: float) -> str:
 
 
 def plain_text(measure: str, estimand: str, value: float) -> str:
-    """Return a level or limit of a measure in its unit, without an error of its own.
-
-    Parameters
-    ----------
-    measure, estimand
-        Names; they decide the unit.
-    value
-        As in a performance table.
-    """
+    """Return a level or limit of a measure in its unit, without an error of its own."""
     factor, unit = factor_and_unit(measure, estimand)
     return f"{round(factor * value, 6):g}{unit}".replace("-", "−")
 
 
-def is_signed(measure: str) -> bool:
-    """Return whether a measure's sign says too much or too little, so that a plus is worth printing."""
-    return MEASURES[measure].unit in ("estimand", "fraction", "percent") and measure not in (
-        "empirical_se",
-        "model_se",
-        "rmse",
-        "ci_width",
-    )
-
-
 def is_contrast(estimand: str) -> bool:
     """Return whether an estimand compares arms, so that 0 is no effect; otherwise it counts or measures."""
-    return estimand.startswith((*SCALES, "rmst"))
+    return Estimand.parse(estimand).is_effect
 
 
 def estimand_text(estimand: str) -> str:
-    """Return an estimand in words, whose truth it is left out.
-
-    Parameters
-    ----------
-    estimand
-        Its name, with or without the last word.
-    """
-    for scale, words in SCALES.items():
-        for endpoint, event in ENDPOINT_LABELS.items():
-            if estimand.startswith(f"{scale}{endpoint}"):
-                return f"{words} of {event}"
-    if estimand.startswith("rmst"):
-        return "difference of mean days alive"
-    for name, words in COUNTS.items():
-        if estimand.startswith(name):
-            return words
-    return estimand.replace("_", " ")
+    """Return an estimand in words, whose truth it is left out."""
+    read = Estimand.parse(estimand)
+    return read.label(ENDPOINT_LABELS.get(read.outcome, ""))

@@ -157,18 +157,6 @@ class Workers:
 
         Batches are taken a few at a time, and a result is forgotten once it has been yielded, so memory does
         not depend on their number. A caller that stops early closes the generator, which ends the work.
-
-        Parameters
-        ----------
-        task
-            Function of a batch that can be pickled, and that raises only what shall end the run.
-        batches
-            What to do; may be a generator.
-
-        Raises
-        ------
-        ExperimentError
-            If a worker process was killed.
         """
         results = self.results(task, batches)
         try:
@@ -212,13 +200,7 @@ def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None
 
 
 def check_backend(backend: str, scheduler: str | None = None) -> None:
-    """Raise `UsageError` unless work can run on a backend.
-
-    Parameters
-    ----------
-    backend, scheduler
-        As in `open_workers`.
-    """
+    """Raise `UsageError` unless work can run on a backend."""
     if backend not in BACKENDS:
         near = did_you_mean(backend, BACKENDS)
         raise UsageError(f"backend '{backend}' is unknown{near}; known are {', '.join(BACKENDS)}")

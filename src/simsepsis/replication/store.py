@@ -72,13 +72,7 @@ class Batch:
     methods: tuple[str, ...]
 
     def file_name(self, content: bytes) -> str:
-        """Return the name of the part, which ends in a checksum of its content.
-
-        Parameters
-        ----------
-        content
-            The whole file.
-        """
+        """Return the name of the part, which ends in a checksum of its content."""
         return f"{self.cell:08x}-{self.first:07d}-{self.last:07d}-{checksum(content)}.parquet"
 
 
@@ -218,13 +212,7 @@ def _overlapping(parts: Iterable[Part]) -> Iterator[tuple[Part, Part]]:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what a killed run began to write; no other run may be writing there.
-
-    Parameters
-    ----------
-    folder
-        The run's folder of parts.
-    """
+    """Remove what a killed run began to write; no other run may be writing there."""
     for path in folder.glob(f"{DRAFT}*"):
         path.unlink(missing_ok=True)
 
@@ -316,19 +304,7 @@ def _ranks(column: pa.Array) -> NDArray[np.integer[Any]]:
 def missing_replicates(
     parts: Iterable[Part], cell: int, methods: Iterable[str], replicates: int
 ) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """Yield first and last of consecutive replicates of a cell that lack the same methods, and these.
-
-    Parameters
-    ----------
-    parts
-        Parts of the run.
-    cell
-        Key of the cell.
-    methods
-        Methods wanted, in order.
-    replicates
-        Replicates wanted, from 0.
-    """
+    """Yield first and last of consecutive replicates of a cell that lack the same methods, and these."""
     rows = {method: row for row, method in enumerate(methods)}
     lacking = np.ones((len(rows), replicates), dtype=np.bool_)
     for part in parts:
@@ -357,22 +333,7 @@ def _intact(path: Path) -> Batch | None:
 
 
 def set_aside(path: Path, folder: Path, reason: str) -> str:
-    """Move a file that cannot be trusted out of the way, and say so.
-
-    Parameters
-    ----------
-    path
-        The file.
-    folder
-        Of the run.
-    reason
-        What is wrong with it, as after its name.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be moved.
-    """
+    """Move a file that cannot be trusted out of the way, and say so."""
     aside = folder / SET_ASIDE
     try:
         aside.mkdir(exist_ok=True)

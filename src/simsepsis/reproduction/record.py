@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from simsepsis.environment import versions
 from simsepsis.files import write_files
 from simsepsis.reproduction.comparison import TABLE_COLUMNS, held
 from simsepsis.reproduction.reproduce import Reproduction
 from simsepsis.spreadsheet import csv_bytes
-from simsepsis.thesis.printed import TABLES
 
-PACKAGES = ("simsepsis", "numpy", "scipy", "pandas", "numba", "joblib")
 DIGITS = "%.6g"
 
 
@@ -42,7 +39,7 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     All is the same for any number of workers, but the ``timings`` in ``reproduction.json``.
     """
     record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
-    tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in TABLES}
+    tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in reproduction.study.layout.tables}
     if reproduction.readings is not None:
         table = reproduction.readings.table
         tables["tables/readings.csv"] = csv_bytes(table, float_format=DIGITS, lineterminator="\n")
@@ -83,18 +80,6 @@ def _readings(reproduction: Reproduction) -> list[dict[str, str]]:
         {"name": reading.name, "label": reading.label, "changes": reading.changes}
         for reading in reproduction.readings.readings
     ]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that the numbers depend on."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _counts(reproduction: Reproduction) -> list[dict[str, Any]]:

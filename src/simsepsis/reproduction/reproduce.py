@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.readings import READINGS
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.replication import run_replicates
@@ -18,10 +18,10 @@ from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.scenario import Scenario
-from simsepsis.thesis import load_thesis
-from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.study.layout import Key
+from simsepsis.study.published import Study, open_study
 from simsepsis.threads import one_thread
+from simsepsis.world.scenario import Scenario
 
 DEFAULT_SEED = 20260101
 
@@ -32,6 +32,8 @@ class Reproduction:
 
     Attributes
     ----------
+    study
+        What was printed.
     scenario, seed, replicates, jobs
         What was run.
     seconds
@@ -54,6 +56,7 @@ class Reproduction:
         The same for the other readings of the thesis's methods; None where they were not run.
     """
 
+    study: Study
     scenario: Scenario
     seed: int
     replicates: int
@@ -76,20 +79,24 @@ class Reproduction:
 
 @one_thread()
 def reproduce(
-    scenario: Scenario,
+    study: Study | Scenario | str | Path | None = None,
     *,
+    scenario: Scenario | str | None = None,
     replicates: int = 200,
     jobs: int = -1,
     seed: int = DEFAULT_SEED,
     readings: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
-    """Simulate the registry, run the thesis's whole analysis on each replicate and compare with print.
+    """Simulate a study's registry, run its whole analysis on each replicate and compare with print.
 
     Parameters
     ----------
+    study
+        What was printed and how it was analysed: as in `open_study`. A scenario stands for itself in the
+        study that stands where none is named.
     scenario
-        The world.
+        The world, or its name; None: the study's own.
     replicates
         Number of registries, at least 1.
     jobs
@@ -108,18 +115,19 @@ def reproduce(
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
-    thesis, corrected = load_thesis(), load_thesis(corrected=True)
-    keys = tuple(cells_of(thesis))
+    study, world = _study_and_world(study, scenario)
+    keys = tuple(study.numbers)
     begin = perf_counter()
-    chosen = READINGS if readings else READINGS[:1]
-    task = SimulatedThesis(scenario=scenario, seed=seed, keys=keys, readings=chosen)
+    chosen = study.readings if readings else study.readings[:1]
+    task = SimulatedThesis(scenario=world, seed=seed, keys=keys, spec=study.spec, readings=chosen)
     kept = run_replicates(task, replicates, jobs=jobs, progress=progress)
     draws = np.stack([one.values for one in kept])
-    comparison = compare(thesis, corrected, draws)
+    comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
-    null = scenario.effect.log_hazard_ratio == 0.0
+    null = world.is_null
     return Reproduction(
-        scenario=scenario,
+        study=study,
+        scenario=world,
         seed=seed,
         replicates=replicates,
         jobs=jobs,
@@ -130,8 +138,19 @@ def reproduce(
         curves=curves_of([one.survival for one in kept], [one.at_risk for one in kept]),
         scores=kept[0].scores,
         failures=failures,
-        summary=summarize_in_words(gather(comparison, draws, failures, null=null)),
-        readings=compare_readings(thesis, corrected, chosen, np.stack([one.by_reading for one in kept]))
+        summary=summarize_in_words(gather(study, comparison, draws, failures, null=null)),
+        readings=compare_readings(study, chosen, np.stack([one.by_reading for one in kept]))
         if readings
         else None,
     )
+
+
+def _study_and_world(
+    study: Study | Scenario | str | Path | None, scenario: Scenario | str | None
+) -> tuple[Study, Scenario]:
+    """Return what is reproduced, and in which world."""
+    if not isinstance(study, Study | str | Path | None):
+        return open_study(), study
+    found = open_study(study)
+    named = found.world if scenario is None else scenario
+    return found, found.scenario(named) if isinstance(named, str) else named

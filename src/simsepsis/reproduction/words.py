@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from simsepsis.reproduction.evidence import Position
-
-DECIMALS = {"count": 0, "percent": 1, "smd_percent": 1, "p_value": 3, "median": 1, "q1": 1, "q3": 1}
-RATIO_DECIMALS = 3
-
-
-def number(value: float, statistic: str) -> str:
-    """Return a number with the digits that its kind deserves."""
-    if statistic == "p_value" and value < 0.001:
-        return "<0.001"
-    if abs(value) >= 1e6:
-        return f"{value:.1e}"
-    text = f"{value:.{DECIMALS.get(statistic, RATIO_DECIMALS)}f}"
-    return text.removesuffix(".0") if statistic in ("median", "q1", "q3") else text
+from simsepsis.words.numbers import of_statistic
 
 
 def percent(fraction: float) -> str:
@@ -35,17 +23,10 @@ def percent(fraction: float) -> str:
 
 def interval(position: Position, statistic: str) -> str:
     """Return mean and interval: ``1.05 (0.90 to 1.22)``."""
-    mean, low, high = (number(value, statistic) for value in (position.mean, position.low, position.high))
+    mean, low, high = (
+        of_statistic(value, statistic, full=True) for value in (position.mean, position.low, position.high)
+    )
     return f"{mean} ({low} to {high})"
-
-
-def listed(items: Sequence[str], most: int | None = None) -> str:
-    """Return items in a row, the last after "and"; beyond `most` they are counted only."""
-    shown = list(items if most is None else items[:most])
-    hidden = len(items) - len(shown)
-    if hidden:
-        shown.append(f"{hidden} more")
-    return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
 
 
 def sentence(*parts: str) -> str:

@@ -5,9 +5,9 @@ import pytest
 from simsepsis.analysis.consistency import RULES, check_consistency, find_contradictions
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.cohort import generate_cohort
 from simsepsis.errors import DataError
-from simsepsis.scenario import load_scenario
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 SPEC = AnalysisSpec(outcomes=("icu_death", "hospital_death", "death_28d"))
 DEAD_IN_ICU = {"icu_death": 1, "hospital_death": 1, "death_28d": 1, "icu_days": 5.0, "hospital_days": 5.0}

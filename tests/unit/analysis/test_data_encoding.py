@@ -52,7 +52,7 @@ def test_levels_are_numbered_by_their_frequency_with_missing_as_nan(small: pd.Da
     np.testing.assert_array_equal(cohort.column("site"), [0, 1, 0, np.nan])
     np.testing.assert_array_equal(cohort.treated, [True, False, True, False])
     np.testing.assert_array_equal(cohort.cluster, [1, 0, 1, 0])
-    assert (cohort.kinds["age"], cohort.kinds["dead"]) == ("continuous", "binary")
+    assert (cohort.kinds["age"], cohort.kinds["dead"]) == ("number", "binary")
 
 
 def test_categorical_and_object_columns_encode_alike(registry: pd.DataFrame) -> None:

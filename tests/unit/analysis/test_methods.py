@@ -10,11 +10,12 @@ import pytest
 
 from simsepsis.analysis.methods import GROUPS, METHODS, Method, method_names, run_method, run_methods
 from simsepsis.analysis.methods import shared as shared_steps
-from simsepsis.analysis.methods.method import TRUTHS, Task
+from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyze
 from simsepsis.errors import UsageError
+from simsepsis.estimand import POPULATIONS
 from simsepsis.streams import streams
 
 NAMES = {
@@ -73,8 +74,8 @@ def test_every_method_says_what_it_is(method: Method) -> None:
     assert METHODS[method.name] is method
     assert method.label
     assert method.std_error
-    assert set(method.truths) <= set(TRUTHS)
-    assert set(method.truths)
+    assert set(method.populations) <= set(POPULATIONS)
+    assert set(method.populations)
     names = method.estimands_of(THESIS_SPEC)
     assert len(set(names)) == len(names) > 0
     assert not any("{" in name for name in names)

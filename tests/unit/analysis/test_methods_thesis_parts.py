@@ -7,9 +7,9 @@ from simsepsis.analysis.methods import GROUPS, METHODS, run_methods
 from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.methods.thesis_parts import PARTS, with_parts_for
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import generate_cohort
-from simsepsis.scenario import load_scenario
 from simsepsis.streams import streams
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 NAMES = (*GROUPS["thesis"], "psm_paired_se", "rmst28", f"{TWIN}_psm_gee", f"{TWIN}_psm_cox")
 BITS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure"]

@@ -9,7 +9,7 @@ import pytest
 
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, Subgroup, load_spec
 from simsepsis.errors import DataError, UsageError
-from simsepsis.thesis.dictionary import ADJUNCTS, SCORE_COVARIATES
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, SCORE_COVARIATES
 
 OTHER = """
 treatment = "swang1"

@@ -13,7 +13,7 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.thesis_analysis import Analysis, analyze, cells
-from simsepsis.thesis.dictionary import (
+from simsepsis.studies.jseptic_ivigg.columns import (
     ADJUNCTS,
     COLUMNS,
     DURATIONS,
@@ -21,7 +21,7 @@ from simsepsis.thesis.dictionary import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.published import open_study
 
 OUTCOMES = ("icu_death", "hospital_death")
 COEFFICIENT = 1e-7
@@ -233,7 +233,7 @@ def test_tables_1_to_3(
         )
         numbers = frame["value"]
         for name in names:
-            if COLUMNS[name].kind in ("continuous", "ordinal"):
+            if COLUMNS[name].kind in ("number", "ordinal"):
                 for arm, part in arms.items():
                     expected = np.quantile(part[name], [0.25, 0.5, 0.75], method="weibull")
                     found = [numbers[name, "", statistic, arm] for statistic in ("q1", "median", "q3")]
@@ -272,7 +272,7 @@ def plain_test(counts: list[int], sizes: list[int]) -> float:
 def test_every_printed_number_has_a_cell(analysis: Analysis) -> None:
     """All but the number of institutions, of which a registry knows nothing."""
     key = ["table", "variable", "level", "statistic", "phase", "arm"]
-    printed = set(load_thesis()[key].itertuples(index=False, name=None))
+    printed = set(open_study().printed()[key].itertuples(index=False, name=None))
     found = cells(analysis.result)
     assert printed - set(found) == {("text", "institutions", "", "count", "", "")}
     assert len(printed) > 800

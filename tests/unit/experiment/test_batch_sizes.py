@@ -1,6 +1,6 @@
 """Batches take a few seconds, and less towards the end, so that no worker waits long for another."""
 
-from simsepsis.experiment.batches import BATCH_SECONDS, BATCHES_PER_WORKER, LEAST_SECONDS, Pace
+from simsepsis.experiment.replicates import BATCH_SECONDS, BATCHES_PER_WORKER, LEAST_SECONDS, Pace
 
 
 def sizes_of(pace):

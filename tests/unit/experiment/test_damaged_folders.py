@@ -13,8 +13,7 @@ import pytest
 
 from simsepsis.errors import ExperimentError, SimsepsisError
 from simsepsis.experiment import load_plan, open_run, run_experiment, summarize_run, verify
-from simsepsis.experiment.seal import close_seal, open_seal, seal_of
-from simsepsis.experiment.sealed_files import run_mark, stored_truth, write_truth
+from simsepsis.experiment.sealed import close_seal, open_seal, run_mark, seal_of, stored_truth, write_truth
 from simsepsis.replication import scan_parts, write_part
 
 EFFECT = (('base = "null"', 'base = "thesis"'), ("seed = 5", "seed = 5\ntruth_population = 1000"))

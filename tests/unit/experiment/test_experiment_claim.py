@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from simsepsis.experiment import judge, parse_claim
-from simsepsis.experiment.claim import overall
+from simsepsis.experiment.claims import overall
 
 METHODS = ("crude", "psm")
 

@@ -23,7 +23,7 @@ from simsepsis.experiment.inference import (
 from simsepsis.experiment.inference.infer import axes_table
 from simsepsis.experiment.inference.posterior import levels_of, posterior, profile
 from simsepsis.experiment.inference.synthetic import choose_shrinkage, log_density
-from simsepsis.figures.experiment.likelihood import likelihood_plate
+from simsepsis.show.plots.experiment.likelihood import likelihood_figure
 
 EFFECTS = (-0.5, 0.0, 0.5)
 SHIFTS = (0.0, 0.25)
@@ -208,11 +208,11 @@ def test_the_figure_has_a_box_for_each_world_and_a_panel_for_each_timing() -> No
     draws = [rng.normal(loc=world["effect.value"], size=(60, 2)) for world in settings]
     found = synthetic_likelihood(draws, np.array([0.9, 1.1]), rng=rng, samples=50)
     table = inference_table(settings, found, "all")
-    plate = likelihood_plate(table, x="effect.value", y="unmeasured.or_treatment", note="n")
+    plate = likelihood_figure(table, x="effect.value", y="unmeasured.or_treatment", note="n")
     assert len(plate.data) == len(settings)
     assert plate.data["value"].max() == 0.0
-    assert len(plate.figure.axes) == 2
-    boxes = sum(len(axes.texts) for axes in plate.figure.axes)
+    assert len(plate.draw().axes) == 2
+    boxes = sum(len(axes.texts) for axes in plate.draw().axes)
     assert boxes == 2 * len(settings)
     far = plate.data["value"] + 2 * plate.data["mcse"] < -1.92
     assert (plate.data["told_apart"] == far).all()

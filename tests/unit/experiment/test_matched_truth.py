@@ -7,14 +7,14 @@ from simsepsis.analysis.methods import METHODS, run_methods
 from simsepsis.analysis.methods.kept import kept_patients
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.cohort import generate_cohort
-from simsepsis.estimand import matched_outcomes, truth_rows
-from simsepsis.experiment.matched_truth import matched_truths
-from simsepsis.scenario import load_scenario
+from simsepsis.experiment.truths import matched_truths
 from simsepsis.streams import streams
+from simsepsis.truth import matched_outcomes, truth_rows
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.files import load_scenario
 
 N = 900
-MATCHED = [name for name, method in METHODS.items() if "matched" in method.truths]
+MATCHED = [name for name, method in METHODS.items() if "matched" in method.populations]
 WITH_PAIRS = [name for name in MATCHED if "pairs_matched" in METHODS[name].estimands]
 
 

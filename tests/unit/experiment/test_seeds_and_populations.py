@@ -9,12 +9,11 @@ from simsepsis import generate_cohort, load_scenario, true_estimands
 
 # What a run does in its workers, without the run around it.
 from simsepsis.analysis.methods import run_methods
-from simsepsis.cohort.resolve import resolve
-from simsepsis.estimand import potential_outcomes
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.estimate import draw_cohorts, estimate_replicates
-from simsepsis.experiment.truth import TruthWork, true_values
+from simsepsis.experiment.replicates import draw_cohorts, estimate_replicates
+from simsepsis.experiment.truths import TruthWork, true_values
 from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
 
 RR081 = resolve(load_scenario("rr081"))
 CELL = Cell(key=7, name="rr081", scenario=RR081)
@@ -24,8 +23,12 @@ POPULATION = 3_000
 @pytest.fixture(scope="module")
 def patients():
     """Return each patient's chance of treatment and potential deaths, of the population of seed 11."""
-    outcomes = potential_outcomes(RR081, population=POPULATION, seed=11)
-    return outcomes.propensity, outcomes.treated.hospital_death, outcomes.untreated.hospital_death
+    outcomes = RR081.potential_outcomes(population=POPULATION, seed=11)
+    return (
+        outcomes.propensity,
+        outcomes.treated.event["hospital_death"],
+        outcomes.untreated.event["hospital_death"],
+    )
 
 
 def test_the_effect_in_the_treated_weights_patients_by_their_chance_of_treatment(patients):
@@ -40,7 +43,10 @@ def test_the_effect_in_the_treated_weights_patients_by_their_chance_of_treatment
     given = cohort.registry["ivigg"].to_numpy() == 1
     oracle = cohort.oracle
     # Among those who were given it, which the weights stand for, the untreated risk is far from everybody's.
-    sicker = oracle.untreated.hospital_death[given].mean() - oracle.untreated.hospital_death.mean()
+    sicker = (
+        oracle.untreated.event["hospital_death"][given].mean()
+        - oracle.untreated.event["hospital_death"].mean()
+    )
     assert (risks[1] - untreated.mean()) * sicker > 0
 
 
@@ -58,8 +64,8 @@ def test_the_marginal_odds_ratio_and_its_error_follow_from_the_risks(patients):
 def test_truths_of_a_run_are_about_other_patients_than_its_replicates():
     work = TruthWork(cell=CELL, methods=("aipw",), population=POPULATION, seed=11)
     value = true_values(work).set_index("estimand").loc["rd_hospital_death_ate", "value"]
-    own = potential_outcomes(RR081, population=POPULATION, seed=11)
-    assert value != own.treated.hospital_death.mean() - own.untreated.hospital_death.mean()
+    own = RR081.potential_outcomes(population=POPULATION, seed=11)
+    assert value != own.treated.event["hospital_death"].mean() - own.untreated.event["hospital_death"].mean()
     again = true_values(work).set_index("estimand").loc["rd_hospital_death_ate", "value"]
     assert value == again
 

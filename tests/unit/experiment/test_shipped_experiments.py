@@ -6,10 +6,10 @@ import pytest
 
 from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.estimand import Estimand
 from simsepsis.experiment import Plan, cells_of, experiment_names, load_plan, run_experiment
 from simsepsis.experiment.inference import RESULTS
-from simsepsis.experiment.plan import is_estimand
-from simsepsis.report.experiment import show_findings
+from simsepsis.show.pages.experiment import show_findings
 
 QUESTIONS = (
     "null",
@@ -59,7 +59,9 @@ def test_worlds_differ_and_are_as_many_as_the_settings_make(study: Plan) -> None
 def test_each_method_gives_something_that_is_judged(plan: Plan) -> None:
     for method in plan.run.methods:
         given = METHODS[method].estimands_of(THESIS_SPEC)
-        assert any(is_estimand(name, wanted) for name in given for wanted in plan.run.estimands), method
+        assert any(Estimand.parse(name).matches(wanted) for name in given for wanted in plan.run.estimands), (
+            method
+        )
 
 
 def test_each_claim_is_about_something(study: Plan) -> None:
@@ -70,7 +72,9 @@ def test_each_claim_is_about_something(study: Plan) -> None:
         methods = study.run.methods if claim.method is None else (claim.method,)
         given = [name for method in methods for name in METHODS[method].estimands_of(THESIS_SPEC)]
         judged = [name for name in given if study.judged(name)]
-        assert claim.estimand is None or any(is_estimand(name, claim.estimand) for name in judged), words
+        assert claim.estimand is None or any(
+            Estimand.parse(name).matches(claim.estimand) for name in judged
+        ), words
 
 
 def test_each_has_figures_and_an_answer_that_ends_with_the_claims(study: Plan) -> None:
@@ -120,5 +124,5 @@ def test_each_runs_and_ends_with_figures_and_words(plan: Plan, tmp_path) -> None
     assert rows["cell"].nunique() == len(cells_of(plan))
     assert rows.loc[~rows["converged"], "failure"].str.len().gt(10).all()
     shown = show_findings(result)
-    assert len(shown.plates) >= 1
+    assert len(shown.figures) >= 1
     assert shown.answer

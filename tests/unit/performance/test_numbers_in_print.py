@@ -2,7 +2,8 @@
 
 import pytest
 
-from simsepsis.performance.text import bare_text, decimals_for, estimand_text, measured_text, plain_text
+from simsepsis.performance.text import bare_text, estimand_text, measured_text, plain_text
+from simsepsis.words.numbers import decimals_for
 
 
 @pytest.mark.parametrize(

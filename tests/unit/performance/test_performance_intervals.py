@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsepsis.performance.intervals import (
+from simsepsis.performance.measures import (
     bias_eliminated_coverage,
-    bounded_coverage,
     ci_width,
     convergence,
     coverage,
+    coverage_best_case,
     exaggeration,
     noncoverage_left,
     noncoverage_right,
     rejection,
-    with_failures_as,
+    rejection_failure_as_no,
+    rejection_failure_as_yes,
     wrong_sign,
 )
 
@@ -44,7 +45,7 @@ def test_coverage_carries_the_error_of_the_truth_as_half_a_difference():
         np.hypot(binomial(0.25, 4), (0 - 0.5) / 2)
     )
     run = np.ones(5, dtype=bool)
-    bound = bounded_coverage(1.0, LOW, HIGH, run, 1.0, 1.0)
+    bound = coverage_best_case(LOW, HIGH, run, 1.0, 1.0)
     assert numbers(bound) == pytest.approx((0.6, np.hypot(binomial(0.6, 5), (0.8 - 0.6) / 2), 5))
 
 
@@ -73,14 +74,14 @@ def test_width_by_hand():
 def test_rejection_and_its_bounds():
     verdict, run = np.array([1.0, 0.0, 0.0, NAN, NAN]), np.array([True, True, True, True, False])
     assert numbers(rejection(verdict)) == pytest.approx((1 / 3, binomial(1 / 3, 3), 3))
-    assert numbers(with_failures_as(0.0, verdict, run)) == pytest.approx((0.25, binomial(0.25, 4), 4))
-    assert numbers(with_failures_as(1.0, verdict, run)) == pytest.approx((0.5, binomial(0.5, 4), 4))
+    assert numbers(rejection_failure_as_no(verdict, run)) == pytest.approx((0.25, binomial(0.25, 4), 4))
+    assert numbers(rejection_failure_as_yes(verdict, run)) == pytest.approx((0.5, binomial(0.5, 4), 4))
 
 
 def test_bounds_of_a_method_that_always_failed_are_missing_not_zero():
     nothing, run = np.full((1, 3), NAN), np.ones((1, 3), dtype=bool)
-    for outcome in (0.0, 1.0):
-        value, mcse, _ = with_failures_as(outcome, nothing, run)
+    for bound in (rejection_failure_as_no, rejection_failure_as_yes):
+        value, mcse, _ = bound(nothing, run)
         assert np.isnan([value, mcse]).all()
 
 

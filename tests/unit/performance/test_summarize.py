@@ -317,7 +317,7 @@ def test_columns_of_categories_give_the_same_numbers(rows):
 def test_blocks_of_any_size_give_the_same_bits(rows_of, monkeypatch):
     rows = rows_of(4, tuple("abcdefg"), 23)
     whole = summarize(rows, TRUTH, reference="psm")
-    monkeypatch.setattr("simsepsis.performance.study.LARGEST_BLOCK", 1)
+    monkeypatch.setattr("simsepsis.performance.grid.LARGEST_BLOCK", 1)
     assert_frame_equal(whole, summarize(rows, TRUTH, reference="psm"), check_exact=True)
 
 

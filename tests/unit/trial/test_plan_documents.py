@@ -9,14 +9,14 @@ from string import Formatter
 
 import pytest
 
-from simsepsis.figures.trial import draw_plan
-from simsepsis.report.trial import plan_contents
-from simsepsis.report.trial.document import document_of
-from simsepsis.report.trial.fact import count, decimal, p_value, percent, points, short_percent
-from simsepsis.report.trial.facts import facts_of
-from simsepsis.report.trial.replay import replay_sentences
-from simsepsis.report.trial.statement import CLAUSES
-from simsepsis.report.trial.summary import summary
+from simsepsis.show.pages.trial import plan_contents
+from simsepsis.show.pages.trial.document import document_of
+from simsepsis.show.pages.trial.fact import count, decimal, p_value, percent, points, short_percent
+from simsepsis.show.pages.trial.facts import facts_of
+from simsepsis.show.pages.trial.replay import replay_sentences
+from simsepsis.show.pages.trial.statement import CLAUSES
+from simsepsis.show.pages.trial.summary import summary
+from simsepsis.show.plots.trial import draw_plan
 from simsepsis.trial.planning import Effort, compute_plan
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")

@@ -6,9 +6,10 @@ import pytest
 from simsepsis.errors import ExperimentError
 from simsepsis.trial import build_pool
 from simsepsis.trial.protocol import parse_condition
-from simsepsis.trial.simulation.outcomes import NEVER, coded, died
+from simsepsis.trial.simulation.outcomes import coded, died
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import risks, true_effects
+from simsepsis.world.candidates import NEVER
 
 ON_RISKS = [
     ("risk_ratio", 0.81, lambda p1, p0: p1 / p0),

@@ -12,17 +12,10 @@ from simsepsis.analysis.methods.shared import OracleView, Shared, Step
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import NotEstimableError
+from simsepsis.estimand import Estimand
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
 Need = Literal["clusters", "survival", "start_times", "oracle", "twin"]
-
-TRUTHS = ("att", "ate", "ato", "matched", "twin")
-"""Last word of an estimand: the truth that it is measured against.
-
-``att``: effect in the treated; ``ate``: in all; ``ato``: in the overlap, patients weighted by e(1 − e);
-``matched``: in the treated patients that the method matched; ``twin``: what the same method converges to
-where treatment is randomized, for effects that no average over patients equals.
-"""
 
 MATCHED_SET = ("pairs_matched", "max_smd_matched")
 """Estimands that describe a matched set, and are no effects: treated patients with a match, and the largest
@@ -110,9 +103,9 @@ class Method:
     subgroup: str | None = None
 
     @property
-    def truths(self) -> tuple[str, ...]:
-        """Return the truths that its estimands are measured against."""
-        return tuple(dict.fromkeys(name.rpartition("_")[2] for name in self.estimands))
+    def populations(self) -> tuple[str, ...]:
+        """Return the populations that its estimands are about."""
+        return tuple(dict.fromkeys(Estimand.parse(name).population for name in self.estimands))
 
     def estimands_of(self, spec: AnalysisSpec) -> tuple[str, ...]:
         """Return the names of its estimands under a spec, one for each row that it gives.

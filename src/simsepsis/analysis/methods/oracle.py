@@ -61,7 +61,7 @@ def with_column(cohort: CohortArrays, name: str, values: FloatArray) -> CohortAr
         cohort,
         values=np.vstack([cohort.values, values]),
         rows={**cohort.rows, name: len(cohort.values)},
-        kinds={**cohort.kinds, name: "continuous"},
+        kinds={**cohort.kinds, name: "number"},
     )
 
 

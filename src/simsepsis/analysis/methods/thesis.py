@@ -10,7 +10,7 @@ from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.result import then
-from simsepsis.analysis.spec import THESIS_SUBGROUPS, Subgroup
+from simsepsis.analysis.spec import Subgroup
 from simsepsis.analysis.thesis_estimates import cluster_rows
 from simsepsis.analysis.time_to_death import compare_survival
 from simsepsis.errors import NotEstimableError
@@ -88,10 +88,6 @@ def _thesis(
     )
 
 
-THESIS_STRATA = {"apache2": "APACHE II ≥ 29", "immunocompromised": "immunocompromise"}
-"""Subgroup of the thesis → in words."""
-
-
 def interaction_rows(task: Task, subgroup: str) -> Iterable[Estimate]:
     """Return the rows of the test of one subgroup.
 
@@ -126,10 +122,9 @@ def interaction(subgroup: Subgroup) -> Method:
     subgroup
         The strata; the method is called ``breslow_day_<name>``.
     """
-    words = THESIS_STRATA.get(subgroup.name, subgroup.name) if subgroup in THESIS_SUBGROUPS else subgroup.name
     method = _thesis(
         f"{INTERACTION_PREFIX}{subgroup.name}",
-        f"Interaction with {words}",
+        f"Interaction with {subgroup.label or subgroup.name}",
         INTERACTION,
         UNPAIRED,
         BRESLOW_DAY,
@@ -164,7 +159,6 @@ THESIS_METHODS = (
         LIANG_ZEGER,
         MEANS_TWIN,
     ),
-    *(interaction(subgroup) for subgroup in THESIS_SUBGROUPS),
 )
 """The thesis's methods; each takes its rows from the same analysis."""
 
@@ -225,7 +219,3 @@ def in_twin(method: Method) -> Method:
         uses=("twin",),
         needs=("twin", *method.needs),
     )
-
-
-TWIN_METHODS = tuple(in_twin(method) for method in THESIS_METHODS)
-"""The thesis's methods in the same world with treatment by coin: without confounding and delay."""

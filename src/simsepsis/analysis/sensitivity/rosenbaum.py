@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import scipy.special
-import scipy.stats
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.inputs import finite_vector
 from simsepsis.analysis.numeric import finite_number, whole_number
+from simsepsis.analysis.ranks import average_ranks
 from simsepsis.errors import UsageError
 
 
@@ -39,7 +39,7 @@ def rosenbaum_p_value(b: int, c: int, gamma: float) -> float:
     Rosenbaum PR. Observational Studies, 2nd ed., 2002, section 4.3.2.
     """
     pro, contra = _pairs(b, c)
-    return float(scipy.stats.binom.sf(pro - 1, pro + contra, _bound(gamma)[0]))
+    return float(scipy.special.betainc(pro, contra + 1, _bound(gamma)[0]))
 
 
 def rosenbaum_gamma(b: int, c: int, alpha: float = 0.05) -> float:
@@ -151,7 +151,7 @@ def _signed_ranks(differences: ArrayLike) -> tuple[float, float, float]:
     values = values[values != 0]
     if values.size == 0:
         raise UsageError("every difference is 0; there is nothing to rank")
-    ranks = scipy.stats.rankdata(np.abs(values))
+    ranks = average_ranks(np.abs(values))
     return float(ranks[values > 0].sum()), float(ranks.sum()), float(ranks @ ranks)
 
 

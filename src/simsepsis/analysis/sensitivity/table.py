@@ -20,6 +20,7 @@ from simsepsis.analysis.sensitivity.e_values import (
 from simsepsis.analysis.sensitivity.rosenbaum import rosenbaum_gamma
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.analysis.two_by_two import pair_table
+from simsepsis.estimand import Estimand
 from simsepsis.threads import one_thread
 
 SENSITIVITY_COLUMNS = (
@@ -99,9 +100,9 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
     rows = []
     for estimate in analysis.estimates.to_dict("records"):
         scale, score = RESULTS.get(estimate["method"], ("", ""))
-        if scale and estimate["estimand"].startswith(scale):
-            outcome = estimate["estimand"].removeprefix(f"{scale}_").rpartition("_")[0]
-            pairs = _pairs(analysis.result, score, outcome)
+        estimand = Estimand.parse(estimate["estimand"], analysis.result.spec.all_outcomes)
+        if estimand.scale == scale:
+            pairs = _pairs(analysis.result, score, estimand.column)
             rows.append(_row(estimate, scale, pairs, target, alpha))
     return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
 

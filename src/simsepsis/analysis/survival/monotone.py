@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.optimize
 
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
 from simsepsis.arrays import FloatArray, IntArray
@@ -77,13 +76,15 @@ def _leads(likelihood: PartialLikelihood, levels: IntArray) -> bool:
 
 def _by_linear_programmes(likelihood: PartialLikelihood, scaled: FloatArray) -> FloatArray | None:
     """Maximize the total lead of the events, adding constraints until no event is led by another."""
+    from scipy.optimize import linprog  # rarely needed, and slow to open
+
     sets = likelihood.sets
     sums = likelihood.over_risk_sets(np.column_stack((np.ones(len(scaled)), scaled)))[sets.group]
     lead = scaled[sets.deaths] * sums[:, :1] - sums[:, 1:]
     target = lead.sum(axis=0) / max(float(np.abs(lead).sum()), _ZERO)
     constraints = np.zeros((1, scaled.shape[1]))
     for _ in range(_MAX_ROUNDS):
-        answer = scipy.optimize.linprog(
+        answer = linprog(
             -target, A_ub=-constraints, b_ub=np.zeros(len(constraints)), bounds=(-1, 1), method="highs"
         )
         if answer.x is None or float(target @ answer.x) <= _ZERO:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 import scipy.special
-import scipy.stats
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.fit import Fit
+from simsepsis.analysis.ranks import average_ranks
 from simsepsis.analysis.survival.cox_data import CoxData, cox_data, sorted_likelihood, with_columns
 from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
 from simsepsis.arrays import BoolArray, FloatArray
@@ -158,7 +158,7 @@ def _transformed(data: CoxData, transform: str) -> FloatArray:
     if transform == "identity":
         return times
     if transform == "rank":
-        return np.asarray(scipy.stats.rankdata(times), dtype=np.float64)
+        return average_ranks(times)
     if transform == "log":
         if times.min() <= 0:
             raise UsageError(f"duration {times.min():g} has no logarithm; choose another transform")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
-import scipy.stats
 from numpy.typing import ArrayLike
 
 from simsepsis.analysis.two_by_two.counts import cells, counts_of
@@ -158,7 +157,9 @@ def mcnemar(pairs: ArrayLike, *, exact: bool = False, correction: bool = False) 
     if b + c == 0:
         return AssociationTest(statistic=np.nan, p_value=1.0, failure="there is no discordant pair")
     if exact:
-        p = scipy.stats.binomtest(int(min(b, c)), int(b + c)).pvalue
+        from scipy.stats import binomtest
+
+        p = binomtest(int(min(b, c)), int(b + c)).pvalue
         return AssociationTest(statistic=float(min(b, c)), p_value=float(p))
     distance = max(abs(b - c) - 1, 0) if correction else abs(b - c)
     statistic = distance**2 / (b + c)

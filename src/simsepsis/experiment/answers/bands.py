@@ -8,38 +8,34 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.answers.ranges import fewest_text, in_all, measure_words, text_of
-from simsepsis.experiment.choices import BANDS, AnswerChoice
-from simsepsis.experiment.findings import Findings
+from simsepsis.experiment.requests import AnswerChoice
+from simsepsis.experiment.results import Run
 from simsepsis.experiment.selection import restriction, select
+from simsepsis.performance import MEASURES
 from simsepsis.performance.text import plain_text
 
 PLACES = ("without a number", "inside", "below", "above", "undecided")
 
 
-def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def verdict_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield for each method whether its measure lies in the band, judged by 95% Monte Carlo limits.
 
     The rejection rate is a type I error only where treatment does nothing, so only such cells count.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
     """
-    rows = select(choice, findings)
-    measure, what = rows_measure(choice), measure_words(choice, findings)
+    rows = select(choice, run)
+    measure, what = rows_measure(choice), measure_words(choice, run)
     if measure == "rejection":
-        rows, what = without_effect(rows, findings.truth), what.replace("rejection rate", "type I error")
+        rows, what = without_effect(rows, run.truth), what.replace("rejection rate", "type I error")
         if not len(rows):
             yield "No cell is without effect, so there is no type I error to judge."
             return
     if not len(rows):
         return
-    low, high = choice.band or BANDS[measure]
+    low, high = choice.band or MEASURES[measure].band or (-np.inf, np.inf)
     band = " to ".join(plain_text(measure, rows["estimand"].iloc[0], limit) for limit in (low, high))
     rows = rows.assign(place=place_in_band(rows, low, high))
     cells = rows["cell"].nunique()
-    where = restriction(choice, findings) or (f", in {cells} cells" if cells > 1 else "")
+    where = restriction(choice, run) or (f", in {cells} cells" if cells > 1 else "")
     doubt = (
         " (undecided: Monte Carlo limits reach across an end of it)"
         if "undecided" in set(rows["place"])
@@ -56,30 +52,14 @@ def rows_measure(choice: AnswerChoice) -> str:
 
 
 def without_effect(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose truth is exactly 0.
-
-    Parameters
-    ----------
-    rows
-        Of a performance table.
-    truth
-        Of the run.
-    """
+    """Return the rows whose truth is exactly 0."""
     known = truth[["cell", "method", "estimand", "value"]].rename(columns={"value": "true value"})
     joined = rows.merge(known, on=["cell", "method", "estimand"], how="left")
     return joined[joined["true value"] == 0.0].drop(columns="true value")
 
 
 def place_in_band(rows: pd.DataFrame, low: float, high: float) -> list[str]:
-    """Return for each row whether its Monte Carlo limits lie inside a band, below, above, or across its ends.
-
-    Parameters
-    ----------
-    rows
-        With the limits as ``low`` and ``high``.
-    low, high
-        The band.
-    """
+    """Say for each row whether its Monte Carlo limits lie in a band, below, above, or across its ends."""
     inside = (rows["low"] >= low) & (rows["high"] <= high)
     sides = [rows["value"].isna(), inside, rows["high"] < low, rows["low"] > high]
     found = np.select(sides, PLACES[:-1], default=PLACES[-1])

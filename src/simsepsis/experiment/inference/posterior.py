@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.arrays import FloatArray
 
 Setting = Mapping[str, Any]
@@ -44,7 +45,7 @@ class Prior:
 
 def _normal_log(limit: float) -> Callable[[float], float]:
     """Return the log weight of a ratio whose logarithm is normal with 95% between 1/limit and limit."""
-    spread = abs(math.log(limit)) / 1.959963984540054
+    spread = abs(math.log(limit)) / Z_95
     return lambda ratio: -0.5 * (math.log(ratio) / spread) ** 2
 
 
@@ -66,42 +67,18 @@ PRIORS: tuple[Prior, ...] = (
 
 
 def posterior(log_likelihood: FloatArray, log_prior: FloatArray) -> FloatArray:
-    """Return the probability of each world, (…, k).
-
-    Parameters
-    ----------
-    log_likelihood
-        (…, k).
-    log_prior
-        (k,), up to a constant.
-    """
+    """Return the probability of each world, (…, k)."""
     return np.asarray(scipy.special.softmax(log_likelihood + log_prior, axis=-1))
 
 
 def levels_of(settings: Sequence[Setting], key: str) -> tuple[tuple[Any, ...], FloatArray]:
-    """Return the values of a key in their order, and which worlds have each, (values, k).
-
-    Parameters
-    ----------
-    settings
-        Of each world.
-    key
-        Dotted key.
-    """
+    """Return the values of a key in their order, and which worlds have each, (values, k)."""
     values = tuple(dict.fromkeys(setting[key] for setting in settings))
     member = np.array([[setting[key] == value for setting in settings] for value in values], np.float64)
     return values, member
 
 
 def profile(log_likelihood: FloatArray, member: FloatArray) -> FloatArray:
-    """Return the highest log likelihood among the worlds of each value, (…, values).
-
-    Parameters
-    ----------
-    log_likelihood
-        (…, k).
-    member
-        (values, k), from `levels_of`.
-    """
+    """Return the highest log likelihood among the worlds of each value, (…, values)."""
     inside = np.where(member > 0, log_likelihood[..., None, :], -np.inf)
     return np.asarray(inside.max(axis=-1))

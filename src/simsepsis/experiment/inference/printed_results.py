@@ -12,8 +12,8 @@ import scipy.special
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
-from simsepsis.thesis import load_thesis
-from simsepsis.thesis.printed import Key, cells_of
+from simsepsis.study.layout import Key
+from simsepsis.study.published import open_study
 
 Part = Literal["first score", "second score", "interaction"]
 Column = Literal["estimate", "p_value"]
@@ -130,14 +130,8 @@ def _log_ratio(numbers: FloatArray) -> float:
 
 
 def printed_vector(results: Sequence[Result] = RESULTS) -> FloatArray:
-    """Return the printed results, (d,), on the scale of `replicate_vectors`.
-
-    Parameters
-    ----------
-    results
-        Which, in order.
-    """
-    cells = cells_of(load_thesis())
+    """Return the printed results, (d,), on the scale of `replicate_vectors`."""
+    cells = open_study().numbers
     printed = [np.array([cells[key].value for key in result.keys]) for result in results]
     values = [_FROM_PRINT[result.column](numbers) for result, numbers in zip(results, printed, strict=True)]
     return np.array(values)
@@ -146,22 +140,10 @@ def printed_vector(results: Sequence[Result] = RESULTS) -> FloatArray:
 def replicate_vectors(rows: pd.DataFrame, results: Sequence[Result] = RESULTS) -> FloatArray:
     """Return the same results of every replicate of one world, (replicates, d).
 
-    Parameters
-    ----------
-    rows
-        Stored estimate rows of one cell.
-    results
-        Which, in order.
-
     Returns
     -------
     FloatArray
         In the order of the replicates; NaN where a method gave nothing.
-
-    Raises
-    ------
-    ExperimentError
-        If a method was not run.
     """
     replicates = np.unique(rows["replicate"])
     series = {

@@ -86,25 +86,6 @@ def synthetic_likelihood(
 ) -> Likelihood:
     """Return the normal log likelihood of an observed vector in each world, moments by simulation.
 
-    Parameters
-    ----------
-    draws
-        For each world (n, d): vectors of its replicates; rows with NaN are left out.
-    observed
-        (d,): the vector that was observed.
-    rng
-        For the bootstrap.
-    samples
-        Bootstrap samples, b.
-    shrinkage
-        Weight λ of the pooled covariance; None: the one of `SHRINKAGES` under which held-out replicates are
-        likeliest.
-
-    Raises
-    ------
-    ExperimentError
-        If a world has too few complete vectors.
-
     Notes
     -----
     log N(y; m, (1 − λ)S + λS̄) with m and S the world's mean and covariance and S̄ the mean covariance of all
@@ -151,30 +132,14 @@ def _moments(whole: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
 
 
 def shrunk(covariances: FloatArray, weight: float) -> FloatArray:
-    """Return covariances (k, …, d, d) drawn towards their mean over worlds.
-
-    Parameters
-    ----------
-    covariances
-        Of each world.
-    weight
-        Of the mean.
-    """
+    """Return covariances (k, …, d, d) drawn towards their mean over worlds."""
     return np.asarray((1.0 - weight) * covariances + weight * covariances.mean(axis=0, keepdims=True))
 
 
 def log_density(
     observed: FloatArray, means: FloatArray, covariances: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the normal log density of a vector and its squared distance, both (…).
-
-    Parameters
-    ----------
-    observed
-        (d,), or (…, d).
-    means, covariances
-        (…, d) and (…, d, d).
-    """
+    """Return the normal log density of a vector and its squared distance, both (…)."""
     factor = np.linalg.cholesky(covariances)
     standard = np.linalg.solve(factor, (observed - means)[..., None])[..., 0]
     distance = (standard**2).sum(axis=-1)
@@ -183,13 +148,7 @@ def log_density(
 
 
 def choose_shrinkage(whole: Sequence[FloatArray]) -> float:
-    """Return the weight of the pooled covariance under which held-out replicates are likeliest.
-
-    Parameters
-    ----------
-    whole
-        Complete vectors of each world.
-    """
+    """Return the weight of the pooled covariance under which held-out replicates are likeliest."""
     scores = [_held_out_score(whole, weight) for weight in SHRINKAGES]
     return SHRINKAGES[int(np.argmax(scores))]
 
@@ -207,15 +166,7 @@ def _held_out_score(whole: Sequence[FloatArray], weight: float) -> float:
 
 
 def held_out(whole: Sequence[FloatArray], weight: float) -> list[FloatArray]:
-    """Return the squared distances of each world's replicates, each judged by moments of the other folds.
-
-    Parameters
-    ----------
-    whole
-        Complete vectors of each world.
-    weight
-        Of the pooled covariance.
-    """
+    """Return the squared distances of each world's replicates, each judged by moments of the other folds."""
     found: list[list[FloatArray]] = [[] for _ in whole]
     for fold in range(FOLDS):
         means, covariances, held = _fold(whole, fold, weight)
@@ -235,13 +186,6 @@ def _fold(
 
 def adequacy(draws: Sequence[FloatArray], shrinkage: float) -> Adequacy:
     """Count held-out replicates inside the ellipsoids that a normal distribution would have.
-
-    Parameters
-    ----------
-    draws
-        As in `synthetic_likelihood`.
-    shrinkage
-        Weight of the pooled covariance.
 
     Notes
     -----

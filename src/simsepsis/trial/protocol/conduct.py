@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simsepsis.scenario.section import (
+from simsepsis.trial.protocol.parts import check_factor, refusing
+from simsepsis.world.section import (
     Coefficient,
     Grams,
     GramsPerKg,
@@ -16,7 +17,6 @@ from simsepsis.scenario.section import (
     Ratio,
     Section,
 )
-from simsepsis.trial.protocol.parts import check_factor, refusing
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 

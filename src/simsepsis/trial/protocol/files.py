@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from simsepsis.documents import is_file, sentence
 from simsepsis.errors import ExperimentError
-from simsepsis.scenario.plans import find_plan, plan_names, read_plan, scenario_beside
 from simsepsis.trial.protocol.schema import TrialProtocol
+from simsepsis.world.plans import find_plan, plan_names, read_plan, scenario_beside
 
 BIAS_FILE = "performance"
 """Key of a file that stands beside the plan."""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simsepsis.errors import UsageError
-from simsepsis.scenario.section import Grams, GramsPerKg, OpenProbability, Positive, Section
+from simsepsis.estimand import Estimand
 from simsepsis.trial.effect import SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
@@ -22,9 +22,10 @@ from simsepsis.trial.priors import (
     mix_priors,
     prior_from_interval,
 )
-from simsepsis.trial.protocol.bias import PREFIXES, MeasuredBias
+from simsepsis.trial.protocol.bias import MEASURED_ON, MeasuredBias
 from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
 from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
+from simsepsis.world.section import Grams, GramsPerKg, OpenProbability, Positive, Section
 
 BINARY = ("death_28d", "icu_death", "hospital_death")
 RANKED = {"ventilator_free_days": "probability_index", "win_ratio": "win_ratio"}
@@ -194,13 +195,7 @@ class Test(Section):
 
 
 def check_factor(text: str) -> None:
-    """Raise `UsageError` unless a factor is ``icu`` or a condition.
-
-    Parameters
-    ----------
-    text
-        What was given.
-    """
+    """Raise `UsageError` unless a factor is ``icu`` or a condition."""
     if text != "icu":
         parse_condition(text)
 
@@ -236,17 +231,7 @@ class Looks(Section):
 
 @lru_cache(maxsize=64)
 def boundaries_of(looks: Looks, test: Test, comparisons: int = 1) -> Boundaries:
-    """Return the boundaries of a test.
-
-    Parameters
-    ----------
-    looks
-        When the data are looked at.
-    test
-        Type I error, sides and power.
-    comparisons
-        Among which the type I error is shared out.
-    """
+    """Return the boundaries of a test."""
     rule = looks.futility
     futility = None
     if rule is not None:
@@ -291,11 +276,11 @@ class PriorWeight(Section):
 
     @model_validator(mode="after")
     def _one_scale(self) -> Self:
-        start = PREFIXES.get(self.scale or "", "")
-        if self.bias is not None and not (start and self.bias.estimand.startswith(start)):
+        scale = MEASURED_ON.get(self.scale or "")
+        if self.bias is not None and Estimand.parse(self.bias.estimand).scale != scale:
             raise ValueError(
                 f"bias of {self.bias.estimand} is not on the scale of the estimate ({self.scale}); name an "
-                f"estimand that begins with {start or 'one of ' + ', '.join(PREFIXES.values())}"
+                f"estimand that begins with {scale or 'one of ' + ', '.join(MEASURED_ON.values())}"
             )
         return self
 
@@ -337,13 +322,7 @@ class PriorWeight(Section):
 
 
 def mixture(weights: tuple[PriorWeight, ...]) -> Prior:
-    """Return the mixture of weighted priors.
-
-    Parameters
-    ----------
-    weights
-        Priors with weights that sum to 1.
-    """
+    """Return the mixture of weighted priors."""
     return mix_priors([(part.weight, part.prior) for part in weights])
 
 

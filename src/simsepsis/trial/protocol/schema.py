@@ -11,8 +11,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError
-from simsepsis.scenario.changes import Changes, WorldChoice, with_changed
-from simsepsis.scenario.section import Name, Section
 from simsepsis.trial.effect import RISK_SCALES, Effect
 from simsepsis.trial.priors import Prior
 from simsepsis.trial.protocol.conduct import Allocation, Conduct, Sites
@@ -32,6 +30,8 @@ from simsepsis.trial.protocol.parts import (
 )
 from simsepsis.trial.protocol.words import Published, Words
 from simsepsis.trial.sequential import Boundaries
+from simsepsis.world.changes import Changes, WorldChoice, with_changed
+from simsepsis.world.section import Name, Section
 
 CLUSTER_ANALYSES = ("cluster_means", "gee")
 LONG_LAG_DAYS = 60.0
@@ -231,18 +231,7 @@ class TrialProtocol(Section):
         return hash(self.hash)
 
     def changed(self, changes: Changes) -> TrialProtocol:
-        """Return the protocol with some of its values replaced, and checked again.
-
-        Parameters
-        ----------
-        changes
-            Dotted key, such as ``effect.value``, → value.
-
-        Raises
-        ------
-        ExperimentError
-            If a key or value is not legal.
-        """
+        """Return the protocol with some of its values replaced, and checked again."""
         values: Mapping[str, Any] = self.model_dump()
         for key, value in changes.items():
             values = with_changed(values, key.split("."), value, f"{self.name}: {key}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simsepsis.scenario.section import Section
+from simsepsis.world.section import Section
 
 
 class Words(Section):

@@ -49,29 +49,19 @@ class Kept:
     arms: tuple[str, ...]
     looks: int
 
-    def lacking(self, number: int) -> Iterator[range]:
-        """Yield the batches that are not there yet.
+    @property
+    def _look_names(self) -> list[str]:
+        return [f"look_{which + 1}" for which in range(self.looks)]
 
-        Parameters
-        ----------
-        number
-            Trials that are wanted.
-        """
+    def lacking(self, number: int) -> Iterator[range]:
+        """Yield the batches that are not there yet."""
         remove_drafts(self.folder)
         parts = scan_parts(self.folder, _of_this_version).parts
         for first, last, _ in missing_replicates(parts, self.cell, self.arms, number):
             yield from (range(at, min(at + BATCH, last + 1)) for at in range(first, last + 1, BATCH))
 
     def write(self, first: int, results: Results) -> None:
-        """Keep a batch.
-
-        Parameters
-        ----------
-        first
-            Number of its first trial.
-        results
-            Of its trials, in their order.
-        """
+        """Keep a batch."""
         last = first + len(results.months) - 1
         batch = Batch(run=_mark(), cell=self.cell, first=first, last=last, methods=self.arms)
         write_part(self.folder, batch, self._rows(first, results))
@@ -88,7 +78,7 @@ class Kept:
                 "cell": self.cell,
                 "replicate": first + trial,
                 "method": np.array(self.arms)[arm],
-                "estimand": np.array([f"look_{which + 1}" for which in range(self.looks)])[look],
+                "estimand": np.array(self._look_names)[look],
                 **compared,
                 **{name: getattr(results, name).ravel() for name in COUNTS},
                 **{name: np.repeat(getattr(results, name).ravel(), shape[2]) for name in PER_LOOK},
@@ -96,13 +86,7 @@ class Kept:
         )
 
     def read(self, number: int) -> Results:
-        """Return the first trials that are kept.
-
-        Parameters
-        ----------
-        number
-            How many; all of them are there.
-        """
+        """Return the first trials that are kept."""
         mine = [
             part for part in scan_parts(self.folder, _of_this_version).parts if part.batch.cell == self.cell
         ]
@@ -114,7 +98,7 @@ class Kept:
                 "simulate what is missing"
             )
         arm = pd.Index(self.arms).get_indexer(rows["method"])
-        look = rows["estimand"].str.removeprefix("look_").astype(int).to_numpy() - 1
+        look = pd.Index(self._look_names).get_indexer(rows["estimand"])
         place = rows["replicate"].to_numpy(), look, arm
 
         def array(name: str) -> Any:
@@ -130,19 +114,7 @@ class Kept:
 
 
 def kept_in(folder: Path, setting: Setting, *, null: bool, seed: int) -> Kept:
-    """Return where the trials of a setting are kept.
-
-    Parameters
-    ----------
-    folder
-        Of all trials of a plan.
-    setting
-        The trial and its population.
-    null
-        Whether treatment does nothing in it.
-    seed
-        Of the trials.
-    """
+    """Return where the trials of a setting are kept."""
     told = setting.protocol.model_dump(mode="json", exclude=set(WORDS))
     told["run"].pop("trials")
     digest = hashlib.sha256(json.dumps([told, setting.n_total, null, seed], sort_keys=True).encode())

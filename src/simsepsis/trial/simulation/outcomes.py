@@ -3,71 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.cohort.course import Exits
-from simsepsis.cohort.supports import days_until_exit
+from simsepsis.arrays import BoolArray
 from simsepsis.trial.protocol import Endpoint
+from simsepsis.world.candidates import Course
 
 DAYS = 28
-NEVER = 10_000
-"""Day of death of who leaves hospital alive: later than any horizon."""
 
 Categories = NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Course:
-    """What becomes of patients under one treatment, counted from randomization.
-
-    Attributes
-    ----------
-    eligible
-        (n,) whether they are still in the ICU when they are randomized.
-    icu_death, hospital_death
-        (n,) whether they die in the ICU, in hospital.
-    death_day
-        (n,) day of death, 1 being the first 24 hours; `NEVER` if they leave alive.
-    free_days
-        (n,) days without ventilator to day 28, 0 if they die by then.
-    """
-
-    eligible: BoolArray
-    icu_death: BoolArray
-    hospital_death: BoolArray
-    death_day: Categories
-    free_days: Categories
-
-    def subset(self, rows: IntArray) -> Course:
-        """Return the course of some patients."""
-        return Course(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
-
-
-def course_of(exits: Exits, ventilator: FloatArray, delay: float) -> Course:
-    """Return a course as a trial sees it.
-
-    Parameters
-    ----------
-    exits
-        How patients leave.
-    ventilator
-        (n,) days on a ventilator if nothing else ends them.
-    delay
-        Days from ICU admission to randomization.
-    """
-    day = np.where(exits.hospital_death, np.ceil(exits.hospital_time - delay), NEVER)
-    ventilated = days_until_exit(ventilator, exits)
-    return Course(
-        eligible=exits.icu_time > delay,
-        icu_death=exits.icu_death,
-        hospital_death=exits.hospital_death,
-        death_day=day.astype(np.int16),
-        free_days=np.where(day <= DAYS, 0, DAYS - ventilated).astype(np.int16),
-    )
 
 
 def _days_alive(course: Course, horizon: int) -> Categories:
@@ -81,8 +27,8 @@ def _win(course: Course, _: int) -> Categories:
 
 CODES: dict[str, Callable[[Course, int], Categories]] = {
     "death_28d": lambda course, _: (course.death_day <= DAYS).astype(np.int16),
-    "icu_death": lambda course, _: course.icu_death.astype(np.int16),
-    "hospital_death": lambda course, _: course.hospital_death.astype(np.int16),
+    "icu_death": lambda course, _: course.event["icu_death"].astype(np.int16),
+    "hospital_death": lambda course, _: course.event["hospital_death"].astype(np.int16),
     "time_to_death": _days_alive,
     "ventilator_free_days": lambda course, _: course.free_days,
     "win_ratio": _win,
@@ -92,40 +38,18 @@ lives; ventilator-free days; deaths by day, then survivors by ventilator-free da
 
 
 def categories(endpoint: Endpoint) -> int:
-    """Return the number of categories of an endpoint.
-
-    Parameters
-    ----------
-    endpoint
-        What is compared.
-    """
+    """Return the number of categories of an endpoint."""
     sizes = {"ventilator_free_days": DAYS + 1, "win_ratio": 2 * DAYS + 1}
     return (endpoint.horizon or 0) + 1 if endpoint.horizon else sizes.get(endpoint.name, 2)
 
 
 def coded(course: Course, endpoint: Endpoint) -> Categories:
-    """Return the category of each patient, shape (n,).
-
-    Parameters
-    ----------
-    course
-        What becomes of them.
-    endpoint
-        What is compared.
-    """
+    """Return the category of each patient, shape (n,)."""
     return CODES[endpoint.name](course, endpoint.horizon or 0)
 
 
 def died(course: Course, endpoint: Endpoint) -> BoolArray:
-    """Return whether the patient dies the death that an effect on a scale of risks is about.
-
-    Parameters
-    ----------
-    course
-        What becomes of them.
-    endpoint
-        What is compared.
-    """
-    if endpoint.name in ("icu_death", "hospital_death"):
-        return np.asarray(getattr(course, endpoint.name))
+    """Return whether the patient dies the death that an effect on a scale of risks is about."""
+    if endpoint.name in course.event:
+        return course.event[endpoint.name]
     return np.asarray(course.death_day <= endpoint.days)

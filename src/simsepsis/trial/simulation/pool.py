@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.cohort.contrast import CONTRASTS, Risks
-from simsepsis.cohort.course import Exits, run_course
-from simsepsis.cohort.resolve import LIMIT
 from simsepsis.errors import ExperimentError
-from simsepsis.scenario import Course as Hazards
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
 from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.protocol.words import Words
-from simsepsis.trial.simulation.candidates import Candidates, draw_candidates, kept
-from simsepsis.trial.simulation.outcomes import Course, categories, coded, course_of, died
+from simsepsis.trial.simulation.candidates import draw_candidates
+from simsepsis.trial.simulation.outcomes import categories, coded, died
+from simsepsis.world.candidates import Candidates, Course
+from simsepsis.world.contrast import CONTRASTS, Risks
 
 HOURS = 24.0
 LEAST = 500
@@ -31,6 +29,9 @@ LEAST = 500
 
 ICUS_ALIKE = "cluster_means"
 """Analysis that is about the average ICU, not the average patient."""
+
+LIMIT = 5.0
+"""Largest absolute log hazard ratio that is tried."""
 
 FOLD = 5.0
 """Hazards of death are scaled at most so much to meet a control risk: with more it is another population."""
@@ -91,18 +92,7 @@ class Pool:
         return replace(self, courses=same, log_hazard_ratio=0.0)
 
     def among(self, condition: Condition) -> Pool:
-        """Return the patients of whom a condition holds, in the same world.
-
-        Parameters
-        ----------
-        condition
-            On columns of day 1.
-
-        Raises
-        ------
-        ExperimentError
-            If it holds for hardly anybody.
-        """
+        """Return the patients of whom a condition holds, in the same world."""
         rows = np.flatnonzero(condition.holds(self.columns))
         if rows.size < LEAST:
             raise ExperimentError(
@@ -124,15 +114,7 @@ class Pool:
 
 
 def patient_weights(icu: IntArray, rates: FloatArray) -> FloatArray:
-    """Return the (n,) probabilities of patients whose ICUs recruit at given rates.
-
-    Parameters
-    ----------
-    icu
-        (n,) ICU.
-    rates
-        (k,) shares.
-    """
+    """Return the (n,) probabilities of patients whose ICUs recruit at given rates."""
     counts = np.bincount(icu, minlength=rates.size)
     return np.asarray((rates / np.maximum(counts, 1))[icu])
 
@@ -143,35 +125,22 @@ def _rates(icu: IntArray, sizes: str, number: int = 0) -> FloatArray:
     return np.asarray(shares / shares.sum())
 
 
-def _scaled(hazards: Hazards, factor: float) -> Hazards:
-    """Return the hazards with those of death multiplied by a factor."""
-    changed = {
-        cause: getattr(hazards, cause).model_copy(
-            update={"intercept": getattr(hazards, cause).intercept + float(np.log(factor))}
-        )
-        for cause in ("icu_death", "ward_death")
-    }
-    return hazards.model_copy(update=changed)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _World:
-    """Candidates, what a protocol asks of them, and the hazards that they meet."""
+    """Candidates, what a protocol asks of them, and the factor on their hazards of death."""
 
     protocol: TrialProtocol
     candidates: Candidates
-    hazards: Hazards
+    hazard_factor: float = 1.0
 
     def course(self, treatment: int | None, log_hazard_ratio: float) -> Course:
         """Return everybody's course under a treatment, None for control."""
-        one, delay = self.candidates, self.protocol.population.hour / HOURS
-        if treatment is None or log_hazard_ratio == 0.0:
-            exits: Exits = run_course(self.hazards, one.fate)
-        else:
-            effect = log_hazard_ratio * one.log_hazard_ratio[treatment]
-            start = np.full(one.icu.size, delay)
-            exits = run_course(self.hazards, one.fate, start=start, log_hazard_ratio=effect)
-        return course_of(exits, one.ventilator, delay)
+        return self.candidates.course(
+            treatment,
+            log_hazard_ratio=log_hazard_ratio,
+            delay=self.protocol.population.hour / HOURS,
+            hazard_factor=self.hazard_factor,
+        )
 
     def weights(self, eligible: BoolArray) -> FloatArray:
         """Return the weights of the patients in what is planned: as recruited, or with ICUs alike."""
@@ -179,14 +148,14 @@ class _World:
         return patient_weights(icu, _rates(icu, "equal" if alike else self.protocol.sites.sizes))
 
 
-def _solve_control(world: _World) -> tuple[_World, float]:
-    """Return the world whose control risk is the stated one, and the factor on its hazards of death."""
+def _solve_control(world: _World) -> _World:
+    """Return the world whose control risk is the stated one."""
     asked = world.protocol.endpoint.control_risk
     if asked is None:
-        return world, 1.0
+        return world
 
     def risk(log_factor: float) -> float:
-        scaled = replace(world, hazards=_scaled(world.hazards, float(np.exp(log_factor))))
+        scaled = replace(world, hazard_factor=float(np.exp(log_factor)))
         course = scaled.course(None, 0.0)
         events = died(course, world.protocol.endpoint)[course.eligible]
         return float(events @ world.weights(course.eligible))
@@ -199,7 +168,7 @@ def _solve_control(world: _World) -> tuple[_World, float]:
             f"have; between {ends[0]:.3f} and {ends[1]:.3f} it can, or change the population"
         )
     found = float(brentq(lambda value: risk(value) - asked, -limit, limit, xtol=1e-5))
-    return replace(world, hazards=_scaled(world.hazards, float(np.exp(found)))), float(np.exp(found))
+    return replace(world, hazard_factor=float(np.exp(found)))
 
 
 def _measure(world: _World, control: Course) -> Callable[[Course], float]:
@@ -236,7 +205,7 @@ def _solve_effect(world: _World, control: Course) -> float:
     if scale <= 0.0:
         raise ExperimentError(
             f"{world.protocol.name}: arm '{world.protocol.arms[arm].name}' gets a dose at which the world's "
-            f"dose.response = '{world.candidates.scenario.dose.response}' has no effect; raise it"
+            f"{world.candidates.response} has no effect; raise it"
         )
     limit = LIMIT / scale
     ends = sorted((value(-limit), value(limit)))
@@ -276,11 +245,10 @@ def build_pool(protocol: TrialProtocol) -> Pool:
 def _pool(protocol: TrialProtocol) -> Pool:
     """Return the population of a protocol from which all that it does not depend on has been taken."""
     candidates = draw_candidates(protocol)
-    world = _World(protocol=protocol, candidates=candidates, hazards=candidates.scenario.course)
-    world, factor = _solve_control(world)
+    world = _solve_control(_World(protocol=protocol, candidates=candidates))
     control = world.course(None, 0.0)
     coefficient = _solve_effect(world, control)
-    there = replace(world, candidates=kept(candidates, np.flatnonzero(control.eligible)))
+    there = replace(world, candidates=candidates.subset(np.flatnonzero(control.eligible)))
     treated = len(there.candidates.log_hazard_ratio)
     chosen = there.candidates
     return Pool(
@@ -293,5 +261,5 @@ def _pool(protocol: TrialProtocol) -> Pool:
         arms=len(protocol.arms),
         eligible_share=chosen.icu.size / candidates.screened,
         log_hazard_ratio=coefficient,
-        hazard_factor=factor,
+        hazard_factor=world.hazard_factor,
     )

@@ -1,5 +1,0 @@
-"""An experiment's numbers drawn: what its plan asks to see, or what any plan can show."""
-
-from simsepsis.figures.experiment.plates import draw_findings
-
-__all__ = ["draw_findings"]

@@ -1,6 +1,0 @@
-"""A scenario described and drawn: its switches, its patients, its truth."""
-
-from simsepsis.figures.scenario.description import ScenarioDescription, describe_scenario
-from simsepsis.figures.scenario.plates import draw_description
-
-__all__ = ["ScenarioDescription", "describe_scenario", "draw_description"]

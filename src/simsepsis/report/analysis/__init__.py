@@ -1,7 +1,0 @@
-"""The page of one cohort's analysis: who was compared, how alike they were, what became of them."""
-
-from simsepsis.report.analysis.numbers import numbers_of
-from simsepsis.report.analysis.page import analysis_html, analysis_page
-from simsepsis.report.analysis.words import answer_of
-
-__all__ = ["analysis_html", "analysis_page", "answer_of", "numbers_of"]

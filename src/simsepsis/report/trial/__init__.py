@@ -1,5 +1,0 @@
-"""A planned trial in words, tables and pages."""
-
-from simsepsis.report.trial.publish import plan_contents, plan_trial
-
-__all__ = ["plan_contents", "plan_trial"]

@@ -1,0 +1,175 @@
+"""A plan as files of words and numbers: ``plan.md`` and ``plan.json``, from the same facts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simsepsis.environment import versions
+from simsepsis.show.pages.trial.estimand import estimand_table
+from simsepsis.show.pages.trial.fact import Facts
+from simsepsis.show.pages.trial.facts import facts_of
+from simsepsis.show.pages.trial.statement import statement
+from simsepsis.show.pages.trial.summary import summary
+from simsepsis.show.pages.trial.tables import tables_of
+from simsepsis.show.pages.trial.vocabulary import CALIBRATION
+from simsepsis.show.table import Table
+from simsepsis.trial.planning.record import TrialPlan
+
+SECTIONS = (
+    ("Patients", ("steps", "size_80", "size_90")),
+    ("Interim analyses", ("looks", "chances")),
+    ("Simulated trials", ("operating", "simulated_looks", "analyses", "tried", "replay")),
+    ("Belief and assurance", ("priors", "bias")),
+    ("If the assumptions are wrong", ("sensitivity",)),
+    ("Endpoints, doses and patients", ("endpoints", "doses", "enrichment")),
+    ("Time and flow", ("pace", "flow")),
+)
+"""Heading → tables under it, those that there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a plan says.
+
+    Attributes
+    ----------
+    plan
+        The plan.
+    facts
+        Every number of the sentences.
+    summary
+        Sentences, the answer first.
+    statement, statement_ja
+        Paragraphs of the sample-size statement to paste into a protocol.
+    estimand
+        The estimand by its attributes.
+    tables
+        The other tables, in the order of the text.
+    command
+        What to type to get the same files.
+    """
+
+    plan: TrialPlan
+    facts: Facts
+    summary: tuple[str, ...]
+    statement: tuple[str, ...]
+    statement_ja: tuple[str, ...]
+    estimand: Table
+    tables: tuple[Table, ...]
+    command: str
+
+    def section(self, names: tuple[str, ...]) -> tuple[Table, ...]:
+        """Return the tables of a section that there are; parameter: their names."""
+        return tuple(table for table in self.tables if table.name in names)
+
+
+def document_of(plan: TrialPlan, *, command: str) -> Document:
+    """Return what a plan says.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    command
+        What to type to get the same files.
+    """
+    facts = facts_of(plan)
+    return Document(
+        plan=plan,
+        facts=facts,
+        summary=summary(plan, facts),
+        statement=statement(plan, facts),
+        statement_ja=statement(plan, facts, ja=True),
+        estimand=estimand_table(plan, facts),
+        tables=tables_of(plan, facts),
+        command=command,
+    )
+
+
+def markdown_of(document: Document) -> str:
+    """Return ``plan.md``.
+
+    Parameters
+    ----------
+    document
+        As returned by `document_of`.
+    """
+    protocol = document.plan.protocol
+    parts = [
+        f"# {protocol.label}",
+        protocol.question,
+        f"> {CALIBRATION.en}",
+        "## In short",
+        "\n".join(f"- {sentence}" for sentence in document.summary),
+        "## Sample size (DELTA2)",
+        *document.statement,
+        "## 症例数設定（DELTA2）",
+        *document.statement_ja,
+        CALIBRATION.ja,
+        "## Estimand",
+        document.estimand.markdown,
+    ]
+    for heading, names in SECTIONS:
+        tables = document.section(names)
+        if tables:
+            parts += [f"## {heading}", *(table.markdown for table in tables)]
+    parts += ["## How it was made", f"    {document.command}"]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def record_of(document: Document) -> dict[str, Any]:
+    """Return what ``plan.json`` holds: what was asked, and every number of the text with its printed form.
+
+    Parameters
+    ----------
+    document
+        As returned by `document_of`.
+    """
+    plan = document.plan
+    protocol = plan.protocol
+    return {
+        "trial": protocol.name,
+        "label": protocol.label,
+        "question": protocol.question,
+        "calibration": CALIBRATION.en,
+        "calibration_ja": CALIBRATION.ja,
+        "command": document.command,
+        "versions": versions(),
+        "seed": protocol.run.seed,
+        "simulated_trials": plan.simulated_trials,
+        "n_total": plan.n_total,
+        "power": plan.size.power,
+        "facts": {name: fact.record for name, fact in document.facts.items()},
+        "tables": {table.name: table.record for table in (document.estimand, *document.tables)},
+        "priors": [_prior(row) for row in plan.priors.to_dict("records")],
+        "protocol": _asked(protocol.model_dump(mode="json")),
+        "seconds": plan.seconds,
+    }
+
+
+def _prior(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if value != value else value for name, value in row.items()}
+
+
+def _asked(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the protocol with files named by their last part: where they stand is no part of a trial."""
+    for prior in values["priors"]:
+        if prior["bias"] is not None:
+            prior["bias"]["performance"] = Path(prior["bias"]["performance"]).name
+    values["world"]["base"] = Path(values["world"]["base"]).name
+    return values
+
+
+def contents_of(document: Document) -> dict[str, bytes]:
+    """Return the files of words and numbers by name.
+
+    Parameters
+    ----------
+    document
+        As returned by `document_of`.
+    """
+    record = json.dumps(record_of(document), indent=1, ensure_ascii=False, allow_nan=False)
+    return {"plan.json": f"{record}\n".encode(), "plan.md": markdown_of(document).encode()}

@@ -1,0 +1,265 @@
+"""Every number of a plan's text, by name."""
+
+from __future__ import annotations
+
+import math
+from importlib.metadata import version
+
+from simsepsis.show.pages.trial.fact import (
+    Facts,
+    count,
+    decimal,
+    percent,
+    plain,
+    points,
+    short_percent,
+    words,
+)
+from simsepsis.show.pages.trial.vocabulary import listed
+from simsepsis.show.table import Fact
+from simsepsis.trial.effect import effect_between, effect_from_coefficient
+from simsepsis.trial.planning.analyses import power_with
+from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.simulation.characteristics import ANY
+
+MIXTURE = "mixture"
+COUNTED = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
+"""Numbers that begin a sentence."""
+
+RANKED_DAYS = 28
+
+
+def facts_of(plan: TrialPlan) -> Facts:
+    """Return every number that the sentences of a plan may use.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+    return {
+        **_stated(plan),
+        **_risks(plan),
+        **_patients(plan),
+        **_looks(plan),
+        **_clusters(plan),
+        **_conduct(plan),
+        **_beliefs(plan),
+        **_simulated(plan),
+    }
+
+
+def _stated(plan: TrialPlan) -> Facts:
+    protocol, given = plan.protocol, plan.size.assumptions
+    arm = protocol.arms[protocol.effect_arm]
+    days = protocol.endpoint.days
+    own = protocol.words
+    return {
+        "arm": words(arm.name),
+        "arms": words(", ".join(item.name for item in protocol.arms)),
+        "arms_ja": words("、".join(item.name for item in protocol.arms)),
+        **_arm_sizes(plan),
+        "treatment": words(own.treatment or arm.name),
+        "treatment_ja": words(own.treatment_ja or arm.name),
+        "control": words(own.control or protocol.control),
+        "control_ja": words(own.control_ja or protocol.control),
+        "horizon": count(days if math.isfinite(days) else RANKED_DAYS),
+        "alpha": short_percent(protocol.test.alpha),
+        "alpha_one_comparison": percent(given.alpha, digits=2),
+        "power_target": short_percent(given.power),
+        "effect": plain(protocol.effect.value),
+        "strata": words(listed(protocol.test.strata)),
+        "strata_ja": words(listed(protocol.test.strata, ja=True)),
+        "covariates": words(listed(protocol.test.covariates)),
+        "covariates_ja": words(listed(protocol.test.covariates, ja=True)),
+        "ratio": plain(given.ratio),
+        "comparisons": count(len(protocol.arms)),
+        "randomized_hour": plain(protocol.population.hour),
+        "version": words(f"simsepsis {version('simsepsis')}"),
+        "seed": Fact(value=protocol.run.seed, text=str(protocol.run.seed)),
+        "reference": words(plan.size.reference),
+    }
+
+
+def _arm_sizes(plan: TrialPlan) -> Facts:
+    """Return the patients of every arm as a list in both languages; a single treated one is not named."""
+    arms, (control, treated) = plan.protocol.arms, plan.size.arms
+    told = [("the treatment group", "試験治療群", float(treated))]
+    if len(arms) > 1:
+        each = plan.n_total / (1.0 + sum(arm.ratio for arm in arms))
+        sizes = [arm.ratio * each for arm in arms]
+        sizes[plan.protocol.effect_arm] = treated
+        names = [(f"the group given {arm.name}", f"{arm.name}群") for arm in arms]
+        told = [(*name, size) for name, size in zip(names, sizes, strict=True)]
+    listed_en = ", ".join(f"{count(size).text} to {name}" for name, _, size in told)
+    listed_ja = "、".join(f"{name}{count(size).text}例" for _, name, size in told)
+    return {
+        "arm_sizes": words(f"{listed_en} and {count(control).text} to the control group"),
+        "arm_sizes_ja": words(f"{listed_ja}、対照群{count(control).text}例"),
+        "n_known": count(plan.n_total * (1.0 - plan.size.assumptions.loss)),
+    }
+
+
+def _risks(plan: TrialPlan) -> Facts:
+    given, screened = plan.size.assumptions, plan.screened
+    control, treated = given.p_control, given.p_treated
+    arms = given.risks
+    return {
+        "p_control": percent(control),
+        "p_control_mcse": percent(screened.p_control_mcse, digits=2),
+        "p_treated": percent(treated),
+        "rd": points(treated - control),
+        "rrr": percent(1.0 - treated / control),
+        "rr": decimal(treated / control),
+        "or": decimal(effect_between(control, treated, "odds_ratio").value),
+        "p_control_itt": percent(arms[0]),
+        "p_treated_itt": percent(arms[1]),
+        "rd_itt": points(arms[1] - arms[0]),
+        "rr_itt": decimal(arms[1] / arms[0]),
+        "nonadherence": short_percent(given.nonadherence),
+        "contamination": short_percent(given.contamination),
+        "loss": short_percent(given.loss),
+        "open_label": short_percent(round(given.open_label, 3)),
+        "icc_world": decimal(screened.icc, digits=3),
+        **_ranks(plan),
+    }
+
+
+def _ranks(plan: TrialPlan) -> Facts:
+    """Return the effect on ranks that the planned effect on deaths amounts to, where ranks are compared."""
+    given = plan.size.assumptions
+    if given.ranked is None:
+        return {}
+    control, treated = given.risks
+    found = effect_from_coefficient(given.ranked.slope * (control - treated), given.ranked.scale)
+    return {"rank_effect": decimal(found.value, digits=3)}
+
+
+def _patients(plan: TrialPlan) -> Facts:
+    size = plan.size
+    control, treated = size.arms
+    return {
+        "n_randomized": count(size.n_randomized),
+        "n_control": count(control),
+        "n_treated": count(treated),
+        "n_analysed": count(size.n_analysed),
+        "n_undiluted": count(math.ceil(size.n_undiluted)),
+        "n_fixed": count(math.ceil(size.n_fixed)),
+        "n_clustered": count(math.ceil(size.n_clustered)),
+        "n_needed": count(math.ceil(size.n_sequential)),
+        "inflation": decimal(size.n_sequential / size.n_clustered, digits=3),
+        "deaths": count(size.events),
+        "power": percent(size.power),
+        "expected_null": count(plan.expected["null"]),
+        "expected_planned": count(plan.expected["planned"]),
+        "detectable": points(plan.detectable),
+    }
+
+
+def _looks(plan: TrialPlan) -> Facts:
+    given = plan.size.assumptions
+    futility, interims = given.futility, len(given.looks) - 1
+    verb = "analysis is" if interims == 1 else "analyses are"
+    return {
+        "looks": count(len(given.looks)),
+        "interims": words(f"{COUNTED.get(interims, str(interims))} interim {verb}"),
+        "interims_ja": count(interims),
+        "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
+        "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
+        "gamma": plain(
+            futility.parameter if futility is not None and futility.parameter is not None else -4.0
+        ),
+    }
+
+
+def _joined(looks: tuple[float, ...], comma: str, last: str) -> str:
+    texts = [short_percent(round(look, 4)).text for look in looks]
+    return (
+        texts[0]
+        if len(texts) == 1
+        else comma.join(texts[:-1]) + (last if texts else "") + "".join(texts[-1:])
+    )
+
+
+def _clusters(plan: TrialPlan) -> Facts:
+    clusters, size = plan.size.assumptions.clusters, plan.size
+    if clusters is None:
+        return {}
+    return {
+        "icc": decimal(clusters.icc, digits=3),
+        "cac": plain(clusters.cac or 0.0),
+        "clusters": count(clusters.number),
+        "size_cv": decimal(clusters.cv),
+        "size_inverse": decimal(clusters.inverse),
+        "clusters_df": count(clusters.df),
+        "cluster_size": count(size.cluster_size or math.nan),
+        "design_effect": decimal(size.n_clustered / size.n_fixed),
+    }
+
+
+def _conduct(plan: TrialPlan) -> Facts:
+    first, sites = plan.pace.iloc[0], plan.protocol.sites
+    flow = plan.flow.set_index("step")["patients"]
+    slow = plan.pace.iloc[-1]
+    return {
+        "icus": count(sites.number),
+        "per_month": decimal(first["per_month"], digits=1),
+        "startup": plain(sites.startup_months),
+        "months": count(first["months_accrual"]),
+        "months_outcome": count(first["months_outcome"]),
+        "months_slow": count(slow["months_accrual"]),
+        "pace_slow": short_percent(slow["pace"]),
+        "overrun": count(first["overrun"]),
+        "screened": count(flow["screened"]),
+        "eligible": count(flow["eligible"]),
+        "eligible_share": percent(plan.screened.eligible),
+        "consent": short_percent(sites.consent),
+        "screened_rate": plain(sites.screened_per_month),
+    }
+
+
+def _beliefs(plan: TrialPlan) -> Facts:
+    rows = plan.priors.set_index("prior")
+    facts = {}
+    for name in rows.index:
+        facts[f"assurance_{name}"] = percent(rows.loc[name, "assurance"])
+        facts[f"ceiling_{name}"] = percent(rows.loc[name, "ceiling"])
+    lowest, highest = plan.priors["assurance"].min(), plan.priors["assurance"].max()
+    return facts | {"assurance_low": percent(lowest), "assurance_high": percent(highest)}
+
+
+def _analyses(plan: TrialPlan) -> Facts:
+    """Return what the planned analysis leaves of the variance, and the power that the formula then gives."""
+    rows = plan.tables.get("analyses")
+    left = plan.screened.variance_left
+    facts = {"variance_left": percent(left), "power_analysis": percent(power_with(plan.size, left))}
+    if rows is None or rows.empty:
+        return facts
+    plain = rows[(rows["analysis"] == "unadjusted") & (rows["method"] == "simple")].iloc[0]
+    return facts | {"power_unadjusted": percent(plain["power"], plain["mcse"])}
+
+
+SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_coverage", "failure")
+
+
+def _simulated(plan: TrialPlan) -> Facts:
+    facts: Facts = {"trials": count(plan.simulated_trials)}
+    if "tried" in plan.tables:
+        first = plan.tables["tried"].iloc[0]
+        facts["n_formula"] = count(first["n_randomized"])
+        facts["power_formula"] = percent(first["power"], first["mcse"])
+    facts |= _analyses(plan)
+    own = plan.operating[plan.operating["arm"] == plan.protocol.arms[plan.protocol.effect_arm].name]
+    for row in own.to_dict("records"):
+        form = percent if row["measure"] in SHARES else decimal
+        facts[f"{row['measure']}_{row['truth']}"] = form(row["value"], row["mcse"])
+    return facts | _family(plan)
+
+
+def _family(plan: TrialPlan) -> Facts:
+    """Return how often any arm is claimed to work, where there are several."""
+    rows = plan.operating[(plan.operating["arm"] == ANY) & (plan.operating["measure"] == "rejection")]
+    own = plan.protocol.arms[plan.protocol.effect_arm].name
+    if rows.empty:
+        rows = plan.operating[(plan.operating["arm"] == own) & (plan.operating["measure"] == "rejection")]
+    return {f"claimed_{row.truth}": percent(row.value, row.mcse) for row in rows.itertuples()}

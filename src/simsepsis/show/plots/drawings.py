@@ -1,0 +1,214 @@
+"""All figures of one run: what is drawn for a reproduction and for the analysis of one cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.analysis.result import attempt
+from simsepsis.analysis.spec import default_spec
+from simsepsis.errors import ConvergenceError
+from simsepsis.show.figure import Figure
+from simsepsis.show.plots.arms import arms_of, wording_of
+from simsepsis.show.plots.estimates import estimate_rows
+from simsepsis.show.plots.gallery import (
+    SurvivalWords,
+    estimates_figure,
+    forest_figure,
+    love_figure,
+    overlap_figure,
+    pairs_figure,
+    positions_figure,
+    survival_figure,
+    terms_figure,
+)
+from simsepsis.show.plots.rows import as_comparison
+from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.show.style import wrapped
+from simsepsis.words.labels import Wording, axis_label, is_death
+
+if TYPE_CHECKING:
+    from simsepsis.analysis.thesis_analysis import Analysis
+    from simsepsis.reproduction import Reproduction
+
+_SIMULATED_CURVES = SurvivalWords(
+    curves="Figure 1 of the thesis: Kaplan–Meier curves of time to hospital death, mean of the replicates; "
+    "patients discharged alive are censored then. Number at risk: mean of the replicates.",
+    band="95% simulation interval of each curve, day by day",
+)
+_FIRST_SCORE = "covariates"
+
+
+def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Figure, ...]:
+    """Draw every figure of a reproduction, the overview first.
+
+    Parameters
+    ----------
+    reproduction
+        As returned by `simsepsis.reproduction.reproduce`.
+    version
+        Of simsepsis, for the captions.
+
+    Returns
+    -------
+    tuple
+        The figures; a figure for which every replicate failed is left out.
+    """
+    note = (
+        f"Scenario {reproduction.scenario.name}, {reproduction.replicates} replicates, "
+        f"seed {reproduction.seed}, simsepsis {version}."
+    )
+    comparison, scores = reproduction.comparison, reproduction.scores
+    curves = reproduction.curves.dropna(subset=["survival"])
+    pairs = _pairs_of(reproduction)
+    figures = [positions_figure(comparison, note), forest_figure(comparison, note)]
+    if len(curves):
+        figures.append(survival_figure(curves, comparison, _SIMULATED_CURVES, note))
+    if len(pairs):
+        figures.append(pairs_figure(pairs, comparison, note))
+    figures.append(love_figure(comparison, note))
+    if scores is not None:
+        figures.append(overlap_figure(scores, note, "First replicate."))
+    figures += _terms_figures(comparison, note)
+    return tuple(figures)
+
+
+def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Figure, ...]:
+    """Draw the figures of one cohort's analysis that can be drawn; parameters as of `drawing_of`."""
+    return drawing_of(analysis, source=source, version=version)[0]
+
+
+def drawing_of(
+    analysis: Analysis, *, source: str, version: str
+) -> tuple[tuple[Figure, ...], tuple[tuple[str, str], ...]]:
+    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival, terms of the models.
+
+    Parameters
+    ----------
+    analysis
+        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
+    source
+        What was analysed, such as the name of the file, for the captions.
+    version
+        Of simsepsis, for the captions.
+
+    Returns
+    -------
+    figures, left_out
+        What can be drawn; title and reason of each figure that cannot.
+    """
+    note = f"{source}, simsepsis {version}."
+    spec = analysis.result.spec
+    words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)
+    order = tuple(spec.variables) or spec.balance_columns
+    comparison = as_comparison(analysis.tables, order)
+    steps: dict[str, Callable[[], Figure]] = {
+        "Balance of the covariates": lambda: love_figure(comparison, note, words),
+        "Odds and hazard ratios": lambda: estimates_figure(
+            estimate_rows(analysis.estimates, spec, words), note, arms
+        ),
+        "Overlap of the propensity score": lambda: overlap_figure(_scores_of(analysis), note, "", arms),
+    }
+    if spec.survival_time:
+        own = _own_curves(analysis, words)
+        steps[own.title] = lambda: survival_figure(_curves_of(analysis), comparison, own, note, arms)
+    for number, outcome in enumerate(spec.outcomes, start=5):
+        if f"table{number}" in analysis.tables:
+            title = f"What goes with {words.said(outcome)}"
+            steps[title] = partial(_terms_of, comparison, number, words.said(outcome), note, words)
+    drawn = {title: attempt(_with_rows, step) for title, step in steps.items()}
+    return (
+        tuple(found.value for found in drawn.values() if found.value is not None),
+        tuple((title, found.failure) for title, found in drawn.items() if found.failure),
+    )
+
+
+def _with_rows(step: Callable[[], Figure]) -> Figure:
+    """Return a figure that shows something."""
+    figure = step()
+    if figure.data.empty:
+        raise ConvergenceError("there is nothing to draw")
+    return figure
+
+
+def _terms_of(comparison: pd.DataFrame, number: int, outcome: str, note: str, words: Wording) -> Figure:
+    return terms_figure(comparison, f"table{number}", outcome, note, words)
+
+
+def _terms_figures(comparison: pd.DataFrame, note: str) -> list[Figure]:
+    chosen = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n")]
+    return [
+        terms_figure(comparison, f"table{number}", THESIS_WORDING.said(outcome), note)
+        for number, outcome in enumerate(chosen["variable"].unique(), start=5)
+        if (comparison["table"] == f"table{number}").any()
+    ]
+
+
+def _pairs_of(reproduction: Reproduction) -> pd.DataFrame:
+    levels = {_FIRST_SCORE: "", "adjuncts": "adjuncts"}
+    frames = [
+        pd.DataFrame(
+            {
+                "score": score,
+                "replicate": np.arange(reproduction.replicates),
+                "pairs": reproduction.values("text", "matched_pairs", level, "count", "after", ""),
+            }
+        )
+        for score, level in levels.items()
+    ]
+    return pd.concat(frames, ignore_index=True).dropna()
+
+
+def _scores_of(analysis: Analysis) -> pd.DataFrame:
+    """Return arm, matching and logit of every patient."""
+    score, step = analysis.score, analysis.result.matched[_FIRST_SCORE]
+    if f"propensity_{_FIRST_SCORE}" not in score:
+        raise ConvergenceError(step.failure or "there is no propensity score")
+    probability = score[f"propensity_{_FIRST_SCORE}"].to_numpy(np.float64)
+    with np.errstate(divide="ignore"):
+        logit = np.log(probability) - np.log1p(-probability)
+    treated = "ivigg" if analysis.result.spec.study == "jseptic-ivigg" else "treated"
+    return pd.DataFrame(
+        {
+            "arm": np.where(score["treated"], treated, "control"),
+            "matched": score[f"matched_{_FIRST_SCORE}"],
+            "logit": logit,
+        }
+    )
+
+
+def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
+    """Return the words of one cohort's survival figure: its own event, axis and unit of time."""
+    spec = analysis.result.spec
+    event, time = str(spec.survival_event), str(spec.survival_time)
+    death = is_death(words.row(event))
+    own = SurvivalWords(
+        curves=f"Kaplan–Meier curves of matched patients, event: {words.said(event)}.",
+        band="95% confidence interval of each curve, day by day",
+        landmark=spec.rmst_horizon,
+        unit=spec.time_unit,
+    )
+    if not spec.own and time == default_spec().survival_time:
+        return own
+    return own._replace(
+        band="95% confidence interval of each curve at each time",
+        axis=wrapped(axis_label(words.row(time), spec.time_unit), 60, lines=1),
+        free="Survival (%)" if death else wrapped(f"Without {words.said(event)} (%)", 42, lines=1),
+        title="Survival of matched patients" if death else f"Time to {words.said(event)}, matched patients",
+        horizon=None,
+    )
+
+
+def _curves_of(analysis: Analysis) -> pd.DataFrame:
+    """Return the Kaplan–Meier curves from time 0 on."""
+    curves, step = analysis.survival, analysis.result.survival
+    if curves.empty:
+        raise ConvergenceError(step.failure if step and step.failure else "there is no curve")
+    curves = curves.rename(columns={"ci_low": "low", "ci_high": "high"})
+    curves = curves[["arm", "time", "survival", "low", "high", "at_risk"]]
+    start = curves.groupby("arm", sort=False).head(1).assign(time=0.0, survival=1.0, low=1.0, high=1.0)
+    return pd.concat([start, curves]).sort_values(["arm", "time"], kind="stable", ignore_index=True)

@@ -1,0 +1,1 @@
+"""Published studies as data, each in a folder of its own; nothing outside imports one."""

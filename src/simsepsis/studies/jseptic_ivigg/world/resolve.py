@@ -1,0 +1,322 @@
+"""From what a scenario asks for to coefficients: treated margins, timing, effect, crude mortality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from scipy.optimize import brentq, least_squares
+
+from simsepsis.arrays import FloatArray
+from simsepsis.errors import ConvergenceError, ScenarioError
+from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.world.calibration.population import (
+    Population,
+    draw_population,
+    treated_population,
+)
+from simsepsis.studies.jseptic_ivigg.world.calibration.targets import ARMS, load_targets
+from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import (
+    TiltStart,
+    treatment_mark,
+    treatment_section,
+)
+from simsepsis.studies.jseptic_ivigg.world.effect import Effect
+from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
+from simsepsis.studies.jseptic_ivigg.world.oracle import potential_of
+from simsepsis.studies.jseptic_ivigg.world.prepared import World, build_world
+from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.studies.jseptic_ivigg.world.simulate import (
+    Simulated,
+    day_if_treated,
+    exits_if_treated,
+    simulate,
+)
+from simsepsis.threads import one_thread
+from simsepsis.world.contrast import CONTRASTS, Risks
+from simsepsis.world.potential import Potential
+
+POPULATION_SEED = 0
+REGISTRIES = 30
+"""Registries on which effects are solved: a risk ratio is then known to 0.4%."""
+
+HELD_REGISTRIES = 12
+"""Registries on which crude mortality is held: its error is a third of the thesis's sampling error."""
+
+LIMIT = 5.0
+"""Largest absolute log hazard ratio that is tried."""
+
+STEP = 0.02
+"""Length of the steps for slopes of mortality by log hazards: some fifty deaths of those simulated."""
+
+LOWEST_DECAYS, HIGHEST_DECAYS = (-3.0, -1.5, -0.5), (8.0, 5.0, 3.0)
+"""Ends of the search for the decay, the farthest first: at an extreme one the margins may be out of reach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A request and what the solved coefficients give in the population they were solved on.
+
+    Attributes
+    ----------
+    what
+        The request in words.
+    asked, value, mcse
+        What was asked for, what is reached, and its Monte Carlo standard error.
+    """
+
+    what: str
+    asked: float
+    value: float
+    mcse: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """A scenario in which nothing is left to solve, and how well each request is met."""
+
+    scenario: Scenario
+    reached: tuple[Reached, ...]
+
+
+def _with_treatment(scenario: Scenario, **changes: object) -> Scenario:
+    return scenario.model_copy(update={"treatment": scenario.treatment.model_copy(update=changes)})
+
+
+def _late_share(population: Population, scenario: Scenario, start: TiltStart) -> float:
+    """Return the share of starts that come after 48 hours."""
+    treated = treated_population(population, scenario, start)
+    hazard = np.exp(treated.log_hazard)
+    late = np.exp(-hazard * treated.exposed[:, 1]) - np.exp(-hazard * treated.exposed[:, -1])
+    return float(late.sum() / treated.probability.sum())
+
+
+def _end(gap: Callable[[float], float], ends: tuple[float, ...]) -> tuple[float, float]:
+    """Return the first end at which the margins can be met, and the gap there."""
+    *nearer, nearest = ends
+    for decay in nearer:
+        try:
+            return decay, gap(decay)
+        except ConvergenceError:
+            continue
+    return nearest, gap(nearest)
+
+
+def _solve_timing(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
+    """Return the scenario with the decay at which the asked share of starts is late."""
+    asked = scenario.treatment.late_share
+    if asked is None:
+        return scenario, ()
+    start = TiltStart()
+
+    def gap(decay: float) -> float:
+        return _late_share(population, _with_treatment(scenario, decay=decay), start) - asked
+
+    (low, most), (high, least) = (_end(gap, ends) for ends in (LOWEST_DECAYS, HIGHEST_DECAYS))
+    most, least = most + asked, least + asked
+    if not least < asked < most:
+        raise ScenarioError(
+            f"treatment.late_share = {asked}: not reachable; between {least:.2f} and {most:.2f} is"
+        )
+    decay = float(brentq(gap, low, high, xtol=1e-5))
+    reached = Reached(
+        what="share of starts after 48 hours",
+        asked=asked,
+        value=gap(decay) + asked,
+        mcse=float(np.sqrt(asked * (1 - asked) / (population.tilt.share * population.tilt.X.shape[0]))),
+    )
+    return _with_treatment(scenario, decay=decay, late_share=None), (reached,)
+
+
+def solve_treatment(population: Population, scenario: Scenario, start: TiltStart | None = None) -> Scenario:
+    """Return the scenario with the treated margins of Table 1 solved and marked as such."""
+    start = TiltStart() if start is None else start
+    treated_population(population, scenario, start)
+    section = treatment_section(population.tilt, start.required())
+    normal = scenario.unmeasured.kind == "normal"
+    if normal:
+        section["numbers"]["u"] = [float(np.log(scenario.unmeasured.or_treatment))]
+    solved = _with_treatment(scenario, **section)
+    return _with_treatment(solved, solved_for=treatment_mark(solved))
+
+
+def _solve_margins(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
+    unsolved = scenario.treatment.late_share is not None or scenario.unmeasured.crude == "held"
+    if scenario.treatment.solved_for == treatment_mark(scenario) and not unsolved:
+        return scenario, ()
+    population = draw_population(scenario, load_targets(), POPULATION_SEED)
+    try:
+        timed, reached = _solve_timing(population, scenario)
+        solved = solve_treatment(population, timed)
+        if scenario.unmeasured.crude == "held":
+            solved, held = _hold_crude(population, solved)
+            reached += held
+    except ConvergenceError as error:
+        raise ScenarioError(f"scenario '{scenario.name}': {error}") from error
+    return solved, reached
+
+
+# --- crude mortality held -------------------------------------------------------------------------
+
+
+def _held(scenario: Scenario, values: FloatArray) -> Scenario:
+    """Return the scenario with the effect replaced, and what calibration fits to mortality with it.
+
+    Four numbers for four mortalities: both intercepts, the loading of ward death on care, the effect.
+    """
+    icu, ward, care, log_hazard_ratio = (float(value) for value in values)
+    course = scenario.course
+    hazards = {
+        "icu_death": course.icu_death.model_copy(update={"intercept": icu}),
+        "ward_death": course.ward_death.model_copy(update={"intercept": ward, "care": care}),
+    }
+    effect = scenario.effect.model_copy(update={"log_hazard_ratio": log_hazard_ratio})
+    return scenario.model_copy(update={"course": course.model_copy(update=hazards), "effect": effect})
+
+
+def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) -> FloatArray:
+    """Return the crude mortalities' distance from Table 3 in its SEs: ICU and hospital, IVIgG first."""
+    solved = solve_treatment(population, scenario, start)
+    world = build_world(solved)
+    simulated = _simulated(world, HELD_REGISTRIES)
+    treated, untreated = _potentials(world, simulated)
+    targets, p = population.targets, simulated.propensity
+    gaps = []
+    for endpoint in ("icu_death", "hospital_death"):
+        for arm, potential, weight in zip(ARMS, (treated, untreated), (p, 1.0 - p), strict=True):
+            printed = targets.proportion(endpoint, "", arm)
+            error = np.sqrt(printed * (1.0 - printed) / targets.size[arm])
+            gaps.append((np.average(potential.event[endpoint], weights=weight) - printed) / error)
+    return np.array(gaps)
+
+
+def slopes_of(function: Callable[[FloatArray], FloatArray], values: FloatArray, step: float) -> FloatArray:
+    """Return the slopes of a step function by differences over steps of one length, (outputs, values)."""
+    here = function(values)
+    ahead = [function(values + step * axis) for axis in np.eye(values.size)]
+    return np.stack([(there - here) / step for there in ahead], axis=1)
+
+
+def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
+    """Return the scenario whose effect, given u, leaves crude mortality of both arms where it was printed."""
+    course, start = scenario.course, TiltStart()
+    ward = course.ward_death
+    first = np.array([course.icu_death.intercept, ward.intercept, ward.care, -0.1])
+    known: dict[bytes, FloatArray] = {}
+
+    def gaps_at(values: FloatArray) -> FloatArray:
+        key = values.tobytes()
+        if key not in known:
+            known[key] = _crude_gaps(population, _held(scenario, values), start)
+        return known[key]
+
+    found = least_squares(
+        gaps_at,
+        first,
+        jac=lambda values: slopes_of(gaps_at, values, STEP),
+        x_scale=0.1,
+        max_nfev=12,
+        bounds=(first - LIMIT, first + LIMIT),
+    )
+    gaps = np.abs(found.fun)
+    if gaps.max() > 1.0:
+        raise ScenarioError(
+            f"unmeasured: with an odds ratio of {scenario.unmeasured.or_treatment} and a hazard ratio of "
+            f"{scenario.unmeasured.hr_death} crude mortality stays {gaps.max():.1f} standard errors from "
+            "Table 3; a weaker confounder can be held"
+        )
+    solved = solve_treatment(population, _held(scenario, found.x), start)
+    reached = Reached(
+        what="largest gap of crude mortality in SEs", asked=0.0, value=float(gaps.max()), mcse=0.0
+    )
+    return solved, (reached,)
+
+
+# --- the effect as stated -------------------------------------------------------------------------
+
+
+def _simulated(world: World, registries: int) -> Simulated:
+    icu = assign_icus(world.roster, registries * world.scenario.n)
+    return simulate(world, icu, streams(POPULATION_SEED))
+
+
+def _potentials(world: World, simulated: Simulated) -> tuple[Potential, Potential]:
+    treated = exits_if_treated(world, simulated, day_if_treated(simulated))
+    return potential_of(treated), potential_of(simulated.untreated)
+
+
+def _contrast_at(
+    world: World, simulated: Simulated, effect: Effect
+) -> Callable[[float], tuple[float, float]]:
+    """Return the function from a log hazard ratio to the stated measure and its MCSE."""
+    weights = simulated.propensity if effect.population == "treated" else np.ones(simulated.uniform.size)
+    scale = simulated.dosing.log_hazard_ratio
+
+    def contrast(log_hazard_ratio: float) -> tuple[float, float]:
+        dosing = replace(simulated.dosing, log_hazard_ratio=log_hazard_ratio * scale)
+        treated, untreated = _potentials(world, replace(simulated, dosing=dosing))
+        risks = Risks(
+            treated=treated.event[effect.endpoint],
+            untreated=untreated.event[effect.endpoint],
+            weights=weights,
+        )
+        return CONTRASTS[str(effect.measure)](risks)
+
+    return contrast
+
+
+def _solve_effect(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
+    """Return the scenario with the log hazard ratio at which the stated effect holds."""
+    effect = scenario.effect
+    if effect.measure is None or effect.value is None:
+        return scenario, ()
+    unit = effect.model_copy(update={"log_hazard_ratio": 1.0, "measure": None, "value": None})
+    world = build_world(scenario.model_copy(update={"effect": unit}))
+    at_reference = world
+    if scenario.dose.reference is not None:
+        one = scenario.dose.regimens[0].model_copy(
+            update={"share": 1.0, "grams": None, "grams_per_kg": scenario.dose.reference}
+        )
+        dose = scenario.dose.model_copy(update={"regimens": (one,)})
+        at_reference = build_world(world.scenario.model_copy(update={"dose": dose}))
+    contrast = _contrast_at(at_reference, _simulated(at_reference, REGISTRIES), effect)
+    asked = effect.value
+    ends = sorted(contrast(side)[0] for side in (-LIMIT, LIMIT))
+    if not ends[0] < asked < ends[1]:
+        raise ScenarioError(
+            f"effect.value = {asked}: no hazard ratio gives a {effect.measure.replace('_', ' ')} of {asked} "
+            f"for {effect.endpoint}; between {ends[0]:.3f} and {ends[1]:.3f} is reachable"
+        )
+    found = float(brentq(lambda log_hr: contrast(log_hr)[0] - asked, -LIMIT, LIMIT, xtol=1e-5))
+    value, mcse = contrast(found)
+    reached = Reached(
+        what=f"{effect.measure} of {effect.endpoint} in {effect.population}",
+        asked=asked,
+        value=value,
+        mcse=mcse,
+    )
+    solved = effect.model_copy(update={"log_hazard_ratio": found, "measure": None, "value": None})
+    return scenario.model_copy(update={"effect": solved}), (reached,)
+
+
+@lru_cache(maxsize=64)
+def resolve_scenario(scenario: Scenario) -> Resolution:
+    """Return the scenario with every request turned into coefficients, and how well each is met.
+
+    In order: timing, the treated margins of Table 1 (with u, if there is one), crude mortality where
+    it is held, the effect as stated. What was already solved is left alone, so that the thesis's own
+    scenario comes back as it is.
+    """
+    solved, margins = _solve_margins(scenario)
+    free = solved.unmeasured.model_copy(update={"crude": "free"})
+    solved = solved.model_copy(update={"unmeasured": free})
+    solved, effect = _solve_effect(solved)
+    return Resolution(scenario=solved, reached=margins + effect)
+
+
+@one_thread()
+def resolve(scenario: Scenario) -> Scenario:
+    """Return the scenario with nothing left to solve."""
+    return resolve_scenario(scenario).scenario

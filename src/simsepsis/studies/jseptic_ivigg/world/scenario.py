@@ -1,0 +1,148 @@
+"""The thesis's world: one frozen, validated record."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Self
+
+from pydantic import field_validator, model_validator
+
+from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
+from simsepsis.studies.jseptic_ivigg.world.care import Adjunct, Support, Transfusion, Treatment
+from simsepsis.studies.jseptic_ivigg.world.effect import Dose, Effect, Unmeasured
+from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Scores
+from simsepsis.studies.jseptic_ivigg.world.people import Icus, Patients
+from simsepsis.studies.jseptic_ivigg.world.tables import SUPPORTS, TERMS, TRANSFUSIONS, check_keys
+from simsepsis.world import scenario as world
+from simsepsis.world.section import Coefficient, Probability, Section
+
+if TYPE_CHECKING:
+    from simsepsis.world.candidates import Candidates, Draws
+    from simsepsis.world.cohort import Assignment, Cohort
+    from simsepsis.world.potential import Outcomes
+
+
+class Observation(Section):
+    """What the registry fails to record, and what an ideal one would add."""
+
+    incomplete_day1: Probability
+    """Share of patients who lack an item of day 1. 77 of 3,195."""
+    by_severity: Coefficient = 0.0
+    """Change of the log odds of a missing item or laboratory value per SD of severity; 0: at random."""
+    timing: bool = False
+    """Whether the registry records the hours at which IVIgG and the adjuncts started."""
+    omit: tuple[str, ...] = ()
+    """Columns that the registry does not have at all, such as the severity scores of a claims database."""
+
+    @field_validator("omit")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in COLUMNS:
+                raise ValueError(f"'{name}' is no column of the registry{did_you_mean(name, COLUMNS)}")
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ValueError(f"'{twice}' stands twice; leave one")
+        return names
+
+
+class Scenario(world.Scenario):
+    """A world: everything the generator needs, and nothing it does not."""
+
+    icus: Icus
+    """Where."""
+    patients: Patients
+    """Who is admitted."""
+    treatment: Treatment
+    """Who is given IVIgG, and when."""
+    course: Course
+    """What becomes of them."""
+    supports: dict[str, Support]
+    """Organ support: ventilator, vasopressor, rrt."""
+    adjuncts: dict[str, Adjunct]
+    """Therapies beside IVIgG."""
+    transfusions: dict[str, Transfusion]
+    """Blood: rbc, ffp, platelet."""
+    scores: Scores
+    """Scores on days 3 and 7."""
+    observation: Observation
+    """What is recorded."""
+    effect: Effect = Effect()
+    """What IVIgG does."""
+    dose: Dose = Dose()
+    """How much is given, and how the effect depends on it."""
+    unmeasured: Unmeasured = Unmeasured()
+    """What confounds and is not recorded."""
+
+    @model_validator(mode="after")
+    def _held_solves_the_effect(self) -> Self:
+        if self.unmeasured.crude == "held" and self.effect.measure is not None:
+            raise ValueError(
+                'unmeasured.crude = "held" solves the effect from crude mortality; remove effect.measure'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_registry(self) -> Self:
+        check_keys(self.supports, SUPPORTS, "supports")
+        check_keys(self.adjuncts, ADJUNCTS, "adjuncts")
+        check_keys(self.transfusions, TRANSFUSIONS, "transfusions")
+        check_keys(self.course.risk, TERMS, "course.risk", whole=False)
+        return self
+
+    @property
+    def is_null(self) -> bool:
+        """Return whether IVIgG does nothing to anybody."""
+        return self.effect.log_hazard_ratio == 0.0
+
+    @property
+    def hazard_ratio(self) -> float:
+        """Return what IVIgG does to the hazard of death of a patient without modifiers."""
+        return math.exp(self.effect.log_hazard_ratio)
+
+    @property
+    def dose_matters(self) -> bool:
+        """Return whether the effect depends on the grams given."""
+        return self.dose.response != "none"
+
+    # The generator is built from scenarios, so its modules are opened when they are needed.
+
+    def resolved(self) -> Scenario:
+        """Return the world with nothing left to solve."""
+        from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
+
+        return resolve(self)
+
+    def generate(
+        self, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment
+    ) -> Cohort:
+        """Return one registry."""
+        from simsepsis.studies.jseptic_ivigg.world.generate import generate
+
+        return generate(self, seed=seed, n=n, replicate=replicate, oracle=oracle, assignment=assignment)
+
+    def potential_outcomes(self, *, population: int, seed: int) -> Outcomes:
+        """Return the potential outcomes of a large population."""
+        from simsepsis.studies.jseptic_ivigg.world.generate import potential_outcomes
+
+        return potential_outcomes(self, population=population, seed=seed)
+
+    def for_trial(self, *, sites: int, sampled: bool, place: str) -> Scenario:
+        """Return the world of a trial, whose effect is the trial's own."""
+        from simsepsis.studies.jseptic_ivigg.world.trial import trial_world
+
+        return trial_world(self, sites=sites, sampled=sampled, place=place)
+
+    def candidates(self, draws: Draws, *, seed: int, n: int) -> Candidates:
+        """Return those of `n` patients whom a trial could randomize."""
+        from simsepsis.studies.jseptic_ivigg.world.trial import draw_candidates
+
+        return draw_candidates(self, draws, seed=seed, n=n)
+
+
+def own(scenario: world.Scenario) -> Scenario:
+    """Return a scenario if it is one of the thesis's."""
+    if not isinstance(scenario, Scenario):
+        raise UsageError(f"scenario '{scenario.name}' is a world of another study; give one of this study")
+    return scenario

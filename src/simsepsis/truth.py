@@ -1,0 +1,232 @@
+"""The truth of every estimand, by potential outcomes, each with its Monte Carlo standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from simsepsis.analysis.data import complete_cases
+from simsepsis.analysis.encode import encode_cohort
+from simsepsis.analysis.matched import match_on_score
+from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.survival import fit_cox
+from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.errors import UsageError
+from simsepsis.estimand import POPULATIONS, Estimand
+from simsepsis.records import Registry
+from simsepsis.streams import stream
+from simsepsis.threads import one_thread
+from simsepsis.world.cohort import generate_cohort
+from simsepsis.world.contrast import Risks, log_odds_ratio, log_risk_ratio, risk_difference
+from simsepsis.world.potential import Outcomes, Potential, join_outcomes
+from simsepsis.world.scenario import Scenario
+
+ENDPOINTS = ("icu_death", "hospital_death", "death_28d")
+HORIZON_DAYS = 28.0
+
+CONTRASTS = {"rd": risk_difference, "log_rr": log_risk_ratio, "log_or": log_odds_ratio}
+"""Scale → contrast of two risks."""
+
+SUBDISTRIBUTION = Estimand("log_shr", f"hospital_death_{HORIZON_DAYS:g}")
+RESTRICTED_MEAN = Estimand("rmst", f"{HORIZON_DAYS:g}")
+ENDPOINT_LABELS = {
+    "icu_death": "death in the ICU",
+    "hospital_death": "death in hospital",
+    "death_28d": "death by day 28",
+    SUBDISTRIBUTION.outcome: "death by day 28",
+}
+OF_ENDPOINTS = tuple(Estimand(scale, endpoint) for endpoint in ENDPOINTS for scale in (*CONTRASTS, "log_hr"))
+
+ESTIMANDS: dict[str, str] = {
+    estimand.of(population).name: f"{estimand.label(ENDPOINT_LABELS.get(estimand.outcome, ''))}, {whose}"
+    for population, whose in POPULATIONS.items()
+    for estimand in (*OF_ENDPOINTS, SUBDISTRIBUTION, RESTRICTED_MEAN)
+    if not estimand.of(population).is_conditional
+}
+"""Name → meaning of what `true_estimands` knows; odds ratios are marginal ones."""
+
+BY_EXPERIMENT: dict[str, str] = {
+    Estimand(scale, endpoint, population).name: f"{words} of {ENDPOINT_LABELS[endpoint]}"
+    for endpoint in ENDPOINTS
+    for scale, population, words in (
+        ("log_or", "twin", "conditional log odds ratio, as the same method finds it where a coin treats,"),
+        ("log_hr", "twin", "conditional log hazard ratio, as the same method finds it where a coin treats,"),
+        ("log_or_ratio", "matched", "log ratio of a subgroup's odds ratio to that of the others, matched,"),
+    )
+}
+"""Name → meaning of what depends on the method, so that only a run of it knows the truth."""
+
+TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
+
+
+def _alive_days(potential: Potential) -> FloatArray:
+    """Return days alive to the horizon; who leaves alive is taken to live on."""
+    return np.minimum(potential.lifetime, HORIZON_DAYS)
+
+
+def _rmst_difference(outcomes: Outcomes, weights: FloatArray) -> tuple[float, float]:
+    means = Risks(
+        treated=_alive_days(outcomes.treated), untreated=_alive_days(outcomes.untreated), weights=weights
+    )
+    return risk_difference(means)
+
+
+def _log_hazard_ratio(
+    outcomes: Outcomes, endpoint: str, weights: FloatArray, *, competing: bool = False
+) -> tuple[float, float]:
+    """Return the log hazard ratio of a Cox model on both potential courses of the same patients.
+
+    A patient who leaves alive is censored then; where leaving competes with death, at the horizon, which
+    makes it the subdistribution hazard ratio (Fine JP, Gray RJ. JASA 1999;94:496).
+    """
+    kept = weights > 0.0
+    n, arms = int(kept.sum()), (outcomes.treated, outcomes.untreated)
+    times = [_alive_days(potential) if competing else potential.time[endpoint] for potential in arms]
+    time = np.concatenate([follow_up[kept] for follow_up in times])
+    event = np.concatenate([potential.event[endpoint][kept] for potential in arms])
+    fit = fit_cox(
+        np.repeat([1.0, 0.0], n)[:, None],
+        time,
+        event,
+        weights=np.tile(weights[kept], 2),
+        cluster=np.tile(np.arange(n), 2),
+    )
+    return float(fit.params[0]), float(fit.std_errors[0])
+
+
+def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iterator[dict[str, object]]:
+    """Yield the truth of every estimand in the population that the weights make.
+
+    Parameters
+    ----------
+    outcomes
+        Potential outcomes.
+    weights
+        (n,) propensities for the treated, ones for everybody, 0/1 for a matched set.
+    population
+        Which one this is: ``att``, ``ate``, ``ato`` or ``matched``.
+    """
+    size = int(np.count_nonzero(weights))
+    for endpoint in ENDPOINTS:
+        risks = Risks(
+            treated=outcomes.treated.event[endpoint],
+            untreated=outcomes.untreated.event[endpoint],
+            weights=weights,
+        )
+        for scale, contrast in CONTRASTS.items():
+            yield _row(Estimand(scale, endpoint, population), contrast(risks), size)
+        hazards = _log_hazard_ratio(outcomes, endpoint, weights)
+        yield _row(Estimand("log_hr", endpoint, population), hazards, size)
+    hazards = _log_hazard_ratio(outcomes, "death_28d", weights, competing=True)
+    yield _row(SUBDISTRIBUTION.of(population), hazards, size)
+    yield _row(RESTRICTED_MEAN.of(population), _rmst_difference(outcomes, weights), size)
+
+
+def _row(estimand: Estimand, value: tuple[float, float], population: int) -> dict[str, object]:
+    return {"estimand": estimand.name, "value": value[0], "mcse": value[1], "population": population}
+
+
+def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Generator) -> IntArray:
+    """Return the rows of the registry that hold matched treated patients."""
+    cohort, _ = complete_cases(encode_cohort(registry, spec), spec)
+    matched = match_on_score(cohort, spec.score_columns, spec, rng)
+    return matched.cohort.record[: matched.n_treated]
+
+
+def matched_outcomes(
+    scenario: Scenario, *, population: int, seed: int, spec: AnalysisSpec = THESIS_SPEC
+) -> Outcomes:
+    """Return the potential outcomes of the treated patients whom the thesis's matching keeps.
+
+    Registries of the scenario's size are simulated and matched until `population` patients have been
+    registered: what a matched analysis can at best estimate.
+
+    Parameters
+    ----------
+    scenario
+        The world.
+    population
+        Patients to register in all.
+    seed
+        Seed of the registries.
+    spec
+        The matching.
+    """
+    settled = scenario.resolved()
+    parts: list[Outcomes] = []
+    for replicate in range(max(1, round(population / settled.n))):
+        cohort = generate_cohort(settled, seed=seed, replicate=replicate)
+        if cohort.oracle is None:
+            continue
+        rows = _matched_treated(cohort.records, spec, stream(seed, "matching", replicate=replicate))
+        parts.append(cohort.oracle.outcomes.subset(rows))
+    return join_outcomes(parts)
+
+
+def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """Yield what unadjusted analyses of a world randomized by coin converge to.
+
+    Odds and hazard ratios of methods that adjust are conditional there, and no contrast of potential
+    outcomes.
+    """
+    for row in in_all:
+        twin = Estimand.parse(str(row["estimand"])).of("twin")
+        if not twin.is_conditional:
+            yield row | {"estimand": twin.name}
+
+
+@lru_cache(maxsize=32)
+def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.DataFrame:
+    outcomes = scenario.potential_outcomes(population=population, seed=seed)
+    everybody = np.ones_like(outcomes.propensity)
+    chance = outcomes.propensity
+    in_all = list(truth_rows(outcomes, everybody, "ate"))
+    rows = [*truth_rows(outcomes, chance, "att"), *in_all, *_as_randomized(in_all)]
+    rows += truth_rows(outcomes, chance * (1.0 - chance), "ato")
+    if matched:
+        kept = matched_outcomes(scenario, population=population, seed=seed)
+        rows += truth_rows(kept, np.ones_like(kept.propensity), "matched")
+    return pd.DataFrame(rows, columns=list(TRUTH_COLUMNS))
+
+
+@one_thread()
+def true_estimands(
+    scenario: Scenario, *, population: int = 500_000, seed: int, matched: bool = False
+) -> pd.DataFrame:
+    """Return the truth of every estimand with its Monte Carlo standard error.
+
+    ``rd_*``, ``log_rr_*``, ``log_or_*`` and ``log_hr_*`` of ICU death, hospital death and death by day 28,
+    and ``rmst28_difference``; suffix ``_att``: in patients given IVIgG (weighted by their probability e of
+    it); ``_ate``: in everybody; ``_ato``: in the overlap (weighted by e(1 − e)); ``_twin``: in everybody,
+    which is what the unadjusted analysis of a world randomized by coin converges to, odds and hazard
+    ratios excepted: methods call the *conditional* ones so; ``_matched``: in the treated whom the
+    thesis's matching keeps.
+
+    Parameters
+    ----------
+    scenario
+        The world.
+    population
+        Patients whose potential outcomes are simulated.
+    seed
+        Seed of that population; not one of the seeds on which methods are tried.
+    matched
+        Whether to add the truths of the matched set, which takes as many matched registries as make up
+        the population.
+
+    Returns
+    -------
+    DataFrame
+        ``estimand, value, mcse, population``; computed once per scenario, population and seed.
+
+    Raises
+    ------
+    UsageError
+        If the population is too small for a truth.
+    """
+    if population < 100:
+        raise UsageError(f"population = {population}: too few patients for a truth; give 100 or more")
+    return _truth(scenario, population, seed, matched).copy()

@@ -1,0 +1,1 @@
+"""The world that is simulated: one frozen, validated record from a TOML file, and the truth in it."""

@@ -1,0 +1,94 @@
+"""Plans on disk, of experiments and of trials: found by name or path, read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from simsepsis.documents import is_file, read_toml, shipped_folder
+from simsepsis.errors import ExperimentError, did_you_mean
+from simsepsis.names import name_from
+
+NOUNS = {"ademp": "experiment", "arms": "trial"}
+"""Table that every plan of a kind has → what such a plan is called."""
+
+
+def plan_names(key: str) -> list[str]:
+    """Return the names of the plans of one kind that come with the package.
+
+    Parameters
+    ----------
+    key
+        One of `NOUNS`.
+    """
+    paths = sorted(shipped_folder("experiments").glob("*.toml"))
+    return [path.stem for path in paths if key in tomllib.loads(path.read_text(encoding="utf-8"))]
+
+
+def find_plan(name_or_path: str | Path, key: str) -> Path:
+    """Return the file of a shipped plan or of a path.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of `plan_names`, or the path of a ``.toml`` file.
+    key
+        One of `NOUNS`.
+
+    Raises
+    ------
+    ExperimentError
+        If there is none.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if not is_file(path):
+            raise ExperimentError(f"{path}: no such plan; give a path that exists or a shipped name")
+        return path
+    known = plan_names(key)
+    if str(name_or_path) not in known:
+        near = did_you_mean(str(name_or_path), known)
+        raise ExperimentError(
+            f"{NOUNS[key]} '{name_or_path}' is unknown{near}; shipped are {', '.join(known)}, or give the "
+            "path of a .toml file"
+        )
+    return shipped_folder("experiments") / f"{name_or_path}.toml"
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Return what a plan's file says; its name is that of the file where it has none.
+
+    Parameters
+    ----------
+    path
+        Of a TOML file.
+
+    Raises
+    ------
+    ExperimentError
+        If it cannot be read as TOML, or has no name and the file's own is none.
+    """
+    document = read_toml(path, ExperimentError)
+    if "name" in document:
+        return document
+    try:
+        return {"name": name_from(path), **document}
+    except ValueError as error:
+        raise ExperimentError(f"{path}: name = {error}") from error
+
+
+def scenario_beside(base: str, folder: Path) -> str:
+    """Return a scenario's name as it is, its file by the whole path, looked for beside the plan first.
+
+    Parameters
+    ----------
+    base
+        Name or path of a scenario.
+    folder
+        Where the plan stands.
+    """
+    beside = folder / base
+    if beside.suffix != ".toml":
+        return base
+    return str((beside if is_file(beside) else Path(base)).resolve())

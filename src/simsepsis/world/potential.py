@@ -1,0 +1,81 @@
+"""How the same patients fare with and without treatment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Potential:
+    """What becomes of patients under one arm.
+
+    Attributes
+    ----------
+    event
+        Outcome → (n,) whether it happens.
+    time
+        Outcome → (n,) days to it, or to the end of its follow-up.
+    lifetime
+        (n,) days to death, infinite for who leaves alive.
+    """
+
+    event: Mapping[str, BoolArray]
+    time: Mapping[str, FloatArray]
+    lifetime: FloatArray
+
+    def subset(self, rows: IntArray) -> Potential:
+        """Return the potential outcomes of some patients."""
+        return Potential(
+            event={name: values[rows] for name, values in self.event.items()},
+            time={name: values[rows] for name, values in self.time.items()},
+            lifetime=self.lifetime[rows],
+        )
+
+
+def join_potentials(parts: Sequence[Potential]) -> Potential:
+    """Return the potential outcomes of several groups of patients, in their order."""
+    first = parts[0]
+    return Potential(
+        event={name: np.concatenate([part.event[name] for part in parts]) for name in first.event},
+        time={name: np.concatenate([part.time[name] for part in parts]) for name in first.time},
+        lifetime=np.concatenate([part.lifetime for part in parts]),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """Potential outcomes of a population.
+
+    Attributes
+    ----------
+    treated, untreated
+        How patients fare treated, as they were or would have been, and without treatment.
+    propensity
+        (n,) probability of treatment.
+    """
+
+    treated: Potential
+    untreated: Potential
+    propensity: FloatArray
+
+    def subset(self, rows: IntArray) -> Outcomes:
+        """Return the potential outcomes of some patients."""
+        return Outcomes(
+            treated=self.treated.subset(rows),
+            untreated=self.untreated.subset(rows),
+            propensity=self.propensity[rows],
+        )
+
+
+def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return the potential outcomes of several populations, in their order."""
+    return Outcomes(
+        treated=join_potentials([part.treated for part in parts]),
+        untreated=join_potentials([part.untreated for part in parts]),
+        propensity=np.concatenate([part.propensity for part in parts]),
+    )

@@ -1,0 +1,108 @@
+"""A world that can be simulated: what the scenarios of every study have, and can do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field
+
+from simsepsis.world.section import Name, Section
+
+if TYPE_CHECKING:
+    from simsepsis.world.candidates import Candidates, Draws
+    from simsepsis.world.cohort import Assignment, Cohort
+    from simsepsis.world.potential import Outcomes
+
+
+class Scenario(Section, ABC):
+    """A world: everything its generator needs, and nothing it does not. Each study has a class of its own."""
+
+    name: Name
+    """Short name, as in file names."""
+    label: str
+    """One line for people."""
+    n: Annotated[int, Field(ge=1, le=10_000_000)]
+    """Patients registered."""
+
+    @property
+    @abstractmethod
+    def is_null(self) -> bool:
+        """Return whether treatment does nothing to anybody."""
+
+    @property
+    @abstractmethod
+    def hazard_ratio(self) -> float:
+        """Return what treatment does to the hazard of death of a patient without modifiers."""
+
+    @property
+    def dose_matters(self) -> bool:
+        """Return whether the effect depends on how much is given."""
+        return False
+
+    @abstractmethod
+    def resolved(self) -> Scenario:
+        """Return the world with nothing left to solve.
+
+        Raises
+        ------
+        ScenarioError
+            If the world that is asked for does not exist; the message says what does.
+        """
+
+    @abstractmethod
+    def generate(
+        self, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment
+    ) -> Cohort:
+        """Return one registry; see `generate_cohort`."""
+
+    @abstractmethod
+    def potential_outcomes(self, *, population: int, seed: int) -> Outcomes:
+        """Return the potential outcomes of a large population."""
+
+    @abstractmethod
+    def for_trial(self, *, sites: int, sampled: bool, place: str) -> Scenario:
+        """Return the world of a trial, whose effect is the trial's own: settled, with the trial's sites.
+
+        Parameters
+        ----------
+        sites
+            Number of sites.
+        sampled
+            Whether they are drawn from the population of sites, rather than being those of the world.
+        place
+            Name of the trial, for the message.
+
+        Raises
+        ------
+        ExperimentError
+            If the sites are not those of the world.
+        """
+
+    @abstractmethod
+    def candidates(self, draws: Draws, *, seed: int, n: int) -> Candidates:
+        """Return those of `n` patients whom a trial could randomize."""
+
+    @cached_property
+    def hash(self) -> str:
+        """Return 16 hexadecimal digits that change with any parameter, but not with the names."""
+        return self.digest(exclude={"name", "label"})
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields replaced, whose hash is its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("hash", None)
+        return copied
+
+    def digest(self, **selection: Any) -> str:
+        """Return 16 hexadecimal digits of the content of some fields (``include`` or ``exclude``)."""
+        values = self.model_dump(mode="json", **selection)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __hash__(self) -> int:
+        """Return a hash by content, so that tables built from a scenario can be kept."""
+        return hash(self.hash)

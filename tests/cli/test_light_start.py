@@ -1,0 +1,52 @@
+"""Commands that only tell open no library that computes or draws."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("matplotlib", "numba", "pandas", "pyarrow", "scipy", "statsmodels")
+
+
+def opened(tmp_path, line: str) -> set[str]:
+    """Return the heavy libraries that a command line has opened when it ends."""
+    program = (
+        "import sys\n"
+        "from simsepsis.cli import main\n"
+        f"sys.argv = ['simsepsis', *{line!r}.split()]\n"
+        "try:\n    main()\n"
+        "finally:\n    print('opened', *sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    names = done.stdout.splitlines()[-1].split()
+    assert names[0] == "opened", done.stderr
+    return {name for name in HEAVY if name in names}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "analyze --help",
+        "list scenarios",
+        "list experiments",
+        "list trials",
+        "lst scenarios",
+        "list scenario",
+        "analyze absent.csv",
+        "analyze cohort.docx",
+        "analyze cohort.csv --seed few",
+    ],
+)
+def test_a_command_that_computes_nothing_opens_no_heavy_library(tmp_path, line):
+    assert opened(tmp_path, line) == set()
+
+
+def test_drawing_is_not_opened_before_the_patients_were_found_right(tmp_path):
+    (tmp_path / "cohort.csv").write_text("a,b\n1,2\n")
+    assert "pandas" in opened(tmp_path, "analyze cohort.csv")
+    assert "matplotlib" not in opened(tmp_path, "analyze cohort.csv")
