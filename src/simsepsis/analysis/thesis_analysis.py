@@ -99,7 +99,7 @@ def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: i
     result = run_thesis_analysis(registry, spec, rng=stream(seed, "matching"))
     rows = thesis_estimates(result)
     return Analysis(
-        tables=table_frames(cells(result), result.spec),
+        tables=table_frames(cells(result)),
         estimates=estimates_frame((*rows, *_further_rows(registry, spec, wanted, rows, seed))),
         pairs=pairs_frame(result),
         balance=balance_frame(result),
