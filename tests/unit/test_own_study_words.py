@@ -259,7 +259,7 @@ def test_several_controls_and_numeric_outcomes_have_their_own_words() -> None:
     every = {row[0] for row in page["results"].tables[2].rows}
     assert "Matched, standard error of matched sets" in every
     assert not any(name == "iptw" for name in every)
-    _, html = whole_report(found)
+    *_, html = whole_report(found)
     assert "nan" not in re.sub(r"data:image[^\"]+", "", html)
 
 

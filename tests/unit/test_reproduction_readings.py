@@ -11,8 +11,8 @@ import pytest
 from simsepsis.analysis.readings import LITERAL
 from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
-from simsepsis.show.pages import reproduction_page
 from simsepsis.show.pages.readings import reading_tables
+from simsepsis.show.pages.reproduction import reproduction_page
 from simsepsis.study.layout import Key
 from simsepsis.study.published import open_study
 from simsepsis.world.files import load_scenario

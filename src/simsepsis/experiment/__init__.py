@@ -15,8 +15,8 @@ from simsepsis.experiment.replay import Replay, Verified, replay, verify
 from simsepsis.experiment.replicates import Standing
 from simsepsis.experiment.results import Run
 from simsepsis.experiment.run import run_experiment, summarize_run
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.experiment.stopping import Look, looks, parse_targets
-from simsepsis.experiment.store import RunFolder, open_run
 from simsepsis.experiment.truths import TRUTH_COLUMNS
 
 __all__ = [

@@ -20,8 +20,8 @@ from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
 from simsepsis.experiment.replicates import do_batch, draw_cohorts, estimate_replicates, work_of
 from simsepsis.experiment.results import joined
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.experiment.sealed import version_of
-from simsepsis.experiment.store import RunFolder, open_run
 from simsepsis.experiment.truths import true_values, truth_work
 from simsepsis.replication import Part, open_workers
 from simsepsis.streams import streams

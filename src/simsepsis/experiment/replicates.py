@@ -18,8 +18,8 @@ from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.experiment.cells import Cell
+from simsepsis.experiment.run_folder import ESTIMATES, JUDGED_COLUMNS, RunFolder
 from simsepsis.experiment.stopping import Look, looks
-from simsepsis.experiment.store import ESTIMATES, JUDGED_COLUMNS, RunFolder
 from simsepsis.performance import wilson_half_width
 from simsepsis.replication import (
     Batch,

@@ -17,9 +17,9 @@ from simsepsis.experiment.cells import Cell, cells_of, worlds
 from simsepsis.experiment.claims import overall, verdicts_of
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.requests import AnswerChoice, hashable
+from simsepsis.experiment.run_folder import RunFolder
 from simsepsis.experiment.sealed import mending
 from simsepsis.experiment.stopping import Look
-from simsepsis.experiment.store import RunFolder
 from simsepsis.performance import (
     LADDERS,
     Rung,

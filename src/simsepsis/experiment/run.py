@@ -19,6 +19,7 @@ from simsepsis.experiment.cells import Cell, cells_of, settled
 from simsepsis.experiment.plan import Plan, load_plan
 from simsepsis.experiment.replicates import Computed, Progress, compute_missing
 from simsepsis.experiment.results import Run, summarize_stored
+from simsepsis.experiment.run_folder import ESTIMATES, RunFolder, check_same, open_run
 from simsepsis.experiment.sealed import (
     CELLS,
     mend_sealed,
@@ -31,7 +32,6 @@ from simsepsis.experiment.sealed import (
     write_truth,
 )
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
-from simsepsis.experiment.store import ESTIMATES, RunFolder, check_same, open_run
 from simsepsis.experiment.truths import true_values, truth_work
 from simsepsis.files import sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers

@@ -9,6 +9,7 @@ import pandas as pd
 import scipy.special
 
 from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.performance.estimate_rows import KEYS, Settings
 from simsepsis.performance.grid import Block, Judged, Truth, lay_out
 from simsepsis.performance.mcse import (
     Numbers,
@@ -20,7 +21,6 @@ from simsepsis.performance.mcse import (
     variance,
 )
 from simsepsis.performance.measures import covers
-from simsepsis.performance.rows import KEYS, Settings
 
 
 class Autopsy(NamedTuple):

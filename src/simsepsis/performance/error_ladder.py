@@ -12,9 +12,9 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.estimand import Estimand
+from simsepsis.performance.estimate_rows import Settings
 from simsepsis.performance.grid import Grid, Truth, lay_out, true_values
 from simsepsis.performance.mcse import mean_of, undefined_as_nan, with_truth_error
-from simsepsis.performance.rows import Settings
 
 LADDER_COLUMNS = (
     "cell",

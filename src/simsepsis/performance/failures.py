@@ -11,10 +11,10 @@ import pandas as pd
 
 from simsepsis.analysis.ranks import mann_whitney
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.performance.estimate_rows import KEYS, Settings
 from simsepsis.performance.grid import Block, Judged, lay_out
 from simsepsis.performance.mcse import centre, mean_of
 from simsepsis.performance.measures import median_bias
-from simsepsis.performance.rows import KEYS, Settings
 
 FAILURE_COLUMNS = (
     *KEYS,

@@ -11,8 +11,8 @@ import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError
+from simsepsis.performance.estimate_rows import KEYS, VALUES, Rows, Settings, available, named, read_rows
 from simsepsis.performance.mcse import undefined_as_nan
-from simsepsis.performance.rows import KEYS, VALUES, Rows, Settings, available, named, read_rows
 
 LARGEST_BLOCK = 200_000
 """Values of one array of a block; some arrays of this size fit into a processor's cache together."""

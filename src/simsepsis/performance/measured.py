@@ -10,9 +10,9 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.performance.estimate_rows import KEYS, Settings
 from simsepsis.performance.grid import Block, Judged, Truth, lay_out
 from simsepsis.performance.measures import MEASURES, Measure
-from simsepsis.performance.rows import KEYS, Settings
 
 PERFORMANCE_COLUMNS = (*KEYS, "measure", "value", "mcse", "n_used", "n_sim")
 """Columns of the performance table, in order."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from simsepsis.environment import versions
 from simsepsis.files import write_files
 from simsepsis.reproduction.comparison import TABLE_COLUMNS, held
 from simsepsis.reproduction.reproduce import Reproduction
 from simsepsis.spreadsheet import csv_bytes
 
-PACKAGES = ("simsepsis", "numpy", "scipy", "pandas", "numba", "joblib")
 DIGITS = "%.6g"
 
 
@@ -84,18 +82,6 @@ def _readings(reproduction: Reproduction) -> list[dict[str, str]]:
         {"name": reading.name, "label": reading.label, "changes": reading.changes}
         for reading in reproduction.readings.readings
     ]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that the numbers depend on."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _counts(reproduction: Reproduction) -> list[dict[str, Any]]:

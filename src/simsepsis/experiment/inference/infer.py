@@ -25,7 +25,7 @@ from simsepsis.experiment.inference.synthetic import (
     adequacy,
     synthetic_likelihood,
 )
-from simsepsis.experiment.store import RunFolder, open_run
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.files import write_files
 from simsepsis.spreadsheet import csv_bytes
 from simsepsis.threads import one_thread

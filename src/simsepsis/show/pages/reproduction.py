@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from simsepsis.reproduction.record import contents_of, versions
+from simsepsis.environment import versions
+from simsepsis.reproduction.record import contents_of
 from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.layout import lay_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simsepsis.reproduction.record import versions
+from simsepsis.environment import versions
 from simsepsis.show.figure import Figure
 from simsepsis.show.page import Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.analysis.numbers import Numbers, numbers_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simsepsis.reproduction.record import versions
+from simsepsis.environment import versions
 from simsepsis.show.pages.trial.estimand import estimand_table
 from simsepsis.show.pages.trial.fact import Facts
 from simsepsis.show.pages.trial.facts import facts_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simsepsis.reproduction.record import versions
+from simsepsis.environment import versions
 from simsepsis.show.figure import Figure
 from simsepsis.show.page import Aside, Block, Page, Section, how_made
 from simsepsis.show.pages.trial.document import SECTIONS, Document

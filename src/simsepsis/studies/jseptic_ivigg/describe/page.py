@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from simsepsis.reproduction.record import versions
+from simsepsis.environment import versions
 from simsepsis.show.figure import Figure
 from simsepsis.show.figure import files_of as figure_files
 from simsepsis.show.page import Block, Page, Section, glossary, how_made
