@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 
@@ -49,8 +50,11 @@ def test_the_thesis_keeps_its_columns(registry: pd.DataFrame) -> None:
     from simsepsis.analysis.thesis_analysis import analyze
 
     found = analyze(registry, seed=5)
-    assert "mean_ivigg" in found.balance
-    assert set(found.survival["arm"]) == {"ivigg", "control"}
+    written = {name: pd.read_csv(io.BytesIO(content)) for name, content in analysis_contents(found).items()}
+    assert {"mean_ivigg", "mean_control"} <= set(written["tables/balance.csv"])
+    assert {"min_ivigg", "outside_ivigg"} <= set(written["tables/scores.csv"])
+    assert set(written["tables/survival.csv"]["arm"]) == {"ivigg", "control"}
+    assert "rmst28_ivigg" in set(written["tables/survival_tests.csv"]["quantity"])
     assert "in neither arm" not in set(found.flow["step"])
     assert arms_of(found.result.spec, found.result.cohort) == Arms("IVIgG", "control")
 

@@ -96,7 +96,7 @@ def test_tables_hold_what_the_analysis_found(analysis: Analysis) -> None:
     assert all(len(row) in (1, len(covariates.heads)) for row in covariates.rows)
     numbers = numbers_of(analysis)
     (male,) = [row for row in covariates.rows if "Gender (male)" in row[0]]
-    count = numbers.number("table1", "male", "", "count", "after", "ivigg")
+    count = numbers.number("table1", "male", "", "count", "after", "treated")
     assert male[4].startswith(f"{count:,.0f} (")
     assert [row for row in covariates.rows if len(row) == 1]
 

@@ -71,7 +71,7 @@ def one_number(**values: object) -> pd.DataFrame:
         "level": "",
         "statistic": "median",
         "phase": "before",
-        "arm": "ivigg",
+        "arm": "treated",
     }
     others = [
         {**key, "statistic": name, "printed": 5.0} | _interval(5.0, 4.0, 6.0, True) for name in ("q1", "q3")

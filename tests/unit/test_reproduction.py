@@ -135,7 +135,7 @@ class TestSpread:
         assert (between.low[0], between.high[0]) == pytest.approx((9.025, 12.9625))
 
     def test_a_quartile_that_its_limit_takes_is_inside(self):
-        key = Key("table1", "wbc", "", "median", "after", "ivigg")
+        key = Key("table1", "wbc", "", "median", "after", "treated")
         values = np.linspace(9.6, 10.6, 200)
         values[-5:] = 11.8  # the printed number, at the place 195.975
         assert bool(row(compare(STUDY, put(draws_of(200), key, values)), key)["inside"])
@@ -182,8 +182,8 @@ class TestCompare:
             (CRUDE, (1.2234, 1.3), True),  # 1.2234 is printed as 1.223
             (CRUDE, (1.2236, 1.3), False),
             (CRUDE, (1.1, 1.2224), False),
-            (Key("table3", "vasopressor_days", "", "q3", "after", "ivigg"), (6.75, 7.0), False),
-            (Key("table3", "icu_days", "", "median", "before", "ivigg"), (8.25, 9.0), False),
+            (Key("table3", "vasopressor_days", "", "q3", "after", "treated"), (6.75, 7.0), False),
+            (Key("table3", "icu_days", "", "median", "before", "treated"), (8.25, 9.0), False),
             (Key("table3", "icu_death", "", "p_value", "before", "contrast"), (0.0009, 0.2), True),
             (Key("table3", "icu_death", "", "p_value", "before", "contrast"), (0.0011, 0.2), False),
             (Key("table3", "icu_death", "", "p_value", "before", "contrast"), (1e-9, 1e-8), True),
@@ -219,7 +219,7 @@ class TestCompare:
 
     def test_repetitions_name_the_table_where_the_number_stood_first(self):
         comparison = compare(STUDY, draws_of())
-        assert row(comparison, CRUDE._replace(statistic="count", arm="ivigg"))["repeats"] == "table3"
+        assert row(comparison, CRUDE._replace(statistic="count", arm="treated"))["repeats"] == "table3"
         assert row(comparison, CRUDE)["repeats"] == ""
 
 
@@ -248,7 +248,7 @@ class TestKeep:
         scores = keep(result, KEYS, with_scores=True).scores
         assert len(scores) == result.cohort.n
         pairs = result.matched["covariates"].value.matches.n_pairs
-        assert scores.groupby("arm")["matched"].sum().to_dict() == {"ivigg": pairs, "control": pairs}
+        assert scores.groupby("arm")["matched"].sum().to_dict() == {"treated": pairs, "control": pairs}
 
     def test_a_failed_matching_is_named_with_its_consequences(self, registry):
         alike = registry.assign(ivigg=(registry["icu_beds"] > registry["icu_beds"].median()).astype(int))
@@ -258,7 +258,7 @@ class TestKeep:
         assert all(steps.values())
         assert np.isnan(kept.values[KEYS.index(PAIRS)])
         assert np.isnan(kept.survival).all()
-        assert np.isfinite(kept.values[KEYS.index(Key("table1", "n", "", "count", "before", "ivigg"))])
+        assert np.isfinite(kept.values[KEYS.index(Key("table1", "n", "", "count", "before", "treated"))])
 
     def test_failures_are_counted_by_step(self):
         failures = failures_of([(("Cox", "no deaths"),), (), (("Cox", "other"), ("GEE", "singular"))])
@@ -273,7 +273,7 @@ class TestKeep:
         curves = curves_of([alive, alive + 0.2, np.full_like(alive, np.nan)], [alive, alive, alive])
         assert curves["survival"].to_numpy() == pytest.approx(0.6)
         assert set(curves["n_used"]) == {2}
-        assert curves.groupby("arm", sort=False)["time"].max().to_dict() == {"ivigg": 90.0, "control": 90.0}
+        assert curves.groupby("arm", sort=False)["time"].max().to_dict() == {"treated": 90.0, "control": 90.0}
 
 
 class TestSummary:
@@ -353,7 +353,7 @@ class TestSummary:
         assert "Table 2 Heparinoid 100%." in line_with(lines, "tests without p < 0.05")
 
     def test_counts_that_only_follow_the_number_of_pairs(self):
-        count = Key("table1", "male", "", "count", "after", "ivigg")
+        count = Key("table1", "male", "", "count", "after", "treated")
         line = line_with(words_of(put(draws_of(), count, 450)), "Counts after matching")
         assert "of 1 outside, 1 have their percentage inside" in line
 

@@ -51,7 +51,7 @@ class Analysis:
     @one_thread()
     def tables(self) -> dict[str, pd.DataFrame]:
         """``table1`` … ``table6`` and ``text``: variable, level, statistic, phase, arm, value."""
-        return table_frames(cells(self.result), self.result.spec)
+        return table_frames(cells(self.result))
 
     @cached_property
     @one_thread()

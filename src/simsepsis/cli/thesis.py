@@ -25,10 +25,11 @@ def audit(
     """
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
-    from simsepsis.study.published import audit as audit_study
+    from simsepsis.study.published import open_study
 
-    findings = audit_study(study)
-    write_files(out, {"audit.csv": csv_bytes(findings)})
+    chosen = open_study(study)
+    findings = chosen.audit()
+    write_files(out, {"audit.csv": csv_bytes(chosen.layout.written(findings))})
     for number, text in enumerate(findings["explain"], start=1):
         say(f"{number:3d}. {text}")
     say(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
@@ -124,12 +125,14 @@ def analyze(
     analysis = run_analysis(patients, chosen, seed=seed)
     from importlib.metadata import version
 
-    from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.output import analysis_contents, layout_of
     from simsepsis.analysis.sensitivity import sensitivity_table
+    from simsepsis.show.figure import written
     from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
     from simsepsis.show.plots import drawing_of, files_of
 
-    figures, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
+    drawn, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
+    figures = written(drawn, layout_of(chosen))
     sensitivity = sensitivity_table(analysis)
     contents = analysis_contents(analysis) | files_of(figures)
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)

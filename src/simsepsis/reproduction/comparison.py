@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.reproduction.replicate import ARMS, CURVE_DAYS
-from simsepsis.study.layout import Key
+from simsepsis.reproduction.replicate import CURVE_DAYS
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.published import Study
 
 TAIL = 0.025

@@ -41,14 +41,16 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
     tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in reproduction.study.layout.tables}
     if reproduction.readings is not None:
-        table = reproduction.readings.table
+        table = reproduction.study.layout.written(reproduction.readings.table)
         tables["tables/readings.csv"] = csv_bytes(table, float_format=DIGITS, lineterminator="\n")
     return tables | {"reproduction.json": record.encode()}
 
 
 def _csv(reproduction: Reproduction, table: str) -> bytes:
     rows = reproduction.comparison[reproduction.comparison["table"] == table]
-    return csv_bytes(rows[list(TABLE_COLUMNS)], float_format=DIGITS, lineterminator="\n")
+    return csv_bytes(
+        reproduction.study.layout.written(rows[list(TABLE_COLUMNS)]), float_format=DIGITS, lineterminator="\n"
+    )
 
 
 def record_of(reproduction: Reproduction) -> dict[str, Any]:

@@ -17,13 +17,12 @@ from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.time_to_death import FollowUp
 from simsepsis.arrays import FloatArray
 from simsepsis.streams import stream
-from simsepsis.study.layout import Key
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.scenario import Scenario
 
 T = TypeVar("T")
 
-ARMS = ("ivigg", "control")
 CURVE_DAYS = np.arange(0.0, 91.0)
 """Days on which the survival curves of all replicates are compared."""
 

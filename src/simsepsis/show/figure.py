@@ -6,7 +6,7 @@ import base64
 import io
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from simsepsis.spreadsheet import csv_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
     from pandas import DataFrame
+
+    from simsepsis.study.layout import Layout
 
 PNG_DPI = 160
 # Without these, both formats carry the moment of writing or the library's version in their bytes.
@@ -82,6 +84,11 @@ class Figure:
     def save(self, folder: Path | str) -> tuple[Path, ...]:
         """Write PNG, SVG and CSV into a folder, made if it does not exist; return their paths."""
         return write_files(folder, self.files)
+
+
+def written(figures: Iterable[Figure], layout: Layout) -> tuple[Figure, ...]:
+    """Return figures whose numbers call the arms as a study's files do; parameters: they, and its layout."""
+    return tuple(replace(figure, data=layout.written(figure.data)) for figure in figures)
 
 
 def files_of(figures: Iterable[Figure], folder: str = "figures") -> dict[str, bytes]:

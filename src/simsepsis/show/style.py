@@ -28,11 +28,10 @@ PALE = "#efefec"
 BLUE = "#1f5a92"
 OCHRE = "#d9912b"
 
-ARMS = ("ivigg", "control")
 TREATED, CONTROL = "IVIgG", "Control"
 """Words for the arms, unless a file of another treatment is analysed."""
-ARM_COLORS = {"ivigg": BLUE, "treated": BLUE, "control": OCHRE}
-ARM_LINES = {"ivigg": "-", "treated": "-", "control": (0, (5, 2))}
+ARM_COLORS = {"treated": BLUE, "control": OCHRE}
+ARM_LINES = {"treated": "-", "control": (0, (5, 2))}
 
 TEXT = 10.0
 SMALL = 8.5
@@ -62,11 +61,6 @@ _PARAMETERS = {
     "svg.fonttype": "path",
     "svg.hashsalt": "simsepsis",
 }
-
-
-def arm_labels(treated: str) -> dict[str, str]:
-    """Return arm → words."""
-    return dict(zip(ARMS, (treated, CONTROL), strict=True))
 
 
 def wrapped(text: str, width: int, *, lines: int) -> str:

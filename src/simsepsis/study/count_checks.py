@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simsepsis.study.finding import MISPRINT, NO_CAUSE, UNEXPLAINED, Finding
-from simsepsis.study.layout import Key
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.printed import Cell, Printed
 
 
@@ -121,7 +121,7 @@ def _wrong_percent(cells: Printed, key: Key, *, sums_right: bool) -> Finding:
 
 def _row_percentage(cells: Printed, key: Key, percent: Cell) -> str:
     """Return the cause in words if the percentage is the arm's share of the row, otherwise nothing."""
-    other = cells.get(key._replace(arm=cells.layout.arms.other(key.arm)))
+    other = cells.get(key._replace(arm=ARMS.other(key.arm)))
     if other is None or not other.value:
         return ""
     row = cells[key].value + other.value

@@ -13,7 +13,7 @@ from simsepsis.study.arithmetic import (
     wald_p_range,
 )
 from simsepsis.study.finding import MISPRINT, NO_CAUSE, ONE_SIDED, UNEXPLAINED, Finding
-from simsepsis.study.layout import Key
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.printed import Cell, Printed
 
 RATIOS = ("odds_ratio", "hazard_ratio")
@@ -32,7 +32,7 @@ def check_tests(cells: Printed, repaired: Printed) -> Iterator[Finding]:
 
 def _two_by_two(cells: Printed, key: Key) -> TwoByTwo | None:
     """Return the 2 × 2 table of a row, or None where its counts are not printed or have no variation."""
-    arms = [key._replace(statistic="count", arm=arm) for arm in cells.layout.arms]
+    arms = [key._replace(statistic="count", arm=arm) for arm in ARMS]
     sizes = [cells.arm_size(arm) for arm in arms]
     if not all(arm in cells for arm in arms) or None in sizes:
         return None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence
 from simsepsis.errors import DataError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Key(NamedTuple):
@@ -37,7 +40,7 @@ class Within(NamedTuple):
 
 
 class Arms(NamedTuple):
-    """How the column ``arm`` of the tables calls the two arms."""
+    """The two arms as every frame calls them, or as the files of a study do."""
 
     treated: str = "treated"
     control: str = "control"
@@ -45,6 +48,12 @@ class Arms(NamedTuple):
     def other(self, arm: str) -> str:
         """Return the other arm."""
         return self.control if arm == self.treated else self.treated
+
+
+ARMS = Arms()
+"""What arms are called everywhere but in files of a study that calls them otherwise."""
+NAMING = ("arm", "quantity")
+"""Columns in which arms stand, alone or at the end of a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +65,7 @@ class Layout:
     tables
         Names of the files, in the order of print; those that are not named follow by name.
     arms, arm_labels, short_arms
-        Both arms' names in the tables, as the study prints them, and as they stand among other words.
+        Both arms' names in the study's files; how it prints them, and as they stand among other words.
     table_labels
         Tables whose words are not those of their key.
     sizes
@@ -95,9 +104,31 @@ class Layout:
     sums: tuple[Sum, ...] = ()
     within: tuple[Within, ...] = ()
 
+    def written(self, frame: DataFrame) -> DataFrame:
+        """Return a frame that calls the arms as the study's files do, in cells and in names of columns."""
+        return _renamed(frame, ARMS, self.arms)
+
+    def read(self, frame: DataFrame) -> DataFrame:
+        """Return a frame of one of the study's files as all frames call the arms."""
+        return _renamed(frame, self.arms, ARMS)
+
     def label(self, table: str) -> str:
         """Return a table's name, such as ``Table 1``."""
         return self.table_labels.get(table) or table.replace("table", "Table ")
+
+
+def _renamed(frame: DataFrame, old: Arms, new: Arms) -> DataFrame:
+    if old == new:
+        return frame
+    ends = dict(zip(old, new, strict=True))
+
+    def renamed(name: str) -> str:
+        before, mark, last = name.rpartition("_")
+        return f"{before}{mark}{ends.get(last, last)}"
+
+    columns = {name: renamed(name) for name in frame.columns if "_" in name}
+    cells = {name: frame[name].map(renamed) for name in NAMING if name in frame}
+    return frame.assign(**cells).rename(columns=columns)
 
 
 def read_layout(path: Path) -> Layout:

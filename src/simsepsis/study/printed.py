@@ -11,7 +11,7 @@ import pandas as pd
 
 from simsepsis.documents import is_file
 from simsepsis.errors import DataError
-from simsepsis.study.layout import Key, Layout
+from simsepsis.study.layout import ARMS, Key, Layout
 from simsepsis.study.variables import Variables
 from simsepsis.study.wording import wording_of
 from simsepsis.words.labels import PHASES, STATISTICS, Wording, in_a_sentence
@@ -91,7 +91,7 @@ class Printed(Mapping[Key, Cell]):
         """Return the number of patients in a number's column, None where it is not printed."""
         layout = self.layout
         if key.variable == "n" and key.level == "":
-            arms = [self.cells.get(key._replace(statistic="count", arm=arm)) for arm in layout.arms]
+            arms = [self.cells.get(key._replace(statistic="count", arm=arm)) for arm in ARMS]
             return None if None in arms else sum(arm.value for arm in arms if arm)
         column = ("n", "", "count", key.phase, key.arm)
         size = self.cells.get(Key(key.table, *column), self.cells.get(Key(layout.sizes, *column)))
@@ -171,7 +171,7 @@ def read_tables(folder: Path, variables: Variables, layout: Layout) -> pd.DataFr
     frame = pd.concat(
         [read_numbers(folder / f"{name}.csv", PRINTED_COLUMNS) for name in names], ignore_index=True
     )
-    return check_printed(frame, variables, layout)
+    return check_printed(layout.read(frame), variables, layout)
 
 
 def read_numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -201,7 +201,7 @@ def check_printed(frame: pd.DataFrame, variables: Variables, layout: Layout) -> 
     doubles = frame[frame.duplicated(list(KEY))]
     if len(doubles):
         raise DataError(f"printed tables: {_address(doubles.iloc[0])} stands twice; keep one row")
-    legal = {"statistic": LEGAL_STATISTICS, "phase": LEGAL_PHASES, "arm": (*layout.arms, "contrast", "")}
+    legal = {"statistic": LEGAL_STATISTICS, "phase": LEGAL_PHASES, "arm": (*ARMS, "contrast", "")}
     known = {*variables, *layout.quantities}
     for _, row in frame.iterrows():
         problem = _problem(row, legal, known)

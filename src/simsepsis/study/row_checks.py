@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from simsepsis.study.arithmetic import Interval, attainable_counts, smd_percent, smd_percent_range
 from simsepsis.study.finding import FOLLOWS, MISPRINT, NO_CAUSE, UNEXPLAINED, Finding
-from simsepsis.study.layout import Key
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.printed import Cell, Printed
 
 
@@ -18,7 +18,7 @@ def check_differences(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     studies compute them from the rounded percentages.
     """
     for key, cell in cells.items():
-        arms = [key._replace(statistic="percent", arm=arm) for arm in cells.layout.arms]
+        arms = [key._replace(statistic="percent", arm=arm) for arm in ARMS]
         if key.statistic != "smd_percent" or not all(arm in cells for arm in arms):
             continue
         shares = itertools.product(*(_possible_shares(repaired, arm) for arm in arms))

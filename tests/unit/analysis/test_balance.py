@@ -140,7 +140,7 @@ def test_thesis_used_the_pooled_sd_of_each_phase() -> None:
     printed = printed_differences()
     assert len(printed) == 42
     share = {
-        phase: printed["percent", phase][["ivigg", "control"]].to_numpy() / 100
+        phase: printed["percent", phase][["treated", "control"]].to_numpy() / 100
         for phase in ("before", "after")
     }
     variance = {phase: p * (1 - p) for phase, p in share.items()}

@@ -12,7 +12,7 @@ from simsepsis.study.finding import FINDING_COLUMNS, FOLLOWS, MISPRINT, ONE_SIDE
 from simsepsis.study.printed import KEY, PRINTED_COLUMNS
 from simsepsis.study.published import audit_thesis, open_study
 
-ARMS = ("ivigg", "control")
+ARMS = ("treated", "control")
 
 
 def audit_printed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -21,20 +21,20 @@ def audit_printed(frame: pd.DataFrame) -> pd.DataFrame:
 
 EXPECTED = {
     # found by hand in the source: key → (printed, corrected, verdict)
-    ("table1", "dic_policy", "conservative", "percent", "before", "ivigg"): ("4.4", 2.4, MISPRINT),
+    ("table1", "dic_policy", "conservative", "percent", "before", "treated"): ("4.4", 2.4, MISPRINT),
     ("table1", "dic_policy", "conservative", "smd_percent", "before", "contrast"): ("57.1", 66.0, FOLLOWS),
     ("table1", "admission_route", "ward", "smd_percent", "after", "contrast"): ("4.6", 1.7, MISPRINT),
     ("table1", "infection_site", "endocarditis", "count", "before", "control"): ("47", 43, MISPRINT),
     ("table1", "infection_site", "endocarditis", "percent", "after", "control"): ("1.2", 1.8, MISPRINT),
     ("table1", "infection_site", "endocarditis", "smd_percent", "after", "contrast"): ("7.1", 2.2, FOLLOWS),
-    ("table2", "thrombomodulin", "", "percent", "before", "ivigg"): ("50.7", 44.9, MISPRINT),
+    ("table2", "thrombomodulin", "", "percent", "before", "treated"): ("50.7", 44.9, MISPRINT),
     ("table2", "heparinoid", "", "p_value", "before", "contrast"): ("0.002", None, ONE_SIDED),
     ("table2", "va_ecmo", "", "p_value", "before", "contrast"): ("0.330", None, ONE_SIDED),
     ("table2", "vv_ecmo", "", "p_value", "before", "contrast"): ("0.335", None, ONE_SIDED),
     ("table2", "iabp", "", "p_value", "before", "contrast"): ("0.369", None, ONE_SIDED),
     ("table6", "thrombomodulin", "", "p_value", "after", "contrast"): ("0.468", 0.063, MISPRINT),
     ("table6", "va_ecmo", "", "p_value", "after", "contrast"): ("0.14", 0.708, MISPRINT),
-    ("text", "icu_death", "adjuncts_crude", "percent", "after", "ivigg"): ("20.8", None, UNEXPLAINED),
+    ("text", "icu_death", "adjuncts_crude", "percent", "after", "treated"): ("20.8", None, UNEXPLAINED),
     ("text", "icu_death", "adjuncts_crude", "percent", "after", "control"): ("18.9", None, UNEXPLAINED),
 }
 
@@ -79,8 +79,8 @@ class TestThesis:
     @pytest.mark.parametrize(
         ("key", "words"),
         [
-            (("table1", "dic_policy", "conservative", "percent", "before", "ivigg"), "row percentage"),
-            (("table2", "thrombomodulin", "", "percent", "before", "ivigg"), "431 / 850 = 50.71%"),
+            (("table1", "dic_policy", "conservative", "percent", "before", "treated"), "row percentage"),
+            (("table2", "thrombomodulin", "", "percent", "before", "treated"), "431 / 850 = 50.71%"),
             (
                 ("table1", "infection_site", "endocarditis", "count", "before", "control"),
                 "one digit is wrong",
@@ -97,7 +97,7 @@ class TestThesis:
             (("table6", "thrombomodulin", "", "p_value", "after", "contrast"), "sister table, Table 5"),
             (("table6", "va_ecmo", "", "p_value", "after", "contrast"), "no likely cause"),
             (
-                ("text", "icu_death", "adjuncts_crude", "percent", "after", "ivigg"),
+                ("text", "icu_death", "adjuncts_crude", "percent", "after", "treated"),
                 "cut off instead of rounded",
             ),
         ],
@@ -121,14 +121,14 @@ class TestPlantedErrors:
     @pytest.mark.parametrize(
         ("key", "text"),
         [
-            (("table1", "male", "", "percent", "before", "ivigg"), "58.8"),
-            (("table1", "male", "", "count", "before", "ivigg"), "536"),
+            (("table1", "male", "", "percent", "before", "treated"), "58.8"),
+            (("table1", "male", "", "count", "before", "treated"), "536"),
             (("table1", "n", "", "percent", "before", "control"), "68.2"),
             (("table1", "n", "", "count", "after", "control"), "635"),
             (("table1", "microorganism", "virus", "count", "before", "control"), "33"),
             (("table1", "microorganism", "virus", "percent", "before", "control"), "1.7"),
             (("table1", "warfarin", "", "smd_percent", "before", "contrast"), "12.7"),
-            (("table1", "apache2", "", "median", "before", "ivigg"), "42"),
+            (("table1", "apache2", "", "median", "before", "treated"), "42"),
             (("table2", "rrt_nonrenal", "", "p_value", "after", "contrast"), "0.131"),
             (("table3", "icu_death", "", "p_value", "after", "contrast"), "0.158"),
             (("table4", "icu_death", "unadjusted", "odds_ratio", "after", "contrast"), "1.240"),
@@ -141,7 +141,7 @@ class TestPlantedErrors:
             (("text", "hospital_death", "cox", "p_value", "after", "contrast"), "0.656"),
             (("text", "hospital_death", "", "percent", "before", "control"), "31.9"),
             (("text", "n", "analysed", "count", "", ""), "3181"),
-            (("text", "hospital_death", "adjuncts_crude", "percent", "after", "ivigg"), "32.6"),
+            (("text", "hospital_death", "adjuncts_crude", "percent", "after", "treated"), "32.6"),
         ],
     )
     def test_a_wrong_number_is_caught(self, sound, key, text):
@@ -163,7 +163,7 @@ class TestPlantedErrors:
         assert findings["corrected"].isna().all()
 
     def test_a_wrong_percentage_of_one_count_is_reported_but_not_corrected(self, sound):
-        key = ("table1", "male", "", "percent", "before", "ivigg")
+        key = ("table1", "male", "", "percent", "before", "treated")
         findings = found(audit_printed(plant(sound, key, "58.8")))
         assert findings.keys() == {key}
         assert findings[key]["verdict"] == UNEXPLAINED
@@ -175,12 +175,12 @@ class TestPlantedErrors:
         assert "reads 31.0" in row["arithmetic"]
 
     def test_more_deaths_in_the_icu_than_in_hospital(self, sound):
-        changed = plant(sound, ("table3", "hospital_death", "", "count", "before", "ivigg"), "210")
+        changed = plant(sound, ("table3", "hospital_death", "", "count", "before", "treated"), "210")
         findings = audit_printed(changed)
         assert findings["arithmetic"].str.contains("it is a part of the 210").any()
 
     def test_more_patients_after_matching_than_before(self, sound):
-        changed = plant(sound, ("table2", "antithrombin_therapy", "", "count", "before", "ivigg"), "330")
+        changed = plant(sound, ("table2", "antithrombin_therapy", "", "count", "before", "treated"), "330")
         findings = audit_printed(changed)
         assert findings["arithmetic"].str.contains("it is a part of the 330").any()
 

@@ -53,11 +53,11 @@ def test_tables_5_and_6_print_every_term_with_four_numbers(printed, table):
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        (("table1", "dic_policy", "conservative", "percent", "before", "ivigg"), "4.4"),
-        (("table1", "male", "", "count", "before", "ivigg"), "563"),
+        (("table1", "dic_policy", "conservative", "percent", "before", "treated"), "4.4"),
+        (("table1", "male", "", "count", "before", "treated"), "563"),
         (("table1", "apache2", "", "smd_percent", "before", "contrast"), "18.3"),
-        (("table2", "ffp_units", "", "q3", "before", "ivigg"), "10"),
-        (("table3", "vasopressor_days", "", "q3", "after", "ivigg"), "6.5"),
+        (("table2", "ffp_units", "", "q3", "before", "treated"), "10"),
+        (("table3", "vasopressor_days", "", "q3", "after", "treated"), "6.5"),
         (("table4", "hospital_death", "adjusted", "ci_high", "after", "contrast"), "1.265"),
         (("table5", "va_ecmo", "", "ci_high", "after", "contrast"), "1577"),
         (("table6", "sofa_renal_day7", "", "p_value", "after", "contrast"), "0.023"),
@@ -89,7 +89,7 @@ def test_a_cell_admits_what_rounds_to_it():
     ("column", "value", "message"),
     [
         ("statistic", "meen", "statistic 'meen' is unknown"),
-        ("arm", "treated", "arm 'treated' is unknown"),
+        ("arm", "ivigg", "arm 'ivigg' is unknown"),
         ("variable", "apache", "variable 'apache' is not in the data dictionary"),
         ("text", "13.4", "text '13.4' is not the number"),
     ],
@@ -117,8 +117,8 @@ def test_the_literature_has_the_numbers_that_a_trial_planner_needs():
 
 def test_repeated_numbers_point_to_where_they_stand_first(printed):
     originals = STUDY.numbers_of(printed).originals()
-    text = Key("text", "icu_death", "", "percent", "after", "ivigg")
-    crude = Key("table4", "icu_death", "unadjusted", "count", "after", "ivigg")
+    text = Key("text", "icu_death", "", "percent", "after", "treated")
+    crude = Key("table4", "icu_death", "unadjusted", "count", "after", "treated")
     for repeated in (text, crude):
         assert originals[repeated] == repeated._replace(table="table3", level="")
     own = [Key(table, "rrt", "", "odds_ratio", "after", "contrast") for table in ("table5", "table6")]

@@ -12,7 +12,7 @@ import scipy.special
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
-from simsepsis.study.layout import Key
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.published import open_study
 
 Part = Literal["first score", "second score", "interaction"]
@@ -56,9 +56,7 @@ def _of_outcome(outcome: str, extended_table: str) -> tuple[Result, ...]:
     def second(level: str) -> Key:
         return _contrast("text", outcome, level, "odds_ratio")
 
-    shares = tuple(
-        Key("text", outcome, "adjuncts_crude", "percent", "after", arm) for arm in ("ivigg", "control")
-    )
+    shares = tuple(Key("text", outcome, "adjuncts_crude", "percent", "after", arm) for arm in ARMS)
     extended = _contrast(extended_table, "ivigg", "", "odds_ratio")
     first: Part = "first score"
     other: Part = "second score"

@@ -50,7 +50,7 @@ class TableLayout:
 
 def _arms(phase: str, third: Column) -> tuple[Column, ...]:
     return (
-        Column("IVIgG (+)", phase, "ivigg", "summary"),
+        Column("IVIgG (+)", phase, "treated", "summary"),
         Column("IVIgG (−)", phase, "control", "summary"),
         third,
     )
@@ -104,7 +104,7 @@ LAYOUTS = (
         title="Numbers in the thesis's text and Figure 1",
         columns=(
             Column("All", "", "", "summary"),
-            Column("IVIgG (+)", "", "ivigg", "summary"),
+            Column("IVIgG (+)", "", "treated", "summary"),
             Column("IVIgG (−)", "", "control", "summary"),
             Column("Ratio (95% CI)", "", "contrast", "ratio"),
             Column("p value", "", "contrast", "p_value"),

@@ -135,8 +135,10 @@ def _failures(failures: pd.DataFrame) -> Block:
 
 def files_of_reproduction(reproduction: Reproduction, *, command: str) -> dict[str, bytes]:
     """Return everything that is written of a reproduction: its tables and record, figures and page."""
+    from simsepsis.show.figure import written
     from simsepsis.show.plots import draw_reproduction, files_of
 
-    figures = draw_reproduction(reproduction, version=version("simsepsis"))
+    drawn = draw_reproduction(reproduction, version=version("simsepsis"))
+    figures = written(drawn, reproduction.study.layout)
     page = reproduction_page(reproduction, figures, command=command)
     return contents_of(reproduction) | files_of(figures) | {"report.html": page.html.encode()}

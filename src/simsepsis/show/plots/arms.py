@@ -1,8 +1,7 @@
-"""The two arms: what frames call them, and the words that people use."""
+"""The words that people use for the two arms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
     from simsepsis.analysis.spec_types import Scalar
 
-CONTROL = "control"
-_TREATED = ("ivigg", "treated")
-"""What frames may call the treated arm: the thesis's registry, any other study."""
 _NO_WORDS = {"", "yes", "no", "true", "false", "y", "n", "1", "0", "nan", "none"}
 """Values that say nothing about what a patient was given."""
 
@@ -61,12 +57,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def arm_keys(arms: Iterable[str]) -> tuple[str, str]:
-    """Return what a frame calls the treated and the control arm."""
-    there = set(arms)
-    return next((name for name in _TREATED if name in there), _TREATED[0]), CONTROL
 
 
 def wording_of(spec: AnalysisSpec) -> Wording:

@@ -29,6 +29,7 @@ from simsepsis.show.plots.gallery import (
 from simsepsis.show.plots.rows import as_comparison
 from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import wrapped
+from simsepsis.study.layout import ARMS
 from simsepsis.words.labels import Wording, axis_label, is_death
 
 if TYPE_CHECKING:
@@ -143,10 +144,9 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
     probability = score[f"propensity_{_FIRST_SCORE}"].to_numpy(np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(probability) - np.log1p(-probability)
-    treated = "ivigg" if analysis.result.spec.study == "jseptic-ivigg" else "treated"
     return pd.DataFrame(
         {
-            "arm": np.where(score["treated"], treated, "control"),
+            "arm": np.where(score["treated"], *ARMS),
             "matched": score[f"matched_{_FIRST_SCORE}"],
             "logit": logit,
         }

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.show.figure import Figure
-from simsepsis.show.plots.arms import THESIS_ARMS, Arms, arm_keys
+from simsepsis.show.plots.arms import THESIS_ARMS, Arms
 from simsepsis.show.plots.forest import LIMITS, label_width, limits_of, plot_forest
 from simsepsis.show.plots.love import LARGEST, THRESHOLD, farthest_apart, plot_love
 from simsepsis.show.plots.overlap import bin_scores, plot_overlap
@@ -18,6 +18,7 @@ from simsepsis.show.plots.rows import balance_rows, effect_rows, hazard_row, ter
 from simsepsis.show.plots.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
 from simsepsis.show.study_words import TABLES, THESIS_WORDING
 from simsepsis.show.style import wrapped
+from simsepsis.study.layout import ARMS
 from simsepsis.words.labels import Wording
 from simsepsis.words.numbers import with_interval
 
@@ -159,7 +160,7 @@ def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WOR
 def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Figure:
     """Show the propensity score of both arms, all and matched."""
     binned = bin_scores(scores)
-    keys = arm_keys(scores["arm"])
+    keys = ARMS
     sums = binned.groupby("arm")[["patients", "matched"]].sum()
     heads = arms.heads
     counted = zip(heads, (sums.loc[key] for key in keys), strict=True)
@@ -193,7 +194,7 @@ def survival_figure(
     landmark = min(words.landmark, float(curves["time"].max()))
     texts = (
         f"{head} {100 * until(curves[curves['arm'] == key], landmark)['survival'].iloc[-1]:.1f}%"
-        for head, key in zip(heads, arm_keys(curves["arm"]), strict=True)
+        for head, key in zip(heads, ARMS, strict=True)
     )
     last, end = float(curves["time"].max()), float(time_ticks(curves["time"].max(), words.horizon)[-1])
     cut = "" if last <= end else f"Drawn to {end:,g} of {last:,.4g} {words.unit}. "

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.errors import DataError
-from simsepsis.show.plots.arms import arm_keys
 from simsepsis.show.style import (
     ARM_COLORS,
     CONTROL,
@@ -21,6 +20,7 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
+from simsepsis.study.layout import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     edges = np.linspace(low, high, bins + 1)
     shown = scores.assign(logit=np.clip(logit, edges[0], edges[-1]))
     tables = []
-    for arm in arm_keys(scores["arm"]):
+    for arm in ARMS:
         chosen = shown.loc[shown["arm"] == arm]
         everyone, _ = np.histogram(chosen["logit"], edges)
         matched, _ = np.histogram(chosen.loc[chosen["matched"].astype(bool), "logit"], edges)
@@ -65,7 +65,7 @@ def plot_overlap(
     """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients."""
     figure = new_figure(8.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 0.95, 7.4, 4.05)
-    keys = arm_keys(binned["arm"])
+    keys = ARMS
     for arm, sign, label in zip(keys, (1, -1), (treated, control), strict=True):
         _draw_arm(axes, binned.loc[binned["arm"] == arm], arm, sign, wrapped(label, _LETTERS, lines=1))
     axes.axhline(0, color=INK, linewidth=0.9)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.show.plots.arms import arm_keys
 from simsepsis.show.style import (
     ARM_COLORS,
     ARM_LINES,
@@ -24,6 +23,7 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
+from simsepsis.study.layout import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CURVE_COLUMNS = ("arm", "time", "survival", "low", "high", "at_risk")
 PRINTED_HORIZON = 60.0
 """Days; where the thesis's Figure 1 ends."""
-_LINE_WORDS = {"ivigg": "solid", "treated": "solid", "control": "dashed"}
+_LINE_WORDS = {"treated": "solid", "control": "dashed"}
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_STEPS = 8
 _PRINTED_STEP = 10.0
@@ -63,7 +63,7 @@ def plot_survival(
 ) -> Figure:
     """Draw Kaplan–Meier curves in percent against time, with the number at risk under the axis."""
     ticks = time_ticks(float(curves["time"].max()), horizon)
-    keys = arm_keys(curves["arm"])
+    keys = ARMS
     labels = dict(zip(keys, (treated, control), strict=True))
     arms = {arm: curves.loc[curves["arm"] == arm] for arm in keys if (curves["arm"] == arm).any()}
     end = float(ticks[-1])

@@ -12,6 +12,7 @@ from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair
 from simsepsis.estimand import Estimand
 from simsepsis.show.plots.arms import Arms, arms_of, wording_of
 from simsepsis.show.plots.estimates import method_label, outcomes_of
+from simsepsis.study.layout import ARMS
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.words.numbers import decimals_of, fixed, with_interval
 
@@ -69,7 +70,7 @@ class Numbers:
     @property
     def keys(self) -> tuple[str, str]:
         """Return what the frames call the treated and the control arm."""
-        return ("ivigg" if self.analysis.result.spec.study == "jseptic-ivigg" else "treated", "control")
+        return ARMS
 
     def columns_of(self, table: str) -> tuple[str, ...]:
         """Return the columns of one table in the order in which it shows them."""

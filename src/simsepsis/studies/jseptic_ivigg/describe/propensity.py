@@ -15,7 +15,6 @@ from simsepsis.show.style import (
     INK,
     TEXT,
     add_panel,
-    arm_labels,
     in_house_style,
     new_figure,
 )
@@ -38,6 +37,7 @@ _TICKS = {1e-4: "≤0.0001", 0.001: "0.001", 0.01: "0.01", 0.1: "0.1", 0.5: "0.5
 _TICKS |= {0.9: "0.9", 0.99: "0.99", 0.999: "0.999", 1 - 1e-4: "≥0.9999"}
 _SIGNS = {"ivigg": 1, "control": -1}
 _HATCHES = {"ivigg": "", "control": "////"}
+_LABELS = {"ivigg": "IVIgG", "control": "Control"}
 
 
 def propensity_rows(oracle: Oracle) -> pd.DataFrame:
@@ -129,13 +129,13 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int) -> None:
         sign * 100 * rows["share"].to_numpy(),
         width,
         align="edge",
-        facecolor=ARM_COLORS[arm],
+        facecolor=ARM_COLORS["control" if arm == "control" else "treated"],
         edgecolor="white",
         linewidth=0.4,
         hatch=_HATCHES[arm],
     )
     axes.annotate(
-        f"{arm_labels('IVIgG')[arm]}: {rows['patients'].sum():,} patients",
+        f"{_LABELS[arm]}: {rows['patients'].sum():,} patients",
         (0.01, 0.985 if sign > 0 else 0.015),
         xycoords="axes fraction",
         va="top" if sign > 0 else "bottom",

@@ -59,7 +59,8 @@ class Targets:
 
 def fitted_cells(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the before-matching cells of Tables 1 to 3, one row each, corrected."""
-    table = open_study().printed(corrected=True) if frame is None else frame
+    study = open_study("jseptic-ivigg")
+    table = study.layout.written(study.printed(corrected=True)) if frame is None else frame
     return table[table["table"].isin(FITTED_TABLES) & (table["phase"] == "before")].reset_index(drop=True)
 
 
