@@ -77,7 +77,7 @@ WORDS = {word for name in study_names() for word in words_of(name)}
 
 
 def pieces(text: str) -> list[str]:
-    """Return the words of a text in small letters, identifiers whole and in parts; names of studies are none."""
+    """Return the words of a text in small letters, identifiers whole and in parts; a study's name is none."""
     text = NAMED.sub("", text)
     names = [name.lower() for name in re.findall(r"\w+", text)]
     return [*names, *(part for name in names if "_" in name for part in name.split("_"))]
