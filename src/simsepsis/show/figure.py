@@ -82,13 +82,7 @@ class Figure:
         return f"data:image/svg+xml;base64,{base64.b64encode(self._drawn[1]).decode('ascii')}"
 
     def save(self, folder: Path | str) -> tuple[Path, ...]:
-        """Write PNG, SVG and CSV into a folder, which is made if it does not exist, and return their paths.
-
-        Raises
-        ------
-        OutputError
-            If a file cannot be written there; then none has been replaced.
-        """
+        """Write PNG, SVG and CSV into a folder, made if it does not exist; return their paths."""
         return write_files(folder, self.files)
 
 
@@ -98,7 +92,7 @@ def written(figures: Iterable[Figure], layout: Layout) -> tuple[Figure, ...]:
 
 
 def files_of(figures: Iterable[Figure], folder: str = "figures") -> dict[str, bytes]:
-    """Return file name → content of several figures; parameters: they, and the folder of their names."""
+    """Return file name → content of several figures."""
     return {f"{folder}/{name}": data for figure in figures for name, data in figure.files.items()}
 
 

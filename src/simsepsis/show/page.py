@@ -122,17 +122,7 @@ class Page:
 
 
 def how_made(command: str, facts: Iterable[tuple[str, str]], *between: str) -> Section:
-    """Return the section that says how to get the same page.
-
-    Parameters
-    ----------
-    command
-        What to type.
-    facts
-        Versions, seeds, sizes.
-    between
-        Paragraphs on the methods.
-    """
+    """Return the section that says how to get the same page."""
     return Section("made", "How it was made", (Command(command), *between, Terms(tuple(facts), "facts")))
 
 

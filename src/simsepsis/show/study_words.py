@@ -13,15 +13,7 @@ TABLES = {table: _STUDY.layout.label(table) for table in _STUDY.layout.tables}
 def number_label(
     variable: str, level: str, statistic: str, phase: str = "", arm: str = "", longest: int = 10_000
 ) -> str:
-    """Return the full name of one printed number, such as ``Age, median, IVIgG before matching``.
-
-    Parameters
-    ----------
-    variable, level, statistic, phase, arm
-        The number's key.
-    longest
-        Characters; the row's label is cut with an ellipsis where the name is longer.
-    """
+    """Return the full name of one printed number, such as ``Age, median, IVIgG before matching``."""
     short = _STUDY.layout.short_arms.get(arm, "")
     place = " ".join(part for part in (short, PHASES.get(phase, "")) if part)
     tail = "".join(f", {part}" for part in (STATISTICS.get(statistic, statistic), place) if part)

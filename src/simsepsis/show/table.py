@@ -147,16 +147,6 @@ Column = tuple[str, Callable[[Any], Cell]]
 
 
 def tabulated(name: str, title: str, columns: Sequence[Column], frame: DataFrame) -> Table:
-    """Return a table with a row for each of a frame.
-
-    Parameters
-    ----------
-    name, title
-        As of `Table`.
-    columns
-        Headings and what makes their cells.
-    frame
-        The rows.
-    """
+    """Return a table with a row for each of a frame."""
     rows = (tuple(make(row) for _, make in columns) for row in frame.itertuples(index=False))
     return Table(name=name, title=title, heads=tuple(head for head, _ in columns), rows=tuple(rows))

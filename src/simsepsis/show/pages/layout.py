@@ -139,15 +139,7 @@ Row = tuple[Label | Compared, ...]
 
 
 def lay_out(comparison: DataFrame) -> tuple[Table, ...]:
-    """Return every table of the thesis that has rows in the comparison, in the thesis's layout.
-
-    Parameters
-    ----------
-    comparison
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside`` and, where
-        there are, ``text`` (the number as printed), ``corrected``, ``inside_corrected`` and ``repeats``, one
-        row per printed number in the thesis's order. NaN where a number is missing.
-    """
+    """Return every table of the thesis that has rows in the comparison, in the thesis's layout."""
     tables = (_lay_out(layout, comparison.loc[comparison["table"] == layout.name]) for layout in LAYOUTS)
     return tuple(table for table in tables if table.rows)
 

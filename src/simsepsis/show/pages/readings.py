@@ -44,13 +44,7 @@ _TABLES: tuple[tuple[str, dict[str, Place]], ...] = (
 
 
 def reading_tables(found: ReadingsComparison) -> tuple[Table, ...]:
-    """Return what each reading is, and the main results of each reading beside print.
-
-    Parameters
-    ----------
-    found
-        As in `simsepsis.reproduction.Reproduction.readings`.
-    """
+    """Return what each reading is, and the main results of each reading beside print."""
     definitions = Table(
         title="What each reading is",
         heads=("Reading", "What it changes", "What it concerns"),

@@ -62,17 +62,7 @@ READINGS = (
 
 
 def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, command: str) -> Page:
-    """Return the page that says what was asked and what came out, and shows all of it.
-
-    Parameters
-    ----------
-    reproduction
-        As returned by `simsepsis.reproduction.reproduce`.
-    figures
-        Embedded, so the page needs no other file.
-    command
-        What to type to get the same page.
-    """
+    """Return the page that says what was asked and what came out, and shows all of it."""
     details = reproduction.summary[ANSWER:]
     return Page(
         kind="reproduction report",
@@ -102,13 +92,7 @@ def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, 
 
 
 def question_of(scenario: Scenario) -> str:
-    """Return what a reproduction of the thesis in this world asks.
-
-    Parameters
-    ----------
-    scenario
-        Its true effect decides the words.
-    """
+    """Return what a reproduction of the thesis in this world asks."""
     hazard_ratio = scenario.hazard_ratio
     if hazard_ratio == 1.0:
         return "If IVIgG had no effect at all, would the thesis's tables look as they do?"

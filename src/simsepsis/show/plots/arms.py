@@ -35,15 +35,7 @@ THESIS_ARMS = Arms()
 
 
 def arms_of(spec: AnalysisSpec, cohort: CohortArrays) -> Arms:
-    """Return the words for both arms: the treatment's label, or the values that make the arms.
-
-    Parameters
-    ----------
-    spec
-        Names the treatment, its label and, where it has them, the values of each arm.
-    cohort
-        What was read.
-    """
+    """Return the words for both arms: the treatment's label, or the values that make the arms."""
     written = cohort.arm_values or ((), ())
     treated = _words(spec.arms.get("treated", spec.treated)) or _words(written[0])
     control = _words(spec.arms.get("control")) or _words(written[1])
@@ -69,12 +61,6 @@ def _is_number(text: str) -> bool:
 
 
 def wording_of(spec: AnalysisSpec) -> Wording:
-    """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels.
-
-    Parameters
-    ----------
-    spec
-        Names the study and labels.
-    """
+    """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels."""
     known = THESIS_WORDING if spec.study == DEFAULT else Wording()
     return replace(known, columns=spec.variables, own=spec.labels)

@@ -45,20 +45,7 @@ _FIRST_SCORE = "covariates"
 
 
 def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Figure, ...]:
-    """Draw every figure of a reproduction, the overview first.
-
-    Parameters
-    ----------
-    reproduction
-        As returned by `simsepsis.reproduction.reproduce`.
-    version
-        Of simsepsis, for the captions.
-
-    Returns
-    -------
-    tuple
-        The figures; a figure for which every replicate failed is left out.
-    """
+    """Draw every figure of a reproduction, the overview first."""
     note = (
         f"Scenario {reproduction.scenario.name}, {reproduction.replicates} replicates, "
         f"seed {reproduction.seed}, simsepsis {version}."
@@ -79,29 +66,14 @@ def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Figu
 
 
 def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Figure, ...]:
-    """Draw the figures of one cohort's analysis that can be drawn; parameters as of `drawing_of`."""
+    """Draw the figures of one cohort's analysis that can be drawn."""
     return drawing_of(analysis, source=source, version=version)[0]
 
 
 def drawing_of(
     analysis: Analysis, *, source: str, version: str
 ) -> tuple[tuple[Figure, ...], tuple[tuple[str, str], ...]]:
-    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival, terms of the models.
-
-    Parameters
-    ----------
-    analysis
-        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
-    source
-        What was analysed, such as the name of the file, for the captions.
-    version
-        Of simsepsis, for the captions.
-
-    Returns
-    -------
-    figures, left_out
-        What can be drawn; title and reason of each figure that cannot.
-    """
+    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival, terms of the models."""
     note = f"{source}, simsepsis {version}."
     spec = analysis.result.spec
     words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)

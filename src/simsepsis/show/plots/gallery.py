@@ -43,15 +43,7 @@ class SurvivalWords(NamedTuple):
 
 
 def positions_figure(comparison: pd.DataFrame, note: str) -> Figure:
-    """Show where every printed number stands in its simulated interval.
-
-    Parameters
-    ----------
-    comparison
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside``.
-    note
-        Scenario, replicates, seed and version.
-    """
+    """Show where every printed number stands in its simulated interval."""
     placed = positions(comparison)
     inside = f"{placed['inside'].sum()} of {len(placed)} printed numbers lie inside their 95% interval"
     farthest = "; ".join(outside_names(placed, most=3)[:3])
@@ -69,13 +61,7 @@ def positions_figure(comparison: pd.DataFrame, note: str) -> Figure:
 
 
 def forest_figure(comparison: pd.DataFrame, note: str) -> Figure:
-    """Show the odds and hazard ratios of IVIgG in every analysis of the thesis.
-
-    Parameters
-    ----------
-    comparison, note
-        As of `positions_figure`.
-    """
+    """Show the odds and hazard ratios of IVIgG in every analysis of the thesis."""
     rows = effect_rows(comparison)
     texts = (
         f"{row.group}, {row.label}: " + _both_ratios(row._asdict()) for row in rows.itertuples(index=False)
@@ -92,17 +78,7 @@ def forest_figure(comparison: pd.DataFrame, note: str) -> Figure:
 
 
 def estimates_figure(rows: pd.DataFrame, note: str, arms: Arms) -> Figure:
-    """Show the odds and hazard ratios of every method in one cohort.
-
-    Parameters
-    ----------
-    rows
-        As returned by `simsepsis.show.plots.estimates.estimate_rows`.
-    note
-        Source and version.
-    arms
-        Words for the arms.
-    """
+    """Show the odds and hazard ratios of every method in one cohort."""
     texts = (
         f"{row.group}, {row.label}: {with_interval((row.simulated, row.low, row.high), joint='–')}"
         for row in rows.itertuples(index=False)
@@ -124,19 +100,7 @@ def estimates_figure(rows: pd.DataFrame, note: str, arms: Arms) -> Figure:
 def terms_figure(
     comparison: pd.DataFrame, table: str, outcome: str, note: str, words: Wording = THESIS_WORDING
 ) -> Figure:
-    """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7.
-
-    Parameters
-    ----------
-    comparison, note
-        As of `positions_figure`, or one cohort's numbers by `as_comparison`.
-    table
-        ``table5`` or ``table6``.
-    outcome
-        Words for the outcome that the model explains.
-    words
-        Names of columns and blocks.
-    """
+    """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7."""
     rows = term_rows(comparison, table, words)
     compared = rows.dropna(subset=["printed", "low"])
     inside = (
@@ -165,15 +129,7 @@ def terms_figure(
 
 
 def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Figure:
-    """Show the balance of every covariate level before and after matching.
-
-    Parameters
-    ----------
-    comparison, note
-        As of `positions_figure`, or one cohort's numbers by `as_comparison`.
-    words
-        Names of columns, levels and blocks.
-    """
+    """Show the balance of every covariate level before and after matching."""
     rows = balance_rows(comparison)
     mends = "" if rows["printed"].isna().all() else "Proven misprints stand at their corrected value. "
     above = (
@@ -202,19 +158,7 @@ def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WOR
 
 
 def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Figure:
-    """Show the propensity score of both arms, all and matched.
-
-    Parameters
-    ----------
-    scores
-        One row per patient: ``arm, matched, logit``.
-    note
-        Scenario, replicates, seed and version.
-    which
-        Which cohort it is.
-    arms
-        Words for the arms.
-    """
+    """Show the propensity score of both arms, all and matched."""
     binned = bin_scores(scores)
     keys = ARMS
     sums = binned.groupby("arm")[["patients", "matched"]].sum()
@@ -243,19 +187,7 @@ def survival_figure(
     note: str,
     arms: Arms = THESIS_ARMS,
 ) -> Figure:
-    """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does.
-
-    Parameters
-    ----------
-    curves
-        ``arm, time, survival, low, high, at_risk``.
-    comparison, note
-        As of `positions_figure`, or one cohort's numbers by `as_comparison`.
-    words
-        What the curves and the band are, and where they end.
-    arms
-        Words for the arms.
-    """
+    """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does."""
     heads = arms.heads
     hazard = hazard_row(comparison)
     ratio = f"Hazard ratio: {_both_ratios(hazard)}" if hazard and np.isfinite(hazard["simulated"]) else ""
@@ -294,15 +226,7 @@ def _upwards(arms: Arms) -> str:
 
 
 def pairs_figure(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Figure:
-    """Show the number of matched pairs over replicates beside the printed number, for both scores.
-
-    Parameters
-    ----------
-    pairs
-        ``score, replicate, pairs``.
-    comparison, note
-        As of `positions_figure`.
-    """
+    """Show the number of matched pairs over replicates beside the printed number, for both scores."""
     chosen = comparison.loc[(comparison["table"] == "text") & (comparison["variable"] == "matched_pairs")]
     scores = chosen["level"].map({level: score for score, level in _PRINTED_PAIRS.items()})
     marks = chosen.assign(score=scores).set_index("score")[["printed", "simulated", "low", "high"]]

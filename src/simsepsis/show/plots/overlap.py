@@ -39,26 +39,7 @@ _LEAST_SPREAD = 1e-6
 
 
 def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Count patients by arm and matching in equal bins of the logit of the propensity score.
-
-    Parameters
-    ----------
-    scores
-        One row per patient: ``arm`` (treated | control), ``matched`` (bool), ``logit``; infinite
-        where the model is certain of the treatment.
-    bins
-        Number of bins; the outermost two hold everyone beyond them, too.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, bin_low, bin_high, patients, matched``; `matched` is a part of `patients`.
-
-    Raises
-    ------
-    DataError
-        If no score is finite.
-    """
+    """Count patients by arm and matching in equal bins of the logit of the propensity score."""
     logit = scores["logit"].to_numpy(np.float64)
     finite = logit[np.isfinite(logit)]
     if finite.size == 0:
@@ -82,17 +63,7 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 def plot_overlap(
     binned: pd.DataFrame, *, treated: str = TREATED, control: str = CONTROL, note: str = ""
 ) -> Figure:
-    """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients.
-
-    Parameters
-    ----------
-    binned
-        As returned by `bin_scores`.
-    treated, control
-        Words for the arms.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients."""
     figure = new_figure(8.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 0.95, 7.4, 4.05)
     keys = ARMS

@@ -145,13 +145,7 @@ class Numbers:
 
 
 def for_people(row: Mapping[Hashable, Any]) -> Interval:
-    """Return an estimate on the scale for people: logs as ratios, risk differences in percent.
-
-    Parameters
-    ----------
-    row
-        ``estimand, estimate, ci_low, ci_high, p_value, failure``.
-    """
+    """Return an estimate on the scale for people: logs as ratios, risk differences in percent."""
     numbers = [float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
     scale = Estimand.parse(str(row["estimand"])).on
     if scale.kind == "ratio":
@@ -166,13 +160,7 @@ def _reason(failure: Any) -> str:
 
 
 def numbers_of(analysis: Analysis) -> Numbers:
-    """Return an analysis with its numbers by key.
-
-    Parameters
-    ----------
-    analysis
-        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
-    """
+    """Return an analysis with its numbers by key."""
     by_key = {
         (table, *(str(part) for part in row[:-1])): float(row[-1])
         for table, frame in analysis.tables.items()
@@ -215,14 +203,6 @@ def missing_text(found: Interval) -> str:
 
 
 def count_of(frame: pd.DataFrame, step: str, score: str = "") -> float:
-    """Return the patients of one step of the flow; NaN where it was not reached.
-
-    Parameters
-    ----------
-    frame
-        The flow: step, score, patients.
-    step, score
-        Which row.
-    """
+    """Return the patients of one step of the flow; NaN where it was not reached."""
     rows = frame[(frame["step"] == step) & (frame["score"] == score)]["patients"]
     return float(rows.iloc[0]) if len(rows) else math.nan

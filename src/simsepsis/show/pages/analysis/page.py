@@ -52,23 +52,7 @@ def analysis_page(
     command: str,
     left_out: Sequence[tuple[str, str]] = (),
 ) -> Page:
-    """Return the page with everything that an analysis found in a cohort.
-
-    Parameters
-    ----------
-    analysis
-        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
-    figures
-        Embedded, so the page needs no other file.
-    sensitivity
-        As returned by `simsepsis.analysis.sensitivity.sensitivity_table`; None to leave it out.
-    source
-        Name of the file.
-    command
-        What to type to get the same page.
-    left_out
-        Title and reason of each figure that could not be drawn.
-    """
+    """Return the page with everything that an analysis found in a cohort."""
     numbers = numbers_of(analysis)
     failures = failures_table(numbers, left_out)
     notes = analysis.result.cohort.notes

@@ -409,15 +409,7 @@ def _number(value: float) -> str:
 
 
 def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -> Table:
-    """Return what could not be estimated or drawn, with the reasons, and what was left out of a model.
-
-    Parameters
-    ----------
-    numbers
-        The analysis.
-    left_out
-        Title and reason of each figure that could not be drawn.
-    """
+    """Return what could not be estimated or drawn, with the reasons, and what was left out of a model."""
     estimates = numbers.analysis.estimates
     failed = estimates[estimates["failure"].notna()]
     rows = [

@@ -1,12 +1,16 @@
-"""The page of an experiment as one self-contained HTML file."""
+"""The page of an experiment, and all that is written beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsepsis.environment import versions
-from simsepsis.show.figure import Figure
+from simsepsis.files import write_gallery
+from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Block, Bullets, Line, Page, Section, Terms, glossary, how_made
 from simsepsis.show.pages.experiment.tables import (
     autopsy_table,
@@ -20,10 +24,19 @@ from simsepsis.show.pages.experiment.tables import (
     reasons_table,
     truth_table,
 )
-from simsepsis.show.pages.experiment.words import answer_lines, command_of, deviations, range_text
+from simsepsis.show.pages.experiment.words import (
+    answer_lines,
+    command_of,
+    deviations,
+    plain_lines,
+    range_text,
+)
+from simsepsis.show.plots.experiment.experiment_figures import draw_findings
+from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
     from simsepsis.experiment import Plan, Run
+
 
 ADEMP = ("aims", "data", "estimands", "methods", "performance")
 BRACKETS = (
@@ -62,17 +75,7 @@ INFORMATIVE = (
 
 
 def experiment_page(findings: Run, figures: Sequence[Figure], answer: Sequence[Line] | None = None) -> Page:
-    """Return the page with the answer to an experiment's question and all that it rests on.
-
-    Parameters
-    ----------
-    findings
-        As returned by `simsepsis.experiment.summarize_run`.
-    figures
-        Embedded, so the page needs nothing else.
-    answer
-        The answer in sentences; None for what the findings say.
-    """
+    """Return the page with the answer to an experiment's question and all that it rests on."""
     plan, ladders = findings.plan, ladder_tables(findings)
     return Page(
         kind="experiment" if findings.complete else "experiment · unfinished",
@@ -125,3 +128,67 @@ def _facts(findings: Run) -> list[tuple[str, str]]:
         ("Patients behind each truth", f"{plan.run.truth_population:,}"),
         *versions().items(),
     ]
+
+
+FIGURES = "figures"
+LISTING = f"{FIGURES}/written.json"
+"""Which figures were written, so that one that is no longer asked for does not stay."""
+
+TABLES = ("ladder", "autopsy")
+"""Frames of the findings that are written as CSV."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """A run as people see it.
+
+    Attributes
+    ----------
+    findings
+        What the stored rows say.
+    figures
+        The figures.
+    answer
+        The answer in sentences.
+    """
+
+    findings: Run
+    figures: tuple[Figure, ...]
+    answer: tuple[Line, ...]
+
+
+def show_findings(run: Run) -> Shown:
+    """Return a run's figures and answer from its stored rows."""
+    drawn = draw_findings(run, version=version("simsepsis"))
+    return Shown(
+        findings=run,
+        figures=drawn,
+        answer=answer_lines(run),
+    )
+
+
+def write_figures(folder: Path, shown: Shown) -> None:
+    """Write the figures of a run in place of those that it had."""
+    write_gallery(folder, _figures(shown), LISTING)
+
+
+def write_shown(folder: Path, shown: Shown) -> None:
+    """Write figures, tables, answer and page of a run."""
+    write_gallery(folder, _contents(shown), LISTING)
+
+
+def _figures(shown: Shown) -> dict[str, bytes]:
+    """Return file name → content of the figures: PNG, SVG and the numbers drawn."""
+    return files_of(shown.figures, FIGURES)
+
+
+def _contents(shown: Shown) -> dict[str, bytes]:
+    """Return file name → content of all that is shown of a run."""
+    plan = shown.findings.plan
+    answer = "\n".join([f"# {plan.question}", "", *plain_lines(shown.answer, "-"), ""])
+    tables = {
+        f"{name}.csv": csv_bytes(getattr(shown.findings, name), float_format="%.10g", lineterminator="\n")
+        for name in TABLES
+    }
+    page = {"report.html": experiment_page(shown.findings, shown.figures, shown.answer).html.encode()}
+    return _figures(shown) | tables | {"answer.md": answer.encode()} | page

@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 
 def answer_lines(findings: Run) -> tuple[Line, ...]:
-    """Return the answer in sentences, led by what is missing where the run is unfinished.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    """
+    """Return the answer in sentences, led by what is missing where the run is unfinished."""
     lines: list[Line] = [] if findings.complete else [(unfinished_sentence(findings), ())]
     for answer in answers_of(findings):
         head, *others = answer.sentences or ("No number answers this.",)
@@ -34,15 +28,7 @@ def answer_lines(findings: Run) -> tuple[Line, ...]:
 
 
 def plain_lines(lines: tuple[Line, ...], mark: str) -> tuple[str, ...]:
-    """Return lines as text, each after a mark, those below a heading set in.
-
-    Parameters
-    ----------
-    lines
-        As of `answer_lines`.
-    mark
-        What a line begins with.
-    """
+    """Return lines as text, each after a mark, those below a heading set in."""
     return tuple(
         text
         for head, items in lines
@@ -77,13 +63,7 @@ def planned_text(findings: Run) -> str:
 
 
 def deviations(findings: Run) -> tuple[str, ...]:
-    """Return in what the run is not what was planned.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    """
+    """Return in what the run is not what was planned."""
     return tuple(_deviations(findings))
 
 
@@ -112,13 +92,7 @@ def _reached(findings: Run) -> str:
 
 
 def command_of(plan: Plan) -> str:
-    """Return what to type to get the same numbers.
-
-    Parameters
-    ----------
-    plan
-        As it was run; of a plan that is not shipped as it is, the run folder's copy is named.
-    """
+    """Return what to type to get the same numbers."""
     if plan.name in experiment_names():
         shipped = load_plan(plan.name)
         ends = ("replicates", "until_mcse", "max_replicates")

@@ -58,22 +58,7 @@ PARTS = {
 
 
 def autopsy_bars(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return what takes coverage away from each series, in percentage points (negative: lost).
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. Of more than `MOST_ROWS` series those whose coverage is the furthest from
-        nominal.
-
-    Returns
-    -------
-    DataFrame
-        `AUTOPSY_COLUMNS`: observed coverage with its MCSE and the nominal one; ``by_bias`` and ``by_se``,
-        were there the one error only; ``together``, predicted from both; ``unexplained``, observed −
-        predicted; ``total``, observed − nominal = ``together`` + ``unexplained``, with
-        its 95% Monte Carlo limits ``low, high``.
-    """
+    """Return what takes coverage away from each series, in percentage points (negative: lost)."""
     rows = about(choice, findings, findings.autopsy)
     rows = rows[rows["observed"].notna()]
     if not len(rows):
@@ -107,15 +92,7 @@ def autopsy_bars(choice: FigureChoice, findings: Run) -> pd.DataFrame:
 
 @in_house_style
 def plot_autopsy(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw three bars per series, and the observed change of coverage with its 95% Monte Carlo limits.
-
-    Parameters
-    ----------
-    rows
-        As returned by `autopsy_bars`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw three bars per series, and the observed change of coverage with its 95% Monte Carlo limits."""
     left = 0.3 + _CHARACTER * max(len(label) for label in rows["label"])
     tall, wide = _ROW * len(rows), 4.6
     right = max(0.9, 0.2 + _CHARACTER * max(len(_observed(row)) for _, row in rows.iterrows()))

@@ -55,18 +55,7 @@ _WIDE, _TALL, _APART, _ACROSS = 3.0, 2.5, 0.075, 3
 
 
 def curve_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return the numbers of curves: a line per method and value of the series, a panel per other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `CURVE_COLUMNS`, in the unit of print; ``x`` is the setting in words, ``at`` its place on the axis.
-    """
+    """Return the numbers of curves: a line per method and value of the series, a panel per other setting."""
     rows, x = select(choice, findings), str(choice.x)
     if not len(rows):
         return pd.DataFrame(columns=list(CURVE_COLUMNS))
@@ -101,19 +90,7 @@ def _line_names(rows: pd.DataFrame, series: list[str]) -> list[str]:
 
 @in_house_style
 def plot_curves(rows: pd.DataFrame, *, x: str, levels: tuple[float, ...] = (), note: str = "") -> Figure:
-    """Draw lines through the values with ribbons of 95% Monte Carlo limits, each named at its right end.
-
-    Parameters
-    ----------
-    rows
-        As returned by `curve_rows`; not empty.
-    x
-        Name of the axis.
-    levels
-        Values in the unit of print at which a line of reference is drawn.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw lines through the values with ribbons of 95% Monte Carlo limits, each named at its right end."""
     panels, names = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["line"]))
     margin = 0.35 + 0.075 * max(len(name) for name in names)
     across = min(len(panels), _ACROSS)

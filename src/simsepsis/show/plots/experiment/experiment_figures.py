@@ -30,20 +30,7 @@ MOST_NAMED = 6
 
 
 def draw_findings(findings: Run, *, version: str) -> tuple[Figure, ...]:
-    """Draw the figures of an experiment.
-
-    Parameters
-    ----------
-    findings
-        As returned by `simsepsis.experiment.run_experiment`.
-    version
-        Of simsepsis, for the captions.
-
-    Returns
-    -------
-    tuple
-        In the order of the plan. A figure without any number is left out.
-    """
+    """Draw the figures of an experiment."""
     choices = findings.plan.figures or default_figures(findings)
     note = note_of(findings, version)
     figures = (
@@ -80,17 +67,7 @@ def file_names(choices: tuple[FigureChoice, ...]) -> list[str]:
 
 
 def figure_of(choice: FigureChoice, name: str, findings: Run, note: str) -> Figure | None:
-    """Return one figure with its words; None where there is no number to show.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-    name
-        File name without suffix.
-    note
-        As of `note_of`.
-    """
+    """Return one figure with its words; None where there is no number to show."""
     kind = figure_kinds()[choice.kind]
     rows = kind.rows(choice, findings)
     numbers = [column for column in ("value", "mean", "observed", "estimate") if column in rows.columns]
@@ -146,13 +123,7 @@ def _lowered(name: str) -> str:
 
 
 def default_figures(findings: Run) -> tuple[FigureChoice, ...]:
-    """Return what is drawn where a plan asks for no figures.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    """
+    """Return what is drawn where a plan asks for no figures."""
     return tuple(FigureChoice.model_validate(item) for item in _defaults(findings))
 
 

@@ -31,19 +31,7 @@ _RANGE = {"marker": "o", "markersize": 5, "color": BLUE, "linewidth": 2.0, "line
 
 
 def forest_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return mean, spread and truth of each method, grouped by cell.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. Of more than `MOST_CELLS` cells an even choice.
-
-    Returns
-    -------
-    DataFrame
-        `FOREST_COLUMNS`, in the unit of print: ``low, high`` is mean ± 1.96 empirical SE, the range of 95% of
-        the estimates were they normal.
-    """
+    """Return mean, spread and truth of each method, grouped by cell."""
     table = findings.performance
     wide = table[table["measure"].isin(["mean", "empirical_se"])]
     keys = ["cell", "scenario", "method", "estimand"]
@@ -70,15 +58,7 @@ def forest_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
 
 @in_house_style
 def plot_forest_of_methods(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw each method's mean and range of estimates as dot and line, the truth as an upright stroke.
-
-    Parameters
-    ----------
-    rows
-        As returned by `forest_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw each method's mean and range of estimates as dot and line, the truth as an upright stroke."""
     lines: list[str | int] = []
     for place, group in enumerate(rows["group"]):
         if group and group not in lines:

@@ -43,18 +43,7 @@ _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
 def heat_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return the numbers of a heat map: a panel per method and other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `HEAT_COLUMNS`, in the unit of print; ``x`` and ``y`` in words, in the order of the plan.
-    """
+    """Return the numbers of a heat map: a panel per method and other setting."""
     rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
     if not len(rows):
         return pd.DataFrame(columns=list(HEAT_COLUMNS))
@@ -75,19 +64,7 @@ def heat_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
 def plot_heat_map(
     rows: pd.DataFrame, *, x: str, y: str, levels: tuple[float, ...] = (), note: str = ""
 ) -> Figure:
-    """Draw a measure over two settings; the darker, the further from the value that it is seen against.
-
-    Parameters
-    ----------
-    rows
-        As returned by `heat_rows`; not empty. Of a pair of settings without a cell the box stays empty.
-    x, y
-        Names of the axes.
-    levels
-        Values in the unit of print at which contours are drawn, by straight lines between the boxes' middles.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw a measure over two settings; the darker, the further from the value that it is seen against."""
     panels = list(dict.fromkeys(rows["panel"]))
     xs, ys = list(dict.fromkeys(rows["x"])), list(dict.fromkeys(rows["y"]))
     wide, tall = max(_BOX_WIDE * len(xs), 0.09 * max(map(len, panels))), _BOX_TALL * len(ys)

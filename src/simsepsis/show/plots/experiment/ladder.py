@@ -42,19 +42,7 @@ _ROW, _CHARACTER, _WIDE = 0.32, 0.078, 4.2
 
 
 def stair_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return the steps of every ladder, each in the cell where its estimate is the furthest from the truth.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `STAIR_COLUMNS`, in the unit of print: each component from where the ones before end; ``whole`` for
-        the truth and the estimate, which start at 0.
-    """
+    """Return the steps of every ladder, each in the cell where its estimate is furthest from the truth."""
     rows = about(choice, findings, findings.ladder, stems=True)
     rows = rows[rows["ladder"].isin(list(LADDERS))]
     parts = [_stairs(str(name), furthest(part)) for name, part in rows.groupby("ladder", sort=False)]
@@ -89,15 +77,7 @@ def _stairs(name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 @in_house_style
 def plot_stairs(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw each component as a bar that starts where the one before it ends, with its 95% Monte Carlo limits.
-
-    Parameters
-    ----------
-    rows
-        As returned by `stair_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw each component as a bar that starts where the last one ends, with 95% Monte Carlo limits."""
     panels = [part for _, part in rows.groupby("panel", sort=False)]
     left = 0.35 + _CHARACTER * max(len(label) for label in rows["label"])
     figure = new_figure(left + _WIDE + 1.5, sum(_ROW * len(part) + 0.95 for part in panels) + 0.5, note=note)

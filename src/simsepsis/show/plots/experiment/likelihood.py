@@ -26,21 +26,7 @@ _PALEST = 8.0
 
 
 def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
-    """Return the log likelihood of each world minus the highest, a panel for each of the other settings.
-
-    Parameters
-    ----------
-    table
-        Rows of one set of results of `simsepsis.experiment.inference.Inference.table`.
-    x, y
-        Varied keys.
-
-    Returns
-    -------
-    DataFrame
-        `LIKELIHOOD_COLUMNS`; ``told_apart`` where the fall exceeds `TOLD_APART` by two Monte Carlo standard
-        errors.
-    """
+    """Return the log likelihood of each world minus the highest, a panel for each of the other settings."""
     place = list(table.columns).index("results")
     others = [key for key in table.columns[:place] if key not in (x, y, "scenario")]
     fall = table["log_likelihood"] - table["log_likelihood"].max()
@@ -62,17 +48,7 @@ def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
 
 @in_house_style
 def plot_likelihood(rows: pd.DataFrame, *, x: str, y: str, note: str = "") -> Drawing:
-    """Draw the log likelihoods as boxes, dark where the results are likely.
-
-    Parameters
-    ----------
-    rows
-        As returned by `likelihood_rows`; not empty.
-    x, y
-        Names of the axes.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw the log likelihoods as boxes, dark where the results are likely."""
     panels = list(dict.fromkeys(rows["panel"]))
     xs, ys = sorted(rows["x"].unique()), sorted(rows["y"].unique())
     wide, tall = _BOX_WIDE * len(xs), _BOX_TALL * len(ys)
@@ -117,15 +93,7 @@ def _draw(axes: Axes, part: pd.DataFrame, xs: list[float], ys: list[float]) -> N
 
 
 def likelihood_figure(table: pd.DataFrame, *, x: str, y: str, note: str) -> Figure:
-    """Return the figure of one set of results with its words and numbers.
-
-    Parameters
-    ----------
-    table, x, y
-        As in `likelihood_rows`.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Return the figure of one set of results with its words and numbers."""
     rows = likelihood_rows(table, x=x, y=y)
     best = table.loc[table["log_likelihood"].idxmax(), "scenario"]
     rivals = int((~rows["told_apart"]).sum())

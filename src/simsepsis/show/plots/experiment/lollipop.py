@@ -47,18 +47,7 @@ _ROW, _PANEL, _CHARACTER, _WIDEST = 0.27, 1.75, 0.078, 14.5
 
 
 def lollipop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `LOLLIPOP_COLUMNS`, in the unit of print; of more than `MOST_ROWS` cells an even choice.
-    """
+    """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer."""
     rows = select(choice, findings)
     if not len(rows):
         return pd.DataFrame(columns=list(LOLLIPOP_COLUMNS))
@@ -75,15 +64,7 @@ def lollipop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
 
 @in_house_style
 def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw a measure as a dot with a stem from what it is seen against, and its 95% Monte Carlo limits.
-
-    Parameters
-    ----------
-    rows
-        As returned by `lollipop_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw a measure as a dot with a stem from what it is seen against, and its 95% Monte Carlo limits."""
     panels, labels = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["label"]))
     left = 0.3 + _CHARACTER * max(len(label) for label in labels)
     wide, tall = max(_PANEL, 3.6 / len(panels), 0.085 * max(map(len, panels))), _ROW * len(labels)

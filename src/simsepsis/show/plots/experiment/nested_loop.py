@@ -47,19 +47,7 @@ _STRIP = 0.42
 
 
 def loop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return the numbers of a nested-loop plot, one row per cell and method.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. The cells need not be all combinations of their settings.
-
-    Returns
-    -------
-    DataFrame
-        `LOOP_COLUMNS` and one column per setting of the loops, outermost first, in words; ``place`` is the
-        cell's number from the left. A setting that a listed cell lacks is ``none``.
-    """
+    """Return the numbers of a nested-loop plot, one row per cell and method."""
     rows = select(choice, findings)
     if not len(rows):
         return pd.DataFrame(columns=list(LOOP_COLUMNS))
@@ -81,13 +69,6 @@ def loop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
 @in_house_style
 def plot_nested_loop(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """Draw a measure as a step line per method over all cells, and each setting as a strip of steps below.
-
-    Parameters
-    ----------
-    rows
-        As returned by `loop_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
 
     References
     ----------

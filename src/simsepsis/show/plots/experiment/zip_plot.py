@@ -47,20 +47,7 @@ _WIDE, _TALL, _ACROSS, _LINE = 2.7, 3.6, 3, 0.17
 
 
 def zip_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
-    """Return the intervals of a zip plot, a panel per cell and method, read one after another.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. Of more than `MOST_PANELS` pairs of cell and method an even choice.
-
-    Returns
-    -------
-    DataFrame
-        `ZIP_COLUMNS`, in the unit of print. ``centile`` is the rank of |θ̂ − θ| over the half width of the
-        interval, in percent; of more than `MOST_INTERVALS` intervals every k-th by rank is kept, the last
-        among them, while ``coverage`` and its 95% Monte Carlo limits are of all.
-    """
+    """Return the intervals of a zip plot, a panel per cell and method, read one after another."""
     # Series without an interval have no say in the types.
     frames = [frame for frame in _panels(choice, findings) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ZIP_COLUMNS))
@@ -121,13 +108,6 @@ def _ranked(rows: pd.DataFrame, panel: str, truth: float) -> pd.DataFrame:
 @in_house_style
 def plot_zip(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """Draw each interval as a line at its rank, dark and heavy where it misses the truth.
-
-    Parameters
-    ----------
-    rows
-        As returned by `zip_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
 
     References
     ----------

@@ -11,18 +11,11 @@ from simsepsis.show.plots.trial.boundaries import plot_boundaries
 from simsepsis.show.plots.trial.curves import plot_accrual, plot_assurance, plot_power, plot_sizes
 from simsepsis.show.plots.trial.flow import plot_flow
 from simsepsis.show.plots.trial.maps import plot_endpoints, plot_enrichment, plot_sensitivity
+from simsepsis.show.trial_words import CALIBRATION, SCALES, SHORT_SCALES
 from simsepsis.trial.planning.record import TrialPlan
 
-CALIBRATION = (
-    "Calibrated to published summaries of one 2011–13 Japanese cohort; dose–response, IgG interaction and "
-    "trend are inputs, not estimates."
-)
-SCALES = {
-    "risk_ratio": ("RR", "risk ratio"),
-    "odds_ratio": ("OR", "odds ratio"),
-    "hazard_ratio": ("HR", "hazard ratio"),
-    "risk_difference": ("RD", "risk difference"),
-}
+AT_BOUND = ("risk_ratio", "odds_ratio", "hazard_ratio", "risk_difference")
+"""Scales on which a boundary is told as an observed effect."""
 PRIORS = {
     "all_trials": "Cochrane, all trials",
     "low_risk_of_bias": "Cochrane, low risk of bias (IgG)",
@@ -49,16 +42,8 @@ POPULATIONS = {
 
 
 def draw_plan(plan: TrialPlan, *, version: str) -> tuple[Figure, ...]:
-    """Draw every figure of a plan, in the order of its text.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    version
-        Of simsepsis, for the captions.
-    """
-    note = f"Plan {plan.name}, seed {plan.protocol.run.seed}, simsepsis {version}. {CALIBRATION}"
+    """Draw every figure of a plan, in the order of its text."""
+    note = f"Plan {plan.name}, seed {plan.protocol.run.seed}, simsepsis {version}. {CALIBRATION.en}"
     return tuple(_figures(plan, note))
 
 
@@ -78,8 +63,8 @@ def _figures(plan: TrialPlan, note: str) -> Iterator[Figure]:
 
 
 def power_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show power over patients; parameters: the plan, and the line with trial, seed and version."""
-    short = SCALES[plan.size.assumptions.effect.name][0]
+    """Show power over patients."""
+    short = SHORT_SCALES[plan.size.assumptions.effect.name]
     effects = plan.power.drop_duplicates("share").set_index("share")["effect"]
     labels = {
         share: f"{short} {effect:.3g}".replace("-", "−")
@@ -101,7 +86,7 @@ def power_figure(plan: TrialPlan, note: str) -> Figure:
 
 
 def sizes_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show patients needed over control risk and effect; parameters as of `power_figure`."""
+    """Show patients needed over control risk and effect."""
     given = plan.size.assumptions
     powers = plan.grid["power"].unique()
     power = min(powers, key=lambda value: abs(float(value) - given.power))
@@ -109,7 +94,7 @@ def sizes_figure(plan: TrialPlan, note: str) -> Figure:
     own = cells[(cells["p_control"] == given.p_control) & (cells["effect"] == given.effect.value)]
     mark = (given.p_control, float(own["n_randomized"].iloc[0]))
     words = "plan" if mark[1] == plan.n_total else "needed"
-    short = SCALES[given.effect.name][0]
+    short = SHORT_SCALES[given.effect.name]
     endless = (
         " A line ends where no number of patients is enough." if cells["n_randomized"].isna().any() else ""
     )
@@ -126,9 +111,10 @@ def sizes_figure(plan: TrialPlan, note: str) -> Figure:
 
 
 def boundaries_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show the boundaries; parameters as of `power_figure`."""
+    """Show the boundaries."""
     first = plan.looks.iloc[0]
-    scale = SCALES.get(str(first["scale_at_bound"]), ("", ""))[1]
+    name = str(first["scale_at_bound"])
+    scale = SCALES[name].en if name in AT_BOUND else ""
     observed = f", an observed {scale} of {first['effect_at_bound']:.2f}" if scale else ""
     return Figure(
         name="boundaries",
@@ -143,7 +129,7 @@ def boundaries_figure(plan: TrialPlan, note: str) -> Figure:
 
 
 def assurance_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show assurance with its ceilings; parameters as of `power_figure`."""
+    """Show assurance with its ceilings."""
     told = plan.priors.set_index("prior")["label"]
     labels = {name: PRIORS.get(name, str(told[name])) for name in plan.assurance["prior"].unique()}
     last = plan.priors.iloc[-1]
@@ -160,7 +146,7 @@ def assurance_figure(plan: TrialPlan, note: str) -> Figure:
 
 
 def sensitivity_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show power over two wrong assumptions; parameters as of `power_figure`."""
+    """Show power over two wrong assumptions."""
     worst, given = float(plan.attenuation["power"].min()), plan.size.assumptions
     return Figure(
         name="sensitivity",
@@ -180,7 +166,7 @@ def sensitivity_figure(plan: TrialPlan, note: str) -> Figure:
 
 
 def endpoints_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
-    """Show the power of other endpoints; parameters: the plan, its table, and the note."""
+    """Show the power of other endpoints."""
     best = rows.loc[rows["power"].idxmax()]
     return Figure(
         name="endpoints",
@@ -194,7 +180,7 @@ def endpoints_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
 
 
 def enrichment_figure(rows: pd.DataFrame, note: str) -> Figure:
-    """Show patients and months of restricted trials; parameters: the table, and the note."""
+    """Show patients and months of restricted trials."""
     everybody = rows[rows["population"] == "all"].iloc[0]
     severe = rows[(rows["population"] == "severe")].iloc[0]
     return Figure(
@@ -211,7 +197,7 @@ def enrichment_figure(rows: pd.DataFrame, note: str) -> Figure:
 
 
 def accrual_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show accrual; parameters as of `power_figure`."""
+    """Show accrual."""
     months = plan.pace["months_accrual"]
     return Figure(
         name="accrual",
@@ -225,7 +211,7 @@ def accrual_figure(plan: TrialPlan, note: str) -> Figure:
 
 
 def flow_figure(plan: TrialPlan, note: str) -> Figure:
-    """Show the flow of patients; parameters as of `power_figure`."""
+    """Show the flow of patients."""
     numbers = {str(row["step"]): f"{row['patients']:,.0f}" for row in plan.flow.to_dict("records")}
     deaths = {arm: numbers[f"{arm}_deaths"] for arm in ("control", "treated")}
     texts = {

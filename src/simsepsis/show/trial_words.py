@@ -152,15 +152,7 @@ CALIBRATION = Phrase(
 
 
 def in_words(condition: str, *, ja: bool = False) -> str:
-    """Return a condition or factor such as ``apache2 >= 29`` as people write it.
-
-    Parameters
-    ----------
-    condition
-        Of the protocol.
-    ja
-        In Japanese.
-    """
+    """Return a condition or factor such as ``apache2 >= 29`` as people write it."""
     if condition in FACTORS:
         return FACTORS[condition][ja]
     joints = ("または", "かつ") if ja else ("or", "and")
@@ -179,15 +171,7 @@ def _comparison(text: str, ja: bool) -> str:
 
 
 def listed(names: tuple[str, ...], *, ja: bool = False) -> str:
-    """Return factors or columns as a list in a sentence.
-
-    Parameters
-    ----------
-    names
-        Of the protocol.
-    ja
-        In Japanese.
-    """
+    """Return factors or columns as a list in a sentence."""
     words = [in_words(name, ja=ja) for name in names]
     if ja:
         return "、".join(words[:-1]) + ("および" if len(words) > 1 else "") + words[-1]
