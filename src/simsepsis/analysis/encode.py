@@ -11,7 +11,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from simsepsis.analysis.consistency import find_contradictions
+from simsepsis.analysis.consistency import find_contradictions, rules_of
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.dates import elapsed
 from simsepsis.analysis.doubts import category_notes, cluster_notes
@@ -124,7 +124,8 @@ def _annotated(
     read = reading_notes(cohort, spec, words)
     doubts = (*category_notes(cohort, spec), *cluster_notes(cohort, spec))
     if not spec.own:
-        doubts += tuple(f"{one.sentence}; correct them in the file." for one in find_contradictions(cohort))
+        broken = find_contradictions(cohort, rules_of(str(spec.study)))
+        doubts += tuple(f"{one.sentence}; correct them in the file." for one in broken)
     cells = words[spec.treatment]
     treated, control = (
         tuple(map(label, values_where(cells, side))) for side in (cohort.treated, ~cohort.treated)

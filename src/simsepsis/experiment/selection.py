@@ -10,26 +10,7 @@ from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.requests import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
 from simsepsis.experiment.results import Run
-
-SETTING_NAMES = {
-    "n": "patients",
-    "effect.value": "true effect",
-    "effect.modifier.severe": "effect × in the severe",
-    "effect.modifier.immunocompromised": "effect × in the immunocompromised",
-    "unmeasured.or_treatment": "hidden odds ratio of treatment",
-    "unmeasured.hr_death": "hidden hazard ratio of death",
-    "dose.regimens.0.grams_per_kg": "dose (g/kg)",
-    "dose.response": "dose–response",
-    "treatment.late_share": "share of starts after 48 h",
-    "treatment.severity": "pull of severity on starts (log hazard per SD)",
-    "treatment.decay": "fall of starts per day (log hazard)",
-    "adjuncts.*.after_ivigg": "log hazard of adjuncts after IVIgG",
-    "icus.number": "number of ICUs",
-    "icus.spread": "spread between ICUs (1: as fitted)",
-    "observation.incomplete_day1": "share lacking an item of day 1",
-    "observation.by_severity": "log odds of a gap per SD",
-}
-"""Dotted key → words, with the unit where there is one."""
+from simsepsis.study.published import open_study
 
 
 def wanted_estimand(choice: Choice, plan: Plan) -> str:
@@ -109,7 +90,7 @@ def words_of(keys: list[str], values: tuple[object, ...]) -> str:
 
 def short(key: str) -> str:
     """Return what a setting is called: in words where it has a name, otherwise the last word of its key."""
-    return SETTING_NAMES.get(key) or key.rpartition(".")[2].replace("_", " ")
+    return open_study().setting_names.get(key) or key.rpartition(".")[2].replace("_", " ")
 
 
 def value_text(value: object) -> str:

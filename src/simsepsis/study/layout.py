@@ -120,11 +120,12 @@ class Layout:
 def _renamed(frame: DataFrame, old: Arms, new: Arms) -> DataFrame:
     if old == new:
         return frame
-    ends = dict(zip(old, new, strict=True))
 
     def renamed(name: str) -> str:
-        before, mark, last = name.rpartition("_")
-        return f"{before}{mark}{ends.get(last, last)}"
+        for one, other in zip(old, new, strict=True):
+            if name == one or name.endswith(f"_{one}"):
+                return name.removesuffix(one) + other
+        return name
 
     columns = {name: renamed(name) for name in frame.columns if "_" in name}
     cells = {name: frame[name].map(renamed) for name in NAMING if name in frame}

@@ -33,6 +33,8 @@ DEFAULT = "jseptic-ivigg"
 """The study that stands where none is named."""
 GROUP = "simsepsis.studies"
 """Entry points under which other packages offer studies: name → package whose folder has a ``study.toml``."""
+LISTS = ("also", "words")
+"""Keys of ``study.toml`` that list texts."""
 LITERATURE_COLUMNS = ("source", "quantity", "printed", "text", "unit", "note")
 
 
@@ -48,6 +50,8 @@ class Study:
         Where its files lie: ``study.toml``, ``variables.csv``, ``analysis.toml``, ``tables/``.
     also
         Other names that it goes by.
+    words
+        What nobody says who does not speak of this study: drugs, scores, devices.
     world
         Name of the scenario that is meant to be what happened; empty where there is none.
     package
@@ -56,14 +60,15 @@ class Study:
     Examples
     --------
     >>> study = open_study("jseptic-ivigg")
-    >>> study.variables["apache2"].label
-    'APACHE II'
+    >>> len(study.variables.of("outcome"))
+    4
     """
 
     name: str
     title: str
     folder: Path
     also: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     world: str = ""
     package: str = ""
 
@@ -86,6 +91,12 @@ class Study:
     def wording(self) -> Wording:
         """Return the words for variables, quantities and named analyses."""
         return wording_of(self.variables, self.layout)
+
+    @cached_property
+    def setting_names(self) -> dict[str, str]:
+        """Return the words for settings of the study's scenarios, by dotted key."""
+        path = self.folder / "settings.toml"
+        return read_toml(path, UsageError) if is_file(path) else {}
 
     @cached_property
     def _tables(self) -> pd.DataFrame:
@@ -206,7 +217,7 @@ def open_study(name_or_path: str | Path | Study | None = None) -> Study:
     Parameters
     ----------
     name_or_path
-        A name of `study_names`, or the path of a folder; None: the study of IVIgG in sepsis.
+        A name of `study_names`, or the path of a folder; None: `DEFAULT`.
 
     Raises
     ------
@@ -264,22 +275,18 @@ def _read(folder: Path, package: str = "") -> Study:
     document = read_toml(path, UsageError)
     known = [item.name for item in fields(Study) if item.name not in ("folder", "package")]
     refuse_unknown(document, known, str(path), UsageError)
-    for key in ("name", "title"):
-        if not isinstance(document.get(key), str):
-            raise UsageError(f'{path}: {key} is missing or no text; write {key} = "…"')
+    for key, value in {"name": None, "title": None, **document}.items():
+        listed = key in LISTS
+        texts = value if listed and isinstance(value, list) else [None] if listed else [value]
+        if not all(isinstance(text, str) for text in texts):
+            example = f'{key} = ["…"]' if listed else f'{key} = "…"'
+            raise UsageError(f"{path}: {key} is missing or no text; write {example}")
     try:
         check_name(document["name"])
     except ValueError as error:
         raise UsageError(f"{path}: name = {error}") from error
-    also = tuple(document.get("also", ()))
-    return Study(
-        name=document["name"],
-        title=document["title"],
-        also=also,
-        world=document.get("world", ""),
-        folder=folder,
-        package=package,
-    )
+    lists = {key: tuple(document.get(key, ())) for key in LISTS}
+    return Study(**document | lists, folder=folder, package=package)
 
 
 def audit(study: str | Path | Study | None = None) -> pd.DataFrame:

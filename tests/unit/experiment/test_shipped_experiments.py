@@ -8,8 +8,8 @@ from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.estimand import Estimand
 from simsepsis.experiment import Plan, cells_of, experiment_names, load_plan, run_experiment
-from simsepsis.experiment.inference import RESULTS
 from simsepsis.show.pages.experiment import show_findings
+from simsepsis.studies.jseptic_ivigg.results import RESULTS
 
 QUESTIONS = (
     "null",

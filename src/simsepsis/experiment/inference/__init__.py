@@ -2,12 +2,16 @@
 
 from simsepsis.experiment.inference.infer import Inference, infer_thesis, inference_table, inference_words
 from simsepsis.experiment.inference.posterior import PRIORS, Prior
-from simsepsis.experiment.inference.printed_results import RESULTS, Result, printed_vector, replicate_vectors
+from simsepsis.experiment.inference.printed_results import (
+    Result,
+    printed_vector,
+    replicate_vectors,
+    results_of,
+)
 from simsepsis.experiment.inference.synthetic import Adequacy, Likelihood, adequacy, synthetic_likelihood
 
 __all__ = [
     "PRIORS",
-    "RESULTS",
     "Adequacy",
     "Inference",
     "Likelihood",
@@ -19,5 +23,6 @@ __all__ = [
     "inference_words",
     "printed_vector",
     "replicate_vectors",
+    "results_of",
     "synthetic_likelihood",
 ]

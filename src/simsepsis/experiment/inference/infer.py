@@ -14,10 +14,10 @@ from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import worlds
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
-    RESULTS,
     Result,
     printed_vector,
     replicate_vectors,
+    results_of,
 )
 from simsepsis.experiment.inference.synthetic import (
     Adequacy,
@@ -28,6 +28,7 @@ from simsepsis.experiment.inference.synthetic import (
 from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.files import write_files
 from simsepsis.spreadsheet import csv_bytes
+from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 
 RESULT_SETS: dict[str, tuple[str, ...]] = {
@@ -89,12 +90,14 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
         If it is no run folder, lacks a method, or has too few replicates.
     """
     folder = open_run(path)
-    settings, draws = _stored(folder)
+    study = open_study(folder.plan.run.study)
+    results = results_of(study)
+    settings, draws = _stored(folder, results)
     parts = []
     for name, wanted in RESULT_SETS.items():
-        chosen = [place for place, result in enumerate(RESULTS) if result.part in wanted]
+        chosen = [place for place, result in enumerate(results) if result.part in wanted]
         vectors = [one[:, chosen] for one in draws]
-        printed = printed_vector([RESULTS[place] for place in chosen])
+        printed = printed_vector(study, [results[place] for place in chosen])
         found = synthetic_likelihood(vectors, printed, rng=np.random.default_rng(seed), samples=samples)
         parts.append((name, found, adequacy(vectors, found.shrinkage)))
     table = pd.concat([inference_table(settings, found, name) for name, found, _ in parts], ignore_index=True)
@@ -110,7 +113,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
     )
 
 
-def _stored(folder: RunFolder, results: Sequence[Result] = RESULTS) -> tuple[list[Setting], list[FloatArray]]:
+def _stored(folder: RunFolder, results: Sequence[Result]) -> tuple[list[Setting], list[FloatArray]]:
     """Return settings and replicate vectors of each world, in the order of the plan."""
     changes = {name: setting for name, _, setting in worlds(folder.plan)}
     parts = folder.scan().parts

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.study.published import DEFAULT
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
@@ -61,5 +62,5 @@ def _is_number(text: str) -> bool:
 
 def wording_of(spec: AnalysisSpec) -> Wording:
     """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels."""
-    known = THESIS_WORDING if spec.study == "jseptic-ivigg" else Wording()
+    known = THESIS_WORDING if spec.study == DEFAULT else Wording()
     return replace(known, columns=spec.variables, own=spec.labels)

@@ -22,6 +22,7 @@ from simsepsis.show.pages.analysis.tables import (
 )
 from simsepsis.show.pages.analysis.words import answer_of, question_of
 from simsepsis.show.table import Table
+from simsepsis.study.published import DEFAULT
 
 MADE = (
     "A logistic regression gives every patient the probability of {treatment} from what was known "
@@ -94,7 +95,7 @@ def _patients(numbers: Numbers) -> tuple[Table, ...]:
 
 def _follow_up(spec: AnalysisSpec) -> str:
     """Return how follow-up of those ends who do not have the event."""
-    rule, thesis = spec.censoring, spec.study == "jseptic-ivigg"
+    rule, thesis = spec.censoring, spec.study == DEFAULT
     end = "ends when they leave" if thesis else "ends at the recorded time"
     words = {
         "discharge": end,
@@ -123,7 +124,7 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
     unit = {"overall": "SD of both arms", "pooled": "pooled SD", "raw": ""}[spec.caliper_sd]
     scale = {"logit": "logit of the score", "ps": "score"}[spec.scale]
     timed = (("Unit of time", spec.time_unit),) if spec.survival_time or spec.durations else ()
-    living = "Follow-up of the living" if spec.study == "jseptic-ivigg" else "Follow-up without the event"
+    living = "Follow-up of the living" if spec.study == DEFAULT else "Follow-up without the event"
     return (
         ("File", source),
         ("Spec", spec.name),
@@ -132,6 +133,6 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
         ("Caliper", f"{width} {unit} of the {scale}".replace("  ", " ")),
         ("Clusters", spec.cluster or "none in the spec"),
         *timed,
-        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == "jseptic-ivigg" else ()),
+        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == DEFAULT else ()),
         *versions().items(),
     )

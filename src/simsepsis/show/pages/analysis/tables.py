@@ -26,6 +26,7 @@ from simsepsis.show.pages.analysis.numbers import (
 )
 from simsepsis.show.plots.estimates import METHOD_LABELS
 from simsepsis.show.table import Table
+from simsepsis.study.published import DEFAULT
 from simsepsis.words.numbers import decimals_of, of_statistic, p_phrase, percent
 
 Row = tuple[str, ...]
@@ -68,7 +69,7 @@ def flow_table(numbers: Numbers) -> Table:
 
 def _step(numbers: Numbers, step: str) -> str:
     """Return the words for a step of the flow."""
-    told = step if numbers.analysis.result.spec.study == "jseptic-ivigg" else _STEPS.get(step, step)
+    told = step if numbers.analysis.result.spec.study == DEFAULT else _STEPS.get(step, step)
     return f"{told[0].upper()}{told[1:]}"
 
 

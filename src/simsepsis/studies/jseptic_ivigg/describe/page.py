@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from simsepsis.environment import versions
-from simsepsis.show.figure import Figure
+from simsepsis.show.figure import Figure, written
 from simsepsis.show.figure import files_of as figure_files
 from simsepsis.show.page import Block, Page, Section, glossary, how_made
 from simsepsis.spreadsheet import csv_bytes
@@ -21,6 +21,7 @@ from simsepsis.studies.jseptic_ivigg.describe.tables import (
     truth_table,
 )
 from simsepsis.studies.jseptic_ivigg.describe.words import FAR, sentences_of
+from simsepsis.study.published import open_study
 from simsepsis.world.write import scenario_toml
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def files_of(scenario: Scenario, *, seed: int, population: int, command: str) ->
         What to type to get the same page.
     """
     description = describe_scenario(scenario, seed=seed, population=population)
-    figures = draw_description(description, version=version("simsepsis"))
+    drawn = draw_description(description, version=version("simsepsis"))
+    figures = written(drawn, open_study("jseptic-ivigg").layout)
     page = scenario_page(description, figures, command=command)
     contents = description_contents(description) | figure_files(figures)
     return contents | {"report.html": page.html.encode()}

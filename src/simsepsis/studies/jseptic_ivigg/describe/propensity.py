@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
+    from simsepsis.study.layout import ARMS
+from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 PROPENSITY_COLUMNS = ("arm", "bin_low", "bin_high", "patients", "share")
 EXTREMES = (0.01, 0.99)
@@ -35,9 +36,9 @@ _SHOWN = (1e-4, 1 - 1e-4)
 
 _TICKS = {1e-4: "≤0.0001", 0.001: "0.001", 0.01: "0.01", 0.1: "0.1", 0.5: "0.5"}
 _TICKS |= {0.9: "0.9", 0.99: "0.99", 0.999: "0.999", 1 - 1e-4: "≥0.9999"}
-_SIGNS = {"ivigg": 1, "control": -1}
-_HATCHES = {"ivigg": "", "control": "////"}
-_LABELS = {"ivigg": "IVIgG", "control": "Control"}
+_SIGNS = {"treated": 1, "control": -1}
+_HATCHES = {"treated": "", "control": "////"}
+_LABELS = {"treated": "IVIgG", "control": "Control"}
 
 
 def propensity_rows(oracle: Oracle) -> pd.DataFrame:
@@ -91,7 +92,7 @@ def propensity_facts(oracle: Oracle) -> pd.DataFrame:
 
 
 def _arms(oracle: Oracle) -> FloatArray:
-    return np.where(np.isfinite(oracle.hours["ivigg"]), "ivigg", "control")
+    return np.where(np.isfinite(oracle.hours["ivigg"]), *ARMS)
 
 
 @in_house_style
@@ -129,7 +130,7 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int) -> None:
         sign * 100 * rows["share"].to_numpy(),
         width,
         align="edge",
-        facecolor=ARM_COLORS["control" if arm == "control" else "treated"],
+        facecolor=ARM_COLORS[arm],
         edgecolor="white",
         linewidth=0.4,
         hatch=_HATCHES[arm],
