@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -31,47 +32,74 @@ from simsepsis.threads import one_thread
 __all__ = ["Analysis", "Cells", "Key", "ThesisResult", "analyze", "cells", "run_thesis_analysis"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Analysis:
-    """The analysis of one cohort as frames for people and files.
+    """The analysis of one cohort as frames for people and files; all but the first are made when asked for.
 
     Attributes
     ----------
-    tables
-        ``table1`` … ``table6`` and ``text``: variable, level, statistic, phase, arm, value.
     estimates
         One row per result, columns as in `simsepsis.analysis.estimates.Estimate`.
-    pairs
-        Matched pairs of each score: row (from 0) and identifier of both patients, distance.
-    balance
-        Standardized differences by every denominator, variance ratios, eCDF distances.
-    flow
-        Patients at each step.
-    scores
-        One row per propensity score: C-statistic, overlap, caliper, pairs, notes.
-    score
-        One row per analysed patient: propensity and whether matched, for each score.
-    models
-        Every coefficient of every GEE and of both propensity models.
-    survival
-        Kaplan–Meier curve and cumulative incidence of each matched arm.
-    survival_tests
-        Cox, log-rank, proportional hazards, restricted means.
     result
         What all of this was made from.
     """
 
-    tables: dict[str, pd.DataFrame]
     estimates: pd.DataFrame
-    pairs: pd.DataFrame
-    balance: pd.DataFrame
-    flow: pd.DataFrame
-    scores: pd.DataFrame
-    score: pd.DataFrame
-    models: pd.DataFrame
-    survival: pd.DataFrame
-    survival_tests: pd.DataFrame
     result: ThesisResult
+
+    @cached_property
+    @one_thread()
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """``table1`` … ``table6`` and ``text``: variable, level, statistic, phase, arm, value."""
+        return table_frames(cells(self.result), self.result.spec)
+
+    @cached_property
+    @one_thread()
+    def pairs(self) -> pd.DataFrame:
+        """Matched pairs of each score: row (from 0) and identifier of both patients, distance."""
+        return pairs_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def balance(self) -> pd.DataFrame:
+        """Standardized differences by every denominator, variance ratios, eCDF distances."""
+        return balance_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def flow(self) -> pd.DataFrame:
+        """Patients at each step."""
+        return flow_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def scores(self) -> pd.DataFrame:
+        """One row per propensity score: C-statistic, overlap, caliper, pairs, notes."""
+        return scores_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def score(self) -> pd.DataFrame:
+        """One row per analysed patient: propensity and whether matched, for each score."""
+        return score_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def models(self) -> pd.DataFrame:
+        """Every coefficient of every GEE and of both propensity models."""
+        return models_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def survival(self) -> pd.DataFrame:
+        """Kaplan–Meier curve and cumulative incidence of each matched arm."""
+        return survival_frame(self.result)
+
+    @cached_property
+    @one_thread()
+    def survival_tests(self) -> pd.DataFrame:
+        """Cox, log-rank, proportional hazards, restricted means."""
+        return survival_tests_frame(self.result)
 
 
 @one_thread()
@@ -98,19 +126,8 @@ def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: i
     wanted = further_methods(spec)
     result = run_thesis_analysis(registry, spec, rng=stream(seed, "matching"))
     rows = thesis_estimates(result)
-    return Analysis(
-        tables=table_frames(cells(result), result.spec),
-        estimates=estimates_frame((*rows, *_further_rows(registry, spec, wanted, rows, seed))),
-        pairs=pairs_frame(result),
-        balance=balance_frame(result),
-        flow=flow_frame(result),
-        scores=scores_frame(result),
-        score=score_frame(result),
-        models=models_frame(result),
-        survival=survival_frame(result),
-        survival_tests=survival_tests_frame(result),
-        result=result,
-    )
+    estimates = estimates_frame((*rows, *_further_rows(registry, spec, wanted, rows, seed)))
+    return Analysis(estimates=estimates, result=result)
 
 
 def further_methods(spec: AnalysisSpec) -> tuple[str, ...]:

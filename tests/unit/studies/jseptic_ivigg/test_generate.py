@@ -6,6 +6,7 @@ import pytest
 
 from simsepsis.errors import UsageError
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
+from simsepsis.studies.jseptic_ivigg.world.generate import BLOCK
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
@@ -50,6 +51,14 @@ def test_same_seed_same_registry_and_others_differ(thesis, cohort):
     pd.testing.assert_frame_equal(cohort.registry, again.registry)
     for other in ({"seed": 6}, {"seed": 5, "replicate": 1}):
         assert not generate_cohort(thesis, n=20_000, **other).registry.equals(cohort.registry)
+
+
+def test_blocks_hold_patients_of_their_own(registry):
+    rest = len(registry) - BLOCK
+    for name in ("age", "hospital_days"):
+        # Sites differ a little between blocks, so that repeated patients would be alike, not equal.
+        ranks = registry[name].rank().to_numpy()
+        assert abs(np.corrcoef(ranks[:rest], ranks[BLOCK:])[0, 1]) < 4 / np.sqrt(rest), name
 
 
 def test_course_is_consistent(registry):
