@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -163,3 +164,13 @@ def test_figures_without_a_single_value_are_left_out(reproduction):
         for plate in draw_reproduction(replace(reproduction, curves=curves, scores=None), version="0.0")
     ]
     assert names == ["positions", "forest", "pairs", "love", "forest-table5", "forest-table6"]
+
+
+def test_a_reproduction_saves_all_that_the_command_writes(reproduction: Reproduction, tmp_path: Path) -> None:
+    paths = {str(path.relative_to(tmp_path)) for path in reproduction.save(tmp_path)}
+    assert {"reproduction.json", "report.html", "tables/table1.csv", "tables/text.csv"} <= paths
+    assert "figures/positions.csv" in paths
+    line = "simsepsis reproduce --scenario thesis --replicates 3 --seed 5"
+    assert reproduction.command == line
+    assert line in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "ivigg" in set(pd.read_csv(tmp_path / "tables" / "table1.csv")["arm"])
