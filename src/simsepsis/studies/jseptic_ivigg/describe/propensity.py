@@ -18,13 +18,13 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
+from simsepsis.study.layout import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.study.layout import ARMS
 from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 PROPENSITY_COLUMNS = ("arm", "bin_low", "bin_high", "patients", "share")
