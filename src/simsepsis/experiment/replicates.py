@@ -96,12 +96,6 @@ def estimate_replicates(
 
     All cells draw from the same streams, so that a replicate has the same patients in worlds that differ in
     one mechanism, and contrasts between cells are paired.
-
-    Returns
-    -------
-    DataFrame
-        `ROW_KEYS` and the columns of an estimate, one row per replicate, method and estimand. Whatever goes
-        wrong is the reason in the rows concerned.
     """
     spec = spec or default_spec()
     found = [_estimated(cell, replicate, methods, seed, spec, limit) for replicate in replicates]

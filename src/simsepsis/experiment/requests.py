@@ -167,22 +167,7 @@ def check_choice(
     methods: Collection[str],
     estimands: Sequence[str],
 ) -> None:
-    """Raise unless a plan can show what is asked for.
-
-    Parameters
-    ----------
-    choice
-        What is asked for.
-    settings
-        Keys that differ between the cells, with their values.
-    methods, estimands
-        Of the plan; estimands with and without their last word, the one first that is meant by none.
-
-    Raises
-    ------
-    ValueError
-        If a key does not belong to the kind, is missing, or names what the plan does not have.
-    """
+    """Raise unless a plan can show what is asked for."""
     _check_keys(choice)
     keys = [*settings, CELL]
     axes = [choice.x, choice.y, getattr(choice, "series", None)]

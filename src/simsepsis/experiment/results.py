@@ -89,13 +89,7 @@ class Counting:
 
 
 def summarize_cell(folder: RunFolder, cell: Cell, parts: tuple[Part, ...]) -> CellSummary | None:
-    """Return what the rows of a cell say; memory is that of one outcome on one scale.
-
-    Returns
-    -------
-    CellSummary or None
-        None where no judged row is stored.
-    """
+    """Return what the rows of a cell say; memory is that of one outcome on one scale."""
     run, look = folder.plan.run, folder.last_look(cell.key, parts)
     below = look.replicates if look is not None and look.enough else run.most_replicates
     seen = Counting(methods=run.methods, seconds=np.full((len(run.methods), below), np.nan))
@@ -301,13 +295,7 @@ def _progress(settings: pd.DataFrame, counts: Mapping[int, Count], plan: Plan) -
 
 
 def cell_settings(folder: RunFolder) -> pd.DataFrame:
-    """Return the cells of a run in the order of the plan, with what differs between them.
-
-    Returns
-    -------
-    DataFrame
-        ``cell, scenario`` and one column per varied key; missing where a listed cell does not set it.
-    """
+    """Return the cells of a run in the order of the plan, with what differs between them."""
     plan = folder.plan
     keys = {cell.name: cell.key for cell in folder.cells}
     asked = worlds(plan)

@@ -29,13 +29,7 @@ def wanted_cells(choice: Choice, settings: pd.DataFrame) -> pd.DataFrame:
 
 
 def about(choice: Choice, run: Run, table: pd.DataFrame, *, stems: bool = False) -> pd.DataFrame:
-    """Return the rows of a table that a figure or an answer is about, with the cells' settings.
-
-    Returns
-    -------
-    DataFrame
-        In the order of the plan's cells and of the methods asked for.
-    """
+    """Return the rows of a table that a figure or an answer is about, with the cells' settings."""
     wanted = wanted_estimand(choice, run.plan)
     cells = wanted_cells(choice, run.settings)
     name = Estimand.parse(wanted).stem if stems else wanted
@@ -56,14 +50,7 @@ def about(choice: Choice, run: Run, table: pd.DataFrame, *, stems: bool = False)
 
 
 def select(choice: FigureChoice | AnswerChoice, run: Run) -> pd.DataFrame:
-    """Return the performance that a figure or an answer is about.
-
-    Returns
-    -------
-    DataFrame
-        Columns of the performance table, one per varied key, and ``low, high``: 95% Monte Carlo limits. In
-        the order of the plan's cells and of the methods asked for.
-    """
+    """Return the performance that a figure or an answer is about."""
     measure, table = choice.measure or choice.about.measure, run.performance
     rows = about(choice, run, table[table["measure"] == measure])
     low, high = monte_carlo_limits(rows)

@@ -55,11 +55,6 @@ def matched_truths(
 
     Registries of the scenario's size are simulated and matched by each method, those of the randomized twin
     in registries treated by coin, until `population` patients have been registered.
-
-    Returns
-    -------
-    DataFrame
-        ``method, estimand, value, mcse, population``; a method that never matches anybody has no rows.
     """
     spec = spec or default_spec()
     known = methods_of(spec)
@@ -193,11 +188,6 @@ def truth_work(run: RunSettings, cell: Cell, methods: tuple[str, ...]) -> TruthW
 
 def true_values(work: TruthWork) -> pd.DataFrame:
     """Return the truth of every estimand of every method in one cell.
-
-    Returns
-    -------
-    DataFrame
-        `TRUTH_COLUMNS`; NaN where the truth is not known.
 
     Notes
     -----

@@ -66,16 +66,6 @@ def spread_of(
 ) -> Spread:
     """Return mean, Monte Carlo error and 95% interval of each column over replicates.
 
-    Parameters
-    ----------
-    draws
-        (replicates, numbers); what is not finite is not usable.
-    ratio
-        (numbers,): which are averaged on the log scale, where only positive values are usable.
-    occurring
-        (numbers,): whose limits are values that occur, the nearer of the two neighbours. Quartiles fall on
-        whole or half steps, and nothing is printed between these.
-
     Notes
     -----
     With n usable values the limits lie at the places 0.025 (n + 1) and 0.975 (n + 1) of the ordered values,
@@ -129,24 +119,7 @@ def held(replicates: int) -> float:
 
 
 def compare(study: Study, draws: FloatArray) -> pd.DataFrame:
-    """Return every printed number beside its simulated mean and 95% interval.
-
-    Parameters
-    ----------
-    study
-        What was printed.
-    draws
-        (replicates, numbers): the simulated values, in the order of `Study.numbers`.
-
-    Returns
-    -------
-    DataFrame
-        ``table`` and `TABLE_COLUMNS`. Limits are rounded as the number is printed, so that rounding puts
-        nothing outside. `inside` is missing where nothing was simulated; for an upper bound (p <0.001) it
-        says whether the interval reaches below the bound. `corrected` is the corrected value of a
-        misprint, `inside_corrected` the verdict on it (on the printed number where that is no misprint).
-        `fitted` marks what the calibration aims at, `repeats` the table in which the number stood before.
-    """
+    """Return every printed number beside its simulated mean and 95% interval."""
     printed, corrected = study.printed(), study.printed(corrected=True)
     keys = list(study.numbers)
     ratio, quartile = (printed["statistic"].isin(names).to_numpy() for names in (RATIOS, QUANTILES))
@@ -199,18 +172,7 @@ def _is_fitted(key: Key) -> bool:
 
 
 def curves_of(survival: Sequence[FloatArray], at_risk: Sequence[FloatArray]) -> pd.DataFrame:
-    """Return the mean Kaplan–Meier curves of both arms with their pointwise 95% simulation intervals.
-
-    Parameters
-    ----------
-    survival, at_risk
-        One (2, days) array per replicate, as in `Replicate`.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, time, survival, low, high, at_risk, n_used``; `at_risk` is the mean.
-    """
+    """Return the mean Kaplan–Meier curves of both arms with their pointwise 95% simulation intervals."""
     days = CURVE_DAYS.size
     alive = spread_of(np.stack([curve.ravel() for curve in survival]))
     followed = spread_of(np.stack([curve.ravel() for curve in at_risk]))

@@ -52,17 +52,7 @@ class ReadingsComparison:
 
 
 def compare_readings(study: Study, readings: Sequence[Reading], draws: FloatArray) -> ReadingsComparison:
-    """Compare the printed numbers with every reading, and say which can produce them.
-
-    Parameters
-    ----------
-    study
-        What was printed.
-    readings
-        The literal one first.
-    draws
-        (replicates, readings, numbers), in the order of `readings` and of the study's numbers.
-    """
+    """Compare the printed numbers with every reading, and say which can produce them."""
     by_name = {reading.name: draws[:, place] for place, reading in enumerate(readings)}
     tables = {name: _placed(compare(study, values), values) for name, values in by_name.items()}
     held_out = ~tables[LITERAL]["fitted"].to_numpy(np.bool_)

@@ -19,15 +19,7 @@ Change = Callable[[Shared], Shared]
 
 
 def other_score_rows(task: Task, *, change: Change) -> Iterator[Estimate]:
-    """Yield the risks compared after matching on another score, the pairs and the balance of its columns.
-
-    Parameters
-    ----------
-    task
-        The registry.
-    change
-        From the thesis's registry and spec to those of the other score.
-    """
+    """Yield the risks compared after matching on another score, the pairs and the balance of its columns."""
     shared = change(task.shared)
     other = replace(task, shared=shared)
     cohort = known(shared.cohort)
@@ -37,20 +29,7 @@ def other_score_rows(task: Task, *, change: Change) -> Iterator[Estimate]:
 
 
 def with_adjuncts(shared: Shared, *, alone: bool) -> Shared:
-    """Return the registry with adjuncts and transfusions in the score.
-
-    Parameters
-    ----------
-    shared
-        The thesis's registry and spec.
-    alone
-        Whether the covariates leave the score.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no adjunct.
-    """
+    """Return the registry with adjuncts and transfusions in the score."""
     spec = shared.spec
     if not spec.adjusters:
         raise NotEstimableError("the spec names no adjunct")

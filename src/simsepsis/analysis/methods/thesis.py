@@ -51,15 +51,7 @@ def clustered_rows(task: Task) -> Iterable[Estimate]:
 
 
 def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
-    """Return the rows that a method of the thesis has in the randomized twin.
-
-    Parameters
-    ----------
-    task
-        Its shared steps hold the twin.
-    of
-        Name of the thesis's method.
-    """
+    """Return the rows that a method of the thesis has in the randomized twin."""
     subgroup = of.removeprefix(INTERACTION_PREFIX)
     if subgroup != of:
         _require_subgroup(task, subgroup)
@@ -89,20 +81,7 @@ def _thesis(
 
 
 def interaction_rows(task: Task, subgroup: str) -> Iterable[Estimate]:
-    """Return the rows of the test of one subgroup.
-
-    Parameters
-    ----------
-    task
-        Its spec names the subgroup.
-    subgroup
-        Its name.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec has no such subgroup.
-    """
+    """Return the rows of the test of one subgroup."""
     _require_subgroup(task, subgroup)
     return thesis_rows(task)
 
@@ -115,13 +94,7 @@ def _require_subgroup(task: Task, subgroup: str) -> None:
 
 
 def interaction(subgroup: Subgroup) -> Method:
-    """Return the method that tests whether the effect differs between the strata of a subgroup.
-
-    Parameters
-    ----------
-    subgroup
-        The strata; the method is called ``breslow_day_<name>``.
-    """
+    """Return the method that tests whether the effect differs between the strata of a subgroup."""
     method = _thesis(
         f"{INTERACTION_PREFIX}{subgroup.name}",
         f"Interaction with {subgroup.label or subgroup.name}",
@@ -203,13 +176,7 @@ RMST28 = replace(
 
 
 def in_twin(method: Method) -> Method:
-    """Return a method of the thesis as it is run on the randomized twin.
-
-    Parameters
-    ----------
-    method
-        The method.
-    """
+    """Return a method of the thesis as it is run on the randomized twin."""
     return replace(
         method,
         name=f"{TWIN}_{method.name}",
