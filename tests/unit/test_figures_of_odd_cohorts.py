@@ -99,7 +99,7 @@ def test_love_plot_of_hundreds_of_levels_is_bounded_and_says_so() -> None:
     frame["city"] = [f"city {number}" for number in np.random.default_rng(5).integers(0, 300, 3000)]
     found = own_analysis(frame, covariates=("years", "city"))
     (love,) = [plate for plate in draw_analysis(found, source="x", version="0") if plate.name == "love"]
-    assert love.figure.get_size_inches()[1] < 20
+    assert love.draw().get_size_inches()[1] < 20
     levels = 1 + len(found.result.cohort.levels["city"])
     assert f"the {LARGEST} covariate levels farthest apart before matching, of {levels}" in love.caption
     assert len(love.data) == 2 * levels
@@ -115,7 +115,7 @@ def test_numbers_at_risk_are_a_count_of_the_data_at_every_tick(scale: float, uni
     frame = own_cohort()
     frame["months"] *= scale
     found = own_analysis(frame, time_unit=unit, rmst_horizon=100.0 * scale)
-    axes = survival_of(found).figure.axes[0]
+    axes = survival_of(found).draw().axes[0]
     times = found.result.survival.value.follow_up
     last = times.duration.max()
     assert axes.get_xlim()[1] >= last
@@ -131,7 +131,7 @@ def test_numbers_at_risk_after_the_last_time_drawn_are_not_0(registry: pd.DataFr
     from simsepsis.analysis.thesis_analysis import analyze
 
     found = analyze(registry, seed=1)
-    axes = survival_of(found).figure.axes[0]
+    axes = survival_of(found).draw().axes[0]
     times = found.result.survival.value.follow_up
     assert axes.get_xlim() == (0.0, 60.0)
     followed = (times.duration[times.treated] >= 60).sum()

@@ -28,6 +28,7 @@ from simsepsis.reproduction.evidence import gather, position
 from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import percent
+from simsepsis.show.plots import draw_reproduction
 from simsepsis.streams import stream
 from simsepsis.study.layout import Key
 from simsepsis.study.published import open_study
@@ -431,6 +432,10 @@ class TestReproduce:
         assert first == second
         assert records[0] == records[1]
         assert [timing["jobs"] for timing in timings] == [1, 2]
+        drawn = [draw_reproduction(reproduction, version="0") for reproduction in (alone, both)]
+        for one, other in zip(*drawn, strict=True):
+            assert one.name == other.name
+            pd.testing.assert_frame_equal(one.data, other.data, check_exact=True)
 
     def test_a_replicate_is_what_the_generator_and_the_analysis_give(self, scenario, alone):
         registry = generate_cohort(scenario, seed=5, replicate=2).registry

@@ -276,11 +276,11 @@ def _gaps(left: pd.Series, right: pd.Series) -> FloatArray:
 
 def _traceback(method: str, shared: Shared, cohort: Cohort) -> str | None:
     """Return where a method gives up; None where it gives rows that say why themselves."""
-    chosen = methods_of(shared.spec)[method]
-    oracle = cohort.oracle if "oracle" in chosen.needs else None
+    known = methods_of(shared.spec)
+    oracle = cohort.oracle if "oracle" in known[method].needs else None
     try:
         with time_limit(shared.limit):
-            list(chosen.function(Task(method=method, shared=shared, oracle=oracle)))
+            list(known[method].function(Task(method=method, shared=shared, oracle=oracle)))
     except Exception:
         return traceback.format_exc()
     return None

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OVERLAP_COLUMNS = ("arm", "matched", "logit")
 BINS = 48
 _SHOWN = (0.002, 0.998)
 """Quantiles of the finite scores between which the bins lie."""

@@ -116,6 +116,12 @@ def test_an_effect_leaves_patients_treatment_and_adjunct_draws_alone(thesis, coh
     assert helped.registry["hospital_death"].sum() < cohort.registry["hospital_death"].sum()
 
 
+def test_death_by_day_28_is_death_in_hospital_within_28_days(cohort):
+    for arm in (cohort.oracle.treated, cohort.oracle.untreated):
+        assert np.array_equal(arm.event["death_28d"], arm.event["hospital_death"] & (arm.lifetime <= 28.0))
+        assert np.array_equal(arm.event["hospital_death"], np.isfinite(arm.lifetime))
+
+
 def test_oracle_columns_never_reach_the_registry(cohort):
     assert set(cohort.oracle.frame()).intersection(cohort.registry) == {"patient_id"}
 

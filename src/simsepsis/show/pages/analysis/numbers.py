@@ -17,8 +17,6 @@ from simsepsis.words.labels import Wording, is_death
 from simsepsis.words.numbers import decimals_of, fixed, with_interval
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from simsepsis.analysis.thesis_analysis import Analysis
 
 _LARGEST_LOG = 700.0
@@ -200,9 +198,3 @@ def span_text(found: Interval) -> str:
 def missing_text(found: Interval) -> str:
     """Return why there is no estimate; a dash where nothing was to be estimated."""
     return f"not estimable: {found.failure}" if found.failure else "–"
-
-
-def count_of(frame: pd.DataFrame, step: str, score: str = "") -> float:
-    """Return the patients of one step of the flow; NaN where it was not reached."""
-    rows = frame[(frame["step"] == step) & (frame["score"] == score)]["patients"]
-    return float(rows.iloc[0]) if len(rows) else math.nan

@@ -23,8 +23,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "gains",
-        "The planned analysis leaves {variance_left} of the variance of the unadjusted one that the formula "
-        "is for; with it the power is {power_analysis} by formula.",
+        "The formula is for an unadjusted analysis; the planned one leaves {variance_left} of its variance, "
+        "with which the power is {power_analysis} by formula.",
     ),
     (
         "diluted",
