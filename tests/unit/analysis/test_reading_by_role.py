@@ -150,6 +150,9 @@ def test_patients_in_neither_arm_leave_and_are_counted(ward: pd.DataFrame) -> No
     told.loc[7, "dead"] = 7
     with pytest.raises(DataError, match="in row 8"):
         analyze(told, replace(SPEC, arms={"treated": "C", "control": "A"}))
+    told.loc[7, "dead"], told.loc[8, "stay"] = 0, -2
+    with pytest.raises(DataError, match="in row 9"):
+        analyze(told, replace(SPEC, arms={"treated": "C", "control": "A"}))
 
 
 @pytest.mark.parametrize(
