@@ -47,7 +47,8 @@ from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.analysis.matching import match_pairs
 from simsepsis.analysis.propensity import design
 from simsepsis.analysis.result import ThesisResult
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, load_spec
+from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import analyze, run_thesis_analysis
 from simsepsis.studies.jseptic_ivigg.columns import (

@@ -19,7 +19,7 @@ HOMES = {
     "read_cohort": "analysis.cohort_file",
     "AnalysisSpec": "analysis.spec",
     "Subgroup": "analysis.spec",
-    "load_spec": "analysis.spec",
+    "load_spec": "analysis.spec_files",
     "analyze": "analysis.thesis_analysis",
     "true_estimands": "truth",
     "reproduce": "reproduction",

@@ -220,3 +220,10 @@ def _keys_beside(model: Any, location: tuple[int | str, ...]) -> list[str]:
         inner = [item for item in getattr(annotation, "__args__", ()) if hasattr(item, "model_fields")]
         model = inner[0] if inner else annotation
     return list(getattr(model, "model_fields", {}))
+
+
+def frozen(value: Any) -> Any:
+    """Return a value whose lists, the only arrays that files have, are tuples."""
+    if isinstance(value, Mapping):
+        return {key: frozen(item) for key, item in value.items()}
+    return tuple(map(frozen, value)) if isinstance(value, list) else value

@@ -419,7 +419,7 @@ def places(kind: Kind) -> Iterator[Malformed]:
 
 NAMES = {
     "outside": "../../outside",
-    "absolute": "/tmp/outside",
+    "absolute": "/outside",
     "parent": "..",
     "here": ".",
     "empty": "",

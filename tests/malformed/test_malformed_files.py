@@ -143,7 +143,7 @@ def test_the_good_documents_are_good(tmp_path, monkeypatch):
     from malformed_files import kinds
     from toml_text import document_text
 
-    from simsepsis.analysis.spec import load_spec
+    from simsepsis.analysis.spec_files import load_spec
     from simsepsis.experiment import load_plan
     from simsepsis.trial.protocol import load_trial
     from simsepsis.world.files import load_scenario

@@ -332,7 +332,7 @@ FAULTS = (
     ),
     Fault(
         "text is ordered by the alphabet",
-        "analysis/encode.py",
+        "analysis/coded_columns.py",
         "key=lambda place: (-counts[place], labels[place])",
         "key=lambda place: labels[place]",
         READING,
@@ -353,9 +353,9 @@ FAULTS = (
     ),
     Fault(
         "negative times pass",
-        "analysis/encode.py",
-        'return _Coded(values, "number", 0.0)',
-        'return _Coded(values, "number")',
+        "analysis/coded_columns.py",
+        'return Coded(values, "number", 0.0)',
+        'return Coded(values, "number")',
         READING,
     ),
     Fault(

@@ -12,7 +12,7 @@ import statsmodels.api as sm
 
 from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.sensitivity import sensitivity_table
-from simsepsis.analysis.spec import load_spec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.plots import draw_analysis

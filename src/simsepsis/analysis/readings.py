@@ -15,7 +15,7 @@ from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, Known, ThesisResult
 from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.steps import analyse_patients, score_columns
-from simsepsis.documents import is_file, read_toml
+from simsepsis.documents import frozen, is_file, read_toml
 from simsepsis.errors import DataError
 from simsepsis.records import Registry
 from simsepsis.study.published import open_study
@@ -79,14 +79,9 @@ def load_readings(path: Path) -> tuple[Reading, ...]:
         return (Reading(name=LITERAL, label=LITERAL, changes="nothing", concerns="nothing"),)
     try:
         tables = read_toml(path, DataError)["readings"]
-        return tuple(Reading(**table | {"settings": _frozen(table.get("settings", {}))}) for table in tables)
+        return tuple(Reading(**table | {"settings": frozen(table.get("settings", {}))}) for table in tables)
     except (KeyError, TypeError) as error:
         raise DataError(f"{path}: is no list of readings ({error}); write [[readings]] tables") from error
-
-
-def _frozen(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as attributes of a spec are."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 @one_thread()

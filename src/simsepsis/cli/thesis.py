@@ -108,7 +108,7 @@ def analyze(
     """
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
     from simsepsis.analysis.cohort_path import check_cohort_path
-    from simsepsis.analysis.spec import load_spec
+    from simsepsis.analysis.spec_files import load_spec
     from simsepsis.study.published import open_study
 
     if spec is not None and study is not None:

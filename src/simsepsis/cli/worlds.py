@@ -82,7 +82,7 @@ def describe(
     folder = check_folder(Path("worlds") / world.name if out is None else out)
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
     command += f" --study {study}" if study else ""
-    description = room_of(type(world), "describe.page")
+    description = room_of(world.study, "describe.page")
     write_files(folder, description.files_of(world, seed=seed, population=population, command=command))
     say(f"The page is {folder / 'report.html'}")
 
@@ -106,13 +106,14 @@ def calibrate(
     Example: simsepsis calibrate --check
     """
     from simsepsis.files import check_folder, write_files
+    from simsepsis.study.published import DEFAULT
     from simsepsis.world.files import load_scenario
-    from simsepsis.world.kinds import room_of, scenario_type
+    from simsepsis.world.kinds import room_of
 
     check_folder(out)
     if check:
         raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
-    calibration = room_of(scenario_type(), "world.calibration.fit")
+    calibration = room_of(DEFAULT, "world.calibration.fit")
     fitted = calibration.fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
     (path,) = write_files(out, {"thesis.toml": calibration.calibrated_toml(fitted).encode()})
     status = _check(fitted, patients, seed + 1, out)
@@ -126,7 +127,7 @@ def _check(scenario: Scenario, patients: int, seed: int, out: Path) -> int:
     from simsepsis.spreadsheet import csv_bytes
     from simsepsis.world.kinds import room_of
 
-    fit = room_of(type(scenario), "world.calibration.check")
+    fit = room_of(scenario.study, "world.calibration.check")
     table = fit.check_calibration(scenario, patients=patients, seed=seed)
     (path,) = write_files(out, {"calibration.csv": csv_bytes(table)})
     shown = table.round({"printed": 1, "simulated": 1, "difference_se": 2})

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from simsepsis.analysis.methods import Method, method_names, methods_of
-from simsepsis.analysis.spec import AnalysisSpec, load_spec
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.documents import is_file, sentence
 from simsepsis.errors import DataError, ExperimentError, UsageError, did_you_mean
 from simsepsis.estimand import Estimand

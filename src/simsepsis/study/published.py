@@ -158,7 +158,7 @@ class Study:
     @cached_property
     def spec(self) -> AnalysisSpec:
         """Return the analysis in its literal reading."""
-        spec: AnalysisSpec = opened("analysis.spec", "study_spec")(self)
+        spec: AnalysisSpec = opened("analysis.spec_files", "study_spec")(self)
         return spec
 
     @cached_property

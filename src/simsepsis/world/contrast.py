@@ -9,6 +9,9 @@ import numpy as np
 
 from simsepsis.arrays import BoolArray, FloatArray
 
+LARGEST_LOG_HAZARD_RATIO = 5.0
+"""Largest absolute log hazard ratio that is tried where an effect is solved for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Risks:

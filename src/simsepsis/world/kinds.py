@@ -1,16 +1,12 @@
-"""The kinds of worlds there are: each study brings its own, found by the study's name."""
+"""The kinds of worlds there are: each study brings its own, with what belongs to it."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 from simsepsis.errors import UsageError
-from simsepsis.study.published import DEFAULT
+from simsepsis.study.published import DEFAULT, open_study
 from simsepsis.world.scenario import Scenario
-
-HOME = ".world.scenario"
-"""Where in a study the class of its scenarios is."""
 
 
 def scenario_type(study: str = DEFAULT) -> type[Scenario]:
@@ -19,32 +15,33 @@ def scenario_type(study: str = DEFAULT) -> type[Scenario]:
     Parameters
     ----------
     study
-        Name of the study, as in its folder.
+        As in `open_study`.
+
+    Raises
+    ------
+    UsageError
+        If the study has no worlds.
     """
-    kind: type[Scenario] = import_module(f"simsepsis.studies.{study.replace('-', '_')}{HOME}").Scenario
+    kind: type[Scenario] = room_of(study, "world.scenario").Scenario
     return kind
 
 
-def room_of(kind: type[Scenario], room: str) -> ModuleType:
-    """Return a module of the study that a class of scenarios belongs to.
+def room_of(study: str, room: str) -> Any:
+    """Return a module of a study's own code.
 
     Parameters
     ----------
-    kind
-        The class.
+    study
+        As in `open_study`.
     room
-        Name of the module, such as ``describe``.
+        Name of the module, such as ``describe.page``.
 
     Raises
     ------
     UsageError
         If the study has none.
     """
-    study = kind.__module__.removesuffix(HOME)
-    try:
-        return import_module(f"{study}.{room}")
-    except ModuleNotFoundError as error:
-        name = study.rpartition(".")[2].replace("_", "-")
-        raise UsageError(
-            f"study '{name}' has no room '{room}'; what was asked for needs a study that has"
-        ) from error
+    module = open_study(study).module(room)
+    if module is None:
+        raise UsageError(f"study '{study}' has no room '{room}'; what was asked for needs a study that has")
+    return module

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 class Scenario(Section, ABC):
     """A world: everything its generator needs, and nothing it does not. Each study has a class of its own."""
+
+    study: ClassVar[str]
+    """Name of the study whose worlds they are."""
 
     name: Name
     """Short name, as in file names."""

@@ -1,4 +1,4 @@
-"""Patients who cannot be are told with their rows, and a column that is another one is refused."""
+"""Patients who cannot be are told with their rows."""
 
 import re
 

@@ -10,7 +10,7 @@ import pytest
 from own_cohorts import own_cohort, own_spec
 
 from simsepsis.analysis.eligibility import Rule, eligible
-from simsepsis.analysis.spec import load_spec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.thesis_analysis import analyze
 from simsepsis.errors import DataError, UsageError
 

@@ -13,7 +13,8 @@ from simsepsis.analysis.balance import ecdf_distances, group_moments
 from simsepsis.analysis.data import complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.propensity import design, fit_propensity
-from simsepsis.analysis.spec import AnalysisSpec, load_spec, spec_names
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.spec_files import load_spec, spec_names
 from simsepsis.errors import DataError, UsageError
 
 SPEC = AnalysisSpec(

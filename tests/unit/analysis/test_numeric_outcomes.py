@@ -13,7 +13,7 @@ from own_cohorts import matched_rows, own_cohort, own_spec, row_of
 
 from simsepsis.analysis.linear import fit_linear
 from simsepsis.analysis.methods import run_method
-from simsepsis.analysis.spec import load_spec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze, cells
 from simsepsis.errors import UsageError
 

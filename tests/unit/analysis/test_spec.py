@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, Subgroup, load_spec
+from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, Subgroup
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.errors import DataError, UsageError
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, SCORE_COVARIATES
 

@@ -12,7 +12,8 @@ import pytest
 
 from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.output import write_analysis
-from simsepsis.analysis.spec import THESIS_SPEC, load_spec
+from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze, cells
 from simsepsis.errors import DataError, OutputError
 

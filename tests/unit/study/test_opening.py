@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from simsepsis.analysis.methods import methods_of
-from simsepsis.analysis.spec import AnalysisSpec, default_spec, load_spec
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.errors import DataError, UsageError
 from simsepsis.study.published import DEFAULT, Study, open_study, study_names
 

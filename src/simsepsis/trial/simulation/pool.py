@@ -21,7 +21,7 @@ from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.simulation.candidates import draw_candidates
 from simsepsis.trial.simulation.outcomes import categories, coded, died
 from simsepsis.world.candidates import Candidates, Course
-from simsepsis.world.contrast import CONTRASTS, Risks
+from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Risks
 
 HOURS = 24.0
 LEAST = 500
@@ -29,9 +29,6 @@ LEAST = 500
 
 ICUS_ALIKE = "cluster_means"
 """Analysis that is about the average ICU, not the average patient."""
-
-LIMIT = 5.0
-"""Largest absolute log hazard ratio that is tried."""
 
 FOLD = 5.0
 """Hazards of death are scaled at most so much to meet a control risk: with more it is another population."""
@@ -207,7 +204,7 @@ def _solve_effect(world: _World, control: Course) -> float:
             f"{world.protocol.name}: arm '{world.protocol.arms[arm].name}' gets a dose at which the world's "
             f"{world.candidates.response} has no effect; raise it"
         )
-    limit = LIMIT / scale
+    limit = LARGEST_LOG_HAZARD_RATIO / scale
     ends = sorted((value(-limit), value(limit)))
     if not ends[0] < planned.value < ends[1]:
         raise ExperimentError(

@@ -11,7 +11,7 @@ import pytest
 from print_tables import tables_of
 
 from simsepsis.analysis.cohort_file import read_cohort
-from simsepsis.analysis.spec import load_spec
+from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.thesis_analysis import analyze
 from simsepsis.errors import DataError, UsageError
 from simsepsis.study.auditing import audit_printed

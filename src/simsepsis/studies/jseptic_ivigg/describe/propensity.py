@@ -23,9 +23,9 @@ from simsepsis.study.layout import ARMS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-    from simsepsis.arrays import FloatArray
-from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
+    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 PROPENSITY_COLUMNS = ("arm", "bin_low", "bin_high", "patients", "share")
 EXTREMES = (0.01, 0.99)
@@ -91,7 +91,7 @@ def propensity_facts(oracle: Oracle) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fact", "value", "mcse"])
 
 
-def _arms(oracle: Oracle) -> FloatArray:
+def _arms(oracle: Oracle) -> NDArray[np.str_]:
     return np.where(np.isfinite(oracle.hours["ivigg"]), *ARMS)
 
 

@@ -35,7 +35,7 @@ from simsepsis.studies.jseptic_ivigg.world.simulate import (
     simulate,
 )
 from simsepsis.threads import one_thread
-from simsepsis.world.contrast import CONTRASTS, Risks
+from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Risks
 from simsepsis.world.potential import Potential
 
 POPULATION_SEED = 0
@@ -44,9 +44,6 @@ REGISTRIES = 30
 
 HELD_REGISTRIES = 12
 """Registries on which crude mortality is held: its error is a third of the thesis's sampling error."""
-
-LIMIT = 5.0
-"""Largest absolute log hazard ratio that is tried."""
 
 STEP = 0.02
 """Length of the steps for slopes of mortality by log hazards: some fifty deaths of those simulated."""
@@ -218,7 +215,7 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
         jac=lambda values: slopes_of(gaps_at, values, STEP),
         x_scale=0.1,
         max_nfev=12,
-        bounds=(first - LIMIT, first + LIMIT),
+        bounds=(first - LARGEST_LOG_HAZARD_RATIO, first + LARGEST_LOG_HAZARD_RATIO),
     )
     gaps = np.abs(found.fun)
     if gaps.max() > 1.0:
@@ -283,13 +280,20 @@ def _solve_effect(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
         at_reference = build_world(world.scenario.model_copy(update={"dose": dose}))
     contrast = _contrast_at(at_reference, _simulated(at_reference, REGISTRIES), effect)
     asked = effect.value
-    ends = sorted(contrast(side)[0] for side in (-LIMIT, LIMIT))
+    ends = sorted(contrast(side)[0] for side in (-LARGEST_LOG_HAZARD_RATIO, LARGEST_LOG_HAZARD_RATIO))
     if not ends[0] < asked < ends[1]:
         raise ScenarioError(
             f"effect.value = {asked}: no hazard ratio gives a {effect.measure.replace('_', ' ')} of {asked} "
             f"for {effect.endpoint}; between {ends[0]:.3f} and {ends[1]:.3f} is reachable"
         )
-    found = float(brentq(lambda log_hr: contrast(log_hr)[0] - asked, -LIMIT, LIMIT, xtol=1e-5))
+    found = float(
+        brentq(
+            lambda log_hr: contrast(log_hr)[0] - asked,
+            -LARGEST_LOG_HAZARD_RATIO,
+            LARGEST_LOG_HAZARD_RATIO,
+            xtol=1e-5,
+        )
+    )
     value, mcse = contrast(found)
     reached = Reached(
         what=f"{effect.measure} of {effect.endpoint} in {effect.population}",

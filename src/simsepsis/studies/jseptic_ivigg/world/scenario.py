@@ -50,6 +50,8 @@ class Observation(Section):
 class Scenario(world.Scenario):
     """A world: everything the generator needs, and nothing it does not."""
 
+    study = "jseptic-ivigg"
+
     icus: Icus
     """Where."""
     patients: Patients
