@@ -303,13 +303,14 @@ def table(registry: pd.DataFrame, kernels: Kernels, r: dict[str, Any]) -> list[L
 def time_rhc(path: Path) -> Line:
     """Return the time of `analyze` on the public RHC file, reading, figures and report included."""
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.show.pages.analysis import analysis_html
-    from simsepsis.show.plots import draw_analysis, render_plate
+    from simsepsis.show.pages.analysis import analysis_page
+    from simsepsis.show.plots import draw_analysis
 
     def run() -> None:
         found = analyze(read_cohort(path), load_spec("analysis-rhc"), seed=0)
-        plates = [render_plate(plate) for plate in draw_analysis(found, source=path.name, version="")]
-        analysis_html(found, plates, sensitivity_table(found), source=path.name, command="")
+        figures = draw_analysis(found, source=path.name, version="")
+        page = analysis_page(found, figures, sensitivity_table(found), source=path.name, command="")
+        assert page.html
 
     begin = perf_counter()
     run()

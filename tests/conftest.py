@@ -1,9 +1,17 @@
-"""Cohorts and a small plan that several test folders share."""
+"""Cohorts and a small plan that several test folders share, and what spares time in every test.
+
+Tests and the processes that they start use one thread each, as there is one test process per core, and keep
+the byte code of what they import.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import numpy as np
 import pandas as pd

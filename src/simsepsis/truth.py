@@ -11,7 +11,7 @@ import pandas as pd
 from simsepsis.analysis.data import complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.matched import match_on_score
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
@@ -137,7 +137,7 @@ def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Gene
 
 
 def matched_outcomes(
-    scenario: Scenario, *, population: int, seed: int, spec: AnalysisSpec = THESIS_SPEC
+    scenario: Scenario, *, population: int, seed: int, spec: AnalysisSpec | None = None
 ) -> Outcomes:
     """Return the potential outcomes of the treated patients whom the thesis's matching keeps.
 
@@ -153,9 +153,9 @@ def matched_outcomes(
     seed
         Seed of the registries.
     spec
-        The matching.
+        The matching; None: that of the study that stands where none is named.
     """
-    settled = scenario.resolved()
+    settled, spec = scenario.resolved(), spec or default_spec()
     parts: list[Outcomes] = []
     for replicate in range(max(1, round(population / settled.n))):
         cohort = generate_cohort(settled, seed=seed, replicate=replicate)

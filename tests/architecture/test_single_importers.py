@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,14 @@ def room_of(path: Path) -> str:
     return f"studies/{parts[2]}" if parts[0] == "studies" and len(parts) > 2 else parts[0].removesuffix(".py")
 
 
+@cache
+def imported_by_modules() -> dict[Path, set[str]]:
+    return {path: imported_by(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
+
+
 @pytest.mark.parametrize("library", ROOMS)
 def test_a_library_is_imported_in_its_room_only(library: str):
-    importers = {
-        room_of(path) for path in SOURCE.rglob("*.py") if library in imported_by(path.read_text("utf-8"))
-    }
+    importers = {room_of(path) for path, names in imported_by_modules().items() if library in names}
     assert importers <= ROOMS[library]
 
 

@@ -1,4 +1,8 @@
-"""Commands whose reader goes away, or whose terminal does: they do what they do, without a word of it."""
+"""Commands whose reader goes away, or whose terminal does: they do what they do, without a word of it.
+
+Every case is a process of its own. The fast share has one command of each kind: one that only prints, one
+that writes a file, one that reads a run, a run itself, refusals, a full disk, and a reader of one line.
+"""
 
 import os
 import signal
@@ -52,18 +56,18 @@ LINES = {
     "plan": (("plan", "trial-ivigg-high-dose", "--replicates", 0, "--out", "p"), "p/plan.json"),
 }
 """Command → its arguments, and a file that must be there at its end."""
-LONG = {"describe", "reproduce", "figures", "report", "replay", "verify", "plan"}
-"""Commands that are left to the slow tests, as each takes some seconds."""
+FAST = {"--help", "list", "generate", "summarize"}
+"""One of each kind; the others are left to the slow tests, as each starts a process that takes seconds."""
 OTHERS = {"calibrate": (0, ("calibrate", "--check", "--patients", 2_000)), "infer": (2, ("infer", "run"))}
 """Command → its status here, where a run that is not the thesis's is refused, and its arguments."""
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, simsepsis_in):
     folder = tmp_path_factory.mktemp("pipes")
     (folder / "plan.toml").write_text(PLAN)
     for line in ("run plan.toml --jobs 1 --out run", "generate null --n 400 -o c.csv"):
-        subprocess.run([PROGRAM, *line.split()], cwd=folder, capture_output=True, check=True)
+        assert simsepsis_in(folder)(*line.split()).returncode == 0
     return folder
 
 
@@ -90,7 +94,7 @@ def test_every_command_is_tried():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in LINES]
+    "name", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in LINES]
 )
 def test_a_command_without_a_reader_does_what_it_does(folder, name):
     arguments, file = LINES[name]
@@ -101,7 +105,7 @@ def test_a_command_without_a_reader_does_what_it_does(folder, name):
     assert file is None or (folder / file).is_file()
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", ["infer", pytest.param("calibrate", marks=pytest.mark.slow)])
 def test_the_status_stays_what_it_is(folder, name):
     status, arguments = OTHERS[name]
     found, errors = unread(folder, *arguments)
@@ -110,7 +114,11 @@ def test_the_status_stays_what_it_is(folder, name):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("list", "methods"), ("run", "plan.toml", "--jobs", "1", "--out", "e")]
+    "arguments",
+    [
+        pytest.param(("list", "methods"), marks=pytest.mark.slow),
+        ("run", "plan.toml", "--jobs", "1", "--out", "e"),
+    ],
 )
 def test_both_outputs_may_lose_their_reader(folder, arguments):
     assert unread(folder, *arguments, errors=False)[0] == 0
@@ -140,6 +148,7 @@ def test_a_full_disk_is_one_sentence(folder):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_nohup_survives_the_end_of_the_terminal(folder):
     with open(folder / "nohup.log", "w") as log:
         going = subprocess.Popen(

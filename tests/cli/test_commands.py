@@ -1,6 +1,8 @@
 """Real commands in a temporary folder: what they write.
 
 They run in the tests' process; the examples of their help and the closed pipes start the program itself.
+The slow test compares the files of one and two workers, figures as well; the fast share of that compares
+tables, record and the numbers of every figure, in ``tests/unit/test_reproduction.py``.
 """
 
 import json
@@ -31,14 +33,13 @@ def test_generate_then_analyze(simsepsis, tmp_path):
     assert set(registry) & set(oracle) == {"patient_id"}
     done = simsepsis("analyze", "c.csv", "--out", "a")
     assert done.returncode == 0, done.stderr
-    files = {str(p.relative_to(tmp_path / "a")) for p in (tmp_path / "a").rglob("*") if p.is_file()}
     assert {
         "matched_pairs.csv",
         "estimates.csv",
         "tables/table1.csv",
         "figures/love.png",
         "report.html",
-    } <= files
+    } <= files_of(tmp_path / "a")
     estimates = pd.read_csv(tmp_path / "a" / "estimates.csv")
     assert {"crude", "psm", "psm_gee", "psm_cox"} <= set(estimates["method"])
 
@@ -52,20 +53,30 @@ def test_a_parquet_cohort_gives_the_same_estimates(simsepsis, tmp_path):
     pd.testing.assert_frame_equal(*estimates)
 
 
-def test_reproduce_writes_all_it_promises_for_any_number_of_workers(simsepsis, tmp_path):
-    for jobs in (1, 2):
-        result = simsepsis("reproduce", "--replicates", 2, "--jobs", jobs, "--out", f"r{jobs}")
-        assert result.returncode == 0, result.stderr
-    names = {str(p.relative_to(tmp_path / "r1")) for p in (tmp_path / "r1").rglob("*") if p.is_file()}
+def files_of(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_reproduce_writes_all_it_promises(simsepsis, tmp_path):
+    result = simsepsis("reproduce", "--replicates", 2, "--jobs", 2, "--out", "r")
+    assert result.returncode == 0, result.stderr
     tables = {f"tables/table{k}.csv" for k in range(1, 7)} | {"tables/text.csv"}
-    assert tables | {"report.html", "reproduction.json", "figures/survival.png"} <= names
-    for name in names - {"reproduction.json", "report.html"}:
-        assert (tmp_path / "r1" / name).read_bytes() == (tmp_path / "r2" / name).read_bytes(), name
-    record = json.loads((tmp_path / "r1" / "reproduction.json").read_text())
+    promised = tables | {"report.html", "reproduction.json", "figures/survival.png"}
+    assert promised <= files_of(tmp_path / "r")
+    record = json.loads((tmp_path / "r" / "reproduction.json").read_text())
     assert record["seed"] == 20260101
     assert "printed numbers lie in their 95% simulation interval" in result.stdout
-    header = (tmp_path / "r1" / "tables" / "table1.csv").read_text().splitlines()[0]
+    header = (tmp_path / "r" / "tables" / "table1.csv").read_text().splitlines()[0]
     assert header.startswith("variable,level,statistic,phase,arm,printed,simulated,low,high,inside")
+
+
+@pytest.mark.slow
+def test_reproduce_writes_the_same_for_any_number_of_workers(simsepsis, tmp_path):
+    for jobs in (1, 2):
+        result = simsepsis("reproduce", "--replicates", 4, "--jobs", jobs, "--out", f"r{jobs}")
+        assert result.returncode == 0, result.stderr
+    for name in files_of(tmp_path / "r1") - {"reproduction.json", "report.html"}:
+        assert (tmp_path / "r1" / name).read_bytes() == (tmp_path / "r2" / name).read_bytes(), name
 
 
 def test_list_names_the_scenarios(simsepsis):

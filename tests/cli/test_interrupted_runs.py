@@ -1,4 +1,9 @@
-"""Runs that are stopped from outside by real signals, and go on."""
+"""Runs that are stopped from outside by real signals, and go on.
+
+Every case is a process of its own, with its workers. The fast share has one of each kind: Ctrl-C, a closed
+terminal, nohup, a killed worker, two kills of the whole run, and two runs that want one folder; the slow
+tests have the other signals, ten kills, and three runs.
+"""
 
 import contextlib
 import os
@@ -10,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +23,7 @@ import pytest
 
 from simsepsis.experiment import open_run, run_experiment
 
-EACH = 100
+EACH = 60
 """Replicates of each cell: so many that a run outlives its first batches."""
 BOTH = 2 * EACH
 PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
@@ -67,7 +73,11 @@ def assert_same_tables(one: Path, other: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stop", [signal.SIGINT, signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "stop",
+    [
+        signal.SIGINT,
+        *(pytest.param(stop, marks=pytest.mark.slow) for stop in (signal.SIGHUP, signal.SIGTERM)),
+    ],
 )
 def test_ctrl_c_ends_with_what_to_type_and_that_goes_on(undisturbed, tmp_path, stop):
     out = tmp_path / "out"
@@ -94,8 +104,11 @@ def test_a_run_under_nohup_outlives_its_terminal(undisturbed, tmp_path):
     with subprocess.Popen(command, cwd=undisturbed, start_new_session=True, **quiet) as process:
         wait_for_parts(process, out, 2)
         os.killpg(process.pid, signal.SIGHUP)
-        process.communicate(timeout=120)
+        printed, told = process.communicate(timeout=120)
     assert process.returncode == 0
+    assert f"The report is {out}/report.html".encode() in printed
+    for unwanted in (b"\x1b", b"Traceback"):
+        assert unwanted not in printed + told
     assert_same_tables(out, undisturbed / "out")
 
 
@@ -134,7 +147,9 @@ def workers_of(process: subprocess.Popen) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
-def test_a_worker_killed_by_the_system_is_one_sentence_and_costs_no_stored_row(undisturbed, tmp_path):
+def test_a_worker_killed_by_the_system_is_one_sentence_and_costs_no_stored_row(
+    undisturbed, tmp_path, simsepsis_in
+):
     out = tmp_path / "out"
     process = begin(undisturbed, out)
     wait_for_parts(process, out, 2)
@@ -146,16 +161,17 @@ def test_a_worker_killed_by_the_system_is_one_sentence_and_costs_no_stored_row(u
     assert "run again to go on" in sentence
     stored = open_run(out).rows().groupby(["cell", "replicate"]).ngroups
     assert 2 <= stored < BOTH
-    done = subprocess.run(process.args, cwd=undisturbed, capture_output=True, text=True, check=True)
+    done = simsepsis_in(undisturbed)(*process.args[1:-4], "--jobs", "1", "--out", str(out))
+    assert done.returncode == 0, done.stderr
     assert f"{BOTH - stored} replicates computed" in done.stdout
     assert_same_tables(out, undisturbed / "out")
 
 
-def killed_at_random_moments(undisturbed: Path, out: Path, kills: int, seed: int) -> None:
+def killed_at_random_moments(undisturbed: Path, out: Path, jobs: Sequence[int], seed: int) -> None:
     """Kill a run again and again, each time a little further on, and let the last one end."""
-    moments = random.Random(seed)
-    for number in range(kills):
-        process = begin(undisturbed, out)
+    moments, kills = random.Random(seed), len(jobs)
+    for number, workers in enumerate(jobs):
+        process = begin(undisturbed, out, jobs=workers)
         wait_for_parts(process, out, number * 60 // kills // 4 + 1)
         time.sleep(moments.uniform(0.0, 0.2))
         os.killpg(process.pid, signal.SIGKILL)
@@ -170,18 +186,18 @@ def killed_at_random_moments(undisturbed: Path, out: Path, kills: int, seed: int
 
 
 def test_a_run_killed_twice_ends_with_the_same_bits(undisturbed, tmp_path):
-    killed_at_random_moments(undisturbed, tmp_path / "out", kills=2, seed=1)
+    killed_at_random_moments(undisturbed, tmp_path / "out", jobs=(2, 1), seed=1)
 
 
 @pytest.mark.slow
 def test_a_run_killed_ten_times_ends_with_the_same_bits(undisturbed, tmp_path):
-    killed_at_random_moments(undisturbed, tmp_path / "out", kills=10, seed=2)
+    killed_at_random_moments(undisturbed, tmp_path / "out", jobs=(2,) * 10, seed=2)
 
 
-def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed, tmp_path):
+def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed, tmp_path, simsepsis):
     ends = ["--until-mcse", "coverage=0.001,bias=0.5", "--max-replicates", "9", "--jobs", "1", "--out", "out"]
-    command = [PROGRAM, "run", str(undisturbed / "go.toml"), *ends]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = simsepsis("run", undisturbed / "go.toml", *ends)
+    assert done.returncode == 0, done.stderr
     assert "9 replicates, the most allowed, leave the error of coverage" in done.stdout
     assert set(pd.read_csv(tmp_path / "out" / "performance.csv")["n_sim"]) == {9}
     report = (tmp_path / "out" / "report.html").read_text()
@@ -189,9 +205,10 @@ def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed
     assert ": 9." in report
 
 
-def test_of_two_runs_that_begin_in_one_new_folder_one_wins_and_the_other_says_so(undisturbed, tmp_path):
+@pytest.mark.parametrize("number", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_of_runs_that_begin_in_one_new_folder_one_wins_and_the_others_say_so(undisturbed, tmp_path, number):
     out = tmp_path / "new" / "out"
-    runs = [begin(undisturbed, out, jobs=1) for _ in range(3)]
+    runs = [begin(undisturbed, out, jobs=1) for _ in range(number)]
     told = [process.communicate(timeout=240) for process in runs]
     codes = sorted(process.returncode for process in runs)
     assert codes[0] == 0

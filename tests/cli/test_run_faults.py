@@ -74,4 +74,4 @@ def test_a_method_that_takes_too_long_is_rows_with_the_reason_and_replay_shows_w
     shown = simsepsis("replay", "r", "--cell", "by_severity=0.0", "--replicate", 0, "--out", "again")
     assert shown.returncode == 0, shown.stderr
     # Brackets in a traceback are no markup.
-    assert "METHODS[method].function" in shown.stdout
+    assert "known[method].function" in shown.stdout

@@ -31,6 +31,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 FROZEN = HERE / "frozen.csv"
 KEY = ["command", "file"]
+CLOCK = ["seconds"]
+"""Columns that differ from run to run."""
 
 PREPARED = "generate thesis --seed 1 -o cohort.csv --oracle oracle.csv"
 """What other commands read."""
@@ -85,9 +87,9 @@ def compute(folder: Path, only: str) -> Iterator[str]:
 
 
 def renamed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table under the names of its columns when the ledger was frozen."""
+    """Return a table under its columns' names when the ledger was frozen, without what a clock tells."""
     names = tomllib.loads((HERE / "renamed.toml").read_text(encoding="utf-8"))
-    return frame.rename(columns=names)
+    return frame.rename(columns=names).drop(columns=CLOCK, errors="ignore")
 
 
 def tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -128,10 +128,10 @@ FAULTS = (
         (*GENERATE, *TRUTH),
     ),
     Fault(
-        "treatment starts a day late within the day's exposure",
+        "treatment starts a day late",
         "studies/jseptic_ivigg/world/starts.py",
-        "while exposed[i, day] <= needed[i]:",
-        "while exposed[i, day] < needed[i]:",
+        "times[i] = day + within",
+        "times[i] = day + 1.0 + within",
         GENERATE,
     ),
     Fault(

@@ -10,8 +10,8 @@ import pandas as pd
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.show.pages.analysis import analysis_html
-from simsepsis.show.plots import Drawing, drawing_of, render_plate
+from simsepsis.show.pages.analysis import analysis_page
+from simsepsis.show.plots import Figure, drawing_of
 
 _SPEC: dict[str, Any] = {
     "name": "smoking",
@@ -63,16 +63,15 @@ def own_analysis(frame: pd.DataFrame | None = None, **changes: Any) -> Analysis:
     return analyze(own_cohort() if frame is None else frame, own_spec(**changes), seed=1)
 
 
-def whole_report(analysis: Analysis) -> tuple[Drawing, str]:
-    """Return the figures of an analysis and its page, made as the command makes them."""
-    drawing = drawing_of(analysis, source="cohort.csv", version="0")
-    plates = [render_plate(plate) for plate in drawing.plates]
-    page = analysis_html(
+def whole_report(analysis: Analysis) -> tuple[tuple[Figure, ...], tuple[tuple[str, str], ...], str]:
+    """Return the figures of an analysis, those left out, and its page, made as the command makes them."""
+    figures, left_out = drawing_of(analysis, source="cohort.csv", version="0")
+    page = analysis_page(
         analysis,
-        plates,
+        figures,
         sensitivity_table(analysis),
         source="cohort.csv",
         command="simsepsis analyze cohort.csv",
-        left_out=drawing.left_out,
-    )
-    return drawing, page
+        left_out=left_out,
+    ).html
+    return figures, left_out, page

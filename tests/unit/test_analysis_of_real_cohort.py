@@ -14,7 +14,7 @@ from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.show.pages.analysis import analysis_html
+from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.plots import draw_analysis
 
 SPEC = load_spec("analysis-rhc")
@@ -104,13 +104,13 @@ def test_score_equals_statsmodels_on_the_written_out_design(
 
 
 def test_report_of_made_up_patients_names_everything(analysis: Analysis) -> None:
-    html = analysis_html(
+    html = analysis_page(
         analysis,
         (),
         sensitivity_table(analysis),
         source="made-up.csv",
         command="simsepsis analyze made-up.csv",
-    )
+    ).html
     assert "The file names no hospital or ICU" in html
     assert "Weight not known" in html
     assert "E-value" in html

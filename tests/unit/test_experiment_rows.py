@@ -6,13 +6,13 @@ import pytest
 from matplotlib.text import Text
 
 from simsepsis.cli.studies import _tell
-from simsepsis.experiment import answers_of, examine_run, run_experiment
+from simsepsis.experiment import answers_of, run_experiment
 from simsepsis.experiment.answers.ranges import fewest_text
-from simsepsis.experiment.requests import FIGURES, FigureChoice
+from simsepsis.experiment.requests import FigureChoice, figure_kinds
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import few_rows
 from simsepsis.show.pages.experiment import experiment_page, show_findings, write_shown
-from simsepsis.show.plots.experiment.plates import plate_of
+from simsepsis.show.plots.experiment.experiment_figures import figure_of
 
 PLAN = """
 question = "What do few rows say?"
@@ -72,17 +72,17 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def findings(run):
-    return examine_run(run)
+    return run
 
 
 def used(findings, method, measure="coverage"):
-    table = findings.run.performance
+    table = findings.performance
     own = table[(table["measure"] == measure) & (table["method"] == method)]
     return dict(zip(own["scenario"], own["n_used"], strict=True))
 
 
 def choose(kind, **more):
-    return FigureChoice(kind=kind, **{key: NEEDED[key] for key in FIGURES[kind].needs}, **more)
+    return FigureChoice(kind=kind, **{key: NEEDED[key] for key in figure_kinds()[kind].needs}, **more)
 
 
 def test_the_run_has_a_method_with_few_rows_and_one_with_all(findings):
@@ -92,7 +92,7 @@ def test_the_run_has_a_method_with_few_rows_and_one_with_all(findings):
 
 def test_tables_of_the_page_tell_the_rows_of_each_number_that_lacks_more_than_a_twentieth(findings):
     page = experiment_page(findings, ())
-    for table in (page.performance, page.bounds):
+    for table in (page["performance"].tables[0], page["failures"].tables[1]):
         place, scenario = table.heads.index("Coverage"), ""
         for row in table.rows:
             if len(row) == 1:
@@ -101,11 +101,11 @@ def test_tables_of_the_page_tell_the_rows_of_each_number_that_lacks_more_than_a_
             n = used(findings, row[0].partition(" ")[0])[scenario]
             assert (f"{n} of 12 rows" in row[place]) == (0 < n < 0.95 * 12), row
             assert "of 12" not in row[table.heads.index("Convergence")]
-    autopsy = {row[0]: row[1] for row in page.autopsy.rows if len(row) > 1 and row[1] != "–"}
+    autopsy = {row[0]: row[1] for row in page["autopsy"].tables[0].rows if len(row) > 1 and row[1] != "–"}
     assert any(name.startswith("psm_gee") and ROWS.search(text) for name, text in autopsy.items())
     assert not any(name.startswith("crude") and ROWS.search(text) for name, text in autopsy.items())
-    assert any(ROWS.search(row[-1]) for table in page.ladders for row in table.rows)
-    judged = [row for row in page.claims.rows if len(row) > 1]
+    assert any(ROWS.search(row[-1]) for table in page["ladder"].tables for row in table.rows)
+    judged = [row for row in page["claims"].tables[0].rows if len(row) > 1]
     few = [row for row in judged if row[0].startswith("psm_gee") and "n=150" in row[0]]
     assert few
     assert all(ROWS.search(row[2]) for row in few)
@@ -126,20 +126,20 @@ def test_the_terminal_tells_the_rows_of_claims(run, capsys):
     assert "rest on few rows, the fewest" in shown
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", figure_kinds())
 def test_figures_tell_the_rows_in_the_picture_and_in_the_caption(findings, kind):
-    plate = plate_of(choose(kind), kind, findings, "note")
+    plate = figure_of(choose(kind), kind, findings, "note")
     assert {"n_used", "n_sim"} <= set(plate.data.columns)
     assert "Numbers that fewer than 95% of the rows have: " in plate.caption
     assert ROWS.search(plate.caption)
-    texts = [text.get_text() for text in plate.figure.findobj(Text)]
+    texts = [text.get_text() for text in plate.draw().findobj(Text)]
     assert any(ROWS.search(text) for text in texts), texts
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", figure_kinds())
 def test_figures_of_full_rows_say_nothing_of_rows(findings, kind):
     methods = ("crude",) if kind not in ("ladder",) else ("crude", "psm")
-    plate = plate_of(choose(kind, methods=methods, cells="n=400"), kind, findings, "note")
+    plate = figure_of(choose(kind, methods=methods, cells="n=400"), kind, findings, "note")
     if plate is not None and not few_rows(plate.data).any():
         assert "fewer than 95%" not in plate.caption
         assert "ringed" not in plate.caption
@@ -148,7 +148,7 @@ def test_figures_of_full_rows_say_nothing_of_rows(findings, kind):
 @pytest.mark.parametrize("kind", ["lollipop", "nested_loop", "heat_map", "curve"])
 @pytest.mark.parametrize("measure", ["mean", "bias", "rejection", "coverage", "convergence", "mse"])
 def test_a_perfect_method_is_spoken_of_only_where_it_has_that_value(findings, kind, measure):
-    caption = plate_of(choose(kind, measure=measure), kind, findings, "note").caption
+    caption = figure_of(choose(kind, measure=measure), kind, findings, "note").caption
     perfect = measure in ("bias", "coverage", "convergence")
     assert ("perfect method" in caption) == perfect
     assert ("the level of the test" in caption) == (measure == "rejection")
@@ -166,7 +166,7 @@ def test_tables_beside_the_page_have_the_rows(run):
 
 
 def test_the_fewest_rows_are_said_once(findings):
-    table = findings.run.performance
+    table = findings.performance
     own = table[(table["measure"] == "coverage") & (table["method"] == "psm_gee")]
     few = own[few_rows(own)]
     assert fewest_text(own).startswith("all of these" if len(few) == len(own) else f"{len(few)} of these")

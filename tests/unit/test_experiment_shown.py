@@ -8,29 +8,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.experiment import answers_of, examine_run, load_plan, run_experiment, summarize_run
-from simsepsis.experiment.requests import FIGURES, FigureChoice
+from simsepsis.experiment import answers_of, load_plan, run_experiment, summarize_run
+from simsepsis.experiment.requests import FigureChoice, figure_kinds
 from simsepsis.performance import wilson_limits
-from simsepsis.show.pages.experiment import experiment_html, experiment_page, plain_lines
+from simsepsis.show.pages.experiment import experiment_page, plain_lines
 from simsepsis.show.pages.experiment.words import answer_lines, command_of
-from simsepsis.show.plots import render_plate
 from simsepsis.show.plots.experiment import zip_plot
 from simsepsis.show.plots.experiment.autopsy import autopsy_bars
 from simsepsis.show.plots.experiment.curves import curve_rows
+from simsepsis.show.plots.experiment.experiment_figures import (
+    default_figures,
+    draw_findings,
+    figure_of,
+    file_names,
+    note_of,
+)
 from simsepsis.show.plots.experiment.forest_of_methods import forest_rows
 from simsepsis.show.plots.experiment.heat_map import heat_rows, plot_heat_map
 from simsepsis.show.plots.experiment.ladder import stair_rows
 from simsepsis.show.plots.experiment.lollipop import lollipop_rows
 from simsepsis.show.plots.experiment.marks import UPRIGHT_CHARACTER, upright
 from simsepsis.show.plots.experiment.nested_loop import loop_rows
-from simsepsis.show.plots.experiment.plates import (
-    DRAWINGS,
-    default_figures,
-    draw_findings,
-    file_names,
-    note_of,
-    plate_of,
-)
 from simsepsis.show.plots.experiment.zip_plot import zip_rows
 
 PLAN = """
@@ -73,16 +71,16 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def findings(run):
-    return examine_run(run)
+    return run
 
 
 def choose(kind, **more):
-    needs = FIGURES[kind].needs
+    needs = figure_kinds()[kind].needs
     return FigureChoice(kind=kind, **{key: NEEDED[key] for key in needs}, **more)
 
 
 def measured(findings, measure, estimand="rd_hospital_death"):
-    table = findings.run.performance
+    table = findings.performance
     chosen = table[(table["measure"] == measure) & table["estimand"].str.startswith(estimand)]
     return chosen.set_index(["cell", "method"])["value"]
 
@@ -90,8 +88,10 @@ def measured(findings, measure, estimand="rd_hospital_death"):
 # --- the numbers drawn ------------------------------------------------------------------------------
 
 
-def test_every_kind_has_its_drawing():
-    assert set(DRAWINGS) == set(FIGURES)
+def test_every_kind_of_figure_is_found_with_its_schema():
+    assert len(figure_kinds()) == 10
+    assert figure_kinds()["heat_map"].needs == ("x", "y")
+    assert figure_kinds()["power_curve"].measure == "rejection"
 
 
 def test_lollipops_are_the_performance_in_points(findings):
@@ -233,7 +233,7 @@ def test_a_cell_without_settings_has_its_place_in_the_loops(tmp_path):
     text = PLAN.replace('[vary]\nn = [240, 300]\n"observation.by_severity" = [0.0, 1.0]\n', listed)
     text = text.replace('"psm", "psm_with_u", "randomized_twin_psm"]', '"psm"]').replace("= 4", "= 2")
     (tmp_path / "listed.toml").write_text(text + '\n[[figures]]\nkind = "nested_loop"\nby = ["n"]\n')
-    findings = examine_run(run_experiment(tmp_path / "listed.toml", tmp_path / "r", jobs=1))
+    findings = run_experiment(tmp_path / "listed.toml", tmp_path / "r", jobs=1)
     rows = loop_rows(findings.plan.figures[0], findings)
     assert rows.drop_duplicates("place").sort_values("place")["n"].tolist() == ["240", "none"]
     assert draw_findings(findings, version="1")[0].name == "nested_loop"
@@ -242,27 +242,27 @@ def test_a_cell_without_settings_has_its_place_in_the_loops(tmp_path):
 # --- plates -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", FIGURES)
+@pytest.mark.parametrize("kind", figure_kinds())
 def test_each_kind_is_drawn_with_caption_and_numbers(findings, kind):
-    plate = plate_of(choose(kind), kind, findings, note_of(findings, "9.9"))
+    plate = figure_of(choose(kind), kind, findings, note_of(findings, "9.9"))
     assert plate is not None
     for words in ("Experiment little", "4 replicates per cell", "seed 5", "simsepsis 9.9"):
         assert words in plate.caption
     assert "risk difference of death in hospital" in plate.title
-    rendered = render_plate(plate)
-    assert rendered.png.startswith(b"\x89PNG")
-    assert b"<svg" in rendered.svg
-    assert len(pd.read_csv(BytesIO(rendered.csv))) == len(plate.data)
+    png, svg, csv = plate.files.values()
+    assert png.startswith(b"\x89PNG")
+    assert b"<svg" in svg
+    assert len(pd.read_csv(BytesIO(csv))) == len(plate.data)
 
 
 def test_a_part_of_the_cells_is_named_in_the_caption(findings):
-    plate = plate_of(choose("lollipop", where={N: 240}), "x", findings, "note")
+    plate = figure_of(choose("lollipop", where={N: 240}), "x", findings, "note")
     assert "in 2 of 4 cells, patients = 240" in plate.caption
 
 
 def test_a_figure_without_numbers_is_left_out(findings):
     empty = replace(findings, ladder=findings.ladder.iloc[:0])
-    assert plate_of(choose("ladder"), "ladder", empty, "note") is None
+    assert figure_of(choose("ladder"), "ladder", empty, "note") is None
 
 
 def test_names_of_files_are_numbered_where_a_kind_stands_twice():
@@ -283,8 +283,8 @@ def test_a_plan_that_asks_nothing_gets_what_its_settings_allow(findings):
 
 
 def test_the_page_needs_no_other_file_and_escapes_the_plan(findings):
-    plates = [render_plate(plate_of(choose(kind), kind, findings, "note")) for kind in ("lollipop", "ladder")]
-    html = experiment_html(findings, plates)
+    plates = [figure_of(choose(kind), kind, findings, "note") for kind in ("lollipop", "ladder")]
+    html = experiment_page(findings, plates).html
     text = re.sub(r"data:image/svg\+xml;base64,[A-Za-z0-9+/=]+", "", html)
     assert not re.search(r"(src|href)=\"[^#\"]", text)
     assert "http" not in text
@@ -296,21 +296,30 @@ def test_the_page_needs_no_other_file_and_escapes_the_plan(findings):
 
 def test_tables_of_the_page_hold_every_series(findings):
     page = experiment_page(findings, ())
-    lines = [row for row in page.performance.rows if len(row) > 1]
+    (performance,) = page["performance"].tables
+    (progress,) = page["run"].tables
+    lines = [row for row in performance.rows if len(row) > 1]
     assert len(lines) == 4 * 4 * 2
-    assert len([row for row in page.performance.rows if len(row) == 1]) == 4 * 2
-    assert page.performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
-    assert page.performance.rows[1][0] == "crude [att]"
-    truths = [row for row in page.truth.rows if len(row) > 1]
+    assert len([row for row in performance.rows if len(row) == 1]) == 4 * 2
+    assert performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
+    assert performance.rows[1][0] == "crude [att]"
+    truths = [row for row in page["truth"].tables[0].rows if len(row) > 1]
     assert all(row[2].startswith("0") and row[2].endswith("(exact)") for row in truths)
-    assert page.progress.rows[0] == ("n=240, by_severity=0.0", "4", "4", *page.progress.rows[0][3:])
-    assert page.complete
+    assert progress.rows[0] == (
+        "n=240, by_severity=0.0",
+        "4",
+        "4",
+        *progress.rows[0][3:],
+    )
+    assert "unfinished" not in page.kind
 
 
 def test_a_ladder_of_the_page_shows_every_component(findings):
     page = experiment_page(findings, ())
     (table,) = (
-        t for t in page.ladders if t.title == "Ladder “matching”: risk difference of death in hospital"
+        t
+        for t in page["ladder"].tables
+        if t.title == "Ladder “matching”: risk difference of death in hospital"
     )
     assert table.heads[1] == "truth [randomized_twin_psm]"
     assert "hidden confounding [psm]" in table.heads
@@ -322,13 +331,13 @@ def test_an_unfinished_run_is_shown_as_such(run, tmp_path):
     kept = path.read_text()
     path.write_text(kept.replace("replicates = 4", "replicates = 9"))
     try:
-        unfinished = examine_run(summarize_run(run.folder.path))
+        unfinished = summarize_run(run.folder.path)
         sentence = answer_lines(unfinished)[0][0]
         assert sentence.startswith("Unfinished: 4 of 9 planned replicates per cell are stored")
         assert "of 9 planned (unfinished)" in note_of(unfinished, "1")
         page = experiment_page(unfinished, ())
-        assert not page.complete
-        assert page.deviations[0] == "4 of 4 cells lack some of 9 planned replicates."
+        assert "unfinished" in page.kind
+        assert page["run"].blocks[0].items[0] == "4 of 4 cells lack some of 9 planned replicates."
     finally:
         path.write_text(kept)
         summarize_run(run.folder.path)

@@ -10,7 +10,7 @@ import pytest
 
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.show.outline import outline
-from simsepsis.show.plots import Plate, draw_analysis
+from simsepsis.show.plots import Figure, draw_analysis
 from simsepsis.show.plots.rows import as_comparison
 
 
@@ -20,7 +20,7 @@ def analysis(registry: pd.DataFrame) -> Analysis:
 
 
 @pytest.fixture(scope="module")
-def plates(analysis: Analysis) -> dict[str, Plate]:
+def plates(analysis: Analysis) -> dict[str, Figure]:
     return {plate.name: plate for plate in draw_analysis(analysis, source="cohort.csv", version="0.0")}
 
 

@@ -27,7 +27,7 @@ def balance(comparison: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture
 def curves() -> pd.DataFrame:
     days = np.arange(0.0, 61.0)
-    arms = {"ivigg": 0.011, "control": 0.010}
+    arms = {"treated": 0.011, "control": 0.010}
     return pd.concat(
         [
             pd.DataFrame(
@@ -49,9 +49,13 @@ def curves() -> pd.DataFrame:
 @pytest.fixture
 def scores() -> pd.DataFrame:
     rng = np.random.default_rng(3)
-    arm = np.repeat(["ivigg", "control"], [300, 700])
+    arm = np.repeat(["treated", "control"], [300, 700])
     return pd.DataFrame(
-        {"arm": arm, "matched": rng.random(1000) < 0.4, "logit": rng.normal(np.where(arm == "ivigg", 0, -1))}
+        {
+            "arm": arm,
+            "matched": rng.random(1000) < 0.4,
+            "logit": rng.normal(np.where(arm == "treated", 0, -1)),
+        }
     )
 
 
@@ -141,7 +145,7 @@ def test_love_plot_keeps_the_covariates_that_differ_most_and_says_so(balance):
 
 def test_bins_count_every_patient_once_and_matched_within_all(scores):
     binned = bin_scores(scores)
-    assert binned.groupby("arm")["patients"].sum().to_dict() == {"control": 700, "ivigg": 300}
+    assert binned.groupby("arm")["patients"].sum().to_dict() == {"control": 700, "treated": 300}
     assert binned["matched"].sum() == scores["matched"].sum()
     assert (binned["matched"] <= binned["patients"]).all()
 
@@ -149,7 +153,7 @@ def test_bins_count_every_patient_once_and_matched_within_all(scores):
 def test_overlap_draws_treated_upwards_and_controls_downwards(scores):
     binned = bin_scores(scores)
     heights = np.array([patch.get_height() for patch in plot_overlap(binned).axes[0].patches])
-    signed = binned["patients"].where(binned["arm"] == "ivigg", -binned["patients"])
+    signed = binned["patients"].where(binned["arm"] == "treated", -binned["patients"])
     np.testing.assert_allclose(heights[heights > 0].sum(), (signed + binned["matched"])[signed > 0].sum())
     assert heights.min() == signed.min()
 
@@ -160,13 +164,13 @@ def test_survival_axis_runs_from_0_to_100_percent_and_60_days(curves):
     assert axes.get_xlim() == (0, 60)
     thick = [line for line in axes.lines if line.get_linewidth() > 1.5]
     assert {line.get_linestyle() for line in thick} == {"-", "--"}
-    np.testing.assert_allclose(thick[0].get_ydata(), 100 * curves.loc[curves["arm"] == "ivigg", "survival"])
+    np.testing.assert_allclose(thick[0].get_ydata(), 100 * curves.loc[curves["arm"] == "treated", "survival"])
 
 
 def test_number_at_risk_between_two_times_is_that_before_the_next_one():
     curve = pd.DataFrame(
         {
-            "arm": "ivigg",
+            "arm": "treated",
             "time": [0.0, 4.0, 25.0],
             "survival": 1.0,
             "low": 1.0,

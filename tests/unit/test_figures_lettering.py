@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from own_study import own_analysis, own_cohort, whole_report
 
+from simsepsis.show.figure import Figure
 from simsepsis.show.lettering import make_legible
-from simsepsis.show.plots import Plate, render_plate
 
 JAPANESE = {"years": "年齢（歳）", "bmi": "体格指数", "smoker": "喫煙", "chd": "心疾患", "months": "追跡期間"}
 
@@ -27,15 +27,15 @@ def only_house_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fontManager, "ttflist", own)
 
 
-def figure_of(*texts: str) -> Figure:
-    figure = Figure()
+def figure_of(*texts: str) -> Drawing:
+    figure = Drawing()
     axes = figure.add_axes((0.2, 0.2, 0.7, 0.7))
     for place, text in enumerate(texts):
         axes.text(0.1, place / 10, text)
     return figure
 
 
-def words_of(figure: Figure) -> list[str]:
+def words_of(figure: Drawing) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text)]
 
 
@@ -103,8 +103,8 @@ def test_an_installed_font_with_the_letters_is_used(font_of_two_letters: str) ->
     shown = {text.get_text(): text.get_fontfamily() for text in figure.findobj(Text)}
     assert shown["糖尿"] == ["DejaVu Sans", font_of_two_letters]
     assert "糖尿[1]" in shown
-    plate = Plate(name="x", title="", caption="C.", alt="", figure=figure, data=pd.DataFrame({"a": [1]}))
-    assert render_plate(plate).png.startswith(b"\x89PNG")
+    plate = Figure(name="x", draw=lambda: figure, data=pd.DataFrame({"a": [1]}))
+    assert plate.files["x.png"].startswith(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("only_house_fonts")
@@ -118,6 +118,6 @@ def test_a_japanese_study_is_reported_without_a_warning_and_with_every_name() ->
         survival_event="心疾患",
         covariates=("年齢（歳）", "体格指数"),
     )
-    _, page = whole_report(found)
+    *_, page = whole_report(found)
     assert all(name in page for name in ("年齢（歳）", "体格指数", "心疾患"))
     assert "numbers stand for words without a font: [1] 年齢（歳）; [2] 体格指数." in page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simsepsis.show.outline import outline
-from simsepsis.thesis.wording import THESIS_WORDING, number_label
+from simsepsis.show.study_words import THESIS_WORDING, number_label
 
 
 def words(keys: list[tuple[str, str]]) -> list[tuple[int, str]]:
@@ -46,7 +46,7 @@ def test_names_outside_the_dictionary_are_their_own_labels():
 @pytest.mark.parametrize(
     ("key", "name"),
     [
-        (("age", "", "median", "before", "ivigg"), "Age, median, IVIgG before matching"),
+        (("age", "", "median", "before", "treated"), "Age, median, IVIgG before matching"),
         (("icu_type", "er", "smd_percent", "", "contrast"), "ICU type: ER ICU, standardized difference (%)"),
         (("hospital_death", "cox", "hazard_ratio", "", ""), "In-hospital mortality: Cox, hazard ratio"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 
@@ -49,17 +50,20 @@ def test_the_thesis_keeps_its_columns(registry: pd.DataFrame) -> None:
     from simsepsis.analysis.thesis_analysis import analyze
 
     found = analyze(registry, seed=5)
-    assert "mean_ivigg" in found.balance
-    assert set(found.survival["arm"]) == {"ivigg", "control"}
+    written = {name: pd.read_csv(io.BytesIO(content)) for name, content in analysis_contents(found).items()}
+    assert {"mean_ivigg", "mean_control"} <= set(written["tables/balance.csv"])
+    assert {"min_ivigg", "outside_ivigg"} <= set(written["tables/scores.csv"])
+    assert set(written["tables/survival.csv"]["arm"]) == {"ivigg", "control"}
+    assert "rmst28_ivigg" in set(written["tables/survival_tests.csv"]["quantity"])
     assert "in neither arm" not in set(found.flow["step"])
     assert arms_of(found.result.spec, found.result.cohort) == Arms("IVIgG", "control")
 
 
 def test_a_report_never_says_died_days_or_ivigg_where_it_is_chd_in_months(analysis: Analysis) -> None:
-    drawing, page = whole_report(analysis)
+    figures, _, page = whole_report(analysis)
     text = re.sub(r"<[^>]+>|data:image[^\"]+", " ", page)
-    words = [text, *(part for plate in drawing.plates for part in (plate.title, plate.caption, plate.alt))]
-    words += [written.get_text() for plate in drawing.plates for written in plate.figure.findobj(has_text)]
+    words = [text, *(part for plate in figures for part in (plate.title, plate.caption, plate.alt))]
+    words += [written.get_text() for plate in figures for written in plate.draw().findobj(has_text)]
     for part in words:
         assert not re.search(
             r"\b(died|dead|death|mortality|survival \(%\)|days?|IVIgG|ivigg)\b", part, re.I
@@ -77,7 +81,7 @@ def test_the_outcomes_own_label_and_the_arms_stand_in_every_sentence(analysis: A
     smokers = share["chd", "", "percent", "after", "treated"]
     assert f"In matched pairs, 10-year CHD: Smoking {smokers:.1f}%, control" in told(analysis)
     assert "up to 100 months, Smoking minus control" in told(analysis)
-    titles = [table.title for table in page_of(analysis).results]
+    titles = [table.title for table in page_of(analysis)["results"].tables]
     assert titles[0] == "Effect of Smoking on 10-year CHD, with 95% confidence intervals"
     assert "Time to 10-year CHD, matched patients" in titles
 
@@ -130,7 +134,7 @@ def test_words_of_the_thesis_do_not_bind_columns_of_the_same_name() -> None:
     )
     frame["icu_type"] = np.where(frame["icu_type"] == "north", "er", "general")
     found = own_analysis(frame, covariates=("apache2", "saps2", "icu_type"))
-    labels = [row[0].strip("\N{EM SPACE}") for row in page_of(found).patients[2].rows]
+    labels = [row[0].strip("\N{EM SPACE}") for row in page_of(found)["patients"].tables[2].rows]
     assert labels[1:] == ["apache2", "saps2", "icu_type", *found.result.cohort.levels["icu_type"]]
     assert wording_of(own_spec()).level("icu_type", "severe") == "severe"
 
@@ -138,17 +142,18 @@ def test_words_of_the_thesis_do_not_bind_columns_of_the_same_name() -> None:
 def test_a_covariate_called_n_is_shown_as_itself() -> None:
     found = own_analysis(own_cohort().rename(columns={"years": "n"}), covariates=("n", "bmi"))
     page = page_of(found)
-    (row,) = [row for row in page.patients[2].rows if row[0] == "n"]
+    (row,) = [row for row in page["patients"].tables[2].rows if row[0] == "n"]
     quartiles = found.tables["table1"].query("variable == 'n' and statistic == 'median'")["value"]
     assert row[1].startswith(f"{quartiles.iloc[0]:.1f}".removesuffix(".0"))
-    assert not any("nan" in cell for table in page.patients for cells in table.rows for cell in cells)
+    tables = page["patients"].tables
+    assert not any("nan" in cell for table in tables for cells in table.rows for cell in cells)
 
 
 def test_what_was_decided_when_reading_stands_near_the_top_of_the_page(analysis: Analysis) -> None:
     note = 'Treated are the patients with smoker = "<yes>".'
     cohort = replace(analysis.result.cohort, notes=(note,))
     noted = replace(analysis, result=replace(analysis.result, cohort=cohort))
-    _, page = whole_report(noted)
+    *_, page = whole_report(noted)
     shown = "smoker = &#34;&lt;yes&gt;&#34;"
     assert page.index(shown) < page.index("How it was made")
     silent = replace(analysis.result, cohort=replace(analysis.result.cohort, notes=()))
@@ -199,11 +204,11 @@ def test_every_missing_estimate_has_its_reason() -> None:
     reason = "before rmst_horizon = 1e+06; set rmst_horizon to"
     assert "not estimable: follow-up of the" in told(found)
     page = page_of(found)
-    (survival,) = [table for table in page.results if table.title.startswith("Time to")]
+    (survival,) = [table for table in page["results"].tables if table.title.startswith("Time to")]
     means = [row for row in survival.rows if row[0].startswith("Mean months")]
     assert len(means) == 3
     assert all(reason in row[1] for row in means if "difference" in row[0])
-    assert any(reason in row[2] for row in page.failures.rows)
+    assert any(reason in row[2] for row in page["failures"].tables[0].rows)
     row = found.estimates.set_index("method").loc["rmst1e+06"]
     assert reason in row["failure"]
 
@@ -211,7 +216,7 @@ def test_every_missing_estimate_has_its_reason() -> None:
 @pytest.mark.parametrize("change", [{"chd": 0}, {"chd": 1}, {"years": 1.0, "bmi": 1.0}])
 def test_a_dash_in_the_effects_is_never_without_a_reason(change: dict[str, float]) -> None:
     found = own_analysis(own_cohort().assign(**change))
-    effects, *_, every = page_of(found).results[:3]
+    effects, *_, every = page_of(found)["results"].tables[:3]
     for row in every.rows:
         assert row[3] not in ("–", ""), row
     for row in effects.rows[2:]:
@@ -224,7 +229,7 @@ def test_a_category_of_hundreds_of_levels_is_shown_by_its_most_frequent_ones() -
     rng = np.random.default_rng(5)
     frame["city"] = [f"city {number:03d}" for number in rng.integers(0, 300, 3000)]
     found = own_analysis(frame, covariates=("years", "city"))
-    table = page_of(found).patients[2]
+    table = page_of(found)["patients"].tables[2]
     named = [row for row in table.rows if row[0].strip("\N{EM SPACE}").startswith("city ")]
     assert len(named) == SHOWN_LEVELS < MOST_LEVELS
     levels = len(found.result.cohort.levels["city"])
@@ -235,7 +240,7 @@ def test_a_category_of_hundreds_of_levels_is_shown_by_its_most_frequent_ones() -
 def test_numbers_of_a_million_and_of_a_thousandth_are_readable() -> None:
     frame = own_cohort()
     frame["years"], frame["bmi"] = frame["years"] * 5000, frame["bmi"] / 50_000
-    rows = page_of(own_analysis(frame)).patients[2].rows
+    rows = page_of(own_analysis(frame))["patients"].tables[2].rows
     (large,) = [row[1] for row in rows if row[0] == "years"]
     (small,) = [row[1] for row in rows if row[0] == "bmi"]
     assert re.match(r"\d{3},\d{3} \(\d{3},\d{3}–\d{3},\d{3}\)", large)
@@ -250,11 +255,11 @@ def test_several_controls_and_numeric_outcomes_have_their_own_words() -> None:
     text, page = told(found), page_of(found)
     assert "In matched patients, mean cost: treated" in text
     assert "standard error of matched sets" in text
-    assert dict(page.facts)["Matching"].startswith("1:2, ")
-    every = {row[0] for row in page.results[2].rows}
+    assert dict(page["made"].blocks[-1].pairs)["Matching"].startswith("1:2, ")
+    every = {row[0] for row in page["results"].tables[2].rows}
     assert "Matched, standard error of matched sets" in every
     assert not any(name == "iptw" for name in every)
-    _, html = whole_report(found)
+    *_, html = whole_report(found)
     assert "nan" not in re.sub(r"data:image[^\"]+", "", html)
 
 

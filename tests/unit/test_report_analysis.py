@@ -12,9 +12,9 @@ import pytest
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
-from simsepsis.show.pages.analysis import analysis_html, analysis_page
+from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.pages.analysis.numbers import Interval, numbers_of, points_text, ratio_text
-from simsepsis.show.plots import draw_analysis, render_plate
+from simsepsis.show.plots import draw_analysis
 
 COMMAND = "simsepsis analyze cohort.csv"
 NAN = float("nan")
@@ -51,8 +51,10 @@ def page_of(analysis: Analysis, **options: object):
 
 
 def test_page_is_sound_and_shows_every_figure(analysis: Analysis) -> None:
-    plates = [render_plate(plate) for plate in draw_analysis(analysis, source="cohort.csv", version="0.0")]
-    html = analysis_html(analysis, plates, sensitivity_table(analysis), source="cohort.csv", command=COMMAND)
+    plates = draw_analysis(analysis, source="cohort.csv", version="0.0")
+    html = analysis_page(
+        analysis, plates, sensitivity_table(analysis), source="cohort.csv", command=COMMAND
+    ).html
     page = Balanced(html)
     assert page.open == []
     assert len(page.ids) == len(set(page.ids))
@@ -78,7 +80,7 @@ def test_answer_tells_the_matched_result_with_its_numbers(analysis: Analysis) ->
 
 def test_tables_hold_what_the_analysis_found(analysis: Analysis) -> None:
     page = page_of(analysis, sensitivity=sensitivity_table(analysis))
-    titles = [table.title for table in (*page.results, *page.patients)]
+    titles = [table.title for table in (*page["results"].tables, *page["patients"].tables)]
     assert titles == [
         "Effect of IVIgG on death, with 95% confidence intervals",
         "Survival of matched patients",
@@ -90,11 +92,11 @@ def test_tables_hold_what_the_analysis_found(analysis: Analysis) -> None:
         "Other treatments before and after matching",
         "Outcomes and durations before and after matching",
     ]
-    covariates = page.patients[2]
+    covariates = page["patients"].tables[2]
     assert all(len(row) in (1, len(covariates.heads)) for row in covariates.rows)
     numbers = numbers_of(analysis)
     (male,) = [row for row in covariates.rows if "Gender (male)" in row[0]]
-    count = numbers.number("table1", "male", "", "count", "after", "ivigg")
+    count = numbers.number("table1", "male", "", "count", "after", "treated")
     assert male[4].startswith(f"{count:,.0f} (")
     assert [row for row in covariates.rows if len(row) == 1]
 
@@ -105,9 +107,9 @@ def test_page_of_an_analysis_without_pairs_gives_the_reasons(registry: pd.DataFr
     page = page_of(found, sensitivity=sensitivity_table(found))
     assert any(line.startswith("Matching failed:") for line in page.answer)
     assert any("estimates could not be made" in line for line in page.answer)
-    assert page.failures.rows
-    assert "–" in dict(row[:2] for row in page.patients[0].rows)["Matched pairs, first score"]
-    Balanced(analysis_html(found, (), None, source="cohort.csv", command=COMMAND))
+    assert page["failures"].tables[0].rows
+    assert "–" in dict(row[:2] for row in page["patients"].tables[0].rows)["Matched pairs, first score"]
+    Balanced(analysis_page(found, (), None, source="cohort.csv", command=COMMAND).html)
 
 
 def test_page_of_a_bare_spec_leaves_out_what_there_is_not(registry: pd.DataFrame) -> None:
@@ -128,15 +130,17 @@ def test_page_of_a_bare_spec_leaves_out_what_there_is_not(registry: pd.DataFrame
     )
     found = analyze(registry, spec, seed=1)
     page = page_of(found)
-    titles = [table.title for table in (*page.results, *page.patients)]
+    titles = [table.title for table in (*page["results"].tables, *page["patients"].tables)]
     assert "Survival of matched patients" not in titles
     assert "Other treatments before and after matching" not in titles
     assert any("names no hospital" in line for line in page.answer)
-    html = analysis_html(found, (), None, source="cohort.csv", command=COMMAND)
+    html = analysis_page(found, (), None, source="cohort.csv", command=COMMAND).html
     assert "Death &lt;in&gt; the ICU" in html
     assert "Points" in html
-    assert dict(page.facts)["Caliper"].startswith("none")
-    assert dict(page.facts)["Follow-up of the living"] == "ends when they leave, or on day 30"
+    assert dict(page["made"].blocks[-1].pairs)["Caliper"].startswith("none")
+    assert (
+        dict(page["made"].blocks[-1].pairs)["Follow-up of the living"] == "ends when they leave, or on day 30"
+    )
 
 
 def test_numbers_in_words() -> None:

@@ -9,17 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from simsepsis.errors import OutputError
 from simsepsis.reproduction import Reproduction, reproduce
-from simsepsis.show.pages.reproduction import (
-    ANSWER,
-    MOST_FAILURES,
-    question_of,
-    reproduction_html,
-    reproduction_page,
-    write_reproduction_report,
-)
-from simsepsis.show.plots import RenderedPlate, draw_reproduction, render_plate
+from simsepsis.show.pages.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
+from simsepsis.show.plots import Figure, draw_reproduction
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --replicates 3 --seed 5"
@@ -33,13 +25,13 @@ def reproduction() -> Reproduction:
 
 
 @pytest.fixture(scope="module")
-def plates(reproduction: Reproduction) -> tuple[RenderedPlate, ...]:
-    return tuple(render_plate(plate) for plate in draw_reproduction(reproduction, version="0.0"))
+def plates(reproduction: Reproduction) -> tuple[Figure, ...]:
+    return draw_reproduction(reproduction, version="0.0")
 
 
 @pytest.fixture(scope="module")
-def html(reproduction: Reproduction, plates: tuple[RenderedPlate, ...]) -> str:
-    return reproduction_html(reproduction, plates, command=COMMAND)
+def html(reproduction: Reproduction, plates: tuple[Figure, ...]) -> str:
+    return reproduction_page(reproduction, plates, command=COMMAND).html
 
 
 class Page(HTMLParser):
@@ -120,9 +112,9 @@ def test_the_page_is_small_enough_to_send(html):
 
 
 def test_the_same_reproduction_gives_the_same_page(reproduction, plates, html):
-    again = tuple(render_plate(plate) for plate in draw_reproduction(reproduction, version="0.0"))
-    assert [plate.contents for plate in again] == [plate.contents for plate in plates]
-    assert reproduction_html(reproduction, again, command=COMMAND) == html
+    again = draw_reproduction(reproduction, version="0.0")
+    assert [plate.files for plate in again] == [plate.files for plate in plates]
+    assert reproduction_page(reproduction, again, command=COMMAND).html == html
 
 
 def test_texts_are_escaped(reproduction, plates):
@@ -130,31 +122,32 @@ def test_texts_are_escaped(reproduction, plates):
     failures = pd.DataFrame([{"step": "GEE", "reason": hostile, "replicates": 2, "first": 0}])
     changed = replace(reproduction, failures=failures, summary=(hostile,))
     bad_alt = replace(plates[0], alt='a" onerror="b', caption=hostile)
-    html = reproduction_html(changed, [bad_alt], command=hostile)
+    html = reproduction_page(changed, [bad_alt], command=hostile).html
     assert "<script>" not in html
     assert html.count("&lt;script&gt;") == 4
     assert Page(html).having("img")[0]["alt"] == 'a" onerror="b'
 
 
 def test_a_run_without_failures_says_so(reproduction):
-    html = reproduction_html(
-        replace(reproduction, failures=reproduction.failures.iloc[:0]), [], command=COMMAND
-    )
-    assert "No analysis failed in any replicate." in html
+    clean = replace(reproduction, failures=reproduction.failures.iloc[:0])
+    page = reproduction_page(clean, [], command=COMMAND)
+    assert page["failures"].blocks == ("No analysis failed in any replicate.",)
 
 
 def test_the_most_frequent_failures_are_shown_and_the_rest_counted(reproduction):
     rows = [{"step": f"step {k}", "reason": "why", "replicates": k, "first": 0} for k in range(1, 51)]
     page = reproduction_page(replace(reproduction, failures=pd.DataFrame(rows)), [], command=COMMAND)
-    assert len(page.failures.rows) == MOST_FAILURES
-    assert page.failures.rows[0][0] == "step 50"
-    assert page.failures.title.endswith(f"the {MOST_FAILURES} most frequent of 50")
+    (table,) = page["failures"].tables
+    assert len(table.rows) == MOST_FAILURES
+    assert table.rows[0][0] == "step 50"
+    assert table.title.endswith(f"the {MOST_FAILURES} most frequent of 50")
 
 
 def test_long_summaries_are_divided_without_loss(reproduction):
     sentences = tuple(f"Sentence {k}." for k in range(ANSWER + 4))
     page = reproduction_page(replace(reproduction, summary=sentences), [], command=COMMAND)
-    assert page.answer + page.details == sentences
+    (details,) = page["details"].blocks
+    assert page.answer + details.items == sentences
     assert len(page.answer) == ANSWER
 
 
@@ -173,8 +166,11 @@ def test_figures_without_a_single_value_are_left_out(reproduction):
     assert names == ["positions", "forest", "pairs", "love", "forest-table5", "forest-table6"]
 
 
-def test_the_report_is_written_or_refused_in_one_sentence(reproduction, html, plates, tmp_path: Path):
-    path = write_reproduction_report(reproduction, plates, tmp_path / "out" / "report.html", command=COMMAND)
-    assert path.read_text(encoding="utf-8") == html
-    with pytest.raises(OutputError, match=r"cannot be written"):
-        write_reproduction_report(reproduction, plates, path / "report.html", command=COMMAND)
+def test_a_reproduction_saves_all_that_the_command_writes(reproduction: Reproduction, tmp_path: Path) -> None:
+    paths = {str(path.relative_to(tmp_path)) for path in reproduction.save(tmp_path)}
+    assert {"reproduction.json", "report.html", "tables/table1.csv", "tables/text.csv"} <= paths
+    assert "figures/positions.csv" in paths
+    line = "simsepsis reproduce --scenario thesis --replicates 3 --seed 5"
+    assert reproduction.command == line
+    assert line in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "ivigg" in set(pd.read_csv(tmp_path / "tables" / "table1.csv")["arm"])

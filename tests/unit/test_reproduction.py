@@ -28,15 +28,17 @@ from simsepsis.reproduction.evidence import gather, position
 from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import percent
+from simsepsis.show.plots import draw_reproduction
 from simsepsis.streams import stream
-from simsepsis.thesis.printed import Key, cells_of
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.layout import Key
+from simsepsis.study.published import open_study
 from simsepsis.words.numbers import listed, of_statistic
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
-THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)
-KEYS = tuple(cells_of(THESIS))
+STUDY = open_study()
+THESIS, CORRECTED = STUDY.printed(), STUDY.printed(corrected=True)
+KEYS = tuple(STUDY.numbers)
 NO_FAILURES = failures_of([()])
 CRUDE = Key("table4", "hospital_death", "unadjusted", "odds_ratio", "after", "contrast")
 ADJUSTED = CRUDE._replace(level="adjusted")
@@ -77,8 +79,8 @@ def row(comparison: pd.DataFrame, key: Key) -> pd.Series:
 
 
 def words_of(draws: np.ndarray, *, failures=NO_FAILURES, null=True) -> tuple[str, ...]:
-    comparison = compare(THESIS, CORRECTED, draws)
-    return summarize_in_words(gather(comparison, draws, failures, null=null))
+    comparison = compare(STUDY, draws)
+    return summarize_in_words(gather(STUDY, comparison, draws, failures, null=null))
 
 
 def line_with(lines: tuple[str, ...], part: str) -> str:
@@ -133,10 +135,10 @@ class TestSpread:
         assert (between.low[0], between.high[0]) == pytest.approx((9.025, 12.9625))
 
     def test_a_quartile_that_its_limit_takes_is_inside(self):
-        key = Key("table1", "wbc", "", "median", "after", "ivigg")
+        key = Key("table1", "wbc", "", "median", "after", "treated")
         values = np.linspace(9.6, 10.6, 200)
         values[-5:] = 11.8  # the printed number, at the place 195.975
-        assert bool(row(compare(THESIS, CORRECTED, put(draws_of(200), key, values)), key)["inside"])
+        assert bool(row(compare(STUDY, put(draws_of(200), key, values)), key)["inside"])
 
     @pytest.mark.parametrize("n", [39, 40, 77, 200, 1000])
     @pytest.mark.parametrize("draw", ["random", "normal", "lognormal"])
@@ -161,13 +163,13 @@ class TestSpread:
 
 class TestCompare:
     def test_columns_begin_with_the_contract_and_rows_follow_the_thesis(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         assert TABLE_COLUMNS[:10] == CONTRACT
         assert tuple(comparison.columns) == ("table", *TABLE_COLUMNS)
         assert comparison["printed"].tolist() == THESIS["printed"].tolist()
 
     def test_replicates_of_the_corrected_thesis_are_inside_but_for_misprints(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         misprint = CORRECTED["corrected"].to_numpy()
         assert comparison["inside"][~misprint].all()
         assert not comparison["inside"][misprint].any()
@@ -180,8 +182,8 @@ class TestCompare:
             (CRUDE, (1.2234, 1.3), True),  # 1.2234 is printed as 1.223
             (CRUDE, (1.2236, 1.3), False),
             (CRUDE, (1.1, 1.2224), False),
-            (Key("table3", "vasopressor_days", "", "q3", "after", "ivigg"), (6.75, 7.0), False),
-            (Key("table3", "icu_days", "", "median", "before", "ivigg"), (8.25, 9.0), False),
+            (Key("table3", "vasopressor_days", "", "q3", "after", "treated"), (6.75, 7.0), False),
+            (Key("table3", "icu_days", "", "median", "before", "treated"), (8.25, 9.0), False),
             (Key("table3", "icu_death", "", "p_value", "before", "contrast"), (0.0009, 0.2), True),
             (Key("table3", "icu_death", "", "p_value", "before", "contrast"), (0.0011, 0.2), False),
             (Key("table3", "icu_death", "", "p_value", "before", "contrast"), (1e-9, 1e-8), True),
@@ -196,10 +198,10 @@ class TestCompare:
     def test_rounding_and_bounds(self, key, values, inside):
         # Of 39 replicates the limits are the extremes, so that these alone are rounded.
         draws = put(draws_of(39), key, np.linspace(*values, 39))
-        assert bool(row(compare(THESIS, CORRECTED, draws), key)["inside"]) is inside
+        assert bool(row(compare(STUDY, draws), key)["inside"]) is inside
 
     def test_what_was_never_simulated_is_not_compared(self):
-        comparison = compare(THESIS, CORRECTED, put(draws_of(), PAIRS, np.nan))
+        comparison = compare(STUDY, put(draws_of(), PAIRS, np.nan))
         found = row(comparison, PAIRS)
         assert found["inside"] is pd.NA
         assert found["inside_corrected"] is pd.NA
@@ -208,16 +210,16 @@ class TestCompare:
 
     def test_a_replicate_without_a_value_is_counted(self):
         values = np.where(np.arange(40) < 3, np.nan, 0.95)
-        assert row(compare(THESIS, CORRECTED, put(draws_of(40), HAZARD, values)), HAZARD)["n_used"] == 37
+        assert row(compare(STUDY, put(draws_of(40), HAZARD, values)), HAZARD)["n_used"] == 37
 
     def test_fitted_is_everything_before_matching_and_nothing_after(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
+        comparison = compare(STUDY, draws_of())
         assert comparison["fitted"][comparison["phase"] == "before"].all()
         assert not comparison["fitted"][comparison["phase"] == "after"].any()
 
     def test_repetitions_name_the_table_where_the_number_stood_first(self):
-        comparison = compare(THESIS, CORRECTED, draws_of())
-        assert row(comparison, CRUDE._replace(statistic="count", arm="ivigg"))["repeats"] == "table3"
+        comparison = compare(STUDY, draws_of())
+        assert row(comparison, CRUDE._replace(statistic="count", arm="treated"))["repeats"] == "table3"
         assert row(comparison, CRUDE)["repeats"] == ""
 
 
@@ -246,7 +248,7 @@ class TestKeep:
         scores = keep(result, KEYS, with_scores=True).scores
         assert len(scores) == result.cohort.n
         pairs = result.matched["covariates"].value.matches.n_pairs
-        assert scores.groupby("arm")["matched"].sum().to_dict() == {"ivigg": pairs, "control": pairs}
+        assert scores.groupby("arm")["matched"].sum().to_dict() == {"treated": pairs, "control": pairs}
 
     def test_a_failed_matching_is_named_with_its_consequences(self, registry):
         alike = registry.assign(ivigg=(registry["icu_beds"] > registry["icu_beds"].median()).astype(int))
@@ -256,7 +258,7 @@ class TestKeep:
         assert all(steps.values())
         assert np.isnan(kept.values[KEYS.index(PAIRS)])
         assert np.isnan(kept.survival).all()
-        assert np.isfinite(kept.values[KEYS.index(Key("table1", "n", "", "count", "before", "ivigg"))])
+        assert np.isfinite(kept.values[KEYS.index(Key("table1", "n", "", "count", "before", "treated"))])
 
     def test_failures_are_counted_by_step(self):
         failures = failures_of([(("Cox", "no deaths"),), (), (("Cox", "other"), ("GEE", "singular"))])
@@ -271,7 +273,7 @@ class TestKeep:
         curves = curves_of([alive, alive + 0.2, np.full_like(alive, np.nan)], [alive, alive, alive])
         assert curves["survival"].to_numpy() == pytest.approx(0.6)
         assert set(curves["n_used"]) == {2}
-        assert curves.groupby("arm", sort=False)["time"].max().to_dict() == {"ivigg": 90.0, "control": 90.0}
+        assert curves.groupby("arm", sort=False)["time"].max().to_dict() == {"treated": 90.0, "control": 90.0}
 
 
 class TestSummary:
@@ -351,7 +353,7 @@ class TestSummary:
         assert "Table 2 Heparinoid 100%." in line_with(lines, "tests without p < 0.05")
 
     def test_counts_that_only_follow_the_number_of_pairs(self):
-        count = Key("table1", "male", "", "count", "after", "ivigg")
+        count = Key("table1", "male", "", "count", "after", "treated")
         line = line_with(words_of(put(draws_of(), count, 450)), "Counts after matching")
         assert "of 1 outside, 1 have their percentage inside" in line
 
@@ -381,7 +383,7 @@ class TestSummary:
     def test_chance_is_reckoned_over_held_out_numbers(self):
         draws = draws_of()
         line = line_with(words_of(draws), "by chance")
-        comparison = compare(THESIS, CORRECTED, draws)
+        comparison = compare(STUDY, draws)
         own = comparison[~comparison["fitted"] & (comparison["repeats"] == "")]
         assert f"about {0.05 * len(own):.0f} of {len(own)} held-out numbers" in line
 
@@ -396,11 +398,11 @@ class TestWords:
             (6.5, "q3", "6.5"),
             (6.0, "median", "6"),
             (1.2345, "odds_ratio", "1.234"),
-            (3e9, "ci_high", ">10⁵"),
+            (3e9, "ci_high", "3.0e+09"),
         ],
     )
     def test_numbers(self, value, statistic, text):
-        assert of_statistic(value, statistic) == text
+        assert of_statistic(value, statistic, full=True) == text
 
     @pytest.mark.parametrize(
         ("fraction", "text"),
@@ -430,6 +432,10 @@ class TestReproduce:
         assert first == second
         assert records[0] == records[1]
         assert [timing["jobs"] for timing in timings] == [1, 2]
+        drawn = [draw_reproduction(reproduction, version="0") for reproduction in (alone, both)]
+        for one, other in zip(*drawn, strict=True):
+            assert one.name == other.name
+            pd.testing.assert_frame_equal(one.data, other.data, check_exact=True)
 
     def test_a_replicate_is_what_the_generator_and_the_analysis_give(self, scenario, alone):
         registry = generate_cohort(scenario, seed=5, replicate=2).registry

@@ -8,17 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.analysis.readings import LITERAL, READINGS, find_readings
+from simsepsis.analysis.readings import LITERAL
 from simsepsis.reproduction import contents_of, reproduce
 from simsepsis.reproduction.readings import COLUMNS_OF_TABLE, ReadingsComparison, compare_readings
 from simsepsis.show.pages.readings import reading_tables
-from simsepsis.show.pages.reproduction import reproduction_html
-from simsepsis.thesis.printed import Key, cells_of
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.show.pages.reproduction import reproduction_page
+from simsepsis.study.layout import Key
+from simsepsis.study.published import open_study
 from simsepsis.world.files import load_scenario
 
-THESIS, CORRECTED = load_thesis(), load_thesis(corrected=True)
-KEYS = tuple(cells_of(THESIS))
+STUDY = open_study()
+READINGS = STUDY.readings
+THESIS, CORRECTED = STUDY.printed(), STUDY.printed(corrected=True)
+KEYS = tuple(STUDY.numbers)
 PAIRS = Key("text", "matched_pairs", "", "count", "after", "")
 SECOND_PAIRS = PAIRS._replace(level="adjuncts")
 HAZARD = Key("text", "hospital_death", "cox", "hazard_ratio", "after", "contrast")
@@ -47,7 +49,7 @@ def found() -> ReadingsComparison:
         "cox_adjusted": {HAZARD: 0.6},
         "yates": {CRUDE_P: 0.38},
     }
-    return compare_readings(THESIS, CORRECTED, READINGS, draws_of(changes))
+    return compare_readings(STUDY, READINGS, draws_of(changes))
 
 
 def line_with(lines: tuple[str, ...], part: str) -> str:
@@ -113,16 +115,16 @@ def test_replicates_are_the_same_with_and_without_readings() -> None:
     stored = pd.read_csv(io.BytesIO(contents["tables/readings.csv"]))
     assert set(stored["reading"]) >= {LITERAL, "icu_indicators", "cox_adjusted"}
     assert "tables/readings.csv" not in contents_of(plain)
-    html = reproduction_html(several, (), command="simsepsis reproduce --readings")
+    html = reproduction_page(several, (), command="simsepsis reproduce --readings").html
     assert 'id="readings"' in html
-    assert 'id="readings"' not in reproduction_html(plain, (), command="simsepsis reproduce")
+    assert 'id="readings"' not in reproduction_page(plain, (), command="simsepsis reproduce").html
 
 
 def test_a_reading_that_always_fails_has_no_place() -> None:
-    readings = find_readings(["icu_indicators"])
+    readings = [one for one in READINGS if one.name in (LITERAL, "icu_indicators")]
     draws = draws_of({LITERAL: {}})[:, :2].copy()
     draws[:, 1, KEYS.index(PAIRS)] = np.nan
-    found = compare_readings(THESIS, CORRECTED, readings, draws)
+    found = compare_readings(STUDY, readings, draws)
     row = rows_of(found.table, PAIRS).loc["icu_indicators"]
     assert np.isnan(row["simulated"])
     assert np.isnan(row["below"])

@@ -127,3 +127,11 @@ def test_every_estimand_of_every_method_is_listed():
     given = {name for method in METHODS.values() for name in method.estimands_of(THESIS_SPEC)}
     assert given - set(MATCHED_SET) <= {*ESTIMANDS, *BY_EXPERIMENT}
     assert set(true_estimands(RR081, population=400, seed=5, matched=True)["estimand"]) == set(ESTIMANDS)
+
+
+def test_mean_days_alive_are_counted_to_the_horizon():
+    outcomes = RR081.potential_outcomes(population=4_000, seed=5)
+    means = [np.minimum(arm.lifetime, 28.0).mean() for arm in (outcomes.treated, outcomes.untreated)]
+    truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
+    assert truth["rmst28_difference_ate"] == pytest.approx(means[0] - means[1], rel=1e-12)
+    assert np.isfinite(outcomes.untreated.lifetime[outcomes.untreated.lifetime > 28.0]).any()

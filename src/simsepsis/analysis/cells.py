@@ -9,7 +9,6 @@ from itertools import product
 import numpy as np
 
 from simsepsis.analysis.descriptive import (
-    ARMS,
     PHASES,
     QUARTILES,
     Description,
@@ -38,6 +37,7 @@ from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.two_by_two import odds_ratio
 from simsepsis.arrays import FloatArray
 from simsepsis.estimand import Estimand
+from simsepsis.study.layout import ARMS
 
 Key = tuple[str, str, str, str, str, str]
 """``table, variable, level, statistic, phase, arm``."""

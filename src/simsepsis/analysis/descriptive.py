@@ -23,7 +23,6 @@ from simsepsis.analysis.tallies import (
 from simsepsis.arrays import FloatArray, IntArray
 
 PHASES = ("before", "after")
-ARMS = ("ivigg", "control")
 QUARTILES = ("q1", "median", "q3")
 
 

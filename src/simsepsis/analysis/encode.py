@@ -11,7 +11,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from simsepsis.analysis.consistency import find_contradictions
+from simsepsis.analysis.consistency import find_contradictions, rules_of
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.dates import elapsed
 from simsepsis.analysis.doubts import category_notes, cluster_notes
@@ -123,8 +123,9 @@ def _annotated(
     """Add what was decided when the file was read, and what is doubtful in it."""
     read = reading_notes(cohort, spec, words)
     doubts = (*category_notes(cohort, spec), *cluster_notes(cohort, spec))
-    if spec.study == "thesis":
-        doubts += tuple(f"{one.sentence}; correct them in the file." for one in find_contradictions(cohort))
+    if not spec.own:
+        broken = find_contradictions(cohort, rules_of(str(spec.study)))
+        doubts += tuple(f"{one.sentence}; correct them in the file." for one in broken)
     cells = words[spec.treatment]
     treated, control = (
         tuple(map(label, values_where(cells, side))) for side in (cohort.treated, ~cohort.treated)
@@ -250,7 +251,7 @@ def _lacking(
     lacking: list[int], asked: list[str], needed: list[str], present: Collection[Any], spec: AnalysisSpec
 ) -> str:
     name = needed[lacking[0]]
-    if spec.study == "thesis" and 2 * len(lacking) > len(needed):
+    if not spec.own and 2 * len(lacking) > len(needed):
         return (
             f"is not the thesis's registry, {len(lacking)} of whose {len(needed)} columns it lacks, '{name}' "
             "among them; give a spec that names your own columns, as in --spec study.toml"
@@ -331,14 +332,14 @@ def _encode_column(cells: Values, place: Place, role: Role, file: _File) -> _Cod
         key = "event" if role == "event" else "recode"
         return _Coded(truths(cells, place, _ones(cells, place, role, spec), key), "binary", 0.0, 1.0)
     values = numbers(cells, place, spec.time_unit)
-    if file.checked and spec.study != "thesis" and not file.codes(name):
+    if file.checked and spec.own and not file.codes(name):
         low = 0.0 if role == "time" else -_LARGEST
         refuse_sentinel(np.asarray(values, np.float64), place, spec.missing_codes, low)
     return _numbers_coded(values, name, role, spec)
 
 
 def _numbers_coded(values: NDArray[Any], name: str, role: Role, spec: AnalysisSpec) -> _Coded:
-    known = spec.dictionary.get(name)
+    known = spec.variables.get(name)
     if known is not None and known.kind:
         low = -_LARGEST if known.low is None else known.low
         return _Coded(values, known.kind, low, _LARGEST if known.high is None else known.high)
@@ -350,7 +351,7 @@ def _numbers_coded(values: NDArray[Any], name: str, role: Role, spec: AnalysisSp
 
 def _levels_of(cells: Values, place: Place, role: Role, spec: AnalysisSpec) -> tuple[str, ...] | None:
     """Return a category's levels, empty where the file decides; None for a column that is no category."""
-    name, known = place.name, spec.dictionary.get(place.name)
+    name, known = place.name, spec.variables.get(place.name)
     if name in spec.levels:
         return spec.levels[name]
     if name == spec.cluster or name in spec.categorical or role == "category":

@@ -18,7 +18,6 @@ from simsepsis.analysis.matched import MatchedSet
 from simsepsis.analysis.outcomes import AdjustedModel
 from simsepsis.analysis.propensity import Propensity, fit_propensity, overlap_summary
 from simsepsis.analysis.result import FIRST_SCORE, SCORES, Attempt, ThesisResult, attempt, then
-from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import survival_curves, survival_tests
 from simsepsis.arrays import FloatArray
 
@@ -48,47 +47,18 @@ MODEL_COLUMNS = (
 )
 
 
-_THESIS_ARM, _OWN_ARM = "ivigg", "treated"
-
-
-def named_arms(frame: pd.DataFrame, spec: AnalysisSpec) -> pd.DataFrame:
-    """Return a frame that calls the treated arm ``ivigg`` for the thesis and ``treated`` for any other study.
-
-    Parameters
-    ----------
-    frame
-        Any frame of an analysis, with the arm in its columns ``arm`` and ``quantity`` or in names of columns.
-    spec
-        Names the study.
-    """
-    if spec.study == "thesis":
-        return frame
-    own = frame.rename(columns=_own_name)
-    told = {name: own[name].map(_own_name) for name in ("arm", "quantity") if name in own}
-    return own.assign(**told)
-
-
-def _own_name(name: str) -> str:
-    """Return ``treated`` for ``ivigg``, also at the end of a longer name."""
-    stem = name.removesuffix(_THESIS_ARM)
-    return f"{stem}{_OWN_ARM}" if stem != name and (not stem or stem.endswith("_")) else name
-
-
-def table_frames(found: Cells, spec: AnalysisSpec) -> dict[str, pd.DataFrame]:
+def table_frames(found: Cells) -> dict[str, pd.DataFrame]:
     """Return one frame per table, ``table1`` … ``table6`` and ``text``, with `TABLE_COLUMNS`.
 
     Parameters
     ----------
     found
         Every number by its key.
-    spec
-        Names the study.
     """
     rows: dict[str, list[tuple[object, ...]]] = {}
     for (table, *key), value in found.items():
         rows.setdefault(table, []).append((*key, value))
-    frames = {table: pd.DataFrame(rows[table], columns=list(TABLE_COLUMNS)) for table in sorted(rows)}
-    return {table: named_arms(frame, spec) for table, frame in frames.items()}
+    return {table: pd.DataFrame(rows[table], columns=list(TABLE_COLUMNS)) for table in sorted(rows)}
 
 
 def flow_frame(result: ThesisResult) -> pd.DataFrame:
@@ -158,14 +128,14 @@ def balance_frame(result: ThesisResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        score, variable, level, phase; mean_treated (mean_ivigg of the thesis, see `named_arms`),
-        mean_control (proportions for levels); standardized differences in percent, treated minus control,
-        over each phase's own pooled SD (``pooled_after``: what the thesis printed), the pooled SD before
-        matching (``pooled_before``), the SD of the treated before matching (``treated_before``); unbalanced
-        (more than 10% by the first); variance_ratio (NaN for levels); ecdf_mean, ecdf_max.
+        score, variable, level, phase; mean_treated, mean_control (proportions for levels); standardized
+        differences in percent, treated minus control, over each phase's own pooled SD (``pooled_after``: what
+        the thesis printed), the pooled SD before matching (``pooled_before``), the SD of the treated before
+        matching (``treated_before``); unbalanced (more than 10% by the first); variance_ratio (NaN for
+        levels); ecdf_mean, ecdf_max.
     """
     parts = [_balance(result, score, step.value) for score, step in result.matched.items()]
-    return named_arms(pd.concat(parts, ignore_index=True), result.spec)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd.DataFrame:
@@ -183,7 +153,7 @@ def _balance(result: ThesisResult, score: str, matched: MatchedSet | None) -> pd
         frame = pd.DataFrame([*found.terms, *found.numeric], columns=["variable", "level"])
         frame.insert(0, "score", score)
         frame["phase"] = name
-        frame["mean_ivigg"], frame["mean_control"] = mean[:, phase].T
+        frame["mean_treated"], frame["mean_control"] = mean[:, phase].T
         for label, spread in _denominators(variance, phase).items():
             frame[label] = 100 * standardized(mean[:, phase, 0] - mean[:, phase, 1], spread)
         frame["unbalanced"] = frame["pooled_after"].abs() > IMBALANCE_PERCENT
@@ -225,7 +195,7 @@ def scores_frame(result: ThesisResult) -> pd.DataFrame:
             row |= {"caliper": matched.matches.caliper, "pairs": matched.n_treated}
             row["note"] = matched.propensity.note or overlap.failure or ""
         rows.append(row)
-    return named_arms(pd.DataFrame(rows), result.spec)
+    return pd.DataFrame(rows)
 
 
 def score_frame(result: ThesisResult) -> pd.DataFrame:
@@ -300,7 +270,7 @@ def survival_frame(result: ThesisResult) -> pd.DataFrame:
     """Return both arms' survival curves as `survival_curves` gives them; empty where there is none."""
     step = result.survival
     curves = None if step is None else then(step, survival_curves).value
-    return pd.DataFrame() if curves is None else named_arms(curves, result.spec)
+    return pd.DataFrame() if curves is None else curves
 
 
 def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:
@@ -309,4 +279,4 @@ def survival_tests_frame(result: ThesisResult) -> pd.DataFrame:
     if step is None or step.value is None:
         return pd.DataFrame()
     tests = then(step, survival_tests, result.spec.rmst_horizon).value
-    return pd.DataFrame() if tests is None else named_arms(tests, result.spec)
+    return pd.DataFrame() if tests is None else tests

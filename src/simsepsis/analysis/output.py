@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.files import table_bytes, write_files
+from simsepsis.study.layout import Layout
+from simsepsis.study.published import open_study
 
 
 def write_analysis(analysis: Analysis, out: str | Path) -> tuple[Path, ...]:
@@ -35,7 +38,13 @@ def write_analysis(analysis: Analysis, out: str | Path) -> tuple[Path, ...]:
 
 def analysis_contents(analysis: Analysis) -> dict[str, bytes]:
     """Return every file of an analysis by its path in the folder."""
-    return {name: table_bytes(Path(name), frame) for name, frame in _frames(analysis).items()}
+    written = layout_of(analysis.result.spec).written
+    return {name: table_bytes(Path(name), written(frame)) for name, frame in _frames(analysis).items()}
+
+
+def layout_of(spec: AnalysisSpec) -> Layout:
+    """Return how the files of an analysis call the arms: as its study does, or as anybody's."""
+    return Layout() if spec.own else open_study(spec.study).layout
 
 
 def _frames(analysis: Analysis) -> dict[str, pd.DataFrame]:

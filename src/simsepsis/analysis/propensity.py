@@ -197,15 +197,15 @@ def overlap_summary(propensity: Propensity, treated: BoolArray) -> dict[str, flo
         arms share; patients whose treatment the model is certain of.
     """
     probability = propensity.probability
-    ivigg, control = probability[treated], probability[~treated]
-    low, high = max(ivigg.min(), control.min()), min(ivigg.max(), control.max())
+    given, control = probability[treated], probability[~treated]
+    low, high = max(given.min(), control.min()), min(given.max(), control.max())
     return {
         "c_statistic": c_statistic(propensity.logit, treated),
-        "min_ivigg": float(ivigg.min()),
-        "max_ivigg": float(ivigg.max()),
+        "min_treated": float(given.min()),
+        "max_treated": float(given.max()),
         "min_control": float(control.min()),
         "max_control": float(control.max()),
-        "outside_ivigg": float(((ivigg < low) | (ivigg > high)).sum()),
+        "outside_treated": float(((given < low) | (given > high)).sum()),
         "outside_control": float(((control < low) | (control > high)).sum()),
         "certain": float((~propensity.usable).sum()),
     }

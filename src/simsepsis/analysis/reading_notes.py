@@ -65,7 +65,7 @@ def _event(cohort: CohortArrays, name: str, cells: Values) -> str:
 def _time(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[str]:
     if spec.survival_time is None:
         return
-    if spec.study != "thesis":
+    if spec.own:
         yield f"Times are in {spec.time_unit} (time_unit)."
     at_start = int((cohort.column(spec.survival_time) == 0).sum())
     if at_start:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy as np
 from simsepsis.analysis.data import complete_cases
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.result import FIRST_SCORE, SECOND_SCORE, Known, ThesisResult
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.steps import analyse_patients, score_columns
-from simsepsis.errors import UsageError, did_you_mean
+from simsepsis.documents import is_file, read_toml
+from simsepsis.errors import DataError
 from simsepsis.records import Registry
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 
 LITERAL = "literal"
@@ -42,96 +44,12 @@ class Reading:
     label: str
     changes: str
     concerns: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, spec: AnalysisSpec) -> AnalysisSpec:
         """Return the spec read in this way."""
         return replace(spec, **self.settings)
 
-
-_MATCHED = "everything after matching"
-_ICU_TRAITS = tuple(name for name in THESIS_SPEC.covariates if COLUMNS[name].group == "icu")
-_PATIENT_TRAITS = tuple(name for name in THESIS_SPEC.covariates if name not in _ICU_TRAITS)
-READINGS: tuple[Reading, ...] = (
-    Reading(
-        name=LITERAL,
-        label="literal",
-        changes="nothing: beds linear in the score, caliper on its logit, nearest control, plain tests",
-        concerns="nothing",
-        settings={},
-    ),
-    Reading(
-        name="beds_categories",
-        label="beds as categories",
-        changes="the score has an indicator for every number of beds instead of a linear term",
-        concerns=_MATCHED,
-        settings={"score_categories": ("icu_beds",)},
-    ),
-    Reading(
-        name="icu_indicators",
-        label="ICU indicators",
-        changes="the score has an indicator for every ICU instead of the ICUs' traits",
-        concerns=_MATCHED,
-        settings={"score": ("icu_id", *_PATIENT_TRAITS)},
-    ),
-    Reading(
-        name="adjuncts_alone",
-        label="second score of adjuncts alone",
-        changes="the second score leaves the covariates out instead of adding adjuncts to them",
-        concerns="the second score's results",
-        settings={"second_score": "alone"},
-    ),
-    Reading(
-        name="caliper_on_score",
-        label="caliper on the score",
-        changes="distances and their SD are of the probability instead of its logit",
-        concerns=_MATCHED,
-        settings={"scale": "ps"},
-    ),
-    Reading(
-        name="random_in_caliper",
-        label="random control",
-        changes="any control within the caliper is drawn instead of the nearest one",
-        concerns=_MATCHED,
-        settings={"select": "random_in_caliper"},
-    ),
-    Reading(
-        name="spss",
-        label="SPSS (caliper on the score, random control)",
-        changes="distances are of the probability, and any control within the caliper is drawn",
-        concerns=_MATCHED,
-        settings={"scale": "ps", "select": "random_in_caliper"},
-    ),
-    Reading(
-        name="gee_independence",
-        label="GEE with independence",
-        changes="the working correlation within an ICU is zero instead of exchangeable",
-        concerns="the estimating equations",
-        settings={"correlation": "independence"},
-    ),
-    Reading(
-        name="cox_adjusted",
-        label="Cox adjusted for adjuncts",
-        changes="the Cox model adjusts for adjuncts and transfusions instead of comparing crudely",
-        concerns="the hazard ratio",
-        settings={"cox_adjusted": True},
-    ),
-    Reading(
-        name="yates",
-        label="chi-square with Yates's correction",
-        changes="chi-square tests have a continuity correction",
-        concerns="p values of proportions",
-        settings={"chi_square": "yates"},
-    ),
-    Reading(
-        name="fisher_one_sided",
-        label="one-sided Fisher",
-        changes="Fisher's exact tests count the observed tail instead of both",
-        concerns="p values of rare proportions",
-        settings={"fisher": "one-sided"},
-    ),
-)
-"""The literal reading first."""
 
 _MATCHING = ("scale", "caliper", "caliper_sd", "order", "select")
 _MODELS = ("correlation", "moment", "min_adjunct_users")
@@ -144,35 +62,40 @@ _AFTER_THE_FILE = {
 """Settings that do not decide who is analysed, and as what."""
 
 
-def find_readings(names: Sequence[str]) -> tuple[Reading, ...]:
-    """Return the readings with these names, the literal one first in any case.
+def load_readings(path: Path) -> tuple[Reading, ...]:
+    """Return the readings of a TOML file, the literal one first; it alone where there is no file.
 
     Parameters
     ----------
-    names
-        Slugs of `READINGS`.
+    path
+        Of a file with a list ``readings``, each with the attributes of `Reading`.
 
     Raises
     ------
-    UsageError
-        If a name is unknown.
+    DataError
+        If the file cannot be read or is no such list.
     """
-    known = {reading.name: reading for reading in READINGS}
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                f"reading '{name}' is unknown{did_you_mean(name, known)}; known are {', '.join(known)}"
-            )
-    return tuple(reading for reading in READINGS if reading.name in {LITERAL, *names})
+    if not is_file(path):
+        return (Reading(name=LITERAL, label=LITERAL, changes="nothing", concerns="nothing"),)
+    try:
+        tables = read_toml(path, DataError)["readings"]
+        return tuple(Reading(**table | {"settings": _frozen(table.get("settings", {}))}) for table in tables)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: is no list of readings ({error}); write [[readings]] tables") from error
+
+
+def _frozen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as attributes of a spec are."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 @one_thread()
 def run_readings(
     registry: Registry,
-    readings: Sequence[Reading] = READINGS,
+    readings: Sequence[Reading] | None = None,
     *,
     rng: np.random.Generator,
-    spec: AnalysisSpec = THESIS_SPEC,
+    spec: AnalysisSpec | None = None,
 ) -> dict[str, ThesisResult]:
     """Run the thesis's analysis in several readings on one cohort.
 
@@ -181,11 +104,12 @@ def run_readings(
     registry
         One row per patient.
     readings
-        The first one is run whole; of the others, only what differs from it.
+        The first one is run whole; of the others, only what differs from it. None: those of the study that
+        stands where none is named.
     rng
         For the random order of matching; every reading begins with the same state.
     spec
-        What the readings change.
+        What the readings change; None: that study's.
 
     Returns
     -------
@@ -197,6 +121,7 @@ def run_readings(
     DataError
         If the cohort cannot be taken.
     """
+    spec, readings = spec or default_spec(), readings or open_study().readings
     results: dict[str, ThesisResult] = {}
     first: ThesisResult | None = None
     for reading in readings:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -22,25 +23,18 @@ from simsepsis.analysis.spec_types import (
     Scale,
     SecondScore,
     Select,
-    Study,
     TimeUnit,
 )
 from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence, shipped_folder
 from simsepsis.errors import DataError, UsageError, did_you_mean
-from simsepsis.studies.jseptic_ivigg.columns import (
-    ADJUNCTS,
-    COLUMNS,
-    DURATIONS,
-    SCORE_COVARIATES,
-    SOFA_LATER,
-    TRANSFUSIONS,
-)
+from simsepsis.study.published import DEFAULT, Study, open_study
 from simsepsis.study.variables import Variables
 from simsepsis.words import shown
 
 Made = TypeVar("Made", "AnalysisSpec", "Subgroup")
 
-THESIS_TREATMENT = "ivigg"
+OWN = "own"
+"""Stands for a study where a file is anybody's own."""
 
 
 def missing_indicator(name: str) -> str:
@@ -60,12 +54,15 @@ class Subgroup:
         A patient belongs to the upper stratum if the column is `at_least` or more.
     value
         In place of `at_least`: the level of the column that makes the upper stratum.
+    label
+        Words for the upper stratum; empty for its name.
     """
 
     name: str
     column: str
     at_least: float | None = None
     value: Scalar | None = None
+    label: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a subgroup without a limit or level, or with both.
@@ -87,15 +84,17 @@ class Subgroup:
         return f"{self.value}, or not" if self.at_least is None else f"{self.at_least:g} or more, or less"
 
 
-THESIS_SUBGROUPS = (
-    Subgroup(name="apache2", column="apache2", at_least=29.0),
-    Subgroup(name="immunocompromised", column="immunocompromised", at_least=1.0),
-)
+def _of_default_study(name: str) -> Any:
+    """Return a field whose default is what the study has that stands where none is named."""
+    return field(default_factory=lambda: getattr(default_spec(), name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisSpec:
-    """The thesis's analysis in its literal reading, every choice of which can be replaced.
+    """What an analysis uses and does.
+
+    What is not named is as in the study that stands where none is named, so that ``AnalysisSpec()`` is that
+    study's analysis in its literal reading.
 
     Attributes
     ----------
@@ -115,8 +114,8 @@ class AnalysisSpec:
         Columns of outcomes that are numbers, such as costs or a score: means are compared. A column that
         stands in `outcomes` too is one of these.
     study
-        Whose data dictionary binds values and levels: ``thesis`` for the thesis's own registry, ``own`` for
-        any other file. Unless named, ``thesis`` where the treatment is ``ivigg``.
+        Name of the study whose variables bind values and levels; ``own`` for any other file. Unless named,
+        the study that stands where none is named if the treatment is its, and otherwise ``own``.
     cluster, patient
         Columns of the ICU and of the patient; None where the file has none.
     covariates
@@ -201,25 +200,25 @@ class AnalysisSpec:
     """
 
     name: str = "thesis"
-    treatment: str = THESIS_TREATMENT
+    treatment: str = _of_default_study("treatment")
     treated: Scalar | tuple[Scalar, ...] | None = None
     arms: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict, hash=False)
     event: Scalar | Mapping[str, Scalar | tuple[Scalar, ...]] | None = field(default=None, hash=False)
-    study: Study | None = None
-    outcomes: tuple[str, ...] = ("icu_death", "hospital_death")
+    study: str | None = None
+    outcomes: tuple[str, ...] = _of_default_study("outcomes")
     numeric_outcomes: tuple[str, ...] = ()
-    cluster: str | None = "icu_id"
-    patient: str | None = "patient_id"
-    covariates: tuple[str, ...] = SCORE_COVARIATES
+    cluster: str | None = _of_default_study("cluster")
+    patient: str | None = _of_default_study("patient")
+    covariates: tuple[str, ...] = _of_default_study("covariates")
     score: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     score_categories: tuple[str, ...] = ()
-    adjuncts: tuple[str, ...] = ADJUNCTS
-    transfusions: tuple[str, ...] = TRANSFUSIONS
-    durations: tuple[str, ...] = DURATIONS
-    later_scores: tuple[str, ...] = SOFA_LATER
-    survival_time: str | None = "hospital_days"
-    survival_event: str | None = "hospital_death"
+    adjuncts: tuple[str, ...] = _of_default_study("adjuncts")
+    transfusions: tuple[str, ...] = _of_default_study("transfusions")
+    durations: tuple[str, ...] = _of_default_study("durations")
+    later_scores: tuple[str, ...] = _of_default_study("later_scores")
+    survival_time: str | None = _of_default_study("survival_time")
+    survival_event: str | None = _of_default_study("survival_event")
     time_unit: TimeUnit = "days"
     censoring: Censoring | float = "discharge"
     rmst_horizon: float = 28.0
@@ -237,7 +236,7 @@ class AnalysisSpec:
     cox_adjusted: bool = False
     chi_square: ChiSquare = "plain"
     fisher: Fisher = "two-sided"
-    subgroups: tuple[Subgroup, ...] = THESIS_SUBGROUPS
+    subgroups: tuple[Subgroup, ...] = _of_default_study("subgroups")
     methods: tuple[str, ...] = ()
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -262,7 +261,10 @@ class AnalysisSpec:
             With the setting, its value and what it may be.
         """
         if self.study is None:
-            object.__setattr__(self, "study", "thesis" if self.treatment == THESIS_TREATMENT else "own")
+            own = self.treatment != default_spec().treatment
+            object.__setattr__(self, "study", OWN if own else DEFAULT)
+        elif self.study != OWN:
+            object.__setattr__(self, "study", open_study(self.study).key)
         binary = tuple(name for name in self.outcomes if name not in self.numeric_outcomes)
         object.__setattr__(self, "outcomes", binary)
         check_spec(self)
@@ -278,9 +280,14 @@ class AnalysisSpec:
         return self.ratio == 1 and not self.replace
 
     @property
-    def dictionary(self) -> Variables:
-        """Return the columns whose limits, levels and labels are known: the thesis's, or none."""
-        return COLUMNS if self.study == "thesis" else Variables()
+    def own(self) -> bool:
+        """Return whether the file is anybody's own, of which nothing is known beforehand."""
+        return self.study == OWN
+
+    @property
+    def variables(self) -> Variables:
+        """Return the columns whose limits, levels and labels are known: the study's, or none."""
+        return NO_VARIABLES if self.own else open_study(self.study).variables
 
     @property
     def adjusters(self) -> tuple[str, ...]:
@@ -327,9 +334,21 @@ class AnalysisSpec:
         return tuple(dict.fromkeys(names))
 
 
-THESIS_SPEC = AnalysisSpec()
-"""The default: the literal reading of the thesis's methods."""
+@cache
+def default_spec() -> AnalysisSpec:
+    """Return the analysis of the study that stands where none is named."""
+    return open_study().spec
 
+
+def __getattr__(name: str) -> Any:
+    if name == "THESIS_SPEC":
+        return default_spec()
+    if name == "THESIS_SUBGROUPS":
+        return default_spec().subgroups
+    raise AttributeError(f"module '{__name__}' has no name '{name}'")
+
+
+NO_VARIABLES = Variables()
 _REQUIRED = ("treatment", "covariates", "outcomes")
 _ABSENT: dict[str, Any] = {
     "name": "analysis",
@@ -367,8 +386,8 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     """Return the analysis that a TOML file describes.
 
     A file says what it uses: parts that it does not name (clusters, adjuncts, survival …) are absent.
-    With ``extends = "thesis"`` they are the thesis's instead. Matching and model settings have the
-    thesis's values unless named. An empty string stands for "no such column".
+    With ``extends`` and the name of a study they are the study's instead. Matching and model settings have
+    the thesis's values unless named. An empty string stands for "no such column".
 
     Parameters
     ----------
@@ -384,25 +403,51 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
     path = _find(name_or_path)
     document = read_toml(path, DataError)
     extends = document.pop("extends", None)
-    if extends not in (None, "thesis"):
-        raise DataError(f'{path.name}: extends = {shown(extends)} is unknown; write "thesis" or leave it out')
-    refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name, DataError)
-    document.setdefault("study", extends or "own")
     if extends is None:
-        document = {**_ABSENT, **document}
-        if "numeric_outcomes" in document:
-            document.setdefault("outcomes", ())
-        for name in _REQUIRED:
-            if name not in document:
-                raise DataError(f"{path.name}: '{name}' is missing; name it, or add extends = \"thesis\"")
-    return _validate(document, path.name)
+        return _complete(document, path.name, OWN)
+    refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], path.name, DataError)
+    try:
+        base = open_study(extends).spec
+    except UsageError:
+        known = f'write "{DEFAULT}" or leave it out'
+        raise DataError(f"{path.name}: extends = {shown(extends)} is unknown; {known}") from None
+    return _validate(document, path.name, base)
+
+
+def study_spec(study: Study) -> AnalysisSpec:
+    """Return the analysis of a study in its literal reading, from its ``analysis.toml``.
+
+    Parameters
+    ----------
+    study
+        The study.
+
+    Raises
+    ------
+    DataError
+        As `load_spec`.
+    """
+    path = study.folder / "analysis.toml"
+    return _complete(read_toml(path, DataError), f"{study.name}/{path.name}", study.key)
+
+
+def _complete(document: dict[str, Any], place: str, study: str) -> AnalysisSpec:
+    """Return the analysis of a file that says all that it uses."""
+    refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], place, DataError)
+    document = {**_ABSENT, "study": study, **document}
+    if "numeric_outcomes" in document:
+        document.setdefault("outcomes", ())
+    for name in _REQUIRED:
+        if name not in document:
+            raise DataError(f"{place}: '{name}' is missing; name it, or add extends = \"{DEFAULT}\"")
+    return _validate(document, place)
 
 
 _RECORDS: dict[str, type[Any]] = {"subgroups": Subgroup, "exclude": Rule, "include": Rule}
 """Keys that list tables, and what each table becomes."""
 
 
-def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
+def _validate(document: Mapping[str, Any], place: str, base: AnalysisSpec | None = None) -> AnalysisSpec:
     values = {key: None if value == "" else _frozen(value) for key, value in document.items()}
     for key, kind in _RECORDS.items():
         listed = values.get(key)
@@ -411,11 +456,14 @@ def _validate(document: Mapping[str, Any], place: str) -> AnalysisSpec:
                 _made(kind, one, f"{place}: {key}.{number}") if isinstance(one, Mapping) else one
                 for number, one in enumerate(listed)
             )
-    return _made(AnalysisSpec, values, place)
+    return _made(AnalysisSpec, values, place, base)
 
 
-def _made(kind: type[Made], table: Mapping[str, Any], place: str) -> Made:
-    """Return a record of a table, each value of which must be of the kind declared: "0.2" is no number."""
+def _made(kind: type[Made], table: Mapping[str, Any], place: str, base: Made | None = None) -> Made:
+    """Return a record of a table, each value of which must be of the kind declared: "0.2" is no number.
+
+    What the table does not say is as in `base`.
+    """
     # Imported here because no replicate needs it and it is the slowest import of this room.
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -432,7 +480,7 @@ def _made(kind: type[Made], table: Mapping[str, Any], place: str) -> Made:
         except ValidationError as error:
             raise DataError(f"{place}: {sentence(error, None, within=name)}") from error
     try:
-        return kind(**values)
+        return kind(**values) if base is None else replace(base, **values)
     except UsageError as error:
         raise DataError(f"{place}: {error}") from error
 

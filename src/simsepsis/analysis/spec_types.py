@@ -18,7 +18,6 @@ Moment = Literal["statsmodels", "geepack"]
 ChiSquare = Literal["plain", "yates"]
 Fisher = Literal["two-sided", "one-sided"]
 TimeUnit = Literal["hours", "days", "weeks", "months", "years"]
-Study = Literal["thesis", "own"]
 _YEAR = 365.25
 DAYS_IN: dict[str, float] = {"hours": 1 / 24, "days": 1.0, "weeks": 7.0, "months": _YEAR / 12, "years": _YEAR}
 """Length of each unit of time in days."""
@@ -33,7 +32,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "chi_square": get_args(ChiSquare),
     "fisher": get_args(Fisher),
     "time_unit": get_args(TimeUnit),
-    "study": get_args(Study),
 }
 """What each setting may be."""
 

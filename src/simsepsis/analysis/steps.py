@@ -31,7 +31,7 @@ from simsepsis.analysis.result import (
     attempt,
     then,
 )
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.time_to_death import compare_survival
 from simsepsis.records import Registry
 from simsepsis.threads import one_thread
@@ -62,7 +62,7 @@ def run_thesis_analysis(
     DataError
         If the cohort itself cannot be taken: see `simsepsis.analysis.encode.encode_cohort`.
     """
-    spec = THESIS_SPEC if spec is None else spec
+    spec = default_spec() if spec is None else spec
     cohort, flow = complete_cases(encode_cohort(registry, spec), spec)
     return analyse_patients(cohort, flow, spec, rng=rng)
 

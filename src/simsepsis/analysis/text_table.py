@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from simsepsis.analysis.cohort_path import UNPACKERS
@@ -225,8 +225,8 @@ def _without_blank_end(columns: tuple[pa.ChunkedArray, ...]) -> tuple[tuple[pa.C
     rows = len(columns[0])
     last = 0
     for column in columns:
-        filled = pc.indices_nonzero(pc.is_valid(column.slice(last)))
-        last += int(filled[-1].as_py()) + 1 if len(filled) else 0
+        filled = np.flatnonzero(column.slice(last).is_valid().to_numpy())
+        last += int(filled[-1]) + 1 if filled.size else 0
     return tuple(column.slice(0, last) for column in columns), rows - last
 
 

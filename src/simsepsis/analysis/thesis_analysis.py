@@ -22,7 +22,7 @@ from simsepsis.analysis.frames import (
 )
 from simsepsis.analysis.methods import method_names, method_rows, methods_of
 from simsepsis.analysis.result import ThesisResult
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.steps import run_thesis_analysis
 from simsepsis.analysis.thesis_estimates import thesis_estimates
 from simsepsis.errors import UsageError
@@ -51,7 +51,7 @@ class Analysis:
     @one_thread()
     def tables(self) -> dict[str, pd.DataFrame]:
         """``table1`` … ``table6`` and ``text``: variable, level, statistic, phase, arm, value."""
-        return table_frames(cells(self.result), self.result.spec)
+        return table_frames(cells(self.result))
 
     @cached_property
     @one_thread()
@@ -122,7 +122,7 @@ def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: i
     UsageError
         If a method that the spec names is unknown, or needs what no file has.
     """
-    spec = THESIS_SPEC if spec is None else spec
+    spec = default_spec() if spec is None else spec
     wanted = further_methods(spec)
     result = run_thesis_analysis(registry, spec, rng=stream(seed, "matching"))
     rows = thesis_estimates(result)

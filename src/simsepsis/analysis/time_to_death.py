@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.descriptive import ARMS
 from simsepsis.analysis.estimates import UNTESTED, normal_tests
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.matched import MatchedSet
@@ -27,6 +26,7 @@ from simsepsis.analysis.survival import (
 from simsepsis.analysis.weighted_curves import weighted_kaplan_meier, weighted_rmst
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError, NotEstimableError, SimsepsisError, UsageError
+from simsepsis.study.layout import ARMS
 
 DAY_28 = 28.0
 

@@ -15,6 +15,10 @@ app = typer.Typer(
 
 Seed = Annotated[int, typer.Option(help="Seed of all random numbers, 0 or more.")]
 Jobs = Annotated[int, typer.Option(help="Worker processes; -1: one per core.")]
+StudyName = Annotated[
+    str | None,
+    typer.Option("--study", help="A study's name, or a folder with study.toml; default: the thesis."),
+]
 World = Annotated[str, typer.Argument(help="Name of a shipped scenario, or path of a .toml file.")]
 
 

@@ -6,43 +6,48 @@ import tomllib
 from collections.abc import Callable
 from functools import partial
 
-from simsepsis.documents import shipped_folder
+from simsepsis.study.published import open_study, study_names
 
 Rows = list[tuple[str, str]]
 
 
-def _documents(folder: str, key: str, line: str) -> Rows:
-    """Return a line of each shipped document that has a key; as they are valid, none is checked."""
-    read = {path.stem: path.read_text("utf-8") for path in sorted(shipped_folder(folder).glob("*.toml"))}
+def _documents(folder: str, key: str, line: str, study: str | None) -> Rows:
+    """Return a line of each of a study's documents that has a key; as they are valid, none is checked."""
+    read = {name: path.read_text("utf-8") for name, path in open_study(study).files(folder).items()}
     documents = {name: tomllib.loads(text) for name, text in read.items()}
     return [(name, said.get(line, name)) for name, said in documents.items() if key in said]
 
 
-def _methods() -> Rows:
-    from simsepsis.analysis.methods.registry import METHODS
+def _studies(_: str | None) -> Rows:
+    return [(name, open_study(name).title) for name in study_names()]
 
-    rows = [(name, method.label) for name, method in METHODS.items()]
+
+def _methods(study: str | None) -> Rows:
+    from simsepsis.analysis.methods import methods_of
+
+    rows = [(name, method.label) for name, method in methods_of(open_study(study).spec).items()]
     return [*rows, ("breslow_day_NAME", "Interaction with any subgroup NAME of a spec")]
 
 
-def _estimands() -> Rows:
+def _estimands(_: str | None) -> Rows:
     from simsepsis.truth import BY_EXPERIMENT, ESTIMANDS
 
     return [*ESTIMANDS.items(), *BY_EXPERIMENT.items()]
 
 
-def _measures() -> Rows:
+def _measures(_: str | None) -> Rows:
     from simsepsis.performance import MEASURES
 
     return [(name, f"{measure.label} ({measure.unit})") for name, measure in MEASURES.items()]
 
 
-CATALOGUES: dict[str, Callable[[], Rows]] = {
+CATALOGUES: dict[str, Callable[[str | None], Rows]] = {
     "scenarios": partial(_documents, "scenarios", "label", "label"),
     "experiments": partial(_documents, "experiments", "ademp", "question"),
     "trials": partial(_documents, "experiments", "arms", "question"),
     "methods": _methods,
     "estimands": _estimands,
     "measures": _measures,
+    "studies": _studies,
 }
 """Kind → its rows; each opens the rooms it needs when it is asked."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_table
 from simsepsis.errors import InterruptedRunError
@@ -115,6 +115,7 @@ def run(
     max_replicates: Annotated[
         int | None, typer.Option(help="Where --until-mcse gives up; default: the plan's, or 10000.")
     ] = None,
+    study: StudyName = None,
     jobs: Jobs = -1,
     backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask or ray cluster.")] = None,
@@ -124,9 +125,10 @@ def run(
     Example: simsepsis run null --replicates 20
     """
     from simsepsis.experiment import load_plan, parse_targets, run_experiment
+    from simsepsis.study.published import open_study
 
     targets = None if until_mcse is None else parse_targets(until_mcse)
-    plan = load_plan(experiment)
+    plan = load_plan(open_study(study).place("experiments", experiment))
     folder = Path("runs") / plan.name if out is None else out
     with _going_on(folder), progress_bar("Replicates") as progress:
         result = run_experiment(
@@ -172,7 +174,7 @@ def figures(folder: Folder) -> None:
     shown = show_findings(_summarized(folder))
     write_figures(folder, shown)
     _tell_unfinished(shown)
-    say(f"{len(shown.plates)} figures with their numbers are in {folder / 'figures'}")
+    say(f"{len(shown.figures)} figures with their numbers are in {folder / 'figures'}")
 
 
 @app.command()
@@ -202,22 +204,21 @@ def infer(
 
     from simsepsis.experiment.inference import infer_thesis, inference_words
     from simsepsis.files import write_files
-    from simsepsis.show.figure import render_plate, save_plates
-    from simsepsis.show.pages.experiment import experiment_html, show_findings
-    from simsepsis.show.plots.experiment.likelihood import likelihood_plate
+    from simsepsis.show.pages.experiment import experiment_page, show_findings
+    from simsepsis.show.plots.experiment.likelihood import likelihood_figure
 
     found = infer_thesis(folder, seed=seed, samples=samples)
     shown = show_findings(_summarized(folder))
     plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
     x, y, *_ = plan.settings
-    plate = render_plate(likelihood_plate(found.table[found.table["results"] == "all"], x=x, y=y, note=note))
-    save_plates([plate], folder / "figures")
+    figure = likelihood_figure(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
+    figure.save(folder / "figures")
     words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     answer = (*((line, ()) for line in words), *shown.answer)
-    page = experiment_html(shown.findings, (plate, *shown.plates), answer)
+    page = experiment_page(shown.findings, (figure, *shown.figures), answer)
     text = "\n".join(f"- {line}" for line in words) + "\n"
-    write_files(folder, {"inference.md": text.encode(), "report.html": page.encode()})
+    write_files(folder, {"inference.md": text.encode(), "report.html": page.html.encode()})
     for line in words:
         say(f"• {line}")
     say(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simsepsis.cli.app import Jobs, Seed, app
+from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
@@ -15,17 +15,21 @@ from simsepsis.words import plain
 
 
 @app.command()
-def audit(out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path(".")) -> None:
-    """List the thesis's internal inconsistencies, with the arithmetic.
+def audit(
+    study: StudyName = None,
+    out: Annotated[Path, typer.Option(help="Folder for audit.csv.")] = Path("."),
+) -> None:
+    """List what does not fit among a study's printed numbers, with the arithmetic.
 
     Example: simsepsis audit --out audit
     """
     from simsepsis.files import write_files
     from simsepsis.spreadsheet import csv_bytes
-    from simsepsis.thesis.audit import audit_thesis
+    from simsepsis.study.published import open_study
 
-    findings = audit_thesis()
-    write_files(out, {"audit.csv": csv_bytes(findings)})
+    chosen = open_study(study)
+    findings = chosen.audit()
+    write_files(out, {"audit.csv": csv_bytes(chosen.layout.written(findings))})
     for number, text in enumerate(findings["explain"], start=1):
         say(f"{number:3d}. {text}")
     say(f"\n{len(findings)} findings; as a table in {out / 'audit.csv'}")
@@ -37,8 +41,9 @@ def reproduce(
     jobs: Jobs = -1,
     seed: Seed = 20260101,
     scenario: Annotated[
-        str, typer.Option(help="The world: a shipped name or the path of a .toml file.")
-    ] = "thesis",
+        str | None, typer.Option(help="The world: a name or the path of a .toml file; default: the study's.")
+    ] = None,
+    study: StudyName = None,
     readings: Annotated[
         bool,
         typer.Option("--readings", help="Run every reading of the thesis's words, not the literal one only."),
@@ -51,20 +56,15 @@ def reproduce(
         ),
     ] = None,
 ) -> None:
-    """Simulate the thesis's registry, analyse every replicate as the thesis did, and set print beside it.
+    """Simulate a study's registry, analyse every replicate as the study did, and set print beside it.
 
     Example: simsepsis reproduce --replicates 40 --out reproduction
     """
-    from importlib.metadata import version
-
-    from simsepsis.files import check_folder, write_files
-    from simsepsis.reproduction import contents_of
+    from simsepsis.files import check_folder
     from simsepsis.reproduction import reproduce as run_reproduction
-    from simsepsis.show.pages.reproduction import reproduction_html
-    from simsepsis.show.plots import draw_reproduction, render_plate
-    from simsepsis.world.files import load_scenario
+    from simsepsis.reproduction.reproduce import study_and_world
 
-    world = load_scenario(scenario)
+    chosen, world = study_and_world(study, scenario)
     if replicates < 1:
         raise UsageError(f"--replicates {replicates}: at least one registry is needed; give 1 or more")
     folder = check_folder(
@@ -72,16 +72,16 @@ def reproduce(
     )
     with progress_bar("Registries simulated and analysed") as progress:
         result = run_reproduction(
-            world, replicates=replicates, jobs=jobs, seed=seed, readings=readings, progress=progress
+            chosen,
+            scenario=world,
+            replicates=replicates,
+            jobs=jobs,
+            seed=seed,
+            readings=readings,
+            progress=progress,
         )
-    plates = [render_plate(plate) for plate in draw_reproduction(result, version=version("simsepsis"))]
-    command = f"simsepsis reproduce --scenario {scenario} --replicates {replicates} --seed {seed}"
-    command += " --readings" if readings else ""
-    contents = contents_of(result)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    contents["report.html"] = reproduction_html(result, plates, command=command).encode()
-    write_files(folder, contents)
+    named = result.command.replace(f"--scenario {world.name} ", f"--scenario {scenario or world.name} ")
+    result.save(folder, command=named)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
         say(f"• {sentence}")
@@ -94,12 +94,13 @@ def analyze(
     spec: Annotated[
         Path | None, typer.Option(help="What the columns are and what to do: a .toml file.")
     ] = None,
+    study: StudyName = None,
     out: Annotated[Path, typer.Option(help="Folder for tables, figures, pairs and estimates.")] = Path(
         "analysis"
     ),
     seed: Seed = 0,
 ) -> None:
-    """Run the thesis's analysis, or a spec's, on a file of patients.
+    """Run a study's analysis, or a spec's, on a file of patients.
 
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
 
@@ -107,9 +108,12 @@ def analyze(
     """
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
     from simsepsis.analysis.cohort_path import check_cohort_path
-    from simsepsis.analysis.spec import THESIS_SPEC, load_spec
+    from simsepsis.analysis.spec import load_spec
+    from simsepsis.study.published import open_study
 
-    chosen = THESIS_SPEC if spec is None else load_spec(spec)
+    if spec is not None and study is not None:
+        raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
+    chosen = open_study(study).spec if spec is None else load_spec(spec)
     check_cohort_path(cohort)
     from simsepsis.analysis.cohort_file import read_cohort
     from simsepsis.files import check_folder, table_bytes, write_files
@@ -121,33 +125,33 @@ def analyze(
     analysis = run_analysis(patients, chosen, seed=seed)
     from importlib.metadata import version
 
-    from simsepsis.analysis.output import analysis_contents
+    from simsepsis.analysis.output import analysis_contents, layout_of
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.show.pages.analysis import analysis_html, answer_of, numbers_of
-    from simsepsis.show.plots import drawing_of, render_plate
+    from simsepsis.show.figure import written
+    from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
+    from simsepsis.show.plots import drawing_of, files_of
 
-    drawn = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
-    plates = [render_plate(plate) for plate in drawn.plates]
+    drawn, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
+    figures = written(drawn, layout_of(chosen))
     sensitivity = sensitivity_table(analysis)
-    contents = analysis_contents(analysis)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
+    contents = analysis_contents(analysis) | files_of(figures)
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    page = analysis_html(
+    command += f" --study {study}" if study else ""
+    page = analysis_page(
         analysis,
-        plates,
+        figures,
         sensitivity,
         source=plain(cohort.name),
         command=command,
-        left_out=drawn.left_out,
+        left_out=left_out,
     )
-    write_files(out, contents | {"report.html": page.encode()})
+    write_files(out, contents | {"report.html": page.html.encode()})
     for sentence in analysis.result.cohort.notes:
         say(f"• {sentence}")
     show_estimates(analysis.estimates)
     for sentence in answer_of(numbers_of(analysis), sensitivity):
         say(f"• {sentence}")
-    for title, reason in drawn.left_out:
+    for title, reason in left_out:
         say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")

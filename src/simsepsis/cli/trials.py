@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simsepsis.cli.app import Jobs, app
+from simsepsis.cli.app import Jobs, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say
 
@@ -20,23 +20,26 @@ def plan(
         int | None, typer.Option(help="Simulated trials, in place of the protocol's; 0: formulas only.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed, in place of the protocol's.")] = None,
+    study: StudyName = None,
     jobs: Jobs = -1,
 ) -> None:
     """Plan a randomized trial: patients, looks, assurance, what if, months, with text to paste.
 
     Example: simsepsis plan trial-ivigg-high-dose --replicates 200
     """
+    from simsepsis.study.published import open_study
     from simsepsis.trial.protocol import load_trial
 
     # What is wrong with the file is told before the rest is even opened.
-    name = load_trial(trial).name
+    place = open_study(study).place("experiments", trial)
+    name = load_trial(place).name
     folder = Path("plans") / name if out is None else out
     from simsepsis.show.pages.trial import plan_trial
     from simsepsis.show.pages.trial.facts import facts_of
     from simsepsis.show.pages.trial.summary import summary
 
     with progress_bar("Simulated trials") as progress:
-        planned = plan_trial(trial, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
+        planned = plan_trial(place, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
     for sentence in summary(planned, facts_of(planned)):
         say(sentence)
     say(f"Plan, page and figures are in {folder}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simsepsis.cli.app import Seed, World, app
+from simsepsis.cli.app import Seed, StudyName, World, app
 from simsepsis.cli.catalogue import CATALOGUES
 from simsepsis.cli.show import say, show_rows, show_table
 from simsepsis.errors import UsageError, did_you_mean
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @app.command(name="list")
 def list_(
     what: Annotated[str, typer.Argument(help="scenarios, experiments, methods, …")] = "scenarios",
+    study: StudyName = None,
 ) -> None:
     """List what there is.
 
@@ -27,13 +28,14 @@ def list_(
     if what not in CATALOGUES:
         known = ", ".join(CATALOGUES)
         raise UsageError(f"list '{what}' is unknown{did_you_mean(what, CATALOGUES)}; known are {known}")
-    show_rows(CATALOGUES[what](), what.capitalize(), ("name", "label"))
+    show_rows(CATALOGUES[what](study), what.capitalize(), ("name", "label"))
 
 
 @app.command()
 def generate(
     scenario: World,
     output: Annotated[Path, typer.Option("-o", "--output", help="The registry: .csv or .parquet.")],
+    study: StudyName = None,
     seed: Seed = 0,
     n: Annotated[int | None, typer.Option(help="Patients registered; default: the scenario's.")] = None,
     oracle: Annotated[
@@ -45,13 +47,13 @@ def generate(
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
     """
     from simsepsis.files import check_table_path, table_bytes, write_files
+    from simsepsis.study.published import open_study
     from simsepsis.world.cohort import generate_cohort
-    from simsepsis.world.files import load_scenario
 
     for path in (output, oracle):
         if path is not None:
             check_table_path(path)
-    cohort = generate_cohort(load_scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
+    cohort = generate_cohort(open_study(study).scenario(scenario), seed=seed, n=n, oracle=oracle is not None)
     write_files(output.parent, {output.name: table_bytes(output, cohort.registry)})
     if oracle is not None and cohort.oracle is not None:
         write_files(oracle.parent, {oracle.name: table_bytes(oracle, cohort.oracle.frame())})
@@ -64,6 +66,7 @@ def describe(
     out: Annotated[
         Path | None, typer.Option(help="Folder for page and figures; default: worlds/NAME.")
     ] = None,
+    study: StudyName = None,
     seed: Seed = 0,
     population: Annotated[int, typer.Option(help="Patients behind the truth.")] = 200_000,
 ) -> None:
@@ -72,12 +75,13 @@ def describe(
     Example: simsepsis describe rr081 --out worlds/rr081
     """
     from simsepsis.files import check_folder, write_files
-    from simsepsis.world.files import load_scenario
+    from simsepsis.study.published import open_study
     from simsepsis.world.kinds import room_of
 
-    world = load_scenario(scenario)
+    world = open_study(study).scenario(scenario)
     folder = check_folder(Path("worlds") / world.name if out is None else out)
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
+    command += f" --study {study}" if study else ""
     description = room_of(type(world), "describe.page")
     write_files(folder, description.files_of(world, seed=seed, population=population, command=command))
     say(f"The page is {folder / 'report.html'}")

@@ -13,10 +13,10 @@ from simsepsis.experiment.claims import (
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
 from simsepsis.experiment.replicates import Standing
-from simsepsis.experiment.results import Findings, Run, examine_run
+from simsepsis.experiment.results import Run
 from simsepsis.experiment.run import run_experiment, summarize_run
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.experiment.stopping import Look, looks, parse_targets
-from simsepsis.experiment.store import RunFolder, open_run
 from simsepsis.experiment.truths import TRUTH_COLUMNS
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "Answer",
     "Cell",
     "Claim",
-    "Findings",
     "Look",
     "Plan",
     "Replay",
@@ -36,7 +35,6 @@ __all__ = [
     "Verified",
     "answers_of",
     "cells_of",
-    "examine_run",
     "experiment_names",
     "find_experiment",
     "judge",

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import did_you_mean
 from simsepsis.estimand import Estimand
 from simsepsis.performance import MEASURES, wilson_limits
-
-Z_95 = 1.959963984540054
 
 CLAIM = re.compile(
     r"(?P<names>(?:\w+\s+){0,2}?)(?P<measure>[a-z_]+)\s+"
@@ -170,6 +169,12 @@ def judge(words: str, claim: Claim, performance: pd.DataFrame) -> pd.DataFrame:
     none = {name: "" for name in ACCEPT_COLUMNS} | {"value": np.nan, "low": np.nan, "high": np.nan}
     none |= {"cell": 0, "n_used": 0, "n_sim": 0}
     return pd.DataFrame([none | {"claim": words, "measure": claim.measure, "verdict": "inconclusive"}])
+
+
+def verdicts_of(claims: Mapping[str, Claim], performance: pd.DataFrame) -> pd.DataFrame:
+    """Return what the numbers say to each claim, by what it is called."""
+    found = [judge(words, claim, performance) for words, claim in claims.items()]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(ACCEPT_COLUMNS))
 
 
 def overall(verdicts: pd.DataFrame) -> dict[str, str]:

@@ -10,16 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from simsepsis.analysis.methods import METHODS, method_names
-from simsepsis.analysis.spec import THESIS_SPEC
-from simsepsis.documents import sentence
-from simsepsis.errors import ExperimentError, UsageError, did_you_mean
+from simsepsis.analysis.methods import Method, method_names, methods_of
+from simsepsis.analysis.spec import AnalysisSpec, load_spec
+from simsepsis.documents import is_file, sentence
+from simsepsis.errors import DataError, ExperimentError, UsageError, did_you_mean
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.claims import Claim, parse_claim
 from simsepsis.experiment.requests import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.stopping import check_targets
+from simsepsis.study.published import DEFAULT, open_study
 from simsepsis.words import shown
 from simsepsis.world.changes import Changed, Changes, WorldChoice, dotted
 from simsepsis.world.plans import find_plan, plan_names, read_plan, scenario_beside
@@ -34,6 +35,14 @@ MOST_CELLS = 2_000
 """Cells of a plan at the most; the largest that is shipped has a fiftieth of them."""
 
 Replicates = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+def _analysis(study: str, spec: str | None) -> AnalysisSpec:
+    """Return what is analysed, and how, unless there is no such study or spec."""
+    try:
+        return open_study(study).spec if spec is None else load_spec(spec)
+    except (DataError, UsageError) as error:
+        raise ValueError(str(error)) from error
 
 
 class Ademp(Section):
@@ -57,6 +66,10 @@ class ListedCell(Changed):
 class RunSettings(Section):
     """What is run in every cell."""
 
+    study: str = DEFAULT
+    """The study whose registry is simulated and analysed."""
+    spec: str | None = None
+    """Name or path of another analysis than the study's own."""
     methods: Annotated[tuple[str, ...], Field(min_length=1)]
     """Names of methods or of groups of methods."""
     estimands: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -84,13 +97,42 @@ class RunSettings(Section):
             raise ValueError(f"'{twice}' stands twice; leave one")
         return names
 
+    @field_validator("spec")
+    @classmethod
+    def _opens(cls, spec: str | None, info: ValidationInfo) -> str | None:
+        _analysis(info.data.get("study", DEFAULT), spec)
+        return spec
+
+    @field_validator("study")
+    @classmethod
+    def _found(cls, study: str) -> str:
+        _analysis(study, None)
+        return study
+
     @field_validator("methods")
     @classmethod
-    def _spelled_out(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _spelled_out(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        analysis = _analysis(info.data.get("study", DEFAULT), info.data.get("spec"))
         try:
-            return method_names(names)
+            return method_names(names, analysis)
         except UsageError as error:
             raise ValueError(str(error)) from error
+
+    @cached_property
+    def analysis(self) -> AnalysisSpec:
+        """Return the analysis that methods are given."""
+        return _analysis(self.study, self.spec)
+
+    def method(self, name: str) -> Method:
+        """Return a method of the plan's analysis."""
+        return methods_of(self.analysis)[name]
+
+    @cached_property
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """Return every method with each of its estimands."""
+        return tuple(
+            (name, own) for name in self.methods for own in self.method(name).estimands_of(self.analysis)
+        )
 
     @property
     def most_replicates(self) -> int:
@@ -108,7 +150,7 @@ class RunSettings(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        names = {name for method in self.methods for name in METHODS[method].estimands_of(THESIS_SPEC)}
+        names = list(dict.fromkeys(name for _, name in self.series))
         given = [Estimand.parse(name) for name in names]
         for wanted in self.estimands:
             if not any(estimand.matches(wanted) for estimand in given):
@@ -174,7 +216,7 @@ class Plan(Section):
 
     @model_validator(mode="after")
     def _showable(self) -> Self:
-        names = [name for name in self.estimands_given if self.judged(name)]
+        names = list(dict.fromkeys(name for _, name in self.judged_series))
         known = {"methods": self.run.methods, "estimands": [*self.run.estimands, *names]}
         for where in ("figures", "answers"):
             for number, choice in enumerate(getattr(self, where)):
@@ -197,13 +239,9 @@ class Plan(Section):
         }
 
     @property
-    def estimands_given(self) -> tuple[str, ...]:
-        """Return the estimands of the plan's methods, whole."""
-        return tuple(
-            dict.fromkeys(
-                name for method in self.run.methods for name in METHODS[method].estimands_of(THESIS_SPEC)
-            )
-        )
+    def judged_series(self) -> tuple[tuple[str, str], ...]:
+        """Return the methods with those of their estimands that the plan judges."""
+        return tuple((method, name) for method, name in self.run.series if self.judged(name))
 
     @cached_property
     def claims(self) -> dict[str, Claim]:
@@ -213,7 +251,13 @@ class Plan(Section):
     @cached_property
     def hash(self) -> str:
         """Return 16 hexadecimal digits that change with anything the plan says."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        values = self.model_dump(mode="json")
+        if values["run"]["study"] == DEFAULT:
+            # Plans of before there were others keep their hash.
+            del values["run"]["study"]
+        if values["run"]["spec"] is None:
+            del values["run"]["spec"]
+        content = json.dumps(values, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def judged(self, estimand: str) -> bool:
@@ -257,18 +301,28 @@ def load_plan(name_or_path: str | Path) -> Plan:
     """
     path = find_experiment(name_or_path)
     try:
-        plan = Plan.model_validate(read_plan(path))
+        plan = Plan.model_validate(_with_spec(read_plan(path), path.parent))
     except ValidationError as error:
         raise ExperimentError(f"{path}: {sentence(error, Plan)}") from error
     return _with_paths(plan, path.parent)
 
 
+def _with_spec(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a plan in which a spec's file that stands beside it is named by its whole path."""
+    run = document.get("run")
+    spec = run.get("spec") if isinstance(run, dict) else None
+    if not isinstance(run, dict) or not isinstance(spec, str) or not is_file(folder / spec):
+        return document
+    return document | {"run": run | {"spec": str((folder / spec).resolve())}}
+
+
 def _with_paths(plan: Plan, folder: Path) -> Plan:
     """Return the plan with scenario files that stand beside it named by their whole path."""
     values = plan.model_dump()
+    study = open_study(plan.run.study)
     for choice in (values["world"], *values["cells"]):
         if choice["base"] is not None:
-            choice["base"] = scenario_beside(choice["base"], folder)
+            choice["base"] = str(study.place("scenarios", scenario_beside(choice["base"], folder)))
     return Plan.model_validate(values)
 
 

@@ -11,20 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS, method_names
+from simsepsis.analysis.methods import method_names, methods_of
 from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.time_limit import time_limit
-from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.replicates import Work, do_batch, draw_cohorts, estimate_replicates
+from simsepsis.experiment.replicates import do_batch, draw_cohorts, estimate_replicates, work_of
 from simsepsis.experiment.results import joined
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.experiment.sealed import version_of
-from simsepsis.experiment.store import RunFolder, open_run
-from simsepsis.experiment.truths import TruthWork, true_values
-from simsepsis.replication import Batch, Part, open_workers
+from simsepsis.experiment.truths import true_values, truth_work
+from simsepsis.replication import Part, open_workers
 from simsepsis.streams import streams
 from simsepsis.threads import one_thread
 from simsepsis.world.cohort import Cohort
@@ -120,16 +119,17 @@ def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | N
     folder = open_run(path)
     if replicate < 0:
         raise UsageError(f"replicate = {replicate}: replicates are counted from 0; give 0 or more")
-    world, seed = folder.cell(cell), folder.plan.run.seed
-    methods = folder.plan.run.methods if method is None else method_names((method,))
-    cohort, twin = draw_cohorts(world, replicate, methods, seed=seed)
-    rows = estimate_replicates(world, (replicate,), methods, seed=seed, limit=folder.plan.run.method_seconds)
+    world, seed, spec = folder.cell(cell), folder.plan.run.seed, folder.plan.run.analysis
+    methods = folder.plan.run.methods if method is None else method_names((method,), spec)
+    cohort, twin = draw_cohorts(world, replicate, methods, seed=seed, spec=spec)
+    limit = folder.plan.run.method_seconds
+    rows = estimate_replicates(world, (replicate,), methods, seed=seed, spec=spec, limit=limit)
     shared = Shared(
         registry=cohort.registry,
-        spec=THESIS_SPEC,
+        spec=spec,
         draw=streams(seed, replicate=replicate),
         randomized=None if twin is None else twin.registry,
-        limit=folder.plan.run.method_seconds,
+        limit=limit,
     )
     failed = [name for name in methods if not rows.loc[rows["method"] == name, "converged"].all()]
     told = {name: _traceback(name, shared, cohort) for name in failed}
@@ -175,8 +175,14 @@ def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int
         raise UsageError(f"fraction = {fraction}: give a number above 0 and up to 1")
     folder = open_run(path)
     chosen, truths = _chosen(folder, fraction, seed), _chosen_truths(folder, fraction, seed)
-    works = [_work(folder, cell, replicate, stored) for (cell, replicate), stored in chosen.items()]
-    truth_works = [_truth_work(folder, cell, stored) for cell, stored in truths.items()]
+    works = [
+        work_of(folder, folder.cell(cell), number, number, _held(folder, stored))
+        for (cell, number), stored in chosen.items()
+    ]
+    truth_works = [
+        truth_work(folder.plan.run, folder.cell(cell), _held(folder, stored))
+        for cell, stored in truths.items()
+    ]
     different, different_truths = [], []
     with open_workers(jobs=jobs) as workers:
         for done in workers.spread(do_batch, works):
@@ -237,27 +243,10 @@ def _stored(parts: Sequence[Part], cell: int, below: int) -> IntArray:
     return np.flatnonzero(there)
 
 
-def _work(folder: RunFolder, cell: int, replicate: int, stored: pd.DataFrame) -> Work:
-    held = set(stored["method"])
-    batch = Batch(
-        run=folder.run,
-        cell=cell,
-        first=replicate,
-        last=replicate,
-        methods=tuple(name for name in folder.plan.run.methods if name in held),
-    )
-    run = folder.plan.run
-    return Work(batch=batch, cell=folder.cell(cell), seed=run.seed, method_seconds=run.method_seconds)
-
-
-def _truth_work(folder: RunFolder, cell: int, stored: pd.DataFrame) -> TruthWork:
-    run, held = folder.plan.run, set(stored["method"])
-    return TruthWork(
-        cell=folder.cell(cell),
-        methods=tuple(name for name in run.methods if name in held),
-        population=run.truth_population,
-        seed=run.seed,
-    )
+def _held(folder: RunFolder, stored: pd.DataFrame) -> tuple[str, ...]:
+    """Return the methods of the plan that stored rows have, in its order."""
+    there = set(stored["method"])
+    return tuple(name for name in folder.plan.run.methods if name in there)
 
 
 def _different(stored: pd.DataFrame, again: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -287,11 +276,11 @@ def _gaps(left: pd.Series, right: pd.Series) -> FloatArray:
 
 def _traceback(method: str, shared: Shared, cohort: Cohort) -> str | None:
     """Return where a method gives up; None where it gives rows that say why themselves."""
-    needs = METHODS[method].needs
-    oracle = cohort.oracle if "oracle" in needs else None
+    known = methods_of(shared.spec)
+    oracle = cohort.oracle if "oracle" in known[method].needs else None
     try:
         with time_limit(shared.limit):
-            list(METHODS[method].function(Task(method=method, shared=shared, oracle=oracle)))
+            list(known[method].function(Task(method=method, shared=shared, oracle=oracle)))
     except Exception:
         return traceback.format_exc()
     return None

@@ -11,15 +11,15 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.estimates import Estimate, estimates_frame
-from simsepsis.analysis.methods import METHODS, method_rows
+from simsepsis.analysis.estimates import Z_95, Estimate, estimates_frame
+from simsepsis.analysis.methods import method_rows, methods_of
 from simsepsis.analysis.result import kind_of
-from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.experiment.cells import Cell
+from simsepsis.experiment.run_folder import ESTIMATES, JUDGED_COLUMNS, RunFolder
 from simsepsis.experiment.stopping import Look, looks
-from simsepsis.experiment.store import ESTIMATES, JUDGED_COLUMNS, RunFolder
 from simsepsis.performance import wilson_half_width
 from simsepsis.replication import (
     Batch,
@@ -39,22 +39,11 @@ ROW_KEYS = ("cell", "scenario", "replicate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A batch with the world that it is done in.
-
-    Attributes
-    ----------
-    batch
-        What is done.
-    cell
-        The cell, settled.
-    seed
-        Seed of the experiment.
-    method_seconds
-        Seconds that each method may take; None: as long as it takes.
-    """
+    """A batch, its settled cell, the analysis, the seed, and the seconds that a method may take."""
 
     batch: Batch
     cell: Cell
+    spec: AnalysisSpec
     seed: int
     method_seconds: float | None = None
 
@@ -73,6 +62,13 @@ class Done:
         return self.batch.last - self.batch.first + 1
 
 
+def work_of(folder: RunFolder, cell: Cell, first: int, last: int, methods: tuple[str, ...]) -> Work:
+    """Return what a run asks of some replicates of a cell."""
+    batch = Batch(run=folder.run, cell=cell.key, first=first, last=last, methods=methods)
+    run = folder.plan.run
+    return Work(batch=batch, cell=cell, spec=run.analysis, seed=run.seed, method_seconds=run.method_seconds)
+
+
 def do_batch(work: Work) -> Done:
     """Return the rows of a batch."""
     begin = perf_counter()
@@ -81,26 +77,28 @@ def do_batch(work: Work) -> Done:
         range(work.batch.first, work.batch.last + 1),
         work.batch.methods,
         seed=work.seed,
+        spec=work.spec,
         limit=work.method_seconds,
     )
     return Done(batch=work.batch, rows=rows, seconds=perf_counter() - begin)
 
 
 def estimate_replicates(
-    cell: Cell, replicates: Sequence[int], methods: Sequence[str], *, seed: int, limit: float | None = None
+    cell: Cell,
+    replicates: Sequence[int],
+    methods: Sequence[str],
+    *,
+    seed: int,
+    spec: AnalysisSpec | None = None,
+    limit: float | None = None,
 ) -> pd.DataFrame:
     """Return the estimates of methods on replicates of a cell.
 
     All cells draw from the same streams, so that a replicate has the same patients in worlds that differ in
     one mechanism, and contrasts between cells are paired.
-
-    Returns
-    -------
-    DataFrame
-        `ROW_KEYS` and the columns of an estimate, one row per replicate, method and estimand. Whatever goes
-        wrong is the reason in the rows concerned.
     """
-    found = [_estimated(cell, replicate, methods, seed, limit) for replicate in replicates]
+    spec = spec or default_spec()
+    found = [_estimated(cell, replicate, methods, seed, spec, limit) for replicate in replicates]
     # One frame for all: a frame of one replicate costs as much as an analysis.
     rows = estimates_frame(row for estimates in found for row in estimates)
     rows["failure"] = rows["failure"].fillna("").astype(str)
@@ -111,10 +109,11 @@ def estimate_replicates(
 
 
 def draw_cohorts(
-    cell: Cell, replicate: int, methods: Sequence[str], *, seed: int
+    cell: Cell, replicate: int, methods: Sequence[str], *, seed: int, spec: AnalysisSpec | None = None
 ) -> tuple[Cohort, Cohort | None]:
     """Return the registry that methods are run on, and its randomized twin if one of them needs it."""
-    needs = {need for name in methods for need in METHODS[name].needs}
+    known = methods_of(spec or default_spec())
+    needs = {need for name in methods for need in known[name].needs}
     cohort = generate_cohort(cell.scenario, seed=seed, replicate=replicate, oracle="oracle" in needs)
     if "twin" not in needs:
         return cohort, None
@@ -123,17 +122,23 @@ def draw_cohorts(
 
 
 def _estimated(
-    cell: Cell, replicate: int, methods: Sequence[str], seed: int, limit: float | None
+    cell: Cell,
+    replicate: int,
+    methods: Sequence[str],
+    seed: int,
+    spec: AnalysisSpec,
+    limit: float | None,
 ) -> list[Estimate]:
     """Return the rows of one replicate."""
     try:
-        cohort, twin = draw_cohorts(cell, replicate, methods, seed=seed)
+        cohort, twin = draw_cohorts(cell, replicate, methods, seed=seed, spec=spec)
         return method_rows(
             methods,
             cohort.records,
             draw=streams(seed, replicate=replicate),
             oracle=cohort.oracle,
             twin=None if twin is None else twin.records,
+            spec=spec,
             limit=limit,
         )
     except UsageError:
@@ -141,20 +146,18 @@ def _estimated(
     except Exception as error:
         # One method's defect must not take the others' rows with it.
         if len(methods) > 1:
-            return [row for name in methods for row in _estimated(cell, replicate, (name,), seed, limit)]
-        return _failed(methods[0], error)
+            apart = (_estimated(cell, replicate, (name,), seed, spec, limit) for name in methods)
+            return [row for rows in apart for row in rows]
+        return _failed(methods[0], spec, error)
 
 
-def _failed(method: str, error: Exception) -> list[Estimate]:
+def _failed(method: str, spec: AnalysisSpec, error: Exception) -> list[Estimate]:
     """Return the rows of a method that raised what no method should."""
     reason = traceback.format_exception_only(error)[-1].strip()
-    names = METHODS[method].estimands_of(THESIS_SPEC)
+    names = methods_of(spec)[method].estimands_of(spec)
     return [
         Estimate(method=method, estimand=name, failure=reason, failure_kind=kind_of(error)) for name in names
     ]
-
-
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,15 +196,7 @@ Series = tuple[int, str, str]
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What is counted while a run runs.
-
-    Attributes
-    ----------
-    truth
-        Series → its truth, of the estimands that are judged.
-    begin
-        When the first batch began.
-    """
+    """What is counted while a run runs; `truth`: of the series that are judged."""
 
     truth: Mapping[Series, float]
     begin: float = field(default_factory=perf_counter)
@@ -260,17 +255,7 @@ Span = tuple[Cell, int, int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
-    """What a run folder holds after all batches.
-
-    Attributes
-    ----------
-    parts
-        All parts, old and new.
-    notes
-        What was found damaged or foreign, in sentences.
-    replicates
-        How many were computed now.
-    """
+    """All parts of a run, what was found damaged or foreign, and how many replicates were computed now."""
 
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
@@ -279,17 +264,7 @@ class Computed:
 
 @dataclass(slots=True, kw_only=True)
 class Pace:
-    """How long replicates take, so that batches take `BATCH_SECONDS`, and less when few are left.
-
-    Attributes
-    ----------
-    workers
-        How many share what is left.
-    left
-        Replicates that have not been handed out.
-    replicates, seconds
-        What was measured.
-    """
+    """How long replicates take, so that batches take `BATCH_SECONDS`, and less when few are left."""
 
     workers: int
     left: int = 0
@@ -372,11 +347,9 @@ def _later(folder: RunFolder, look: Look | None) -> int:
 
 def _works(folder: RunFolder, spans: list[Span], pace: Pace) -> Iterator[Work]:
     """Yield batches of the size that the pace asks for when their turn comes."""
-    mark, run = folder.run, folder.plan.run
     for cell, start, end, methods in spans:
         first = start
         while first <= end:
             last = first + pace.take(end - first + 1) - 1
-            batch = Batch(run=mark, cell=cell.key, first=first, last=last, methods=methods)
-            yield Work(batch=batch, cell=cell, seed=run.seed, method_seconds=run.method_seconds)
+            yield work_of(folder, cell, first, last, methods)
             first = last + 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -38,35 +40,16 @@ class Kind:
     takes: tuple[str, ...] = ()
 
 
-FIGURES: dict[str, Kind] = {
-    "zip": Kind(shows="the confidence intervals of single replicates, the worst on top"),
-    "lollipop": Kind(shows="a measure of each cell and method with its Monte Carlo limits", measure="bias"),
-    "nested_loop": Kind(
-        shows="a measure over all cells at once, settings as steps below", measure="bias", takes=("by",)
-    ),
-    "heat_map": Kind(
-        shows="a measure over two settings, with contours",
-        measure="bias",
-        needs=("x", "y"),
-        takes=("levels",),
-    ),
-    "curve": Kind(
-        shows="a measure along a setting", measure="bias", needs=("x",), takes=("series", "levels")
-    ),
-    "power_curve": Kind(
-        shows="the rejection rate along a setting",
-        measure="rejection",
-        needs=("x",),
-        takes=("series", "levels"),
-    ),
-    "coverage_curve": Kind(
-        shows="coverage along a setting", measure="coverage", needs=("x",), takes=("series", "levels")
-    ),
-    "autopsy": Kind(shows="coverage, and what bias and standard error alone would make of it"),
-    "forest_of_methods": Kind(shows="mean and range of each method's estimates beside the truth"),
-    "ladder": Kind(shows="what each source of error adds from one method to the next"),
-}
-"""Kinds of figures."""
+KINDS_OF_FIGURES = "simsepsis.show.plots.experiment"
+"""Where kinds of figures are found, by name, when a plan first asks for one."""
+
+
+@cache
+def figure_kinds() -> Mapping[str, Kind]:
+    """Return name → kind of figure."""
+    found: Mapping[str, Kind] = import_module(KINDS_OF_FIGURES).figure_kinds()
+    return found
+
 
 ANSWERS: dict[str, Kind] = {
     "extremes": Kind(shows="the lowest and the highest value, and where", measure="bias"),
@@ -148,12 +131,12 @@ class FigureChoice(Choice):
     @field_validator("kind")
     @classmethod
     def _known_kind(cls, kind: str) -> str:
-        return _known(kind, FIGURES, "figure")
+        return _known(kind, figure_kinds(), "figure")
 
     @property
     def about(self) -> Kind:
         """Return what is known of its kind."""
-        return FIGURES[self.kind]
+        return figure_kinds()[self.kind]
 
 
 class AnswerChoice(Choice):
@@ -184,22 +167,7 @@ def check_choice(
     methods: Collection[str],
     estimands: Sequence[str],
 ) -> None:
-    """Raise unless a plan can show what is asked for.
-
-    Parameters
-    ----------
-    choice
-        What is asked for.
-    settings
-        Keys that differ between the cells, with their values.
-    methods, estimands
-        Of the plan; estimands with and without their last word, the one first that is meant by none.
-
-    Raises
-    ------
-    ValueError
-        If a key does not belong to the kind, is missing, or names what the plan does not have.
-    """
+    """Raise unless a plan can show what is asked for."""
     _check_keys(choice)
     keys = [*settings, CELL]
     axes = [choice.x, choice.y, getattr(choice, "series", None)]

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
+from time import perf_counter
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
+from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import Cell, cells_of, worlds
-from simsepsis.experiment.claims import overall
+from simsepsis.experiment.claims import overall, verdicts_of
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.requests import AnswerChoice, hashable
+from simsepsis.experiment.run_folder import RunFolder
+from simsepsis.experiment.sealed import mending
 from simsepsis.experiment.stopping import Look
-from simsepsis.experiment.store import RunFolder
 from simsepsis.performance import (
     LADDERS,
     Rung,
@@ -24,7 +28,7 @@ from simsepsis.performance import (
     failures_of,
     kinds_of_reasons,
     ladder_of,
-    summarize_study,
+    performance_of,
 )
 from simsepsis.replication import Part
 
@@ -35,23 +39,7 @@ TOLD = (*BY_SERIES, "ladder")
 
 @dataclass(slots=True, kw_only=True)
 class Count:
-    """What of one cell was counted.
-
-    Attributes
-    ----------
-    cell, scenario
-        Key and name.
-    wanted
-        Replicates that the plan asks for.
-    replicates, rows, failures
-        Replicates with a judged row, these rows, and those without an estimate.
-    method_seconds
-        Time that the methods took.
-    enough
-        Whether the replicates are those that the plan asks for.
-    note
-        What the plan asked for and the cell has not reached, in a sentence.
-    """
+    """What of one cell was counted; `wanted`: replicates of the plan; `note`: what was not reached."""
 
     cell: int
     scenario: str
@@ -70,17 +58,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellSummary:
-    """What the rows of one cell say.
-
-    Attributes
-    ----------
-    count
-        What there is.
-    performance, autopsy, informative, ladder
-        As of `summarize`, `coverage_autopsy`, `informative_failures` and `ladder`.
-    reasons
-        ``method, failure, failure_kind, rows``: why rows have no estimate.
-    """
+    """What the rows of one cell say: the tables of `simsepsis.performance`, and why rows have no estimate."""
 
     count: Count
     performance: pd.DataFrame
@@ -92,16 +70,7 @@ class CellSummary:
 
 @dataclass(slots=True, kw_only=True)
 class Counting:
-    """What is counted while rows go by.
-
-    Attributes
-    ----------
-    methods
-        Of the plan.
-    seconds
-        What each method took in each replicate, shape (methods, replicates); rows of one fit repeat its
-        seconds, so the most is taken.
-    """
+    """What is counted while rows go by; `seconds`: (methods, replicates), of rows of one fit the most."""
 
     methods: Sequence[str]
     seconds: FloatArray
@@ -120,13 +89,7 @@ class Counting:
 
 
 def summarize_cell(folder: RunFolder, cell: Cell, parts: tuple[Part, ...]) -> CellSummary | None:
-    """Return what the rows of a cell say; memory is that of one outcome on one scale.
-
-    Returns
-    -------
-    CellSummary or None
-        None where no judged row is stored.
-    """
+    """Return what the rows of a cell say; memory is that of one outcome on one scale."""
     run, look = folder.plan.run, folder.last_look(cell.key, parts)
     below = look.replicates if look is not None and look.enough else run.most_replicates
     seen = Counting(methods=run.methods, seconds=np.full((len(run.methods), below), np.nan))
@@ -150,13 +113,13 @@ def _told(
     ladders = {**LADDERS, **contrasts_of(folder.plan.answers)}
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TOLD}
     for grid in folder.grids(cell.key, parts, below, columns=("seconds", "failure"), see=seen.see):
-        study = grid.study(truth, settings)
-        found["performance"].append(summarize_study(study))
-        found["autopsy"].append(autopsy_of(study))
-        found["informative"].append(failures_of(study))
+        cells = grid.judged(truth, settings)
+        found["performance"].append(performance_of(cells))
+        found["autopsy"].append(autopsy_of(cells))
+        found["informative"].append(failures_of(cells))
         found["ladder"].append(ladder_of(grid, truth, ladders=ladders))
         # The next share comes in its place.
-        del study, grid
+        del cells, grid
     tables = {name: joined(own) for name, own in found.items()}
     by_series = {
         name: tables[name].sort_values(["estimand", "method"], kind="stable", ignore_index=True)
@@ -216,57 +179,12 @@ PROGRESS_COLUMNS = ("cell", "scenario", "replicates", "wanted", "rows", "failure
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """A run of an experiment, as far as it has come.
+    """A run of an experiment as far as it has come, with all that its figures, answers and report show.
 
     Attributes
     ----------
     folder
         Plan, worlds and stored rows.
-    performance
-        One row per series and measure.
-    verdicts
-        What the numbers say to each claim, per series.
-    cells
-        What the stored rows of each cell say, of those that have any, in the order of the keys.
-    computed
-        Replicates that this call computed.
-    failures
-        Rows without an estimate, among all stored rows that the plan judges.
-    seconds
-        Wall time of this call.
-    notes
-        What was found damaged or foreign, in sentences.
-    """
-
-    folder: RunFolder
-    performance: pd.DataFrame
-    verdicts: pd.DataFrame
-    cells: tuple[CellSummary, ...] = ()
-    computed: int = 0
-    failures: int = 0
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def accepted(self) -> dict[str, str]:
-        """Return the verdict of each claim: pass, fail or inconclusive."""
-        return overall(self.verdicts)
-
-    @property
-    def unfinished(self) -> int:
-        """Return how many worlds lack replicates that the plan asks for."""
-        finished = sum(cell.count.enough for cell in self.cells)
-        return len(self.folder.cells) + len(self.folder.lost) - finished
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Findings:
-    """A run with all that its figures, answers and report are made of.
-
-    Attributes
-    ----------
-    run
-        Plan, worlds, performance and verdicts.
     settings
         ``cell, scenario`` and one column per key that differs between the cells, in the order of the plan.
     truth
@@ -274,31 +192,61 @@ class Findings:
     progress
         ``cell, scenario, replicates, wanted, rows, failures``: what is stored of each cell, and of how many
         replicates.
-    reasons
-        As of `kinds_of_reasons`: why rows have no estimate.
+    performance, verdicts
+        One row per series and measure; what the numbers say to each claim, per series.
     autopsy, informative
         As of `coverage_autopsy` and `informative_failures`.
     ladder
         As of `simsepsis.performance.ladder`; with the contrasts that the plan asks for, under their names.
+    reasons
+        As of `kinds_of_reasons`: why rows have no estimate.
+    counts
+        What was counted of each cell that has stored rows, in the order of the keys.
+    computed, seconds
+        Replicates that this call computed, and its wall time.
+    notes
+        What was found damaged or foreign, in sentences.
     """
 
-    run: Run
+    folder: RunFolder
     settings: pd.DataFrame
     truth: pd.DataFrame
     progress: pd.DataFrame
-    reasons: pd.DataFrame
+    performance: pd.DataFrame
+    verdicts: pd.DataFrame
     autopsy: pd.DataFrame
     informative: pd.DataFrame
     ladder: pd.DataFrame
+    reasons: pd.DataFrame
+    counts: tuple[Count, ...] = ()
+    computed: int = 0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:
         """Return the plan."""
-        return self.run.folder.plan
+        return self.folder.plan
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """Return the verdict of each claim: pass, fail or inconclusive."""
+        return overall(self.verdicts)
+
+    @property
+    def failures(self) -> int:
+        """Return the rows without an estimate, among all stored rows that the plan judges."""
+        return sum(count.failures for count in self.counts)
+
+    @property
+    def unfinished(self) -> int:
+        """Return how many worlds lack replicates that the plan asks for."""
+        finished = sum(count.enough for count in self.counts)
+        return len(self.folder.cells) + len(self.folder.lost) - finished
 
     @property
     def complete(self) -> bool:
-        """Return whether every planned replicate of every cell is stored."""
+        """Return whether every planned replicate of every cell that is there is stored."""
         return bool((self.progress["replicates"] >= self.progress["wanted"]).all())
 
     @property
@@ -307,26 +255,32 @@ class Findings:
         return int(self.progress["replicates"].min()), int(self.progress["replicates"].max())
 
 
-def examine_run(run: Run) -> Findings:
-    """Return what the stored rows of a run say, as its summary has read them.
-
-    Parameters
-    ----------
-    run
-        As returned by `run_experiment` or `summarize_run`.
-    """
-    folder, settings, truth = run.folder, cell_settings(run.folder), run.folder.truth()
-    told = {cell.count.cell: cell for cell in run.cells}
-    cells = [told[key] for key in settings["cell"] if key in told]
-    return Findings(
-        run=run,
+def summarize_stored(
+    folder: RunFolder, parts: tuple[Part, ...], *, computed: int, notes: Sequence[str], begin: float
+) -> Run:
+    """Return what the stored rows of a run say."""
+    every = [summarize_cell(folder, cell, parts) for cell in sorted(folder.cells, key=attrgetter("key"))]
+    told = {cell.count.cell: cell for cell in every if cell is not None}
+    if not told:
+        raise ExperimentError(f"{folder.path}: no replicate is stored yet; {mending(folder.path)}")
+    settings, truth, counts = cell_settings(folder), folder.truth(), [cell.count for cell in told.values()]
+    performance = joined([cell.performance for cell in told.values()])
+    shown = [told[key] for key in settings["cell"] if key in told]
+    return Run(
+        folder=folder,
         settings=settings,
         truth=truth[[folder.plan.judged(name) for name in truth["estimand"]]],
-        progress=_progress(settings, {key: cell.count for key, cell in told.items()}, folder.plan),
-        reasons=_counted(cells),
-        autopsy=joined([cell.autopsy for cell in cells]),
-        informative=joined([cell.informative for cell in cells]),
-        ladder=joined([cell.ladder for cell in cells]),
+        progress=_progress(settings, {count.cell: count for count in counts}, folder.plan),
+        performance=performance,
+        verdicts=verdicts_of(folder.plan.claims, performance),
+        autopsy=joined([cell.autopsy for cell in shown]),
+        informative=joined([cell.informative for cell in shown]),
+        ladder=joined([cell.ladder for cell in shown]),
+        reasons=_counted(shown),
+        counts=tuple(counts),
+        computed=computed,
+        seconds=perf_counter() - begin,
+        notes=(*folder.notes, *notes, *(count.note for count in counts if count.note)),
     )
 
 
@@ -341,13 +295,7 @@ def _progress(settings: pd.DataFrame, counts: Mapping[int, Count], plan: Plan) -
 
 
 def cell_settings(folder: RunFolder) -> pd.DataFrame:
-    """Return the cells of a run in the order of the plan, with what differs between them.
-
-    Returns
-    -------
-    DataFrame
-        ``cell, scenario`` and one column per varied key; missing where a listed cell does not set it.
-    """
+    """Return the cells of a run in the order of the plan, with what differs between them."""
     plan = folder.plan
     keys = {cell.name: cell.key for cell in folder.cells}
     asked = worlds(plan)

@@ -8,19 +8,18 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
-from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import pandas as pd
 
-from simsepsis.errors import ExperimentError, UsageError
+from simsepsis.errors import UsageError
 from simsepsis.experiment.cells import Cell, cells_of, settled
-from simsepsis.experiment.claims import ACCEPT_COLUMNS, judge
 from simsepsis.experiment.plan import Plan, load_plan
 from simsepsis.experiment.replicates import Computed, Progress, compute_missing
-from simsepsis.experiment.results import Run, joined, summarize_cell
+from simsepsis.experiment.results import Run, summarize_stored
+from simsepsis.experiment.run_folder import ESTIMATES, RunFolder, check_same, open_run
 from simsepsis.experiment.sealed import (
     CELLS,
     mend_sealed,
@@ -33,8 +32,7 @@ from simsepsis.experiment.sealed import (
     write_truth,
 )
 from simsepsis.experiment.stopping import MOST_REPLICATES, Targets
-from simsepsis.experiment.store import ESTIMATES, RunFolder, check_same, open_run
-from simsepsis.experiment.truths import TruthWork, true_values
+from simsepsis.experiment.truths import true_values, truth_work
 from simsepsis.files import sole_use, write_files
 from simsepsis.replication import Workers, check_backend, open_workers
 from simsepsis.spreadsheet import csv_bytes
@@ -183,11 +181,7 @@ def _add_truths(folder: RunFolder, workers: Workers, say: Say) -> None:
     missing = {
         cell: tuple(name for name in run.methods if (cell.key, name) not in known) for cell in folder.cells
     }
-    works = [
-        TruthWork(cell=cell, methods=names, population=run.truth_population, seed=run.seed)
-        for cell, names in missing.items()
-        if names
-    ]
+    works = [truth_work(run, cell, names) for cell, names in missing.items() if names]
     if not works:
         return
     say(f"computing the truths of {_worlds(len(works))}")
@@ -203,35 +197,15 @@ def _worlds(number: int) -> str:
     return f"{number} world{'' if number == 1 else 's'}"
 
 
-# --- summary ----------------------------------------------------------------------------------------
-
-
 def _summarized(folder: RunFolder, done: Computed, *, begin: float) -> Run:
     """Summarize the stored rows and write the tables."""
-    told = (summarize_cell(folder, cell, done.parts) for cell in sorted(folder.cells, key=attrgetter("key")))
-    cells = tuple(cell for cell in told if cell is not None)
-    if not cells:
-        raise ExperimentError(f"{folder.path}: no replicate is stored yet; {mending(folder.path)}")
-    performance, counts = joined([cell.performance for cell in cells]), [cell.count for cell in cells]
-    claims = folder.plan.claims
-    found = [judge(words, claim, performance) for words, claim in claims.items()]
-    verdicts = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(ACCEPT_COLUMNS))
-    run = Run(
-        folder=folder,
-        performance=performance,
-        verdicts=verdicts,
-        cells=cells,
-        computed=done.replicates,
-        failures=sum(count.failures for count in counts),
-        seconds=perf_counter() - begin,
-        notes=(*folder.notes, *done.notes, *(count.note for count in counts if count.note)),
-    )
+    run = summarize_stored(folder, done.parts, computed=done.replicates, notes=done.notes, begin=begin)
     _write(run)
     return run
 
 
 def _write(run: Run) -> None:
-    plan, counts = run.folder.plan, [cell.count for cell in run.cells]
+    plan = run.plan
     ends = plan.run.model_dump(include={"replicates", "until_mcse", "max_replicates"}, exclude_none=True)
     manifest = {
         "name": plan.name,
@@ -241,7 +215,7 @@ def _write(run: Run) -> None:
         **ends,
         "complete": not run.unfinished,
         "methods": list(plan.run.methods),
-        "cells": [count.record() for count in counts],
+        "cells": [count.record() for count in run.counts],
         "worlds": CELLS,
         "accept": run.accepted,
         "notes": list(run.notes),

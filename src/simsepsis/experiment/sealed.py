@@ -29,17 +29,7 @@ BLANK = "0" * 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """What a file says of itself.
-
-    Attributes
-    ----------
-    place
-        Its name within the run folder.
-    mark
-        Of the run that wrote it.
-    whole
-        Whether not a bit has changed since.
-    """
+    """What a file says of itself: its place in the run folder, the mark of its run, whether it is whole."""
 
     place: str
     mark: str

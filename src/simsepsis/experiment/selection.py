@@ -9,27 +9,8 @@ from simsepsis.estimand import Estimand
 from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.requests import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
-from simsepsis.experiment.results import Findings
-
-SETTING_NAMES = {
-    "n": "patients",
-    "effect.value": "true effect",
-    "effect.modifier.severe": "effect × in the severe",
-    "effect.modifier.immunocompromised": "effect × in the immunocompromised",
-    "unmeasured.or_treatment": "hidden odds ratio of treatment",
-    "unmeasured.hr_death": "hidden hazard ratio of death",
-    "dose.regimens.0.grams_per_kg": "dose (g/kg)",
-    "dose.response": "dose–response",
-    "treatment.late_share": "share of starts after 48 h",
-    "treatment.severity": "pull of severity on starts (log hazard per SD)",
-    "treatment.decay": "fall of starts per day (log hazard)",
-    "adjuncts.*.after_ivigg": "log hazard of adjuncts after IVIgG",
-    "icus.number": "number of ICUs",
-    "icus.spread": "spread between ICUs (1: as fitted)",
-    "observation.incomplete_day1": "share lacking an item of day 1",
-    "observation.by_severity": "log odds of a gap per SD",
-}
-"""Dotted key → words, with the unit where there is one."""
+from simsepsis.experiment.results import Run
+from simsepsis.study.published import open_study
 
 
 def wanted_estimand(choice: Choice, plan: Plan) -> str:
@@ -47,16 +28,10 @@ def wanted_cells(choice: Choice, settings: pd.DataFrame) -> pd.DataFrame:
     return settings[chosen]
 
 
-def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: bool = False) -> pd.DataFrame:
-    """Return the rows of a table that a figure or an answer is about, with the cells' settings.
-
-    Returns
-    -------
-    DataFrame
-        In the order of the plan's cells and of the methods asked for.
-    """
-    wanted = wanted_estimand(choice, findings.plan)
-    cells = wanted_cells(choice, findings.settings)
+def about(choice: Choice, run: Run, table: pd.DataFrame, *, stems: bool = False) -> pd.DataFrame:
+    """Return the rows of a table that a figure or an answer is about, with the cells' settings."""
+    wanted = wanted_estimand(choice, run.plan)
+    cells = wanted_cells(choice, run.settings)
     name = Estimand.parse(wanted).stem if stems else wanted
     meant = [Estimand.parse(estimand).matches(name) for estimand in table["estimand"]]
     rows = table[np.asarray(meant, dtype=np.bool_) & table["cell"].isin(cells["cell"]).to_numpy()]
@@ -65,7 +40,7 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     rows = rows.assign(**{"cell order": rows["cell"].map(place)})
     order = ["cell order"]
     if "method" in rows.columns:
-        methods = choice.methods or findings.plan.run.methods
+        methods = choice.methods or run.plan.run.methods
         rows = rows[rows["method"].isin(methods)]
         rows = rows.assign(
             **{"method order": rows["method"].map({name: n for n, name in enumerate(methods)})}
@@ -74,17 +49,10 @@ def about(choice: Choice, findings: Findings, table: pd.DataFrame, *, stems: boo
     return rows.sort_values(order, kind="stable", ignore_index=True)
 
 
-def select(choice: FigureChoice | AnswerChoice, findings: Findings) -> pd.DataFrame:
-    """Return the performance that a figure or an answer is about.
-
-    Returns
-    -------
-    DataFrame
-        Columns of the performance table, one per varied key, and ``low, high``: 95% Monte Carlo limits. In
-        the order of the plan's cells and of the methods asked for.
-    """
-    measure, table = choice.measure or choice.about.measure, findings.run.performance
-    rows = about(choice, findings, table[table["measure"] == measure])
+def select(choice: FigureChoice | AnswerChoice, run: Run) -> pd.DataFrame:
+    """Return the performance that a figure or an answer is about."""
+    measure, table = choice.measure or choice.about.measure, run.performance
+    rows = about(choice, run, table[table["measure"] == measure])
     low, high = monte_carlo_limits(rows)
     return rows.assign(low=low, high=high)
 
@@ -94,11 +62,11 @@ def numeric(values: pd.Series) -> bool:
     return all(isinstance(item, int | float) and not isinstance(item, bool) for item in values)
 
 
-def other_keys(findings: Findings, rows: pd.DataFrame, used: tuple[str | None, ...]) -> list[str]:
+def other_keys(run: Run, rows: pd.DataFrame, used: tuple[str | None, ...]) -> list[str]:
     """Return the varied keys beside those used that still differ between the rows."""
     if CELL in used:
         return []
-    keys = [key for key in findings.plan.settings if key not in used]
+    keys = [key for key in run.plan.settings if key not in used]
     return [key for key in keys if rows[key].astype(str).nunique() > 1]
 
 
@@ -109,7 +77,7 @@ def words_of(keys: list[str], values: tuple[object, ...]) -> str:
 
 def short(key: str) -> str:
     """Return what a setting is called: in words where it has a name, otherwise the last word of its key."""
-    return SETTING_NAMES.get(key) or key.rpartition(".")[2].replace("_", " ")
+    return open_study().setting_names.get(key) or key.rpartition(".")[2].replace("_", " ")
 
 
 def value_text(value: object) -> str:
@@ -123,9 +91,9 @@ def value_text(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def restriction(choice: Choice, findings: Findings) -> str:
+def restriction(choice: Choice, run: Run) -> str:
     """Return in words which cells a figure or an answer is about; nothing where it is about all."""
-    chosen, every = wanted_cells(choice, findings.settings), findings.settings
+    chosen, every = wanted_cells(choice, run.settings), run.settings
     if len(chosen) == len(every):
         return ""
     if len(chosen) == 1:

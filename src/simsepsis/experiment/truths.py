@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS, run_methods
+from simsepsis.analysis.methods import methods_of, run_methods
 from simsepsis.analysis.methods.kept import kept_patients, matched_set_of
 from simsepsis.analysis.methods.method import MATCHED_SET, Method
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.methods.thesis import TWIN
 from simsepsis.analysis.outcomes import upper_stratum
 from simsepsis.analysis.result import attempt
-from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.cells import Cell
+from simsepsis.experiment.plan import RunSettings
 from simsepsis.streams import streams
 from simsepsis.truth import truth_rows
 from simsepsis.world.cohort import Assignment, Cohort, generate_cohort
@@ -35,49 +36,45 @@ ASKED = ("psm", "psm_adjuncts")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kept:
-    """Treated patients whom a method matched in one registry, (m,) each.
-
-    Attributes
-    ----------
-    outcomes
-        How they leave with and without treatment.
-    weights
-        How much each of them counts.
-    upper
-        Which of them are in the upper stratum of the subgroup that the method tests; none without one.
-    """
+    """Treated patients whom a method matched in one registry, (m,) each; `upper`: in the tested stratum."""
 
     outcomes: Outcomes
     weights: FloatArray
     upper: BoolArray
 
 
-def matched_truths(scenario: Scenario, methods: Sequence[str], *, population: int, seed: int) -> pd.DataFrame:
+def matched_truths(
+    scenario: Scenario,
+    methods: Sequence[str],
+    *,
+    population: int,
+    seed: int,
+    spec: AnalysisSpec | None = None,
+) -> pd.DataFrame:
     """Return the truth of every effect that ends in ``_matched``, for each method in its own patients.
 
     Registries of the scenario's size are simulated and matched by each method, those of the randomized twin
     in registries treated by coin, until `population` patients have been registered.
-
-    Returns
-    -------
-    DataFrame
-        ``method, estimand, value, mcse, population``; a method that never matches anybody has no rows.
     """
+    spec = spec or default_spec()
+    known = methods_of(spec)
     kept: dict[str, list[Kept]] = defaultdict(list)
-    for shared, own, cohort in _registries(scenario, methods, population, seed):
+    for shared, own, cohort in _registries(scenario, methods, population, seed, spec):
         for name in own:
-            step = attempt(_kept, METHODS[name], shared, cohort)
+            step = attempt(_kept, known[name], shared, cohort)
             if step.value is not None:
                 kept[name].append(step.value)
-    rows = [row | {"method": name} for name, parts in kept.items() for row in _truths(METHODS[name], parts)]
+    rows = [
+        row | {"method": name} for name, parts in kept.items() for row in _truths(known[name], spec, parts)
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _registries(
-    scenario: Scenario, methods: Sequence[str], population: int, seed: int
+    scenario: Scenario, methods: Sequence[str], population: int, seed: int, spec: AnalysisSpec
 ) -> Iterator[tuple[Shared, list[str], Cohort]]:
     """Yield registries with the methods that are run on them; those of the twin are treated by coin."""
-    in_twin = [name for name in methods if METHODS[name].group == TWIN]
+    in_twin = [name for name in methods if methods_of(spec)[name].group == TWIN]
     in_world = [name for name in methods if name not in in_twin]
     for replicate in range(max(1, round(population / scenario.n)) if methods else 0):
         draw = streams(seed, replicate=replicate)
@@ -91,7 +88,7 @@ def _registries(
             twin = cohort.records if own is in_twin else None
             shared = Shared(
                 registry=cohort.records,
-                spec=THESIS_SPEC,
+                spec=spec,
                 draw=draw,
                 randomized=twin,
                 asked=ASKED,
@@ -122,16 +119,16 @@ def _upper(method: Method, shared: Shared, size: int) -> BoolArray:
     return upper
 
 
-def _truths(method: Method, parts: Sequence[Kept]) -> Iterator[dict[str, object]]:
+def _truths(method: Method, spec: AnalysisSpec, parts: Sequence[Kept]) -> Iterator[dict[str, object]]:
     """Yield the truths of one method in all the patients whom it matched."""
     outcomes = join_outcomes([part.outcomes for part in parts])
     weights = np.concatenate([part.weights for part in parts])
-    given = method.estimands_of(THESIS_SPEC)
+    given = method.estimands_of(spec)
     if method.subgroup is None:
         yield from (row for row in truth_rows(outcomes, weights, "matched") if row["estimand"] in given)
         return
     upper = np.concatenate([part.upper for part in parts])
-    for outcome in THESIS_SPEC.outcomes:
+    for outcome in spec.outcomes:
         value, mcse = _ratio_of_odds_ratios(outcomes, outcome, weights, upper)
         name, size = f"log_or_ratio_{outcome}_matched", int(weights.size)
         yield {"estimand": name, "value": value, "mcse": mcse, "population": size}
@@ -169,21 +166,28 @@ TWIN_PREFIX = "randomized_twin_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthWork:
-    """A cell, settled, and the methods whose truths are wanted."""
+    """A cell, settled, and the methods and analysis whose truths are wanted."""
 
     cell: Cell
     methods: tuple[str, ...]
     population: int
     seed: int
+    spec: AnalysisSpec = field(default_factory=default_spec)
+
+    def method(self, name: str) -> Method:
+        """Return a method of the analysis."""
+        return methods_of(self.spec)[name]
+
+
+def truth_work(run: RunSettings, cell: Cell, methods: tuple[str, ...]) -> TruthWork:
+    """Return what a plan asks of the truths of a cell."""
+    return TruthWork(
+        cell=cell, methods=methods, population=run.truth_population, seed=run.seed, spec=run.analysis
+    )
 
 
 def true_values(work: TruthWork) -> pd.DataFrame:
     """Return the truth of every estimand of every method in one cell.
-
-    Returns
-    -------
-    DataFrame
-        `TRUTH_COLUMNS`; NaN where the truth is not known.
 
     Notes
     -----
@@ -194,7 +198,7 @@ def true_values(work: TruthWork) -> pd.DataFrame:
     matched set has no truth.
     """
     pairs = [
-        (name, estimand) for name in work.methods for estimand in METHODS[name].estimands_of(THESIS_SPEC)
+        (name, estimand) for name in work.methods for estimand in work.method(name).estimands_of(work.spec)
     ]
     table = pd.DataFrame(pairs, columns=["method", "estimand"])
     if work.cell.scenario.is_null:
@@ -212,6 +216,7 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
         _with("matched", work),
         population=work.population,
         seed=work.seed + TRUTH_OFFSET,
+        spec=work.spec,
     )
     twins = _twin_means(work, _with("twin", work))
     own = pd.concat([part for part in (twins, matched) if len(part)] or [twins], ignore_index=True)
@@ -247,7 +252,7 @@ def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
 
 
 def _with(population: str, work: TruthWork) -> tuple[str, ...]:
-    return tuple(name for name in work.methods if population in METHODS[name].populations)
+    return tuple(name for name in work.methods if population in work.method(name).populations)
 
 
 def _twin_means(work: TruthWork, methods: Sequence[str]) -> pd.DataFrame:
@@ -272,6 +277,12 @@ def _twin_estimates(work: TruthWork, methods: Sequence[str]) -> Iterator[pd.Data
             scenario, seed=seed, n=TWIN_PATIENTS, replicate=replicate, assignment="coin", oracle=True
         )
         draw = streams(seed, replicate=replicate)
-        rows = run_methods(tuple(dict.fromkeys(plain.values())), twin.records, draw=draw, oracle=twin.oracle)
+        rows = run_methods(
+            tuple(dict.fromkeys(plain.values())),
+            twin.records,
+            draw=draw,
+            oracle=twin.oracle,
+            spec=work.spec,
+        )
         for name, own in plain.items():
             yield rows[rows["method"] == own].assign(method=name)

@@ -9,7 +9,8 @@ import pandas as pd
 import scipy.special
 
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.performance.grid import Block, Study, Truth, lay_out
+from simsepsis.performance.estimate_rows import KEYS, Settings
+from simsepsis.performance.grid import Block, Judged, Truth, lay_out
 from simsepsis.performance.mcse import (
     Numbers,
     centre,
@@ -20,7 +21,6 @@ from simsepsis.performance.mcse import (
     variance,
 )
 from simsepsis.performance.measures import covers
-from simsepsis.performance.rows import KEYS, Settings
 
 
 class Autopsy(NamedTuple):
@@ -104,9 +104,9 @@ def coverage_autopsy(
     return autopsy_of(lay_out(estimates, truth, Settings(alpha=alpha, limits_alpha=limits_alpha)))
 
 
-def autopsy_of(study: Study) -> pd.DataFrame:
+def autopsy_of(judged: Judged) -> pd.DataFrame:
     """Return `coverage_autopsy` of series that are laid out already."""
-    series, found = study.collect(_examined)
+    series, found = judged.collect(_examined)
     numbers = pd.DataFrame(found, columns=list(AUTOPSY_NUMBERS))
     numbers["n_used"] = numbers["n_used"].astype(np.int64)
     return pd.concat([series[list(KEYS)], numbers, series["n_sim"]], axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from types import MappingProxyType
 
 import numpy as np
@@ -11,9 +12,9 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.estimand import Estimand
+from simsepsis.performance.estimate_rows import Settings
 from simsepsis.performance.grid import Grid, Truth, lay_out, true_values
 from simsepsis.performance.mcse import mean_of, undefined_as_nan, with_truth_error
-from simsepsis.performance.rows import Settings
 
 LADDER_COLUMNS = (
     "cell",
@@ -65,6 +66,9 @@ class _Height:
     truth: float
     truth_mcse: float
 
+
+_Family = tuple[int, str, dict[str, _Height]]
+"""Where its cell begins among all series, its stem, and the height of each method."""
 
 LADDERS: Mapping[str, tuple[Rung, ...]] = MappingProxyType(
     {
@@ -127,30 +131,34 @@ def ladder(
     the mean of θ̂ₖ − θ̂ₖ₋₁ less θₖ − θₖ₋₁; its MCSE is the SD of the differences over √n, with the errors of
     both truths in quadrature where they are not the same. Noise that two methods share cancels.
     """
-    study = lay_out(estimates, None, Settings())
-    tables = [ladder_of(grid, truth, ladders=ladders) for grid in study.grids]
-    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    grids = lay_out(estimates, None, Settings()).grids
+    return _climb([family for grid in grids for family in _stems(grid, truth)], ladders)
 
 
 def ladder_of(grid: Grid, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] = LADDERS) -> pd.DataFrame:
     """Return `ladder` of a cell's series; all estimands of a stem are there together."""
+    return _climb(list(_stems(grid, truth)), ladders)
+
+
+def _climb(families: list[_Family], ladders: Mapping[str, Sequence[Rung]]) -> pd.DataFrame:
     rows = [
         row | {"ladder": name}
-        for heights in _stems(grid, truth)
+        for _, _, heights in sorted(families, key=itemgetter(0, 1))
         for name, rungs in ladders.items()
         for row in _climbed([(rung, heights[rung.method]) for rung in rungs if rung.method in heights], rungs)
     ]
     return pd.DataFrame(rows, columns=list(LADDER_COLUMNS))
 
 
-def _stems(grid: Grid, truth: Truth) -> Iterator[dict[str, _Height]]:
-    """Yield method → estimates for each estimand without its population."""
+def _stems(grid: Grid, truth: Truth) -> Iterator[_Family]:
+    """Yield method → estimates for each cell and estimand without its population."""
     there = np.flatnonzero(grid.attempted.any(axis=1))
-    keys = grid.series.iloc[there].reset_index(drop=True)
+    keys = grid.series.iloc[there].reset_index(names="place")
     value, mcse = true_values(truth)(keys)
-    for stem, own in keys.groupby(keys["estimand"].map(_stem)):
+    cell = keys.groupby(["cell", "scenario"], sort=False)["place"].transform("min")
+    for (first, stem), own in keys.groupby([cell, keys["estimand"].map(_stem)]):
         kept = grid.attempted[there[own.index]].any(axis=0)
-        yield {
+        heights = {
             key["method"]: _Height(
                 keys={
                     "cell": key["cell"],
@@ -165,6 +173,7 @@ def _stems(grid: Grid, truth: Truth) -> Iterator[dict[str, _Height]]:
             )
             for place, key in zip(own.index, own.to_dict("records"), strict=True)
         }
+        yield int(first), str(stem), heights
 
 
 @undefined_as_nan

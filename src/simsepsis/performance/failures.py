@@ -11,10 +11,10 @@ import pandas as pd
 
 from simsepsis.analysis.ranks import mann_whitney
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.performance.grid import Block, Study, lay_out
+from simsepsis.performance.estimate_rows import KEYS, Settings
+from simsepsis.performance.grid import Block, Judged, lay_out
 from simsepsis.performance.mcse import centre, mean_of
 from simsepsis.performance.measures import median_bias
-from simsepsis.performance.rows import KEYS, Settings
 
 FAILURE_COLUMNS = (
     *KEYS,
@@ -78,15 +78,16 @@ def informative_failures(estimates: pd.DataFrame, *, alpha: float = 0.05) -> pd.
     return failures_of(lay_out(estimates, None, Settings()), alpha)
 
 
-def failures_of(study: Study, alpha: float = 0.05) -> pd.DataFrame:
+def failures_of(judged: Judged, alpha: float = 0.05) -> pd.DataFrame:
     """Return `informative_failures` of series that are laid out already."""
-    parts = [
-        _compared(block, method, alpha)
-        for block in study.families()
+    parts = {
+        block.keys.index[method]: _compared(block, method, alpha)
+        for block in judged.failed()
         if len(block.keys) > 1
         for method in np.flatnonzero(_failed(block).any(axis=-1)).tolist()
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(FAILURE_COLUMNS))
+    }
+    ordered = [parts[place] for place in sorted(parts)]
+    return pd.concat(ordered, ignore_index=True) if ordered else pd.DataFrame(columns=list(FAILURE_COLUMNS))
 
 
 def association(failed: BoolArray, others: FloatArray) -> Association:

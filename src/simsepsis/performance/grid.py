@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,11 +11,14 @@ import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import DataError
+from simsepsis.performance.estimate_rows import KEYS, VALUES, Rows, Settings, available, named, read_rows
 from simsepsis.performance.mcse import undefined_as_nan
-from simsepsis.performance.rows import KEYS, VALUES, Rows, Settings, available, named, read_rows
 
 LARGEST_BLOCK = 200_000
 """Values of one array of a block; some arrays of this size fit into a processor's cache together."""
+
+FAMILY = ("cell", "scenario", "estimand")
+"""What the series share that are compared with each other."""
 
 Pair = tuple[str, str]
 """A method and an estimand."""
@@ -29,7 +32,7 @@ TrueValues = Callable[[pd.DataFrame], tuple[FloatArray, FloatArray]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """Some series of one cell; column j is the same replicate for the methods of one estimand.
+    """Some series; column j is the same replicate for the methods of one estimand in one cell.
 
     Attributes
     ----------
@@ -63,12 +66,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grid:
-    """Series of one cell by replicate.
+    """Series by replicate.
 
     Attributes
     ----------
     series
-        `KEYS` of each series, sorted by estimand and method.
+        `KEYS` of each series, sorted by cell, scenario, estimand and method; the index says where each
+        stands among those of all grids.
     values
         `VALUES` by name, shape (s, r); NaN where a replicate has no value.
     attempted
@@ -109,9 +113,9 @@ class Grid:
         for name, column in values.items():
             self.values[name][where] = column[kept]
 
-    def study(self, truth: Truth | None, settings: Settings | None = None) -> Study:
+    def judged(self, truth: Truth | None, settings: Settings | None = None) -> Judged:
         """Return the cell to be judged at the usual level, at which its rows were read."""
-        return Study(grids=(self,), truth=true_values(truth), settings=settings or Settings())
+        return Judged(grids=(self,), truth=true_values(truth), settings=settings or Settings())
 
     def first(self, replicates: int) -> Grid:
         """Return the first replicates, without a copy."""
@@ -123,8 +127,8 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Study:
-    """Cells with the truths and the settings that they are judged by."""
+class Judged:
+    """Series with the truths and the settings that they are judged by."""
 
     grids: tuple[Grid, ...]
     truth: TrueValues
@@ -140,31 +144,35 @@ class Study:
         """
         quiet = undefined_as_nan(measure)
         found = [(block.keys, quiet(block).T) for grid in self.grids for block in self._pieces(grid)]
-        keys, numbers = zip(*found, strict=True)
-        return pd.concat(keys, ignore_index=True), np.concatenate(numbers)
+        keys = pd.concat([keys for keys, _ in found])
+        order = np.argsort(keys.index)
+        return keys.iloc[order].reset_index(drop=True), np.concatenate([own for _, own in found])[order]
 
-    def families(self) -> Iterator[Block]:
-        """Yield all methods of one estimand in one cell, estimand by estimand."""
+    def failed(self) -> Iterator[Block]:
+        """Yield all methods of one estimand in one cell, wherever one of them failed."""
         for grid in self.grids:
-            yield from (self._block(grid, slice(*ends), kept) for ends, kept in _families(grid))
+            failed = grid.attempted & np.isnan(grid.values["estimate"])
+            for series, kept in _families(grid):
+                if failed[series].any():
+                    yield self._block(grid, series, kept)
 
     def _pieces(self, grid: Grid) -> Iterator[Block]:
         """Yield series with the same replicates, up to about `LARGEST_BLOCK` values together."""
         first, last, kept = 0, 0, np.zeros(0, dtype=np.bool_)
-        for (start, stop), own in [*_families(grid), ((0, 0), kept)]:
-            if start == last and last > first and np.array_equal(own, kept):
-                last = stop
+        for series, own in [*_families(grid), (slice(0, 0), kept)]:
+            if series.start == last and last > first and np.array_equal(own, kept):
+                last = series.stop
                 continue
             size = max(1, LARGEST_BLOCK // max(1, int(np.count_nonzero(kept))))
             for at in range(first, last, size):
                 yield self._block(grid, slice(at, min(at + size, last)), kept)
-            first, last, kept = start, stop, own
+            first, last, kept = series.start, series.stop, own
 
     def _block(self, grid: Grid, series: slice, kept: BoolArray) -> Block:
         there = grid.attempted[series].any(axis=1)
         rows: slice | IntArray = series if there.all() else np.arange(series.start, series.stop)[there]
         columns = slice(None) if kept.all() else kept
-        keys = grid.series.iloc[rows].reset_index(drop=True)
+        keys = grid.series.iloc[rows]
         attempted = grid.attempted[rows][:, columns]
         truth, mcse = self.truth(keys)
         return Block(
@@ -180,22 +188,22 @@ class Study:
 
     def _reference(self, grid: Grid, keys: pd.DataFrame) -> FloatArray:
         """Return the reference method's estimates beside those of each series, NaN where it has none."""
-        own = grid.series[grid.series["method"] == self.settings.reference]
-        place = dict(zip(own["estimand"], own.index, strict=True))
-        found = np.array([place.get(estimand, -1) for estimand in keys["estimand"]], dtype=np.int64)
+        own = np.flatnonzero(grid.series["method"] == self.settings.reference)
+        place = dict(zip(_tuples(grid.series.iloc[own], FAMILY), own, strict=True))
+        found = np.array([place.get(family, -1) for family in _tuples(keys, FAMILY)], dtype=np.int64)
         paired = np.full((len(keys), grid.attempted.shape[1]), np.nan)
         paired[found >= 0] = grid.values["estimate"][found[found >= 0]]
         return paired
 
 
-def _families(grid: Grid) -> Iterator[tuple[tuple[int, int], BoolArray]]:
-    """Yield for each estimand that has rows its first and last series and the replicates that it has."""
-    family, _ = pd.factorize(grid.series["estimand"])
-    ends = np.flatnonzero(np.diff(family)) + 1
-    for start, stop in zip([0, *ends], [*ends, len(family)], strict=True):
+def _families(grid: Grid) -> Iterator[tuple[slice, BoolArray]]:
+    """Yield the series of each estimand in each cell that has rows, and the replicates that these have."""
+    codes = np.stack([pd.factorize(grid.series[name])[0] for name in FAMILY])
+    ends = np.flatnonzero(np.diff(codes, axis=1).any(axis=0)) + 1
+    for start, stop in zip([0, *ends.tolist()], [*ends.tolist(), len(grid.series)], strict=True):
         kept = np.asarray(grid.attempted[start:stop].any(axis=0))
         if kept.any():
-            yield (int(start), int(stop)), kept
+            yield slice(start, stop), kept
 
 
 def empty_grid(cell: object, scenario: object, pairs: Iterable[Pair], replicates: int) -> Grid:
@@ -221,8 +229,8 @@ def _empty(series: pd.DataFrame, replicates: int) -> Grid:
     return Grid(series=series, values=values, attempted=np.zeros(shape, dtype=np.bool_))
 
 
-def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) -> Study:
-    """Lay estimate rows out as one grid per cell and scenario.
+def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) -> Judged:
+    """Lay estimate rows out: cells with the same number of replicates in one grid.
 
     Parameters
     ----------
@@ -241,27 +249,40 @@ def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) ->
         )
     estimates = estimates if attempted.all() else estimates[attempted]
     rows = read_rows(estimates, settings)
-    world = rows.codes["cell"] * len(rows.labels["scenario"]) + rows.codes["scenario"]
-    order = np.argsort(world, kind="stable")
-    cells = np.split(order, np.flatnonzero(np.diff(world[order])) + 1)
-    grids = tuple(_grid_of(rows, own, estimates) for own in cells)
-    return Study(grids=grids, truth=true_values(truth), settings=settings)
-
-
-def _grid_of(rows: Rows, own: IntArray, estimates: pd.DataFrame) -> Grid:
-    """Return the grid of one cell's rows; replicates stand in their order, whatever their numbers."""
-    width = len(rows.labels["method"])
-    pair, codes = pd.factorize(rows.codes["estimand"][own] * width + rows.codes["method"][own], sort=True)
-    replicate, numbers = pd.factorize(rows.replicate[own], sort=True)
-    taken = pair * len(numbers) + replicate
-    if len(np.unique(taken)) < taken.size:
+    cell = _ranks(rows.codes["cell"], rows.codes["scenario"])
+    replicate, width = _columns(cell, rows.replicate)
+    series = _ranks(cell, rows.codes["estimand"], rows.codes["method"])
+    if len(np.unique(_ranks(series, replicate))) < series.size:
         raise DataError(_twice(estimates, rows))
-    of = {"estimand": codes // width, "method": codes % width}
-    of |= {name: np.repeat(rows.codes[name][own[0]], codes.size) for name in ("cell", "scenario")}
-    series = pd.DataFrame({name: [rows.labels[name][code] for code in of[name]] for name in KEYS})
-    grid = _empty(series, len(numbers))
+    grids = tuple(_grid_of(rows, width[cell] == own, series, replicate) for own in np.unique(width))
+    return Judged(grids=grids, truth=true_values(truth), settings=settings)
+
+
+def _ranks(*codes: IntArray) -> IntArray:
+    """Return the rank of each row's combination of codes."""
+    found = codes[0]
+    for code in codes[1:]:
+        found = pd.factorize(found * (int(code.max()) + 1) + code, sort=True)[0].astype(np.int64)
+    return found
+
+
+def _columns(cell: IntArray, replicate: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the rank of each row's replicate within its cell, and each cell's number of replicates."""
+    span = int(replicate.max()) + 1
+    order, pairs = pd.factorize(cell * span + replicate, sort=True)
+    width = np.bincount(pairs // span).astype(np.int64)
+    return order - (np.cumsum(width) - width)[cell], width
+
+
+def _grid_of(rows: Rows, own: BoolArray, series: IntArray, replicate: IntArray) -> Grid:
+    """Return the grid of some cells' rows; series are numbered by their place among all."""
+    place, ranks = pd.factorize(series[own], sort=True)
+    _, first = np.unique(series[own], return_index=True)
+    codes = {name: rows.codes[name][own][first] for name in KEYS}
+    keys = {name: [rows.labels[name][code] for code in codes[name]] for name in KEYS}
+    grid = _empty(pd.DataFrame(keys, index=ranks), int(replicate[own].max()) + 1)
     values = {name: column[own] for name, column in rows.values.items()}
-    grid._fill(values, np.ones(own.size, dtype=np.bool_), pair, replicate)
+    grid._fill(values, np.ones(place.size, dtype=np.bool_), place, replicate[own])
     return grid
 
 
@@ -308,7 +329,7 @@ def _frame(truth: Mapping[str, float | tuple[float, float]]) -> pd.DataFrame:
     return table.assign(estimand=list(truth))
 
 
-def _tuples(frame: pd.DataFrame, keys: list[str]) -> list[tuple[object, ...]]:
+def _tuples(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[object, ...]]:
     return list(zip(*(frame[name].tolist() for name in keys), strict=True))
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.performance.grid import Block, Study, Truth, lay_out
+from simsepsis.performance.estimate_rows import KEYS, Settings
+from simsepsis.performance.grid import Block, Judged, Truth, lay_out
 from simsepsis.performance.measures import MEASURES, Measure
-from simsepsis.performance.rows import KEYS, Settings
 
 PERFORMANCE_COLUMNS = (*KEYS, "measure", "value", "mcse", "n_used", "n_sim")
 """Columns of the performance table, in order."""
@@ -93,13 +93,13 @@ def summarize(
     return _summarized(lay_out(estimates, truth, settings), chosen)
 
 
-def summarize_study(study: Study, measures: Sequence[str] | None = None) -> pd.DataFrame:
+def performance_of(judged: Judged, measures: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the performance table of series that are laid out already."""
-    return _summarized(study, _chosen(measures))
+    return _summarized(judged, _chosen(measures))
 
 
-def _summarized(study: Study, chosen: Sequence[Measure]) -> pd.DataFrame:
-    series, numbers = study.collect(lambda block: _measured(block, chosen))
+def _summarized(judged: Judged, chosen: Sequence[Measure]) -> pd.DataFrame:
+    series, numbers = judged.collect(lambda block: _measured(block, chosen))
     value, mcse, n_used = numbers.reshape(-1, 3).T
     table = series.loc[series.index.repeat(len(chosen))].reset_index(drop=True)
     table["measure"] = np.tile(np.array([measure.name for measure in chosen], dtype=object), len(series))

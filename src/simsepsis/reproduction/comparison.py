@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.reproduction.replicate import ARMS, CURVE_DAYS
-from simsepsis.thesis.printed import Key, cells_of, original_prints
+from simsepsis.reproduction.replicate import CURVE_DAYS
+from simsepsis.study.layout import ARMS, Key
+from simsepsis.study.published import Study
 
 TAIL = 0.025
 LEAST = 39
@@ -65,16 +66,6 @@ def spread_of(
 ) -> Spread:
     """Return mean, Monte Carlo error and 95% interval of each column over replicates.
 
-    Parameters
-    ----------
-    draws
-        (replicates, numbers); what is not finite is not usable.
-    ratio
-        (numbers,): which are averaged on the log scale, where only positive values are usable.
-    occurring
-        (numbers,): whose limits are values that occur, the nearer of the two neighbours. Quartiles fall on
-        whole or half steps, and nothing is printed between these.
-
     Notes
     -----
     With n usable values the limits lie at the places 0.025 (n + 1) and 0.975 (n + 1) of the ordered values,
@@ -127,34 +118,18 @@ def held(replicates: int) -> float:
     return 1.0 - 2.0 * max(TAIL, 1.0 / (replicates + 1))
 
 
-def compare(thesis: pd.DataFrame, corrected: pd.DataFrame, draws: FloatArray) -> pd.DataFrame:
-    """Return every printed number beside its simulated mean and 95% interval.
-
-    Parameters
-    ----------
-    thesis, corrected
-        The thesis's numbers as printed, and with proven misprints corrected (`load_thesis`).
-    draws
-        (replicates, numbers): the simulated values, in the order of `thesis`.
-
-    Returns
-    -------
-    DataFrame
-        ``table`` and `TABLE_COLUMNS`. Limits are rounded as the number is printed, so that rounding puts
-        nothing outside. `inside` is missing where nothing was simulated; for an upper bound (p <0.001) it
-        says whether the interval reaches below the bound. `corrected` is the corrected value of a
-        misprint, `inside_corrected` the verdict on it (on the printed number where that is no misprint).
-        `fitted` marks what the calibration aims at, `repeats` the table in which the number stood before.
-    """
-    keys = list(cells_of(thesis))
-    ratio, quartile = (thesis["statistic"].isin(names).to_numpy() for names in (RATIOS, QUANTILES))
+def compare(study: Study, draws: FloatArray) -> pd.DataFrame:
+    """Return every printed number beside its simulated mean and 95% interval."""
+    printed, corrected = study.printed(), study.printed(corrected=True)
+    keys = list(study.numbers)
+    ratio, quartile = (printed["statistic"].isin(names).to_numpy() for names in (RATIOS, QUANTILES))
     spread = spread_of(draws, ratio, quartile)
-    low, high = _as_printed(thesis, spread)
+    low, high = _as_printed(printed, spread)
     misprint = corrected["corrected"].to_numpy()
-    inside = _inside(thesis, thesis["printed"].to_numpy(), low, high)
-    bound = thesis["bound"].mask(misprint, "")
-    mended = _inside(thesis.assign(bound=bound), corrected["printed"].to_numpy(), low, high)
-    originals = original_prints(keys)
+    inside = _inside(printed, printed["printed"].to_numpy(), low, high)
+    bound = printed["bound"].mask(misprint, "")
+    mended = _inside(printed.assign(bound=bound), corrected["printed"].to_numpy(), low, high)
+    originals = study.numbers.originals()
     columns = {
         "simulated": spread.mean,
         "low": low,
@@ -167,27 +142,27 @@ def compare(thesis: pd.DataFrame, corrected: pd.DataFrame, draws: FloatArray) ->
         "fitted": [_is_fitted(key) for key in keys],
         "repeats": ["" if originals[key] == key else originals[key].table for key in keys],
     }
-    return thesis.assign(**columns)[["table", *TABLE_COLUMNS]]
+    return printed.assign(**columns)[["table", *TABLE_COLUMNS]]
 
 
-def _as_printed(thesis: pd.DataFrame, spread: Spread) -> tuple[FloatArray, FloatArray]:
+def _as_printed(printed: pd.DataFrame, spread: Spread) -> tuple[FloatArray, FloatArray]:
     """Return the limits with the printed number of decimals.
 
     Quartiles are printed as they fall (6.5 beside 6) and stay as they are; so do the limits of upper
     bounds. P values and ratios have three decimals, though a last 0 or those of large ratios are not printed.
     """
-    exact = thesis["statistic"].isin(QUANTILES).to_numpy() | (thesis["bound"] != "").to_numpy()
-    least = np.where(thesis["statistic"].isin(("p_value", *RATIOS)), 3, 0)
-    scale = 10.0 ** np.maximum(thesis["decimals"].to_numpy(), least)
+    exact = printed["statistic"].isin(QUANTILES).to_numpy() | (printed["bound"] != "").to_numpy()
+    least = np.where(printed["statistic"].isin(("p_value", *RATIOS)), 3, 0)
+    scale = 10.0 ** np.maximum(printed["decimals"].to_numpy(), least)
     low, high = (np.where(exact, end, np.round(end * scale) / scale) for end in (spread.low, spread.high))
     return low, high
 
 
-def _inside(thesis: pd.DataFrame, printed: FloatArray, low: FloatArray, high: FloatArray) -> pd.Series:
-    bounded = (thesis["bound"] != "").to_numpy()
-    slack = 1e-9 * (1.0 + np.abs(printed))
-    within = (low - slack <= printed) & (printed <= high + slack)
-    verdict = pd.Series(np.where(bounded, low < printed, within), index=thesis.index, dtype="boolean")
+def _inside(printed: pd.DataFrame, numbers: FloatArray, low: FloatArray, high: FloatArray) -> pd.Series:
+    bounded = (printed["bound"] != "").to_numpy()
+    slack = 1e-9 * (1.0 + np.abs(numbers))
+    within = (low - slack <= numbers) & (numbers <= high + slack)
+    verdict = pd.Series(np.where(bounded, low < numbers, within), index=printed.index, dtype="boolean")
     return verdict.mask(np.isnan(low))
 
 
@@ -197,18 +172,7 @@ def _is_fitted(key: Key) -> bool:
 
 
 def curves_of(survival: Sequence[FloatArray], at_risk: Sequence[FloatArray]) -> pd.DataFrame:
-    """Return the mean Kaplan–Meier curves of both arms with their pointwise 95% simulation intervals.
-
-    Parameters
-    ----------
-    survival, at_risk
-        One (2, days) array per replicate, as in `Replicate`.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, time, survival, low, high, at_risk, n_used``; `at_risk` is the mean.
-    """
+    """Return the mean Kaplan–Meier curves of both arms with their pointwise 95% simulation intervals."""
     days = CURVE_DAYS.size
     alive = spread_of(np.stack([curve.ravel() for curve in survival]))
     followed = spread_of(np.stack([curve.ravel() for curve in at_risk]))

@@ -10,9 +10,9 @@ import pandas as pd
 
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.reproduction.comparison import spread_of
-from simsepsis.thesis.finding import row_name, statistic_name
-from simsepsis.thesis.printed import KEY, Key
-from simsepsis.thesis.wording import PRINTED_ARMS
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import KEY
+from simsepsis.study.published import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,8 @@ class Evidence:
 
     Attributes
     ----------
+    study
+        What was printed.
     comparison
         As returned by `simsepsis.reproduction.comparison.compare`.
     draws
@@ -59,11 +61,12 @@ class Evidence:
     failures
         As returned by `simsepsis.reproduction.comparison.failures_of`.
     null
-        Whether IVIgG has no effect in the simulated world.
+        Whether the treatment has no effect in the simulated world.
     places
         Key → row of the comparison.
     """
 
+    study: Study
     comparison: pd.DataFrame
     draws: FloatArray
     failures: pd.DataFrame
@@ -96,11 +99,15 @@ class Evidence:
         return position(self.printed(key), self.values(key), ratio=ratio)
 
 
-def gather(comparison: pd.DataFrame, draws: FloatArray, failures: pd.DataFrame, *, null: bool) -> Evidence:
+def gather(
+    study: Study, comparison: pd.DataFrame, draws: FloatArray, failures: pd.DataFrame, *, null: bool
+) -> Evidence:
     """Return the evidence of a comparison, its numbers addressable by key."""
     keys = comparison[list(KEY)].itertuples(index=False, name=None)
     places = {Key(*key): place for place, key in enumerate(keys)}
-    return Evidence(comparison=comparison, draws=draws, failures=failures, null=null, places=places)
+    return Evidence(
+        study=study, comparison=comparison, draws=draws, failures=failures, null=null, places=places
+    )
 
 
 def position(number: float, values: FloatArray, *, ratio: bool = False) -> Position:
@@ -121,9 +128,3 @@ def share(happens: BoolArray, *needed: FloatArray) -> float:
     """Return the share of replicates in which something happens, among those with all that it needs."""
     known = np.isfinite(np.stack(needed)).all(axis=0)
     return float(np.mean(happens[known])) if np.any(known) else np.nan
-
-
-def short_name(key: Key) -> str:
-    """Return a number's address in words, without table and phase."""
-    parts = row_name(key), PRINTED_ARMS.get(key.arm, ""), statistic_name(key.statistic)
-    return " ".join(part for part in parts if part)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from simsepsis.reproduction.evidence import Evidence, share, short_name
+from simsepsis.reproduction.evidence import Evidence, share
 from simsepsis.reproduction.words import percent, sentence, table_name
-from simsepsis.thesis.finding import row_name
-from simsepsis.thesis.printed import KEY, Key
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import KEY, Printed
 from simsepsis.words.numbers import DECIMALS, QUANTILES, listed, of_statistic
 
 SIGNIFICANT = 0.05
@@ -26,7 +26,7 @@ def name_misses(evidence: Evidence) -> Iterator[str]:
         outside = rows[~rows["inside_corrected"].astype(bool)]
         for table, group in outside.groupby("table", sort=False):
             ordered = group.loc[_farthest_first(group)].drop_duplicates(["variable", "level", "arm"])
-            named = [_named_miss(row) for _, row in ordered.iterrows()]
+            named = [_named_miss(row, evidence.study.numbers) for _, row in ordered.iterrows()]
             count = f"{len(group)} of {int((rows['table'] == table).sum())}"
             yield sentence(
                 f"Outside in {table_name(str(table))}, {words}, {count}: {listed(named, MOST_NAMED)}"
@@ -42,11 +42,13 @@ def _farthest_first(rows: pd.DataFrame) -> pd.Index:
     return distance.sort_values(ascending=False, kind="stable").index
 
 
-def _named_miss(row: pd.Series) -> str:
+def _named_miss(row: pd.Series, numbers: Printed) -> str:
     key = Key(*row[list(KEY)])
-    low, high = (of_statistic(row[end], key.statistic) for end in ("low", "high"))
-    printed = row["text"] if pd.isna(row["corrected"]) else of_statistic(row["corrected"], key.statistic)
-    return f"{short_name(key)} {printed} (simulated {low} to {high})"
+    low, high = (of_statistic(row[end], key.statistic, full=True) for end in ("low", "high"))
+    printed = (
+        row["text"] if pd.isna(row["corrected"]) else of_statistic(row["corrected"], key.statistic, full=True)
+    )
+    return f"{numbers.short(key)} {printed} (simulated {low} to {high})"
 
 
 def name_tests(evidence: Evidence) -> Iterator[str]:
@@ -54,19 +56,20 @@ def name_tests(evidence: Evidence) -> Iterator[str]:
     rows = evidence.compared(fitted=False)
     tests = [Key(*key) for key in rows.loc[rows["statistic"] == "p_value", list(KEY)].itertuples(index=False)]
     shares = {key: share(evidence.values(key) < SIGNIFICANT, evidence.values(key)) for key in tests}
+    numbers = evidence.study.numbers
     for printed, words in ((True, "with"), (False, "without")):
         group = [key for key in tests if (evidence.printed(key) < SIGNIFICANT) == printed]
         turned = [key for key in group if (shares[key] >= 0.5) != printed]
         if group:
             yield sentence(
                 f"Of {len(group)} held-out tests {words} p < {SIGNIFICANT} in print,",
-                f"{len(group) - len(turned)} are so in most replicates{_turned(turned, shares)}",
+                f"{len(group) - len(turned)} are so in most replicates{_turned(turned, shares, numbers)}",
             )
 
 
-def _turned(keys: list[Key], shares: dict[Key, float]) -> str:
+def _turned(keys: list[Key], shares: dict[Key, float], numbers: Printed) -> str:
     """Return tests with the share of replicates in which they are significant, as an aside."""
-    named = [f"{table_name(key.table)} {row_name(key)} {percent(shares[key])}" for key in keys]
+    named = [f"{table_name(key.table)} {numbers.row(key)} {percent(shares[key])}" for key in keys]
     aside = f"; the others, with the share of replicates that have p < {SIGNIFICANT}"
     return f"{aside}: {listed(named, MOST_NAMED)}" if named else ""
 
@@ -89,5 +92,5 @@ def name_failures(evidence: Evidence) -> Iterator[str]:
         )
     never = own[own["n_used"] == 0]
     if len(never):
-        names = [short_name(Key(*key)) for key in never[list(KEY)].itertuples(index=False)]
+        names = [evidence.study.numbers.short(Key(*key)) for key in never[list(KEY)].itertuples(index=False)]
         yield sentence(f"Printed but not simulated: {listed(names, MOST_NAMED)}")

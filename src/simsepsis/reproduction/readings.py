@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,13 @@ import pandas as pd
 from simsepsis.analysis.readings import LITERAL, Reading
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.reproduction.comparison import compare
-from simsepsis.reproduction.evidence import Position, position, short_name
+from simsepsis.reproduction.evidence import Position
 from simsepsis.reproduction.misses import MOST_NAMED
-from simsepsis.reproduction.summary import OUTCOMES, later_sofa_keys
 from simsepsis.reproduction.words import interval, percent, sentence, table_name
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.printed import KEY, Key, cells_of
-from simsepsis.words.numbers import listed, of_statistic
+from simsepsis.study.layout import Key
+from simsepsis.study.printed import KEY
+from simsepsis.study.published import Study
+from simsepsis.words.numbers import listed
 
 COLUMNS_OF_TABLE = (
     *("table", "variable", "level", "statistic", "phase", "arm", "reading"),
@@ -52,22 +51,10 @@ class ReadingsComparison:
     summary: tuple[str, ...]
 
 
-def compare_readings(
-    thesis: pd.DataFrame, corrected: pd.DataFrame, readings: Sequence[Reading], draws: FloatArray
-) -> ReadingsComparison:
-    """Compare the printed numbers with every reading, and say which can produce them.
-
-    Parameters
-    ----------
-    thesis, corrected
-        As in `simsepsis.reproduction.comparison.compare`.
-    readings
-        The literal one first.
-    draws
-        (replicates, readings, numbers), in the order of `readings` and of `thesis`.
-    """
+def compare_readings(study: Study, readings: Sequence[Reading], draws: FloatArray) -> ReadingsComparison:
+    """Compare the printed numbers with every reading, and say which can produce them."""
     by_name = {reading.name: draws[:, place] for place, reading in enumerate(readings)}
-    tables = {name: _placed(compare(thesis, corrected, values), values) for name, values in by_name.items()}
+    tables = {name: _placed(compare(study, values), values) for name, values in by_name.items()}
     held_out = ~tables[LITERAL]["fitted"].to_numpy(np.bool_)
     changed = {name: held_out & _differs(by_name[LITERAL], values) for name, values in by_name.items()}
     changed[LITERAL] = held_out
@@ -78,18 +65,21 @@ def compare_readings(
         for name, table in tables.items()
     ]
     rows = pd.concat(parts).sort_values("order", kind="stable", ignore_index=True)
-    found = _Found(
+    code = study.module("sentences")
+    own = () if code is None else code.READING_SENTENCES
+    found = Found(
+        study=study,
         readings=tuple(readings),
         draws=by_name,
         tables=tables,
         changed=changed,
-        places={Key(*key): place for place, key in enumerate(cells_of(thesis))},
+        places={Key(*key): place for place, key in enumerate(study.numbers)},
     )
     return ReadingsComparison(
         readings=found.readings,
         draws=by_name,
         table=rows[list(COLUMNS_OF_TABLE)],
-        summary=tuple(line for rule in RULES for line in rule(found)),
+        summary=tuple(line for rule in (_overview, *own, _p_values, _tests_alone) for line in rule(found)),
     )
 
 
@@ -110,9 +100,10 @@ def _differs(one: FloatArray, other: FloatArray) -> BoolArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Found:
+class Found:
     """What the sentences are computed from: by reading its draws, its table, and the numbers it changes."""
 
+    study: Study
     readings: tuple[Reading, ...]
     draws: Mapping[str, FloatArray]
     tables: Mapping[str, pd.DataFrame]
@@ -149,7 +140,7 @@ class _Found:
         return [Key(*key) for key in named.itertuples(index=False, name=None)]
 
 
-def _overview(found: _Found) -> Iterator[str]:
+def _overview(found: Found) -> Iterator[str]:
     """How many held-out numbers lie inside in each reading."""
     verdicts = found.verdicts()
     counts = [f"{reading.label} {verdicts[reading.name].sum()}" for reading in found.readings[1:]]
@@ -161,7 +152,7 @@ def _overview(found: _Found) -> Iterator[str]:
     outside = verdicts[~literal]
     if len(outside):
         none = outside[~outside.any(axis=1)]
-        names = [short_name(Key(*key)) for key in found.keys(none.index)]
+        names = [found.study.numbers.short(Key(*key)) for key in found.keys(none.index)]
         rest = f". Outside in every reading: {listed(names, MOST_NAMED)}" if names else ""
         yield sentence(
             f"Of the {len(outside)} outside in the literal reading {len(outside) - len(none)} lie inside in",
@@ -169,40 +160,7 @@ def _overview(found: _Found) -> Iterator[str]:
         )
 
 
-def _named_numbers(found: _Found) -> Iterator[str]:
-    """Which readings give the pairs and the hazard ratio."""
-    numbers = (
-        ("matched pairs with the score without adjuncts", "matched_pairs", "", "count", ""),
-        ("matched pairs with the second score", "matched_pairs", "adjuncts", "count", ""),
-        ("as hazard ratio of hospital death", "hospital_death", "cox", "hazard_ratio", "contrast"),
-    )
-    for words, variable, level, statistic, arm in numbers:
-        key = Key("text", variable, level, statistic, "after", arm)
-        placed = {
-            name: position(found.printed(key), found.values(name, key), ratio=statistic in RATIOS)
-            for name in found.changing(key)
-        }
-        yield from _producers(
-            found, f"{of_statistic(found.printed(key), statistic)} {words}", placed, statistic
-        )
-
-
-def _fall(found: _Found) -> Iterator[str]:
-    """Which readings change the odds ratio of IVIgG as it did when later SOFA scores came into the model."""
-    for outcome, second in product(OUTCOMES, (False, True)):
-        before, after = later_sofa_keys(outcome, second=second)
-        factor = found.printed(after) / found.printed(before)
-        placed = {
-            name: position(factor, found.values(name, after) / found.values(name, before), ratio=True)
-            for name in found.changing(before, after)
-        }
-        change = "fall" if factor < 1 else "rise"
-        score = "second score" if second else "first score"
-        words = f"{COLUMNS[outcome].label}, {score}: {change} of IVIgG's odds ratio with SOFA of days 3 and 7"
-        yield from _producers(found, f"{words} by a factor of {factor:.3f}", placed, "odds_ratio")
-
-
-def _producers(found: _Found, shown: str, placed: Mapping[str, Position], statistic: str) -> Iterator[str]:
+def producers(found: Found, shown: str, placed: Mapping[str, Position], statistic: str) -> Iterator[str]:
     """Say where a number stands in the literal reading, and which other readings can and cannot give it."""
     literal = placed[LITERAL]
     if not literal.known:
@@ -225,7 +183,7 @@ def _producers(found: _Found, shown: str, placed: Mapping[str, Position], statis
     yield sentence(". ".join(parts))
 
 
-def _p_values(found: _Found) -> Iterator[str]:
+def _p_values(found: Found) -> Iterator[str]:
     """Which printed p values another reading than the literal one can give."""
     verdicts = found.verdicts()
     table = found.tables[LITERAL]
@@ -234,7 +192,7 @@ def _p_values(found: _Found) -> Iterator[str]:
     others, none = [], []
     for key, (row, verdict) in zip(found.keys(outside.index), outside.iterrows(), strict=True):
         able = [reading.label for reading in found.readings[1:] if verdict[reading.name]]
-        name = f"{table_name(key.table)} {short_name(key)} {table.loc[row, 'text']}"
+        name = f"{table_name(key.table)} {found.study.numbers.short(key)} {table.loc[row, 'text']}"
         if able:
             others.append(f"{name} ({listed(able, 3)})")
         else:
@@ -247,7 +205,7 @@ def _p_values(found: _Found) -> Iterator[str]:
     yield sentence(". ".join(parts))
 
 
-def _tests_alone(found: _Found) -> Iterator[str]:
+def _tests_alone(found: Found) -> Iterator[str]:
     """What the readings of the tests alone change."""
     verdicts = found.verdicts()
     for reading in found.readings[1:]:
@@ -260,7 +218,3 @@ def _tests_alone(found: _Found) -> Iterator[str]:
             f"{reading.label[0].upper()}{reading.label[1:]} changes {len(changed)} held-out p values, of",
             f"which {gained} come inside and {lost} go outside",
         )
-
-
-RULES = (_overview, _named_numbers, _fall, _p_values, _tests_alone)
-"""What is said, in this order."""

@@ -11,7 +11,6 @@ from simsepsis.files import write_files
 from simsepsis.reproduction.comparison import TABLE_COLUMNS, held
 from simsepsis.reproduction.reproduce import Reproduction
 from simsepsis.spreadsheet import csv_bytes
-from simsepsis.thesis.printed import TABLES
 
 DIGITS = "%.6g"
 
@@ -40,16 +39,18 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     All is the same for any number of workers, but the ``timings`` in ``reproduction.json``.
     """
     record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
-    tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in TABLES}
+    tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in reproduction.study.layout.tables}
     if reproduction.readings is not None:
-        table = reproduction.readings.table
+        table = reproduction.study.layout.written(reproduction.readings.table)
         tables["tables/readings.csv"] = csv_bytes(table, float_format=DIGITS, lineterminator="\n")
     return tables | {"reproduction.json": record.encode()}
 
 
 def _csv(reproduction: Reproduction, table: str) -> bytes:
     rows = reproduction.comparison[reproduction.comparison["table"] == table]
-    return csv_bytes(rows[list(TABLE_COLUMNS)], float_format=DIGITS, lineterminator="\n")
+    return csv_bytes(
+        reproduction.study.layout.written(rows[list(TABLE_COLUMNS)]), float_format=DIGITS, lineterminator="\n"
+    )
 
 
 def record_of(reproduction: Reproduction) -> dict[str, Any]:

@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.cells import cells
-from simsepsis.analysis.readings import LITERAL, READINGS, Reading, run_readings
+from simsepsis.analysis.readings import LITERAL, Reading, run_readings
 from simsepsis.analysis.result import FIRST_SCORE, Attempt, ThesisResult
+from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.time_to_death import FollowUp
 from simsepsis.arrays import FloatArray
 from simsepsis.streams import stream
-from simsepsis.thesis.printed import Key
+from simsepsis.study.layout import ARMS, Key
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.scenario import Scenario
 
 T = TypeVar("T")
 
-ARMS = ("ivigg", "control")
 CURVE_DAYS = np.arange(0.0, 91.0)
 """Days on which the survival curves of all replicates are compared."""
 
@@ -64,20 +64,21 @@ class SimulatedThesis:
         The world, and the user's seed.
     keys
         Which numbers to keep, in order.
-    readings
-        How to read the thesis's methods, the literal reading first.
+    spec, readings
+        The analysis, and how to read it, the literal reading first.
     """
 
     scenario: Scenario
     seed: int
     keys: tuple[Key, ...]
-    readings: tuple[Reading, ...] = READINGS[:1]
+    spec: AnalysisSpec
+    readings: tuple[Reading, ...]
 
     def __call__(self, replicate: int) -> Replicate:
         """Return what is kept of one replicate."""
         cohort = generate_cohort(self.scenario, seed=self.seed, replicate=replicate)
         rng = stream(self.seed, "matching", replicate=replicate)
-        results = run_readings(cohort.records, self.readings, rng=rng)
+        results = run_readings(cohort.records, self.readings, rng=rng, spec=self.spec)
         literal = keep(results[LITERAL], self.keys, with_scores=replicate == 0)
         others = [_values(result, self.keys) for name, result in results.items() if name != LITERAL]
         return replace(literal, by_reading=np.stack([literal.values, *others]))

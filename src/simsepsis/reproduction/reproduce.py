@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.readings import READINGS
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
+from simsepsis.files import write_files
 from simsepsis.replication import run_replicates
 from simsepsis.reproduction.comparison import compare, curves_of, failures_of
 from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
-from simsepsis.thesis.printed import Key, cells_of
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.rooms import opened
+from simsepsis.study.layout import Key
+from simsepsis.study.published import DEFAULT, Study, open_study
 from simsepsis.threads import one_thread
 from simsepsis.world.scenario import Scenario
 
@@ -32,6 +34,8 @@ class Reproduction:
 
     Attributes
     ----------
+    study
+        What was printed.
     scenario, seed, replicates, jobs
         What was run.
     seconds
@@ -54,6 +58,7 @@ class Reproduction:
         The same for the other readings of the thesis's methods; None where they were not run.
     """
 
+    study: Study
     scenario: Scenario
     seed: int
     replicates: int
@@ -73,23 +78,53 @@ class Reproduction:
         values: FloatArray = self.draws[:, self.keys.index(Key(*key))]
         return values
 
+    @property
+    def command(self) -> str:
+        """Return the line that does it again."""
+        study = "" if self.study.name == DEFAULT else f" --study {self.study.key}"
+        settings = f"--scenario {self.scenario.name} --replicates {self.replicates} --seed {self.seed}"
+        return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}"
+
+    def save(self, out: str | Path, *, command: str | None = None) -> tuple[Path, ...]:
+        """Write tables, figures, record and report into a folder, and return their paths.
+
+        Parameters
+        ----------
+        out
+            Folder; made if it does not exist. Files of an earlier run are replaced once all new ones are
+            there.
+        command
+            What the report says that it was made by; None: `command`.
+
+        Raises
+        ------
+        OutputError
+            If the files cannot be written; nothing half-written is left.
+        """
+        files = opened("show.pages.reproduction", "files_of_reproduction")
+        return write_files(out, files(self, command=command or self.command))
+
 
 @one_thread()
 def reproduce(
-    scenario: Scenario,
+    study: Study | Scenario | str | Path | None = None,
     *,
+    scenario: Scenario | str | None = None,
     replicates: int = 200,
     jobs: int = -1,
     seed: int = DEFAULT_SEED,
     readings: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
-    """Simulate the registry, run the thesis's whole analysis on each replicate and compare with print.
+    """Simulate a study's registry, run its whole analysis on each replicate and compare with print.
 
     Parameters
     ----------
+    study
+        What was printed and how it was analysed: as in `open_study`. A scenario stands for itself in the
+        study that stands where none is named.
     scenario
-        The world.
+        The world, or its name; None: the study's own.
     replicates
         Number of registries, at least 1.
     jobs
@@ -108,18 +143,19 @@ def reproduce(
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
-    thesis, corrected = load_thesis(), load_thesis(corrected=True)
-    keys = tuple(cells_of(thesis))
+    study, world = study_and_world(study, scenario)
+    keys = tuple(study.numbers)
     begin = perf_counter()
-    chosen = READINGS if readings else READINGS[:1]
-    task = SimulatedThesis(scenario=scenario, seed=seed, keys=keys, readings=chosen)
+    chosen = study.readings if readings else study.readings[:1]
+    task = SimulatedThesis(scenario=world, seed=seed, keys=keys, spec=study.spec, readings=chosen)
     kept = run_replicates(task, replicates, jobs=jobs, progress=progress)
     draws = np.stack([one.values for one in kept])
-    comparison = compare(thesis, corrected, draws)
+    comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
-    null = scenario.is_null
+    null = world.is_null
     return Reproduction(
-        scenario=scenario,
+        study=study,
+        scenario=world,
         seed=seed,
         replicates=replicates,
         jobs=jobs,
@@ -130,8 +166,24 @@ def reproduce(
         curves=curves_of([one.survival for one in kept], [one.at_risk for one in kept]),
         scores=kept[0].scores,
         failures=failures,
-        summary=summarize_in_words(gather(comparison, draws, failures, null=null)),
-        readings=compare_readings(thesis, corrected, chosen, np.stack([one.by_reading for one in kept]))
+        summary=summarize_in_words(gather(study, comparison, draws, failures, null=null)),
+        readings=compare_readings(study, chosen, np.stack([one.by_reading for one in kept]))
         if readings
         else None,
     )
+
+
+def study_and_world(
+    study: Study | Scenario | str | Path | None, scenario: Scenario | str | None
+) -> tuple[Study, Scenario]:
+    """Return what is reproduced, and in which world."""
+    if not isinstance(study, Study | str | Path | None):
+        return open_study(), study
+    found = open_study(study)
+    named = found.world if scenario is None else scenario
+    if not named:
+        raise UsageError(
+            f"study '{found.name}' says of no scenario that it is what happened; name one, or write world = "
+            '"…" in its study.toml'
+        )
+    return found, found.scenario(named) if isinstance(named, str) else named

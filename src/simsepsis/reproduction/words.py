@@ -24,7 +24,7 @@ def percent(fraction: float) -> str:
 def interval(position: Position, statistic: str) -> str:
     """Return mean and interval: ``1.05 (0.90 to 1.22)``."""
     mean, low, high = (
-        of_statistic(value, statistic) for value in (position.mean, position.low, position.high)
+        of_statistic(value, statistic, full=True) for value in (position.mean, position.low, position.high)
     )
     return f"{mean} ({low} to {high})"
 

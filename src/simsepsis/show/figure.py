@@ -1,11 +1,13 @@
-"""A figure ready to be shown: drawing, words, and the numbers that it draws."""
+"""A figure: its words, the numbers that it shows, and how it is drawn."""
 
 from __future__ import annotations
 
+import base64
 import io
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +17,19 @@ from simsepsis.show.style import in_house_style
 from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
     from pandas import DataFrame
 
+    from simsepsis.study.layout import Layout
+
 PNG_DPI = 160
+# Without these, both formats carry the moment of writing or the library's version in their bytes.
+_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plate:
-    """A figure with the words and the numbers that belong to it.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Figure:
+    """A figure, drawn when its files are asked for, and once.
 
     Attributes
     ----------
@@ -35,126 +41,66 @@ class Plate:
         What is drawn, with scenario, replicates, seed and version.
     alt
         The message of the figure for a reader who cannot see it.
-    figure
-        The drawing.
+    draw
+        Returns the drawing.
     data
         The numbers that are drawn, one row per mark.
     """
 
     name: str
-    title: str
-    caption: str
-    alt: str
-    figure: Figure
+    draw: Callable[[], Drawing]
     data: DataFrame
+    title: str = ""
+    caption: str = ""
+    alt: str = ""
+    kind = "figure"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedPlate:
-    """A plate as the content of files.
-
-    Attributes
-    ----------
-    name, title, caption, alt
-        As in `Plate`.
-    png, svg, csv
-        The drawing twice, and its numbers.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    png: bytes
-    svg: bytes
-    csv: bytes
+    @cached_property
+    def _drawn(self) -> tuple[bytes, bytes, tuple[str, ...]]:
+        """The drawing as PNG and SVG, and the words in it that no font has, numbered."""
+        drawing = self.draw()
+        numbered = make_legible(drawing)
+        return _saved(drawing, "png"), _saved(drawing, "svg"), tuple(numbered)
 
     @property
-    def contents(self) -> dict[str, bytes]:
-        """Return file name → content."""
-        return {f"{self.name}.png": self.png, f"{self.name}.svg": self.svg, f"{self.name}.csv": self.csv}
+    def full_caption(self) -> str:
+        """Return the caption with the words that stand as numbers in the drawing."""
+        numbered = self._drawn[2]
+        key = f" In the drawing, numbers stand for words without a font: {'; '.join(numbered)}."
+        return self.caption + (key if numbered else "")
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Return file name → content: the drawing twice and its numbers, each time the same bytes."""
+        png, svg, _ = self._drawn
+        csv = csv_bytes(self.data, float_format="%.10g", lineterminator="\n")
+        return {f"{self.name}.png": png, f"{self.name}.svg": svg, f"{self.name}.csv": csv}
+
+    @property
+    def uri(self) -> str:
+        """Return the drawing as the address of a picture that stands in the page itself."""
+        return f"data:image/svg+xml;base64,{base64.b64encode(self._drawn[1]).decode('ascii')}"
+
+    def save(self, folder: Path | str) -> tuple[Path, ...]:
+        """Write PNG, SVG and CSV into a folder, made if it does not exist; return their paths."""
+        return write_files(folder, self.files)
 
 
-def render_plate(plate: Plate) -> RenderedPlate:
-    """Draw a plate as PNG and SVG and write its numbers as CSV; the same plate gives the same bytes.
-
-    Parameters
-    ----------
-    plate
-        What to draw.
-    """
-    numbered = make_legible(plate.figure)
-    key = f" In the drawing, numbers stand for words without a font: {'; '.join(numbered)}."
-    return RenderedPlate(
-        name=plate.name,
-        title=plate.title,
-        caption=plate.caption + (key if numbered else ""),
-        alt=plate.alt,
-        png=_drawn(plate.figure, "png"),
-        svg=_drawn(plate.figure, "svg"),
-        csv=_table(plate.data),
-    )
+def written(figures: Iterable[Figure], layout: Layout) -> tuple[Figure, ...]:
+    """Return figures whose numbers call the arms as a study's files do; parameters: they, and its layout."""
+    return tuple(replace(figure, data=layout.written(figure.data)) for figure in figures)
 
 
-def save_plates(plates: Iterable[RenderedPlate], folder: Path | str) -> tuple[Path, ...]:
-    """Write the files of all plates into one folder.
-
-    Parameters
-    ----------
-    plates
-        As returned by `render_plate`.
-    folder
-        Where; made if it does not exist.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written there; then none has been replaced.
-    """
-    contents: dict[str, bytes] = {}
-    for plate in plates:
-        contents |= plate.contents
-    return write_files(folder, contents)
-
-
-def save_figure(figure: Figure, path_without_suffix: Path | str, data: DataFrame) -> tuple[Path, ...]:
-    """Write one figure as PNG and SVG with its numbers as CSV beside it.
-
-    Parameters
-    ----------
-    figure
-        The drawing.
-    path_without_suffix
-        Folder and name; the folder is made if it does not exist.
-    data
-        The numbers that are drawn.
-
-    Returns
-    -------
-    png, svg, csv
-        The files written.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be written there; then none has been replaced.
-    """
-    stem = Path(path_without_suffix)
-    plate = Plate(name=stem.name, title="", caption="", alt="", figure=figure, data=data)
-    return write_files(stem.parent, render_plate(plate).contents)
+def files_of(figures: Iterable[Figure], folder: str = "figures") -> dict[str, bytes]:
+    """Return file name → content of several figures."""
+    return {f"{folder}/{name}": data for figure in figures for name, data in figure.files.items()}
 
 
 @in_house_style
-def _drawn(figure: Figure, kind: str) -> bytes:
-    # Without these, both formats carry the moment of writing or the library's version in their bytes.
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+def _saved(drawing: Drawing, kind: str) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A letter that the chosen font has in one weight only: a box says as much as a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata[kind])
+        drawing.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=_METADATA[kind])
     return buffer.getvalue()
-
-
-def _table(data: DataFrame) -> bytes:
-    return csv_bytes(data, float_format="%.10g", lineterminator="\n")

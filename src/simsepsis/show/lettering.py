@@ -38,19 +38,7 @@ _JOINED = ((0x0900, 0x0EFF), (0x0F00, 0x109F), (0x1780, 0x18AF))
 
 
 def make_legible(figure: Figure) -> tuple[str, ...]:
-    """Give every text of a figure letters that can be drawn, and return the words behind numbers.
-
-    Parameters
-    ----------
-    figure
-        The drawing; its texts change where the house font lacks letters.
-
-    Returns
-    -------
-    tuple
-        ``[1] …``, ``[2] …``: what stands in the figure as ``[1]``, ``[2]`` because no installed font can
-        draw it. Empty where everything is drawn.
-    """
+    """Give every text of a figure letters that can be drawn, and return the words behind numbers."""
     from matplotlib.text import Text
 
     numbers: dict[str, int] = {}

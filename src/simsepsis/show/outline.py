@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.words.labels import Wording
 
 
@@ -29,15 +29,7 @@ class Line:
 
 
 def outline(keys: Iterable[tuple[str, str]], words: Wording = THESIS_WORDING) -> tuple[Line, ...]:
-    """Return the rows with group and variable headings between them, in the order given.
-
-    Parameters
-    ----------
-    keys
-        Variable and level of each row; repeated keys are laid out once.
-    words
-        Names of columns, levels and blocks.
-    """
+    """Return the rows with group and variable headings between them, in the order given."""
     lines: list[Line] = []
     group = variable_above = ""
     for variable, level in dict.fromkeys(keys):

@@ -1,115 +1,140 @@
-"""One self-contained HTML file: no network, no script, readable on paper."""
+"""A page of blocks as one self-contained HTML file: no network, no script, readable on paper."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
 
 import jinja2
 
-from simsepsis.show.figure import RenderedPlate
-from simsepsis.show.table import LaidOutTable
+from simsepsis.show.figure import Figure
+from simsepsis.show.table import Table
 from simsepsis.words import plain
 
+Line = tuple[str, tuple[str, ...]]
+"""A sentence with those below it."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainTable:
-    """A table of ready texts.
+
+class Aside(NamedTuple):
+    """A remark in small letters."""
+
+    text: str
+    kind: str = "aside"
+
+
+class Command(NamedTuple):
+    """What to type."""
+
+    text: str
+    kind: str = "command"
+
+
+class Bullets(NamedTuple):
+    """Sentences, one below the other."""
+
+    items: Sequence[str | Line]
+    small: bool = False
+    kind: str = "bullets"
+
+
+class Terms(NamedTuple):
+    """Terms with what they mean, or with their values."""
+
+    pairs: Sequence[tuple[str, str]]
+    style: str = "glossary"
+    kind: str = "terms"
+
+
+Block = str | Aside | Command | Bullets | Terms | Table | Figure
+"""What a section shows; a text is a paragraph."""
+
+
+class Section(NamedTuple):
+    """A part of a page with its heading.
 
     Attributes
     ----------
-    title
-        Caption.
-    heads
-        Headings of the columns.
-    rows
-        Texts; the first of each row is its heading. A row of one text is a heading over those below.
-    groups
-        Heading over several columns and how many it spans, from the second column on; none by default.
+    anchor, title
+        What links name, and the heading.
+    blocks
+        From top to bottom.
+    link
+        The heading in the table of contents, where it is another.
+    lang, style
+        Language and style of the section, where they are not those of the page.
     """
 
+    anchor: str
     title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...] = ()
-    groups: tuple[tuple[str, int], ...] = ()
+    blocks: Sequence[Block]
+    link: str = ""
+    lang: str = ""
+    style: str = ""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Return its tables."""
+        return tuple(block for block in self.blocks if isinstance(block, Table))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedFigure:
-    """A figure inside the page.
+class Page:
+    """What a page says, in its order.
 
     Attributes
     ----------
-    name, title, caption, alt
-        As of the plate.
-    uri
-        The picture itself as a data URI.
-    """
-
-    name: str
-    title: str
-    caption: str
-    alt: str
-    uri: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReproductionPage:
-    """What the reproduction report says, in the order of the page.
-
-    Attributes
-    ----------
+    kind
+        Of which kind it is, such as ``experiment``.
     title, question
-        What the page is about, and what was asked.
-    answer, details
-        Sentences, computed; the answer stands at the top.
-    command
-        What to type to get the same page.
-    facts
-        Term and value: versions, seed, replicates, seconds.
-    figures, tables
-        Pictures, and the thesis's tables with the simulated numbers.
-    failures
-        Analyses that failed, with their reasons.
-    readings
-        Sentences on the other readings of the thesis's methods; none where they were not run.
-    extras
-        Tables of these readings.
+        What it is about, and what was asked.
+    answer
+        Sentences, computed; they stand at the top.
+    heading, aside
+        Above and below the answer.
+    preface
+        Sections above the table of contents.
+    sections
+        The others.
     """
 
+    kind: str
     title: str
     question: str
-    answer: tuple[str, ...]
-    details: tuple[str, ...]
-    command: str
-    facts: tuple[tuple[str, str], ...]
-    figures: tuple[EmbeddedFigure, ...]
-    tables: tuple[LaidOutTable, ...]
-    failures: PlainTable
-    readings: tuple[str, ...] = ()
-    extras: tuple[PlainTable, ...] = ()
+    answer: tuple[str | Line, ...]
+    sections: tuple[Section, ...]
+    heading: str = "Answer"
+    aside: str = ""
+    preface: tuple[Section, ...] = ()
+
+    def __getitem__(self, anchor: str) -> Section:
+        """Return the section of an anchor."""
+        return {section.anchor: section for section in (*self.preface, *self.sections)}[anchor]
+
+    @property
+    def html(self) -> str:
+        """Return the file; every text is escaped, and what nobody sees is spelled out."""
+        text = _environment().get_template("page.html.j2").render(page=self)
+        return plain(text.lstrip(), keep="\n\t")
 
 
-def embed_figures(plates: Sequence[RenderedPlate]) -> tuple[EmbeddedFigure, ...]:
-    """Return the vector drawings of plates as data URIs with their words.
+def how_made(command: str, facts: Iterable[tuple[str, str]], *between: str) -> Section:
+    """Return the section that says how to get the same page."""
+    return Section("made", "How it was made", (Command(command), *between, Terms(tuple(facts), "facts")))
 
-    Parameters
-    ----------
-    plates
-        As returned by `simsepsis.show.plots.render_plate`.
-    """
-    return tuple(
-        EmbeddedFigure(
-            name=plate.name,
-            title=plate.title,
-            caption=plate.caption,
-            alt=plate.alt,
-            uri=f"data:image/svg+xml;base64,{base64.b64encode(plate.svg).decode('ascii')}",
-        )
-        for plate in plates
-    )
+
+def glossary(kind: str) -> Section:
+    """Return the terms that a kind of page explains at its end."""
+    return Section("glossary", "Glossary", (Terms(tuple(_terms()[kind].items())),))
+
+
+@cache
+def _terms() -> Mapping[str, Mapping[str, str]]:
+    text = files("simsepsis.show").joinpath("templates", "glossary.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 @cache
@@ -121,16 +146,3 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def render_page(template: str, page: object) -> str:
-    """Return the page as HTML; every text is escaped, and what nobody sees is spelled out.
-
-    Parameters
-    ----------
-    template
-        Name of a template of this package, such as ``reproduction.html.j2``.
-    page
-        What the template shows, under the name ``page``.
-    """
-    return plain(_environment().get_template(template).render(page=page), keep="\n\t")

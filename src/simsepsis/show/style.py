@@ -28,11 +28,10 @@ PALE = "#efefec"
 BLUE = "#1f5a92"
 OCHRE = "#d9912b"
 
-ARMS = ("ivigg", "control")
 TREATED, CONTROL = "IVIgG", "Control"
 """Words for the arms, unless a file of another treatment is analysed."""
-ARM_COLORS = {"ivigg": BLUE, "treated": BLUE, "control": OCHRE}
-ARM_LINES = {"ivigg": "-", "treated": "-", "control": (0, (5, 2))}
+ARM_COLORS = {"treated": BLUE, "control": OCHRE}
+ARM_LINES = {"treated": "-", "control": (0, (5, 2))}
 
 TEXT = 10.0
 SMALL = 8.5
@@ -64,21 +63,8 @@ _PARAMETERS = {
 }
 
 
-def arm_labels(treated: str) -> dict[str, str]:
-    """Return arm → words; parameter: the words for the treated arm."""
-    return dict(zip(ARMS, (treated, CONTROL), strict=True))
-
-
 def wrapped(text: str, width: int, *, lines: int) -> str:
-    """Return a text in at most so many lines of so many letters; what has no room ends in an ellipsis.
-
-    Parameters
-    ----------
-    text
-        What to write.
-    width, lines
-        Letters of a line, and lines. A letter of East Asian scripts counts as two.
-    """
+    """Return a text in at most so many lines of so many letters; what has no room ends in an ellipsis."""
     rows = [""]
     for word in _pieces(text, width):
         joined = f"{rows[-1]} {word}".strip()
@@ -131,15 +117,7 @@ def in_house_style(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def new_figure(width: float, height: float, *, note: str = "") -> Figure:
-    """Return an empty figure that belongs to no window and no global state.
-
-    Parameters
-    ----------
-    width, height
-        Size in inches.
-    note
-        Small line at the lower left corner: scenario, replicates, seed, version.
-    """
+    """Return an empty figure that belongs to no window and no global state."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))
@@ -164,17 +142,7 @@ def legend_words(words: str) -> str:
 
 
 def add_key(axes: Axes, entries: tuple[tuple[str, dict[str, object]], ...], *, x: float, y: float) -> None:
-    """Write one line of marks with their meaning, in inches from the lower left corner of the figure.
-
-    Parameters
-    ----------
-    axes
-        Any axes of the figure.
-    entries
-        Words and the marker's properties (as of ``Line2D``).
-    x, y
-        Where the line starts.
-    """
+    """Write one line of marks with their meaning, in inches from the lower left corner of the figure."""
     from matplotlib.lines import Line2D
 
     figure = axes.figure
@@ -204,15 +172,7 @@ SIMULATED = {"marker": "o", "markersize": 4.5, "color": BLUE, "linewidth": 2.2, 
 
 
 def spread(heights: FloatArray, apart: float) -> FloatArray:
-    """Return where words beside ascending heights go, at least so far apart, on the whole where they were.
-
-    Parameters
-    ----------
-    heights
-        Ascending, (k,).
-    apart
-        Least distance.
-    """
+    """Return where words beside ascending heights go, at least so far apart, on the whole where they were."""
     places = heights.astype(np.float64)
     for number in range(1, len(places)):
         places[number] = max(places[number], places[number - 1] + apart)

@@ -1,65 +1,60 @@
-"""The compared numbers in the layout of the thesis: variables as rows, arms and phases as columns."""
+"""A table for people: on a page, in Markdown and, where its numbers are facts, as a record."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from simsepsis.show.outline import outline
-from simsepsis.show.plots.positions import mended
-from simsepsis.thesis.wording import THESIS_WORDING
-from simsepsis.words.numbers import of_statistic
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from pandas import DataFrame
 
 ABOVE, BELOW, INSIDE, NOT_COMPARED = "above", "below", "inside", ""
 
 
-class Column(NamedTuple):
-    """One column of a printed table: its heading, and where its numbers are found."""
+class Label(NamedTuple):
+    """The heading of a row, set in."""
 
-    title: str
-    phase: str
-    arm: str
-    kind: str
+    text: str
+    depth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableLayout:
-    """How one table of the thesis is laid out.
+class Fact:
+    """One number with the text that it has in print.
 
     Attributes
     ----------
-    name
-        Key of the table.
-    title
-        Caption, after the thesis.
-    columns
-        From left to right; columns of one phase stand together.
-    by_phase
-        The phase belongs to the row, not to the column.
+    value
+        The number itself, or the words.
+    text
+        As printed.
+    mcse
+        Monte Carlo standard error, None where the number is not simulated.
     """
 
-    name: str
-    title: str
-    columns: tuple[Column, ...]
-    by_phase: bool = False
+    value: float | int | str | None
+    text: str
+    mcse: float | None = None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return value, text and error for a file; a number that is none has no value."""
+        missing = isinstance(self.value, float) and not math.isfinite(self.value)
+        known = {"value": None if missing else self.value, "text": self.text}
+        return known if self.mcse is None else known | {"mcse": self.mcse}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One printed number of a cell, or the sign between two of them."""
+class Part(NamedTuple):
+    """A printed number and where it stands in its interval, or the sign between two of them."""
 
     text: str
     mark: str = NOT_COMPARED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """What a cell shows: the printed numbers, the simulated means, their 95% intervals.
+class Compared:
+    """A cell with printed numbers, simulated means and their 95% intervals.
 
     Attributes
     ----------
@@ -79,270 +74,79 @@ class Cell:
     corrected: tuple[str, ...] = ()
 
     @property
+    def text(self) -> str:
+        """Return what is printed."""
+        return "".join(part.text for part in self.printed)
+
+    @property
     def outside(self) -> bool:
         """Return whether any printed number stands outside its interval."""
         return any(part.mark in (ABOVE, BELOW) for part in self.printed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One line: a heading without cells, or a label with one cell per column."""
-
-    label: str
-    depth: int
-    cells: tuple[Cell, ...] = ()
+Cell = str | Label | Fact | Compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaidOutTable:
-    """A table ready for a page.
+class Table:
+    """A table.
 
     Attributes
     ----------
-    name, title
-        Key and caption.
-    groups
-        Heading over several columns and how many it spans; empty where there is none.
+    title
+        Caption.
     heads
-        Heading of each column.
+        Headings of the columns.
     rows
-        Lines in order.
-    n_inside, n_compared, n_repeated
-        How many printed numbers lie inside their interval, misprints by their corrected value, of how many
-        that were compared; and how many were not counted, because they stood in an earlier table.
+        Cells; the first of each row is its heading. A row of one cell is a heading over those below.
+    groups
+        Heading over several columns and how many it spans, from the second column on; none by default.
+    name, note, style
+        Key; what stands behind the caption; looks.
     """
 
-    name: str
     title: str
-    groups: tuple[tuple[str, int], ...]
-    heads: tuple[str, ...]
-    rows: tuple[Row, ...] = field(repr=False)
-    n_inside: int
-    n_compared: int
-    n_repeated: int = 0
+    heads: tuple[str | Fact, ...]
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    groups: tuple[tuple[str, int], ...] = ()
+    name: str = ""
+    note: str = ""
+    style: str = "plain"
+    kind = "table"
+
+    @property
+    def texts(self) -> tuple[tuple[str, ...], ...]:
+        """Return the rows as texts."""
+        return tuple(tuple(text_of(cell) for cell in row) for row in self.rows)
+
+    @property
+    def markdown(self) -> str:
+        """Return the table in Markdown."""
+        lines = [tuple(map(text_of, self.heads)), ("---",) * len(self.heads), *self.texts]
+        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"**{self.title}**\n\n{body}\n"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return title, heads and rows for a file."""
+        rows = [[_record(cell) for cell in row] for row in self.rows]
+        return {"title": self.title, "heads": [_record(head) for head in self.heads], "rows": rows}
 
 
-def _arms(phase: str, third: Column) -> tuple[Column, ...]:
-    return (
-        Column("IVIgG (+)", phase, "ivigg", "summary"),
-        Column("IVIgG (−)", phase, "control", "summary"),
-        third,
-    )
+def text_of(cell: Cell) -> str:
+    """Return a cell as text."""
+    return cell if isinstance(cell, str) else cell.text
 
 
-def _both_phases(title: str, kind: str) -> tuple[Column, ...]:
-    return tuple(
-        column
-        for phase in ("before", "after")
-        for column in _arms(phase, Column(title, phase, "contrast", kind))
-    )
+def _record(cell: Cell) -> dict[str, Any]:
+    return cell.record if isinstance(cell, Fact) else Fact(value=text_of(cell), text=text_of(cell)).record
 
 
-_ODDS_RATIO = (
-    Column("Odds ratio (95% CI)", "after", "contrast", "ratio"),
-    Column("p value", "after", "contrast", "p_value"),
-)
-LAYOUTS = (
-    TableLayout(
-        name="table1",
-        title="Table 1. ICU and patient characteristics before and after propensity score matching",
-        columns=_both_phases("SD (%)", "smd_percent"),
-    ),
-    TableLayout(
-        name="table2",
-        title="Table 2. Other adjunctive treatments before and after propensity score matching",
-        columns=_both_phases("p value", "p_value"),
-    ),
-    TableLayout(
-        name="table3",
-        title="Table 3. Mortality, duration of interventions and length of stay, before and after matching",
-        columns=_both_phases("p value", "p_value"),
-    ),
-    TableLayout(
-        name="table4",
-        title="Table 4. ICU and in-hospital mortality of matched patients, unadjusted and adjusted",
-        columns=(*_arms("after", _ODDS_RATIO[0]), _ODDS_RATIO[1]),
-    ),
-    TableLayout(
-        name="table5",
-        title="Table 5. Factors of ICU death, adjusted for the SOFA scores of days 3 and 7",
-        columns=_ODDS_RATIO,
-    ),
-    TableLayout(
-        name="table6",
-        title="Table 6. Factors of in-hospital death, adjusted for the SOFA scores of days 3 and 7",
-        columns=_ODDS_RATIO,
-    ),
-    TableLayout(
-        name="text",
-        title="Numbers in the thesis's text and Figure 1",
-        columns=(
-            Column("All", "", "", "summary"),
-            Column("IVIgG (+)", "", "ivigg", "summary"),
-            Column("IVIgG (−)", "", "control", "summary"),
-            Column("Ratio (95% CI)", "", "contrast", "ratio"),
-            Column("p value", "", "contrast", "p_value"),
-        ),
-        by_phase=True,
-    ),
-)
-
-_PHASE_GROUPS = {"before": "Before matching", "after": "After matching", "": ""}
-_PHASE_NOTES = {"before": ", before matching", "after": ", after matching", "": ""}
-
-# What a column of this kind is made of: the statistics, and the signs around them.
-_COMPOSITIONS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
-    "summary": (
-        (("median", "q1", "q3"), ("", " (", "–", ")")),
-        (("count", "percent"), ("", " (", ")")),
-        (("count",), ("", "")),
-        (("percent",), ("", "%")),
-        (("q3",), ("", "")),
-    ),
-    "ratio": (
-        (("odds_ratio", "ci_low", "ci_high"), ("", " (", "–", ")")),
-        (("hazard_ratio", "ci_low", "ci_high"), ("HR ", " (", "–", ")")),
-    ),
-    "smd_percent": ((("smd_percent",), ("", "")),),
-    "p_value": ((("p_value",), ("", "")),),
-}
-
-Number = Mapping[str, Any]
-Numbers = Mapping[tuple[str, str, str, str], dict[str, Number]]
+Column = tuple[str, Callable[[Any], Cell]]
+"""Heading, and the function from a row to the cell."""
 
 
-def lay_out(comparison: DataFrame) -> tuple[LaidOutTable, ...]:
-    """Return every table of the thesis that has rows in the comparison, in the thesis's layout.
-
-    Parameters
-    ----------
-    comparison
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside`` and, where
-        there are, ``text`` (the number as printed), ``corrected``, ``inside_corrected`` and ``repeats``, one
-        row per printed number in the thesis's order. NaN where a number is missing.
-    """
-    tables = (_lay_out(layout, comparison.loc[comparison["table"] == layout.name]) for layout in LAYOUTS)
-    return tuple(table for table in tables if table.rows)
-
-
-def _lay_out(layout: TableLayout, rows: DataFrame) -> LaidOutTable:
-    numbers: dict[tuple[str, str, str, str], dict[str, Number]] = {}
-    for row in rows.to_dict("records"):
-        place = (row["variable"], row["level"], row["phase"], row["arm"])
-        numbers.setdefault(place, {})[row["statistic"]] = row
-    lines = _lines_by_phase(layout, numbers) if layout.by_phase else _lines(layout, numbers)
-    compared = mended(rows).dropna(subset=["printed", "low", "high"])
-    counted = compared.loc[compared["repeats"] == ""] if "repeats" in compared else compared
-    return LaidOutTable(
-        name=layout.name,
-        title=layout.title,
-        groups=_groups(layout),
-        heads=tuple(column.title for column in layout.columns),
-        rows=tuple(lines),
-        n_inside=int(counted["inside"].astype(bool).sum()),
-        n_compared=len(counted),
-        n_repeated=len(compared) - len(counted),
-    )
-
-
-def _groups(layout: TableLayout) -> tuple[tuple[str, int], ...]:
-    phases = [column.phase for column in layout.columns]
-    if len(set(phases)) < 2:
-        return ()
-    return tuple((_PHASE_GROUPS[phase], phases.count(phase)) for phase in dict.fromkeys(phases))
-
-
-def _lines(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
-    for line in outline((place[0], place[1]) for place in numbers):
-        if line.key is None:
-            yield Row(label=line.label, depth=line.depth)
-            continue
-        cells = (_cell(numbers.get((*line.key, c.phase, c.arm), {}), c.kind) for c in layout.columns)
-        yield Row(label=_with_unit(line.label, line.key), depth=line.depth, cells=tuple(cells))
-
-
-def _lines_by_phase(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
-    """Yield rows with full labels and no headings: a text has no blocks."""
-    for variable, level, phase in dict.fromkeys(place[:3] for place in numbers):
-        cells = (_cell(numbers.get((variable, level, phase, c.arm), {}), c.kind) for c in layout.columns)
-        yield Row(
-            label=THESIS_WORDING.row(variable, level) + _PHASE_NOTES[phase], depth=0, cells=tuple(cells)
-        )
-
-
-def _with_unit(label: str, key: tuple[str, str]) -> str:
-    unit = THESIS_WORDING.unit(key[0])
-    # Points, and units that the heading already names, say nothing more in the row.
-    return f"{label} ({unit})" if unit not in ("", "points", "units", "days") else label
-
-
-def _cell(found: Mapping[str, Number], kind: str) -> Cell:
-    for statistics, signs in _COMPOSITIONS[kind]:
-        if all(name in found for name in statistics):
-            chosen = [found[name] for name in statistics]
-            return Cell(
-                printed=tuple(_printed(chosen, signs)),
-                simulated=_composed([_simulated(number) for number in chosen], signs),
-                interval=_intervals([_interval(number) for number in chosen]),
-                corrected=tuple(_corrected(number) for number in chosen if _is_misprint(number)),
-            )
-    return Cell()
-
-
-def _printed(numbers: list[Number], signs: tuple[str, ...]) -> Iterable[Part]:
-    *before, last = signs
-    unit = last if last == "%" else ""
-    for sign, number in zip(before, numbers, strict=True):
-        if sign:
-            yield Part(text=sign)
-        yield Part(text=_printed_text(number) + unit, mark=_mark(number))
-    if last and not unit:
-        yield Part(text=last)
-
-
-def _printed_text(number: Number) -> str:
-    text = number.get("text")
-    said = text if isinstance(text, str) and text else of_statistic(number["printed"], number["statistic"])
-    return f"{said}†" if _is_misprint(number) else said
-
-
-def _is_misprint(number: Number) -> bool:
-    return not math.isnan(number.get("corrected", math.nan))
-
-
-def _corrected(number: Number) -> str:
-    return of_statistic(number["corrected"], number["statistic"])
-
-
-def _mark(number: Number) -> str:
-    if any(math.isnan(number[name]) for name in ("printed", "low", "high")):
-        return NOT_COMPARED
-    misprint = _is_misprint(number)
-    if bool(number["inside_corrected"] if misprint else number["inside"]):
-        return INSIDE
-    return ABOVE if number["corrected" if misprint else "printed"] > number["simulated"] else BELOW
-
-
-def _simulated(number: Number) -> str:
-    return of_statistic(number["simulated"], number["statistic"])
-
-
-def _interval(number: Number) -> str:
-    if math.isnan(number["low"]) or math.isnan(number["high"]):
-        return ""
-    return "–".join(of_statistic(number[name], number["statistic"]) for name in ("low", "high"))
-
-
-def _composed(texts: list[str], signs: tuple[str, ...]) -> str:
-    if all(text == "–" for text in texts):
-        return "–"
-    return "".join(part for pair in zip(signs, [*texts, ""], strict=True) for part in pair)
-
-
-def _intervals(texts: list[str]) -> tuple[str, ...]:
-    first, *others = texts
-    pieces = [first, *(f"{text};" for text in others)]
-    if others:
-        pieces[1] = f"({pieces[1]}"
-        pieces[-1] = f"{pieces[-1].removesuffix(';')})"
-    return tuple(pieces) if any(texts) else ()
+def tabulated(name: str, title: str, columns: Sequence[Column], frame: DataFrame) -> Table:
+    """Return a table with a row for each of a frame."""
+    rows = (tuple(make(row) for _, make in columns) for row in frame.itertuples(index=False))
+    return Table(name=name, title=title, heads=tuple(head for head, _ in columns), rows=tuple(rows))

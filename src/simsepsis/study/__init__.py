@@ -1,5 +1,5 @@
-"""A published study as a value: its variables, what it printed, how it was analysed."""
+"""A published study as a value: its variables, what it printed, how it was analysed.
 
-from simsepsis.study.variables import Variable, Variables, read_variables
-
-__all__ = ["Variable", "Variables", "read_variables"]
+`published.open_study` finds one by name or folder; `published.audit` lists printed numbers that do not fit
+each other; `variables.read_variables` reads a data dictionary.
+"""

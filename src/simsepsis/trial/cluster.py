@@ -176,13 +176,7 @@ def cluster_variance(
 def schedule_design_effect(
     schedule: ArrayLike, cluster_size: float, icc: float, *, cac: float = 1.0, decay: bool = False
 ) -> float:
-    """Design effect of a schedule: its variance over that of as many patients randomized one by one, 1:1.
-
-    Parameters
-    ----------
-    schedule, cluster_size, icc, cac, decay
-        As in `cluster_variance`.
-    """
+    """Design effect of a schedule: its variance over that of as many patients randomized one by one, 1:1."""
     patients = np.asarray(schedule).size * cluster_size
     return cluster_variance(schedule, cluster_size, icc, cac=cac, decay=decay) * patients / 4.0
 

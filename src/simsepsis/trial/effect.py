@@ -86,19 +86,9 @@ class Effect:
     def treated_risk(self, p_control: float) -> float:
         """Return the risk under treatment.
 
-        Parameters
-        ----------
-        p_control
-            Risk under control; for a hazard ratio by its horizon.
-
         Notes
         -----
         p₀ + RD, p₀·RR, odds₀·OR/(1 + odds₀·OR), 1 − (1 − p₀)^HR.
-
-        Raises
-        ------
-        UsageError
-            When the scale is not one of risks, or the risk falls outside (0, 1).
         """
         if self.scale not in RISK_SCALES:
             raise UsageError(
@@ -113,17 +103,7 @@ class Effect:
         return treated
 
     def on(self, scale: str, p_control: float, *, horizon: float | None = None) -> Effect:
-        """Return the same effect on another scale of risks.
-
-        Parameters
-        ----------
-        scale
-            One of `RISK_SCALES`.
-        p_control
-            Risk under control at which the two are the same.
-        horizon
-            Of a hazard ratio, in days; None keeps the one there is.
-        """
+        """Return the same effect on another scale of risks."""
         days = self.horizon if horizon is None else horizon
         if scale == self.scale:
             return Effect(value=self.value, scale=scale, horizon=days)
@@ -148,35 +128,14 @@ def effect_between(p_control: float, p_treated: float, scale: str, *, horizon: f
 
 
 def effect_from_coefficient(coefficient: float, scale: str, *, horizon: float | None = None) -> Effect:
-    """Return the effect whose `coefficient` this is.
-
-    Parameters
-    ----------
-    coefficient
-        Logarithm of a ratio, or distance from no effect.
-    scale
-        One of `SCALES`.
-    horizon
-        Of a hazard ratio, in days.
-    """
+    """Return the effect whose `coefficient` this is."""
     chosen(scale, SCALES, "scale")
     value = math.exp(coefficient) if scale in RATIOS else coefficient + _NULL[scale]
     return Effect(value=value, scale=scale, horizon=horizon)
 
 
 def with_scale(effect: object) -> Effect:
-    """Return an effect, and refuse a bare number.
-
-    Parameters
-    ----------
-    effect
-        What was given for an effect.
-
-    Raises
-    ------
-    UsageError
-        When it is not an `Effect`.
-    """
+    """Return an effect, and refuse a bare number."""
     if isinstance(effect, Effect):
         return effect
     raise UsageError(

@@ -63,18 +63,7 @@ class RankScale:
     sd_true: float
 
     def signal(self, effect: Effect) -> Signal:
-        """Return what one patient tells of an effect; positive where treated patients do better.
-
-        Parameters
-        ----------
-        effect
-            On the scale of this statistic.
-
-        Raises
-        ------
-        UsageError
-            When the effect is on another scale.
-        """
+        """Return what one patient tells of an effect; positive where treated patients do better."""
         if effect.scale != self.scale:
             raise UsageError(
                 f"effect is a {effect.name}, but {self.name} is about a {self.scale}; give the effect on "
@@ -83,13 +72,7 @@ class RankScale:
         return Signal(delta=effect.coefficient, sd_null=self.sd_null, sd_true=self.sd_true)
 
     def event_probability(self, effect: Effect) -> None:
-        """Return nothing: ranks have no events.
-
-        Parameters
-        ----------
-        effect
-            Not used.
-        """
+        """Return nothing: ranks have no events."""
         return None
 
 
@@ -126,20 +109,7 @@ def ventilator_free_days(death: float, ventilator_days: ArrayLike, *, horizon: i
 
 
 def category_probabilities(values: ArrayLike, name: str) -> FloatArray:
-    """Return probabilities of ordered categories, worst first.
-
-    Parameters
-    ----------
-    values
-        Non-negative numbers that sum to 1, shape (k,).
-    name
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    UsageError
-        When they are not probabilities.
-    """
+    """Return probabilities of ordered categories, worst first."""
     shares = np.array(values, dtype=np.float64)
     if shares.ndim != 1 or shares.size < 2 or not np.all(shares >= 0) or abs(shares.sum() - 1.0) > 1e-6:
         raise UsageError(

@@ -13,42 +13,14 @@ from simsepsis.errors import UsageError, did_you_mean
 
 
 def number(value: object, name: str) -> float:
-    """Return a finite number, or say which argument is none.
-
-    Parameters
-    ----------
-    value
-        What was given.
-    name
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    UsageError
-        When it is not a finite number.
-    """
+    """Return a finite number, or say which argument is none."""
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise UsageError(f"{name}={value!r} is not a finite number; give one, such as {name}=0.5")
     return float(value)
 
 
 def within(value: object, name: str, low: float, high: float, *, closed: bool = False) -> float:
-    """Return a number between two limits.
-
-    Parameters
-    ----------
-    value, name
-        As in `number`.
-    low, high
-        The limits.
-    closed
-        Whether the limits themselves are allowed.
-
-    Raises
-    ------
-    UsageError
-        When it lies outside.
-    """
+    """Return a number between two limits."""
     given = number(value, name)
     inside = low <= given <= high if closed else low < given < high
     if not inside:
@@ -61,24 +33,12 @@ def within(value: object, name: str, low: float, high: float, *, closed: bool = 
 
 
 def probability(value: object, name: str) -> float:
-    """Return a number strictly between 0 and 1.
-
-    Parameters
-    ----------
-    value, name
-        As in `number`.
-    """
+    """Return a number strictly between 0 and 1."""
     return within(value, name, 0.0, 1.0)
 
 
 def positive(value: object, name: str) -> float:
-    """Return a number above 0.
-
-    Parameters
-    ----------
-    value, name
-        As in `number`.
-    """
+    """Return a number above 0."""
     given = number(value, name)
     if given <= 0:
         raise UsageError(f"{name}={given:g} is not above 0; give a positive {name}")
@@ -86,22 +46,7 @@ def positive(value: object, name: str) -> float:
 
 
 def chosen(value: str, known: Iterable[str], name: str) -> str:
-    """Return one of the known words.
-
-    Parameters
-    ----------
-    value
-        What was given.
-    known
-        The words.
-    name
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    UsageError
-        When it is none of them.
-    """
+    """Return one of the known words."""
     words = tuple(known)
     if value not in words:
         hint = did_you_mean(str(value), words)
@@ -132,11 +77,5 @@ class Level:
         return float(-ndtri(self.one_sided))
 
     def z_power(self, power: float) -> float:
-        """Return the normal quantile of a power that a test at this level can have.
-
-        Parameters
-        ----------
-        power
-            Probability of rejecting in the planned direction.
-        """
+        """Return the normal quantile of a power that a test at this level can have."""
         return float(ndtri(within(power, "power", self.one_sided, 1.0)))

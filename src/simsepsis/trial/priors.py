@@ -39,15 +39,7 @@ class Component:
         within(self.sd, "SD of the prior", 0.0, math.inf, closed=True)
 
     def beyond(self, coefficient: float, direction: float) -> float:
-        """Return the probability of a coefficient at least this far in a direction.
-
-        Parameters
-        ----------
-        coefficient
-            The limit.
-        direction
-            1 for upwards, −1 for downwards.
-        """
+        """Return the probability of a coefficient at least this far in a direction."""
         distance = direction * (self.mean - coefficient)
         if self.sd == 0:
             return 1.0 if distance > 0 else 0.0
@@ -68,19 +60,7 @@ class Prior:
             raise UsageError(f"weights of prior '{self.name}' sum to {total:g}; make them sum to 1")
 
     def probability_beyond(self, effect: Effect) -> float:
-        """Return the probability that the true effect is better than one that is stated.
-
-        Parameters
-        ----------
-        effect
-            Such as the smallest effect that matters; better is farther from no effect on its side. All
-            components must be on its scale.
-
-        Raises
-        ------
-        UsageError
-            When a component is on another scale, or the effect is none.
-        """
+        """Return the probability that the true effect is better than one that is stated."""
         stated = with_scale(effect)
         scales = {component.scale for component in self.components}
         if scales != {stated.name} or stated.coefficient == 0:
@@ -206,18 +186,7 @@ def load_priors() -> dict[str, Prior]:
 
 
 def named_prior(prior: Prior | str) -> Prior:
-    """Return a prior, or the one of `load_priors` with that name.
-
-    Parameters
-    ----------
-    prior
-        A prior or a name.
-
-    Raises
-    ------
-    UsageError
-        When no prior has that name.
-    """
+    """Return a prior, or the one of `load_priors` with that name."""
     if isinstance(prior, Prior):
         return prior
     known = load_priors()

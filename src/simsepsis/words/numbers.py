@@ -62,7 +62,7 @@ def p_phrase(value: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def of_statistic(value: float, statistic: str) -> str:
+def of_statistic(value: float, statistic: str, *, full: bool = False) -> str:
     """Return a number of a table: a dash for none, ``<0.001`` for a tiny p value, no digits beyond need.
 
     Parameters
@@ -71,6 +71,8 @@ def of_statistic(value: float, statistic: str) -> str:
         The number.
     statistic
         What it is, as in the key of a printed number.
+    full
+        Whether large numbers keep their decimals, as in sentences; a table has no room for them.
 
     Examples
     --------
@@ -79,15 +81,17 @@ def of_statistic(value: float, statistic: str) -> str:
     """
     if math.isnan(value):
         return DASH
-    if math.isinf(value) or abs(value) >= 1e5:
+    if full and abs(value) >= 1e6:
+        return f"{value:.1e}"
+    if not full and abs(value) >= 1e5:
         return ">10⁵" if value > 0 else "<−10⁵"
     if statistic == "p_value":
         return p_value(value)
     if statistic in QUANTILES:
-        return f"{value:.1f}".removesuffix(".0") if abs(value) < 100 else f"{value:.0f}"
+        return f"{value:.1f}".removesuffix(".0") if full or abs(value) < 100 else f"{value:.0f}"
     if statistic in DECIMALS:
         return f"{value:.{DECIMALS[statistic]}f}"
-    return f"{value:.3f}" if value < 10 else f"{value:.4g}"
+    return f"{value:.3f}" if full or value < 10 else f"{value:.4g}"
 
 
 def ratio(value: float) -> str:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from simsepsis.documents import is_file, read_toml, sentence, shipped_folder
 from simsepsis.errors import ScenarioError, did_you_mean
 from simsepsis.names import name_from
+from simsepsis.study.published import DEFAULT
 from simsepsis.words import shown
-from simsepsis.world.kinds import DEFAULT, scenario_type
+from simsepsis.world.kinds import scenario_type
 from simsepsis.world.scenario import Scenario
 
 LONGEST_LINE = 20

@@ -6,10 +6,8 @@ from importlib import import_module
 from types import ModuleType
 
 from simsepsis.errors import UsageError
+from simsepsis.study.published import DEFAULT
 from simsepsis.world.scenario import Scenario
-
-DEFAULT = "jseptic-ivigg"
-"""The study that stands where none is named."""
 
 HOME = ".world.scenario"
 """Where in a study the class of its scenarios is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,16 @@ import scipy.stats
 
 from simsepsis.analysis.cells import Cells, cells
 from simsepsis.analysis.outcomes import association_p_values, used_adjusters
-from simsepsis.analysis.readings import LITERAL, READINGS, Reading, find_readings, run_readings
+from simsepsis.analysis.readings import LITERAL, load_readings, run_readings
 from simsepsis.analysis.result import ThesisResult
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.thesis_analysis import run_thesis_analysis
-from simsepsis.errors import UsageError
+from simsepsis.errors import DataError
 from simsepsis.streams import stream
+from simsepsis.study.published import open_study
 
+READINGS = open_study().readings
 BY_NAME = {reading.name: reading for reading in READINGS}
 
 
@@ -103,7 +106,7 @@ def test_every_reading_matches_in_the_same_random_order(
 ) -> None:
     rng = stream(3, "matching")
     before = copy.deepcopy(rng.bit_generator.state)
-    run_readings(registry, find_readings(["cox_adjusted"]), rng=rng)
+    run_readings(registry, [READINGS[0], BY_NAME["cox_adjusted"]], rng=rng)
     assert rng.bit_generator.state == before
     pairs = [results[name].matched["covariates"].value for name in (LITERAL, "cox_adjusted", "yates")]
     assert pairs[0] is pairs[1]
@@ -141,8 +144,14 @@ def test_yates_and_one_sided_tests_equal_scipy() -> None:
     np.testing.assert_allclose(one, tails, rtol=1e-9)
 
 
-def test_readings_are_found_by_name() -> None:
-    assert [reading.name for reading in find_readings(["yates"])] == [LITERAL, "yates"]
-    assert all(isinstance(reading, Reading) for reading in find_readings([]))
-    with pytest.raises(UsageError, match="reading 'spps' is unknown; did you mean 'spss'"):
-        find_readings(["spps"])
+def test_a_study_without_a_file_of_readings_has_the_literal_one(tmp_path: Path) -> None:
+    (only,) = load_readings(tmp_path / "readings.toml")
+    assert only.of(THESIS_SPEC) == THESIS_SPEC
+
+
+@pytest.mark.parametrize("text", ["reading = []", "[[readings]]\nname = 'a'", "[[readings]]\nnam = 'a'"])
+def test_a_file_that_is_no_list_of_readings_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "readings.toml"
+    path.write_text(text)
+    with pytest.raises(DataError, match="is no list of readings"):
+        load_readings(path)

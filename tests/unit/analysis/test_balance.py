@@ -19,7 +19,7 @@ from simsepsis.analysis.balance import (
 )
 from simsepsis.analysis.tallies import members_of, moments_of, tally
 from simsepsis.errors import DataError, UsageError
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.published import open_study
 
 LAST_DIGIT = 0.1001
 """One unit of the last printed digit, with room for binary fractions."""
@@ -125,7 +125,7 @@ def test_ecdf_distance_of_a_proportion_is_the_difference() -> None:
 
 def printed_differences() -> pd.DataFrame:
     """Return Table 1's percentages and standardized differences, one row per level, columns by phase."""
-    table = load_thesis().query("table == 'table1' and statistic in ('percent', 'smd_percent')")
+    table = open_study().printed().query("table == 'table1' and statistic in ('percent', 'smd_percent')")
     table = table[table["variable"] != "n"]
     wide = table.pivot(index=["variable", "level"], columns=["statistic", "phase", "arm"], values="printed")
     return wide.dropna().sort_index(axis=1)
@@ -140,7 +140,7 @@ def test_thesis_used_the_pooled_sd_of_each_phase() -> None:
     printed = printed_differences()
     assert len(printed) == 42
     share = {
-        phase: printed["percent", phase][["ivigg", "control"]].to_numpy() / 100
+        phase: printed["percent", phase][["treated", "control"]].to_numpy() / 100
         for phase in ("before", "after")
     }
     variance = {phase: p * (1 - p) for phase, p in share.items()}

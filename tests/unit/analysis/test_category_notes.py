@@ -68,8 +68,8 @@ def test_balance_of_levels_is_not_sorted_level_by_level(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(frames, "ecdf_distances", watched)
     found = analyze(frame, own_spec(covariates=("age", "site")))
-    assert sorted_columns == [1, 1]
     rows = found.balance.query("variable == 'site'")
+    assert sorted_columns == [1, 1]
     both = (rows["mean_treated"] - rows["mean_control"]).abs()
     np.testing.assert_allclose(rows["ecdf_mean"], both, atol=1e-15)
     np.testing.assert_allclose(rows["ecdf_max"], both, atol=1e-15)

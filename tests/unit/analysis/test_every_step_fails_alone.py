@@ -16,7 +16,7 @@ from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import AnalysisSpec, Subgroup
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.errors import DataError
-from simsepsis.show.pages.analysis import analysis_html
+from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.plots import draw_analysis
 
 COHORT = own_cohort(300)
@@ -87,7 +87,7 @@ def sound(spec: AnalysisSpec) -> Analysis:
 def page_of(analysis: Analysis) -> str:
     """Return the page with everything on it; whatever is missing has to have its place there."""
     assert analysis_contents(analysis)
-    return analysis_html(analysis, [], sensitivity_table(analysis), source="own.csv", command="-")
+    return analysis_page(analysis, [], sensitivity_table(analysis), source="own.csv", command="-").html
 
 
 @pytest.mark.parametrize("spec", [SPEC, ADJUSTED], ids=["alone", "adjusted"])

@@ -101,6 +101,12 @@ def test_the_caliper_includes_its_edge() -> None:
     assert match_pairs(score, treated, caliper=below, caliper_sd="raw", order="data").n_pairs == 0
 
 
+def test_closest_pairs_keep_the_caliper_to_its_edge() -> None:
+    treated, options = [True, False], {"caliper": 1.0, "caliper_sd": "raw", "order": "closest"}
+    assert pairs([0.0, 1.0], treated, **options) == [(0, 1)]
+    assert pairs([0.0, 1.005], treated, **options) == []
+
+
 def test_distances_below_one_are_not_truncated() -> None:
     """The fault of MatchIt 4.5.1 to 4.5.3 on some compilers."""
     score, treated = [0.0, 0.9], [1, 0]

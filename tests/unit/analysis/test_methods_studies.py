@@ -18,11 +18,11 @@ from simsepsis.analysis.matching import caliper_width
 from simsepsis.analysis.methods import matcher_variants as variants
 from simsepsis.analysis.methods import run_method
 from simsepsis.analysis.methods.method import MATCHED_SET, Task
-from simsepsis.analysis.methods.other_scores import REGISTRY_2007, as_in_2007, as_in_claims
 from simsepsis.analysis.methods.shared import Shared, known
 from simsepsis.analysis.outcomes import model_data
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.streams import streams
+from simsepsis.studies.jseptic_ivigg.methods import REGISTRY_2007, as_in_2007, as_in_claims
 
 OR = "log_or_hospital_death_matched"
 

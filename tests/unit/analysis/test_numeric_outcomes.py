@@ -120,7 +120,7 @@ def test_weighting_by_the_score(analysis: Analysis) -> None:
 def test_tables_hold_mean_sd_and_quartiles(analysis: Analysis, matched: pd.DataFrame) -> None:
     found = cells(analysis.result)
     for phase, frame in (("before", COHORT), ("after", matched)):
-        for code, arm in ((1, "ivigg"), (0, "control")):
+        for code, arm in ((1, "treated"), (0, "control")):
             cost = frame.loc[frame["drug"] == code, "cost"]
             assert found["table3", "cost", "", "mean", phase, arm] == pytest.approx(cost.mean(), rel=1e-12)
             assert found["table3", "cost", "", "sd", phase, arm] == pytest.approx(cost.std(), rel=1e-12)

@@ -129,7 +129,7 @@ class _quiet:  # noqa: N801
 
 def test_tables_and_balance_are_weighted(analysis: Analysis) -> None:
     frame, found = weighted(analysis), cells(analysis.result)
-    for code, arm in ((1, "ivigg"), (0, "control")):
+    for code, arm in ((1, "treated"), (0, "control")):
         part = frame[frame["drug"] == code]
         share = np.average(part["sex"] == "male", weights=part["weight"])
         assert found["table1", "sex", "male", "percent", "after", arm] == pytest.approx(100 * share)

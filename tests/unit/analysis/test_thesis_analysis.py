@@ -21,7 +21,7 @@ from simsepsis.studies.jseptic_ivigg.columns import (
     SOFA_LATER,
     TRANSFUSIONS,
 )
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.published import open_study
 
 OUTCOMES = ("icu_death", "hospital_death")
 COEFFICIENT = 1e-7
@@ -176,7 +176,7 @@ def test_cox_hazard_ratio(analysis: Analysis, registry: pd.DataFrame) -> None:
         matched.loc[matched["ivigg"] == 1, "hospital_days"],
         matched.loc[matched["ivigg"] == 1, "hospital_death"],
     )
-    found = analysis.survival.query("arm == 'ivigg' and events > 0")
+    found = analysis.survival.query("arm == 'treated' and events > 0")
     np.testing.assert_allclose(found["survival"], curve.surv_prob, atol=1e-12)
     log_rank = sm.duration.survdiff(matched["hospital_days"], status, matched["ivigg"])
     tests = analysis.survival_tests.set_index("quantity")
@@ -220,7 +220,7 @@ def test_tables_1_to_3(
     analysis: Analysis, registry: pd.DataFrame, complete: pd.DataFrame, phase: str
 ) -> None:
     patients = complete if phase == "before" else matched_of(analysis, registry, "covariates")
-    arms = {"ivigg": patients[patients["ivigg"] == 1], "control": patients[patients["ivigg"] == 0]}
+    arms = {"treated": patients[patients["ivigg"] == 1], "control": patients[patients["ivigg"] == 0]}
     for table, names in (
         ("table1", SCORE_COVARIATES),
         ("table2", (*ADJUNCTS, *TRANSFUSIONS)),
@@ -272,7 +272,7 @@ def plain_test(counts: list[int], sizes: list[int]) -> float:
 def test_every_printed_number_has_a_cell(analysis: Analysis) -> None:
     """All but the number of institutions, of which a registry knows nothing."""
     key = ["table", "variable", "level", "statistic", "phase", "arm"]
-    printed = set(load_thesis()[key].itertuples(index=False, name=None))
+    printed = set(open_study().printed()[key].itertuples(index=False, name=None))
     found = cells(analysis.result)
     assert printed - set(found) == {("text", "institutions", "", "count", "", "")}
     assert len(printed) > 800
@@ -295,8 +295,8 @@ def test_balance_frame_names_its_denominators(analysis: Analysis) -> None:
     before = rows[rows["phase"] == "before"].reset_index(drop=True)
     after = rows[rows["phase"] == "after"].reset_index(drop=True)
     np.testing.assert_allclose(before["pooled_after"], before["pooled_before"], rtol=1e-12)
-    raw = after["mean_ivigg"] - after["mean_control"]
-    spread = 100 * (before["mean_ivigg"] - before["mean_control"]) / before["pooled_before"]
+    raw = after["mean_treated"] - after["mean_control"]
+    spread = 100 * (before["mean_treated"] - before["mean_control"]) / before["pooled_before"]
     np.testing.assert_allclose(after["pooled_before"], 100 * raw / spread, rtol=1e-7, atol=1e-9)
     assert not np.allclose(after["pooled_after"], after["pooled_before"])
     printed = rows_of(analysis.tables["table1"], statistic="smd_percent", phase="after")

@@ -44,7 +44,7 @@ def test_no_pair_fails_every_matched_row_and_keeps_the_crude_ones(registry: pd.D
     assert failed["failure"].str.contains("no pair within the caliper of 0").all()
     found = cells(analysis.result)
     assert np.isnan(found["text", "matched_pairs", "", "count", "after", ""])
-    assert np.isnan(found["table1", "male", "", "count", "after", "ivigg"])
+    assert np.isnan(found["table1", "male", "", "count", "after", "treated"])
     assert np.isnan(found["table5", "ivigg", "", "odds_ratio", "after", "contrast"])
     assert np.isfinite(found["table1", "male", "", "smd_percent", "before", "contrast"])
     assert found.keys() == cells(analyze(registry).result).keys()
@@ -293,7 +293,7 @@ def test_a_horizon_beyond_follow_up_says_how_far_it_may_go(registry: pd.DataFram
     analysis = analyze(short)
     reason = "ends at 20, before rmst_horizon = 28; set rmst_horizon to 20 or less"
     assert analysis.estimates.set_index("method").loc["rmst28", "failure"].endswith(reason)
-    for quantity in ("rmst28_ivigg", "rmst28_control", "rmst28_difference"):
+    for quantity in ("rmst28_treated", "rmst28_control", "rmst28_difference"):
         assert row_of(analysis, quantity)["failure"].endswith(reason)
     reached = analyze(short, replace(THESIS_SPEC, rmst_horizon=20.0))
     assert np.isfinite(row_of(reached, "rmst20_difference")["p_value"])

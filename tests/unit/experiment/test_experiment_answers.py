@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis.experiment import Findings, Run, RunFolder, answers_of, cells_of, load_plan
+from simsepsis.experiment import Run, RunFolder, answers_of, cells_of, load_plan
 from simsepsis.experiment.answers.answer import ANSWERING, default_answers
-from simsepsis.experiment.answers.crossing import find_crossing
-from simsepsis.experiment.answers.frontiers import _three_digits
+from simsepsis.experiment.answers.frontiers import _three_digits, find_crossing
 from simsepsis.experiment.claims import judge
 from simsepsis.experiment.requests import ANSWERS, AnswerChoice
 from simsepsis.experiment.results import cell_settings, contrast_name
@@ -38,13 +37,14 @@ def findings_of(plan_file, tmp_path):
         performance = pd.DataFrame(rows, columns=columns)
         found = [judge(words, claim, performance) for words, claim in plan.claims.items()]
         folder = RunFolder(path=tmp_path, plan=plan, cells=cells)
-        run = Run(folder=folder, performance=performance, verdicts=pd.concat(found))
         known = performance.drop_duplicates(["cell", "method"])[["cell", "scenario", "method", "estimand"]]
         stairs = [dict(zip(LADDER_COLUMNS, row, strict=True)) for row in ladder]
         replicates = [plan.run.replicates] * len(cells)
         settings = cell_settings(folder)
-        return Findings(
-            run=run,
+        return Run(
+            folder=folder,
+            performance=performance,
+            verdicts=pd.concat(found),
             settings=settings,
             truth=known.assign(value=truth, mcse=0.0, population=0),
             progress=settings[["cell", "scenario"]].assign(
@@ -218,7 +218,7 @@ def test_a_contour_of_a_ratio_is_sought_on_the_log_scale(findings_of):
     numbers = {("crude", "mean"): [-0.2, -0.2, 0.0, 0.0, 0.2, 0.2]}
     changes = [('estimands = ["rd_hospital_death"]', 'estimands = ["log_or_hospital_death"]')]
     findings = findings_of(numbers, changes=changes)
-    findings.run.performance["estimand"] = "log_or_hospital_death_att"
+    findings.performance["estimand"] = "log_or_hospital_death_att"
     head, sentence = say(findings, kind="contour", x=X, y=Y, ratio=0.957)
     assert head.endswith("the mean estimate of the log odds ratio of death in hospital is log(0.957):")
     # log(0.957) = −0.04395: 0.78 of the way from −0.2 to 0.

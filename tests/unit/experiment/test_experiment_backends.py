@@ -1,4 +1,7 @@
-"""A cluster of this machine in place of worker processes: the same bits."""
+"""A cluster of this machine in place of worker processes: the same bits.
+
+The fast share gives a task up when the first worker dies of it, the slow one after as many as dask lets die.
+"""
 
 import os
 import signal
@@ -9,7 +12,7 @@ import pytest
 
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment import open_run, run_experiment
-from simsepsis.replication import run_batches
+from simsepsis.replication import open_workers
 
 
 @pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
@@ -40,15 +43,17 @@ def refuses_at_three(x: int) -> int:
     return x
 
 
-@pytest.mark.parametrize(
-    ("task", "error", "words"),
-    [
-        (dies_at_three, ExperimentError, "a worker process was killed"),
-        (refuses_at_three, UsageError, "x = 3: give another"),
-    ],
-)
 @pytest.mark.filterwarnings("default")
-def test_what_goes_wrong_in_a_cluster_ends_the_run_with_its_sentence(task, error, words):
+@pytest.mark.parametrize("deaths", [0, pytest.param(3, marks=pytest.mark.slow)])
+def test_what_goes_wrong_in_a_cluster_ends_the_run_with_its_sentence(deaths):
     pytest.importorskip("distributed")
-    with pytest.raises(error, match=words):
-        list(run_batches(task, range(8), jobs=2, backend="dask"))
+    config = pytest.importorskip("dask").config
+    patience = {"distributed.scheduler.allowed-failures": deaths}
+    with config.set(patience), open_workers(jobs=2, backend="dask") as workers:
+        assert sorted(workers.spread(abs, range(-5, 1))) == [0, 1, 2, 3, 4, 5]
+        for task, error, words in (
+            (refuses_at_three, UsageError, "x = 3: give another"),
+            (dies_at_three, ExperimentError, "a worker process was killed"),
+        ):
+            with pytest.raises(error, match=words):
+                list(workers.spread(task, range(8)))

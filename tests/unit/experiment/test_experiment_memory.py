@@ -11,8 +11,8 @@ from simsepsis.replication import Batch, write_part
 
 PEAK = """
 import resource, sys
-from simsepsis.experiment import examine_run, summarize_run
-examine_run(summarize_run(sys.argv[1]))
+from simsepsis.experiment import summarize_run
+summarize_run(sys.argv[1])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 METHODS = (

@@ -1,4 +1,3 @@
-import importlib
 import json
 from dataclasses import replace
 
@@ -23,7 +22,6 @@ from simsepsis.performance import wilson_half_width
 from simsepsis.replication import scan_parts, write_part
 
 # The package names its function as the module.
-replay_module = importlib.import_module("simsepsis.experiment.replay")
 
 NUMBERS = ["estimate", "std_error", "ci_low", "ci_high", "p_value", "n_used", "converged", "failure"]
 COLUMNS = ["cell", "scenario", "replicate", "method", "estimand", *NUMBERS, "seconds", "failure_kind"]
@@ -194,6 +192,11 @@ def test_progress_rises_to_the_total(plan_file, tmp_path):
 # --- failures ---------------------------------------------------------------------------------------
 
 
+def in_place_of(real, other, monkeypatch):
+    methods = registry_module._methods
+    monkeypatch.setattr(registry_module, "_methods", lambda *key: {**methods(*key), real.name: other})
+
+
 def test_a_method_that_raises_is_rows_with_the_reason_and_the_others_stay(small, tmp_path, monkeypatch):
     folder, _ = small
     real = METHODS["psm"]
@@ -201,7 +204,7 @@ def test_a_method_that_raises_is_rows_with_the_reason_and_the_others_stay(small,
     def broken(task):
         raise LookupError("a defect")
 
-    monkeypatch.setattr(registry_module, "METHODS", {**METHODS, "psm": replace(real, function=broken)})
+    in_place_of(real, replace(real, function=broken), monkeypatch)
     out = tmp_path / "broken"
     run = run_experiment(folder / "small.toml", out, jobs=1, replicates=2)
     rows = open_run(out).rows()
@@ -338,9 +341,7 @@ def test_a_method_that_never_ends_is_rows_with_the_reason_and_the_replicate_goes
         while True:
             pass
 
-    broken = {**METHODS, "icu_preference_iv": replace(real, function=endless)}
-    monkeypatch.setattr(registry_module, "METHODS", broken)
-    monkeypatch.setattr(replay_module, "METHODS", broken)
+    in_place_of(real, replace(real, function=endless), monkeypatch)
     plan = quick_plan(("replicates = 6", "replicates = 2\nmethod_seconds = 0.2"), ("[0.0, 1.0]", "[0.0]"))
     run_experiment(plan, tmp_path / "out", jobs=1)
     rows = open_run(tmp_path / "out").rows()

@@ -6,8 +6,8 @@ import pytest
 
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment import load_plan, looks, open_run, parse_targets, run_experiment, summarize_run
+from simsepsis.experiment import run_folder as folder_module
 from simsepsis.experiment import stopping as stopping_module
-from simsepsis.experiment import store as folder_module
 from simsepsis.experiment.stopping import look_at
 from simsepsis.performance import summarize, wilson_half_width
 

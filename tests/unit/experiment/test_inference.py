@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.inference import (
     PRIORS,
-    RESULTS,
     Inference,
     adequacy,
     inference_table,
@@ -23,7 +22,9 @@ from simsepsis.experiment.inference import (
 from simsepsis.experiment.inference.infer import axes_table
 from simsepsis.experiment.inference.posterior import levels_of, posterior, profile
 from simsepsis.experiment.inference.synthetic import choose_shrinkage, log_density
-from simsepsis.show.plots.experiment.likelihood import likelihood_plate
+from simsepsis.show.plots.experiment.likelihood import likelihood_figure
+from simsepsis.studies.jseptic_ivigg.results import RESULTS
+from simsepsis.study.published import open_study
 
 EFFECTS = (-0.5, 0.0, 0.5)
 SHIFTS = (0.0, 0.25)
@@ -155,7 +156,9 @@ def test_levels_and_profile() -> None:
 
 
 def test_the_printed_vector_is_on_log_scales() -> None:
-    printed = dict(zip([result.name for result in RESULTS], printed_vector(), strict=True))
+    printed = dict(
+        zip([result.name for result in RESULTS], printed_vector(open_study(), RESULTS), strict=True)
+    )
     assert len(printed) == len(RESULTS) == 17
     assert_allclose(printed["matched_hospital_death"], np.log(1.223))
     assert_allclose(printed["cox_hospital_death"], np.log(0.941))
@@ -180,7 +183,7 @@ def test_replicate_vectors_follow_the_replicates_and_keep_gaps() -> None:
             if not (replicate == 2 and result.name == "gee_icu_death")
         ]
     )
-    vectors = replicate_vectors(rows)
+    vectors = replicate_vectors(rows, RESULTS)
     assert vectors.shape == (2, 17)
     names = [result.name for result in RESULTS]
     assert vectors[0, names.index("cox_hospital_death")] == 0.0
@@ -189,7 +192,7 @@ def test_replicate_vectors_follow_the_replicates_and_keep_gaps() -> None:
     column = names.index("breslow_day_apache2_icu_death")
     assert_allclose(scipy.stats.norm.sf(vectors[:, column]), [0.1, 0.3])
     with pytest.raises(ExperimentError, match="no rows of psm_cox"):
-        replicate_vectors(rows[rows["method"] != "psm_cox"])
+        replicate_vectors(rows[rows["method"] != "psm_cox"], RESULTS)
 
 
 def test_the_figure_has_a_box_for_each_world_and_a_panel_for_each_timing() -> None:
@@ -208,11 +211,11 @@ def test_the_figure_has_a_box_for_each_world_and_a_panel_for_each_timing() -> No
     draws = [rng.normal(loc=world["effect.value"], size=(60, 2)) for world in settings]
     found = synthetic_likelihood(draws, np.array([0.9, 1.1]), rng=rng, samples=50)
     table = inference_table(settings, found, "all")
-    plate = likelihood_plate(table, x="effect.value", y="unmeasured.or_treatment", note="n")
+    plate = likelihood_figure(table, x="effect.value", y="unmeasured.or_treatment", note="n")
     assert len(plate.data) == len(settings)
     assert plate.data["value"].max() == 0.0
-    assert len(plate.figure.axes) == 2
-    boxes = sum(len(axes.texts) for axes in plate.figure.axes)
+    assert len(plate.draw().axes) == 2
+    boxes = sum(len(axes.texts) for axes in plate.draw().axes)
     assert boxes == 2 * len(settings)
     far = plate.data["value"] + 2 * plate.data["mcse"] < -1.92
     assert (plate.data["told_apart"] == far).all()

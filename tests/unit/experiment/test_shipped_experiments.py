@@ -8,8 +8,8 @@ from simsepsis.analysis.methods import METHODS
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.estimand import Estimand
 from simsepsis.experiment import Plan, cells_of, experiment_names, load_plan, run_experiment
-from simsepsis.experiment.inference import RESULTS
 from simsepsis.show.pages.experiment import show_findings
+from simsepsis.studies.jseptic_ivigg.results import RESULTS
 
 QUESTIONS = (
     "null",
@@ -124,5 +124,5 @@ def test_each_runs_and_ends_with_figures_and_words(plan: Plan, tmp_path) -> None
     assert rows["cell"].nunique() == len(cells_of(plan))
     assert rows.loc[~rows["converged"], "failure"].str.len().gt(10).all()
     shown = show_findings(result)
-    assert len(shown.plates) >= 1
+    assert len(shown.figures) >= 1
     assert shown.answer

@@ -14,8 +14,8 @@ from simsepsis.performance import (
     informative_failures,
     ladder,
     ladder_of,
+    performance_of,
     summarize,
-    summarize_study,
 )
 from simsepsis.performance import grid as study_module
 
@@ -75,15 +75,15 @@ def test_every_table_is_the_same_bits_as_of_the_rows_at_once(rows, truth, monkey
     )
     monkeypatch.setattr(study_module, "LARGEST_BLOCK", largest)
     grid = filled(rows)
-    study = grid.study(truth, Settings(reference="psm"))
-    tables = (summarize_study(study), autopsy_of(study), failures_of(study), ladder_of(grid, truth))
+    study = grid.judged(truth, Settings(reference="psm"))
+    tables = (performance_of(study), autopsy_of(study), failures_of(study), ladder_of(grid, truth))
     for expected, found in zip(whole, tables, strict=True):
         assert len(expected)
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 def test_the_first_replicates_are_those_of_the_first_rows(rows, truth):
-    found = summarize_study(filled(rows).first(20).study(truth), ["bias", "coverage"])
+    found = performance_of(filled(rows).first(20).judged(truth), ["bias", "coverage"])
     expected = summarize(rows[rows["replicate"] < 20], truth, measures=["bias", "coverage"])
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
@@ -96,7 +96,7 @@ def test_rows_that_stand_twice_or_elsewhere_are_passed_over(rows, truth):
     for more in (again, other, beyond):
         assert not grid.place(more).any()
     pd.testing.assert_frame_equal(
-        summarize_study(grid.study(truth)), summarize_study(filled(rows).study(truth)), check_exact=True
+        performance_of(grid.judged(truth)), performance_of(filled(rows).judged(truth)), check_exact=True
     )
 
 

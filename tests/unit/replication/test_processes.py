@@ -92,11 +92,12 @@ import time
 from simsepsis.replication import run_batches
 
 def wait(batch):
-    print("at work", flush=True)
+    # One write, so that the lines of several workers do not mix.
+    print("at work\\n", end="", flush=True)
     time.sleep(600 if batch else 0)
 
 if __name__ == "__main__":
-    list(run_batches(wait, range(4), jobs=3, backend="{backend}"))
+    list(run_batches(wait, range(3), jobs=2, backend="{backend}"))
 """
 
 
@@ -107,10 +108,10 @@ def test_workers_end_with_a_main_process_that_is_killed(tmp_path, backend):
         pytest.importorskip("distributed")
     (tmp_path / "endless.py").write_text(ENDLESS.format(backend=backend))
     process = subprocess.Popen([sys.executable, "endless.py"], cwd=tmp_path, stdout=subprocess.PIPE)
-    for _ in range(3):
+    for _ in range(2):
         assert process.stdout.readline() == b"at work\n"
     workers = family(process.pid)[1:]
-    assert len(workers) >= 3
+    assert len(workers) >= 2
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 60

@@ -193,11 +193,6 @@ def test_a_killed_worker_is_one_sentence():
         list(run_batches(dies_at_three, range(8), jobs=2))
 
 
-def test_a_local_dask_cluster_does_the_same_work():
-    pytest.importorskip("distributed")
-    assert sorted(run_batches(square, range(6), jobs=2, backend="dask")) == [x * x for x in range(6)]
-
-
 def test_a_scheduler_that_does_not_answer_is_one_sentence():
     pytest.importorskip("distributed")
     with pytest.raises(UsageError, match=r"scheduler 'tcp:.* does not answer; start one"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simsepsis.errors import DataError
-from simsepsis.study import Variable, Variables, read_variables
+from simsepsis.study.variables import Variable, Variables, read_variables
 
 FILE = """name,label,role,kind,unit,levels,low,high,group
 pid,,id,,,,,,

@@ -10,10 +10,9 @@ from string import Formatter
 import pytest
 
 from simsepsis.show.pages.trial import plan_contents
+from simsepsis.show.pages.trial.companion_tables import replay_sentences
 from simsepsis.show.pages.trial.document import document_of
-from simsepsis.show.pages.trial.fact import count, decimal, p_value, percent, points, short_percent
-from simsepsis.show.pages.trial.facts import facts_of
-from simsepsis.show.pages.trial.replay import replay_sentences
+from simsepsis.show.pages.trial.facts import count, decimal, facts_of, p_value, percent, points, short_percent
 from simsepsis.show.pages.trial.statement import CLAUSES
 from simsepsis.show.pages.trial.summary import summary
 from simsepsis.show.plots.trial import draw_plan

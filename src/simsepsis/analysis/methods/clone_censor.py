@@ -70,11 +70,6 @@ def clone_censor_rows(task: Task) -> Iterator[Estimate]:
     is still in the ICU. Those who stay stand for those who are censored, by weights from a daily logistic
     model of the start of treatment given the score's covariates and the day.
 
-    Parameters
-    ----------
-    task
-        The registry, with the hours to the start of treatment.
-
     Notes
     -----
     Weights: at risk on day k of "never", :math:`1/\prod_{j<k}(1-h_j)`; after day 3 of "within three days",
@@ -120,25 +115,7 @@ def _whole_days(days: FloatArray) -> IntArray:
 
 
 def start_hazard(days: Days, design: FloatArray) -> FloatArray:
-    """Estimate each patient's chance of starting on each day, if still untreated, (n, days).
-
-    Parameters
-    ----------
-    days
-        The patients.
-    design
-        (n, 1 + p): intercept and covariates.
-
-    Returns
-    -------
-    FloatArray
-        0 on days on which the patient could not start.
-
-    Raises
-    ------
-    ConvergenceError
-        If nobody starts, or the model cannot be estimated.
-    """
+    """Estimate each patient's chance of starting on each day, if still untreated, (n, days)."""
     started = days.start[days.start <= LAST_DAY]
     if started.size == 0:
         raise ConvergenceError("nobody starts treatment while followed")
@@ -156,13 +133,7 @@ def start_hazard(days: Days, design: FloatArray) -> FloatArray:
 
 
 def never_treated(days: Days, hazard: FloatArray) -> Clones:
-    """Follow everybody until the end of the day on which treatment starts.
-
-    Parameters
-    ----------
-    days, hazard
-        The patients, and their chance of starting on each day (n, d).
-    """
+    """Follow everybody until the end of the day on which treatment starts."""
     width = hazard.shape[1]
     stayed = np.cumprod(1 - hazard, axis=1)
     weight = np.ones((days.last.size, width + 1))
@@ -182,13 +153,7 @@ def never_treated(days: Days, hazard: FloatArray) -> Clones:
 
 
 def treated_in_grace(days: Days, hazard: FloatArray) -> Clones:
-    """Follow everybody through the grace period, and beyond it those who started or had left the ICU.
-
-    Parameters
-    ----------
-    days, hazard
-        As in `never_treated`.
-    """
+    """Follow everybody through the grace period, and beyond it those who started or had left the ICU."""
     begun = 1 - np.prod(1 - hazard[:, :GRACE], axis=1)
     in_time, present = days.start <= GRACE, days.chance >= GRACE
     later = np.flatnonzero((days.last > GRACE) & (in_time | ~present))

@@ -20,16 +20,6 @@ ESTIMANDS = ("log_shr_{event}_{horizon}_matched",)
 def subdistribution_rows(task: Task) -> Iterator[Estimate]:
     """Yield the log subdistribution hazard ratio of the spec's death by its horizon in matched patients.
 
-    Parameters
-    ----------
-    task
-        The registry.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec knows no discharge.
-
     Notes
     -----
     Everybody's death or discharge is known, so that Fine and Gray's censoring weights are all 1: patients who

@@ -27,11 +27,6 @@ MOST_DECIDED = 0.1
 def augmented_rows(task: Task) -> Iterator[Estimate]:
     """Yield the risks of everybody with and without treatment, doubly robust.
 
-    Parameters
-    ----------
-    task
-        The registry.
-
     References
     ----------
     Robins JM, Rotnitzky A, Zhao LP. JASA 1994;89:846. Funk MJ et al. Am J Epidemiol 2011;173:761.

@@ -42,15 +42,7 @@ class Equations:
 
 
 def gee_rows(task: Task, *, equations: Equations) -> Iterator[Estimate]:
-    """Yield the treatment's log odds ratio of each outcome in the thesis's matched patients.
-
-    Parameters
-    ----------
-    task
-        The registry.
-    equations
-        What differs from the thesis's model.
-    """
+    """Yield the treatment's log odds ratio of each outcome in the thesis's matched patients."""
     found = known(known(task.shared.thesis).matched)
     matched = found.cohort
     if found.weights is not None:
@@ -84,13 +76,7 @@ def _row(task: Task, estimand: str, data: ModelData, dead: np.ndarray, equations
 
 
 def _with_t(row: Estimate, fit: Fit, df: int) -> Estimate:
-    """Return a row with the limits and the test of the t distribution.
-
-    Raises
-    ------
-    ConvergenceError
-        If no degree of freedom is left.
-    """
+    """Return a row with the limits and the test of the t distribution."""
     if df < 1:
         raise ConvergenceError(f"{df} degrees of freedom: there are no more clusters than terms")
     tests = wald_tests(fit, df=df)

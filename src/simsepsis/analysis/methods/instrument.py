@@ -61,11 +61,6 @@ def preference_rows(task: Task) -> Iterator[Estimate]:
     the ICU, which is that in all (``ate``) where the effect is the same for all, and only if the ICU's
     preference acts on death through this treatment alone.
 
-    Parameters
-    ----------
-    task
-        The registry.
-
     Notes
     -----
     With :math:`\tilde z, \tilde a, \tilde y` residuals on the covariates,
@@ -98,22 +93,7 @@ def preference_rows(task: Task) -> Iterator[Estimate]:
 
 
 def first_stage(cohort: CohortArrays, X: FloatArray, cluster: IntArray) -> FirstStage:
-    """Regress treatment and instrument on the covariates.
-
-    Parameters
-    ----------
-    cohort
-        For the arms.
-    X
-        (n, 1 + p): intercept and covariates.
-    cluster
-        (n,): ICUs.
-
-    Raises
-    ------
-    ConvergenceError
-        If nothing of the instrument is left by the covariates.
-    """
+    """Regress treatment and instrument on the covariates."""
     size = np.bincount(cluster)[cluster]
     rows = np.flatnonzero(size > 1)
     icu, treated = cluster[rows], cohort.treated[rows].astype(np.float64)

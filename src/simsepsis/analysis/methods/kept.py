@@ -17,28 +17,7 @@ SECOND = "psm_adjuncts"
 
 
 def kept_patients(method: Method, shared: Shared, oracle: OracleView | None) -> FloatArray:
-    """Return how much each patient of the registry counts among the treated whom a method matched, (n,).
-
-    Parameters
-    ----------
-    method
-        One with an estimand that ends in ``_matched``.
-    shared
-        The registry; for a method of the randomized twin, with that.
-    oracle
-        What only the simulator knows, for methods that need it.
-
-    Returns
-    -------
-    FloatArray
-        0 for controls and treated patients without a match; a method that matches several times, as in
-        imputed registries, counts a patient as often as it matches them.
-
-    Raises
-    ------
-    SimsepsisError
-        As the method itself.
-    """
+    """Return how much each patient of the registry counts among the treated whom a method matched, (n,)."""
     of_twin = method.group == TWIN
     kept = np.zeros(len(shared.randomized if of_twin and shared.randomized is not None else shared.registry))
 
@@ -56,20 +35,7 @@ def kept_patients(method: Method, shared: Shared, oracle: OracleView | None) -> 
 
 
 def matched_set_of(method: Method, shared: Shared) -> MatchedSet:
-    """Return the thesis's matched set that a method rests on.
-
-    Parameters
-    ----------
-    method
-        One that takes its patients from the thesis's analysis.
-    shared
-        The registry, and its randomized twin.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no second score.
-    """
+    """Return the thesis's matched set that a method rests on."""
     run = known(shared.twin if method.group == TWIN else shared.thesis)
     step = run.second if method.name.removeprefix(f"{TWIN}_").startswith(SECOND) else run.matched
     if step is None:

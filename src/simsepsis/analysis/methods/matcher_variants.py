@@ -90,20 +90,7 @@ Rule = Callable[[Units], Matches]
 
 
 def units_of(task: Task, cohort: CohortArrays, logit: FloatArray) -> Units:
-    """Return the patients with a finite score, on the scale of the spec.
-
-    Parameters
-    ----------
-    task
-        For the spec and the random numbers.
-    cohort, logit
-        The patients and the linear predictor of their treatment, (n,).
-
-    Raises
-    ------
-    ConvergenceError
-        If an arm has nobody with a finite score.
-    """
+    """Return the patients with a finite score, on the scale of the spec."""
     rows = np.flatnonzero(np.isfinite(logit))
     treated = cohort.treated[rows]
     if not treated.any() or treated.all():
@@ -121,15 +108,7 @@ def units_of(task: Task, cohort: CohortArrays, logit: FloatArray) -> Units:
 
 
 def variant_rows(task: Task, *, rule: Rule) -> Iterator[Estimate]:
-    """Yield the risks compared after matching on the estimated score by one rule.
-
-    Parameters
-    ----------
-    task
-        The registry.
-    rule
-        How to match.
-    """
+    """Yield the risks compared after matching on the estimated score by one rule."""
     cohort, propensity = known(task.shared.cohort), known(task.shared.propensity)
     weights = weights_of(task, cohort, propensity.logit, rule)
     yield from weighted_rows(task, cohort, weights)
@@ -137,38 +116,12 @@ def variant_rows(task: Task, *, rule: Rule) -> Iterator[Estimate]:
 
 
 def matched_rows(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) -> Iterator[Estimate]:
-    """Yield the risks compared after matching on a score by one rule.
-
-    Parameters
-    ----------
-    task
-        For names, spec and random numbers.
-    cohort, logit
-        The patients and the score.
-    rule
-        How to match.
-
-    Raises
-    ------
-    ConvergenceError
-        If there is no pair.
-    """
+    """Yield the risks compared after matching on a score by one rule."""
     return weighted_rows(task, cohort, weights_of(task, cohort, logit, rule))
 
 
 def weights_of(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) -> FloatArray:
-    """Return the matching weights of all patients, (n,), 0 for the unmatched.
-
-    Parameters
-    ----------
-    task, cohort, logit, rule
-        As in `matched_rows`.
-
-    Raises
-    ------
-    ConvergenceError
-        If there is no pair.
-    """
+    """Return the matching weights of all patients, (n,), 0 for the unmatched."""
     units = units_of(task, cohort, logit)
     matches = rule(units)
     if matches.n_pairs == 0:
@@ -181,15 +134,7 @@ def weights_of(task: Task, cohort: CohortArrays, logit: FloatArray, rule: Rule) 
 
 
 def weighted_rows(task: Task, cohort: CohortArrays, weights: FloatArray) -> Iterator[Estimate]:
-    """Yield the weighted risks compared.
-
-    Parameters
-    ----------
-    task, cohort
-        As in `matched_rows`.
-    weights
-        (n,): matching weights.
-    """
+    """Yield the weighted risks compared."""
     for outcome in task.spec.outcomes:
         risks = weighted_risks(cohort, cohort.column(outcome), weights)
         yield from risk_rows(task.method, outcome, "matched", risks)
@@ -197,13 +142,6 @@ def weighted_rows(task: Task, cohort: CohortArrays, weights: FloatArray) -> Iter
 
 def set_rows(task: Task, cohort: CohortArrays, weights: FloatArray) -> Iterator[Estimate]:
     """Yield the number of treated patients with a match, and the largest imbalance that is left.
-
-    Parameters
-    ----------
-    task, cohort
-        As in `matched_rows`.
-    weights
-        (n,): matching weights.
 
     Notes
     -----
@@ -246,13 +184,6 @@ def imbalance(columns: FloatArray, arms: FloatArray, part: FloatArray) -> FloatA
 
 def weighted_risks(cohort: CohortArrays, outcome: FloatArray, weights: FloatArray) -> Risks:
     """Estimate the weighted risks of both arms, the weights taken as known.
-
-    Parameters
-    ----------
-    cohort
-        For the arms.
-    outcome, weights
-        (n,): 0 or 1; weights ≥ 0.
 
     Notes
     -----

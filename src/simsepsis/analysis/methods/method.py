@@ -49,13 +49,7 @@ class Task:
         return self.shared.spec
 
     def known_oracle(self) -> OracleView:
-        """Return the oracle.
-
-        Raises
-        ------
-        NotEstimableError
-            If there is none.
-        """
+        """Return the oracle."""
         if self.oracle is None:
             raise NotEstimableError("needs the oracle, which a real registry does not have")
         return self.oracle

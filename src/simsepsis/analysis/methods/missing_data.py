@@ -28,13 +28,7 @@ CYCLES = 2
 
 
 def indicator_rows(task: Task) -> Iterator[Estimate]:
-    """Yield the risks compared after matching on a score with an indicator for each covariate with gaps.
-
-    Parameters
-    ----------
-    task
-        The registry.
-    """
+    """Yield the risks compared after matching on a score with an indicator for each covariate with gaps."""
     everybody = encode_cohort(task.shared.registry, task.spec)
     rules = {**task.spec.missing, **_rules(everybody, task.spec)}
     # The column of a subgroup need not be there: this method tests none.
@@ -59,11 +53,6 @@ def _rules(cohort: CohortArrays, spec: AnalysisSpec) -> dict[str, Missing]:
 
 def imputed_rows(task: Task) -> Iterator[Estimate]:
     """Yield the risks compared after matching in several completed registries, combined by Rubin's rules.
-
-    Parameters
-    ----------
-    task
-        The registry. Numbers are imputed; patients without a category leave, as in the thesis.
 
     Notes
     -----

@@ -20,26 +20,14 @@ UNMEASURED = "unmeasured"
 
 
 def true_score_rows(task: Task) -> Iterator[Estimate]:
-    """Yield the risks compared after matching on the true probability of treatment.
-
-    Parameters
-    ----------
-    task
-        With the oracle.
-    """
+    """Yield the risks compared after matching on the true probability of treatment."""
     cohort = known(task.shared.cohort)
     chance = np.asarray(task.known_oracle().propensity, dtype=np.float64)[cohort.record]
     return matched_rows(task, cohort, scipy.special.logit(chance), by_options)
 
 
 def with_unmeasured_rows(task: Task) -> Iterator[Estimate]:
-    """Yield the risks compared after matching on a score that knows the unmeasured confounder too.
-
-    Parameters
-    ----------
-    task
-        With the oracle.
-    """
+    """Yield the risks compared after matching on a score that knows the unmeasured confounder too."""
     cohort = known(task.shared.cohort)
     unmeasured = np.asarray(task.known_oracle().unmeasured, dtype=np.float64)[cohort.record]
     seen = with_column(cohort, UNMEASURED, unmeasured)
@@ -48,15 +36,7 @@ def with_unmeasured_rows(task: Task) -> Iterator[Estimate]:
 
 
 def with_column(cohort: CohortArrays, name: str, values: FloatArray) -> CohortArrays:
-    """Return the patients with one more column.
-
-    Parameters
-    ----------
-    cohort
-        The patients; they stay as they are.
-    name, values
-        The column, (n,).
-    """
+    """Return the patients with one more column."""
     return replace(
         cohort,
         values=np.vstack([cohort.values, values]),

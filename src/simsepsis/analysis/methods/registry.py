@@ -1,9 +1,11 @@
-"""The one list of methods."""
+"""The one list of methods: those of any study, and those that a study adds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from simsepsis.analysis.methods.clone_censor import CLONE_CENSOR_WEIGHT
 from simsepsis.analysis.methods.competing import FINE_GRAY
@@ -16,53 +18,69 @@ from simsepsis.analysis.methods.missing_data import MISSING_METHODS
 from simsepsis.analysis.methods.oracle import ORACLE_METHODS
 from simsepsis.analysis.methods.other_scores import OTHER_SCORES
 from simsepsis.analysis.methods.regression import REGRESSION_METHODS
-from simsepsis.analysis.methods.thesis import RMST28, THESIS_METHODS, TWIN_METHODS, in_twin, interaction
+from simsepsis.analysis.methods.thesis import RMST28, THESIS_METHODS, in_twin, interaction
 from simsepsis.analysis.methods.timing import COX_METHODS
 from simsepsis.analysis.methods.weighting import WEIGHTING_METHODS
-from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, Subgroup, default_spec
+from simsepsis.study.published import DEFAULT, open_study
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        method.name: method
-        for method in (
-            *THESIS_METHODS,
-            *MATCHER_METHODS,
-            *GEE_METHODS,
-            *OTHER_SCORES,
-            *MISSING_METHODS,
-            *REGRESSION_METHODS,
-            *WEIGHTING_METHODS,
-            AIPW,
-            ICU_PREFERENCE,
-            *COX_METHODS,
-            CLONE_CENSOR_WEIGHT,
-            RMST28,
-            FINE_GRAY,
-            *ORACLE_METHODS,
-            *TWIN_METHODS,
-        )
-    }
+KINDS = (*MATCHER_METHODS, *GEE_METHODS, *OTHER_SCORES)
+MORE = (
+    *MISSING_METHODS,
+    *REGRESSION_METHODS,
+    *WEIGHTING_METHODS,
+    AIPW,
+    ICU_PREFERENCE,
+    *COX_METHODS,
+    CLONE_CENSOR_WEIGHT,
+    RMST28,
+    FINE_GRAY,
+    *ORACLE_METHODS,
 )
-"""Method by name, in the order of lists."""
 
 
 def methods_of(spec: AnalysisSpec) -> Mapping[str, Method]:
-    """Return `METHODS`, and the interaction tests of the spec's own subgroups.
+    """Return every method by name, in the order of lists.
+
+    Among them are the interaction tests of the spec's subgroups, those of the study that stands where none is
+    named, and the methods that its study has of its own.
 
     Parameters
     ----------
     spec
-        Names the subgroups.
+        Names the subgroups and the study.
     """
-    tests = [interaction(subgroup) for subgroup in spec.subgroups]
-    own = {method.name: method for test in tests for method in (test, in_twin(test))}
-    return {**METHODS, **{name: method for name, method in own.items() if name not in METHODS}}
+    return _methods(spec.subgroups, DEFAULT if spec.own else str(spec.study))
 
 
-GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        group: tuple(name for name, method in METHODS.items() if method.group == group)
-        for group in dict.fromkeys(method.group for method in METHODS.values())
+@cache
+def _methods(subgroups: tuple[Subgroup, ...], study: str) -> Mapping[str, Method]:
+    usual = default_spec().subgroups
+    shown = {one.name for one in usual}
+    thesis = (*THESIS_METHODS, *map(interaction, usual))
+    tests = [interaction(one) for one in subgroups if one.name not in shown]
+    code = open_study(study).module("methods")
+    own: tuple[Method, ...] = () if code is None else code.METHODS
+    asked = (method for test in tests for method in (test, in_twin(test)))
+    listed = (*thesis, *KINDS, *own, *MORE, *map(in_twin, thesis), *asked)
+    return MappingProxyType({method.name: method for method in listed})
+
+
+def groups_of(methods: Mapping[str, Method]) -> Mapping[str, tuple[str, ...]]:
+    """Return the names of the methods of each group; a group's name may stand wherever a method's may."""
+    groups = dict.fromkeys(method.group for method in methods.values())
+    return {
+        group: tuple(name for name, method in methods.items() if method.group == group) for group in groups
     }
-)
-"""Names of the methods of each group; a group's name may stand wherever a method's may."""
+
+
+METHODS: Mapping[str, Method]
+GROUPS: Mapping[str, tuple[str, ...]]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "METHODS":
+        return methods_of(default_spec())
+    if name == "GROUPS":
+        return groups_of(methods_of(default_spec()))
+    raise AttributeError(f"module '{__name__}' has no name '{name}'")

@@ -24,13 +24,7 @@ Model = Callable[[Task, FloatArray, FloatArray], Fit]
 
 
 def clusters(task: Task) -> IntArray:
-    """Return the number of each patient's ICU, (n,).
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no clusters.
-    """
+    """Return the number of each patient's ICU, (n,)."""
     cluster = known(task.shared.cohort).cluster
     if cluster is None:
         raise NotEstimableError("the spec names no column for the clusters")
@@ -38,15 +32,7 @@ def clusters(task: Task) -> IntArray:
 
 
 def regression_rows(task: Task, *, model: Model) -> Iterator[Estimate]:
-    """Yield the treatment's conditional log odds ratio of each outcome, given the score's covariates.
-
-    Parameters
-    ----------
-    task
-        The registry.
-    model
-        What is fitted.
-    """
+    """Yield the treatment's conditional log odds ratio of each outcome, given the score's covariates."""
     cohort = known(task.shared.cohort)
     X = with_treatment(known(task.shared.design), cohort.treated)
 

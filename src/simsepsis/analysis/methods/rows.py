@@ -17,17 +17,7 @@ __all__ = ["Risks", "coefficient_row", "each_outcome", "risk_rows", "risks_of"]
 def each_outcome(
     task: Task, patterns: Sequence[str], step: Callable[[str], Iterable[Estimate]]
 ) -> Iterator[Estimate]:
-    """Yield the rows of every outcome; where one has none, its reason, and the others all the same.
-
-    Parameters
-    ----------
-    task
-        For the outcomes.
-    patterns
-        Estimands of an outcome, as in `Method`.
-    step
-        From an outcome to its rows.
-    """
+    """Yield the rows of every outcome; where one has none, its reason, and the others all the same."""
     for outcome in task.spec.outcomes:
         found = attempt(_all_of, step, outcome)
         if found.value is None:
@@ -43,15 +33,7 @@ def _all_of(step: Callable[[str], Iterable[Estimate]], outcome: str) -> tuple[Es
 
 
 def coefficient_row(method: str, estimand: str, fit: Fit, position: int, n_used: int) -> Estimate:
-    """Return one coefficient of a fit; where only other coefficients have no estimate it is no failure.
-
-    Parameters
-    ----------
-    method, estimand, n_used
-        For the row.
-    fit, position
-        The regression and the place of the coefficient.
-    """
+    """Return one coefficient of a fit; where only other coefficients have no estimate it is no failure."""
     reason = fit.failure
     if reason is None and position in fit.dropped:
         reason = "the treatment does not vary where the others leave room for it"

@@ -10,11 +10,11 @@ import pandas as pd
 
 from simsepsis.analysis.estimates import Estimate, estimates_frame, failed, with_spread
 from simsepsis.analysis.methods.method import Method, Task
-from simsepsis.analysis.methods.registry import GROUPS, methods_of
+from simsepsis.analysis.methods.registry import groups_of, methods_of
 from simsepsis.analysis.methods.shared import OracleView, Shared
 from simsepsis.analysis.methods.thesis import INTERACTION_PREFIX, TWIN
 from simsepsis.analysis.result import Attempt
-from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.records import Registry
 from simsepsis.streams import Streams, streams
@@ -135,7 +135,7 @@ def method_rows(
             f"the oracle knows {len(oracle.propensity)} patients and the registry has {len(registry)}; "
             "give the oracle of this registry"
         )
-    spec = spec or THESIS_SPEC
+    spec = spec or default_spec()
     wanted, methods = method_names(names, spec), methods_of(spec)
     shared = Shared(
         registry=registry,
@@ -154,7 +154,7 @@ def method_rows(
     return rows
 
 
-def method_names(names: Iterable[str], spec: AnalysisSpec = THESIS_SPEC) -> tuple[str, ...]:
+def method_names(names: Iterable[str], spec: AnalysisSpec | None = None) -> tuple[str, ...]:
     """Return the names of methods, those of groups spelled out, each once.
 
     Parameters
@@ -169,9 +169,10 @@ def method_names(names: Iterable[str], spec: AnalysisSpec = THESIS_SPEC) -> tupl
     UsageError
         If one is neither.
     """
+    spec = spec or default_spec()
     methods, found = methods_of(spec), dict[str, None]()
     for name in names:
-        if name not in methods and name not in GROUPS:
+        if name not in methods and name not in groups_of(methods):
             raise UsageError(f"method '{name}' is unknown{_hint(name, methods, spec)}")
         found.update(dict.fromkeys((name,) if name in methods else _members(name, methods, spec)))
     return tuple(found)
@@ -183,7 +184,7 @@ def _hint(name: str, methods: Mapping[str, Method], spec: AnalysisSpec) -> str:
     if INTERACTION_PREFIX in name:
         own = " and ".join(f"'{one.name}'" for one in spec.subgroups) or "none"
         return f": the spec has no subgroup '{subgroup}'; it has {own}"
-    return did_you_mean(name, [*methods, *GROUPS]) or "; `simsepsis list methods` shows them"
+    return did_you_mean(name, [*methods, *groups_of(methods)]) or "; `simsepsis list methods` shows them"
 
 
 def _members(group: str, methods: Mapping[str, Method], spec: AnalysisSpec) -> Iterator[str]:

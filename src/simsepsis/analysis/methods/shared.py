@@ -132,13 +132,7 @@ class Shared:
         return self.attempt(lambda: self._analysed(*self._randomized(), self.asked_of_twin))
 
     def attempt(self, step: Callable[[], T]) -> Attempt[T]:
-        """Run a step within the time limit.
-
-        Parameters
-        ----------
-        step
-            A function of one step.
-        """
+        """Run a step within the time limit."""
         return attempt_within(self.limit, step)
 
     def matching_rng(self) -> np.random.Generator:
@@ -167,40 +161,14 @@ class Shared:
 
 
 def known(step: Attempt[T]) -> T:
-    """Return what a step gave.
-
-    Parameters
-    ----------
-    step
-        A step that may have failed.
-
-    Raises
-    ------
-    SimsepsisError
-        With its reason and of its kind, if it failed.
-    """
+    """Return what a step gave."""
     if step.value is None:
         raise ERRORS.get(step.kind, ConvergenceError)(step.failure or "an earlier step failed")
     return step.value
 
 
 def checked_propensity(cohort: CohortArrays, spec: AnalysisSpec, extra: Sequence[str] = ()) -> Propensity:
-    """Estimate the propensity score.
-
-    Parameters
-    ----------
-    cohort
-        The patients.
-    spec
-        Names the columns of the score.
-    extra
-        Further columns.
-
-    Raises
-    ------
-    ConvergenceError
-        If the logistic regression gave nothing, or decides a whole arm.
-    """
+    """Estimate the propensity score."""
     propensity = fit_propensity(cohort, (*spec.score_columns, *extra), spec.score_categories)
     if np.isnan(propensity.logit).any():
         raise ConvergenceError(f"the propensity score could not be estimated: {propensity.note}")
@@ -211,13 +179,5 @@ def checked_propensity(cohort: CohortArrays, spec: AnalysisSpec, extra: Sequence
 
 
 def with_treatment(X: FloatArray, treated: BoolArray) -> FloatArray:
-    """Return a design with the treatment after the intercept, (n, 2 + p).
-
-    Parameters
-    ----------
-    X
-        (n, 1 + p): intercept and covariates.
-    treated
-        (n,): the arms.
-    """
+    """Return a design with the treatment after the intercept, (n, 2 + p)."""
     return np.column_stack([X[:, 0], treated, X[:, 1:]])

@@ -46,36 +46,14 @@ def hour_column(spec: AnalysisSpec) -> str:
 
 
 def recorded_times(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[FloatArray, FloatArray]:
-    """Return the days from admission to death or discharge as recorded, and 1 for death, (n,) each.
-
-    Parameters
-    ----------
-    cohort, spec
-        The patients, and the names of the columns.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no time to death.
-    """
+    """Return the days from admission to death or discharge as recorded, and 1 for death, (n,) each."""
     if spec.survival_time is None or spec.survival_event is None:
         raise NotEstimableError("the spec names no time to death")
     return cohort.column(spec.survival_time), cohort.column(spec.survival_event)
 
 
 def times_to_death(task: Task) -> tuple[FloatArray, BoolArray]:
-    """Return how long patients were followed under the spec's censoring, in days, and who died, (n,) each.
-
-    Parameters
-    ----------
-    task
-        The registry.
-
-    Raises
-    ------
-    NotEstimableError, DataError
-        As `recorded_times`.
-    """
+    """Return how long patients were followed under the spec's censoring, in days, and who died, (n,) each."""
     cohort = known(task.shared.cohort)
     days, dead = recorded_times(cohort, task.spec)
     found = follow_up(days, dead, cohort.treated, task.spec.censoring)
@@ -84,18 +62,6 @@ def times_to_death(task: Task) -> tuple[FloatArray, BoolArray]:
 
 def course_of(task: Task) -> Course:
     """Return follow-up and start of treatment on one clock.
-
-    Parameters
-    ----------
-    task
-        Its registry has the hours from admission to the start of treatment, empty for the untreated.
-
-    Raises
-    ------
-    NotEstimableError
-        If the registry has no such column.
-    DataError
-        If a treated patient has no hour, an untreated one has, or treatment starts after follow-up.
 
     Notes
     -----

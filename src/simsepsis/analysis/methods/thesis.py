@@ -10,7 +10,7 @@ from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.result import then
-from simsepsis.analysis.spec import THESIS_SUBGROUPS, Subgroup
+from simsepsis.analysis.spec import Subgroup
 from simsepsis.analysis.thesis_estimates import cluster_rows
 from simsepsis.analysis.time_to_death import compare_survival
 from simsepsis.errors import NotEstimableError
@@ -51,15 +51,7 @@ def clustered_rows(task: Task) -> Iterable[Estimate]:
 
 
 def twin_rows(task: Task, of: str) -> Iterable[Estimate]:
-    """Return the rows that a method of the thesis has in the randomized twin.
-
-    Parameters
-    ----------
-    task
-        Its shared steps hold the twin.
-    of
-        Name of the thesis's method.
-    """
+    """Return the rows that a method of the thesis has in the randomized twin."""
     subgroup = of.removeprefix(INTERACTION_PREFIX)
     if subgroup != of:
         _require_subgroup(task, subgroup)
@@ -88,25 +80,8 @@ def _thesis(
     )
 
 
-THESIS_STRATA = {"apache2": "APACHE II ≥ 29", "immunocompromised": "immunocompromise"}
-"""Subgroup of the thesis → in words."""
-
-
 def interaction_rows(task: Task, subgroup: str) -> Iterable[Estimate]:
-    """Return the rows of the test of one subgroup.
-
-    Parameters
-    ----------
-    task
-        Its spec names the subgroup.
-    subgroup
-        Its name.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec has no such subgroup.
-    """
+    """Return the rows of the test of one subgroup."""
     _require_subgroup(task, subgroup)
     return thesis_rows(task)
 
@@ -119,17 +94,10 @@ def _require_subgroup(task: Task, subgroup: str) -> None:
 
 
 def interaction(subgroup: Subgroup) -> Method:
-    """Return the method that tests whether the effect differs between the strata of a subgroup.
-
-    Parameters
-    ----------
-    subgroup
-        The strata; the method is called ``breslow_day_<name>``.
-    """
-    words = THESIS_STRATA.get(subgroup.name, subgroup.name) if subgroup in THESIS_SUBGROUPS else subgroup.name
+    """Return the method that tests whether the effect differs between the strata of a subgroup."""
     method = _thesis(
         f"{INTERACTION_PREFIX}{subgroup.name}",
-        f"Interaction with {words}",
+        f"Interaction with {subgroup.label or subgroup.name}",
         INTERACTION,
         UNPAIRED,
         BRESLOW_DAY,
@@ -164,7 +132,6 @@ THESIS_METHODS = (
         LIANG_ZEGER,
         MEANS_TWIN,
     ),
-    *(interaction(subgroup) for subgroup in THESIS_SUBGROUPS),
 )
 """The thesis's methods; each takes its rows from the same analysis."""
 
@@ -209,13 +176,7 @@ RMST28 = replace(
 
 
 def in_twin(method: Method) -> Method:
-    """Return a method of the thesis as it is run on the randomized twin.
-
-    Parameters
-    ----------
-    method
-        The method.
-    """
+    """Return a method of the thesis as it is run on the randomized twin."""
     return replace(
         method,
         name=f"{TWIN}_{method.name}",
@@ -225,7 +186,3 @@ def in_twin(method: Method) -> Method:
         uses=("twin",),
         needs=("twin", *method.needs),
     )
-
-
-TWIN_METHODS = tuple(in_twin(method) for method in THESIS_METHODS)
-"""The thesis's methods in the same world with treatment by coin: without confounding and delay."""

@@ -46,13 +46,6 @@ def with_parts_for(spec: AnalysisSpec, methods: Collection[str]) -> AnalysisSpec
     """Return the spec without the parts of the thesis's analysis that none of the methods reads.
 
     The results of the others stay the same bits: each score is matched with a generator of its own.
-
-    Parameters
-    ----------
-    spec
-        What the whole analysis would do.
-    methods
-        Names of methods of the thesis, or of others.
     """
     changes: dict[str, Any] = {}
     for part in PARTS:

@@ -27,15 +27,7 @@ class TimeOverError(SimsepsisError):
 
 
 def attempt_within(limit: float | None, step: Callable[[], T]) -> Attempt[T]:
-    """Run one step; failing, or taking too long, becomes its reason.
-
-    Parameters
-    ----------
-    limit
-        Seconds of wall time; None: as long as it takes.
-    step
-        A function of one step.
-    """
+    """Run one step; failing, or taking too long, becomes its reason."""
     begin = perf_counter()
     try:
         with time_limit(limit):
@@ -47,12 +39,6 @@ def attempt_within(limit: float | None, step: Callable[[], T]) -> Attempt[T]:
 
 def time_limit(limit: float | None) -> AbstractContextManager[None]:
     """Have `TimeLimitError` raised in the body once its time is over.
-
-    Parameters
-    ----------
-    limit
-        Seconds of wall time; None: as long as it takes. While a body within the body has a limit of its own,
-        the time of the outer one stands still.
 
     Notes
     -----

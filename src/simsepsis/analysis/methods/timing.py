@@ -40,15 +40,7 @@ Layout = Callable[[Task], Intervals]
 
 
 def cox_rows(task: Task, *, layout: Layout) -> Iterator[Estimate]:
-    """Yield the treatment's log hazard ratio of death, given the score's covariates.
-
-    Parameters
-    ----------
-    task
-        The registry.
-    layout
-        Who is at risk, when, in which arm.
-    """
+    """Yield the treatment's log hazard ratio of death, given the score's covariates."""
     rows = layout(task)
     covariates = known(task.shared.design)[rows.patient, 1:]
     fit = fit_cox(np.column_stack([rows.treated, covariates]), rows.duration, rows.event, entry=rows.entry)

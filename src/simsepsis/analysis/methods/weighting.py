@@ -22,18 +22,7 @@ STACKED = "sandwich over patients of all estimating equations, score estimated"
 
 
 def inverse_probability(score: FloatArray, treated: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Weights 1/e and 1/(1 − e): everybody.
-
-    Parameters
-    ----------
-    score, treated
-        (n,): probability of treatment in (0, 1), and arms.
-
-    Raises
-    ------
-    ConvergenceError
-        If some patient's treatment is certain, so that nobody else can stand for them.
-    """
+    """Weights 1/e and 1/(1 − e): everybody."""
     own = np.where(treated, score, 1 - score)
     certain = int(((score <= 0) | (score >= 1)).sum())
     if certain:
@@ -44,27 +33,12 @@ def inverse_probability(score: FloatArray, treated: BoolArray) -> tuple[FloatArr
 
 
 def overlap(score: FloatArray, treated: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Weights 1 − e and e: those who might have been in either arm.
-
-    Parameters
-    ----------
-    score, treated
-        (n,): probability of treatment, and arms.
-    """
+    """Weights 1 − e and e: those who might have been in either arm."""
     return np.where(treated, 1 - score, score), np.where(treated, -1.0, 1.0) * score * (1 - score)
 
 
 def weighted_rows(task: Task, *, weighting: Weighting, truth: str) -> Iterator[Estimate]:
     r"""Yield the risks compared after weighting (Hájek: weights normalized in each arm).
-
-    Parameters
-    ----------
-    task
-        The registry.
-    weighting
-        Weights of everybody.
-    truth
-        The population that the weights stand for.
 
     Notes
     -----
@@ -100,19 +74,7 @@ def weighted_rows(task: Task, *, weighting: Weighting, truth: str) -> Iterator[E
 def score_influence(
     X: FloatArray, residual: FloatArray, propensity: Propensity, gradient: FloatArray
 ) -> FloatArray:
-    """Return how far each patient moves an estimate by moving the propensity score.
-
-    Parameters
-    ----------
-    X
-        (n, p): design of the score.
-    residual
-        (n,): treatment minus score.
-    propensity
-        The score; coefficients without an estimate do not move.
-    gradient
-        (p, k): derivatives of k estimates by the coefficients.
-    """
+    """Return how far each patient moves an estimate by moving the propensity score."""
     fixed = propensity.fit.estimated
     pull = propensity.fit.covariance[np.ix_(fixed, fixed)] @ gradient[fixed]
     moved: FloatArray = residual[:, None] * (X[:, fixed] @ pull)

@@ -10,9 +10,9 @@ from simsepsis.experiment.answers.components import contrast_sentences, ladder_s
 from simsepsis.experiment.answers.frontiers import contour_sentences, frontier_sentences
 from simsepsis.experiment.answers.ranges import claim_sentences, extreme_sentences
 from simsepsis.experiment.requests import AnswerChoice
-from simsepsis.experiment.results import Findings
+from simsepsis.experiment.results import Run
 
-ANSWERING: dict[str, Callable[[AnswerChoice, Findings], Iterator[str]]] = {
+ANSWERING: dict[str, Callable[[AnswerChoice, Run], Iterator[str]]] = {
     "extremes": extreme_sentences,
     "verdict": verdict_sentences,
     "frontier": frontier_sentences,
@@ -43,31 +43,29 @@ class Answer:
     sentences: tuple[str, ...]
 
 
-def answers_of(findings: Findings) -> tuple[Answer, ...]:
+def answers_of(run: Run) -> tuple[Answer, ...]:
     """Return the answers of a run in words.
 
     Parameters
     ----------
-    findings
-        As returned by `examine_run`.
+    run
+        As returned by `run_experiment`.
     """
-    choices = findings.plan.answers or default_answers(findings)
+    choices = run.plan.answers or default_answers(run)
     return tuple(
-        Answer(
-            kind=choice.kind, title=choice.title, sentences=tuple(ANSWERING[choice.kind](choice, findings))
-        )
+        Answer(kind=choice.kind, title=choice.title, sentences=tuple(ANSWERING[choice.kind](choice, run)))
         for choice in choices
     )
 
 
-def default_answers(findings: Findings) -> tuple[AnswerChoice, ...]:
+def default_answers(run: Run) -> tuple[AnswerChoice, ...]:
     """Return what is asked where a plan asks for no answers."""
     chosen = [AnswerChoice(kind="extremes")]
-    if (findings.truth["value"] == 0.0).any():
+    if (run.truth["value"] == 0.0).any():
         chosen.append(AnswerChoice(kind="verdict", measure="rejection"))
     chosen.append(AnswerChoice(kind="verdict", measure="coverage"))
-    if len(findings.ladder):
+    if len(run.ladder):
         chosen.append(AnswerChoice(kind="ladder"))
-    if findings.plan.accept:
+    if run.plan.accept:
         chosen.append(AnswerChoice(kind="claims"))
     return tuple(chosen)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.answers.ranges import fewest_text, in_all, measure_words, text_of
 from simsepsis.experiment.requests import AnswerChoice
-from simsepsis.experiment.results import Findings
+from simsepsis.experiment.results import Run
 from simsepsis.experiment.selection import restriction, select
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import plain_text
@@ -17,15 +17,15 @@ from simsepsis.performance.text import plain_text
 PLACES = ("without a number", "inside", "below", "above", "undecided")
 
 
-def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def verdict_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield for each method whether its measure lies in the band, judged by 95% Monte Carlo limits.
 
     The rejection rate is a type I error only where treatment does nothing, so only such cells count.
     """
-    rows = select(choice, findings)
-    measure, what = rows_measure(choice), measure_words(choice, findings)
+    rows = select(choice, run)
+    measure, what = rows_measure(choice), measure_words(choice, run)
     if measure == "rejection":
-        rows, what = without_effect(rows, findings.truth), what.replace("rejection rate", "type I error")
+        rows, what = without_effect(rows, run.truth), what.replace("rejection rate", "type I error")
         if not len(rows):
             yield "No cell is without effect, so there is no type I error to judge."
             return
@@ -35,7 +35,7 @@ def verdict_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]
     band = " to ".join(plain_text(measure, rows["estimand"].iloc[0], limit) for limit in (low, high))
     rows = rows.assign(place=place_in_band(rows, low, high))
     cells = rows["cell"].nunique()
-    where = restriction(choice, findings) or (f", in {cells} cells" if cells > 1 else "")
+    where = restriction(choice, run) or (f", in {cells} cells" if cells > 1 else "")
     doubt = (
         " (undecided: Monte Carlo limits reach across an end of it)"
         if "undecided" in set(rows["place"])

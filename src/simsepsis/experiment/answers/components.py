@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.answers.ranges import only_cell
-from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.requests import AnswerChoice
-from simsepsis.experiment.results import Findings, contrast_name
+from simsepsis.experiment.results import Run, contrast_name
 from simsepsis.experiment.selection import about, wanted_estimand
 from simsepsis.performance.error_ladder import LADDERS, TOP, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import estimand_text, measured_text, rows_text
 
 
-def contrast_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def contrast_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield how the biases of two methods differ on the same replicates."""
     first, second = choice.methods
     name = contrast_name(choice.methods)
-    rows = about(choice, findings, findings.ladder, stems=True)
+    rows = about(choice, run, run.ladder, stems=True)
     rows = rows[(rows["ladder"] == name) & (rows["component"] == "difference")]
-    what = estimand_text(wanted_estimand(choice, findings.plan)) + only_cell(choice, findings)
+    what = estimand_text(wanted_estimand(choice, run.plan)) + only_cell(choice, run)
     if not len(rows):
         yield f"{name}: the two have no estimate of the {what} in common."
         return
@@ -60,11 +60,11 @@ def side_of(value: float, mcse: float) -> str:
     return "higher" if value > 0 else "lower"
 
 
-def ladder_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def ladder_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield the components of each ladder where its last method is furthest from the truth."""
-    rows = about(choice, findings, findings.ladder, stems=True)
+    rows = about(choice, run, run.ladder, stems=True)
     rows = rows[rows["ladder"].isin(list(LADDERS))]
-    what = estimand_text(wanted_estimand(choice, findings.plan))
+    what = estimand_text(wanted_estimand(choice, run.plan))
     if not len(rows):
         yield f"No two methods of the plan stand on one ladder for the {what}."
     for name, part in rows.groupby("ladder", sort=False):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.answers.crossing import Crossing, find_crossing
+from simsepsis.arrays import FloatArray
 from simsepsis.experiment.answers.ranges import fewest_text, measure_words, text_of
 from simsepsis.experiment.requests import AnswerChoice
-from simsepsis.experiment.results import Findings
+from simsepsis.experiment.results import Run
 from simsepsis.experiment.selection import (
     numeric,
     other_keys,
@@ -25,23 +26,88 @@ from simsepsis.performance import MEASURES
 from simsepsis.performance.text import plain_text
 
 
-def frontier_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Where a line first crosses a level.
+
+    Attributes
+    ----------
+    x
+        The place; NaN if it never does.
+    low, high
+        95% Monte Carlo interval of the place; infinite where it goes on beyond the cells.
+    starts_above
+        Whether the line lies at the level or above at its first point.
+    crossings
+        How often the line crosses.
+    """
+
+    x: float
+    low: float
+    high: float
+    starts_above: bool
+    crossings: int
+
+
+def find_crossing(
+    x: FloatArray, value: FloatArray, low: FloatArray, high: FloatArray, level: float
+) -> Crossing:
+    """Return where the line through values at ascending places first crosses a level.
+
+    Notes
+    -----
+    Straight lines between neighbours. The interval is from where the first of the two lines through the
+    limits crosses to where the last does: the places that pointwise limits do not exclude. It is open where a
+    line of limits begins beyond the level, or never reaches it.
+    """
+    above = value >= level
+    changes = np.flatnonzero(above[1:] != above[:-1])
+    near, far = (low, high) if above[0] else (high, low)
+    return Crossing(
+        x=first_crossing(x, value, level) if changes.size else np.nan,
+        low=_end(x, near, level, starts_above=bool(above[0])),
+        high=_end(x, far, level, starts_above=bool(above[0])),
+        starts_above=bool(above[0]),
+        crossings=int(changes.size),
+    )
+
+
+def first_crossing(x: FloatArray, value: FloatArray, level: float) -> float:
+    """Return where a line first changes its side of a level; NaN where it does not."""
+    above = value >= level
+    changes = np.flatnonzero(above[1:] != above[:-1])
+    if not changes.size:
+        return float("nan")
+    at = changes[0]
+    share = (level - value[at]) / (value[at + 1] - value[at])
+    return float(x[at] + share * (x[at + 1] - x[at]))
+
+
+def _end(x: FloatArray, limits: FloatArray, level: float, *, starts_above: bool) -> float:
+    """Return one end of the interval of the place."""
+    if bool(limits[0] >= level) != starts_above:
+        return -np.inf
+    found = first_crossing(x, limits, level)
+    return np.inf if np.isnan(found) else found
+
+
+def frontier_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield where along a setting a measure crosses a level, for each method and other setting."""
-    rows, x = select(choice, findings), str(choice.x)
-    level, what = level_of(choice), measure_words(choice, findings)
-    sought = f"{_level_text(rows, level)}{restriction(choice, findings)}"
+    rows, x = select(choice, run), str(choice.x)
+    level, what = level_of(choice), measure_words(choice, run)
+    sought = f"{_level_text(rows, level)}{restriction(choice, run)}"
     yield f"Where along {short(x)} the {what} crosses {sought}:"
-    for method, where, line in _lines(rows, x, other_keys(findings, rows, (x,))):
+    for method, where, line in _lines(rows, x, other_keys(run, rows, (x,))):
         yield f"{method}{f', {where}' if where else ''}: {_crossed(line, x, level)}{_few(line)}."
 
 
-def contour_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def contour_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield where over two settings a measure equals a value, for each method and other setting."""
-    rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
-    level, what = level_of(choice), measure_words(choice, findings)
+    rows, x, y = select(choice, run), str(choice.x), str(choice.y)
+    level, what = level_of(choice), measure_words(choice, run)
     sought = f"log({choice.ratio:g})" if choice.ratio is not None else _level_text(rows, level)
-    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}{restriction(choice, findings)}:"
-    for method, where, part in _groups(rows, other_keys(findings, rows, (x, y))):
+    yield f"Where over {short(x)} and {short(y)} the {what} is {sought}{restriction(choice, run)}:"
+    for method, where, part in _groups(rows, other_keys(run, rows, (x, y))):
         found = [
             f"at {short(y)} = {value_text(value)} {_reached(_line(line, x), x, level)}"
             for value, line in part.groupby(y, sort=False)

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claims import Z_95
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import AnswerChoice
-from simsepsis.experiment.results import Findings
+from simsepsis.experiment.results import Run
 from simsepsis.experiment.selection import restriction, select, wanted_cells, wanted_estimand
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import bare_text, estimand_text, few_rows, measured_text, rows_text
 
 
-def measure_words(choice: AnswerChoice, findings: Findings) -> str:
+def measure_words(choice: AnswerChoice, run: Run) -> str:
     """Return measure and estimand that an answer is about, such as ``bias of the log odds ratio of …``."""
     label = MEASURES[choice.measure or str(choice.about.measure)].label
     label = label.partition(" (")[0].lower()
-    return f"{label} of the {estimand_text(wanted_estimand(choice, findings.plan))}"
+    return f"{label} of the {estimand_text(wanted_estimand(choice, run.plan))}"
 
 
 def text_of(row: pd.Series) -> str:
@@ -43,18 +43,18 @@ def place_of(row: pd.Series, cells: int) -> str:
     return str(row["method"]) + (f" in {row['scenario']}" if cells > 1 else "")
 
 
-def only_cell(choice: AnswerChoice, findings: Findings) -> str:
+def only_cell(choice: AnswerChoice, run: Run) -> str:
     """Return the one cell of several that an answer is about, set off by commas; otherwise nothing."""
-    if len(wanted_cells(choice, findings.settings)) != 1:
+    if len(wanted_cells(choice, run.settings)) != 1:
         return ""
-    where = restriction(choice, findings)
+    where = restriction(choice, run)
     return where and f"{where},"
 
 
-def extreme_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def extreme_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield the lowest and the highest value of a measure, and where they are."""
-    rows = select(choice, findings)
-    known, what = rows[rows["value"].notna()], measure_words(choice, findings) + only_cell(choice, findings)
+    rows = select(choice, run)
+    known, what = rows[rows["value"].notna()], measure_words(choice, run) + only_cell(choice, run)
     if len(known):
         yield _range(known, what)
     if len(known) < len(rows):
@@ -84,9 +84,9 @@ def _range(known: pd.DataFrame, what: str) -> str:
     )
 
 
-def claim_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
+def claim_sentences(choice: AnswerChoice, run: Run) -> Iterator[str]:
     """Yield how many claims hold, and which do not."""
-    accepted = findings.run.accepted
+    accepted = run.accepted
     if not accepted:
         yield "The plan makes no claims."
         return
@@ -96,9 +96,9 @@ def claim_sentences(choice: AnswerChoice, findings: Findings) -> Iterator[str]:
     yield f"Claims declared beforehand: {len(kinds)}; {said}."
     for kind, verb in (("fail", "Failed"), ("inconclusive", "Undecided")):
         for claim in kinds.index[kinds == kind]:
-            yield f"{verb}: {claim}{_worst(findings.run.verdicts, str(claim), kind)}."
+            yield f"{verb}: {claim}{_worst(run.verdicts, str(claim), kind)}."
     for claim in kinds.index[kinds == "pass"]:
-        few = fewest_text(findings.run.verdicts[findings.run.verdicts["claim"] == claim])
+        few = fewest_text(run.verdicts[run.verdicts["claim"] == claim])
         if few:
             yield f"Held, but not on all rows: {claim} ({few})."
 

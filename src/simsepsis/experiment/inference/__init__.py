@@ -1,14 +1,17 @@
 """Which worlds make a whole set of printed results likely: synthetic likelihood over the cells of a run."""
 
-from simsepsis.experiment.inference.infer import Inference, infer_thesis, inference_table
+from simsepsis.experiment.inference.infer import Inference, infer_thesis, inference_table, inference_words
 from simsepsis.experiment.inference.posterior import PRIORS, Prior
-from simsepsis.experiment.inference.printed_results import RESULTS, Result, printed_vector, replicate_vectors
+from simsepsis.experiment.inference.printed_results import (
+    Result,
+    printed_vector,
+    replicate_vectors,
+    results_of,
+)
 from simsepsis.experiment.inference.synthetic import Adequacy, Likelihood, adequacy, synthetic_likelihood
-from simsepsis.experiment.inference.words import inference_words
 
 __all__ = [
     "PRIORS",
-    "RESULTS",
     "Adequacy",
     "Inference",
     "Likelihood",
@@ -20,5 +23,6 @@ __all__ = [
     "inference_words",
     "printed_vector",
     "replicate_vectors",
+    "results_of",
     "synthetic_likelihood",
 ]

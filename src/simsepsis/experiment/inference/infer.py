@@ -1,8 +1,8 @@
-"""A stored run and the printed results made into a table of likelihoods and probabilities."""
+"""Which worlds of a run make the printed results likely, and what that says in words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import worlds
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
-    RESULTS,
     Result,
     printed_vector,
     replicate_vectors,
+    results_of,
 )
 from simsepsis.experiment.inference.synthetic import (
     Adequacy,
@@ -25,9 +25,10 @@ from simsepsis.experiment.inference.synthetic import (
     adequacy,
     synthetic_likelihood,
 )
-from simsepsis.experiment.store import RunFolder, open_run
+from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.files import write_files
 from simsepsis.spreadsheet import csv_bytes
+from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 
 RESULT_SETS: dict[str, tuple[str, ...]] = {
@@ -89,12 +90,14 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
         If it is no run folder, lacks a method, or has too few replicates.
     """
     folder = open_run(path)
-    settings, draws = _stored(folder)
+    study = open_study(folder.plan.run.study)
+    results = results_of(study)
+    settings, draws = _stored(folder, results)
     parts = []
     for name, wanted in RESULT_SETS.items():
-        chosen = [place for place, result in enumerate(RESULTS) if result.part in wanted]
+        chosen = [place for place, result in enumerate(results) if result.part in wanted]
         vectors = [one[:, chosen] for one in draws]
-        printed = printed_vector([RESULTS[place] for place in chosen])
+        printed = printed_vector(study, [results[place] for place in chosen])
         found = synthetic_likelihood(vectors, printed, rng=np.random.default_rng(seed), samples=samples)
         parts.append((name, found, adequacy(vectors, found.shrinkage)))
     table = pd.concat([inference_table(settings, found, name) for name, found, _ in parts], ignore_index=True)
@@ -110,7 +113,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
     )
 
 
-def _stored(folder: RunFolder, results: Sequence[Result] = RESULTS) -> tuple[list[Setting], list[FloatArray]]:
+def _stored(folder: RunFolder, results: Sequence[Result]) -> tuple[list[Setting], list[FloatArray]]:
     """Return settings and replicate vectors of each world, in the order of the plan."""
     changes = {name: setting for name, _, setting in worlds(folder.plan)}
     parts = folder.scan().parts
@@ -170,3 +173,79 @@ def axes_table(settings: Sequence[Setting], found: Likelihood, results: str) -> 
             columns[f"mcse_posterior_{prior.name}"] = sampled.std(axis=0, ddof=1)
         tables.append(pd.DataFrame({"results": results, "key": key, "value": values, **columns}))
     return pd.concat(tables, ignore_index=True)
+
+
+TOLD_APART = 1.92
+"""Fall of the profile log likelihood that makes a value unlikely: half the 95% quantile of χ²(1)."""
+
+SETS = {
+    "all": "all after matching",
+    "first score": "those of the first score and the interactions",
+    "effects": "all effects after matching",
+}
+"""Set of results → what it is in words."""
+
+WORDS = {
+    "effect.value": "risk ratio of hospital death",
+    "unmeasured.or_treatment": "odds ratio of IVIgG of the hidden confounder",
+    "treatment.decay": "fall of the log hazard of a start per day",
+    "treatment.severity": "log hazard of a start per SD of the day's severity",
+}
+"""Key → what it is in words."""
+
+
+def inference_words(found: Inference, results: str = "all") -> tuple[str, ...]:
+    """Return the answer: the likeliest worlds, each axis, the fit, and how far it can be believed."""
+    table = found.table[found.table["results"] == results]
+    axes = found.axes[found.axes["results"] == results]
+    return (
+        *_best(table),
+        *(sentence for key in axes["key"].unique() for sentence in _axis(axes[axes["key"] == key], str(key))),
+        *_believed(found, results, table),
+    )
+
+
+def _best(table: pd.DataFrame) -> Iterator[str]:
+    first = table.loc[table["log_likelihood"].idxmax()]
+    rivals = int((table["relative_high"] >= np.exp(-TOLD_APART)).sum())
+    yield (
+        f"Of {len(table)} worlds the printed results ({SETS[str(first['results'])]}) are likeliest where "
+        f"{first['scenario']}; in {rivals} worlds the likelihood may be a seventh of that or more, "
+        "within Monte Carlo error."
+    )
+    share = float(first["share_farther"])
+    fits = "it fits" if share >= 0.05 else "no world of the grid fits well"
+    yield (
+        f"In that world {100 * share:.0f}% of its own replicates lie farther from their mean than the "
+        f"printed results do: {fits}."
+    )
+
+
+def _axis(axis: pd.DataFrame, key: str) -> Iterator[str]:
+    name = WORDS.get(key, key)
+    out = axis[axis["profile"] + 2.0 * axis["profile_mcse"] < -TOLD_APART]
+    shares = {prior.name: _shares(axis, prior.name) for prior in PRIORS}
+    said = "; ".join(f"{name} prior: {text}" for name, text in shares.items())
+    if out.empty:
+        verdict = "the results do not tell its values apart"
+    else:
+        verdict = "the results speak against " + ", ".join(f"{value:g}" for value in out["value"])
+    yield f"The {name}: {verdict} (probabilities, {said})."
+
+
+def _shares(axis: pd.DataFrame, prior: str) -> str:
+    rows = zip(axis["value"], axis[f"posterior_{prior}"], axis[f"mcse_posterior_{prior}"], strict=True)
+    return ", ".join(f"{value:g} {share:.2f} ± {error:.2f}" for value, share, error in rows)
+
+
+def _believed(found: Inference, results: str, table: pd.DataFrame) -> Iterator[str]:
+    fit = found.adequacy[results]
+    counted = ", ".join(
+        f"{100 * share:.1f}% in the ellipsoid of {100 * level:.0f}%"
+        for level, share in zip(fit.levels, fit.coverage, strict=True)
+    )
+    yield (
+        f"Held-out replicates lie {counted}; a log likelihood has a Monte Carlo standard error of "
+        f"{table['mcse'].median():.2f} in the median world ({int(table['n_used'].min())} replicates or more, "
+        f"covariances {100 * found.shrinkage[results]:.0f}% pooled)."
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.arrays import FloatArray
 
 Setting = Mapping[str, Any]
@@ -44,7 +45,7 @@ class Prior:
 
 def _normal_log(limit: float) -> Callable[[float], float]:
     """Return the log weight of a ratio whose logarithm is normal with 95% between 1/limit and limit."""
-    spread = abs(math.log(limit)) / 1.959963984540054
+    spread = abs(math.log(limit)) / Z_95
     return lambda ratio: -0.5 * (math.log(ratio) / spread) ** 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from simsepsis.show.page import PlainTable
+from simsepsis.show.table import Table
 from simsepsis.words.numbers import of_statistic
 
 if TYPE_CHECKING:
@@ -43,15 +43,9 @@ _TABLES: tuple[tuple[str, dict[str, Place]], ...] = (
 )
 
 
-def reading_tables(found: ReadingsComparison) -> tuple[PlainTable, ...]:
-    """Return what each reading is, and the main results of each reading beside print.
-
-    Parameters
-    ----------
-    found
-        As in `simsepsis.reproduction.Reproduction.readings`.
-    """
-    definitions = PlainTable(
+def reading_tables(found: ReadingsComparison) -> tuple[Table, ...]:
+    """Return what each reading is, and the main results of each reading beside print."""
+    definitions = Table(
         title="What each reading is",
         heads=("Reading", "What it changes", "What it concerns"),
         rows=tuple((reading.label, reading.changes, reading.concerns) for reading in found.readings),
@@ -61,9 +55,7 @@ def reading_tables(found: ReadingsComparison) -> tuple[PlainTable, ...]:
     return definitions, *(_results(title, places, found, by_place) for title, places in _TABLES)
 
 
-def _results(
-    title: str, places: dict[str, Place], found: ReadingsComparison, numbers: pd.DataFrame
-) -> PlainTable:
+def _results(title: str, places: dict[str, Place], found: ReadingsComparison, numbers: pd.DataFrame) -> Table:
     """Return one row per reading that changes one of the numbers, the printed numbers above them."""
     literal = found.readings[0].name
     printed = [str(numbers.loc[(*place, literal), "text"]) for place in places.values()]
@@ -71,7 +63,7 @@ def _results(
         (reading.label, *(_cell(numbers, (*place, reading.name)) for place in places.values()))
         for reading in found.readings
     ]
-    return PlainTable(
+    return Table(
         title=f"{title}: {_MARKS}",
         heads=("Reading", *places),
         rows=(("printed", *printed), *(row for row in rows if set(row[1:]) != {_AS_LITERAL})),

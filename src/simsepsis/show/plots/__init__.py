@@ -1,11 +1,10 @@
 """Figures: plain frames in, drawings out; the only room that knows matplotlib.
 
-`draw_reproduction` and `draw_analysis` draw all figures of a run, `render_plate` turns each into the bytes of
-its files. Each ``plot_*`` draws one figure from a frame, `save_figure` writes it.
+`draw_reproduction` and `draw_analysis` return all figures of a run. Each ``plot_*`` draws one from a frame.
 """
 
-from simsepsis.show.figure import Plate, RenderedPlate, render_plate, save_figure, save_plates
-from simsepsis.show.plots.drawings import Drawing, draw_analysis, draw_reproduction, drawing_of
+from simsepsis.show.figure import Figure, files_of
+from simsepsis.show.plots.drawings import draw_analysis, draw_reproduction, drawing_of
 from simsepsis.show.plots.forest import plot_forest
 from simsepsis.show.plots.love import plot_love
 from simsepsis.show.plots.overlap import bin_scores, plot_overlap
@@ -14,13 +13,12 @@ from simsepsis.show.plots.positions import plot_positions, positions
 from simsepsis.show.plots.survival import plot_survival
 
 __all__ = [
-    "Drawing",
-    "Plate",
-    "RenderedPlate",
+    "Figure",
     "bin_scores",
     "draw_analysis",
     "draw_reproduction",
     "drawing_of",
+    "files_of",
     "plot_forest",
     "plot_love",
     "plot_overlap",
@@ -28,7 +26,4 @@ __all__ = [
     "plot_positions",
     "plot_survival",
     "positions",
-    "render_plate",
-    "save_figure",
-    "save_plates",
 ]

@@ -1,12 +1,12 @@
-"""The two arms: what frames call them, and the words that people use."""
+"""The words that people use for the two arms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.study.published import DEFAULT
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
     from simsepsis.analysis.spec_types import Scalar
 
-CONTROL = "control"
-_TREATED = ("ivigg", "treated")
-"""What frames may call the treated arm: the thesis's registry, any other study."""
 _NO_WORDS = {"", "yes", "no", "true", "false", "y", "n", "1", "0", "nan", "none"}
 """Values that say nothing about what a patient was given."""
 
@@ -38,19 +35,11 @@ THESIS_ARMS = Arms()
 
 
 def arms_of(spec: AnalysisSpec, cohort: CohortArrays) -> Arms:
-    """Return the words for both arms: the treatment's label, or the values that make the arms.
-
-    Parameters
-    ----------
-    spec
-        Names the treatment, its label and, where it has them, the values of each arm.
-    cohort
-        What was read.
-    """
+    """Return the words for both arms: the treatment's label, or the values that make the arms."""
     written = cohort.arm_values or ((), ())
     treated = _words(spec.arms.get("treated", spec.treated)) or _words(written[0])
     control = _words(spec.arms.get("control")) or _words(written[1])
-    named = spec.treatment in spec.labels or spec.treatment in spec.dictionary
+    named = spec.treatment in spec.labels or spec.treatment in spec.variables
     label = wording_of(spec).row(spec.treatment) if named else ""
     return Arms(treated=label or treated or "treated", control=control or "control")
 
@@ -71,25 +60,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def arm_keys(arms: Iterable[str]) -> tuple[str, str]:
-    """Return what a frame calls the treated and the control arm.
-
-    Parameters
-    ----------
-    arms
-        Its column ``arm``.
-    """
-    there = set(arms)
-    return next((name for name in _TREATED if name in there), _TREATED[0]), CONTROL
-
-
 def wording_of(spec: AnalysisSpec) -> Wording:
-    """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels.
-
-    Parameters
-    ----------
-    spec
-        Names the study and labels.
-    """
-    known = THESIS_WORDING if spec.study == "thesis" else Wording()
-    return replace(known, columns=spec.dictionary, own=spec.labels)
+    """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels."""
+    known = THESIS_WORDING if spec.study == DEFAULT else Wording()
+    return replace(known, columns=spec.variables, own=spec.labels)

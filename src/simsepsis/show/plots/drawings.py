@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,26 +10,26 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import attempt
-from simsepsis.analysis.spec import THESIS_SPEC
+from simsepsis.analysis.spec import default_spec
 from simsepsis.errors import ConvergenceError
-from simsepsis.show.figure import Plate
+from simsepsis.show.figure import Figure
 from simsepsis.show.plots.arms import arms_of, wording_of
 from simsepsis.show.plots.estimates import estimate_rows
 from simsepsis.show.plots.gallery import (
     SurvivalWords,
-    estimates_plate,
-    forest_plate,
-    love_plate,
-    overlap_plate,
-    pairs_plate,
-    positions_plate,
-    survival_plate,
-    terms_plate,
+    estimates_figure,
+    forest_figure,
+    love_figure,
+    overlap_figure,
+    pairs_figure,
+    positions_figure,
+    survival_figure,
+    terms_figure,
 )
 from simsepsis.show.plots.rows import as_comparison
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import wrapped
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.study.layout import ARMS
 from simsepsis.words.labels import Wording, axis_label, is_death
 
 if TYPE_CHECKING:
@@ -45,21 +44,8 @@ _SIMULATED_CURVES = SurvivalWords(
 _FIRST_SCORE = "covariates"
 
 
-def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Plate, ...]:
-    """Draw every figure of a reproduction, the overview first.
-
-    Parameters
-    ----------
-    reproduction
-        As returned by `simsepsis.reproduction.reproduce`.
-    version
-        Of simsepsis, for the captions.
-
-    Returns
-    -------
-    tuple
-        The plates; a figure for which every replicate failed is left out.
-    """
+def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Figure, ...]:
+    """Draw every figure of a reproduction, the overview first."""
     note = (
         f"Scenario {reproduction.scenario.name}, {reproduction.replicates} replicates, "
         f"seed {reproduction.seed}, simsepsis {version}."
@@ -67,98 +53,69 @@ def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Plat
     comparison, scores = reproduction.comparison, reproduction.scores
     curves = reproduction.curves.dropna(subset=["survival"])
     pairs = _pairs_of(reproduction)
-    plates = [positions_plate(comparison, note), forest_plate(comparison, note)]
+    figures = [positions_figure(comparison, note), forest_figure(comparison, note)]
     if len(curves):
-        plates.append(survival_plate(curves, comparison, _SIMULATED_CURVES, note))
+        figures.append(survival_figure(curves, comparison, _SIMULATED_CURVES, note))
     if len(pairs):
-        plates.append(pairs_plate(pairs, comparison, note))
-    plates.append(love_plate(comparison, note))
+        figures.append(pairs_figure(pairs, comparison, note))
+    figures.append(love_figure(comparison, note))
     if scores is not None:
-        plates.append(overlap_plate(scores, note, "First replicate."))
-    plates += _terms_plates(comparison, note)
-    return tuple(plates)
+        figures.append(overlap_figure(scores, note, "First replicate."))
+    figures += _terms_figures(comparison, note)
+    return tuple(figures)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawing:
-    """The figures of an analysis.
-
-    Attributes
-    ----------
-    plates
-        What could be drawn.
-    left_out
-        Title and reason of each figure that could not.
-    """
-
-    plates: tuple[Plate, ...]
-    left_out: tuple[tuple[str, str], ...]
+def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Figure, ...]:
+    """Draw the figures of one cohort's analysis that can be drawn."""
+    return drawing_of(analysis, source=source, version=version)[0]
 
 
-def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Plate, ...]:
-    """Draw the figures of one cohort's analysis that can be drawn; parameters as of `drawing_of`."""
-    return drawing_of(analysis, source=source, version=version).plates
-
-
-def drawing_of(analysis: Analysis, *, source: str, version: str) -> Drawing:
-    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival, terms of the models.
-
-    Parameters
-    ----------
-    analysis
-        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
-    source
-        What was analysed, such as the name of the file, for the captions.
-    version
-        Of simsepsis, for the captions.
-
-    Returns
-    -------
-    Drawing
-        The plates; a figure that cannot be drawn is left out with the reason.
-    """
+def drawing_of(
+    analysis: Analysis, *, source: str, version: str
+) -> tuple[tuple[Figure, ...], tuple[tuple[str, str], ...]]:
+    """Draw the figures of one cohort's analysis: balance, effects, overlap, survival, terms of the models."""
     note = f"{source}, simsepsis {version}."
     spec = analysis.result.spec
     words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)
-    order = tuple(COLUMNS) if spec.study == "thesis" else spec.balance_columns
+    order = tuple(spec.variables) or spec.balance_columns
     comparison = as_comparison(analysis.tables, order)
-    steps: dict[str, Callable[[], Plate]] = {
-        "Balance of the covariates": lambda: love_plate(comparison, note, words),
-        "Odds and hazard ratios": lambda: estimates_plate(
+    steps: dict[str, Callable[[], Figure]] = {
+        "Balance of the covariates": lambda: love_figure(comparison, note, words),
+        "Odds and hazard ratios": lambda: estimates_figure(
             estimate_rows(analysis.estimates, spec, words), note, arms
         ),
-        "Overlap of the propensity score": lambda: overlap_plate(_scores_of(analysis), note, "", arms),
+        "Overlap of the propensity score": lambda: overlap_figure(_scores_of(analysis), note, "", arms),
     }
     if spec.survival_time:
         own = _own_curves(analysis, words)
-        steps[own.title] = lambda: survival_plate(_curves_of(analysis), comparison, own, note, arms)
+        steps[own.title] = lambda: survival_figure(_curves_of(analysis), comparison, own, note, arms)
     for number, outcome in enumerate(spec.outcomes, start=5):
         if f"table{number}" in analysis.tables:
             title = f"What goes with {words.said(outcome)}"
             steps[title] = partial(_terms_of, comparison, number, words.said(outcome), note, words)
     drawn = {title: attempt(_with_rows, step) for title, step in steps.items()}
-    return Drawing(
-        plates=tuple(found.value for found in drawn.values() if found.value is not None),
-        left_out=tuple((title, found.failure) for title, found in drawn.items() if found.failure),
+    return (
+        tuple(found.value for found in drawn.values() if found.value is not None),
+        tuple((title, found.failure) for title, found in drawn.items() if found.failure),
     )
 
 
-def _with_rows(step: Callable[[], Plate]) -> Plate:
-    """Return a plate that shows something."""
-    plate = step()
-    if plate.data.empty:
+def _with_rows(step: Callable[[], Figure]) -> Figure:
+    """Return a figure that shows something."""
+    figure = step()
+    if figure.data.empty:
         raise ConvergenceError("there is nothing to draw")
-    return plate
+    return figure
 
 
-def _terms_of(comparison: pd.DataFrame, number: int, outcome: str, note: str, words: Wording) -> Plate:
-    return terms_plate(comparison, f"table{number}", outcome, note, words)
+def _terms_of(comparison: pd.DataFrame, number: int, outcome: str, note: str, words: Wording) -> Figure:
+    return terms_figure(comparison, f"table{number}", outcome, note, words)
 
 
-def _terms_plates(comparison: pd.DataFrame, note: str) -> list[Plate]:
+def _terms_figures(comparison: pd.DataFrame, note: str) -> list[Figure]:
     chosen = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n")]
     return [
-        terms_plate(comparison, f"table{number}", THESIS_WORDING.said(outcome), note)
+        terms_figure(comparison, f"table{number}", THESIS_WORDING.said(outcome), note)
         for number, outcome in enumerate(chosen["variable"].unique(), start=5)
         if (comparison["table"] == f"table{number}").any()
     ]
@@ -187,10 +144,9 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
     probability = score[f"propensity_{_FIRST_SCORE}"].to_numpy(np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(probability) - np.log1p(-probability)
-    treated = "ivigg" if analysis.result.spec.study == "thesis" else "treated"
     return pd.DataFrame(
         {
-            "arm": np.where(score["treated"], treated, "control"),
+            "arm": np.where(score["treated"], *ARMS),
             "matched": score[f"matched_{_FIRST_SCORE}"],
             "logit": logit,
         }
@@ -208,7 +164,7 @@ def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
         landmark=spec.rmst_horizon,
         unit=spec.time_unit,
     )
-    if spec.study == "thesis" and time == THESIS_SPEC.survival_time:
+    if not spec.own and time == default_spec().survival_time:
         return own
     return own._replace(
         band="95% confidence interval of each curve at each time",

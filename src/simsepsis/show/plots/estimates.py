@@ -42,15 +42,7 @@ def outcomes_of(spec: AnalysisSpec) -> tuple[str, ...]:
 
 
 def method_label(method: str, spec: AnalysisSpec) -> str:
-    """Return the words for a method of an analysis.
-
-    Parameters
-    ----------
-    method
-        Its name in the estimates.
-    spec
-        Names horizon, unit of time and subgroups.
-    """
+    """Return the words for a method of an analysis."""
     if method == "psm_paired_se" and not spec.one_to_one:
         return "Matched, standard error of matched sets"
     if method == f"rmst{spec.rmst_horizon:g}":
@@ -63,22 +55,7 @@ def method_label(method: str, spec: AnalysisSpec) -> str:
 
 
 def estimate_rows(estimates: pd.DataFrame, spec: AnalysisSpec, words: Wording) -> pd.DataFrame:
-    """Return the odds and hazard ratios of every method and outcome, as `plot_forest` takes them.
-
-    Parameters
-    ----------
-    estimates
-        Columns as of `simsepsis.analysis.estimates.Estimate`.
-    spec
-        Names the outcomes.
-    words
-        Names of the outcomes.
-
-    Returns
-    -------
-    DataFrame
-        As of `plot_forest`; ``reason`` says why a ratio could not be estimated.
-    """
+    """Return the odds and hazard ratios of every method and outcome, as `plot_forest` takes them."""
     known = outcomes_of(spec)
     rows = sorted(_ratios(estimates, spec), key=lambda row: known.index(str(row["outcome"])))
     frame = pd.DataFrame(rows, columns=["outcome", "label", "simulated", "low", "high", "reason"])

@@ -64,23 +64,7 @@ def plot_forest(
     labels_width: float = 3.0,
     note: str = "",
 ) -> Figure:
-    """Draw ratios on a logarithmic axis, the printed one with its interval above the simulated one.
-
-    Parameters
-    ----------
-    rows
-        ``group`` (heading, may repeat), ``label, printed, printed_low, printed_high`` (95% confidence
-        interval) ``, simulated, low, high`` (95% simulation interval of the point estimate) ``, inside``
-        (bool), in the order to be drawn; NaN where there is no number. ``reason`` (optional): why.
-    label
-        Name of the axis.
-    limits
-        Ends of the axis; an interval that goes on is cut with an arrow.
-    labels_width
-        Inches for the row labels.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw ratios on a logarithmic axis, the printed one with its interval above the simulated one."""
     lines = _lines(rows)
     has_printed = bool(rows["printed"].notna().any())
     height, axis_width = _ROW * len(lines) + (1.8 if has_printed else 1.45), 3.3
@@ -113,25 +97,13 @@ _KEY = (
 
 
 def label_width(rows: DataFrame) -> float:
-    """Return the inches that the labels of the rows need, within what a page has room for.
-
-    Parameters
-    ----------
-    rows
-        As of `plot_forest`.
-    """
+    """Return the inches that the labels of the rows need, within what a page has room for."""
     longest = max((letters(str(label)) for label in rows["label"]), default=0)
     return float(np.clip(_LETTER * longest + 0.4, 3.0, 4.4))
 
 
 def limits_of(rows: DataFrame) -> tuple[float, float]:
-    """Return the ends of an axis that holds every estimate and, as far as there is room, every interval.
-
-    Parameters
-    ----------
-    rows
-        As of `plot_forest`.
-    """
+    """Return the ends of an axis that holds every estimate and, as far as there is room, every interval."""
     values = rows[["simulated", "low", "high"]].to_numpy(np.float64).ravel()
     values = values[np.isfinite(values) & (values > 0)]
     low, high = values.min(initial=LIMITS[0]), values.max(initial=LIMITS[1])

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from simsepsis.show.figure import Plate
-from simsepsis.show.plots.arms import THESIS_ARMS, Arms, arm_keys
+from simsepsis.show.figure import Figure
+from simsepsis.show.plots.arms import THESIS_ARMS, Arms
 from simsepsis.show.plots.forest import LIMITS, label_width, limits_of, plot_forest
 from simsepsis.show.plots.love import LARGEST, THRESHOLD, farthest_apart, plot_love
 from simsepsis.show.plots.overlap import bin_scores, plot_overlap
@@ -16,8 +16,9 @@ from simsepsis.show.plots.pairs import SCORE_LABELS, plot_pairs, spread_text
 from simsepsis.show.plots.positions import outside_names, plot_positions, positions
 from simsepsis.show.plots.rows import balance_rows, effect_rows, hazard_row, term_rows
 from simsepsis.show.plots.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
+from simsepsis.show.study_words import TABLES, THESIS_WORDING
 from simsepsis.show.style import wrapped
-from simsepsis.thesis.wording import TABLES, THESIS_WORDING
+from simsepsis.study.layout import ARMS
 from simsepsis.words.labels import Wording
 from simsepsis.words.numbers import with_interval
 
@@ -41,20 +42,12 @@ class SurvivalWords(NamedTuple):
     horizon: float | None = PRINTED_HORIZON
 
 
-def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
-    """Show where every printed number stands in its simulated interval.
-
-    Parameters
-    ----------
-    comparison
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside``.
-    note
-        Scenario, replicates, seed and version.
-    """
+def positions_figure(comparison: pd.DataFrame, note: str) -> Figure:
+    """Show where every printed number stands in its simulated interval."""
     placed = positions(comparison)
     inside = f"{placed['inside'].sum()} of {len(placed)} printed numbers lie inside their 95% interval"
     farthest = "; ".join(outside_names(placed, most=3)[:3])
-    return Plate(
+    return Figure(
         name="positions",
         title="Printed against simulated: which numbers fit the simulated world",
         caption="Each dot is one printed number, placed in its own simulated interval: 0 is the simulated "
@@ -62,80 +55,52 @@ def positions_plate(comparison: pd.DataFrame, note: str) -> Plate:
         "Numbers that the thesis repeats count once; proven misprints stand at their corrected value. "
         f"{note}",
         alt=f"{inside}." + (f" Farthest outside: {farthest}." if farthest else ""),
-        figure=plot_positions(placed, note=note),
+        draw=lambda: plot_positions(placed, note=note),
         data=placed,
     )
 
 
-def forest_plate(comparison: pd.DataFrame, note: str) -> Plate:
-    """Show the odds and hazard ratios of IVIgG in every analysis of the thesis.
-
-    Parameters
-    ----------
-    comparison, note
-        As of `positions_plate`.
-    """
+def forest_figure(comparison: pd.DataFrame, note: str) -> Figure:
+    """Show the odds and hazard ratios of IVIgG in every analysis of the thesis."""
     rows = effect_rows(comparison)
     texts = (
         f"{row.group}, {row.label}: " + _both_ratios(row._asdict()) for row in rows.itertuples(index=False)
     )
-    return Plate(
+    return Figure(
         name="forest",
         title="The effect of IVIgG in every analysis",
         caption="Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours IVIgG. "
         f"{_intervals(rows)} {_second_score(rows)}{note}",
         alt="; ".join(texts) + ".",
-        figure=plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
+        draw=lambda: plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
         data=rows,
     )
 
 
-def estimates_plate(rows: pd.DataFrame, note: str, arms: Arms) -> Plate:
-    """Show the odds and hazard ratios of every method in one cohort.
-
-    Parameters
-    ----------
-    rows
-        As returned by `simsepsis.show.plots.estimates.estimate_rows`.
-    note
-        Source and version.
-    arms
-        Words for the arms.
-    """
+def estimates_figure(rows: pd.DataFrame, note: str, arms: Arms) -> Figure:
+    """Show the odds and hazard ratios of every method in one cohort."""
     texts = (
         f"{row.group}, {row.label}: {with_interval((row.simulated, row.low, row.high), joint='–')}"
         for row in rows.itertuples(index=False)
     )
     limits = limits_of(rows)
     label = wrapped(f"Odds or hazard ratio, {arms.treated} against {arms.control}", 52, lines=2)
-    return Plate(
+    return Figure(
         name="forest",
         title="Odds and hazard ratios by every method",
         caption=f"Above 1: more frequent, or earlier, with {arms.treated} than with {arms.control}. Each row "
         f"says whether it is of all patients before matching or of matched ones. {_intervals(rows)} "
         f"{_second_score(rows)}{'' if limits == LIMITS else 'Arrows: it goes on. '}{note}",
         alt="; ".join(texts) + ".",
-        figure=plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
+        draw=lambda: plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
         data=rows,
     )
 
 
-def terms_plate(
+def terms_figure(
     comparison: pd.DataFrame, table: str, outcome: str, note: str, words: Wording = THESIS_WORDING
-) -> Plate:
-    """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7.
-
-    Parameters
-    ----------
-    comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
-    table
-        ``table5`` or ``table6``.
-    outcome
-        Words for the outcome that the model explains.
-    words
-        Names of columns and blocks.
-    """
+) -> Figure:
+    """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7."""
     rows = term_rows(comparison, table, words)
     compared = rows.dropna(subset=["printed", "low"])
     inside = (
@@ -146,13 +111,13 @@ def terms_plate(
         if words.columns
         else "later scores, matched patients with all of them"
     )
-    return Plate(
+    return Figure(
         name=f"forest-{table}",
         title=f"{TABLES.get(table, table.capitalize())}: what goes with {outcome}",
         caption=f"Odds ratios of the generalized estimating equations with the {later}. {_intervals(rows)} "
         f"Arrows: the interval goes on. {note}",
         alt=f"Forest plot of {len(rows)} odds ratios, {outcome}." + (f" {inside}" if len(compared) else ""),
-        figure=plot_forest(
+        draw=lambda: plot_forest(
             rows,
             label=wrapped(f"Odds ratio, {outcome}", 60, lines=1),
             limits=(0.2, 5.0),
@@ -163,16 +128,8 @@ def terms_plate(
     )
 
 
-def love_plate(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Plate:
-    """Show the balance of every covariate level before and after matching.
-
-    Parameters
-    ----------
-    comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
-    words
-        Names of columns, levels and blocks.
-    """
+def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Figure:
+    """Show the balance of every covariate level before and after matching."""
     rows = balance_rows(comparison)
     mends = "" if rows["printed"].isna().all() else "Proven misprints stand at their corrected value. "
     above = (
@@ -189,33 +146,21 @@ def love_plate(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORD
         if len(drawn) == len(rows)
         else f"the {LARGEST} covariate levels farthest apart before matching, of {len(rows) // 2:,}"
     )
-    return Plate(
+    return Figure(
         name="love",
         title="Balance of the covariates before and after matching",
         caption=f"Absolute standardized difference of {which}; above "
         f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
-        figure=plot_love(rows, words=words, note=note),
+        draw=lambda: plot_love(rows, words=words, note=note),
         data=rows.replace({"variable": dict(words.own)}),
     )
 
 
-def overlap_plate(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Plate:
-    """Show the propensity score of both arms, all and matched.
-
-    Parameters
-    ----------
-    scores
-        One row per patient: ``arm, matched, logit``.
-    note
-        Scenario, replicates, seed and version.
-    which
-        Which cohort it is.
-    arms
-        Words for the arms.
-    """
+def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Figure:
+    """Show the propensity score of both arms, all and matched."""
     binned = bin_scores(scores)
-    keys = arm_keys(scores["arm"])
+    keys = ARMS
     sums = binned.groupby("arm")[["patients", "matched"]].sum()
     heads = arms.heads
     counted = zip(heads, (sums.loc[key] for key in keys), strict=True)
@@ -224,54 +169,42 @@ def overlap_plate(scores: pd.DataFrame, note: str, which: str, arms: Arms = THES
     medians = " and ".join(
         f"{logits[key]:.2f}" if np.isfinite(logits[key]) else "beyond all numbers" for key in keys
     )
-    return Plate(
+    return Figure(
         name="overlap",
         title="Overlap of the propensity score",
         caption=f"Histogram of the propensity score (logit), {_upwards(arms)}; filled: "
         f"matched patients, outline: all. The outermost bins hold everyone beyond them. {which} {note}",
         alt=f"Mirrored histogram. {'; '.join(texts)}. Median logit {medians}.",
-        figure=plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
+        draw=lambda: plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
         data=binned,
     )
 
 
-def survival_plate(
+def survival_figure(
     curves: pd.DataFrame,
     comparison: pd.DataFrame,
     words: SurvivalWords,
     note: str,
     arms: Arms = THESIS_ARMS,
-) -> Plate:
-    """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does.
-
-    Parameters
-    ----------
-    curves
-        ``arm, time, survival, low, high, at_risk``.
-    comparison, note
-        As of `positions_plate`, or one cohort's numbers by `as_comparison`.
-    words
-        What the curves and the band are, and where they end.
-    arms
-        Words for the arms.
-    """
+) -> Figure:
+    """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does."""
     heads = arms.heads
     hazard = hazard_row(comparison)
     ratio = f"Hazard ratio: {_both_ratios(hazard)}" if hazard and np.isfinite(hazard["simulated"]) else ""
     landmark = min(words.landmark, float(curves["time"].max()))
     texts = (
         f"{head} {100 * until(curves[curves['arm'] == key], landmark)['survival'].iloc[-1]:.1f}%"
-        for head, key in zip(heads, arm_keys(curves["arm"]), strict=True)
+        for head, key in zip(heads, ARMS, strict=True)
     )
     last, end = float(curves["time"].max()), float(time_ticks(curves["time"].max(), words.horizon)[-1])
     cut = "" if last <= end else f"Drawn to {end:,g} of {last:,.4g} {words.unit}. "
     when = f"day {landmark:g}" if words.unit == "days" else f"{landmark:,.4g} {words.unit}"
-    return Plate(
+    return Figure(
         name="survival",
         title=words.title,
         caption=f"{words.curves} Shaded: {words.band}. {cut}{note}",
         alt=f"{words.free.removesuffix(' (%)')} at {when}: {', '.join(texts)}. {ratio}".strip(),
-        figure=plot_survival(
+        draw=lambda: plot_survival(
             curves,
             horizon=words.horizon,
             comment=ratio.replace("; ", "\n"),
@@ -292,16 +225,8 @@ def _upwards(arms: Arms) -> str:
     return f"{arms.treated} upwards and {arms.control} downwards"
 
 
-def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Plate:
-    """Show the number of matched pairs over replicates beside the printed number, for both scores.
-
-    Parameters
-    ----------
-    pairs
-        ``score, replicate, pairs``.
-    comparison, note
-        As of `positions_plate`.
-    """
+def pairs_figure(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Figure:
+    """Show the number of matched pairs over replicates beside the printed number, for both scores."""
     chosen = comparison.loc[(comparison["table"] == "text") & (comparison["variable"] == "matched_pairs")]
     scores = chosen["level"].map({level: score for score, level in _PRINTED_PAIRS.items()})
     marks = chosen.assign(score=scores).set_index("score")[["printed", "simulated", "low", "high"]]
@@ -309,12 +234,12 @@ def pairs_plate(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Pla
         f"{SCORE_LABELS[score]}: {spread_text(mark)}, printed {mark['printed']:.0f}."
         for score, mark in marks.iterrows()
     )
-    return Plate(
+    return Figure(
         name="pairs",
         title="Number of matched pairs",
         caption=f"Pairs that the matching finds in each replicate; dashed line: printed number. {note}",
         alt=" ".join(texts),
-        figure=plot_pairs(pairs, marks, note=note),
+        draw=lambda: plot_pairs(pairs, marks, note=note),
         data=pairs,
     )
 

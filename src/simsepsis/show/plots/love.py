@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsepsis.show.outline import Line, outline
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -24,7 +25,6 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
-from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
@@ -55,21 +55,7 @@ _APART = 0.17
 def plot_love(
     balance: DataFrame, *, largest: int = LARGEST, words: Wording = THESIS_WORDING, note: str = ""
 ) -> Figure:
-    """Draw absolute standardized differences in percent for every covariate level, before and after matching.
-
-    Parameters
-    ----------
-    balance
-        Columns ``variable, level, phase`` (before | after) ``, printed, simulated, low, high`` (percent)
-        ``, inside`` (bool), one row per covariate level and phase in the order to be drawn. `printed` is
-        NaN where nothing was printed; `low` and `high` are NaN where there is no interval (one cohort).
-    largest
-        With more covariate levels than this, only those farthest apart before matching are drawn.
-    words
-        Names of columns, levels and blocks.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw the absolute standardized difference of every covariate level, before and after matching."""
     rows = farthest_apart(balance, largest)
     lines = outline(zip(rows["variable"], rows["level"], strict=True), words)
     height = _ROW * len(lines) + 1.75
@@ -98,13 +84,7 @@ def plot_love(
 
 
 def farthest_apart(balance: DataFrame, largest: int = LARGEST) -> DataFrame:
-    """Return the rows of the covariate levels with the largest difference before matching.
-
-    Parameters
-    ----------
-    balance, largest
-        As of `plot_love`.
-    """
+    """Return the rows of the covariate levels with the largest difference before matching."""
     keys = ["variable", "level"]
     first = balance.loc[balance["phase"] == "before"].drop_duplicates(keys)
     if len(first) <= largest:

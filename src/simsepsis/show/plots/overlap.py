@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.errors import DataError
-from simsepsis.show.plots.arms import arm_keys
 from simsepsis.show.style import (
     ARM_COLORS,
     CONTROL,
@@ -21,12 +20,12 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
+from simsepsis.study.layout import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OVERLAP_COLUMNS = ("arm", "matched", "logit")
 BINS = 48
 _SHOWN = (0.002, 0.998)
 """Quantiles of the finite scores between which the bins lie."""
@@ -39,26 +38,7 @@ _LEAST_SPREAD = 1e-6
 
 
 def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
-    """Count patients by arm and matching in equal bins of the logit of the propensity score.
-
-    Parameters
-    ----------
-    scores
-        One row per patient: ``arm`` (ivigg or treated | control), ``matched`` (bool), ``logit``; infinite
-        where the model is certain of the treatment.
-    bins
-        Number of bins; the outermost two hold everyone beyond them, too.
-
-    Returns
-    -------
-    DataFrame
-        ``arm, bin_low, bin_high, patients, matched``; `matched` is a part of `patients`.
-
-    Raises
-    ------
-    DataError
-        If no score is finite.
-    """
+    """Count patients by arm and matching in equal bins of the logit of the propensity score."""
     logit = scores["logit"].to_numpy(np.float64)
     finite = logit[np.isfinite(logit)]
     if finite.size == 0:
@@ -69,7 +49,7 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     edges = np.linspace(low, high, bins + 1)
     shown = scores.assign(logit=np.clip(logit, edges[0], edges[-1]))
     tables = []
-    for arm in arm_keys(scores["arm"]):
+    for arm in ARMS:
         chosen = shown.loc[shown["arm"] == arm]
         everyone, _ = np.histogram(chosen["logit"], edges)
         matched, _ = np.histogram(chosen.loc[chosen["matched"].astype(bool), "logit"], edges)
@@ -82,20 +62,10 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 def plot_overlap(
     binned: pd.DataFrame, *, treated: str = TREATED, control: str = CONTROL, note: str = ""
 ) -> Figure:
-    """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients.
-
-    Parameters
-    ----------
-    binned
-        As returned by `bin_scores`.
-    treated, control
-        Words for the arms.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients."""
     figure = new_figure(8.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 0.95, 7.4, 4.05)
-    keys = arm_keys(binned["arm"])
+    keys = ARMS
     for arm, sign, label in zip(keys, (1, -1), (treated, control), strict=True):
         _draw_arm(axes, binned.loc[binned["arm"] == arm], arm, sign, wrapped(label, _LETTERS, lines=1))
     axes.axhline(0, color=INK, linewidth=0.9)

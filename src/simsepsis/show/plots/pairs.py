@@ -21,18 +21,7 @@ SCORE_LABELS = {"covariates": "Score without adjuncts", "adjuncts": "Score with 
 
 @in_house_style
 def plot_pairs(pairs: pd.DataFrame, marks: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw the number of matched pairs of every replicate, one panel per propensity score.
-
-    Parameters
-    ----------
-    pairs
-        ``score`` (covariates | adjuncts) ``, replicate, pairs``.
-    marks
-        Index: score. Columns ``printed`` (NaN where nothing was printed) ``, simulated, low, high``: the
-        mean of the replicates and their 95% interval.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw the number of matched pairs of every replicate, one panel per propensity score."""
     scores = [score for score in SCORE_LABELS if (pairs["score"] == score).any()]
     height = 1.95 * len(scores) + 0.75
     figure = new_figure(8.6, height, note=note)
@@ -70,11 +59,5 @@ def _draw_score(axes: Axes, pairs: pd.Series, edges: FloatArray, printed: float)
 
 
 def spread_text(mark: pd.Series) -> str:
-    """Return the simulated mean and interval of a number of pairs in words.
-
-    Parameters
-    ----------
-    mark
-        ``simulated, low, high``.
-    """
+    """Return the simulated mean and interval of a number of pairs in words."""
     return f"simulated mean {mark['simulated']:.0f}, 95% interval {mark['low']:.0f}–{mark['high']:.0f}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simsepsis.show.study_words import TABLES, number_label
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -19,7 +20,6 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.thesis.wording import TABLES, number_label
 from simsepsis.words.labels import PHASES
 
 if TYPE_CHECKING:
@@ -56,18 +56,6 @@ def positions(comparison: DataFrame) -> DataFrame:
     on the log scale for ratios, with the end of the interval on the printed number's side; infinite where
     the interval has no width there. An upper bound (p <0.001) stands at the mean where the mean is below it.
     The verdict `inside`, which allows for rounding, decides on which side of ±1 a number stands.
-
-    Parameters
-    ----------
-    comparison
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside``; with
-        ``text`` also the printed string, from which bounds are known; with ``repeats``, rows in which it is
-        not empty are left out, because their number stood before.
-
-    Returns
-    -------
-    DataFrame
-        The rows that have all four numbers, with column `position`.
     """
     rows = mended(comparison).dropna(subset=["printed", "simulated", "low", "high"])
     if "repeats" in rows:
@@ -92,14 +80,7 @@ def _on_their_scales(rows: DataFrame) -> Iterator[FloatArray]:
 
 
 def mended(comparison: DataFrame) -> DataFrame:
-    """Return the comparison with proven misprints at their corrected value, judged by that value.
-
-    Parameters
-    ----------
-    comparison
-        Where it has ``corrected`` (NaN where there is no misprint) and ``inside_corrected``, these count;
-        otherwise it is returned as it is.
-    """
+    """Return the comparison with proven misprints at their corrected value, judged by that value."""
     if "inside_corrected" not in comparison:
         return comparison
     misprint = comparison["corrected"].notna()
@@ -114,15 +95,7 @@ def mended(comparison: DataFrame) -> DataFrame:
 
 @in_house_style
 def plot_positions(placed: DataFrame, *, note: str = "") -> Figure:
-    """Draw where the printed numbers stand in their simulated intervals, one row of dots per table and phase.
-
-    Parameters
-    ----------
-    placed
-        As returned by `positions`.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw where printed numbers stand in their simulated intervals, a row of dots per table and phase."""
     # The text's numbers are few: one row holds them all.
     phases = placed["phase"].where(placed["table"] != "text", "")
     groups = _groups(placed["table"], phases)
@@ -200,15 +173,7 @@ def _name_group(axes: Axes, y: int, table: str, phase: str, rows: DataFrame) -> 
 
 
 def outside_names(rows: DataFrame, most: int = _NAMED) -> list[str]:
-    """Return the names of the printed numbers outside their interval, the farthest first.
-
-    Parameters
-    ----------
-    rows
-        As returned by `positions`.
-    most
-        With more than this, the last entry says how many are not named.
-    """
+    """Return the names of the printed numbers outside their interval, the farthest first."""
     outside = rows.loc[~rows["inside"]]
     outside = outside.loc[outside["position"].abs().sort_values(ascending=False, kind="stable").index]
     names = [f"{_place(row.position)}  {_name(row)}" for row in outside.head(most).itertuples()]

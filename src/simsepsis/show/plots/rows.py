@@ -11,8 +11,8 @@ import pandas as pd
 from simsepsis.show.plots.forest import FOREST_COLUMNS
 from simsepsis.show.plots.love import LOVE_COLUMNS
 from simsepsis.show.plots.positions import mended
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.wording import THESIS_WORDING
+from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.study.published import open_study
 from simsepsis.words.labels import Wording
 
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")
@@ -28,22 +28,9 @@ _EFFECTS = (
 Number = Mapping[str, Any]
 
 
-def as_comparison(tables: Mapping[str, pd.DataFrame], order: Sequence[str] = tuple(COLUMNS)) -> pd.DataFrame:
-    """Return one cohort's tables in the shape of a comparison in which nothing is printed.
-
-    Parameters
-    ----------
-    tables
-        Name → frame with ``variable, level, statistic, phase, arm, value``.
-    order
-        Columns in their order; others follow as they come.
-
-    Returns
-    -------
-    DataFrame
-        ``table, variable, level, statistic, phase, arm, printed, simulated, low, high, inside``; `simulated`
-        holds the cohort's own value.
-    """
+def as_comparison(tables: Mapping[str, pd.DataFrame], order: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return one cohort's tables in the shape of a comparison in which nothing is printed."""
+    order = tuple(open_study().variables) if order is None else order
     frames = [frame.assign(table=name) for name, frame in tables.items()]
     rows = pd.concat(frames, ignore_index=True).rename(columns={"value": "simulated"})
     rows = rows.sort_values(
@@ -68,13 +55,7 @@ def balance_rows(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def effect_rows(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the treatment's odds and hazard ratios of every analysis of the thesis, for `plot_forest`.
-
-    Parameters
-    ----------
-    comparison
-        Columns as of `as_comparison`.
-    """
+    """Return the treatment's odds and hazard ratios of every analysis of the thesis, for `plot_forest`."""
     numbers = _by_key(comparison)
     crude = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n"), "variable"]
     rows = []
@@ -88,13 +69,7 @@ def effect_rows(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def hazard_row(comparison: pd.DataFrame) -> dict[str, float | bool] | None:
-    """Return the hazard ratio of the Cox model, None where there is none.
-
-    Parameters
-    ----------
-    comparison
-        Columns as of `as_comparison`.
-    """
+    """Return the hazard ratio of the Cox model, None where there is none."""
     events = comparison.loc[(comparison["table"] == "text") & (comparison["level"] == "cox"), "variable"]
     if events.empty:
         return None
@@ -102,17 +77,7 @@ def hazard_row(comparison: pd.DataFrame) -> dict[str, float | bool] | None:
 
 
 def term_rows(comparison: pd.DataFrame, table: str, words: Wording = THESIS_WORDING) -> pd.DataFrame:
-    """Return the odds ratios of every term of one model table, as `plot_forest` takes them.
-
-    Parameters
-    ----------
-    comparison
-        Columns as of `as_comparison`.
-    table
-        ``table5`` or ``table6``.
-    words
-        Names of columns and blocks.
-    """
+    """Return the odds ratios of every term of one model table, as `plot_forest` takes them."""
     numbers = _by_key(comparison)
     chosen = comparison.loc[(comparison["table"] == table) & (comparison["statistic"] == "odds_ratio")]
     rows = []

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.show.plots.arms import arm_keys
 from simsepsis.show.style import (
     ARM_COLORS,
     ARM_LINES,
@@ -24,6 +23,7 @@ from simsepsis.show.style import (
     new_figure,
     wrapped,
 )
+from simsepsis.study.layout import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CURVE_COLUMNS = ("arm", "time", "survival", "low", "high", "at_risk")
 PRINTED_HORIZON = 60.0
 """Days; where the thesis's Figure 1 ends."""
-_LINE_WORDS = {"ivigg": "solid", "treated": "solid", "control": "dashed"}
+_LINE_WORDS = {"treated": "solid", "control": "dashed"}
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_STEPS = 8
 _PRINTED_STEP = 10.0
@@ -61,28 +61,9 @@ def plot_survival(
     control: str = CONTROL,
     note: str = "",
 ) -> Figure:
-    """Draw Kaplan–Meier curves in percent against time, with the number at risk under the axis.
-
-    Parameters
-    ----------
-    curves
-        ``arm`` (ivigg or treated | control) ``, time`` (rising within the arm, to the end of follow-up)
-        ``, survival, low, high`` (fractions) ``, at_risk`` (patients still followed just before `time`).
-    horizon
-        Last time drawn, or earlier where follow-up ends earlier; None for all follow-up.
-    comment
-        Text inside the axes, such as the hazard ratio.
-    band
-        What the shaded band is.
-    axis, free
-        Names of the axes: time with its unit, and what the curves are the share of.
-    treated, control
-        Words for the arms.
-    note
-        Line with scenario, replicates, seed and version.
-    """
+    """Draw Kaplan–Meier curves in percent against time, with the number at risk under the axis."""
     ticks = time_ticks(float(curves["time"].max()), horizon)
-    keys = arm_keys(curves["arm"])
+    keys = ARMS
     labels = dict(zip(keys, (treated, control), strict=True))
     arms = {arm: curves.loc[curves["arm"] == arm] for arm in keys if (curves["arm"] == arm).any()}
     end = float(ticks[-1])
@@ -105,15 +86,7 @@ def plot_survival(
 
 
 def time_ticks(longest: float, horizon: float | None = None) -> FloatArray:
-    """Return round times from 0 to the end of follow-up, at most eight steps; to a horizon every ten.
-
-    Parameters
-    ----------
-    longest
-        The longest follow-up.
-    horizon
-        Last time to be drawn; None for no limit.
-    """
+    """Return round times from 0 to the end of follow-up, at most eight steps; to a horizon every ten."""
     end = longest if horizon is None else min(longest, horizon)
     if not end > 0:
         return np.array([0.0, 1.0])
@@ -132,15 +105,7 @@ def _tick_text(tick: float, ticks: FloatArray) -> str:
 
 
 def until(rows: DataFrame, end: float) -> DataFrame:
-    """Return one arm's curve up to a time, which it reaches level where follow-up goes on.
-
-    Parameters
-    ----------
-    rows
-        One arm, with `CURVE_COLUMNS`.
-    end
-        The last time that is drawn.
-    """
+    """Return one arm's curve up to a time, which it reaches level where follow-up goes on."""
     shown = rows.loc[rows["time"] <= end]
     goes_on = len(shown) < len(rows) and shown["time"].iloc[-1] < end
     return pd.concat([shown, shown.tail(1).assign(time=end)], ignore_index=True) if goes_on else shown
@@ -213,15 +178,7 @@ def _write_at_risk(axes: Axes, arms: dict[str, DataFrame], ticks: FloatArray, la
 
 
 def at_risk(rows: DataFrame, times: FloatArray) -> FloatArray:
-    """Return how many patients of one arm are still followed just before each time.
-
-    Parameters
-    ----------
-    rows
-        One arm, with `CURVE_COLUMNS`, to the end of follow-up.
-    times
-        When, (k,).
-    """
+    """Return how many patients of one arm are still followed just before each time."""
     # Between two times of the curve, as many are at risk as just before the next one.
     known, patients = rows["time"].to_numpy(), rows["at_risk"].to_numpy(np.float64)
     place = np.searchsorted(known, times * (1 - 1e-12), side="left")

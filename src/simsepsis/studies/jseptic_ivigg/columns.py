@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from simsepsis.study.variables import read_variables
+from simsepsis.study.published import open_study
 
 ORGANS = ("resp", "coag", "liver", "cv", "cns", "renal")
 SCORE_DAYS = (1, 3, 7)
 
-COLUMNS = read_variables(Path(__file__).with_name("variables.csv"))
+COLUMNS = open_study("jseptic-ivigg").variables
 """Every column of the registry by name, in file order."""
 
 names_of = COLUMNS.of_group

@@ -30,27 +30,13 @@ class Signal:
     shift: float = 0.0
 
     def total(self, z_alpha: float, z_beta: float) -> float:
-        """Return the number of patients that gives a power: N with δ√N − shift/√N = z_α·sd₀ + z_β·sd₁.
-
-        Parameters
-        ----------
-        z_alpha, z_beta
-            Normal quantiles of 1 − α (one side) and of the power.
-        """
+        """Return the number of patients that gives a power: N with δ√N − shift/√N = z_α·sd₀ + z_β·sd₁."""
         needed = z_alpha * self.sd_null + z_beta * self.sd_true
         root = needed + math.sqrt(needed * needed + 4.0 * self.delta * self.shift)
         return (root / (2.0 * self.delta)) ** 2
 
     def power(self, n_total: float, z_alpha: float) -> float:
-        """Return the probability of rejecting in the planned direction.
-
-        Parameters
-        ----------
-        n_total
-            Patients that count, both arms.
-        z_alpha
-            Critical value of one side.
-        """
+        """Return the probability of rejecting in the planned direction."""
         root = math.sqrt(n_total)
         reached = self.delta * root - self.shift / root - z_alpha * self.sd_null
         return float(ndtr(reached / self.sd_true))
@@ -137,38 +123,18 @@ class Design:
         return math.copysign(1.0, self.effect.coefficient)
 
     def signal_at(self, effect: Effect) -> Signal:
-        """Return what one patient tells of an effect, positive in the planned direction.
-
-        Parameters
-        ----------
-        effect
-            True effect.
-        """
+        """Return what one patient tells of an effect, positive in the planned direction."""
         told = self.endpoint.signal(effect)
         planned = self.endpoint.signal(self.effect)
         return replace(told, delta=math.copysign(1.0, planned.delta) * told.delta)
 
     def power_at(self, effect: Effect, *, n_total: float | None = None) -> float:
-        """Return the probability of rejecting in the planned direction at another true effect.
-
-        Parameters
-        ----------
-        effect
-            True effect, on a named scale.
-        n_total
-            Patients in both arms; None for those of the design.
-        """
+        """Return the probability of rejecting in the planned direction at another true effect."""
         given = self.n_total if n_total is None else positive(n_total, "n_total")
         return self.signal_at(effect).power(given / self.design_effect, self.level.z)
 
     def with_total(self, n_total: float) -> Design:
-        """Return the design with another number of patients, and the power that it then has.
-
-        Parameters
-        ----------
-        n_total
-            Patients in both arms.
-        """
+        """Return the design with another number of patients, and the power that it then has."""
         grown = positive(n_total, "n_total") / self.n_total
         return replace(
             self,
@@ -178,13 +144,7 @@ class Design:
         )
 
     def with_power(self, power: float) -> Design:
-        """Return the design with the patients that another power needs.
-
-        Parameters
-        ----------
-        power
-            Above the one-sided type I error.
-        """
+        """Return the design with the patients that another power needs."""
         z_power = self.level.z_power(power)
         needed = self.signal_at(self.effect).total(self.level.z, z_power) * self.design_effect
         return replace(self.with_total(needed), power=power)

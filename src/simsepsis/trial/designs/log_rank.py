@@ -45,18 +45,7 @@ class LogRank:
         return "log_rank"
 
     def hazard_ratio(self, effect: Effect) -> float:
-        """Return the hazard ratio up to the horizon that an effect amounts to.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks by the horizon.
-
-        Raises
-        ------
-        UsageError
-            When it is a hazard ratio up to another day.
-        """
+        """Return the hazard ratio up to the horizon that an effect amounts to."""
         if effect.horizon not in (None, self.horizon):
             raise UsageError(
                 f"effect is a {effect.name} up to day {effect.horizon:g}, the design is up to day "
@@ -76,13 +65,7 @@ class LogRank:
         return (self.p_control + self.ratio * treated) / (1.0 + self.ratio)
 
     def signal(self, effect: Effect) -> Signal:
-        """Return what one patient tells of an effect; positive where treatment lowers the hazard.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks by the horizon.
-        """
+        """Return what one patient tells of an effect; positive where treatment lowers the hazard."""
         averaged = self.hazard_ratio(effect) ** self.averaging
         delta, variance = LOG_RANK_FORMULAS[self.formula][0](averaged, self.ratio)
         spread = math.sqrt(variance / self.event_probability(effect))

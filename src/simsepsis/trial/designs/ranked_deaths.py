@@ -43,22 +43,10 @@ class RankedDeaths:
         return "ranks"
 
     def signal(self, effect: Effect) -> Signal:
-        """Return what one patient tells of an effect; positive where treatment lowers the risk.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks.
-        """
+        """Return what one patient tells of an effect; positive where treatment lowers the risk."""
         saved = self.p_control - effect.treated_risk(self.p_control)
         return Signal(delta=self.slope * saved, sd_null=self.sd_null, sd_true=self.sd_true)
 
     def event_probability(self, effect: Effect) -> float:
-        """Return the mean risk of death over both arms of one size.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks.
-        """
+        """Return the mean risk of death over both arms of one size."""
         return 0.5 * (self.p_control + effect.treated_risk(self.p_control))

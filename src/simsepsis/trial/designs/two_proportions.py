@@ -100,23 +100,11 @@ class TwoProportions:
         return "two_proportions"
 
     def signal(self, effect: Effect) -> Signal:
-        """Return what one patient tells of an effect; positive where treatment lowers the risk.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks.
-        """
+        """Return what one patient tells of an effect; positive where treatment lowers the risk."""
         return FORMULAS[self.formula][0](self.p_control, effect.treated_risk(self.p_control), self.ratio)
 
     def event_probability(self, effect: Effect) -> float:
-        """Return the mean risk over both arms.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks.
-        """
+        """Return the mean risk over both arms."""
         return (self.p_control + self.ratio * effect.treated_risk(self.p_control)) / (1.0 + self.ratio)
 
 

@@ -13,38 +13,17 @@ DAYS_PER_MONTH = 365.25 / 12.0
 
 
 def opening_months(sites: Sites) -> FloatArray:
-    """Return the month in which each ICU starts to recruit, one after the other, shape (ICUs,).
-
-    Parameters
-    ----------
-    sites
-        ICUs and start-up; the last one opens when start-up ends.
-    """
+    """Return the month in which each ICU starts to recruit, one after the other, shape (ICUs,)."""
     return np.linspace(0.0, sites.startup_months, sites.number)
 
 
 def patients_per_month(sites: Sites, eligible: float) -> float:
-    """Return the patients whom one ICU randomizes in a month, on average.
-
-    Parameters
-    ----------
-    sites
-        Screened patients and consent.
-    eligible
-        Share of the screened who are eligible.
-    """
+    """Return the patients whom one ICU randomizes in a month, on average."""
     return sites.screened_per_month * eligible * sites.consent
 
 
 def months_to(patients: float, sites: Sites, eligible: float) -> float:
     """Return the month by which so many patients are expected to be randomized.
-
-    Parameters
-    ----------
-    patients
-        All arms.
-    sites, eligible
-        As in `patients_per_month`.
 
     Notes
     -----
@@ -57,36 +36,13 @@ def months_to(patients: float, sites: Sites, eligible: float) -> float:
 
 
 def expected_patients(months: FloatArray, sites: Sites, eligible: float) -> FloatArray:
-    """Return the patients expected to be randomized by each month, shape (m,).
-
-    Parameters
-    ----------
-    months
-        Months from the opening of the first ICU, shape (m,).
-    sites, eligible
-        As in `patients_per_month`.
-    """
+    """Return the patients expected to be randomized by each month, shape (m,)."""
     waited = np.maximum(0.0, months[:, None] - opening_months(sites)[None, :])
     return np.asarray(patients_per_month(sites, eligible) * waited.sum(axis=1))
 
 
 def accrual_curve(size: PlannedSize, sites: Sites, eligible: float, *, points: int = 61) -> pd.DataFrame:
-    """Expected accrual with as many patients as hoped for, and with half and two thirds of them.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    sites, eligible
-        As in `patients_per_month`.
-    points
-        Months drawn.
-
-    Returns
-    -------
-    DataFrame
-        pace (share of the planned consent), month, patients.
-    """
+    """Expected accrual with as many patients as hoped for, and with half and two thirds of them."""
     rows = []
     for pace in PACES:
         slowed = sites.model_copy(update={"consent": pace * sites.consent})
@@ -105,23 +61,7 @@ PACES = (1.0, 2.0 / 3.0, 0.5)
 
 
 def accrual_table(size: PlannedSize, sites: Sites, eligible: float, lag_days: float) -> pd.DataFrame:
-    """Months until the last patient and until the last outcome, at the planned pace and slower.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    sites, eligible
-        As in `patients_per_month`.
-    lag_days
-        Days from randomization to outcome.
-
-    Returns
-    -------
-    DataFrame
-        pace, icus, per_month (all ICUs open), months_accrual, months_outcome, overrun (patients who are
-        randomized while the outcomes that a look waits for mature).
-    """
+    """Months until the last patient and until the last outcome, at the planned pace and slower."""
     rows = []
     for pace in PACES:
         slowed = sites.model_copy(update={"consent": pace * sites.consent})
@@ -142,21 +82,7 @@ def accrual_table(size: PlannedSize, sites: Sites, eligible: float, lag_days: fl
 
 
 def patient_flow(size: PlannedSize, sites: Sites, eligible: float) -> pd.DataFrame:
-    """Expected numbers from screening to analysis.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    sites, eligible
-        As in `patients_per_month`.
-
-    Returns
-    -------
-    DataFrame
-        step (screened, eligible, randomized, control, treated, control_analysed, treated_analysed,
-        control_deaths, treated_deaths), patients; not rounded.
-    """
+    """Expected numbers from screening to analysis."""
     given = size.assumptions
     arms, risks = size.arms, given.risks
     kept = 1.0 - given.loss

@@ -34,27 +34,7 @@ def analyses_table(
     jobs: int,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Return the power of the same patients by several analyses.
-
-    Parameters
-    ----------
-    protocol, size
-        The trial and its patients.
-    trials
-        Its simulated trials under the planned effect.
-    pool, jobs
-        Its population, and worker processes.
-    progress
-        Called after each batch of trials.
-
-    Returns
-    -------
-    DataFrame
-        planned (whether it is the protocol's), analysis, method (of randomization), variance_left (over that
-        of the unadjusted analysis), power_formula, power, mcse, n_sim. The formula is NaN where patients are
-        randomized within strata that the analysis leaves out, which is conservative. No rows for several
-        arms, for randomized ICUs, and for endpoints other than deaths.
-    """
+    """Return the power of the same patients by several analyses."""
     if not _compares(protocol):
         return pd.DataFrame()
     rows = [_row(protocol, size, trials, pool, planned=True)]
@@ -103,13 +83,5 @@ def _row(
 
 
 def power_with(size: PlannedSize, left: float) -> float:
-    """Return the power of planned patients by an analysis that leaves a part of the variance.
-
-    Parameters
-    ----------
-    size
-        The patients.
-    left
-        As returned by `variance_left`.
-    """
+    """Return the power of planned patients by an analysis that leaves a part of the variance."""
     return size.trial.with_total(size.n_randomized / left).power

@@ -19,33 +19,12 @@ LARGEST = 20.0
 
 
 def beliefs(weighted: Sequence[tuple[float, Prior]]) -> dict[str, Prior]:
-    """Return the priors that a plan is judged under: the shipped ones and its own.
-
-    Parameters
-    ----------
-    weighted
-        Weight and prior of each of the plan's.
-    """
+    """Return the priors that a plan is judged under: the shipped ones and its own."""
     return load_priors() | {prior.name: prior for _, prior in weighted}
 
 
 def prior_table(size: PlannedSize, weighted: Sequence[tuple[float, Prior]]) -> pd.DataFrame:
-    """Assurance of the planned trial and its ceiling under every prior.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    weighted
-        Weight and prior of each of the plan's; none where it has none, and then no mixture.
-
-    Returns
-    -------
-    DataFrame
-        prior, label, scale, estimate, low, high (95 %), weight, assurance, ceiling, worthwhile (probability
-        of at least the planned effect), source; the last row is the mixture, whose probabilities are the
-        weighted means of the others.
-    """
+    """Assurance of the planned trial and its ceiling under every prior."""
     weights = {prior.name: weight for weight, prior in weighted}
     rows = pd.DataFrame(
         [
@@ -101,20 +80,7 @@ def _component_beyond(part: Component, planned: Effect, p_control: float) -> flo
 def assurance_curve(
     size: PlannedSize, weighted: Sequence[tuple[float, Prior]], *, points: int = 13
 ) -> pd.DataFrame:
-    """Assurance over randomized patients under every prior, with its ceiling.
-
-    Parameters
-    ----------
-    size, weighted
-        As in `prior_table`.
-    points
-        Sample sizes, evenly on the log scale from a quarter of the planned.
-
-    Returns
-    -------
-    DataFrame
-        prior, n_randomized, assurance, ceiling; the mixture last.
-    """
+    """Assurance over randomized patients under every prior, with its ceiling."""
     totals = np.unique(np.round(size.n_randomized * np.geomspace(0.25, LARGEST, points)))
     priors, weights = beliefs(weighted), {prior.name: weight for weight, prior in weighted}
     rows = []

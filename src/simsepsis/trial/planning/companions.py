@@ -39,23 +39,7 @@ DOSES = (0.3, 0.9, 1.5)
 def endpoint_tournament(
     protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Compare endpoints on the same simulated patients.
-
-    Parameters
-    ----------
-    protocol, size, pool
-        The trial, its patients and its population.
-    jobs
-        Worker processes.
-    progress
-        Called after each batch of trials.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `tournament`, and n_ratio (patients for the same power over those of the protocol's
-        endpoint) and n_sim. No rows where ICUs are randomized, whose analyses are for deaths only.
-    """
+    """Compare endpoints on the same simulated patients."""
     if protocol.allocation.clustered:
         return pd.DataFrame()
     number = min(protocol.run.trials, MOST_TRIALS)
@@ -88,19 +72,7 @@ def _n_ratio(z_alpha: float, own: float, other: float) -> float:
 def dose_arms(
     protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Return what the assumed dose–response makes of other doses, and the patients that each would need.
-
-    Parameters
-    ----------
-    protocol, size, pool, jobs, progress
-        As in `endpoint_tournament`.
-
-    Returns
-    -------
-    DataFrame
-        dose (g/kg), p_control, p_treated, risk_ratio, n_randomized, power (of the planned patients), failure.
-        No rows where the world has no dose–response or the trial several arms.
-    """
+    """Return what the assumed dose–response makes of other doses, and the patients that each would need."""
     world = changed_scenario(
         protocol.world.base, protocol.world.set, place=protocol.name, label=protocol.label
     )
@@ -229,13 +201,7 @@ def _counted(number: int, progress: Progress | None) -> Iterator[int]:
 
 
 def companion_trials(protocol: TrialProtocol) -> dict[str, int]:
-    """Return how many trials each of `COMPANIONS` simulates.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    """
+    """Return how many trials each of `COMPANIONS` simulates."""
     endpoints, cells = len({protocol.endpoint.name, *ENDPOINTS}), len(POPULATIONS) * len(INTERACTIONS)
     several = not protocol.allocation.clustered
     return {

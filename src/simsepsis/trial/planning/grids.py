@@ -34,25 +34,7 @@ def size_grid(
     effects: Iterable[float] | None = None,
     powers: Iterable[float] = POWERS,
 ) -> pd.DataFrame:
-    """Sample size over control risk × effect × power, all else as planned.
-
-    Parameters
-    ----------
-    assumptions
-        Of the plan; its looks, loss and departures hold in every cell.
-    control_risks
-        Risks under control; that of the plan is added.
-    effects
-        On the scale of the plan; None for a usual range. That of the plan is added.
-    powers
-        Targets.
-
-    Returns
-    -------
-    DataFrame
-        p_control, scale, effect, p_treated, power, n_randomized, power_reached, failure. A cell without a
-        sample size keeps its row, with NaN and the reason.
-    """
+    """Sample size over control risk × effect × power, all else as planned."""
     risks = _with(control_risks, assumptions.p_control)
     values = _with(EFFECTS[assumptions.effect.name] if effects is None else effects, assumptions.effect.value)
     rows = []
@@ -86,22 +68,7 @@ def _cell(assumptions: Assumptions) -> dict[str, object]:
 def power_lines(
     size: PlannedSize, *, shares: Sequence[float] = (1.0, 0.75, 0.5), points: int = 46
 ) -> pd.DataFrame:
-    """Power over randomized patients, for the planned effect and parts of it.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    shares
-        Parts of the planned risk difference.
-    points
-        Sample sizes from a fifth of the planned to twice as many.
-
-    Returns
-    -------
-    DataFrame
-        share, effect, n_randomized, power.
-    """
+    """Power over randomized patients, for the planned effect and parts of it."""
     totals = np.unique(np.round(np.linspace(0.2, 2.0, points) * size.n_randomized))
     rows = [
         {
@@ -200,22 +167,7 @@ def sensitivity_map(
     control_risks: Iterable[float] = (0.20, 0.24, 0.28, 0.32, 0.36, 0.40),
     shares: Iterable[float] = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5),
 ) -> pd.DataFrame:
-    """Power of the planned patients over control risk × attenuation of the effect.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    control_risks
-        Risks under control; that of the plan is added.
-    shares
-        Parts of the risk difference that are left.
-
-    Returns
-    -------
-    DataFrame
-        p_control, share, power.
-    """
+    """Power of the planned patients over control risk × attenuation of the effect."""
     rows = []
     for risk, share in product(_with(control_risks, size.assumptions.p_control), shares):
         there = replace(size.assumptions, p_control=risk).attenuated(share)
@@ -230,18 +182,7 @@ def sensitivity_map(
 
 
 def detectable(size: PlannedSize) -> float:
-    """Return the smallest reduction of risk that the planned patients detect with the target power.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-
-    Raises
-    ------
-    UsageError
-        When not even the removal of all deaths would be detected.
-    """
+    """Return the smallest reduction of risk that the planned patients detect with the target power."""
     control, target = size.assumptions.p_control, size.assumptions.power
 
     def missing(treated: float) -> float:

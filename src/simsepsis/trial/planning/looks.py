@@ -19,21 +19,7 @@ from simsepsis.trial.sizing.size import PlannedSize
 
 
 def boundary_table(size: PlannedSize) -> pd.DataFrame:
-    """Return the looks of a trial with what they mean; no rows for a trial without looks.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `look_table`, and: randomized (patients whose outcome is known or lost), whole deaths
-        in each arm at the boundary (deaths_control, deaths_treated: a trial with these deaths stops),
-        stop_null and stop_planned (probability of stopping at this look), and, at the futility boundary or
-        at z = 0 without one, conditional power under the plan and under the trend, and predictive power.
-    """
+    """Return the looks of a trial with what they mean; no rows for a trial without looks."""
     trial = size.trial.design
     if not isinstance(trial, SequentialDesign):
         return pd.DataFrame()
@@ -83,18 +69,7 @@ def _at_interim(plan: Boundaries, planned: float) -> dict[str, list[float]]:
 
 
 def expected_sizes(size: PlannedSize) -> dict[str, float]:
-    """Return the randomized patients whose outcome is known or lost when the trial stops, on average.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-
-    Returns
-    -------
-    dict
-        ``null`` and ``planned``; patients randomized while outcomes mature are not counted.
-    """
+    """Return the randomized patients whose outcome is known or lost when the trial stops, on average."""
     trial = size.trial.design
     if not isinstance(trial, SequentialDesign):
         return {"null": float(size.n_randomized), "planned": float(size.n_randomized)}

@@ -45,15 +45,6 @@ class Confirmed:
 def confirm_size(size: PlannedSize, simulate: Simulate, *, fixed: bool) -> Confirmed:
     """Simulate a planned size, and enlarge it while its power is below the target beyond chance.
 
-    Parameters
-    ----------
-    size
-        By formula.
-    simulate
-        The simulator.
-    fixed
-        Whether the number of patients is stated, so that it stays.
-
     Notes
     -----
     The simulated power tells the information of a patient: N grows by [(z_α + z_target)/(z_α + z_power)]².
@@ -84,34 +75,12 @@ def _enlarged(size: PlannedSize, power: float) -> int:
 
 
 def operating_table(trials: dict[str, TrialSimulation]) -> pd.DataFrame:
-    """Return the operating characteristics under every truth.
-
-    Parameters
-    ----------
-    trials
-        Truth (null, planned) → simulated trials.
-
-    Returns
-    -------
-    DataFrame
-        truth, arm, measure, value, mcse, n_sim.
-    """
+    """Return the operating characteristics under every truth."""
     frames = [simulation.characteristics.assign(truth=truth) for truth, simulation in trials.items()]
     return pd.concat(frames, ignore_index=True)[["truth", "arm", "measure", "value", "mcse", "n_sim"]]
 
 
 def simulated_looks(trials: dict[str, TrialSimulation]) -> pd.DataFrame:
-    """Return how simulated trials end at each look, under every truth.
-
-    Parameters
-    ----------
-    trials
-        As in `operating_table`.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `TrialSimulation.looks`, with truth.
-    """
+    """Return how simulated trials end at each look, under every truth."""
     frames = [simulation.looks.assign(truth=truth) for truth, simulation in trials.items()]
     return pd.concat(frames, ignore_index=True)

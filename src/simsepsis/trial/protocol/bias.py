@@ -48,13 +48,7 @@ class MeasuredBias(Section):
 
     @property
     def measured(self) -> Bias:
-        """Return the bias over the worlds.
-
-        Raises
-        ------
-        UsageError
-            When the file cannot be read, or says nothing of the method in a world.
-        """
+        """Return the bias over the worlds."""
         rows = self._rows()
         values, errors = rows["value"].to_numpy(float), rows["mcse"].to_numpy(float)
         spread = float(values.std(ddof=1)) if values.size > 1 else 0.0
@@ -82,18 +76,7 @@ class MeasuredBias(Section):
 
 
 def read_performance(path: str) -> pd.DataFrame:
-    """Return the performance table of an experiment.
-
-    Parameters
-    ----------
-    path
-        Of a ``performance.csv``.
-
-    Raises
-    ------
-    UsageError
-        When it cannot be read, or is no such table.
-    """
+    """Return the performance table of an experiment."""
     if not is_file(Path(path)):
         raise UsageError(f"{path}: no such performance table; give the performance.csv of an experiment")
     try:

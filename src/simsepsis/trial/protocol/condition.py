@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simsepsis.arrays import BoolArray
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.study.published import open_study
 
 EVERYBODY = "all"
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -26,10 +26,6 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
 }
 SHAPE = re.compile(r"(\w+)\s*(<=|>=|==|!=|<|>)\s*([\w.+-]+)")
-
-LATER = ("_day3", "_day7")
-AFTER_RANDOMIZATION = ("id", "treatment", "adjunct", "transfusion", "safety", "duration", "outcome")
-"""Groups of columns that no trial knows when it randomizes."""
 
 IGG = "endogenous_igg"
 """Endogenous IgG in g/L: a trial can measure it before it randomizes, the registry does not."""
@@ -47,7 +43,7 @@ class Comparison:
         """Return in whom it is so; where the value is missing it is not."""
         values, value = columns[self.column], self.value
         if isinstance(value, str):
-            value = COLUMNS[self.column].level_names.index(value)
+            value = open_study().variables[self.column].level_names.index(value)
         known = ~np.isnan(np.asarray(values, dtype=np.float64))
         return np.asarray(COMPARISONS[self.sign](values, value) & known)
 
@@ -60,13 +56,7 @@ class Condition:
     groups: tuple[tuple[Comparison, ...], ...]
 
     def holds(self, columns: Mapping[str, NDArray[Any]]) -> BoolArray:
-        """Return in whom the condition holds, shape (n,).
-
-        Parameters
-        ----------
-        columns
-            Name → (n,) values; categories as codes of their levels.
-        """
+        """Return in whom the condition holds, shape (n,)."""
         size = next(iter(columns.values())).shape[0]
         if not self.groups:
             return np.ones(size, dtype=np.bool_)
@@ -109,7 +99,8 @@ def _comparison(text: str) -> Comparison:
 
 
 def _value(column: str, sign: str, value: str) -> float | str:
-    levels = COLUMNS[column].level_names if column in COLUMNS else ()
+    variables = open_study().variables
+    levels = variables[column].level_names if column in variables else ()
     if not levels:
         try:
             number = float(value)
@@ -127,22 +118,11 @@ def _value(column: str, sign: str, value: str) -> float | str:
 
 def baseline_columns() -> list[str]:
     """Return the columns that are known before randomization."""
-    known = [
-        name
-        for name, column in COLUMNS.items()
-        if column.group not in AFTER_RANDOMIZATION and not name.endswith(LATER)
-    ]
-    return [*known, IGG]
+    return [*open_study().variables.of("covariate"), IGG]
 
 
 def check_column(column: str) -> None:
-    """Raise `UsageError` unless a column is known before randomization.
-
-    Parameters
-    ----------
-    column
-        Name.
-    """
+    """Raise `UsageError` unless a column is known before randomization."""
     known = baseline_columns()
     if column not in known:
         near = did_you_mean(column, known) or f"; use a column of day 1 or {IGG}"

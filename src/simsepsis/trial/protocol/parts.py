@@ -195,13 +195,7 @@ class Test(Section):
 
 
 def check_factor(text: str) -> None:
-    """Raise `UsageError` unless a factor is ``icu`` or a condition.
-
-    Parameters
-    ----------
-    text
-        What was given.
-    """
+    """Raise `UsageError` unless a factor is ``icu`` or a condition."""
     if text != "icu":
         parse_condition(text)
 
@@ -237,17 +231,7 @@ class Looks(Section):
 
 @lru_cache(maxsize=64)
 def boundaries_of(looks: Looks, test: Test, comparisons: int = 1) -> Boundaries:
-    """Return the boundaries of a test.
-
-    Parameters
-    ----------
-    looks
-        When the data are looked at.
-    test
-        Type I error, sides and power.
-    comparisons
-        Among which the type I error is shared out.
-    """
+    """Return the boundaries of a test."""
     rule = looks.futility
     futility = None
     if rule is not None:
@@ -338,13 +322,7 @@ class PriorWeight(Section):
 
 
 def mixture(weights: tuple[PriorWeight, ...]) -> Prior:
-    """Return the mixture of weighted priors.
-
-    Parameters
-    ----------
-    weights
-        Priors with weights that sum to 1.
-    """
+    """Return the mixture of weighted priors."""
     return mix_priors([(part.weight, part.prior) for part in weights])
 
 

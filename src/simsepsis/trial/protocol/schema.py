@@ -231,18 +231,7 @@ class TrialProtocol(Section):
         return hash(self.hash)
 
     def changed(self, changes: Changes) -> TrialProtocol:
-        """Return the protocol with some of its values replaced, and checked again.
-
-        Parameters
-        ----------
-        changes
-            Dotted key, such as ``effect.value``, → value.
-
-        Raises
-        ------
-        ExperimentError
-            If a key or value is not legal.
-        """
+        """Return the protocol with some of its values replaced, and checked again."""
         values: Mapping[str, Any] = self.model_dump()
         for key, value in changes.items():
             values = with_changed(values, key.split("."), value, f"{self.name}: {key}")

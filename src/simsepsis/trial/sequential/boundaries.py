@@ -58,13 +58,7 @@ class Boundaries:
         return np.asarray(self.sides * ndtr(-self.z))
 
     def lower(self, *, follow_futility: bool = True) -> FloatArray:
-        """Return the lower bounds (K,) of going on; −inf for none.
-
-        Parameters
-        ----------
-        follow_futility
-            Whether the trial stops where the futility rule says so; a binding rule is always followed.
-        """
+        """Return the lower bounds (K,) of going on; −inf for none."""
         if self.sides == 2:
             return -self.z
         followed = follow_futility or self.binding
@@ -73,36 +67,16 @@ class Boundaries:
         return self.futility_z
 
     def exits(self, drift: float, *, follow_futility: bool = True) -> Exits:
-        """Return the probabilities of stopping at each look through each bound.
-
-        Parameters
-        ----------
-        drift
-            Expectation of Z at full information, θ√I_max; benefit is positive.
-        follow_futility
-            Whether the trial stops for futility.
-        """
+        """Return the probabilities of stopping at each look through each bound."""
         below = self.lower(follow_futility=follow_futility)
         return exits(self.information, below, self.z, drift, fineness=self.fineness)
 
     def power(self, drift: float, *, follow_futility: bool = True) -> float:
-        """Return the probability of stopping for efficacy, in the direction of benefit.
-
-        Parameters
-        ----------
-        drift, follow_futility
-            As in `exits`.
-        """
+        """Return the probability of stopping for efficacy, in the direction of benefit."""
         return float(self.exits(drift, follow_futility=follow_futility).upper.sum())
 
     def drift(self, power: float) -> float:
-        """Return the drift θ√I_max at which the trial has a given power.
-
-        Parameters
-        ----------
-        power
-            Above the one-sided type I error.
-        """
+        """Return the drift θ√I_max at which the trial has a given power."""
         fixed = self.level.z + self.level.z_power(power)
         high = 1.1 * fixed + 0.5
         while self.power(high) < power:
@@ -112,11 +86,6 @@ class Boundaries:
     def inflation(self, power: float) -> float:
         """Return maximum information over that of the fixed design with the same errors.
 
-        Parameters
-        ----------
-        power
-            At the planned effect. Bounds by β spending are taken as they are, also for another power.
-
         Notes
         -----
         η²/(z_α + z_β)².
@@ -124,19 +93,7 @@ class Boundaries:
         return (self.drift(power) / (self.level.z + self.level.z_power(power))) ** 2
 
     def stopping_probabilities(self, drift: float, *, follow_futility: bool = True) -> pd.DataFrame:
-        """Return, look by look, how the trial ends.
-
-        Parameters
-        ----------
-        drift, follow_futility
-            As in `exits`.
-
-        Returns
-        -------
-        DataFrame
-            look, information_fraction, efficacy, harm (rejection in the other direction of a two-sided test),
-            futility (at the last look: no rejection), stop, cumulative_stop.
-        """
+        """Return, look by look, how the trial ends."""
         out = self.exits(drift, follow_futility=follow_futility)
         nothing = np.zeros(self.looks)
         harm, futility = (out.lower, nothing.copy()) if self.sides == 2 else (nothing, out.lower.copy())
@@ -155,12 +112,6 @@ class Boundaries:
         return pd.DataFrame(columns)
 
     def expected_information(self, drift: float, *, follow_futility: bool = True) -> float:
-        """Return the expected information at the end, as a fraction of the maximum.
-
-        Parameters
-        ----------
-        drift, follow_futility
-            As in `exits`.
-        """
+        """Return the expected information at the end, as a fraction of the maximum."""
         stop = self.stopping_probabilities(drift, follow_futility=follow_futility)["stop"].to_numpy()
         return float(stop @ self.information)

@@ -60,11 +60,6 @@ class SequentialDesign:
     def drift_at(self, effect: Effect) -> float:
         """Return the expectation of Z at the last look; positive for an effect in the planned direction.
 
-        Parameters
-        ----------
-        effect
-            True effect.
-
         Notes
         -----
         The SD is the mean of the null and the true one with weights z_α and z_β, as in the fixed design.
@@ -76,33 +71,15 @@ class SequentialDesign:
         return (told.delta * root - told.shift / root) / spread
 
     def power_at(self, effect: Effect) -> float:
-        """Return the probability of stopping for efficacy at a true effect.
-
-        Parameters
-        ----------
-        effect
-            True effect.
-        """
+        """Return the probability of stopping for efficacy at a true effect."""
         return self.boundaries.power(self.drift_at(effect))
 
     def expected_n(self, effect: Effect) -> float:
-        """Return the expected number of patients whose outcome is known when the trial stops.
-
-        Parameters
-        ----------
-        effect
-            True effect. Patients randomized while outcomes mature are not counted.
-        """
+        """Return the expected number of patients whose outcome is known when the trial stops."""
         return self.n_total * self.boundaries.expected_information(self.drift_at(effect))
 
     def with_total(self, n_total: float) -> SequentialDesign:
-        """Return the design with another number of patients at the last look.
-
-        Parameters
-        ----------
-        n_total
-            Patients in both arms.
-        """
+        """Return the design with another number of patients at the last look."""
         return replace(self, n_total=positive(n_total, "n_total"))
 
 

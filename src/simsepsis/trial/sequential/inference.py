@@ -123,22 +123,7 @@ def exceedance(boundaries: Boundaries, look: int, z: float, drift: float) -> flo
 
 
 def exceedances(boundaries: Boundaries, z: FloatArray, drift: float) -> FloatArray:
-    """Return `exceedance` at every look for many values of Z.
-
-    Parameters
-    ----------
-    boundaries
-        Of the trial.
-    z
-        Statistics, shape (m,).
-    drift
-        θ√I_max under which the probabilities are taken.
-
-    Returns
-    -------
-    ndarray
-        Shape (looks, m).
-    """
+    """Return `exceedance` at every look for many values of Z."""
     lower, passed, sunk = _relied(boundaries), 0.0, 0.0
     rows = []
     for index, paths in enumerate(reaching(boundaries.information, lower, boundaries.z, drift)):

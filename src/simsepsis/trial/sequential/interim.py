@@ -146,22 +146,7 @@ def repeated_confidence_interval(
 
 
 def observed_look(boundaries: Boundaries, look: int, information_fraction: float) -> int:
-    """Return the index of a look whose boundary was made for the information observed.
-
-    Parameters
-    ----------
-    boundaries
-        Of the trial.
-    look
-        Number of the look, from 1.
-    information_fraction
-        Observed at this look.
-
-    Raises
-    ------
-    UsageError
-        When there is no such look, or its boundary belongs to another fraction.
-    """
+    """Return the index of a look whose boundary was made for the information observed."""
     if look not in range(1, boundaries.looks + 1):
         raise UsageError(f"look={look} does not exist; the trial has looks 1 to {boundaries.looks}")
     planned = float(boundaries.information[look - 1])

@@ -48,30 +48,12 @@ def begin() -> Paths:
 
 
 def above(paths: Paths, time: float, bound: float, drift: float) -> float:
-    """Return the probability of going on until `time` and having Z ≥ bound there.
-
-    Parameters
-    ----------
-    paths
-        Trials that go on after the look before.
-    time
-        Information fraction of this look.
-    bound
-        On the scale of Z.
-    drift
-        Expectation of Z at full information.
-    """
+    """Return the probability of going on until `time` and having Z ≥ bound there."""
     return _beyond(paths, time, bound, drift, 1.0)
 
 
 def below(paths: Paths, time: float, bound: float, drift: float) -> float:
-    """Return the probability of going on until `time` and having Z ≤ bound there.
-
-    Parameters
-    ----------
-    paths, time, bound, drift
-        As in `above`.
-    """
+    """Return the probability of going on until `time` and having Z ≤ bound there."""
     return _beyond(paths, time, bound, drift, -1.0)
 
 
@@ -91,19 +73,6 @@ def advance(
     fineness: float = 1.0,
 ) -> Paths:
     """Return the trials that go on after a look.
-
-    Parameters
-    ----------
-    paths
-        Trials that go on after the look before.
-    time, next_time
-        Information fractions of this look and of the one after it.
-    bounds
-        Lower and upper bound of Z; a trial between them goes on.
-    drift
-        Expectation of Z at full information.
-    fineness
-        Multiplies the number of nodes.
 
     Notes
     -----
@@ -133,15 +102,7 @@ def _panels(low: float, high: float, count: int) -> tuple[FloatArray, FloatArray
 
 
 def next_after(times: FloatArray, look: int) -> float:
-    """Return the information fraction of the look after `look`; after the last one, as far again.
-
-    Parameters
-    ----------
-    times
-        Information fractions, shape (K,).
-    look
-        Index, from 0.
-    """
+    """Return the information fraction of the look after `look`; after the last one, as far again."""
     if look + 1 < times.size:
         return float(times[look + 1])
     return 2.0 * float(times[look])
@@ -150,19 +111,7 @@ def next_after(times: FloatArray, look: int) -> float:
 def reaching(
     times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float, *, fineness: float = 1.0
 ) -> Iterator[Paths]:
-    """Yield, look by look, the trials that reach it.
-
-    Parameters
-    ----------
-    times
-        Information fractions, shape (K,).
-    lower, upper
-        Bounds of Z, shape (K,); infinite where there is none.
-    drift
-        Expectation of Z at full information.
-    fineness
-        Multiplies the number of nodes.
-    """
+    """Yield, look by look, the trials that reach it."""
     paths = begin()
     for look, time in enumerate(times):
         yield paths
@@ -175,17 +124,6 @@ def exits(
     times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float, *, fineness: float = 1.0
 ) -> Exits:
     """Return the probabilities of leaving through each bound at each look.
-
-    Parameters
-    ----------
-    times
-        Information fractions, shape (K,).
-    lower, upper
-        Bounds of Z, shape (K,); infinite where there is none.
-    drift
-        Expectation of Z at full information, θ√I_max.
-    fineness
-        Multiplies the number of nodes; for checking convergence.
 
     References
     ----------

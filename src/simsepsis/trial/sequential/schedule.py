@@ -15,18 +15,7 @@ _CLOSEST = 1e-3
 
 
 def information_fractions(information: ArrayLike) -> FloatArray:
-    """Return the information fractions of the looks.
-
-    Parameters
-    ----------
-    information
-        Increasing numbers in (0, 1], the last one 1; shape (K,).
-
-    Raises
-    ------
-    UsageError
-        When they do not increase to 1, or two looks are as good as one.
-    """
+    """Return the information fractions of the looks."""
     times = listed(information, "information")
     written = ", ".join(f"{time:g}" for time in times)
     steps = np.diff(times, prepend=0.0)
@@ -44,20 +33,7 @@ def information_fractions(information: ArrayLike) -> FloatArray:
 
 
 def listed(fractions: ArrayLike, name: str) -> FloatArray:
-    """Return fractions as an array, or say that they are no list of numbers.
-
-    Parameters
-    ----------
-    fractions
-        Numbers, shape (K,).
-    name
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    UsageError
-        When they are not one or more numbers in a row.
-    """
+    """Return fractions as an array, or say that they are no list of numbers."""
     try:
         numbers = np.array(fractions, dtype=np.float64)
     except (TypeError, ValueError):
@@ -70,22 +46,7 @@ def listed(fractions: ArrayLike, name: str) -> FloatArray:
 
 
 def cumulative_errors(spent: Iterable[float], looks: int, name: str) -> FloatArray:
-    """Return the error that a user wants spent by each look.
-
-    Parameters
-    ----------
-    spent
-        Cumulative error at each look, from 0 up.
-    looks
-        Number of looks.
-    name
-        Name of the argument, for the message.
-
-    Raises
-    ------
-    UsageError
-        When there is not one for each look, when they fall, or when nothing is left for the last look.
-    """
+    """Return the error that a user wants spent by each look."""
     errors = np.array(list(spent), dtype=np.float64)
     steps = np.diff(errors, prepend=0.0)
     wrong = errors.size != looks or not np.all(np.isfinite(errors)) or np.any(steps < 0)

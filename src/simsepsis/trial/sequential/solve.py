@@ -52,30 +52,13 @@ class Solution:
 
 
 def root_of(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root of a monotone function between two limits.
-
-    Parameters
-    ----------
-    function
-        Changes its sign between the limits.
-    low, high
-        The limits.
-    """
+    """Return the root of a monotone function between two limits."""
     return float(brentq(function, low, high, xtol=1e-12, rtol=1e-14))
 
 
 def upper_bound(paths: Paths, time: float, error: float) -> float:
     """Return u with P₀(go on until `time`, then Z ≥ u) = error; inf where nothing is spent, −inf where less
     is left.
-
-    Parameters
-    ----------
-    paths
-        Trials that go on after the look before, under the null hypothesis.
-    time
-        Information fraction.
-    error
-        To be spent at this look.
     """
     if error <= 0:
         return math.inf
@@ -91,21 +74,7 @@ def upper_bound(paths: Paths, time: float, error: float) -> float:
 
 
 def lower_bound(paths: Paths, time: float, error: float, drift: float, cap: float) -> float:
-    """Return l ≤ cap with P(go on until `time`, then Z ≤ l) = error; −inf where nothing is spent.
-
-    Parameters
-    ----------
-    paths
-        Trials that go on after the look before, under the drift.
-    time
-        Information fraction.
-    error
-        To be spent at this look.
-    drift
-        Expectation of Z at full information.
-    cap
-        The efficacy bound: the trial ends where the two meet.
-    """
+    """Return l ≤ cap with P(go on until `time`, then Z ≤ l) = error; −inf where nothing is spent."""
     if error <= 0:
         return -math.inf
     low = float(ndtri(error)) + drift * math.sqrt(time)
@@ -118,20 +87,7 @@ def lower_bound(paths: Paths, time: float, error: float, drift: float, cap: floa
 
 
 def spending_bounds(test: EfficacyTest, errors: FloatArray) -> FloatArray:
-    """Return the upper bounds that spend given errors, look by look.
-
-    Parameters
-    ----------
-    test
-        What the bounds are for.
-    errors
-        One-sided error of each look, shape (K,).
-
-    Raises
-    ------
-    UsageError
-        When binding futility bounds leave too few trials to spend them on.
-    """
+    """Return the upper bounds that spend given errors, look by look."""
     upper = np.full(test.times.size, np.inf)
     paths = begin()
     for look, time in enumerate(test.times):
@@ -152,15 +108,7 @@ def _unspendable(look: int, error: float) -> UsageError:
 
 
 def shaped_bounds(test: EfficacyTest, delta: float) -> FloatArray:
-    """Return the Wang–Tsiatis bounds c·t^(δ−½) that spend the error exactly.
-
-    Parameters
-    ----------
-    test
-        What the bounds are for.
-    delta
-        0 for O'Brien and Fleming, ½ for Pocock.
-    """
+    """Return the Wang–Tsiatis bounds c·t^(δ−½) that spend the error exactly."""
     shape = test.times ** (delta - 0.5)
 
     def excess(scale: float) -> float:
@@ -173,20 +121,7 @@ def shaped_bounds(test: EfficacyTest, delta: float) -> FloatArray:
 
 
 def haybittle_peto_bounds(test: EfficacyTest, early: float) -> FloatArray:
-    """Return one bound for all looks before the last, and the last one that spends what is left.
-
-    Parameters
-    ----------
-    test
-        What the bounds are for.
-    early
-        Bound of all looks but the last.
-
-    Raises
-    ------
-    UsageError
-        When the early looks spend everything.
-    """
+    """Return one bound for all looks before the last, and the last one that spends what is left."""
     upper = np.full(test.times.size, early)
     spent = test.spent(upper)
     left = test.error - float(spent[:-1].sum())
@@ -202,24 +137,7 @@ def haybittle_peto_bounds(test: EfficacyTest, early: float) -> FloatArray:
 def beta_spending_bounds(
     test: EfficacyTest, alpha_errors: FloatArray, beta_errors: FloatArray, *, binding: bool, start: float
 ) -> Solution:
-    """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly.
-
-    Parameters
-    ----------
-    test
-        What the bounds are for; one-sided.
-    alpha_errors, beta_errors
-        Errors to be spent at each look, shape (K,).
-    binding
-        Whether the efficacy bounds rely on the futility rule.
-    start
-        Drift of the fixed design with the same errors; the answer is above it.
-
-    Raises
-    ------
-    UsageError
-        When the two errors cannot both be spent.
-    """
+    """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly."""
 
     def excess(drift: float) -> float:
         return _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)[1]

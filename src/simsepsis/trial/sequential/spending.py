@@ -70,20 +70,7 @@ SPENDING: dict[str, SpendingFunction] = {
 
 
 def spending_parameter(name: str, parameter: float | None) -> float | None:
-    """Return the parameter of a spending function: the one given, or its default.
-
-    Parameters
-    ----------
-    name
-        A key of `SPENDING`.
-    parameter
-        γ of hsd (−4), ρ of kim_demets (3); None for the default.
-
-    Raises
-    ------
-    UsageError
-        When the function is unknown, or takes no such parameter.
-    """
+    """Return the parameter of a spending function: the one given, or its default."""
     function = SPENDING[chosen(name, SPENDING, "spending")]
     if parameter is None:
         return function.default

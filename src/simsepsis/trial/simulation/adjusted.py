@@ -11,7 +11,7 @@ from scipy.special import expit
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.study.published import open_study
 from simsepsis.trial.simulation.pool import Pool
 
 Slopes = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
@@ -34,18 +34,12 @@ def covariate_matrix(pool: Pool, names: tuple[str, ...]) -> FloatArray:
 
     A missing number is set to the mean, which keeps the analysis of a randomized trial valid (White IR,
     Thompson SG. Stat Med 2005;24:993); an indicator beside it would separate the data where few are missing.
-
-    Parameters
-    ----------
-    pool
-        The population.
-    names
-        Columns of day 1.
     """
     columns: list[FloatArray] = []
+    variables = open_study().variables
     for name in names:
         values = np.asarray(pool.columns[name], dtype=np.float64)
-        levels = COLUMNS[name].level_names if name in COLUMNS else ()
+        levels = variables[name].level_names if name in variables else ()
         if levels:
             columns += [(values == level).astype(np.float64) for level in range(1, len(levels))]
             continue
@@ -64,17 +58,6 @@ class Standardized:
 
 def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, arms: int) -> Standardized:
     r"""Return the risk of each arm, standardized over all patients of the trial.
-
-    Parameters
-    ----------
-    covariates
-        (n, q) columns.
-    arm
-        (n,) 0 for control, then the treated arms.
-    dead
-        (n,) outcome 0 or 1.
-    arms
-        Number of arms, control included.
 
     Notes
     -----
@@ -127,15 +110,7 @@ def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit
 
 
 def contrast_of(standardized: Standardized, scale: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return z of the risk difference (positive for fewer deaths), effect and standard error of each arm.
-
-    Parameters
-    ----------
-    standardized
-        Risks, control first.
-    scale
-        One of `CONTRASTS`.
-    """
+    """Return z of the risk difference (positive for fewer deaths), effect and standard error of each arm."""
     risks, covariance = standardized.risks, standardized.covariance
     p1, p0 = risks[1:], np.full(risks.size - 1, risks[0])
 

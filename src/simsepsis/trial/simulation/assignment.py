@@ -10,19 +10,7 @@ from simsepsis.arrays import FloatArray, IntArray
 
 @numba.njit(cache=True)
 def permuted_blocks(stratum: IntArray, strata: int, block: IntArray, uniform: FloatArray) -> IntArray:
-    """Return arms (n,) in permuted blocks within strata.
-
-    Parameters
-    ----------
-    stratum
-        (n,) stratum of each patient, in the order of their randomization.
-    strata
-        Number of strata.
-    block
-        (arms,) patients of each arm in a block.
-    uniform
-        (n,) uniforms.
-    """
+    """Return arms (n,) in permuted blocks within strata."""
     left = np.zeros((strata, block.size), np.int64)
     arms = np.empty(stratum.size, np.int64)
     for i in range(stratum.size):
@@ -48,19 +36,6 @@ def minimized(
 
     Each factor's imbalance is the range over arms of patients with the new one's level, divided by the arm's
     ratio; the arm with the least sum of imbalances is chosen with the given probability.
-
-    Parameters
-    ----------
-    level
-        (factors, n) level of each patient, in the order of their randomization.
-    levels
-        Largest number of levels of a factor.
-    ratio
-        (arms,) patients of each arm for one control.
-    probability
-        Of the arm with the least imbalance; the others share the rest.
-    uniform
-        (2, n) uniforms: between arms with equal imbalance, and for the coin.
 
     References
     ----------
@@ -98,14 +73,6 @@ def _one_of_the_least(values: FloatArray, uniform: float) -> int:
 
 
 def by_coin(ratio: FloatArray, uniform: FloatArray) -> IntArray:
-    """Return arms (n,) drawn independently.
-
-    Parameters
-    ----------
-    ratio
-        (arms,) patients of each arm for one control.
-    uniform
-        (n,) uniforms.
-    """
+    """Return arms (n,) drawn independently."""
     edges = np.cumsum(ratio)[:-1] / ratio.sum()
     return np.searchsorted(edges, uniform, side="right")

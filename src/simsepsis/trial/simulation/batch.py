@@ -137,15 +137,7 @@ def _adjusted(setting: Setting, drawn: Drawn) -> FloatArray:
 
 
 def compare_arms(setting: Setting, counts: IntArray) -> Compared:
-    """Return each treated arm against control at each look; z is positive where the treated do better.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    counts
-        (trials, looks, strata, arms + 1, categories) known outcomes.
-    """
+    """Return each treated arm against control at each look; z is positive where the treated do better."""
     protocol = setting.protocol
     arms = [
         compare(counts[..., [0, arm], :], protocol.endpoint.name, protocol.scale)
@@ -170,13 +162,7 @@ def planned_side(setting: Setting) -> float:
 
 
 def deaths(setting: Setting, drawn: Drawn) -> IntArray:
-    """Return patients with a known outcome by look, arm and whether they died, cumulative over looks.
-
-    Parameters
-    ----------
-    setting, drawn
-        The trial and its patients.
-    """
+    """Return patients with a known outcome by look, arm and whether they died, cumulative over looks."""
     arms = len(setting.ratio)
     look = np.searchsorted(setting.at_looks[:-1], np.arange(drawn.patient.size), side="right")
     key = (look * arms + drawn.arm) * 2 + setting.dead[drawn.course, drawn.patient]
@@ -186,25 +172,13 @@ def deaths(setting: Setting, drawn: Drawn) -> IntArray:
 
 
 def look_months(setting: Setting, drawn: Drawn) -> FloatArray:
-    """Return when each look is taken: as soon as the outcome of its last patient is due.
-
-    Parameters
-    ----------
-    setting, drawn
-        The trial and its patients.
-    """
+    """Return when each look is taken: as soon as the outcome of its last patient is due."""
     lag = setting.protocol.outcome_lag_days / DAYS_PER_MONTH
     return np.asarray(drawn.month[np.minimum(setting.at_looks, drawn.month.size) - 1] + lag)
 
 
 def joined(parts: list[Results]) -> Results:
-    """Return the results of several batches, in their order.
-
-    Parameters
-    ----------
-    parts
-        Batches.
-    """
+    """Return the results of several batches, in their order."""
     return Results(
         **{
             field.name: np.concatenate([getattr(part, field.name) for part in parts])

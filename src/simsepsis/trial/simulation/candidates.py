@@ -15,13 +15,7 @@ PROBE = 20_000
 
 
 def draws_of(protocol: TrialProtocol) -> Draws:
-    """Return whom a trial draws and what they may get: the doses of its arms, then that of open-label use.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    """
+    """Return whom a trial draws and what they may get: the doses of its arms, then that of open-label use."""
     doses = [(arm.grams, arm.grams_per_kg) for arm in protocol.arms]
     usual = protocol.conduct.contamination
     if usual.share > 0.0:
@@ -34,18 +28,7 @@ def draws_of(protocol: TrialProtocol) -> Draws:
 
 
 def draw_candidates(protocol: TrialProtocol) -> Candidates:
-    """Return about as many eligible patients as the protocol's pool has, from the protocol's seed.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-
-    Raises
-    ------
-    ExperimentError
-        If the sites are not those of the world, or hardly anybody is eligible.
-    """
+    """Return about as many eligible patients as the protocol's pool has, from the protocol's seed."""
     choice, sites, place = protocol.world, protocol.sites, protocol.name
     asked = changed_scenario(choice.base, choice.set, place=place, label=protocol.label)
     world = asked.for_trial(sites=sites.number, sampled=sites.sampled, place=place)

@@ -21,27 +21,7 @@ ALL = "all arms"
 
 
 def characteristics(setting: Setting, trials: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """Return operating characteristics by arm.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    trials
-        One row per trial and arm.
-    truth
-        What the trials estimate.
-
-    Returns
-    -------
-    DataFrame
-        arm, measure, value, mcse, n_sim. ``rejection``: power, or type I error on the planned side where
-        treatment does nothing; ``harm``, ``futility``, ``early_stop``: shares of trials;
-        ``rejection_any_side``; ``expected_n``, ``sd_n``, ``p90_n`` patients randomized, ``expected_known``,
-        ``expected_deaths``, ``expected_months``, ``p90_months``; ``bias``, ``median_bias``, ``coverage`` of
-        the estimate that knows of no looks, and ``adjusted_…`` of the stage-wise one; ``empirical_se``,
-        ``model_se``; ``failure``.
-    """
+    """Return operating characteristics by arm."""
     scale = setting.protocol.scale
     rows: list[dict[str, object]] = []
     for arm, mine in trials.groupby("arm", sort=False):
@@ -125,23 +105,7 @@ def _row(arm: str, name: str, measured: Measured) -> dict[str, object]:
 
 
 def look_characteristics(setting: Setting, trials: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Return how trials end at each look.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    trials
-        One row per trial and arm.
-    results
-        At every look, also those that a trial would not have reached.
-
-    Returns
-    -------
-    DataFrame
-        arm, look, information, n_due, efficacy, efficacy_mcse, harm, harm_mcse, futility, futility_mcse,
-        cumulative_stop, cumulative_stop_mcse; mean_deaths and mean_months of trials that go on to the look.
-    """
+    """Return how trials end at each look."""
     rows = []
     fractions, due = setting.protocol.looks.information, setting.at_looks
     for arm, mine in trials.groupby("arm", sort=False):

@@ -44,15 +44,7 @@ class Clustered:
 
 
 def schedule_of(setting: Setting, rng: np.random.Generator) -> IntArray:
-    """Return which ICU treats in which period, shape (ICUs, periods), ICUs in random order.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    rng
-        Random numbers of the mechanism "randomization".
-    """
+    """Return which ICU treats in which period, shape (ICUs, periods), ICUs in random order."""
     allocation, number = setting.protocol.allocation, setting.protocol.sites.number
     order = rng.permutation(number)
     treats = (order < number // 2).astype(np.int64)
@@ -71,13 +63,6 @@ def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
     An ICU recruits as many patients in every period. With a correlation between periods below that within
     them, an ICU sometimes has the patients of another one for a period: with probability 1 − √cac, which
     makes the ratio of the two correlations cac and leaves the correlation within a period alone.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    draw
-        Random numbers by mechanism, as in `draw_trial`.
     """
     pool, sites = setting.pool, setting.protocol.sites
     periods = setting.protocol.allocation.periods
@@ -113,11 +98,6 @@ def degrees_of_freedom(protocol: TrialProtocol) -> float:
 def compare_clusters(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
     """Return z (positive for fewer deaths), effect and standard error of one trial of ICUs.
 
-    Parameters
-    ----------
-    setting, trial
-        The trial and its patients.
-
     Notes
     -----
     z is the normal quantile that corresponds to t, so that one bound serves all tests.
@@ -152,15 +132,7 @@ def _by_means(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
 
 
 def _contrast(groups: list[tuple[FloatArray, FloatArray]], scale: str) -> tuple[float, float, float]:
-    """Return t of the risk difference, effect and standard error from means of ICUs by sequence.
-
-    Parameters
-    ----------
-    groups
-        Of each sequence the means of its ICUs under treatment and under control, empty where it has none.
-    scale
-        On which the effect is estimated.
-    """
+    """Return t of the risk difference, effect and standard error from means of ICUs by sequence."""
     risks = [np.mean([np.nanmean(group[arm]) for group in groups if group[arm].size]) for arm in (0, 1)]
     shares = [sum(group[arm].size > 0 for group in groups) for arm in (0, 1)]
 

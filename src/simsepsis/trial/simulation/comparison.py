@@ -33,15 +33,6 @@ class Compared:
 def compare(counts: Counts, name: str, scale: str) -> Compared:
     """Return test and estimate of each trial.
 
-    Parameters
-    ----------
-    counts
-        Shape (…, strata, 2, categories).
-    name
-        Endpoint.
-    scale
-        On which the effect is estimated.
-
     Notes
     -----
     Deaths: Cochran–Mantel–Haenszel test without continuity correction, for one stratum the pooled test of two
@@ -186,11 +177,6 @@ class _Pairs:
 
     def variance(self, gain: FloatArray, cost: FloatArray) -> FloatArray:
         """Return the variance by stratum of the mean over pairs of gain × win − cost × loss.
-
-        Parameters
-        ----------
-        gain, cost
-            (…) value of a win and of a loss.
 
         References
         ----------

@@ -16,15 +16,7 @@ from simsepsis.trial.simulation.stopping import DECISIONS, LEVEL, Stops, adjuste
 
 
 def trial_rows(setting: Setting, results: Results) -> pd.DataFrame:
-    """Return the rows of `TrialSimulation.trials`.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    results
-        At every look.
-    """
+    """Return the rows of `TrialSimulation.trials`."""
     arms = range(setting.pool.arms)
     frames = [_arm_rows(setting, results, arm) for arm in arms]
     if len(frames) > 1 and results.z.shape[1] == 1:

@@ -45,32 +45,14 @@ class Drawn:
 
 
 def draw_trial(setting: Setting, draw: Streams) -> Drawn:
-    """Return the patients of one trial, all that it may randomize.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    draw
-        Random numbers by mechanism: "sites", "recruitment", "accrual", "randomization", "departure", "loss".
-    """
+    """Return the patients of one trial, all that it may randomize."""
     patient, site = _recruited(setting, draw)
     arm = _assigned(setting, patient, site, draw("randomization"))
     return followed(setting, patient, site, arm, draw)
 
 
 def followed(setting: Setting, patient: IntArray, site: IntArray, arm: IntArray, draw: Streams) -> Drawn:
-    """Return patients with what they are given, whether their outcome is known, and when they came.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    patient, site, arm
-        (n,) as in `Drawn`.
-    draw
-        Random numbers by mechanism: "departure", "loss", "accrual".
-    """
+    """Return patients with what they are given, whether their outcome is known, and when they came."""
     course = _given(setting, patient, arm, draw("departure"))
     observed = np.ones(patient.size, dtype=np.bool_)
     if setting.lost is not None:
@@ -100,32 +82,12 @@ def _recruited(setting: Setting, draw: Streams) -> tuple[IntArray, IntArray]:
 
 
 def drawn_sites(pool: Pool, number: int, rng: np.random.Generator) -> IntArray:
-    """Return (number,) ICUs drawn from those of a pool that have patients.
-
-    Parameters
-    ----------
-    pool
-        The population.
-    number
-        ICUs of a trial.
-    rng
-        Random numbers of the mechanism "sites".
-    """
+    """Return (number,) ICUs drawn from those of a pool that have patients."""
     return rng.choice(np.flatnonzero(pool.rates > 0.0), size=number)
 
 
 def patients_of(pool: Pool, icu: IntArray, uniform: FloatArray) -> IntArray:
-    """Return (n,) rows of the pool, drawn with replacement from given ICUs.
-
-    Parameters
-    ----------
-    pool
-        The population.
-    icu
-        (n,) ICU of each patient.
-    uniform
-        (n,) uniforms.
-    """
+    """Return (n,) rows of the pool, drawn with replacement from given ICUs."""
     first = pool.first[icu]
     return first + (uniform * (pool.first[icu + 1] - first)).astype(np.int64)
 
@@ -171,13 +133,7 @@ def _months(setting: Setting, gaps: FloatArray) -> FloatArray:
 
 
 def tally(setting: Setting, drawn: Drawn) -> IntArray:
-    """Return known outcomes by look, stratum, arm and category, cumulative over looks.
-
-    Parameters
-    ----------
-    setting, drawn
-        The trial and its patients.
-    """
+    """Return known outcomes by look, stratum, arm and category, cumulative over looks."""
     protocol = setting.protocol
     kinds, arms = categories(protocol.endpoint), len(setting.ratio)
     strata = setting.strata.number(protocol.sites.number)

@@ -24,15 +24,7 @@ FORMULAS = {"log_rank": "schoenfeld", "ranks": "u_statistic"}
 
 
 def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
-    """Return what the sample size of a protocol rests on.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    screened
-        Control risk and what else the world decides.
-    """
+    """Return what the sample size of a protocol rests on."""
     test, compared = TESTS.get(protocol.endpoint.name, "two_proportions"), protocol.arms[protocol.effect_arm]
     days = protocol.endpoint.days
     every = 1.0 + sum(arm.ratio for arm in protocol.arms)
@@ -79,13 +71,7 @@ def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
 
 
 def level_per_comparison(protocol: TrialProtocol) -> Level:
-    """Return the level of one comparison; among several, that of the smallest p-value.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    """
+    """Return the level of one comparison; among several, that of the smallest p-value."""
     level, arms = protocol.test.level, protocol.arms
     if len(arms) == 1:
         return level
@@ -96,18 +82,7 @@ def level_per_comparison(protocol: TrialProtocol) -> Level:
 
 
 def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
-    """Return the patients that power and assurance need by formula, or the stated ones.
-
-    Parameters
-    ----------
-    protocol, screened
-        As in `assumptions_of`.
-
-    Raises
-    ------
-    UsageError
-        If there is no effect to size the trial by, or no number of patients is enough.
-    """
+    """Return the patients that power and assurance need by formula, or the stated ones."""
     assumptions, allocation = assumptions_of(protocol, screened), protocol.allocation
     if protocol.n_total is not None:
         return plan_size(assumptions, n_randomized=protocol.n_total)

@@ -54,28 +54,14 @@ class Kept:
         return [f"look_{which + 1}" for which in range(self.looks)]
 
     def lacking(self, number: int) -> Iterator[range]:
-        """Yield the batches that are not there yet.
-
-        Parameters
-        ----------
-        number
-            Trials that are wanted.
-        """
+        """Yield the batches that are not there yet."""
         remove_drafts(self.folder)
         parts = scan_parts(self.folder, _of_this_version).parts
         for first, last, _ in missing_replicates(parts, self.cell, self.arms, number):
             yield from (range(at, min(at + BATCH, last + 1)) for at in range(first, last + 1, BATCH))
 
     def write(self, first: int, results: Results) -> None:
-        """Keep a batch.
-
-        Parameters
-        ----------
-        first
-            Number of its first trial.
-        results
-            Of its trials, in their order.
-        """
+        """Keep a batch."""
         last = first + len(results.months) - 1
         batch = Batch(run=_mark(), cell=self.cell, first=first, last=last, methods=self.arms)
         write_part(self.folder, batch, self._rows(first, results))
@@ -100,13 +86,7 @@ class Kept:
         )
 
     def read(self, number: int) -> Results:
-        """Return the first trials that are kept.
-
-        Parameters
-        ----------
-        number
-            How many; all of them are there.
-        """
+        """Return the first trials that are kept."""
         mine = [
             part for part in scan_parts(self.folder, _of_this_version).parts if part.batch.cell == self.cell
         ]
@@ -134,19 +114,7 @@ class Kept:
 
 
 def kept_in(folder: Path, setting: Setting, *, null: bool, seed: int) -> Kept:
-    """Return where the trials of a setting are kept.
-
-    Parameters
-    ----------
-    folder
-        Of all trials of a plan.
-    setting
-        The trial and its population.
-    null
-        Whether treatment does nothing in it.
-    seed
-        Of the trials.
-    """
+    """Return where the trials of a setting are kept."""
     told = setting.protocol.model_dump(mode="json", exclude=set(WORDS))
     told["run"].pop("trials")
     digest = hashlib.sha256(json.dumps([told, setting.n_total, null, seed], sort_keys=True).encode())

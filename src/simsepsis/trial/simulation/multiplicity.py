@@ -19,13 +19,6 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(96)
 def dunnett_critical_value(ratios: tuple[float, ...], alpha: float, sides: int) -> float:
     r"""Return the critical value of the largest of several comparisons with one control.
 
-    Parameters
-    ----------
-    ratios
-        Patients of each treated arm for one control.
-    alpha, sides
-        Type I error of the family, and sides.
-
     Notes
     -----
     :math:`Z_i = \sqrt{1-\lambda_i^2}\,X_i - \lambda_i X_0`, :math:`\lambda_i^2 = r_i/(1+r_i)`: correlation ½
@@ -54,18 +47,6 @@ def dunnett_critical_value(ratios: tuple[float, ...], alpha: float, sides: int) 
 
 def rejected(z: FloatArray, ratios: Sequence[float], level: Level, method: str) -> BoolArray:
     """Return which comparisons are rejected on the planned side, for many trials.
-
-    Parameters
-    ----------
-    z
-        (trials, arms) statistics, positive on the planned side.
-    ratios
-        Patients of each arm for one control.
-    level
-        Type I error of the family, and sides.
-    method
-        ``dunnett``: all against one critical value; ``closed``: step-down, the largest first, each against
-        the critical value of those that are left; ``bonferroni``.
 
     References
     ----------

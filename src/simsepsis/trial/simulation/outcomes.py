@@ -38,40 +38,18 @@ lives; ventilator-free days; deaths by day, then survivors by ventilator-free da
 
 
 def categories(endpoint: Endpoint) -> int:
-    """Return the number of categories of an endpoint.
-
-    Parameters
-    ----------
-    endpoint
-        What is compared.
-    """
+    """Return the number of categories of an endpoint."""
     sizes = {"ventilator_free_days": DAYS + 1, "win_ratio": 2 * DAYS + 1}
     return (endpoint.horizon or 0) + 1 if endpoint.horizon else sizes.get(endpoint.name, 2)
 
 
 def coded(course: Course, endpoint: Endpoint) -> Categories:
-    """Return the category of each patient, shape (n,).
-
-    Parameters
-    ----------
-    course
-        What becomes of them.
-    endpoint
-        What is compared.
-    """
+    """Return the category of each patient, shape (n,)."""
     return CODES[endpoint.name](course, endpoint.horizon or 0)
 
 
 def died(course: Course, endpoint: Endpoint) -> BoolArray:
-    """Return whether the patient dies the death that an effect on a scale of risks is about.
-
-    Parameters
-    ----------
-    course
-        What becomes of them.
-    endpoint
-        What is compared.
-    """
+    """Return whether the patient dies the death that an effect on a scale of risks is about."""
     if endpoint.name in course.event:
         return course.event[endpoint.name]
     return np.asarray(course.death_day <= endpoint.days)

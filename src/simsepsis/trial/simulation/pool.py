@@ -92,18 +92,7 @@ class Pool:
         return replace(self, courses=same, log_hazard_ratio=0.0)
 
     def among(self, condition: Condition) -> Pool:
-        """Return the patients of whom a condition holds, in the same world.
-
-        Parameters
-        ----------
-        condition
-            On columns of day 1.
-
-        Raises
-        ------
-        ExperimentError
-            If it holds for hardly anybody.
-        """
+        """Return the patients of whom a condition holds, in the same world."""
         rows = np.flatnonzero(condition.holds(self.columns))
         if rows.size < LEAST:
             raise ExperimentError(
@@ -125,15 +114,7 @@ class Pool:
 
 
 def patient_weights(icu: IntArray, rates: FloatArray) -> FloatArray:
-    """Return the (n,) probabilities of patients whose ICUs recruit at given rates.
-
-    Parameters
-    ----------
-    icu
-        (n,) ICU.
-    rates
-        (k,) shares.
-    """
+    """Return the (n,) probabilities of patients whose ICUs recruit at given rates."""
     counts = np.bincount(icu, minlength=rates.size)
     return np.asarray((rates / np.maximum(counts, 1))[icu])
 

@@ -21,17 +21,6 @@ def variance_left(setting: Setting) -> float:
 
     A trial with N patients has the power that the formula of the unadjusted analysis gives N over this.
 
-    Parameters
-    ----------
-    setting
-        The trial and its population.
-
-    Returns
-    -------
-    float
-        1 for an unadjusted analysis and where ICUs are randomized; NaN for stratified ranks, whose gain is
-        simulated only.
-
     Notes
     -----
     Mantel–Haenszel: variance within strata, Σ f·p̄(1 − p̄) over p̄(1 − p̄) of all, f the share of a stratum and

@@ -65,18 +65,7 @@ class Screened:
 
 
 def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Screened:
-    """Return what a population means for the size of a trial.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    pool
-        Its population.
-    as_found
-        Whether risk and effect are those of this population, whatever the protocol states of another one: of
-        some of its patients, say.
-    """
+    """Return what a population means for the size of a trial."""
     setting = prepare(protocol, pool, UNSIZED)
     stated = None if as_found else protocol.endpoint.control_risk
     deaths = [died(course, protocol.endpoint) for course in pool.courses]
@@ -152,13 +141,7 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
 
 
 def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
-    """Return the stated ICC, or that of the population under control.
-
-    Parameters
-    ----------
-    protocol, pool
-        The trial and its population.
-    """
+    """Return the stated ICC, or that of the population under control."""
     if protocol.allocation.icc is not None:
         return protocol.allocation.icc
     return icu_correlation(pool, died(pool.courses[0], protocol.endpoint).astype(np.float64))
@@ -166,11 +149,6 @@ def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
 
 def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
     """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`.
-
-    Parameters
-    ----------
-    protocol, pool
-        The trial and its population.
 
     Notes
     -----

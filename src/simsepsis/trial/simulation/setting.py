@@ -36,15 +36,7 @@ class Factors:
     codes: IntArray
 
     def levels(self, site: IntArray, patient: IntArray) -> IntArray:
-        """Return (factors, m) the level of each factor, the ICU's first.
-
-        Parameters
-        ----------
-        site
-            (m,) ICU of the trial.
-        patient
-            (m,) row of the pool.
-        """
+        """Return (factors, m) the level of each factor, the ICU's first."""
         own = self.codes[:, patient]
         return np.concatenate([site[None], own]) if self.by_icu else own
 
@@ -56,26 +48,12 @@ class Factors:
         return code
 
     def number(self, sites: int) -> int:
-        """Return the number of strata.
-
-        Parameters
-        ----------
-        sites
-            Number of ICUs of a trial.
-        """
+        """Return the number of strata."""
         return int((sites if self.by_icu else 1) * 2 ** len(self.codes))
 
 
 def factors_of(pool: Pool, names: tuple[str, ...]) -> Factors:
-    """Return factors, ready for a population.
-
-    Parameters
-    ----------
-    pool
-        The population.
-    names
-        ``icu`` or conditions.
-    """
+    """Return factors, ready for a population."""
     conditions = [parse_condition(name) for name in names if name != "icu"]
     codes = [condition.holds(pool.columns).astype(np.int64) for condition in conditions]
     return Factors(by_icu="icu" in names, codes=np.array(codes, dtype=np.int64).reshape(-1, pool.size))
@@ -149,20 +127,7 @@ class Setting:
 
 
 def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
-    """Return a protocol and its population, ready to simulate trials from.
-
-    Parameters
-    ----------
-    protocol, pool
-        The trial and its population.
-    n_total
-        Patients randomized, all arms.
-
-    Raises
-    ------
-    ExperimentError
-        If a look comes before two patients of each arm.
-    """
+    """Return a protocol and its population, ready to simulate trials from."""
     conduct = protocol.conduct
     setting = Setting(
         protocol=protocol,

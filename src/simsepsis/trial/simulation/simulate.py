@@ -68,20 +68,7 @@ class TrialSimulation:
     truth: pd.DataFrame
 
     def measure(self, name: str, arm: str | None = None) -> tuple[float, float]:
-        """Return value and MCSE of one operating characteristic.
-
-        Parameters
-        ----------
-        name
-            Measure.
-        arm
-            Treated arm; None for that of the planned effect.
-
-        Raises
-        ------
-        UsageError
-            If there is none of that name.
-        """
+        """Return value and MCSE of one operating characteristic."""
         wanted = arm or self.protocol.arms[self.protocol.effect_arm].name
         table = self.characteristics
         row = table[(table["measure"] == name) & (table["arm"] == wanted)]

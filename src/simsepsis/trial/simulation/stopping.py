@@ -33,17 +33,7 @@ class Stops:
 
 
 def stop(z: FloatArray, boundaries: Boundaries, *, follow_futility: bool) -> Stops:
-    """Return at which look each trial stops, and why.
-
-    Parameters
-    ----------
-    z
-        (trials, looks) statistics, positive for an effect on the planned side; NaN never crosses a bound.
-    boundaries
-        Of the trial.
-    follow_futility
-        Whether a futility rule that does not bind is followed.
-    """
+    """Return at which look each trial stops, and why."""
     lower = boundaries.lower(follow_futility=follow_futility)
     upward, downward = z >= boundaries.z, z <= lower
     crossed = upward | downward
@@ -69,15 +59,6 @@ class Adjusted:
 
 def adjusted(z: FloatArray, look: IntArray, looks: Looks, test: Test, comparisons: int) -> Adjusted:
     """Return median-unbiased estimate, interval and p-value of each trial.
-
-    Parameters
-    ----------
-    z
-        (trials,) statistic at the look at which it stopped.
-    look
-        (trials,) index of that look.
-    looks, test, comparisons
-        As in `boundaries_of`.
 
     Notes
     -----

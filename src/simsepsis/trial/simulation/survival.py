@@ -13,16 +13,6 @@ NEWTON_STEPS = 8
 def compare_times(counts: NDArray[np.int64] | NDArray[np.float64]) -> dict[str, FloatArray]:
     """Return stratified log-rank test, log hazard ratio and its standard error of each trial.
 
-    Parameters
-    ----------
-    counts
-        Shape (…, strata, 2, horizon + 1), control first: deaths by day, then survivors.
-
-    Returns
-    -------
-    dict
-        z, positive where treated patients live longer; estimate, std_error by Breslow's partial likelihood.
-
     Notes
     -----
     Deaths of one day are tied; the variance of the test is hypergeometric. R: ``survival::survdiff``,

@@ -79,15 +79,7 @@ def tournament(
 
 
 def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
-    """Return the protocol with another endpoint, which takes the effect as it is in the world.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    name
-        Endpoint.
-    """
+    """Return the protocol with another endpoint, which takes the effect as it is in the world."""
     if name == protocol.endpoint.name:
         return protocol
     endpoint: dict[str, object] = {"name": name}

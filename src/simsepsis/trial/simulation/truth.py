@@ -26,20 +26,7 @@ TRUTH_COLUMNS = ("arm", "strategy", "measure", "value", "mcse")
 
 
 def assigned_shares(setting: Setting, values: FloatArray) -> FloatArray:
-    """Return what is expected of each patient in each arm as randomized, departures included.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    values
-        (courses, n) value under each course.
-
-    Returns
-    -------
-    ndarray
-        Shape (arms + 1, n).
-    """
+    """Return what is expected of each patient in each arm as randomized, departures included."""
     arms = setting.pool.arms + 1
     expected = values[:arms].astype(np.float64)
     if setting.untreated is not None:
@@ -50,15 +37,7 @@ def assigned_shares(setting: Setting, values: FloatArray) -> FloatArray:
 
 
 def risks(setting: Setting, *, as_randomized: bool = True) -> FloatArray:
-    """Return the risk of death of each arm, control first.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    as_randomized
-        Whether departures from the arms count; otherwise everybody gets what was assigned.
-    """
+    """Return the risk of death of each arm, control first."""
     return np.asarray(_expected_deaths(setting, as_randomized) @ setting.weights)
 
 
@@ -68,20 +47,7 @@ def _expected_deaths(setting: Setting, as_randomized: bool) -> FloatArray:
 
 
 def distributions(setting: Setting, parts: int = 1) -> FloatArray:
-    """Return the distribution of the endpoint in each arm as randomized, by stratum of the analysis.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    parts
-        Into how many parts of patients the pool is split, every so manieth patient in one.
-
-    Returns
-    -------
-    ndarray
-        Shape (parts, strata, arms + 1, categories); all strata and parts sum to 1.
-    """
+    """Return the distribution of the endpoint in each arm as randomized, by stratum of the analysis."""
     pool, kinds = setting.pool, categories(setting.protocol.endpoint)
     rows = np.arange(pool.size)
     strata = setting.strata.number(pool.rates.size)
@@ -105,20 +71,7 @@ def _course_shares(setting: Setting) -> FloatArray:
 
 
 def true_effects(setting: Setting, parts: int = 1) -> FloatArray:
-    """Return the effect of each treated arm as randomized, on the scale of the estimate.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-    parts
-        As in `distributions`.
-
-    Returns
-    -------
-    ndarray
-        Shape (parts, arms).
-    """
+    """Return the effect of each treated arm as randomized, on the scale of the estimate."""
     protocol, ratio = setting.protocol, setting.ratio
     counts = MANY * distributions(setting, parts) * ratio[:, None]
     columns = [
@@ -129,19 +82,7 @@ def true_effects(setting: Setting, parts: int = 1) -> FloatArray:
 
 
 def truth_table(setting: Setting) -> pd.DataFrame:
-    """Return the truth in the pool and its Monte Carlo standard error against the world's.
-
-    Parameters
-    ----------
-    setting
-        The trial.
-
-    Returns
-    -------
-    DataFrame
-        arm, strategy (treatment_policy: as randomized; hypothetical: everybody gets what was assigned),
-        measure, value, mcse. Ratios are logarithms.
-    """
+    """Return the truth in the pool and its Monte Carlo standard error against the world's."""
     control, *names = arm_names(setting.protocol)
     rows: list[dict[str, object]] = []
     for strategy, as_randomized in (("treatment_policy", True), ("hypothetical", False)):
@@ -160,24 +101,12 @@ def truth_table(setting: Setting) -> pd.DataFrame:
 
 
 def arm_names(protocol: TrialProtocol) -> tuple[str, ...]:
-    """Return the names of all arms, control first.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    """
+    """Return the names of all arms, control first."""
     return (protocol.control, *(arm.name for arm in protocol.arms))
 
 
 def risk_parts(setting: Setting, *, as_randomized: bool) -> FloatArray:
-    """Return the risks of death in each part of the pool, shape (parts, arms + 1).
-
-    Parameters
-    ----------
-    setting, as_randomized
-        As in `risks`.
-    """
+    """Return the risks of death in each part of the pool, shape (parts, arms + 1)."""
     expected = _expected_deaths(setting, as_randomized)
     part = np.arange(setting.pool.size) % GROUPS
     weights = setting.weights
@@ -197,13 +126,6 @@ def _row(arm: str, strategy: str, measure: str, value: float, mcse: float) -> di
 
 def icu_correlation(pool: Pool, values: FloatArray) -> float:
     """Return the correlation ρ of two patients of one ICU, ICUs counted alike.
-
-    Parameters
-    ----------
-    pool
-        The population.
-    values
-        (n,) outcomes 0 or 1.
 
     Notes
     -----

@@ -62,13 +62,7 @@ class AsRandomized:
         return effect_between(*arms, effect.name, horizon=effect.horizon)
 
     def power_at(self, effect: Effect) -> float:
-        """Return the power at another effect of treatment taken.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks.
-        """
+        """Return the power at another effect of treatment taken."""
         return self.design.power_at(self.diluted(effect))
 
     def with_total(self, n_total: float) -> AsRandomized:

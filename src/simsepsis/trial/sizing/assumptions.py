@@ -138,13 +138,7 @@ class Assumptions:
         return replace(self, effect=effect)
 
     def altered(self, name: str, value: float) -> Assumptions:
-        """Return the trial planned with another number in one place.
-
-        Parameters
-        ----------
-        name, value
-            Which number, and what it is instead.
-        """
+        """Return the trial planned with another number in one place."""
         changed: dict[str, Any] = {name: value}
         if name in _OF_CLUSTERS and self.clusters is not None:
             return replace(self, clusters=replace(self.clusters, **changed))
@@ -155,13 +149,7 @@ class Assumptions:
         return float(getattr(self.clusters if name in _OF_CLUSTERS else self, name))
 
     def attenuated(self, share: float) -> Assumptions:
-        """Return the trial planned for a part of the effect.
-
-        Parameters
-        ----------
-        share
-            Of the risk difference that is left, in (0, 1].
-        """
+        """Return the trial planned for a part of the effect."""
         treated = self.p_control + share * (self.p_treated - self.p_control)
         return self.with_effect(
             effect_between(self.p_control, treated, self.effect.name, horizon=self.effect.horizon)

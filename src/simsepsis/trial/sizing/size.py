@@ -69,13 +69,7 @@ class PlannedSize:
         return self.trial.power
 
     def of(self, n_randomized: float) -> AsRandomized:
-        """Return the same trial with another number of patients, in the ICUs that there are.
-
-        Parameters
-        ----------
-        n_randomized
-            All arms.
-        """
+        """Return the same trial with another number of patients, in the ICUs that there are."""
         return plan_size(self.assumptions, n_randomized=round(n_randomized)).trial
 
     @property
@@ -202,14 +196,7 @@ def _ranked_design(endpoint: RankedDeaths, assumptions: Assumptions) -> Design:
 
 
 def boundaries_of(assumptions: Assumptions) -> Boundaries | None:
-    """Return the boundaries of a trial with looks, None of one without.
-
-    Parameters
-    ----------
-    assumptions
-        What the trial rests on. A futility rule has one side: with it a two-sided test becomes the
-        one-sided one of half the level.
-    """
+    """Return the boundaries of a trial with looks, None of one without."""
     if len(assumptions.looks) == 1:
         return None
     one_sided = assumptions.futility is not None
@@ -275,22 +262,7 @@ def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -
 
 
 def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, counted: float | None) -> float:
-    """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have.
-
-    Parameters
-    ----------
-    fixed
-        The individually randomized design.
-    assumptions, clusters
-        With ICC, CAC and the number of ICUs.
-    counted
-        Patients with an outcome where they are given; None for those that the power needs.
-
-    Raises
-    ------
-    UsageError
-        When no size is large enough, or a stepped wedge leaves it open.
-    """
+    """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have."""
     if clusters.size is not None:
         return clusters.size
     if assumptions.randomization == "stepped_wedge":

@@ -12,16 +12,12 @@ import pandas as pd
 import pytest
 from described_worlds import switched
 
-from simsepsis.errors import OutputError, ScenarioError, UsageError
-from simsepsis.show.plots import RenderedPlate, render_plate
+from simsepsis.errors import ScenarioError, UsageError
+from simsepsis.show.figure import Figure
 from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription, describe_scenario
 from simsepsis.studies.jseptic_ivigg.describe.numbers import days, points, ratio, share
-from simsepsis.studies.jseptic_ivigg.describe.page import (
-    description_contents,
-    description_html,
-    write_scenario_report,
-)
-from simsepsis.studies.jseptic_ivigg.describe.plates import draw_description
+from simsepsis.studies.jseptic_ivigg.describe.page import description_contents, scenario_page
+from simsepsis.studies.jseptic_ivigg.describe.scenario_figures import draw_description
 from simsepsis.studies.jseptic_ivigg.describe.tables import (
     TILT,
     margins_table,
@@ -65,13 +61,13 @@ def rich(thesis: Scenario) -> ScenarioDescription:
 
 
 @pytest.fixture(scope="module")
-def plates(rich: ScenarioDescription) -> tuple[RenderedPlate, ...]:
-    return tuple(render_plate(plate) for plate in draw_description(rich, version="0.0"))
+def plates(rich: ScenarioDescription) -> tuple[Figure, ...]:
+    return draw_description(rich, version="0.0")
 
 
 @pytest.fixture(scope="module")
-def html(rich: ScenarioDescription, plates: tuple[RenderedPlate, ...]) -> str:
-    return description_html(rich, plates, command=COMMAND)
+def html(rich: ScenarioDescription, plates: tuple[Figure, ...]) -> str:
+    return scenario_page(rich, plates, command=COMMAND).html
 
 
 class Page(HTMLParser):
@@ -117,31 +113,24 @@ def test_the_page_says_name_label_command_and_what_differs(html, rich):
 
 
 def test_the_thesis_differs_from_itself_in_nothing(null):
-    html = description_html(null, (), command=COMMAND)
+    html = scenario_page(null, (), command=COMMAND).html
     assert "Every setting is that of the scenario “thesis”." in html
     assert "It asks for nothing" in html
 
 
 def test_the_same_scenario_and_seed_give_the_same_bytes(rich, plates, html):
     again = describe_scenario(rich.scenario, seed=5, **SIZES)
-    drawn = tuple(render_plate(plate) for plate in draw_description(again, version="0.0"))
-    assert [plate.contents for plate in drawn] == [plate.contents for plate in plates]
-    assert description_html(again, drawn, command=COMMAND) == html
+    drawn = draw_description(again, version="0.0")
+    assert [plate.files for plate in drawn] == [plate.files for plate in plates]
+    assert scenario_page(again, drawn, command=COMMAND).html == html
 
 
 def test_texts_are_escaped(rich, plates):
     hostile = "<script>alert('x')</script>"
     scenario = rich.scenario.model_copy(update={"label": hostile, "name": hostile})
-    html = description_html(replace(rich, scenario=scenario), plates[:1], command=hostile)
+    html = scenario_page(replace(rich, scenario=scenario), plates[:1], command=hostile).html
     assert "<script>" not in html
     assert html.count("&lt;script&gt;") == 4
-
-
-def test_the_page_is_written_or_refused_in_one_sentence(null, tmp_path: Path):
-    path = write_scenario_report(null, (), tmp_path / "out" / "report.html", command=COMMAND)
-    assert path.read_text(encoding="utf-8") == description_html(null, (), command=COMMAND)
-    with pytest.raises(OutputError, match="cannot be written"):
-        write_scenario_report(null, (), path / "report.html", command=COMMAND)
 
 
 def test_the_files_hold_the_tables_and_the_settled_world(rich, tmp_path: Path):

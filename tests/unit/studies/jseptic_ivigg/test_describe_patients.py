@@ -150,7 +150,7 @@ def test_late_share_and_median_are_those_of_the_hours(cohort, facts, given):
 def test_propensity_bins_hold_each_arm_once(cohort, given):
     rows = propensity_rows(cohort.oracle)
     assert rows.groupby("arm")["patients"].sum().to_dict() == {
-        "ivigg": given.sum(),
+        "treated": given.sum(),
         "control": (~given).sum(),
     }
     np.testing.assert_allclose(rows.groupby("arm")["share"].sum(), 1.0)

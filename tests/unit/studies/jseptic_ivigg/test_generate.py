@@ -6,6 +6,7 @@ import pytest
 
 from simsepsis.errors import UsageError
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
+from simsepsis.studies.jseptic_ivigg.world.generate import BLOCK
 from simsepsis.studies.jseptic_ivigg.world.observation import DAY1_ITEMS
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
@@ -50,6 +51,14 @@ def test_same_seed_same_registry_and_others_differ(thesis, cohort):
     pd.testing.assert_frame_equal(cohort.registry, again.registry)
     for other in ({"seed": 6}, {"seed": 5, "replicate": 1}):
         assert not generate_cohort(thesis, n=20_000, **other).registry.equals(cohort.registry)
+
+
+def test_blocks_hold_patients_of_their_own(registry):
+    rest = len(registry) - BLOCK
+    for name in ("age", "hospital_days"):
+        # Sites differ a little between blocks, so that repeated patients would be alike, not equal.
+        ranks = registry[name].rank().to_numpy()
+        assert abs(np.corrcoef(ranks[:rest], ranks[BLOCK:])[0, 1]) < 4 / np.sqrt(rest), name
 
 
 def test_course_is_consistent(registry):
@@ -105,6 +114,12 @@ def test_an_effect_leaves_patients_treatment_and_adjunct_draws_alone(thesis, coh
     untreated = cohort.registry["ivigg"] == 0
     pd.testing.assert_frame_equal(helped.registry[untreated], cohort.registry[untreated])
     assert helped.registry["hospital_death"].sum() < cohort.registry["hospital_death"].sum()
+
+
+def test_death_by_day_28_is_death_in_hospital_within_28_days(cohort):
+    for arm in (cohort.oracle.treated, cohort.oracle.untreated):
+        assert np.array_equal(arm.event["death_28d"], arm.event["hospital_death"] & (arm.lifetime <= 28.0))
+        assert np.array_equal(arm.event["hospital_death"], np.isfinite(arm.lifetime))
 
 
 def test_oracle_columns_never_reach_the_registry(cohort):

@@ -12,13 +12,11 @@ from simsepsis.analysis.two_by_two import AssociationTest, Effect, mcnemar, pair
 from simsepsis.estimand import Estimand
 from simsepsis.show.plots.arms import Arms, arms_of, wording_of
 from simsepsis.show.plots.estimates import method_label, outcomes_of
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.study.layout import ARMS
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.words.numbers import decimals_of, fixed, with_interval
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from simsepsis.analysis.thesis_analysis import Analysis
 
 _LARGEST_LOG = 700.0
@@ -72,7 +70,7 @@ class Numbers:
     @property
     def keys(self) -> tuple[str, str]:
         """Return what the frames call the treated and the control arm."""
-        return ("ivigg" if self.analysis.result.spec.study == "thesis" else "treated", "control")
+        return ARMS
 
     def columns_of(self, table: str) -> tuple[str, ...]:
         """Return the columns of one table in the order in which it shows them."""
@@ -82,8 +80,8 @@ class Numbers:
             "table2": spec.adjusters,
             "table3": (*spec.all_outcomes, *spec.durations),
         }[table]
-        known = spec.study == "thesis" and all(name in COLUMNS for name in shown)
-        return tuple(name for name in COLUMNS if name in shown) if known else shown
+        known = all(name in spec.variables for name in shown)
+        return tuple(name for name in spec.variables if name in shown) if known else shown
 
     @property
     def treatment(self) -> str:
@@ -145,13 +143,7 @@ class Numbers:
 
 
 def for_people(row: Mapping[Hashable, Any]) -> Interval:
-    """Return an estimate on the scale for people: logs as ratios, risk differences in percent.
-
-    Parameters
-    ----------
-    row
-        ``estimand, estimate, ci_low, ci_high, p_value, failure``.
-    """
+    """Return an estimate on the scale for people: logs as ratios, risk differences in percent."""
     numbers = [float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
     scale = Estimand.parse(str(row["estimand"])).on
     if scale.kind == "ratio":
@@ -166,13 +158,7 @@ def _reason(failure: Any) -> str:
 
 
 def numbers_of(analysis: Analysis) -> Numbers:
-    """Return an analysis with its numbers by key.
-
-    Parameters
-    ----------
-    analysis
-        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
-    """
+    """Return an analysis with its numbers by key."""
     by_key = {
         (table, *(str(part) for part in row[:-1])): float(row[-1])
         for table, frame in analysis.tables.items()
@@ -212,17 +198,3 @@ def span_text(found: Interval) -> str:
 def missing_text(found: Interval) -> str:
     """Return why there is no estimate; a dash where nothing was to be estimated."""
     return f"not estimable: {found.failure}" if found.failure else "–"
-
-
-def count_of(frame: pd.DataFrame, step: str, score: str = "") -> float:
-    """Return the patients of one step of the flow; NaN where it was not reached.
-
-    Parameters
-    ----------
-    frame
-        The flow: step, score, patients.
-    step, score
-        Which row.
-    """
-    rows = frame[(frame["step"] == step) & (frame["score"] == score)]["patients"]
-    return float(rows.iloc[0]) if len(rows) else math.nan

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.environment import versions
-from simsepsis.show.figure import RenderedPlate
-from simsepsis.show.page import EmbeddedFigure, PlainTable, embed_figures, render_page
+from simsepsis.show.figure import Figure
+from simsepsis.show.page import Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.analysis.numbers import Numbers, numbers_of
 from simsepsis.show.pages.analysis.tables import (
     care_tables,
@@ -22,6 +21,20 @@ from simsepsis.show.pages.analysis.tables import (
     survival_table,
 )
 from simsepsis.show.pages.analysis.words import answer_of, question_of
+from simsepsis.show.table import Table
+from simsepsis.study.published import DEFAULT
+
+MADE = (
+    "A logistic regression gives every patient the probability of {treatment} from what was known "
+    "beforehand: the propensity score. Each treated patient is matched to one untreated patient, or to "
+    "as many as the spec says, of nearly the same score. Matched patients are compared as they came; "
+    "what nobody measured can still differ between the arms."
+)
+PATIENTS = (
+    "Counts with percentages, medians with quartiles. Standardized differences above 10% are called "
+    "imbalance. A dash stands where an arm is empty or nothing varies, and for tests that count "
+    "patients where controls carry weights."
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,116 +43,59 @@ if TYPE_CHECKING:
     from simsepsis.analysis.thesis_analysis import Analysis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisPage:
-    """What the analysis report says, in the order of the page.
-
-    Attributes
-    ----------
-    title, question, treatment
-        What the page is about, what was asked, and the name of the treatment.
-    notes
-        What was decided when the file was read, and what is doubtful.
-    answer
-        Sentences, computed.
-    command
-        What to type to get the same page.
-    facts
-        Term and value: file, choices, versions.
-    figures
-        Pictures.
-    results
-        Effects on the outcomes, survival, every estimate and, where it was asked for, sensitivity.
-    patients
-        Flow, propensity score, covariates, other treatments, outcomes and durations.
-    failures
-        What could not be estimated or drawn.
-    """
-
-    title: str
-    question: str
-    treatment: str
-    notes: tuple[str, ...]
-    answer: tuple[str, ...]
-    command: str
-    facts: tuple[tuple[str, str], ...]
-    figures: tuple[EmbeddedFigure, ...]
-    results: tuple[PlainTable, ...]
-    patients: tuple[PlainTable, ...]
-    failures: PlainTable
-
-
-def analysis_html(
-    analysis: Analysis,
-    figures: Sequence[RenderedPlate],
-    sensitivity: pd.DataFrame | None = None,
-    *,
-    source: str,
-    command: str,
-    left_out: Sequence[tuple[str, str]] = (),
-) -> str:
-    """Return one HTML page with everything that an analysis found in a cohort.
-
-    Parameters
-    ----------
-    analysis
-        As returned by `simsepsis.analysis.thesis_analysis.analyze`.
-    figures
-        As returned by `simsepsis.show.plots.render_plate`; embedded, so the page needs no other file.
-    sensitivity
-        As returned by `simsepsis.analysis.sensitivity.sensitivity_table`; None to leave it out.
-    source
-        Name of the file.
-    command
-        What to type to get the same page.
-    left_out
-        Title and reason of each figure that could not be drawn.
-    """
-    page = analysis_page(analysis, figures, sensitivity, source=source, command=command, left_out=left_out)
-    return render_page("analysis.html.j2", page)
-
-
 def analysis_page(
     analysis: Analysis,
-    figures: Sequence[RenderedPlate],
+    figures: Sequence[Figure],
     sensitivity: pd.DataFrame | None = None,
     *,
     source: str,
     command: str,
     left_out: Sequence[tuple[str, str]] = (),
-) -> AnalysisPage:
-    """Return what the report says; parameters as of `analysis_html`."""
+) -> Page:
+    """Return the page with everything that an analysis found in a cohort."""
     numbers = numbers_of(analysis)
-    survival = survival_table(numbers)
-    known = sensitivity is not None and len(sensitivity) > 0
-    return AnalysisPage(
+    failures = failures_table(numbers, left_out)
+    notes = analysis.result.cohort.notes
+    return Page(
+        kind="analysis report",
         title=f"{numbers.treatment} and {numbers.outcome} in {source}",
         question=question_of(numbers),
-        treatment=numbers.treatment,
-        notes=analysis.result.cohort.notes,
         answer=answer_of(numbers, sensitivity),
-        command=command,
-        facts=_facts(numbers, source),
-        figures=embed_figures(figures),
-        results=(
-            effects_table(numbers),
-            *(() if survival is None else (survival,)),
-            estimates_table(numbers),
-            *((sensitivity_rows(numbers, sensitivity),) if known and sensitivity is not None else ()),
+        preface=(Section("read", "How the file was read", (Bullets(notes),), style="notes"),)
+        if notes
+        else (),
+        sections=(
+            how_made(command, _facts(numbers, source), MADE.format(treatment=numbers.treatment)),
+            Section("results", "Results", tuple(_results(numbers, sensitivity))),
+            Section("figures", "Figures", figures),
+            Section("patients", "Patients and balance", (PATIENTS, *_patients(numbers))),
+            Section(
+                "failures", "Failures", (failures if failures.rows else "Every step gave its estimate.",)
+            ),
+            glossary("analysis"),
         ),
-        patients=(
-            flow_table(numbers),
-            score_table(numbers),
-            patients_table(numbers),
-            *care_tables(numbers),
-        ),
-        failures=failures_table(numbers, left_out),
     )
+
+
+def _results(numbers: Numbers, sensitivity: pd.DataFrame | None) -> Iterator[Table]:
+    """Yield effects on the outcomes, survival, every estimate and, where it was asked for, sensitivity."""
+    yield effects_table(numbers)
+    survival = survival_table(numbers)
+    if survival is not None:
+        yield survival
+    yield estimates_table(numbers)
+    if sensitivity is not None and len(sensitivity):
+        yield sensitivity_rows(numbers, sensitivity)
+
+
+def _patients(numbers: Numbers) -> tuple[Table, ...]:
+    """Return flow, propensity score, covariates, other treatments, outcomes and durations."""
+    return flow_table(numbers), score_table(numbers), patients_table(numbers), *care_tables(numbers)
 
 
 def _follow_up(spec: AnalysisSpec) -> str:
     """Return how follow-up of those ends who do not have the event."""
-    rule, thesis = spec.censoring, spec.study == "thesis"
+    rule, thesis = spec.censoring, spec.study == DEFAULT
     end = "ends when they leave" if thesis else "ends at the recorded time"
     words = {
         "discharge": end,
@@ -168,7 +124,7 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
     unit = {"overall": "SD of both arms", "pooled": "pooled SD", "raw": ""}[spec.caliper_sd]
     scale = {"logit": "logit of the score", "ps": "score"}[spec.scale]
     timed = (("Unit of time", spec.time_unit),) if spec.survival_time or spec.durations else ()
-    living = "Follow-up of the living" if spec.study == "thesis" else "Follow-up without the event"
+    living = "Follow-up of the living" if spec.study == DEFAULT else "Follow-up without the event"
     return (
         ("File", source),
         ("Spec", spec.name),
@@ -177,6 +133,6 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
         ("Caliper", f"{width} {unit} of the {scale}".replace("  ", " ")),
         ("Clusters", spec.cluster or "none in the spec"),
         *timed,
-        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == "thesis" else ()),
+        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == DEFAULT else ()),
         *versions().items(),
     )

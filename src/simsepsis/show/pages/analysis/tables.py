@@ -15,7 +15,6 @@ from simsepsis.analysis.outcomes import LEAST_EXPECTED
 from simsepsis.analysis.result import EVERYBODY, FIRST_SCORE, SECOND_SCORE
 from simsepsis.estimand import SCALES
 from simsepsis.show.outline import outline
-from simsepsis.show.page import PlainTable
 from simsepsis.show.pages.analysis.numbers import (
     SCORES,
     Interval,
@@ -26,6 +25,8 @@ from simsepsis.show.pages.analysis.numbers import (
     span_text,
 )
 from simsepsis.show.plots.estimates import METHOD_LABELS
+from simsepsis.show.table import Table
+from simsepsis.study.published import DEFAULT
 from simsepsis.words.numbers import decimals_of, of_statistic, p_phrase, percent
 
 Row = tuple[str, ...]
@@ -53,7 +54,7 @@ _LONGEST_REASON = 400
 """Letters of a reason; one that names hundreds of terms is cut."""
 
 
-def flow_table(numbers: Numbers) -> PlainTable:
+def flow_table(numbers: Numbers) -> Table:
     """Return how many patients each step had."""
     flow, several = numbers.analysis.flow, len(numbers.analysis.scores) > 1
     rows = [
@@ -63,16 +64,16 @@ def flow_table(numbers: Numbers) -> PlainTable:
         )
         for row in flow.itertuples()
     ]
-    return PlainTable(title="Patients at each step", heads=("Step", "Patients or pairs"), rows=tuple(rows))
+    return Table(title="Patients at each step", heads=("Step", "Patients or pairs"), rows=tuple(rows))
 
 
 def _step(numbers: Numbers, step: str) -> str:
     """Return the words for a step of the flow."""
-    told = step if numbers.analysis.result.spec.study == "thesis" else _STEPS.get(step, step)
+    told = step if numbers.analysis.result.spec.study == DEFAULT else _STEPS.get(step, step)
     return f"{told[0].upper()}{told[1:]}"
 
 
-def score_table(numbers: Numbers) -> PlainTable:
+def score_table(numbers: Numbers) -> Table:
     """Return how far each propensity score parts the arms, and what matching did with it."""
     frame = numbers.analysis.scores
     heads, (treated, control) = numbers.arms.heads, numbers.keys
@@ -99,7 +100,7 @@ def score_table(numbers: Numbers) -> PlainTable:
     if (notes != "").any():
         rows.append(("Note", *(_cut(note) for note in notes)))
     columns = ("", *(SCORES[score] for score in frame["score"])) if len(frame) > 1 else ("", "Value")
-    return PlainTable(title="Propensity score", heads=columns, rows=tuple(rows))
+    return Table(title="Propensity score", heads=columns, rows=tuple(rows))
 
 
 def _pairs_word(numbers: Numbers) -> str:
@@ -115,13 +116,13 @@ def _scale(numbers: Numbers) -> str:
     return {"logit": "logit", "ps": "probability"}[numbers.analysis.result.spec.scale]
 
 
-def patients_table(numbers: Numbers) -> PlainTable:
+def patients_table(numbers: Numbers) -> Table:
     """Return the covariates of both arms before and after matching: the cohort's Table 1."""
     names = ("smd_percent", "Std. diff. (%)")
     return _compared(numbers, "table1", "Covariates before and after matching", *names)
 
 
-def care_tables(numbers: Numbers) -> tuple[PlainTable, ...]:
+def care_tables(numbers: Numbers) -> tuple[Table, ...]:
     """Return other treatments, and outcomes and durations, before and after matching."""
     titles = {
         "table2": "Other treatments before and after matching",
@@ -134,7 +135,7 @@ def care_tables(numbers: Numbers) -> tuple[PlainTable, ...]:
     )
 
 
-def _compared(numbers: Numbers, table: str, title: str, statistic: str, words: str) -> PlainTable:
+def _compared(numbers: Numbers, table: str, title: str, statistic: str, words: str) -> Table:
     """Return one row per column or level: both arms and their contrast, in both phases."""
     frame = numbers.analysis.tables[table]
     place = {name: position for position, name in enumerate(numbers.columns_of(table))}
@@ -150,7 +151,7 @@ def _compared(numbers: Numbers, table: str, title: str, statistic: str, words: s
         rows.append((label, *(text for phase in cells for text in phase)))
     arms = (*numbers.arms.heads, words)
     groups = (("Before matching", 3), ("After matching", 3))
-    return PlainTable(title=title, heads=("", *arms, *arms), rows=tuple(rows), groups=groups)
+    return Table(title=title, heads=("", *arms, *arms), rows=tuple(rows), groups=groups)
 
 
 def _outlined(
@@ -207,7 +208,7 @@ def _quantile(value: float, spread: float) -> str:
     return of_statistic(value, "median")
 
 
-def effects_table(numbers: Numbers) -> PlainTable:
+def effects_table(numbers: Numbers) -> Table:
     """Return every effect on the outcomes, before and after matching."""
     spec = numbers.analysis.result.spec
     rows: list[Row] = []
@@ -223,7 +224,7 @@ def effects_table(numbers: Numbers) -> PlainTable:
         ]
         rows += _adjusted(numbers, outcome, "md")
     own = "by pairs" if spec.one_to_one else "by matched sets"
-    return PlainTable(
+    return Table(
         title=f"Effect of {numbers.treatment} on {numbers.outcome}, with 95% confidence intervals",
         heads=("", "Before matching", "After matching, arms as independent", f"After matching, {own}"),
         rows=tuple(rows),
@@ -323,11 +324,11 @@ def _adjusted(numbers: Numbers, outcome: str, scale: str) -> Iterator[Row]:
             yield (f"{words}: {SCALES[scale].shown}", "–", _whole(scale, found), "–")
 
 
-def estimates_table(numbers: Numbers) -> PlainTable:
+def estimates_table(numbers: Numbers) -> Table:
     """Return every estimate of every method on the scale for people, or why there is none."""
     rows = [_estimate_row(numbers, row) for row in numbers.analysis.estimates.to_dict("records")]
     heads = ("Method", "Outcome", "Effect", "Estimate (95% CI)", "p value", "Patients")
-    return PlainTable(title="Every estimate", heads=heads, rows=tuple(rows))
+    return Table(title="Every estimate", heads=heads, rows=tuple(rows))
 
 
 def _estimate_row(numbers: Numbers, row: dict[Hashable, Any]) -> Row:
@@ -352,7 +353,7 @@ def _effect(numbers: Numbers, scale: str, estimand: str) -> str:
     return SCALES[scale].heading if scale in SCALES else estimand
 
 
-def survival_table(numbers: Numbers) -> PlainTable | None:
+def survival_table(numbers: Numbers) -> Table | None:
     """Return what compares the curves of time to the event; None where there is no such time."""
     frame = numbers.analysis.survival_tests
     if frame.empty:
@@ -374,7 +375,7 @@ def survival_table(numbers: Numbers) -> PlainTable | None:
         found = numbers.test(quantity)
         p_value = "" if quantity in levels else of_statistic(found.p_value, "p_value")
         rows.append((words.get(quantity, quantity), _tested(quantity, found), p_value))
-    return PlainTable(title=title, heads=("", "Estimate (95% CI)", "p value"), rows=tuple(rows))
+    return Table(title=title, heads=("", "Estimate (95% CI)", "p value"), rows=tuple(rows))
 
 
 def _tested(quantity: str, found: Interval) -> str:
@@ -386,7 +387,7 @@ def _tested(quantity: str, found: Interval) -> str:
     return _cut(ratio_text(found))
 
 
-def sensitivity_rows(numbers: Numbers, table: pd.DataFrame) -> PlainTable:
+def sensitivity_rows(numbers: Numbers, table: pd.DataFrame) -> Table:
     """Return how strong something unmeasured must be to explain each matched result away."""
     names = ("risk_ratio", "e_value", "e_value_limit", "tipping_effect", "gamma")
     rows = []
@@ -395,7 +396,7 @@ def sensitivity_rows(numbers: Numbers, table: pd.DataFrame) -> PlainTable:
         name = f"{_outcome(numbers, row['estimand'])}: {numbers.method(row['method'])}"
         rows.append((name, _whole("log_rr", found), *(_number(row[one]) for one in names)))
     heads = ("Result", "Ratio (95% CI)", "As risk ratio", "E-value", "E-value, limit", "Tipping effect", "Γ")
-    return PlainTable(title="Sensitivity to what was not measured", heads=heads, rows=tuple(rows))
+    return Table(title="Sensitivity to what was not measured", heads=heads, rows=tuple(rows))
 
 
 def _outcome(numbers: Numbers, estimand: str) -> str:
@@ -407,16 +408,8 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.2f}"
 
 
-def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -> PlainTable:
-    """Return what could not be estimated or drawn, with the reasons, and what was left out of a model.
-
-    Parameters
-    ----------
-    numbers
-        The analysis.
-    left_out
-        Title and reason of each figure that could not be drawn.
-    """
+def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -> Table:
+    """Return what could not be estimated or drawn, with the reasons, and what was left out of a model."""
     estimates = numbers.analysis.estimates
     failed = estimates[estimates["failure"].notna()]
     rows = [
@@ -439,6 +432,4 @@ def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -
         for row in noted.to_dict("records")
     ]
     rows += [(f"Figure: {title}", "–", _cut(reason)) for title, reason in left_out]
-    return PlainTable(
-        title="What could not be estimated", heads=("Step", "Outcome", "Reason"), rows=tuple(rows)
-    )
+    return Table(title="What could not be estimated", heads=("Step", "Outcome", "Reason"), rows=tuple(rows))

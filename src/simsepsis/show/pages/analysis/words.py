@@ -36,15 +36,7 @@ def question_of(numbers: Numbers) -> str:
 
 
 def answer_of(numbers: Numbers, sensitivity: pd.DataFrame | None) -> tuple[str, ...]:
-    """Return what the analysis found, sentence by sentence.
-
-    Parameters
-    ----------
-    numbers
-        The analysis.
-    sensitivity
-        As returned by `simsepsis.analysis.sensitivity.sensitivity_table`, or None.
-    """
+    """Return what the analysis found, sentence by sentence."""
     lines = [line for rule in RULES for line in rule(numbers)]
     return (*lines, *(() if sensitivity is None else _sensitivity(numbers, sensitivity)), *_limits(numbers))
 
@@ -159,15 +151,7 @@ def _unmatched(numbers: Numbers, matched: MatchedSet) -> Iterator[str]:
 
 
 def with_counterpart(result: ThesisResult, matched: MatchedSet) -> int:
-    """Return how many treated patients have a control within the caliper, whoever else would want it.
-
-    Parameters
-    ----------
-    result
-        The whole analysis.
-    matched
-        The matched set of one score.
-    """
+    """Return how many treated patients have a control within the caliper, whoever else would want it."""
     cohort, propensity = result.cohort, matched.propensity
     score = propensity.logit if result.spec.scale == "logit" else propensity.probability
     strata = exact_strata(cohort, result.spec.exact) if result.spec.exact else np.zeros(cohort.n, np.int64)

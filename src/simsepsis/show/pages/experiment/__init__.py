@@ -1,8 +1,8 @@
 """The page of an experiment, and the files beside it."""
 
-from simsepsis.show.pages.experiment.page import experiment_html, experiment_page
-from simsepsis.show.pages.experiment.shown import (
+from simsepsis.show.pages.experiment.page import (
     Shown,
+    experiment_page,
     show_findings,
     write_figures,
     write_shown,
@@ -11,7 +11,6 @@ from simsepsis.show.pages.experiment.words import plain_lines, unfinished_senten
 
 __all__ = [
     "Shown",
-    "experiment_html",
     "experiment_page",
     "plain_lines",
     "show_findings",

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.answers.components import component_words
 from simsepsis.performance import MEASURES
 from simsepsis.performance.error_ladder import LADDERS
 from simsepsis.performance.text import bare_text, estimand_text, factor_and_unit, measured_text, rows_text
-from simsepsis.show.page import PlainTable
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
+from simsepsis.show.table import Table
 
 if TYPE_CHECKING:
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 MAIN = (
     "bias",
@@ -47,19 +46,19 @@ MOST_SERIES = 12
 Row = tuple[str, ...]
 
 
-def claims_table(findings: Findings) -> PlainTable:
+def claims_table(findings: Run) -> Table:
     """Return each claim with its verdict, and the series that it was judged by."""
     rows: list[Row] = []
-    for words, verdict in findings.run.accepted.items():
+    for words, verdict in findings.accepted.items():
         rows.append((f"{words}: {verdict}",))
-        own = findings.run.verdicts[findings.run.verdicts["claim"] == words]
+        own = findings.verdicts[findings.verdicts["claim"] == words]
         weight = own["verdict"].map({"fail": 0, "inconclusive": 1, "pass": 2})
         shown = own.loc[weight.sort_values(kind="stable").index[:MOST_SERIES]]
         rows += [_claim_row(row) for _, row in shown.iterrows()]
         if len(own) > len(shown):
             rows.append((f"and {len(own) - len(shown)} more series, in accept.csv", "", "", "", ""))
     heads = ("Series", "Measure", "Value", "95% Monte Carlo limits", "Verdict")
-    return PlainTable(title="Claims declared beforehand", heads=heads, rows=tuple(rows))
+    return Table(title="Claims declared beforehand", heads=heads, rows=tuple(rows))
 
 
 def _claim_row(row: pd.Series) -> Row:
@@ -74,7 +73,7 @@ def _claim_row(row: pd.Series) -> Row:
     return (series, MEASURES[row["measure"]].label, value, f"{low} to {high}", str(row["verdict"]))
 
 
-def progress_table(findings: Findings) -> PlainTable:
+def progress_table(findings: Run) -> Table:
     """Return how many replicates of each cell are done."""
     counts = ("wanted", "replicates", "rows", "failures")
     rows = tuple(
@@ -82,17 +81,17 @@ def progress_table(findings: Findings) -> PlainTable:
         for _, row in findings.progress.iterrows()
     )
     heads = ("Cell", "Replicates wanted", "Replicates done", "Rows", "Rows without an estimate")
-    return PlainTable(title="Planned and run", heads=heads, rows=rows)
+    return Table(title="Planned and run", heads=heads, rows=rows)
 
 
-def truth_table(findings: Findings) -> PlainTable:
+def truth_table(findings: Run) -> Table:
     """Return the truths of each cell, methods that share one in one line."""
     rows: list[Row] = []
     for cell in findings.settings["cell"]:
         own = findings.truth[findings.truth["cell"] == cell]
         rows += _headed(str(own["scenario"].iloc[0]) if len(own) else "", list(_truths(own)))
     heads = ("Estimand", "Methods", "Truth", "Patients simulated")
-    return PlainTable(title="True values", heads=heads, rows=tuple(rows))
+    return Table(title="True values", heads=heads, rows=tuple(rows))
 
 
 def _truths(own: pd.DataFrame) -> Iterator[Row]:
@@ -103,14 +102,14 @@ def _truths(own: pd.DataFrame) -> Iterator[Row]:
         yield str(estimand), ", ".join(part["method"]), text, patients
 
 
-def performance_table(findings: Findings) -> PlainTable:
+def performance_table(findings: Run) -> Table:
     """Return the main measures of each cell, estimand and method."""
-    return _measures_table(findings, findings.run.performance, MAIN, "Performance")
+    return _measures_table(findings, findings.performance, MAIN, "Performance")
 
 
-def bounds_table(findings: Findings) -> PlainTable:
+def bounds_table(findings: Run) -> Table:
     """Return what failures may hide, for the series that have any."""
-    table = findings.run.performance
+    table = findings.performance
     failed = table.loc[(table["measure"] == "convergence") & (table["value"] < 1.0), _KEYS]
     own = table.merge(failed, on=_KEYS, how="inner")
     return _measures_table(findings, own, BOUNDS, "Series with failures, and what these may hide")
@@ -120,9 +119,7 @@ _KEYS = ["cell", "method", "estimand"]
 _MEASURED = ("measure", "estimand", "value", "mcse", "n_used", "n_sim")
 
 
-def _measures_table(
-    findings: Findings, table: pd.DataFrame, measures: Sequence[str], title: str
-) -> PlainTable:
+def _measures_table(findings: Run, table: pd.DataFrame, measures: Sequence[str], title: str) -> Table:
     chosen = table[table["measure"].isin(measures)]
     texts = [
         _without_unit(measured_text(*row), str(row[1]))
@@ -143,9 +140,8 @@ def _measures_table(
                     for _, row in part.iterrows()
                 ]
                 rows += _headed(f"{scenario}: {axis_of(str(stem))}", lines)
-    return PlainTable(
-        title=title, heads=("Method", *(MEASURES[name].short for name in measures)), rows=tuple(rows)
-    )
+    heads = ("Method", *(MEASURES[name].short for name in measures))
+    return Table(title=title, heads=heads, rows=tuple(rows))
 
 
 def _whose(estimand: str) -> str:
@@ -159,14 +155,14 @@ def _without_unit(text: str, estimand: str) -> str:
     return text.replace(factor_and_unit("bias", estimand)[1], "", 1)
 
 
-def autopsy_table(findings: Findings) -> PlainTable:
+def autopsy_table(findings: Run) -> Table:
     """Return observed coverage beside what bias and standard error alone would make of it."""
     rows: list[Row] = []
     for cell, scenario in zip(findings.settings["cell"], findings.settings["scenario"], strict=True):
         own = findings.autopsy[findings.autopsy["cell"] == cell]
         rows += _headed(str(scenario), [_autopsy_row(row) for _, row in own.iterrows()])
     heads = ("Method, estimand", "Observed", "Predicted", "Bias alone", "SE alone", "Neither", "Unexplained")
-    return PlainTable(title="Coverage autopsy", heads=heads, rows=tuple(rows))
+    return Table(title="Coverage autopsy", heads=heads, rows=tuple(rows))
 
 
 def _autopsy_row(row: pd.Series) -> Row:
@@ -177,7 +173,7 @@ def _autopsy_row(row: pd.Series) -> Row:
     return (f"{row['method']}, {row['estimand']}", observed, predicted, *parts, unexplained)
 
 
-def reasons_table(findings: Findings) -> PlainTable:
+def reasons_table(findings: Run) -> Table:
     """Return why methods failed, the most frequent reason first."""
     rows = tuple(
         (
@@ -190,10 +186,10 @@ def reasons_table(findings: Findings) -> PlainTable:
         for _, row in findings.reasons.iterrows()
     )
     heads = ("Method", "Reason", "Kind", "Rows", "Cells")
-    return PlainTable(title="Why there is no estimate", heads=heads, rows=rows)
+    return Table(title="Why there is no estimate", heads=heads, rows=rows)
 
 
-def informative_table(findings: Findings) -> PlainTable:
+def informative_table(findings: Run) -> Table:
     """Return the failures that go with other methods' estimates, so that leaving them out would mislead."""
     table = findings.informative
     flagged = table[table["informative"].astype(bool)] if len(table) else table
@@ -212,10 +208,10 @@ def informative_table(findings: Findings) -> PlainTable:
         "Replicates",
         "Other's mean where it failed less elsewhere",
     )
-    return PlainTable(title="Informative failures", heads=heads, rows=rows)
+    return Table(title="Informative failures", heads=heads, rows=rows)
 
 
-def ladder_tables(findings: Findings) -> tuple[PlainTable, ...]:
+def ladder_tables(findings: Run) -> tuple[Table, ...]:
     """Return one table per ladder and estimand, a line per cell, a column per component."""
     table = findings.ladder
     named = table[table["ladder"].isin(list(LADDERS))]
@@ -225,7 +221,7 @@ def ladder_tables(findings: Findings) -> tuple[PlainTable, ...]:
     )
 
 
-def _ladder_table(name: str, stem: str, part: pd.DataFrame) -> PlainTable:
+def _ladder_table(name: str, stem: str, part: pd.DataFrame) -> Table:
     part = part.assign(
         head=[f"{component_words(row)} [{row['to_method']}]" for _, row in part.iterrows()],
         text=[
@@ -241,17 +237,18 @@ def _ladder_table(name: str, stem: str, part: pd.DataFrame) -> PlainTable:
         for cell in dict.fromkeys(part["scenario"])
     )
     title = f"Ladder “{name}”: {estimand_text(stem)}"
-    return PlainTable(title=title, heads=("Cell", *steps, "Replicates"), rows=rows)
+    return Table(title=title, heads=("Cell", *steps, "Replicates"), rows=rows)
 
 
 def _of_replicates(n_used: int, n_sim: int) -> str:
     return rows_text(n_used, n_sim).removesuffix(" rows") or f"{n_used:,}"
 
 
-def methods_table(findings: Findings) -> PlainTable:
+def methods_table(findings: Run) -> Table:
     """Return the methods of the plan in words."""
-    rows = tuple((name, METHODS[name].label, METHODS[name].std_error) for name in findings.plan.run.methods)
-    return PlainTable(title="Methods", heads=("Name", "What it does", "Standard error"), rows=rows)
+    run = findings.plan.run
+    rows = tuple((name, run.method(name).label, run.method(name).std_error) for name in run.methods)
+    return Table(title="Methods", heads=("Name", "What it does", "Standard error"), rows=rows)
 
 
 def _headed(heading: str, lines: list[Row]) -> list[Row]:

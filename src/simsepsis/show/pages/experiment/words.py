@@ -10,21 +10,12 @@ from simsepsis.experiment import answers_of, experiment_names, load_plan
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simsepsis.experiment import Findings, Plan
+    from simsepsis.experiment import Plan, Run
+    from simsepsis.show.page import Line
 
 
-Line = tuple[str, tuple[str, ...]]
-"""A sentence, and the lines below it where it is a heading."""
-
-
-def answer_lines(findings: Findings) -> tuple[Line, ...]:
-    """Return the answer in sentences, led by what is missing where the run is unfinished.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    """
+def answer_lines(findings: Run) -> tuple[Line, ...]:
+    """Return the answer in sentences, led by what is missing where the run is unfinished."""
     lines: list[Line] = [] if findings.complete else [(unfinished_sentence(findings), ())]
     for answer in answers_of(findings):
         head, *others = answer.sentences or ("No number answers this.",)
@@ -37,15 +28,7 @@ def answer_lines(findings: Findings) -> tuple[Line, ...]:
 
 
 def plain_lines(lines: tuple[Line, ...], mark: str) -> tuple[str, ...]:
-    """Return lines as text, each after a mark, those below a heading set in.
-
-    Parameters
-    ----------
-    lines
-        As of `answer_lines`.
-    mark
-        What a line begins with.
-    """
+    """Return lines as text, each after a mark, those below a heading set in."""
     return tuple(
         text
         for head, items in lines
@@ -53,7 +36,7 @@ def plain_lines(lines: tuple[Line, ...], mark: str) -> tuple[str, ...]:
     )
 
 
-def unfinished_sentence(findings: Findings) -> str:
+def unfinished_sentence(findings: Run) -> str:
     """Return how far a run has come that is not at its end."""
     return (
         f"Unfinished: {range_text(findings.progress['replicates'])} of {planned_text(findings)} per cell are "
@@ -67,7 +50,7 @@ def range_text(counts: pd.Series) -> str:
     return f"{high:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def planned_text(findings: Findings) -> str:
+def planned_text(findings: Run) -> str:
     """Return how many replicates the plan asks for: a number, or as many as its targets need."""
     run = findings.plan.run
     if run.replicates is not None:
@@ -79,18 +62,12 @@ def planned_text(findings: Findings) -> str:
     )
 
 
-def deviations(findings: Findings) -> tuple[str, ...]:
-    """Return in what the run is not what was planned.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    """
+def deviations(findings: Run) -> tuple[str, ...]:
+    """Return in what the run is not what was planned."""
     return tuple(_deviations(findings))
 
 
-def _deviations(findings: Findings) -> Iterator[str]:
+def _deviations(findings: Run) -> Iterator[str]:
     done, wanted = findings.progress["replicates"], findings.progress["wanted"]
     short, planned = int((done < wanted).sum()), planned_text(findings)
     yield (
@@ -105,23 +82,17 @@ def _deviations(findings: Findings) -> Iterator[str]:
         if failed
         else f"All {rows:,} rows have an estimate."
     )
-    yield from findings.run.notes
+    yield from findings.notes
 
 
-def _reached(findings: Findings) -> str:
+def _reached(findings: Run) -> str:
     """Return how many replicates a cell has of which none is missing."""
     planned, done = planned_text(findings), findings.progress["replicates"]
     return f"the {planned}" if findings.plan.run.replicates is not None else f"{planned}: {range_text(done)}"
 
 
 def command_of(plan: Plan) -> str:
-    """Return what to type to get the same numbers.
-
-    Parameters
-    ----------
-    plan
-        As it was run; of a plan that is not shipped as it is, the run folder's copy is named.
-    """
+    """Return what to type to get the same numbers."""
     if plan.name in experiment_names():
         shipped = load_plan(plan.name)
         ends = ("replicates", "until_mcse", "max_replicates")

@@ -1,21 +1,15 @@
-"""Other trials on the same patients: endpoints, doses and populations."""
+"""Other trials on the same patients: endpoints, doses, populations, and one that has been held."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from simsepsis.show.pages.trial.fact import (
-    Fact,
-    count,
-    decimal,
-    percent,
-    plain,
-    words,
-)
-from simsepsis.show.pages.trial.replay import replay_table
-from simsepsis.show.pages.trial.text_table import Column, TextTable, tabulated
-from simsepsis.show.pages.trial.vocabulary import listed
+import pandas as pd
+
+from simsepsis.show.pages.trial.facts import count, decimal, percent, plain
+from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
+from simsepsis.show.trial_words import listed
 from simsepsis.trial.planning.record import TrialPlan
 
 ENDPOINT_WORDS = {
@@ -28,11 +22,11 @@ ENDPOINT_WORDS = {
 }
 
 
-def endpoints_table(plan: TrialPlan) -> TextTable:
+def endpoints_table(plan: TrialPlan) -> Table:
     """Return the power of every endpoint on the same simulated patients."""
     rows = plan.tables["endpoints"]
     columns: tuple[Column, ...] = (
-        ("Endpoint", lambda r: words(ENDPOINT_WORDS[r.endpoint])),
+        ("Endpoint", lambda r: ENDPOINT_WORDS[r.endpoint]),
         ("Power", lambda r: percent(r.power, r.power_mcse)),
         ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
         ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
@@ -42,12 +36,10 @@ def endpoints_table(plan: TrialPlan) -> TextTable:
     return tabulated("endpoints", title, columns, rows)
 
 
-def _gain(row: Any) -> Fact:
-    return (
-        words("–")
-        if row.difference_mcse == 0
-        else decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
-    )
+def _gain(row: Any) -> Cell:
+    if row.difference_mcse == 0:
+        return "–"
+    return decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
 
 
 DOSES: tuple[Column, ...] = (
@@ -60,7 +52,7 @@ DOSES: tuple[Column, ...] = (
 )
 
 
-def doses_table(plan: TrialPlan) -> TextTable:
+def doses_table(plan: TrialPlan) -> Table:
     """Return what the assumed dose–response makes of other doses."""
     title = "Other doses under the assumed dose–response (an input, not an estimate)"
     return tabulated("doses", title, DOSES, plan.tables["doses"])
@@ -73,7 +65,7 @@ POPULATION_WORDS = {
     "severe_or_low_igg": "APACHE II ≥ 29 or IgG < 6.5 g/L",
 }
 ENRICHMENT: tuple[Column, ...] = (
-    ("Population", lambda r: words(POPULATION_WORDS[r.population])),
+    ("Population", lambda r: POPULATION_WORDS[r.population]),
     ("Interaction: factor on the log hazard ratio", lambda r: plain(r.interaction)),
     ("Share of the screened", lambda r: percent(r.share)),
     ("Control risk", lambda r: percent(r.p_control)),
@@ -85,7 +77,7 @@ ENRICHMENT: tuple[Column, ...] = (
 )
 
 
-def enrichment_table(plan: TrialPlan) -> TextTable:
+def enrichment_table(plan: TrialPlan) -> Table:
     """Return what restricting the trial buys."""
     trials = count(int(plan.tables["enrichment"]["n_sim"].iloc[0])).text
     title = (
@@ -107,8 +99,8 @@ METHOD_WORDS = {
     "minimization": "Minimization",
 }
 ANALYSES: tuple[Column, ...] = (
-    ("Analysis", lambda r: words(ANALYSIS_WORDS[r.analysis] + ("*" if r.planned else ""))),
-    ("Randomization", lambda r: words(METHOD_WORDS[r.method])),
+    ("Analysis", lambda r: ANALYSIS_WORDS[r.analysis] + ("*" if r.planned else "")),
+    ("Randomization", lambda r: METHOD_WORDS[r.method]),
     ("Variance left, of the unadjusted", lambda r: percent(r.variance_left)),
     ("Power by formula", lambda r: percent(r.power_formula)),
     ("Power, simulated", lambda r: percent(r.power, r.mcse)),
@@ -116,7 +108,7 @@ ANALYSES: tuple[Column, ...] = (
 )
 
 
-def analyses_table(plan: TrialPlan) -> TextTable:
+def analyses_table(plan: TrialPlan) -> Table:
     """Return the power of the same patients by several analyses."""
     test = plan.protocol.test
     title = (
@@ -127,7 +119,68 @@ def analyses_table(plan: TrialPlan) -> TextTable:
     return tabulated("analyses", title, ANALYSES, plan.tables["analyses"])
 
 
-EXTRAS: dict[str, Callable[[TrialPlan], TextTable]] = {
+QUANTITIES: dict[str, tuple[str, Callable[[float], Fact]]] = {
+    "risk_control": ("Risk of death by day 28, control", percent),
+    "risk_treated": ("Risk of death by day 28, treated", percent),
+    "risk_difference": ("Difference of the risks", percent),
+    "days_control": ("Mean ventilator-free days, control", decimal),
+    "days_treated": ("Mean ventilator-free days, treated", decimal),
+    "days_difference": ("Difference of the means", decimal),
+}
+REPLAY: tuple[Column, ...] = (
+    ("Quantity", lambda r: QUANTITIES[r.quantity][0]),
+    ("If treatment has", lambda r: {"none": "no effect", "planned": "the planned effect"}[r.truth]),
+    ("Published", lambda r: QUANTITIES[r.quantity][1](r.published)),
+    ("Simulated mean", lambda r: QUANTITIES[r.quantity][1](r.simulated)),
+    ("90% interval of single trials", lambda r: _between(r)),
+    ("Inside?", lambda r: "yes" if r.inside else "no"),
+)
+
+
+def replay_table(plan: TrialPlan) -> Table:
+    """Return the published results beside those of simulated trials."""
+    trials = count(int(plan.tables["replay"]["n_sim"].iloc[0])).text
+    title = f"The trial that was held, against {trials} simulated ones"
+    return tabulated("replay", title, REPLAY, plan.tables["replay"])
+
+
+def _between(row: Any) -> str:
+    form = QUANTITIES[row.quantity][1]
+    return f"{form(row.low).text} to {form(row.high).text}"
+
+
+OUTCOMES: dict[frozenset[str], str] = {
+    frozenset(): "Outside the 90% interval of simulated trials, whether or not treatment works: {those}. "
+    "These patients are not that trial's: another population, another era or other care, which the replica "
+    "does not explain.",
+    frozenset({"none"}): "Inside the interval only if treatment has no effect: {those}.",
+    frozenset({"planned"}): "Inside the interval only if treatment has the planned effect: {those}.",
+    frozenset({"none", "planned"}): "Inside the interval either way, so that they decide nothing: {those}.",
+}
+"""Truths under which a published result is inside the interval of simulated trials → the sentence."""
+
+
+def replay_sentences(plan: TrialPlan) -> tuple[str, ...]:
+    """Return which published results the replicas bear out, and which they do not; none without any."""
+    if "replay" not in plan.tables:
+        return ()
+    found: dict[frozenset[str], list[str]] = {holds: [] for holds in OUTCOMES}
+    for _, rows in plan.tables["replay"].groupby("quantity", sort=False):
+        found[frozenset(rows.loc[rows["inside"], "truth"])].append(_told(rows))
+    return tuple(OUTCOMES[holds].format(those="; ".join(told)) for holds, told in found.items() if told)
+
+
+def _told(rows: pd.DataFrame) -> str:
+    """Return a published result with its intervals without and with the effect."""
+    none, planned = rows.set_index("truth").loc[["none", "planned"]].itertuples()
+    label, form = QUANTITIES[none.quantity]
+    return (
+        f"{label[0].lower()}{label[1:]}, {form(none.published).text} ({_between(none)} without effect, "
+        f"{_between(planned)} with it)"
+    )
+
+
+EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
     "analyses": analyses_table,
     "endpoints": endpoints_table,
     "doses": doses_table,

@@ -8,15 +8,81 @@ from pathlib import Path
 from typing import Any
 
 from simsepsis.environment import versions
-from simsepsis.show.pages.trial.estimand import estimand_table
-from simsepsis.show.pages.trial.fact import Facts
-from simsepsis.show.pages.trial.facts import facts_of
+from simsepsis.show.pages.trial.companion_tables import EXTRAS
+from simsepsis.show.pages.trial.facts import (
+    Facts,
+    count,
+    decimal,
+    facts_of,
+    percent,
+)
+from simsepsis.show.pages.trial.plan_tables import (
+    looks_tables,
+    operating_tables,
+    prior_table,
+    sensitivity_table,
+    size_table,
+    steps_table,
+)
 from simsepsis.show.pages.trial.statement import statement
-from simsepsis.show.pages.trial.summary import summary
-from simsepsis.show.pages.trial.tables import tables_of
-from simsepsis.show.pages.trial.text_table import TextTable
-from simsepsis.show.pages.trial.vocabulary import CALIBRATION
+from simsepsis.show.pages.trial.summary import estimand_table, summary
+from simsepsis.show.table import Column, Table, tabulated
+from simsepsis.show.trial_words import CALIBRATION
 from simsepsis.trial.planning.record import TrialPlan
+
+
+def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
+    """Return the tables of a plan in the order of its text."""
+    made = (
+        steps_table(plan, facts),
+        *(size_table(plan, power) for power in sorted(plan.grid["power"].unique())),
+        *looks_tables(plan),
+        *operating_tables(plan),
+        prior_table(plan),
+        sensitivity_table(plan),
+        pace_table(plan),
+        flow_table(plan),
+        *(extra(plan) for name, extra in EXTRAS.items() if name in plan.tables),
+    )
+    return made
+
+
+PACE: tuple[Column, ...] = (
+    ("Pace, of the planned", lambda r: percent(r.pace, digits=0)),
+    ("ICUs", lambda r: count(r.icus)),
+    ("Patients a month, all ICUs open", lambda r: decimal(r.per_month, digits=1)),
+    ("Months to the last patient", lambda r: decimal(r.months_accrual, digits=1)),
+    ("Months to the last outcome", lambda r: decimal(r.months_outcome, digits=1)),
+    ("Randomized while outcomes mature", lambda r: count(r.overrun)),
+)
+
+
+def pace_table(plan: TrialPlan) -> Table:
+    """Return how long the trial takes, as hoped for and slower."""
+    return tabulated("pace", "How long the trial takes", PACE, plan.pace)
+
+
+STEP_WORDS = {
+    "screened": "Screened",
+    "eligible": "Eligible",
+    "randomized": "Randomized",
+    "control": "Control group",
+    "treated": "Treatment group",
+    "control_analysed": "Control group, outcome known",
+    "treated_analysed": "Treatment group, outcome known",
+    "control_deaths": "Control group, deaths if the plan is right",
+    "treated_deaths": "Treatment group, deaths if the plan is right",
+}
+
+
+def flow_table(plan: TrialPlan) -> Table:
+    """Return the expected numbers from screening to analysis."""
+    columns = (
+        ("Step", lambda r: STEP_WORDS[r.step]),
+        ("Patients", lambda r: count(r.patients)),
+    )
+    return tabulated("flow", "Expected flow of patients", columns, plan.flow)
+
 
 SECTIONS = (
     ("Patients", ("steps", "size_80", "size_90")),
@@ -57,25 +123,17 @@ class Document:
     summary: tuple[str, ...]
     statement: tuple[str, ...]
     statement_ja: tuple[str, ...]
-    estimand: TextTable
-    tables: tuple[TextTable, ...]
+    estimand: Table
+    tables: tuple[Table, ...]
     command: str
 
-    def section(self, names: tuple[str, ...]) -> tuple[TextTable, ...]:
-        """Return the tables of a section that there are; parameter: their names."""
+    def section(self, names: tuple[str, ...]) -> tuple[Table, ...]:
+        """Return the tables of a section that there are."""
         return tuple(table for table in self.tables if table.name in names)
 
 
 def document_of(plan: TrialPlan, *, command: str) -> Document:
-    """Return what a plan says.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    command
-        What to type to get the same files.
-    """
+    """Return what a plan says."""
     facts = facts_of(plan)
     return Document(
         plan=plan,
@@ -90,13 +148,7 @@ def document_of(plan: TrialPlan, *, command: str) -> Document:
 
 
 def markdown_of(document: Document) -> str:
-    """Return ``plan.md``.
-
-    Parameters
-    ----------
-    document
-        As returned by `document_of`.
-    """
+    """Return ``plan.md``."""
     protocol = document.plan.protocol
     parts = [
         f"# {protocol.label}",
@@ -121,13 +173,7 @@ def markdown_of(document: Document) -> str:
 
 
 def record_of(document: Document) -> dict[str, Any]:
-    """Return what ``plan.json`` holds: what was asked, and every number of the text with its printed form.
-
-    Parameters
-    ----------
-    document
-        As returned by `document_of`.
-    """
+    """Return what ``plan.json`` holds: what was asked, and every number of the text with its printed form."""
     plan = document.plan
     protocol = plan.protocol
     return {
@@ -164,12 +210,6 @@ def _asked(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def contents_of(document: Document) -> dict[str, bytes]:
-    """Return the files of words and numbers by name.
-
-    Parameters
-    ----------
-    document
-        As returned by `document_of`.
-    """
+    """Return the files of words and numbers by name."""
     record = json.dumps(record_of(document), indent=1, ensure_ascii=False, allow_nan=False)
     return {"plan.json": f"{record}\n".encode(), "plan.md": markdown_of(document).encode()}

@@ -1,19 +1,80 @@
-"""Planning a trial from its file to a folder."""
+"""A plan from its file to a folder: words, numbers, figures and the page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from simsepsis.environment import versions
 from simsepsis.errors import UsageError
 from simsepsis.files import check_folder, write_files
-from simsepsis.show.figure import render_plate
-from simsepsis.show.pages.trial.document import contents_of, document_of
-from simsepsis.show.pages.trial.page import plan_html
+from simsepsis.show.figure import Figure, files_of
+from simsepsis.show.page import Aside, Block, Page, Section, how_made
+from simsepsis.show.pages.trial.document import SECTIONS, Document, contents_of, document_of
 from simsepsis.show.plots.trial import draw_plan
+from simsepsis.show.trial_words import CALIBRATION, Phrase
 from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
 from simsepsis.trial.protocol import TrialProtocol, load_trial
+
+FIGURES = {
+    "Patients": ("power", "sizes"),
+    "Interim analyses": ("boundaries",),
+    "Belief and assurance": ("assurance",),
+    "If the assumptions are wrong": ("sensitivity",),
+    "Endpoints, doses and patients": ("endpoints", "enrichment"),
+    "Time and flow": ("accrual", "flow"),
+}
+"""Heading → figures under it, those that there are."""
+PASTE = Phrase(
+    "To paste into a protocol; it reports what DELTA2 asks for.",
+    "実施計画書にそのまま転記できる（DELTA2準拠）。",
+)
+
+
+def plan_page(document: Document, figures: Sequence[Figure]) -> Page:
+    """Return the page of a plan."""
+    protocol = document.plan.protocol
+    return Page(
+        kind="plan of a trial",
+        title=protocol.label,
+        question=protocol.question,
+        heading="In short",
+        answer=document.summary,
+        aside=CALIBRATION.en,
+        sections=(
+            Section("statement", "Sample size", (Aside(PASTE.en), *document.statement)),
+            Section(
+                "statement-ja",
+                "症例数設定",
+                (Aside(PASTE.ja), *document.statement_ja, Aside(CALIBRATION.ja)),
+                lang="ja",
+            ),
+            Section("estimand", "Estimand", (document.estimand,)),
+            *_sections(document, figures),
+            how_made(document.command, _facts(document)),
+        ),
+    )
+
+
+def _sections(document: Document, figures: Sequence[Figure]) -> Iterator[Section]:
+    """Yield the tables and figures under each heading that has any."""
+    for number, (title, names) in enumerate(SECTIONS, start=1):
+        shown = (item for item in figures if item.name in FIGURES.get(title, ()))
+        blocks: tuple[Block, ...] = (*document.section(names), *shown)
+        if blocks:
+            yield Section(f"section-{number}", title, blocks, style="wrapping")
+
+
+def _facts(document: Document) -> tuple[tuple[str, str], ...]:
+    plan = document.plan
+    return (
+        ("Seed", str(plan.protocol.run.seed)),
+        ("Simulated trials under each truth", f"{plan.simulated_trials:,}"),
+        *((f"Seconds: {part}", f"{seconds:.1f}") for part, seconds in plan.seconds.items()),
+        *versions().items(),
+    )
 
 
 @one_thread()
@@ -71,21 +132,14 @@ def plan_trial(
 
 
 def plan_contents(plan: TrialPlan, *, command: str) -> dict[str, bytes]:
-    """Return every file of a plan by its name in the folder.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    command
-        What to type to get the same files.
-    """
+    """Return every file of a plan by its name in the folder."""
     document = document_of(plan, command=command)
-    plates = [render_plate(plate) for plate in draw_plan(plan, version=version("simsepsis"))]
-    contents = contents_of(document)
-    for plate in plates:
-        contents |= {f"figures/{name}": content for name, content in plate.contents.items()}
-    return contents | {"report.html": plan_html(document, plates).encode()}
+    figures = draw_plan(plan, version=version("simsepsis"))
+    return (
+        contents_of(document)
+        | files_of(figures)
+        | {"report.html": plan_page(document, figures).html.encode()}
+    )
 
 
 def _command(

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simsepsis.show.pages.trial.fact import Facts
-from simsepsis.show.pages.trial.vocabulary import (
+from simsepsis.show.pages.trial.facts import Facts
+from simsepsis.show.trial_words import (
     ENDPOINTS,
     FORMULAS,
     MULTIPLICITY,
@@ -228,17 +228,7 @@ CLAUSES = (
 
 
 def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, ...]:
-    """Return the paragraphs of the sample-size statement of a protocol.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    facts
-        Of `facts_of`; every number of the statement is one of them.
-    ja
-        In Japanese.
-    """
+    """Return the paragraphs of the sample-size statement of a protocol."""
     holding = conditions_of(plan)
     filled = {name: fact.text for name, fact in facts.items()} | _phrases(plan, facts, ja)
     paragraphs: list[list[str]] = [[]]
@@ -251,13 +241,7 @@ def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, 
 
 
 def conditions_of(plan: TrialPlan) -> set[str]:
-    """Return what holds of a plan, by the names that clauses have for it.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    """
+    """Return what holds of a plan, by the names that clauses have for it."""
     given, protocol = plan.size.assumptions, plan.protocol
     worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
     held = {
@@ -288,13 +272,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
 
 
 def test_phrase(plan: TrialPlan) -> Phrase:
-    """Return the primary analysis in words, with places for strata and covariates.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    """
+    """Return the primary analysis in words, with places for strata and covariates."""
     name, test = plan.protocol.endpoint.name, plan.size.assumptions.test
     ranked = "win_ratio" if name == "win_ratio" else "ranks"
     return TESTS[plan.protocol.test.analysis, ranked if name in RANKED else test]

@@ -1,12 +1,14 @@
-"""A plan in a few sentences, the answer first."""
+"""A plan in short: its sentences, and its estimand after ICH E9(R1)."""
 
 from __future__ import annotations
 
-from simsepsis.show.pages.trial.fact import Facts
-from simsepsis.show.pages.trial.replay import replay_sentences
-from simsepsis.show.pages.trial.statement import conditions_of
-from simsepsis.show.pages.trial.vocabulary import RISKS, SCALES
+from simsepsis.show.pages.trial.companion_tables import replay_sentences
+from simsepsis.show.pages.trial.facts import Facts
+from simsepsis.show.pages.trial.statement import conditions_of, test_phrase
+from simsepsis.show.table import Table
+from simsepsis.show.trial_words import ENDPOINTS, RISKS, SCALES, in_words
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.words import literal
 
 SENTENCES: tuple[tuple[str, str], ...] = (
     (
@@ -21,8 +23,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "gains",
-        "The planned analysis leaves {variance_left} of the variance of the unadjusted one that the formula "
-        "is for; with it the power is {power_analysis} by formula.",
+        "The formula is for an unadjusted analysis; the planned one leaves {variance_left} of its variance, "
+        "with which the power is {power_analysis} by formula.",
     ),
     (
         "diluted",
@@ -57,16 +59,91 @@ SENTENCES: tuple[tuple[str, str], ...] = (
 
 
 def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
-    """Return a plan in a few sentences.
-
-    Parameters
-    ----------
-    plan, facts
-        The plan and its facts.
-    """
+    """Return a plan in a few sentences."""
     texts = {name: fact.text for name, fact in facts.items()}
     texts["risk"] = RISKS[plan.protocol.endpoint.risk].en.format_map(texts)
     texts["scale"] = SCALES[plan.protocol.planned.name].en
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)
+
+
+ATTRIBUTES: tuple[tuple[str, str], ...] = (
+    ("Population", "{population}, randomized {randomized_hour} hours after admission to the ICU."),
+    ("Treatment condition", "{treatment}, first dose at randomization, on top of usual care."),
+    ("Alternative condition", "{control}, on top of usual care."),
+    ("Variable", "{endpoint}"),
+    (
+        "Intercurrent event: assigned treatment not given",
+        "Treatment policy: analysed as randomized ({nonadherence} expected in the treatment group).",
+    ),
+    ("Intercurrent event: treatment stopped early", "Treatment policy: analysed as randomized."),
+    (
+        "Intercurrent event: immunoglobulin outside the protocol",
+        "Treatment policy: analysed as randomized ({contamination} expected in the control group). A "
+        "supplementary estimand is hypothetical: as if none had been given.",
+    ),
+    ("Intercurrent event: death", "{death}"),
+    (
+        "Intercurrent event: discharge or transfer",
+        "Treatment policy: {follow_up}.",
+    ),
+    (
+        "Missing outcome (withdrawal of consent, loss to follow-up)",
+        "No intercurrent event. {loss} expected; {missing}.",
+    ),
+    ("Population-level summary", "{summary}, treatment against control, by {test}."),
+)
+_DEATHS = {
+    "binary": "Part of the variable.",
+    "time": "The event itself.",
+    "ranked": "Composite: the worst value of the variable.",
+}
+
+
+def estimand_table(plan: TrialPlan, facts: Facts) -> Table:
+    """Return the attributes of the estimand with the strategies for intercurrent events."""
+    texts = {name: fact.text for name, fact in facts.items()}
+    texts |= {name: text.format_map(texts) for name, text in _phrases(plan).items()}
+    rows = [(name, _sentence(text.format_map(texts))) for name, text in ATTRIBUTES]
+    return Table(
+        name="estimand",
+        title="Estimand of the primary analysis (ICH E9(R1))",
+        heads=("Attribute", "Definition and strategy"),
+        rows=tuple(rows),
+    )
+
+
+def _phrases(plan: TrialPlan) -> dict[str, str]:
+    protocol = plan.protocol
+    kind = (
+        "binary"
+        if protocol.endpoint.binary
+        else "time"
+        if protocol.endpoint.name == "time_to_death"
+        else "ranked"
+    )
+    in_hospital = protocol.endpoint.risk in ("icu_death", "hospital_death")
+    informative = protocol.conduct.loss.dead_odds_ratio
+    return {
+        "population": literal(protocol.words.population) or _population(protocol.population.where),
+        "endpoint": ENDPOINTS[protocol.endpoint.name].en,
+        "death": _DEATHS[kind],
+        "follow_up": "followed to the end of the stay"
+        if in_hospital
+        else "followed to day {horizon} wherever they are",
+        "missing": "assumed to be unrelated to the outcome, with a tipping-point analysis"
+        if informative == 1.0
+        else f"simulated with odds of {informative:g} in those who die against those who live",
+        "summary": SCALES[protocol.scale].en,
+        "test": test_phrase(plan).en,
+    }
+
+
+def _population(where: str) -> str:
+    return "Septic patients of the ICU" + ("" if where == "all" else f" with {in_words(where)}")
+
+
+def _sentence(text: str) -> str:
+    ended = text if text.endswith(".") else f"{text}."
+    return ended[:1].upper() + ended[1:]

@@ -9,6 +9,7 @@ import pandas as pd
 from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import rows_text
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import cell_labels, list_rows, span, write_beside
 from simsepsis.show.style import (
     BLUE,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 AUTOPSY_COLUMNS = (
@@ -56,23 +57,8 @@ PARTS = {
 """Part of a change of coverage → words and bar."""
 
 
-def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return what takes coverage away from each series, in percentage points (negative: lost).
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. Of more than `MOST_ROWS` series those whose coverage is the furthest from
-        nominal.
-
-    Returns
-    -------
-    DataFrame
-        `AUTOPSY_COLUMNS`: observed coverage with its MCSE and the nominal one; ``by_bias`` and ``by_se``,
-        were there the one error only; ``together``, predicted from both; ``unexplained``, observed −
-        predicted; ``total``, observed − nominal = ``together`` + ``unexplained``, with
-        its 95% Monte Carlo limits ``low, high``.
-    """
+def autopsy_bars(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return what takes coverage away from each series, in percentage points (negative: lost)."""
     rows = about(choice, findings, findings.autopsy)
     rows = rows[rows["observed"].notna()]
     if not len(rows):
@@ -106,15 +92,7 @@ def autopsy_bars(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 
 @in_house_style
 def plot_autopsy(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw three bars per series, and the observed change of coverage with its 95% Monte Carlo limits.
-
-    Parameters
-    ----------
-    rows
-        As returned by `autopsy_bars`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw three bars per series, and the observed change of coverage with its 95% Monte Carlo limits."""
     left = 0.3 + _CHARACTER * max(len(label) for label in rows["label"])
     tall, wide = _ROW * len(rows), 4.6
     right = max(0.9, 0.2 + _CHARACTER * max(len(_observed(row)) for _, row in rows.iterrows()))
@@ -160,3 +138,17 @@ def _draw_key(axes: Axes, left: float, height: float) -> None:
 
 def _filled(look: dict[str, str]) -> str:
     return "full" if "hatch" not in look else "none"
+
+
+KINDS = {
+    "autopsy": FigureKind(
+        shows="coverage, and what bias and standard error alone would make of it",
+        rows=autopsy_bars,
+        plot=lambda rows, choice, note: plot_autopsy(rows, note=note),
+        title="What makes coverage what it is",
+        reading="Bars: the change of coverage that bias alone and a wrong standard error alone would make, "
+        "and what neither explains. Circle: observed less nominal coverage, with 95% Monte Carlo limits; at "
+        f"the right the observed coverage. Of more than {MOST_ROWS} series the furthest from nominal.",
+        named=("label",),
+    )
+}

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.requests import CELL
-from simsepsis.experiment.selection import numeric, other_keys, select, short, value_text, words_of
-from simsepsis.performance import MEASURES
+from simsepsis.experiment.selection import numeric, other_keys, select, value_text, words_of
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
+    axis_name,
     draw_reference,
     evenly,
     looks,
     mark_few_rows,
+    marked_levels,
     measure_label,
     panel_corners,
     reference_of,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 CURVE_COLUMNS = (
@@ -52,19 +54,8 @@ WIDE_RANGE = 10.0
 _WIDE, _TALL, _APART, _ACROSS = 3.0, 2.5, 0.075, 3
 
 
-def curve_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the numbers of curves: a line per method and value of the series, a panel per other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `CURVE_COLUMNS`, in the unit of print; ``x`` is the setting in words, ``at`` its place on the axis.
-    """
+def curve_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return the numbers of curves: a line per method and value of the series, a panel per other setting."""
     rows, x = select(choice, findings), str(choice.x)
     if not len(rows):
         return pd.DataFrame(columns=list(CURVE_COLUMNS))
@@ -99,19 +90,7 @@ def _line_names(rows: pd.DataFrame, series: list[str]) -> list[str]:
 
 @in_house_style
 def plot_curves(rows: pd.DataFrame, *, x: str, levels: tuple[float, ...] = (), note: str = "") -> Figure:
-    """Draw lines through the values with ribbons of 95% Monte Carlo limits, each named at its right end.
-
-    Parameters
-    ----------
-    rows
-        As returned by `curve_rows`; not empty.
-    x
-        Name of the axis.
-    levels
-        Values in the unit of print at which a line of reference is drawn.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw lines through the values with ribbons of 95% Monte Carlo limits, each named at its right end."""
     panels, names = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["line"]))
     margin = 0.35 + 0.075 * max(len(name) for name in names)
     across = min(len(panels), _ACROSS)
@@ -175,13 +154,28 @@ def _name_lines(axes: Axes, ends: list[tuple[str, float, float]]) -> None:
         )
 
 
-def default_levels(measure: str) -> tuple[float, ...]:
-    """Return the level of a measure that a line of reference marks unless the plan names some."""
-    level = MEASURES[measure].level
-    return () if level is None else (level,)
+def _plot(rows: pd.DataFrame, choice: FigureChoice, note: str) -> Figure:
+    return plot_curves(rows, x=axis_name(str(choice.x)), levels=marked_levels(rows, choice), note=note)
 
 
-def axis_name(key: str) -> str:
-    """Return the name of an axis along which a setting runs."""
-    name = "cell" if key == CELL else short(key)
-    return name[:1].upper() + name[1:]
+_OF = {
+    "curve": ("a measure", "bias"),
+    "power_curve": ("the rejection rate", "rejection"),
+    "coverage_curve": ("coverage", "coverage"),
+}
+"""Kind → what it shows along a setting, and the measure."""
+KINDS = {
+    name: FigureKind(
+        shows=f"{words} along a setting",
+        measure=measure,
+        needs=("x",),
+        takes=("series", "levels"),
+        rows=curve_rows,
+        plot=_plot,
+        title="{measure} along {x}",
+        reading="Each line is named at its right end; ribbons are 95% Monte Carlo limits{line}{levels}"
+        "{rings}.",
+        named=("line", "panel", "x"),
+    )
+    for name, (words, measure) in _OF.items()
+}

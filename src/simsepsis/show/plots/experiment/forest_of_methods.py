@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.experiment.claims import Z_95
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.requests import FigureChoice
 from simsepsis.experiment.selection import about
 from simsepsis.performance.text import estimand_text, factor_and_unit, rows_text
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import UNITS, cell_labels, evenly, span, write_beside
 from simsepsis.show.style import BLUE, INK, RULE, TEXT, add_key, add_panel, in_house_style, new_figure
 from simsepsis.words.numbers import decimals_for, with_error
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
 
 FOREST_COLUMNS = ("group", "label", "estimand", "mean", "mcse", "low", "high", "truth", "n_used", "n_sim")
 MOST_CELLS = 6
@@ -29,21 +30,9 @@ _TRUTH = {"marker": "|", "markersize": 13, "markeredgewidth": 2.0, "color": INK,
 _RANGE = {"marker": "o", "markersize": 5, "color": BLUE, "linewidth": 2.0, "linestyle": "-"}
 
 
-def forest_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return mean, spread and truth of each method, grouped by cell.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. Of more than `MOST_CELLS` cells an even choice.
-
-    Returns
-    -------
-    DataFrame
-        `FOREST_COLUMNS`, in the unit of print: ``low, high`` is mean ± 1.96 empirical SE, the range of 95% of
-        the estimates were they normal.
-    """
-    table = findings.run.performance
+def forest_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return mean, spread and truth of each method, grouped by cell."""
+    table = findings.performance
     wide = table[table["measure"].isin(["mean", "empirical_se"])]
     keys = ["cell", "scenario", "method", "estimand"]
     values = wide.pivot(index=keys, columns="measure", values="value").reset_index()
@@ -69,15 +58,7 @@ def forest_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 
 @in_house_style
 def plot_forest_of_methods(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw each method's mean and range of estimates as dot and line, the truth as an upright stroke.
-
-    Parameters
-    ----------
-    rows
-        As returned by `forest_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw each method's mean and range of estimates as dot and line, the truth as an upright stroke."""
     lines: list[str | int] = []
     for place, group in enumerate(rows["group"]):
         if group and group not in lines:
@@ -145,3 +126,16 @@ def _write(axes: Axes, y: int, words: str, **style: object) -> None:
         annotation_clip=False,
         **style,
     )
+
+
+KINDS = {
+    "forest_of_methods": FigureKind(
+        shows="mean and range of each method's estimates beside the truth",
+        rows=forest_rows,
+        plot=lambda rows, choice, note: plot_forest_of_methods(rows, note=note),
+        title="Estimates beside the truth",
+        reading="The range is mean ± 1.96 empirical standard errors: how far one registry's estimate may lie "
+        f"from the mean. Of more than {MOST_CELLS} cells an even choice is drawn.",
+        named=("label", "group"),
+    )
+}

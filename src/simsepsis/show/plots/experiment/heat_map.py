@@ -12,9 +12,12 @@ from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, value_text, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import few_rows, rows_texts
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import (
     UPRIGHT_LINE,
+    axis_name,
     evenly,
+    marked_levels,
     measure_label,
     panel_corners,
     reference_of,
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 HEAT_COLUMNS = ("panel", "x", "y", "measure", "estimand", "value", "mcse", "low", "high", "n_used", "n_sim")
@@ -39,19 +42,8 @@ _NOISE = 5.0
 _SHADES = ("#ffffff", "#d3dde8", "#8fabc7", "#47729f", "#173f66")
 
 
-def heat_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the numbers of a heat map: a panel per method and other setting.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `HEAT_COLUMNS`, in the unit of print; ``x`` and ``y`` in words, in the order of the plan.
-    """
+def heat_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return the numbers of a heat map: a panel per method and other setting."""
     rows, x, y = select(choice, findings), str(choice.x), str(choice.y)
     if not len(rows):
         return pd.DataFrame(columns=list(HEAT_COLUMNS))
@@ -72,19 +64,7 @@ def heat_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 def plot_heat_map(
     rows: pd.DataFrame, *, x: str, y: str, levels: tuple[float, ...] = (), note: str = ""
 ) -> Figure:
-    """Draw a measure over two settings; the darker, the further from the value that it is seen against.
-
-    Parameters
-    ----------
-    rows
-        As returned by `heat_rows`; not empty. Of a pair of settings without a cell the box stays empty.
-    x, y
-        Names of the axes.
-    levels
-        Values in the unit of print at which contours are drawn, by straight lines between the boxes' middles.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw a measure over two settings; the darker, the further from the value that it is seen against."""
     panels = list(dict.fromkeys(rows["panel"]))
     xs, ys = list(dict.fromkeys(rows["x"])), list(dict.fromkeys(rows["y"]))
     wide, tall = max(_BOX_WIDE * len(xs), 0.09 * max(map(len, panels))), _BOX_TALL * len(ys)
@@ -179,3 +159,24 @@ def _draw_contours(axes: Axes, values: np.ndarray, levels: tuple[float, ...]) ->
     for words in axes.clabel(lines, fmt=lambda level: f"{level:.3g}".replace("-", "−"), fontsize=SMALL):
         words.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
     return set(crossed)
+
+
+def _plot(rows: pd.DataFrame, choice: FigureChoice, note: str) -> Figure:
+    names = {"x": axis_name(str(choice.x)), "y": axis_name(str(choice.y))}
+    return plot_heat_map(rows, **names, levels=marked_levels(rows, choice), note=note)
+
+
+KINDS = {
+    "heat_map": FigureKind(
+        shows="a measure over two settings, with contours",
+        measure="bias",
+        needs=("x", "y"),
+        takes=("levels",),
+        rows=heat_rows,
+        plot=_plot,
+        title="{measure} over {x} and {y}",
+        reading="The darker a box, the further from {shade}. Contours run where straight lines between the "
+        f"boxes' middles reach a level. Of more than {MOST_PANELS} panels an even choice is drawn.",
+        named=("panel", "x", "y"),
+    )
+}

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.analysis.estimates import Z_95
 from simsepsis.experiment.answers.components import component_words, furthest
-from simsepsis.experiment.claims import Z_95
 from simsepsis.experiment.selection import about
 from simsepsis.performance.error_ladder import LADDERS, TRUE_VALUE, WHOLE
 from simsepsis.performance.text import factor_and_unit, measured_text, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import list_rows, span, write_beside
 from simsepsis.show.style import BLUE, INK, MUTED, OCHRE, RULE, add_panel, in_house_style, new_figure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 STAIR_COLUMNS = (
@@ -40,20 +41,8 @@ STAIR_COLUMNS = (
 _ROW, _CHARACTER, _WIDE = 0.32, 0.078, 4.2
 
 
-def stair_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the steps of every ladder, each in the cell where its estimate is the furthest from the truth.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `STAIR_COLUMNS`, in the unit of print: each component from where the ones before end; ``whole`` for
-        the truth and the estimate, which start at 0.
-    """
+def stair_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return the steps of every ladder, each in the cell where its estimate is furthest from the truth."""
     rows = about(choice, findings, findings.ladder, stems=True)
     rows = rows[rows["ladder"].isin(list(LADDERS))]
     parts = [_stairs(str(name), furthest(part)) for name, part in rows.groupby("ladder", sort=False)]
@@ -88,15 +77,7 @@ def _stairs(name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 @in_house_style
 def plot_stairs(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw each component as a bar that starts where the one before it ends, with its 95% Monte Carlo limits.
-
-    Parameters
-    ----------
-    rows
-        As returned by `stair_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw each component as a bar that starts where the last one ends, with 95% Monte Carlo limits."""
     panels = [part for _, part in rows.groupby("panel", sort=False)]
     left = 0.35 + _CHARACTER * max(len(label) for label in rows["label"])
     figure = new_figure(left + _WIDE + 1.5, sum(_ROW * len(part) + 0.95 for part in panels) + 0.5, note=note)
@@ -142,3 +123,17 @@ def _draw(axes: Axes, part: pd.DataFrame) -> None:
         axes.plot([row["end"] - reach, row["end"] + reach], [y, y], color=INK, linewidth=1.1, zorder=4)
         write_beside(axes, y, row["text"])
     list_rows(axes, part["label"].tolist())
+
+
+KINDS = {
+    "ladder": FigureKind(
+        shows="what each source of error adds from one method to the next",
+        rows=stair_rows,
+        plot=lambda rows, choice, note: plot_stairs(rows, note=note),
+        title="From the truth to the estimate",
+        reading="Each bar begins where the one above ends; hatched bars point down. All are from the same "
+        "replicates, so that noise which methods share cancels. Each ladder is shown in the cell where its "
+        f"estimate is the furthest from the truth. {LIMITS}",
+        named=("panel",),
+    )
+}

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.experiment.selection import short
-from simsepsis.show.figure import Plate
-from simsepsis.show.plots.experiment.curves import axis_name
+from simsepsis.show.figure import Figure
+from simsepsis.show.plots.experiment.marks import axis_name
 from simsepsis.show.style import INK, SMALL, TEXT, add_panel, in_house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
 LIKELIHOOD_COLUMNS = ("panel", "x", "y", "value", "mcse", "told_apart")
 TOLD_APART = 1.92
@@ -26,21 +26,7 @@ _PALEST = 8.0
 
 
 def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
-    """Return the log likelihood of each world minus the highest, a panel for each of the other settings.
-
-    Parameters
-    ----------
-    table
-        Rows of one set of results of `simsepsis.experiment.inference.Inference.table`.
-    x, y
-        Varied keys.
-
-    Returns
-    -------
-    DataFrame
-        `LIKELIHOOD_COLUMNS`; ``told_apart`` where the fall exceeds `TOLD_APART` by two Monte Carlo standard
-        errors.
-    """
+    """Return the log likelihood of each world minus the highest, a panel for each of the other settings."""
     place = list(table.columns).index("results")
     others = [key for key in table.columns[:place] if key not in (x, y, "scenario")]
     fall = table["log_likelihood"] - table["log_likelihood"].max()
@@ -61,18 +47,8 @@ def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
 
 
 @in_house_style
-def plot_likelihood(rows: pd.DataFrame, *, x: str, y: str, note: str = "") -> Figure:
-    """Draw the log likelihoods as boxes, dark where the results are likely.
-
-    Parameters
-    ----------
-    rows
-        As returned by `likelihood_rows`; not empty.
-    x, y
-        Names of the axes.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+def plot_likelihood(rows: pd.DataFrame, *, x: str, y: str, note: str = "") -> Drawing:
+    """Draw the log likelihoods as boxes, dark where the results are likely."""
     panels = list(dict.fromkeys(rows["panel"]))
     xs, ys = sorted(rows["x"].unique()), sorted(rows["y"].unique())
     wide, tall = _BOX_WIDE * len(xs), _BOX_TALL * len(ys)
@@ -116,20 +92,12 @@ def _draw(axes: Axes, part: pd.DataFrame, xs: list[float], ys: list[float]) -> N
     axes.tick_params(length=0)
 
 
-def likelihood_plate(table: pd.DataFrame, *, x: str, y: str, note: str) -> Plate:
-    """Return the figure of one set of results with its words and numbers.
-
-    Parameters
-    ----------
-    table, x, y
-        As in `likelihood_rows`.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+def likelihood_figure(table: pd.DataFrame, *, x: str, y: str, note: str) -> Figure:
+    """Return the figure of one set of results with its words and numbers."""
     rows = likelihood_rows(table, x=x, y=y)
     best = table.loc[table["log_likelihood"].idxmax(), "scenario"]
     rivals = int((~rows["told_apart"]).sum())
-    return Plate(
+    return Figure(
         name="likelihood",
         title="Which worlds make the printed results likely",
         caption=(
@@ -138,6 +106,6 @@ def likelihood_plate(table: pd.DataFrame, *, x: str, y: str, note: str) -> Plate
             f"two Monte Carlo standard errors of that). {note}"
         ),
         alt=f"The likeliest world has {best}; {rivals} of {len(rows)} worlds are not set apart from it.",
-        figure=plot_likelihood(rows, x=axis_name(x), y=axis_name(y), note=note),
+        draw=lambda: plot_likelihood(rows, x=axis_name(x), y=axis_name(y), note=note),
         data=rows,
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.selection import select
 from simsepsis.performance.text import rows_texts
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import (
     cell_labels,
     draw_reference,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 LOLLIPOP_COLUMNS = (
@@ -45,19 +46,8 @@ MOST_ROWS = 60
 _ROW, _PANEL, _CHARACTER, _WIDEST = 0.27, 1.75, 0.078, 14.5
 
 
-def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run.
-
-    Returns
-    -------
-    DataFrame
-        `LOLLIPOP_COLUMNS`, in the unit of print; of more than `MOST_ROWS` cells an even choice.
-    """
+def lollipop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return the numbers of a lollipop plot: a panel per method or per cell, whichever are fewer."""
     rows = select(choice, findings)
     if not len(rows):
         return pd.DataFrame(columns=list(LOLLIPOP_COLUMNS))
@@ -74,15 +64,7 @@ def lollipop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 
 @in_house_style
 def plot_lollipop(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw a measure as a dot with a stem from what it is seen against, and its 95% Monte Carlo limits.
-
-    Parameters
-    ----------
-    rows
-        As returned by `lollipop_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
-    """
+    """Draw a measure as a dot with a stem from what it is seen against, and its 95% Monte Carlo limits."""
     panels, labels = list(dict.fromkeys(rows["panel"])), list(dict.fromkeys(rows["label"]))
     left = 0.3 + _CHARACTER * max(len(label) for label in labels)
     wide, tall = max(_PANEL, 3.6 / len(panels), 0.085 * max(map(len, panels))), _ROW * len(labels)
@@ -131,3 +113,16 @@ def _write_rows(axes: Axes, ordered: pd.DataFrame) -> None:
             look = {"ha": side, "va": "bottom", "fontsize": SMALL - 1.5, "zorder": 5}
             shown = words.removesuffix(" rows")
             axes.annotate(shown, (value, place), xytext=(0, 2.5), textcoords="offset points", **look)
+
+
+KINDS = {
+    "lollipop": FigureKind(
+        shows="a measure of each cell and method with its Monte Carlo limits",
+        measure="bias",
+        rows=lollipop_rows,
+        plot=lambda rows, choice, note: plot_lollipop(rows, note=note),
+        title="{measure} of each method",
+        reading=f"{{stems}}{LIMITS} Of more than {MOST_ROWS} cells an even choice is drawn.",
+        named=("panel", "label"),
+    )
+}

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.estimand import Estimand
-from simsepsis.experiment.selection import other_keys, words_of
+from simsepsis.experiment.requests import CELL
+from simsepsis.experiment.selection import other_keys, short, words_of
 from simsepsis.performance import MEASURES
 from simsepsis.performance.text import (
     estimand_text,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
+    from simsepsis.experiment.requests import FigureChoice
 
 UNITS = {"%": "%", " points": "percentage points", " days": "days"}
 
@@ -60,26 +62,12 @@ def looks(number: int) -> dict[str, object]:
 
 
 def upright(name: str, tall: float) -> str:
-    """Return the name of an upright axis in lines that are no longer than the axis.
-
-    Parameters
-    ----------
-    name
-        The name.
-    tall
-        Length of the axis, inches.
-    """
+    """Return the name of an upright axis in lines that are no longer than the axis."""
     return textwrap.fill(name, max(_FEWEST, int(tall / UPRIGHT_CHARACTER)))
 
 
 def measure_label(measure: str, estimand: str) -> str:
-    """Return the name of an axis that shows a measure, with its unit.
-
-    Parameters
-    ----------
-    measure, estimand
-        Names.
-    """
+    """Return the name of an axis that shows a measure, with its unit."""
     if measure in ("mean", "truth") and not is_contrast(estimand):
         return f"{'Mean' if measure == 'mean' else 'True'} {estimand_text(estimand)}"
     unit = UNITS.get(factor_and_unit(measure, estimand)[1])
@@ -90,13 +78,7 @@ def measure_label(measure: str, estimand: str) -> str:
 
 
 def scaled(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of a selection with value, MCSE and limits in the unit of print.
-
-    Parameters
-    ----------
-    rows
-        As of `simsepsis.experiment.selection.select`; not empty.
-    """
+    """Return rows of a selection with value, MCSE and limits in the unit of print."""
     factor, _ = factor_and_unit(rows["measure"].iloc[0], rows["estimand"].iloc[0])
     columns = ["value", "mcse", "low", "high"]
     return rows.assign(**{name: factor * rows[name] for name in columns})
@@ -115,16 +97,8 @@ def reference_text(measure: str, estimand: str) -> str:
     return "" if known.ideal is None else f"{plain_text(measure, estimand, known.ideal)}, {known.ideal_is}"
 
 
-def cell_labels(findings: Findings, rows: pd.DataFrame) -> list[str]:
-    """Return what each row's cell is called beside the others: only what differs between them.
-
-    Parameters
-    ----------
-    findings
-        The run.
-    rows
-        As of `simsepsis.experiment.selection.select`.
-    """
+def cell_labels(findings: Run, rows: pd.DataFrame) -> list[str]:
+    """Return what each row's cell is called beside the others: only what differs between them."""
     keys = other_keys(findings, rows, ())
     if findings.plan.cells or not keys:
         return [str(name) for name in rows["scenario"]]
@@ -139,15 +113,7 @@ def evenly(items: list[str], most: int) -> list[str]:
 
 
 def span(values: pd.Series | FloatArray, *also: float | None) -> tuple[float, float]:
-    """Return the ends of an axis that holds all values, with a margin.
-
-    Parameters
-    ----------
-    values
-        What is drawn; NaN is not.
-    also
-        Values that the axis must hold as well.
-    """
+    """Return the ends of an axis that holds all values, with a margin."""
     shown = np.concatenate([np.asarray(values, dtype=np.float64).ravel(), [v for v in also if v is not None]])
     shown = shown[np.isfinite(shown)]
     if not shown.size:
@@ -165,17 +131,7 @@ def draw_reference(axes: Axes, value: float | None, *, upright: bool) -> None:
 
 
 def mark_few_rows(axes: Axes, at: FloatArray, rows: pd.DataFrame) -> None:
-    """Ring the points whose number rests on few of its rows, and write above each how many these are.
-
-    Parameters
-    ----------
-    axes
-        The panel, its limits set.
-    at
-        Places of the points along it.
-    rows
-        With ``value, n_used, n_sim``, in the same order.
-    """
+    """Ring the points whose number rests on few of its rows, and write above each how many these are."""
     from matplotlib.patheffects import withStroke
 
     few = (few_rows(rows) & rows["value"].notna()).to_numpy()
@@ -194,15 +150,7 @@ def mark_few_rows(axes: Axes, at: FloatArray, rows: pd.DataFrame) -> None:
 
 
 def list_rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Name the rows of a panel from above, on an axis that has no line and no ticks.
-
-    Parameters
-    ----------
-    axes
-        The panel; row k is at the height k.
-    labels
-        Their names; empty where another panel has them.
-    """
+    """Name the rows of a panel from above, on an axis that has no line and no ticks."""
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_yticks(range(len(labels)), labels)
     axes.tick_params(axis="y", length=0)
@@ -210,17 +158,7 @@ def list_rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def write_beside(axes: Axes, y: float, words: str, *, apart: float = 8.0) -> None:
-    """Write words to the right of a panel.
-
-    Parameters
-    ----------
-    axes, y
-        The panel, and the height in its data.
-    words
-        What is written.
-    apart
-        Distance from the panel, points.
-    """
+    """Write words to the right of a panel."""
     axes.annotate(
         words,
         (1, y),
@@ -236,18 +174,27 @@ def write_beside(axes: Axes, y: float, words: str, *, apart: float = 8.0) -> Non
 def panel_corners(
     number: int, across: int, step: tuple[float, float], corner: tuple[float, float]
 ) -> Iterator[tuple[float, float]]:
-    """Yield the lower left corners of panels, line by line from above.
-
-    Parameters
-    ----------
-    number, across
-        How many panels, and how many in a line.
-    step
-        From one to the next, to the right and downwards, inches.
-    corner
-        Of the lowest line, inches.
-    """
+    """Yield the lower left corners of panels, line by line from above."""
     down = -(-number // across)
     for panel in range(number):
         line, column = divmod(panel, across)
         yield corner[0] + step[0] * column, corner[1] + step[1] * (down - 1 - line)
+
+
+def default_levels(measure: str) -> tuple[float, ...]:
+    """Return the level of a measure that a line of reference marks unless the plan names some."""
+    level = MEASURES[measure].level
+    return () if level is None else (level,)
+
+
+def axis_name(key: str) -> str:
+    """Return the name of an axis along which a setting runs."""
+    name = "cell" if key == CELL else short(key)
+    return name[:1].upper() + name[1:]
+
+
+def marked_levels(rows: pd.DataFrame, choice: FigureChoice) -> tuple[float, ...]:
+    """Return the levels that a figure marks, in the unit of print."""
+    measure = rows["measure"].iloc[0]
+    factor, _ = factor_and_unit(measure, rows["estimand"].iloc[0])
+    return tuple(factor * level for level in choice.levels or default_levels(measure))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from simsepsis.experiment.requests import CELL
 from simsepsis.experiment.selection import other_keys, select, short, value_text
+from simsepsis.show.plots.experiment.kind import LIMITS, FigureKind
 from simsepsis.show.plots.experiment.marks import (
     draw_reference,
     looks,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 LOOP_COLUMNS = (
@@ -45,20 +46,8 @@ MOST_MARKED = 48
 _STRIP = 0.42
 
 
-def loop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the numbers of a nested-loop plot, one row per cell and method.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. The cells need not be all combinations of their settings.
-
-    Returns
-    -------
-    DataFrame
-        `LOOP_COLUMNS` and one column per setting of the loops, outermost first, in words; ``place`` is the
-        cell's number from the left. A setting that a listed cell lacks is ``none``.
-    """
+def loop_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return the numbers of a nested-loop plot, one row per cell and method."""
     rows = select(choice, findings)
     if not len(rows):
         return pd.DataFrame(columns=list(LOOP_COLUMNS))
@@ -80,13 +69,6 @@ def loop_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
 @in_house_style
 def plot_nested_loop(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """Draw a measure as a step line per method over all cells, and each setting as a strip of steps below.
-
-    Parameters
-    ----------
-    rows
-        As returned by `loop_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
 
     References
     ----------
@@ -180,3 +162,18 @@ def _draw_strip(axes: Axes, cells: pd.DataFrame, key: str, count: int) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color(RULE)
     axes.set_ylabel(short(key), rotation=0, ha="right", va="center", fontsize=SMALL)
+
+
+KINDS = {
+    "nested_loop": FigureKind(
+        shows="a measure over all cells at once, settings as steps below",
+        measure="bias",
+        takes=("by",),
+        rows=loop_rows,
+        plot=lambda rows, choice, note: plot_nested_loop(rows, note=note),
+        title="{measure} over all cells",
+        reading="One step per cell, settings below from the outermost loop to the innermost{line}{rings}. "
+        + LIMITS,
+        named=("method", "scenario"),
+    )
+}

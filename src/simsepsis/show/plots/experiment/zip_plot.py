@@ -13,6 +13,7 @@ from simsepsis.experiment.selection import wanted_cells, wanted_estimand
 from simsepsis.performance import wilson_limits
 from simsepsis.performance.text import factor_and_unit, few_rows, rows_text
 from simsepsis.show.plots.experiment.forest_of_methods import axis_of
+from simsepsis.show.plots.experiment.kind import FigureKind
 from simsepsis.show.plots.experiment.marks import cell_labels, evenly, panel_corners, span
 from simsepsis.show.style import BLUE, INK, MUTED, RULE, SMALL, TEXT, add_panel, in_house_style, new_figure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from simsepsis.experiment import Findings
+    from simsepsis.experiment import Run
     from simsepsis.experiment.requests import FigureChoice
 
 ZIP_COLUMNS = (
@@ -45,27 +46,14 @@ _READ = ("estimate", "ci_low", "ci_high", "converged")
 _WIDE, _TALL, _ACROSS, _LINE = 2.7, 3.6, 3, 0.17
 
 
-def zip_rows(choice: FigureChoice, findings: Findings) -> pd.DataFrame:
-    """Return the intervals of a zip plot, a panel per cell and method, read one after another.
-
-    Parameters
-    ----------
-    choice, findings
-        What is asked, of which run. Of more than `MOST_PANELS` pairs of cell and method an even choice.
-
-    Returns
-    -------
-    DataFrame
-        `ZIP_COLUMNS`, in the unit of print. ``centile`` is the rank of |θ̂ − θ| over the half width of the
-        interval, in percent; of more than `MOST_INTERVALS` intervals every k-th by rank is kept, the last
-        among them, while ``coverage`` and its 95% Monte Carlo limits are of all.
-    """
+def zip_rows(choice: FigureChoice, findings: Run) -> pd.DataFrame:
+    """Return the intervals of a zip plot, a panel per cell and method, read one after another."""
     # Series without an interval have no say in the types.
     frames = [frame for frame in _panels(choice, findings) if len(frame)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(ZIP_COLUMNS))
 
 
-def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
+def _panels(choice: FigureChoice, findings: Run) -> Iterator[pd.DataFrame]:
     cells = wanted_cells(choice, findings.settings)
     wanted, truth = wanted_estimand(choice, findings.plan), findings.truth
     meant = truth[[Estimand.parse(name).matches(wanted) for name in truth["estimand"]]]
@@ -75,11 +63,11 @@ def _panels(choice: FigureChoice, findings: Findings) -> Iterator[pd.DataFrame]:
     pairs = {
         f"{cell}/{method}": (cell, method) for method in methods for cell in names if (cell, method) in known
     }
-    parts = findings.run.folder.scan().parts
+    parts = findings.folder.scan().parts
     for place in evenly(list(pairs), MOST_PANELS):
         cell, method = pairs[place]
         estimand, value = known[cell, method]
-        rows = findings.run.folder.rows(
+        rows = findings.folder.rows(
             cell, parts, columns=_READ, wanted={"method": (method,), "estimand": (estimand,)}
         )
         if len(names) > 1:
@@ -120,13 +108,6 @@ def _ranked(rows: pd.DataFrame, panel: str, truth: float) -> pd.DataFrame:
 @in_house_style
 def plot_zip(rows: pd.DataFrame, *, note: str = "") -> Figure:
     """Draw each interval as a line at its rank, dark and heavy where it misses the truth.
-
-    Parameters
-    ----------
-    rows
-        As returned by `zip_rows`; not empty.
-    note
-        Line with experiment, replicates, seed and version.
 
     References
     ----------
@@ -181,3 +162,19 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylim(0, 101)
     axes.set_yticks([0, 25, 50, 75, 95])
     axes.tick_params(labelsize=TEXT - 1)
+
+
+KINDS = {
+    "zip": FigureKind(
+        shows="the confidence intervals of single replicates, the worst on top",
+        rows=zip_rows,
+        plot=lambda rows, choice, note: plot_zip(rows, note=note),
+        title="Confidence intervals by rank",
+        reading="Each line is the confidence interval of one replicate, the furthest from the truth (upright "
+        "line) on top, dark where it misses it; dots are estimates. Dashed: nominal coverage; shaded: the "
+        "Monte Carlo limits of the observed one, from all replicates. Of more than "
+        f"{MOST_INTERVALS} replicates every k-th by rank is drawn; of more than {MOST_PANELS} series an even "
+        "choice.",
+        named=("panel",),
+    )
+}

@@ -1,5 +1,5 @@
 """Figures of a planned trial."""
 
-from simsepsis.show.plots.trial.plates import draw_plan
+from simsepsis.show.plots.trial.trial_figures import draw_plan
 
 __all__ = ["draw_plan"]

@@ -30,18 +30,7 @@ _EACH, _APART = 3.3, 4.0
 
 @in_house_style
 def plot_boundaries(looks: DataFrame, *, scale: str, note: str = "") -> Figure:
-    """Draw the efficacy and futility boundaries over the looks: as z, as p and, where it has one, as effect.
-
-    Parameters
-    ----------
-    looks
-        ``look, randomized, z, futility_z, nominal_p, effect_at_bound``, and, where the test has harm bounds,
-        nothing else: they mirror those of efficacy.
-    scale
-        Name of the effect at the boundary, such as risk ratio; empty where a boundary has none.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw the boundaries for efficacy and futility over the looks: as z, as p and, if any, as effect."""
     number = 3 if scale else 2
     figure = new_figure(0.4 + number * _APART, _HEIGHT, note=note)
     x = looks["randomized"].to_numpy(np.float64)

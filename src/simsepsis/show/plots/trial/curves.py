@@ -58,21 +58,7 @@ def _mark_plan(axes: Axes, n_randomized: int, words: str) -> None:
 def plot_power(
     power: DataFrame, *, n_randomized: int, target: float, labels: Mapping[float, str], note: str = ""
 ) -> Figure:
-    """Draw power in percent against randomized patients, one line for each part of the planned effect.
-
-    Parameters
-    ----------
-    power
-        ``share, n_randomized, power``.
-    n_randomized
-        Planned patients.
-    target
-        Power that is wanted.
-    labels
-        Share → words at the line's end.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw power in percent against randomized patients, one line for each part of the planned effect."""
     figure, axes = _panel(note, 2.6)
     axes.set_xlim(power["n_randomized"].min(), power["n_randomized"].max())
     _in_percent(axes)
@@ -96,21 +82,7 @@ def plot_power(
 def plot_sizes(
     grid: DataFrame, *, scale: str, planned: tuple[float, float], words: str = "plan", note: str = ""
 ) -> Figure:
-    """Draw the patients needed, on a log scale, against control risk, one line for each effect.
-
-    Parameters
-    ----------
-    grid
-        ``p_control, effect, n_randomized`` at one power.
-    scale
-        Short name of the effect's scale, such as RR.
-    planned
-        Control risk and patients of the plan, which are marked.
-    words
-        What the mark is.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw the patients needed, on a log scale, against control risk, one line for each effect."""
     figure, axes = _panel(note, 1.6)
     shown = grid.dropna(subset=["n_randomized"])
     axes.set_yscale("log")
@@ -151,19 +123,7 @@ def _round_ticks(axes: Axes, least: float, most: float) -> None:
 def plot_assurance(
     curve: DataFrame, *, n_randomized: int, labels: Mapping[str, str], note: str = ""
 ) -> Figure:
-    """Draw assurance in percent against randomized patients on a log scale, ceilings at the lines' ends.
-
-    Parameters
-    ----------
-    curve
-        ``prior, n_randomized, assurance, ceiling``.
-    n_randomized
-        Planned patients.
-    labels
-        Prior → words at the line's end.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw assurance in percent against randomized patients on a log scale, ceilings at the lines' ends."""
     figure, axes = _panel(note, 3.9)
     axes.set_xscale("log")
     axes.set_xlim(curve["n_randomized"].min(), curve["n_randomized"].max())
@@ -213,17 +173,7 @@ def _log_ticks(axes: Axes, least: float, most: float) -> None:
 
 @in_house_style
 def plot_accrual(curve: DataFrame, *, n_randomized: int, note: str = "") -> Figure:
-    """Draw the patients expected to be randomized against months, at the planned pace and slower.
-
-    Parameters
-    ----------
-    curve
-        ``pace, month, patients``.
-    n_randomized
-        Planned patients.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw the patients expected to be randomized against months, at the planned pace and slower."""
     figure, axes = _panel(note, 0.4)
     axes.set_xlim(0, 1.12 * curve["month"].max())
     axes.set_ylim(0, 1.14 * n_randomized)

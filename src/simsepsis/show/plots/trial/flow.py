@@ -37,15 +37,7 @@ _ARROWS = (
 
 @in_house_style
 def plot_flow(texts: Mapping[str, str], *, note: str = "") -> Figure:
-    """Draw the boxes of a flow diagram with their words.
-
-    Parameters
-    ----------
-    texts
-        Box → words: screened, eligible, randomized, control, treated, control_analysed, treated_analysed.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw the boxes of a flow diagram with their words."""
     figure = new_figure(_WIDTH, _HEIGHT, note=note)
     axes = add_panel(figure, 0, 0, _WIDTH, _HEIGHT)
     axes.set_xlim(0, _WIDTH)

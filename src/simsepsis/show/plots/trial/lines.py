@@ -32,22 +32,12 @@ STRONGEST: dict[str, object] = {"color": INK, "linestyle": "-", "linewidth": 3.0
 
 
 def style_of(which: int) -> dict[str, object]:
-    """Return colour and dashes of a line; parameter: its number, from 0."""
+    """Return colour and dashes of a line."""
     return STYLES[which % len(STYLES)]
 
 
 def apart(heights: Sequence[float], gap: float, *, low: float = -0.02, high: float = 1.02) -> FloatArray:
-    """Return heights moved as little as needed to stand at least a gap apart, in the order given.
-
-    Parameters
-    ----------
-    heights
-        Where labels would stand.
-    gap
-        Least distance.
-    low, high
-        Within which they stay, as long as there is room.
-    """
+    """Return heights moved as little as needed to stand at least a gap apart, in the order given."""
     wanted = np.asarray(heights, np.float64)
     order = np.argsort(wanted, kind="stable")
     placed = wanted[order].copy()
@@ -66,19 +56,7 @@ def apart(heights: Sequence[float], gap: float, *, low: float = -0.02, high: flo
 
 
 def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], *, gap: float, log: bool = False) -> None:
-    """Write what each line is at its right end.
-
-    Parameters
-    ----------
-    axes
-        With its limits set.
-    ends
-        x and y of the last point, and the words.
-    gap
-        Least distance of the labels, as a share of the height of the axes.
-    log
-        Whether the y axis is logarithmic.
-    """
+    """Write what each line is at its right end."""
     bottom, top = (np.log(axes.get_ylim()) if log else np.array(axes.get_ylim())).tolist()
     height = [(np.log(y) if log else y) for _, y, _ in ends]
     shares = apart([(value - bottom) / (top - bottom) for value in height], gap)
@@ -97,15 +75,7 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str]], *, gap: floa
 
 
 def thousands(axes: Axes, which: str) -> None:
-    """Write the numbers of an axis with thousands apart.
-
-    Parameters
-    ----------
-    axes
-        The axes.
-    which
-        ``xaxis`` or ``yaxis``.
-    """
+    """Write the numbers of an axis with thousands apart."""
     from matplotlib.ticker import FuncFormatter
 
     getattr(axes, which).set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

@@ -22,21 +22,7 @@ _CELL = 0.82, 0.46
 def plot_sensitivity(
     cells: DataFrame, *, target: float, planned: float, n_randomized: int, note: str = ""
 ) -> Figure:
-    """Draw the power of the planned patients in percent over control risk × part of the effect that is real.
-
-    Parameters
-    ----------
-    cells
-        ``p_control, share, power``.
-    target
-        Power that is wanted; cells that have it are framed.
-    planned
-        Control risk of the plan, which is marked.
-    n_randomized
-        Planned patients.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw the power of the planned patients over control risk × part of the effect that is real."""
     wide = cells.pivot(index="share", columns="p_control", values="power").sort_index(ascending=False)
     rows, columns = wide.shape
     width, height = columns * _CELL[0], rows * _CELL[1]
@@ -85,17 +71,7 @@ TOUCHING = 0.02
 
 @in_house_style
 def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "") -> Figure:
-    """Draw patients to randomize against months to the end, one mark per population and interaction.
-
-    Parameters
-    ----------
-    rows
-        ``interaction, population, n_randomized, months``.
-    labels
-        Population → words.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw patients to randomize against months to the end, one mark per population and interaction."""
     figure = new_figure(9.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 1.0, 5.6, 3.9)
     marks = ("o", "s", "^", "D")
@@ -158,19 +134,7 @@ def _named(rows: DataFrame) -> dict[tuple[float, float], str]:
 def plot_endpoints(
     rows: DataFrame, *, labels: Mapping[str, str], n_randomized: int, note: str = ""
 ) -> Figure:
-    """Draw the simulated power of each endpoint on the same patients, with 95% Monte Carlo intervals.
-
-    Parameters
-    ----------
-    rows
-        ``endpoint, power, power_mcse``.
-    labels
-        Endpoint → words.
-    n_randomized
-        Patients of each trial.
-    note
-        Line with trial, seed and version.
-    """
+    """Draw the simulated power of each endpoint on the same patients, with 95% Monte Carlo intervals."""
     ordered = rows.sort_values("power", ignore_index=True)
     figure = new_figure(8.6, 0.46 * len(rows) + 1.5, note=note)
     axes = add_panel(figure, 2.9, 0.95, 4.9, 0.46 * len(rows))

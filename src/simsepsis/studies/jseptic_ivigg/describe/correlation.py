@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.ranks import average_ranks
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -20,7 +21,6 @@ from simsepsis.show.style import (
     new_figure,
 )
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, SOFA_DAY1
-from simsepsis.thesis.wording import THESIS_WORDING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

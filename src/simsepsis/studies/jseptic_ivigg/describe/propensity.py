@@ -15,17 +15,17 @@ from simsepsis.show.style import (
     INK,
     TEXT,
     add_panel,
-    arm_labels,
     in_house_style,
     new_figure,
 )
+from simsepsis.study.layout import ARMS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from simsepsis.arrays import FloatArray
-    from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
+from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle
 
 PROPENSITY_COLUMNS = ("arm", "bin_low", "bin_high", "patients", "share")
 EXTREMES = (0.01, 0.99)
@@ -36,8 +36,9 @@ _SHOWN = (1e-4, 1 - 1e-4)
 
 _TICKS = {1e-4: "≤0.0001", 0.001: "0.001", 0.01: "0.01", 0.1: "0.1", 0.5: "0.5"}
 _TICKS |= {0.9: "0.9", 0.99: "0.99", 0.999: "0.999", 1 - 1e-4: "≥0.9999"}
-_SIGNS = {"ivigg": 1, "control": -1}
-_HATCHES = {"ivigg": "", "control": "////"}
+_SIGNS = {"treated": 1, "control": -1}
+_HATCHES = {"treated": "", "control": "////"}
+_LABELS = {"treated": "IVIgG", "control": "Control"}
 
 
 def propensity_rows(oracle: Oracle) -> pd.DataFrame:
@@ -91,7 +92,7 @@ def propensity_facts(oracle: Oracle) -> pd.DataFrame:
 
 
 def _arms(oracle: Oracle) -> FloatArray:
-    return np.where(np.isfinite(oracle.hours["ivigg"]), "ivigg", "control")
+    return np.where(np.isfinite(oracle.hours["ivigg"]), *ARMS)
 
 
 @in_house_style
@@ -135,7 +136,7 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, arm: str, sign: int) -> None:
         hatch=_HATCHES[arm],
     )
     axes.annotate(
-        f"{arm_labels('IVIgG')[arm]}: {rows['patients'].sum():,} patients",
+        f"{_LABELS[arm]}: {rows['patients'].sum():,} patients",
         (0.01, 0.985 if sign > 0 else 0.015),
         xycoords="axes fraction",
         va="top" if sign > 0 else "bottom",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -20,7 +21,6 @@ from simsepsis.show.style import (
     new_figure,
 )
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.wording import THESIS_WORDING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

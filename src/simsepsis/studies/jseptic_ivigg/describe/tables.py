@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simsepsis.show.page import PlainTable
+from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.show.table import Table
 from simsepsis.studies.jseptic_ivigg.describe.changes import number_text
 from simsepsis.studies.jseptic_ivigg.describe.diagram import ENDPOINTS as ENDPOINT_WORDS
 from simsepsis.studies.jseptic_ivigg.describe.numbers import days, numbers_of, points, ratio
 from simsepsis.studies.jseptic_ivigg.describe.words import FAR
-from simsepsis.thesis.wording import THESIS_WORDING
 from simsepsis.truth import ENDPOINTS
 from simsepsis.words.numbers import of_statistic, with_error
 
@@ -67,7 +67,7 @@ _QUARTILES = ("median", "q1", "q3")
 _ARMS = ("ivigg", "control")
 
 
-def truth_table(truth: pd.DataFrame) -> PlainTable:
+def truth_table(truth: pd.DataFrame) -> Table:
     """Return the truth of every estimand, populations as columns."""
     numbers = numbers_of(truth, "estimand")
     suffixes = [suffix for suffix in POPULATIONS if f"rd_hospital_death_{suffix}" in numbers]
@@ -80,27 +80,27 @@ def truth_table(truth: pd.DataFrame) -> PlainTable:
         (words, *(show(numbers[f"{stem}_{suffix}"]) for suffix in suffixes))
         for stem, words, show in (*kinds, RMST)
     )
-    return PlainTable(
+    return Table(
         title="True effect of IVIgG against none, with Monte Carlo standard errors",
         heads=("Estimand", *(POPULATIONS[suffix] for suffix in suffixes)),
         rows=rows,
     )
 
 
-def changes_table(description: ScenarioDescription) -> PlainTable:
+def changes_table(description: ScenarioDescription) -> Table:
     """Return the settings that differ from the base."""
     rows = description.changes[["key", "base", "here", "meaning"]].itertuples(index=False)
-    return PlainTable(
+    return Table(
         title="Settings that differ",
         heads=("Setting", f"In “{description.base}”", "Here", "What it is"),
         rows=tuple(tuple(map(str, row)) for row in rows),
     )
 
 
-def reached_table(reached: pd.DataFrame) -> PlainTable:
+def reached_table(reached: pd.DataFrame) -> Table:
     """Return the requests and what the solved coefficients give."""
     rows = zip(reached["what"], reached["asked"], reached["value"], reached["mcse"], strict=True)
-    return PlainTable(
+    return Table(
         title="What was asked for, and what is reached",
         heads=("Request", "Asked", "Reached (Monte Carlo SE)"),
         rows=tuple(
@@ -115,19 +115,19 @@ def _reached(value: float, error: float) -> str:
     return with_error(value, error, 4) if error > 0.0 else number_text(round(value, 4))
 
 
-def solved_table(solved: pd.DataFrame) -> PlainTable:
+def solved_table(solved: pd.DataFrame) -> Table:
     """Return the solved coefficients, those that reproduce the margins of the treated only counted."""
     tilt = solved["key"].str.startswith(TILT)
     rest = f"; {tilt.sum()} more make the margins of the treated, see the file" if tilt.any() else ""
     rows = solved.loc[~tilt, ["key", "asked", "solved", "meaning"]].itertuples(index=False)
-    return PlainTable(
+    return Table(
         title=f"Coefficients solved for it{rest}",
         heads=("Setting", "As written", "Solved", "What it is"),
         rows=tuple(tuple(map(str, row)) for row in rows),
     )
 
 
-def margins_table(margins: pd.DataFrame) -> PlainTable:
+def margins_table(margins: pd.DataFrame) -> Table:
     """Return the main margins of both arms, printed and simulated."""
     cells = {
         (row.variable, row.level, row.statistic, row.arm): row for row in margins.itertuples(index=False)
@@ -149,7 +149,7 @@ def margins_table(margins: pd.DataFrame) -> PlainTable:
             )
         ]
         rows.append((f"{label} (%)" if counted else label, *texts))
-    return PlainTable(
+    return Table(
         title="Main margins before matching, printed and simulated: percent, or median (quartiles)",
         heads=("Variable", "IVIgG (+), printed", "simulated", "IVIgG (−), printed", "simulated"),
         rows=tuple(rows),

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from simsepsis.show.study_words import THESIS_WORDING, number_label
 from simsepsis.studies.jseptic_ivigg.describe.diagram import RESPONSES, regimens_text
 from simsepsis.studies.jseptic_ivigg.describe.numbers import Numbers, days, numbers_of, points, ratio, share
-from simsepsis.thesis.wording import THESIS_WORDING, number_label
 
 if TYPE_CHECKING:
     from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription
@@ -142,7 +142,8 @@ def _fit(description: ScenarioDescription) -> str:
     gap = margins["difference_se"].abs()
     near = f"{(gap <= FAR).sum()} of {len(gap)} counts and quartiles of Tables 1 to 3 lie within {FAR:g} "
     farthest = margins.loc[gap.idxmax()]
-    name = number_label(farthest["variable"], farthest["level"], farthest["statistic"], arm=farthest["arm"])
+    arm = "treated" if farthest["arm"] == "ivigg" else farthest["arm"]
+    name = number_label(farthest["variable"], farthest["level"], farthest["statistic"], arm=arm)
     return (
         f"{near}sampling standard errors of print (Monte Carlo error "
         f"{description.margins['mcse_se'].max():.2f}); the farthest is {name}, "

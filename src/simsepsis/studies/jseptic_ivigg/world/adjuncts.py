@@ -41,21 +41,7 @@ def draw_adjuncts(
     ivigg_day: FloatArray,
     rng: np.random.Generator,
 ) -> dict[str, FloatArray]:
-    """Return adjunct → (n,) days from ICU admission to its start, inf if never.
-
-    Parameters
-    ----------
-    scenario, patients
-        The world and its patients.
-    path
-        (n, days) latent severity.
-    icu_time
-        (n,) days in the ICU: nothing starts later.
-    ivigg_day
-        (n,) days to the start of IVIgG, inf if never.
-    rng
-        Random numbers of the mechanism "adjuncts".
-    """
+    """Return adjunct → (n,) days from ICU admission to its start, inf if never."""
     thresholds = rng.standard_exponential((len(scenario.adjuncts), icu_time.size))
     timings = {(adjunct.severity, adjunct.decay) for adjunct in scenario.adjuncts.values()}
     exposures = {
@@ -74,17 +60,7 @@ def draw_adjuncts(
 
 
 def draw_units(transfusion: Transfusion, patients: Patients, noise: FloatArray) -> FloatArray:
-    """Return units transfused, shape (n,), in whole packs.
-
-    Parameters
-    ----------
-    transfusion
-        Whether any (probit) and how many (lognormal number of packs, rounded up).
-    patients
-        Who may get them.
-    noise
-        (2, n) standard normals.
-    """
+    """Return units transfused, shape (n,), in whole packs."""
     ever = linear_predictor(transfusion.ever, patients) + noise[0] > 0.0
     log_packs = linear_predictor(transfusion.units, patients) + transfusion.log_sd * noise[1]
     packs = np.ceil(np.exp(np.minimum(log_packs, 5.0)))

@@ -111,15 +111,7 @@ def fixed_log_hazards(scenario: Scenario, patients: Patients) -> FloatArray:
 
 
 def draw_fate(scenario: Scenario, patients: Patients, rng: np.random.Generator) -> Fate:
-    """Return everything about the course that no treatment changes.
-
-    Parameters
-    ----------
-    scenario, patients
-        The world and its patients.
-    rng
-        Random numbers of the mechanism "course".
-    """
+    """Return everything about the course that no treatment changes."""
     thresholds = rng.standard_exponential((patients.icu.size, len(CAUSES)))
     path = severity_path(patients.severity, scenario.course, rng)
     return Fate(path=path, offsets=fixed_log_hazards(scenario, patients), thresholds=thresholds)
@@ -241,17 +233,6 @@ def run_course(
     course: Course, fate: Fate, *, start: FloatArray | None = None, log_hazard_ratio: FloatArray | None = None
 ) -> Exits:
     """Return how patients leave, given when treatment starts and what it does to the hazard of death.
-
-    Parameters
-    ----------
-    course
-        The scenario's hazards.
-    fate
-        What is settled before treatment.
-    start
-        (n,) days from ICU admission to treatment, inf if never; None: nobody is treated.
-    log_hazard_ratio
-        (n,) effect on the log hazard of death from then on; None: none.
 
     Notes
     -----

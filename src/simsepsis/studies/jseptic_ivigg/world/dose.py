@@ -93,15 +93,7 @@ def _modification(scenario: Scenario, patients: Patients, igg: FloatArray) -> Fl
 
 
 def draw_dosing(scenario: Scenario, patients: Patients, rng: np.random.Generator) -> Dosing:
-    """Return dose, endogenous IgG and effect of each patient.
-
-    Parameters
-    ----------
-    scenario, patients
-        The world and its patients.
-    rng
-        Random numbers of the mechanism "dose".
-    """
+    """Return dose, endogenous IgG and effect of each patient."""
     dose = scenario.dose
     uniform = rng.random(patients.icu.size)
     igg = dose.igg_median * np.exp(dose.igg_log_sd * rng.standard_normal(patients.icu.size))

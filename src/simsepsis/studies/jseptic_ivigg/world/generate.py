@@ -96,22 +96,7 @@ def _block(world: World, icu: IntArray, draw: Streams, assignment: Assignment) -
 def blocks_of(
     scenario: Scenario, *, seed: int, n: int, replicate: int = 0
 ) -> Iterator[tuple[World, IntArray, Streams]]:
-    """Yield (world, ICU of each patient, streams) of each block of one registry.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    seed, replicate
-        Address of the random numbers.
-    n
-        Patients in all, at least 1.
-
-    Raises
-    ------
-    UsageError
-        If `n` is not positive.
-    """
+    """Yield (world, ICU of each patient, streams) of each block of one registry."""
     if n < 1:
         raise UsageError(f"n = {n}: a registry needs at least one patient; give a positive number")
     world = settle(scenario, streams(seed, replicate=replicate))
@@ -161,17 +146,7 @@ def generate(
 
 @one_thread()
 def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Outcomes:
-    """Return the potential outcomes of a large population.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    population
-        Number of patients.
-    seed
-        Seed of the population.
-    """
+    """Return the potential outcomes of a large population."""
     parts = []
     for world, icu, draw in blocks_of(resolve(scenario), seed=seed, n=population):
         block = simulate(world, icu, draw)

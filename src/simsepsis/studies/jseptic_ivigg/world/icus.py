@@ -30,15 +30,7 @@ def _sample(icus: Icus, rng: np.random.Generator) -> Roster:
 
 
 def draw_icus(icus: Icus, rng: np.random.Generator) -> Roster:
-    """Return the ICUs of one replicate.
-
-    Parameters
-    ----------
-    icus
-        The registry's roster, how it is used, and how far ICUs differ.
-    rng
-        Random numbers of the mechanism "icus"; used only where ICUs are sampled.
-    """
+    """Return the ICUs of one replicate."""
     roster = icus.roster if icus.kind == "registry" else _sample(icus, rng)
     if icus.spread == 1.0:
         return roster

@@ -72,20 +72,7 @@ def _association() -> FloatArray:
 
 
 def joint_infection_table(patients: Patients) -> tuple[FloatArray, dict[str, IntArray]]:
-    """Return the joint probabilities of the four infection variables, flattened, and their decoding.
-
-    Returns
-    -------
-    FloatArray
-        (378,) probabilities of the combinations, sites in the order of `SITES`.
-    dict
-        Variable → (378,) its level in each combination, as an index into the dictionary's levels.
-
-    Raises
-    ------
-    ScenarioError
-        If the margins cannot be met without an impossible combination.
-    """
+    """Return the joint probabilities of the four infection variables, flattened, and their decoding."""
     margins = {
         0: np.array([patients.infection_site[level] for level in SITES]),
         1: np.array([patients.blood_culture[level] for level in _levels("blood_culture")]),

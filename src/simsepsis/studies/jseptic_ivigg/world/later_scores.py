@@ -60,19 +60,6 @@ def later_scores(
 
     Each latent organ score keeps its day-1 value, moves with the change of latent severity, recovers
     slowly, and has a noise that persists; then the registry's rules apply.
-
-    Parameters
-    ----------
-    world, patients
-        The scenario's tables and the patients.
-    path
-        (n, days) latent severity.
-    exits
-        When patients leave.
-    starts
-        Therapy → (n,) days to its start, inf if never.
-    rng
-        Random numbers of the mechanism "scores".
     """
     change = path[:, [day - 1 for day in LATER_DAYS]] - path[:, :1]
     followed = _followed(world, patients, change, rng)

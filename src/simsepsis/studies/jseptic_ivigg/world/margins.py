@@ -51,13 +51,6 @@ def split_normal_cdf(x: FloatArray, quartiles: tuple[float, float, float]) -> Fl
 
     Each half has the standard deviation that puts its quartile where it was printed, so that the
     three quartiles are met exactly.
-
-    Parameters
-    ----------
-    x
-        Where to evaluate, any shape.
-    quartiles
-        First quartile, median, third quartile.
     """
     low, median, high = quartiles
     scale = np.where(x < median, median - low, high - median) / UPPER_QUARTILE
@@ -84,15 +77,6 @@ def pooled_quantiles(margin: Margin, share: float, p: FloatArray) -> FloatArray:
 
     The pooled distribution is ``share * F_ivigg + (1 - share) * F_control``, inverted on a fine grid
     and kept within the margin's limits.
-
-    Parameters
-    ----------
-    margin
-        The arms' quartiles and the limits.
-    share
-        Share of patients in the IVIgG arm.
-    p
-        Probabilities, any shape, increasing.
     """
     x = _support(margin)
     pooled = share * arm_cdf(margin, "ivigg", x) + (1.0 - share) * arm_cdf(margin, "control", x)
@@ -100,20 +84,7 @@ def pooled_quantiles(margin: Margin, share: float, p: FloatArray) -> FloatArray:
 
 
 def cut_points(probabilities: FloatArray, z: FloatArray, p: FloatArray) -> FloatArray:
-    """Return the latent scores that cut a variable into levels of the given probabilities.
-
-    Parameters
-    ----------
-    probabilities
-        (k,) probabilities of the levels in order; rescaled to sum to one.
-    z, p
-        (m,) grid of latent scores and their distribution function.
-
-    Returns
-    -------
-    FloatArray
-        (k - 1,) increasing scores: a latent value above the j-th is in level j + 1 or higher.
-    """
+    """Return the latent scores that cut a variable into levels of the given probabilities."""
     cumulative = np.cumsum(probabilities) / np.sum(probabilities)
     return np.asarray(np.interp(cumulative[:-1], p, z))
 
@@ -125,20 +96,6 @@ def fit_joint(
 
     Zeros of the seed stay zero: what is impossible stays impossible. The odds ratios of the seed are
     kept, which is how an assumed association is combined with printed margins.
-
-    Parameters
-    ----------
-    seed_table
-        Non-negative weights, one axis per variable.
-    margins
-        Axis → wanted probabilities along it.
-    tolerance
-        Largest remaining deviation of a margin.
-
-    Raises
-    ------
-    ScenarioError
-        If no table with these zeros has these margins.
 
     References
     ----------

@@ -72,19 +72,7 @@ def observe(
     starts: dict[str, FloatArray],
     rng: np.random.Generator,
 ) -> Columns:
-    """Return the columns as recorded: some values missing, ICU traits and bleeding added.
-
-    Parameters
-    ----------
-    scenario, patients
-        The world and its patients.
-    columns
-        Column → (n,) true value, or level index for a category.
-    starts
-        Therapy → (n,) days to its start; recorded as hours by an ideal registry only.
-    rng
-        Random numbers of the mechanism "observation".
-    """
+    """Return the columns as recorded: some values missing, ICU traits and bleeding added."""
     recorded = _with_missing(scenario, patients, columns, rng) | _icu_columns(patients)
     intercept, severity, platelets = BLEEDING
     probit = intercept + severity * patients.severity + platelets * patients.latent["platelets"]
@@ -100,13 +88,7 @@ def observe(
 
 
 def records_of(columns: Columns) -> Records:
-    """Return the registry: one value per patient, columns of the data dictionary in its order, then hours.
-
-    Parameters
-    ----------
-    columns
-        Column → (n,) recorded value, or level index for a category.
-    """
+    """Return the registry: one value per patient, columns of the data dictionary in its order, then hours."""
     n = columns["icu_id"].size
     table: dict[str, Column] = {"patient_id": np.arange(1, n + 1)}
     for name in COLUMNS:

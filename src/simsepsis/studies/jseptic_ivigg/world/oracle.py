@@ -92,15 +92,7 @@ def potential_of(exits: Exits) -> Potential:
 
 
 def oracle_of(world: World, simulated: Simulated, starts: dict[str, FloatArray]) -> Oracle:
-    """Return the oracle of a block.
-
-    Parameters
-    ----------
-    world, simulated
-        The world and what happened in it.
-    starts
-        Therapy → (n,) days to its start, inf if never.
-    """
+    """Return the oracle of a block."""
     day = day_if_treated(simulated)
     given = np.isfinite(simulated.ivigg_day)
     hours = {name: np.where(np.isfinite(start), start * HOURS, np.nan) for name, start in starts.items()}

@@ -91,17 +91,7 @@ def _unmeasured(u: Unmeasured, n: int, rng: np.random.Generator) -> FloatArray:
 
 
 def draw_patients(world: World, icu: IntArray, streams: Streams) -> Patients:
-    """Return patients on day 1.
-
-    Parameters
-    ----------
-    world
-        The scenario's tables.
-    icu
-        (n,) row of each patient's ICU in the roster.
-    streams
-        Random numbers by mechanism: "patients", "care", "unmeasured".
-    """
+    """Return patients on day 1."""
     factors, scores = _draw(world, icu, streams("patients"))
     latent = dict(zip(world.latents.names, scores, strict=True))
     columns = _numbers(world, latent) | _graded(world, latent)

@@ -34,21 +34,7 @@ def _indicator(column: str, level: str, patients: Patients) -> FloatArray:
 
 
 def evaluate(key: str, patients: Patients) -> FloatArray:
-    """Return the (n,) values of one term.
-
-    Parameters
-    ----------
-    key
-        One of `OWN_TERMS`, ``"column=level"`` (an indicator), a 0/1 column, or the name of a latent
-        variable (its standard normal score).
-    patients
-        Whose values.
-
-    Raises
-    ------
-    ScenarioError
-        If the key names none of these.
-    """
+    """Return the (n,) values of one term."""
     if key in OWN_TERMS:
         return OWN_TERMS[key](patients)
     column, _, level = key.partition("=")

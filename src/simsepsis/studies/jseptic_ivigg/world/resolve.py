@@ -193,17 +193,7 @@ def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) ->
 
 
 def slopes_of(function: Callable[[FloatArray], FloatArray], values: FloatArray, step: float) -> FloatArray:
-    """Return the slopes of a step function by differences over steps of one length, (outputs, values).
-
-    Parameters
-    ----------
-    function
-        From values (k,) to outputs (m,); it counts events, so that a step must be long enough to move some.
-    values
-        (k,): where.
-    step
-        Length of the steps. In parts of a value it would be too short near 0, and the slope 0.
-    """
+    """Return the slopes of a step function by differences over steps of one length, (outputs, values)."""
     here = function(values)
     ahead = [function(values + step * axis) for axis in np.eye(values.size)]
     return np.stack([(there - here) / step for there in ahead], axis=1)
@@ -318,16 +308,6 @@ def resolve_scenario(scenario: Scenario) -> Resolution:
     In order: timing, the treated margins of Table 1 (with u, if there is one), crude mortality where
     it is held, the effect as stated. What was already solved is left alone, so that the thesis's own
     scenario comes back as it is.
-
-    Parameters
-    ----------
-    scenario
-        The world as asked for.
-
-    Raises
-    ------
-    ScenarioError
-        If a request cannot be met; the message says what can.
     """
     solved, margins = _solve_margins(scenario)
     free = solved.unmeasured.model_copy(update={"crude": "free"})

@@ -142,13 +142,7 @@ class Scenario(world.Scenario):
 
 
 def own(scenario: world.Scenario) -> Scenario:
-    """Return a scenario if it is one of the thesis's.
-
-    Raises
-    ------
-    UsageError
-        If it is one of another study.
-    """
+    """Return a scenario if it is one of the thesis's."""
     if not isinstance(scenario, Scenario):
         raise UsageError(f"scenario '{scenario.name}' is a world of another study; give one of this study")
     return scenario

@@ -66,15 +66,6 @@ def simulate(world: World, icu: IntArray, streams: Streams) -> Simulated:
 
     What precedes the first dose is the untreated course, so the dose is found there; only then is the
     course run again with the effect, if there is one.
-
-    Parameters
-    ----------
-    world
-        The scenario's tables, ICUs settled.
-    icu
-        (n,) row of each patient's ICU in the roster.
-    streams
-        Random numbers by mechanism.
     """
     scenario = world.scenario
     patients = draw_patients(world, icu, streams)

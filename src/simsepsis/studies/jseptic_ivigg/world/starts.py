@@ -34,37 +34,13 @@ def exposure(path: FloatArray, icu_time: FloatArray, *, severity: float, decay: 
     Everything that time does to treatment is in this one number: a patient's probability of ever
     starting is :math:`1 - \exp(-e^{\eta_i} R_i(7))`, and immortal time, late starts and dependence on
     current severity enter through it.
-
-    Parameters
-    ----------
-    path
-        (n, days) latent severity.
-    icu_time
-        (n,) days in the ICU.
-    severity, decay
-        :math:`\gamma` and :math:`\delta`.
-
-    Returns
-    -------
-    FloatArray
-        (n, 7), non-decreasing along the second axis.
     """
     return np.asarray(_exposure(path, icu_time, severity, decay))
 
 
 @numba.njit(cache=True)
 def start_times(exposed: FloatArray, icu_time: FloatArray, needed: FloatArray) -> FloatArray:
-    """Return days from ICU admission to the start, inf if it does not start.
-
-    Parameters
-    ----------
-    exposed
-        (n, 7) of `exposure`.
-    icu_time
-        (n,) days in the ICU: no start comes later.
-    needed
-        (n,) exposure at which it starts: a unit exponential over the hazard per unit of exposure.
-    """
+    """Return days from ICU admission to the start, inf if it does not start."""
     times = np.full(needed.size, np.inf)
     for i in range(needed.size):
         if not needed[i] < exposed[i, -1]:
@@ -79,17 +55,7 @@ def start_times(exposed: FloatArray, icu_time: FloatArray, needed: FloatArray) -
 
 
 def exposure_until(exposed: FloatArray, icu_time: FloatArray, times: FloatArray) -> FloatArray:
-    """Return the exposure gathered by a time within the first week, shape (n,).
-
-    Parameters
-    ----------
-    exposed
-        (n, 7) of `exposure`.
-    icu_time
-        (n,) days in the ICU.
-    times
-        (n,) days; beyond the window or the stay all exposure has been gathered.
-    """
+    """Return the exposure gathered by a time within the first week, shape (n,)."""
     n, rows = times.size, np.arange(times.size)
     ends = np.minimum(np.minimum(times, icu_time), float(WINDOW_DAYS))
     day = np.minimum(ends.astype(np.int64), WINDOW_DAYS - 1)

@@ -25,27 +25,13 @@ def _wanted(support: Support, patients: Patients, trend: FloatArray, noise: Floa
 
 
 def days_wanted(support: Support, patients: Patients, trend: FloatArray, noise: FloatArray) -> FloatArray:
-    """Return days of an organ support from day 1 on if nothing else ends it, 0 for who never needs it.
-
-    Parameters
-    ----------
-    support, patients, trend, noise
-        As in `support_days`.
-    """
+    """Return days of an organ support from day 1 on if nothing else ends it, 0 for who never needs it."""
     ever = linear_predictor(support.ever, patients) + noise[0] > 0.0
     return np.where(ever, _wanted(support, patients, trend, noise[1]), 0.0)
 
 
 def days_until_exit(wanted: FloatArray, exits: Exits) -> FloatArray:
-    """Return the days of support that a stay leaves room for, shape (n,).
-
-    Parameters
-    ----------
-    wanted
-        (n,) days if nothing else ends it, 0 for who never needs it.
-    exits
-        When patients leave.
-    """
+    """Return the days of support that a stay leaves room for, shape (n,)."""
     stay = np.where(exits.icu_death, exits.icu_time, np.minimum(wanted, exits.icu_time))
     return np.where(wanted > 0.0, np.minimum(np.ceil(stay), LIMIT_DAYS), 0.0)
 
@@ -57,17 +43,6 @@ def support_days(
 
     It ends when the organ recovers, or with the stay in the ICU; whoever dies in the ICU on support is
     supported to the end.
-
-    Parameters
-    ----------
-    support, patients
-        Who is supported and how long.
-    trend
-        (n,) change of latent severity over the first week: slow recovery keeps the support on.
-    exits
-        When patients leave.
-    noise
-        (2, n) standard normals: whether ever, and for how long.
     """
     return days_until_exit(days_wanted(support, patients, trend, noise), exits)
 
@@ -80,14 +55,7 @@ def renal_support_days(
     exits: Exits,
     noise: FloatArray,
 ) -> FloatArray:
-    """Return days of renal replacement, shape (n,), from its start on, in or out of the ICU.
-
-    Parameters
-    ----------
-    start
-        (n,) days to the start of renal replacement of either indication, inf if not in the first week;
-        the others as in `support_days`, ``support.ever`` being about a start after the first week.
-    """
+    """Return days of renal replacement, shape (n,), from its start on, in or out of the ICU."""
     late = linear_predictor(support.ever, patients) + noise[0] > 0.0
     late &= exits.icu_time > LATE_RENAL_DAY
     begin = np.where(np.isfinite(start), start, np.where(late, LATE_RENAL_DAY, np.inf))

@@ -41,24 +41,7 @@ def levels_of(column: str) -> tuple[str, ...]:
 
 
 def check_keys(table: Mapping[str, Any], known: Collection[str], place: str, *, whole: bool = True) -> None:
-    """Raise unless a table has keys of the registry.
-
-    Parameters
-    ----------
-    table
-        What was given.
-    known
-        Keys that it may have.
-    place
-        Where it stands, for the message.
-    whole
-        Whether it must have them all.
-
-    Raises
-    ------
-    ValueError
-        With the key that is unknown or missing.
-    """
+    """Raise unless a table has keys of the registry."""
     for key in table:
         if key not in known:
             near = did_you_mean(key, known) or f"; known are {', '.join(list(known)[:12])}"
@@ -69,42 +52,14 @@ def check_keys(table: Mapping[str, Any], known: Collection[str], place: str, *, 
 
 
 def check_sum(chances: Iterable[float], place: str) -> None:
-    """Raise unless probabilities sum to 1.
-
-    Parameters
-    ----------
-    chances
-        The probabilities.
-    place
-        Where they stand, for the message.
-
-    Raises
-    ------
-    ValueError
-        With their sum.
-    """
+    """Raise unless probabilities sum to 1."""
     total = sum(chances)
     if abs(total - 1.0) > SUM:
         raise ValueError(f"{place}: the probabilities sum to {total:g}; they must sum to 1")
 
 
 def check_limits(name: str, low: float, high: float, place: str) -> None:
-    """Raise unless the least and largest value of a column are possible.
-
-    Parameters
-    ----------
-    name
-        The column.
-    low, high
-        Its limits in this world.
-    place
-        Where they stand, for the message.
-
-    Raises
-    ------
-    ValueError
-        With the limit, and what it may be.
-    """
+    """Raise unless the least and largest value of a column are possible."""
     column = COLUMNS[name]
     least = -float("inf") if column.low is None else column.low
     most = float("inf") if column.high is None else column.high

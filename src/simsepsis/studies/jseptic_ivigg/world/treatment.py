@@ -21,13 +21,7 @@ def beds_basis(beds: FloatArray) -> FloatArray:
 
 
 def start_log_hazard(world: World, patients: Patients) -> FloatArray:
-    """Return the log hazard of starting IVIgG per unit of exposure, shape (n,).
-
-    Parameters
-    ----------
-    world, patients
-        The scenario's tables and the patients.
-    """
+    """Return the log hazard of starting IVIgG per unit of exposure, shape (n,)."""
     treatment = world.scenario.treatment
     total = treatment.care * patients.care + treatment.intercept
     total += np.asarray(patients.roster.ivigg)[patients.icu]

@@ -113,19 +113,7 @@ def trial_world(scenario: Scenario, *, sites: int, sampled: bool, place: str) ->
 
 
 def draw_candidates(scenario: Scenario, draws: Draws, *, seed: int, n: int) -> Candidates:
-    """Return those of `n` patients whom a trial could randomize.
-
-    Parameters
-    ----------
-    scenario
-        As `trial_world` returns it.
-    draws
-        Which patients, and what they may get: ``grams`` or ``grams_per_kg``.
-    seed
-        Seed of the patients.
-    n
-        Patients screened.
-    """
+    """Return those of `n` patients whom a trial could randomize."""
     dosed = [_with_dose(scenario, Regimen(**treatment)) for treatment in draws.treatments]
     blocks = blocks_of(scenario, seed=seed, n=n)
     return replace(

@@ -46,15 +46,7 @@ def fit_adjunct(
     assumed: dict[str, Any],
     never: FloatArray,
 ) -> Adjunct:
-    """Return an adjunct whose share in both arms is that of Table 2: two equations, two unknowns.
-
-    Parameters
-    ----------
-    assumed
-        Its assumed effects; intercept and loading on care are solved.
-    never
-        (n,) probability that it is ruled out (the other kind of renal replacement).
-    """
+    """Return an adjunct whose share in both arms is that of Table 2: two equations, two unknowns."""
     weights = arm_weights(treated.probability)
 
     def adjunct(values: FloatArray) -> Adjunct:

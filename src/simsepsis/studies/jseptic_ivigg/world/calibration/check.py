@@ -158,20 +158,6 @@ def check_calibration(scenario: world.Scenario, *, patients: int = 500_000, seed
     error is the thesis's own: binomial for a count; for a quartile the same on the scale of
     probabilities, so the gap is 0 where the printed quartile, as rounded, is a quartile of the
     simulated population; for a standardized difference the square root of 1/n₁ + 1/n₀.
-
-    Parameters
-    ----------
-    scenario
-        The calibrated scenario.
-    patients
-        Patients to simulate, at least.
-    seed
-        Seed of the simulation; not the one that the parameters were fitted on.
-
-    Raises
-    ------
-    UsageError
-        If `patients` is not positive.
     """
     if patients < 1:
         raise UsageError(f"{patients} patients cannot measure a fit; simulate some 500,000")

@@ -95,13 +95,7 @@ def _gaps(population: Population, treated: Treated) -> FloatArray:
 
 
 def fit_course(population: Population) -> tuple[Scenario, Treated, FloatArray]:
-    """Return the scenario with fitted hazards, the population's treatment under it, and the tilt.
-
-    Parameters
-    ----------
-    population
-        The population, drawn under the judged hazards.
-    """
+    """Return the scenario with fitted hazards, the population's treatment under it, and the tilt."""
     found = TiltStart()
 
     def trial(values: FloatArray) -> tuple[Scenario, Treated]:

@@ -60,13 +60,6 @@ def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
     In order: roster and pooled margins from Table 1; hazards of death and discharge from Table 3, each
     trial with the treatment tilt of Table 1 solved anew; then adjuncts, transfusions and organ
     support one at a time. Nothing after matching is looked at.
-
-    Parameters
-    ----------
-    seed
-        Seed of the population on which parameters are tried.
-    say
-        Called with a line at each stage.
     """
     targets, assumptions = load_targets(), load_assumptions()
     say("patients and ICUs from Table 1")

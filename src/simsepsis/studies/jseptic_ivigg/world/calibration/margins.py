@@ -67,11 +67,6 @@ def graded_probabilities(targets: Targets, variable: str) -> FloatArray:
 
     Of all distributions whose two arms have the printed quartiles and standardized difference (arms
     related by a tilt), the smoothest, that is, with the least squared second difference, is taken.
-
-    Raises
-    ------
-    ConvergenceError
-        If no distribution has the printed quartiles and difference.
     """
     wanted = targets.shift(variable)
     known = MAXIMUM_SCORES.get(variable)
@@ -108,15 +103,7 @@ def _category(targets: Targets, variable: str) -> dict[str, float]:
 
 
 def fit_patients(targets: Targets, assumptions: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``patients`` section: pooled margins of Table 1 with the assumed correlations.
-
-    Parameters
-    ----------
-    targets
-        The printed cells.
-    assumptions
-        The file of assumptions, parsed.
-    """
+    """Return the ``patients`` section: pooled margins of Table 1 with the assumed correlations."""
     continuous = {
         name: {**shape, **{arm: targets.quartiles(name, arm) for arm in ARMS}}
         for name, shape in assumptions["margins"].items()

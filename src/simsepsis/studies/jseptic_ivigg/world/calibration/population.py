@@ -98,17 +98,7 @@ def draw_population(scenario: Scenario, targets: Targets, seed: int) -> Populati
 
 
 def treated_population(population: Population, scenario: Scenario, start: TiltStart) -> Treated:
-    """Return who is treated when the scenario's hazards hold: the tilt of Table 1, solved anew.
-
-    Parameters
-    ----------
-    population
-        The population; its random numbers are kept, its hazards are not.
-    scenario
-        The scenario to try.
-    start
-        Coefficients from which the search starts; replaced by what it finds.
-    """
+    """Return who is treated when the scenario's hazards hold: the tilt of Table 1, solved anew."""
     patients, treatment = population.patients, scenario.treatment
     fate = replace(population.fate, offsets=fixed_log_hazards(scenario, patients))
     exits = run_course(scenario.course, fate)
@@ -133,16 +123,7 @@ def fit_parameters(
     *,
     width: float = 4.0,
 ) -> FloatArray:
-    """Return parameters that minimize squared gaps plus a mild pull towards where they started.
-
-    Parameters
-    ----------
-    loss
-        Parameters → gaps in standard errors.
-    start, spread
-        Judged value of each parameter and how far it may reasonably be from it: the pull is one
-        squared standard error at a distance of 2 `spread`, and `width` spreads are the limit.
-    """
+    """Return parameters that minimize squared gaps plus a mild pull towards where they started."""
 
     def pulled(shifted: FloatArray) -> FloatArray:
         scaled = shifted - ORIGIN

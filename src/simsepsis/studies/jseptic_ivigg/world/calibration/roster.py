@@ -140,19 +140,7 @@ def _effects(
 def fit_roster(
     targets: Targets, between: dict[str, float], n: int, rng: np.random.Generator
 ) -> dict[str, list[Any]]:
-    """Return the roster: sizes, traits found by a swap search on Table 1's margins, and random effects.
-
-    Parameters
-    ----------
-    targets
-        The printed cells.
-    between
-        Standard deviations between ICUs, and the correlation of giving IVIgG with giving adjuncts.
-    n
-        Patients registered.
-    rng
-        Random numbers of the mechanism "icus".
-    """
+    """Return the roster: sizes, traits found by a swap search on Table 1's margins, and random effects."""
     sizes = rng.permutation(_sizes(n))
     codes = _start(rng)
     for name in ICUS_WITH:

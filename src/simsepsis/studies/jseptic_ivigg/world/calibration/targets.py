@@ -9,7 +9,7 @@ import pandas as pd
 
 from simsepsis.arrays import FloatArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.thesis.tables import load_thesis
+from simsepsis.study.published import open_study
 
 ARMS = ("ivigg", "control")
 QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
@@ -59,7 +59,8 @@ class Targets:
 
 def fitted_cells(frame: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return the before-matching cells of Tables 1 to 3, one row each, corrected."""
-    table = load_thesis(corrected=True) if frame is None else frame
+    study = open_study("jseptic-ivigg")
+    table = study.layout.written(study.printed(corrected=True)) if frame is None else frame
     return table[table["table"].isin(FITTED_TABLES) & (table["phase"] == "before")].reset_index(drop=True)
 
 

@@ -113,15 +113,7 @@ def _graded_mean(world: World, targets: Targets, name: str) -> float:
 
 
 def unmeasured_share(u: Unmeasured, treated: float) -> float:
-    """Return the share with u = 1 among the treated at which u and treatment have the stated odds ratio.
-
-    Parameters
-    ----------
-    u
-        Prevalence and marginal odds ratio.
-    treated
-        Share of patients treated.
-    """
+    """Return the share with u = 1 among the treated at which u and treatment have the stated odds ratio."""
 
     def log_odds_ratio(share: float) -> float:
         others = (u.prevalence - treated * share) / (1.0 - treated)
@@ -134,15 +126,7 @@ def unmeasured_share(u: Unmeasured, treated: float) -> float:
 
 
 def build_tilt(world: World, patients: Patients, targets: Targets) -> Tilt:
-    """Return the moment problem of a population.
-
-    Parameters
-    ----------
-    world, patients
-        The scenario's tables and a population drawn from it.
-    targets
-        The printed cells.
-    """
+    """Return the moment problem of a population."""
     terms: list[tuple[str, str]] = [("intercept", "")]
     columns = [np.ones((patients.icu.size, 1))]
     wanted: list[float] = [1.0]
@@ -185,22 +169,6 @@ def solve_tilt(
     Solves :math:`\sum_i P_i f_i = n\,\pi\,t` for :math:`P_i = 1 - \exp(-e^{f_i'\beta + o_i})`. The left side
     is the gradient of a convex function of :math:`\beta`, so Newton's method with step halving finds
     the one solution.
-
-    Parameters
-    ----------
-    tilt
-        The moment problem.
-    offset
-        (n,) log exposure plus whatever drives treatment and is not in the features.
-    start
-        (p,) coefficients to start from.
-    tolerance
-        Largest remaining difference between a moment and its target.
-
-    Raises
-    ------
-    ConvergenceError
-        If the margins cannot be reached, naming the worst one.
     """
     X, goal = tilt.X, tilt.share * tilt.wanted
     n, p = X.shape

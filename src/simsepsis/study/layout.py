@@ -1,0 +1,157 @@
+"""How a study lays out its printed tables: their order, the words of their keys, and what must add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from simsepsis.documents import is_file, read_toml, refuse_unknown, sentence
+from simsepsis.errors import DataError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+class Key(NamedTuple):
+    """The address of one printed number."""
+
+    table: str
+    variable: str
+    level: str
+    statistic: str
+    phase: str
+    arm: str
+
+
+class Sum(NamedTuple):
+    """A number that is the sum of others."""
+
+    total: Key
+    parts: tuple[Key, ...]
+
+
+class Within(NamedTuple):
+    """A number of patients who are among those of another number."""
+
+    part: Key
+    whole: Key
+
+
+class Arms(NamedTuple):
+    """The two arms as every frame calls them, or as the files of a study do."""
+
+    treated: str = "treated"
+    control: str = "control"
+
+    def other(self, arm: str) -> str:
+        """Return the other arm."""
+        return self.control if arm == self.treated else self.treated
+
+
+ARMS = Arms()
+"""What arms are called everywhere but in files of a study that calls them otherwise."""
+NAMING = ("arm", "quantity")
+"""Columns in which arms stand, alone or at the end of a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The layout of a study's printed tables, as in ``layout.toml``.
+
+    Attributes
+    ----------
+    tables
+        Names of the files, in the order of print; those that are not named follow by name.
+    arms, arm_labels, short_arms
+        Both arms' names in the study's files; how it prints them, and as they stand among other words.
+    table_labels
+        Tables whose words are not those of their key.
+    sizes
+        The table whose row ``n`` counts the patients of tables that have none themselves.
+    quantities
+        Rows that count patients or sites and are no variable → their words.
+    groups
+        Group of variables → the heading of their block.
+    levels
+        Levels that are no level of a variable, such as a named analysis → their words.
+    like_none
+        Levels whose numbers repeat those that stand without a level elsewhere.
+    sisters
+        Tables with the same rows for different outcomes: nothing in them is a repetition.
+    denominators
+        Level of percentages that stand without a count → the number of patients that they are of.
+    parts
+        Event → a wider event, of which it cannot have more.
+    sums, within
+        Numbers of patients on the way from everybody to the analysed that must fit.
+    """
+
+    tables: tuple[str, ...] = ()
+    arms: Arms = field(default_factory=Arms)
+    arm_labels: Mapping[str, str] = field(default_factory=dict)
+    short_arms: Mapping[str, str] = field(default_factory=dict)
+    table_labels: Mapping[str, str] = field(default_factory=dict)
+    sizes: str = ""
+    quantities: Mapping[str, str] = field(default_factory=lambda: {"n": "Patients"})
+    groups: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+    like_none: tuple[str, ...] = ()
+    sisters: tuple[str, ...] = ()
+    denominators: Mapping[str, Key] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    sums: tuple[Sum, ...] = ()
+    within: tuple[Within, ...] = ()
+
+    def written(self, frame: DataFrame) -> DataFrame:
+        """Return a frame that calls the arms as the study's files do, in cells and in names of columns."""
+        return _renamed(frame, ARMS, self.arms)
+
+    def read(self, frame: DataFrame) -> DataFrame:
+        """Return a frame of one of the study's files as all frames call the arms."""
+        return _renamed(frame, self.arms, ARMS)
+
+    def label(self, table: str) -> str:
+        """Return a table's name, such as ``Table 1``."""
+        return self.table_labels.get(table) or table.replace("table", "Table ")
+
+
+def _renamed(frame: DataFrame, old: Arms, new: Arms) -> DataFrame:
+    if old == new:
+        return frame
+
+    def renamed(name: str) -> str:
+        for one, other in zip(old, new, strict=True):
+            if name == one or name.endswith(f"_{one}"):
+                return name.removesuffix(one) + other
+        return name
+
+    columns = {name: renamed(name) for name in frame.columns if "_" in name}
+    cells = {name: frame[name].map(renamed) for name in NAMING if name in frame}
+    return frame.assign(**cells).rename(columns=columns)
+
+
+def read_layout(path: Path) -> Layout:
+    """Return the layout that a TOML file describes, and the default one where there is none.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or has an unknown key or a value of the wrong kind.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if not is_file(path):
+        return Layout()
+    document = read_toml(path, DataError)
+    refuse_unknown(document, [item.name for item in fields(Layout)], path.name, DataError)
+    try:
+        return TypeAdapter(Layout).validate_python(document)
+    except ValidationError as error:
+        raise DataError(f"{path}: {sentence(error, None)}") from error
