@@ -61,29 +61,27 @@ def typed_columns(table: TextTable, spec: AnalysisSpec | None) -> tuple[dict[str
         Its ``file`` says how numbers are written, its ``missing_codes`` which words are meant; identifiers
         and clusters stay as they are written.
     """
-    cells = {
-        name: pc.utf8_trim_whitespace(column)
-        for name, column in zip(table.header, table.columns, strict=True)
-    }
+    given = dict(zip(table.header, table.columns, strict=True))
+    cells = {name: pc.utf8_trim_whitespace(column.dictionary) for name, column in given.items()}
     marks = _marks(cells, spec)
     kept = _as_written(spec)
-    plain = {name: column if name in kept else _plain(column, marks) for name, column in cells.items()}
-    numbers = {name: _numbers(column, whole=name in kept) for name, column in plain.items()}
+    plain = {name: words if name in kept else _plain(words, marks) for name, words in cells.items()}
+    numbers = {name: _numbers(words, whole=name in kept) for name, words in plain.items()}
     absent = _words_for_missing(plain, numbers)
     columns: dict[str, Any] = {}
     notes = [marks.words] if marks.words else []
-    for name, column in plain.items():
+    for name, words in plain.items():
         found = numbers[name]
         if found is None:
-            found, lost = _without(column, absent - _meant(spec, name))
+            found, lost = _without(words, absent - _meant(spec, name))
             notes += [
                 f"'{word}' in column '{name}' was read as a missing value, as elsewhere." for word in lost
             ]
-        columns[name] = _pandas(found)
+        columns[name] = _pandas(found, given[name].indices)
     return columns, notes
 
 
-def _marks(cells: Mapping[str, pa.ChunkedArray], spec: AnalysisSpec | None) -> Marks:
+def _marks(cells: Mapping[str, pa.Array], spec: AnalysisSpec | None) -> Marks:
     """Return how numbers are written: as the spec says, else as all columns agree."""
     declared = {} if spec is None else spec.file
     if "decimal" in declared or "thousands" in declared:
@@ -109,8 +107,8 @@ def _marks(cells: Mapping[str, pa.ChunkedArray], spec: AnalysisSpec | None) -> M
     return Marks()
 
 
-def _plain(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
-    """Write the numbers of a column as Python does."""
+def _plain(column: pa.Array, marks: Marks) -> pa.Array:
+    """Write the numbers among the words of a column as Python does."""
     if marks == Marks():
         return column
     group, decimal = (f"[{mark}]" if mark else "" for mark in (marks.thousands, marks.decimal))
@@ -121,10 +119,10 @@ def _plain(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
     return pc.if_else(number, written, column)
 
 
-def _numbers(column: pa.ChunkedArray, *, whole: bool) -> pa.ChunkedArray | None:
+def _numbers(column: pa.Array, *, whole: bool) -> pa.Array | None:
     """Return a column as numbers, None where it is to stay text; identifiers become whole numbers only."""
     bare = pc.if_else(pc.is_in(column, pa.array(MISSING_WORDS)), pa.scalar(None, pa.string()), column)
-    if bare.null_count == len(bare) and column.null_count < len(column):
+    if len(bare) and bare.null_count == len(bare):
         return None
     if pc.all(pc.match_substring_regex(bare, _WHOLE), min_count=1).as_py():
         return bare.cast(pa.int64())
@@ -136,19 +134,17 @@ def _numbers(column: pa.ChunkedArray, *, whole: bool) -> pa.ChunkedArray | None:
         return None
 
 
-def _words_for_missing(
-    plain: Mapping[str, pa.ChunkedArray], numbers: Mapping[str, pa.ChunkedArray | None]
-) -> set[str]:
+def _words_for_missing(plain: Mapping[str, pa.Array], numbers: Mapping[str, pa.Array | None]) -> set[str]:
     """Return the words that stand in columns of numbers."""
     words: set[str] = set()
     for name, column in plain.items():
         found = numbers[name]
-        if found is not None and 0 < found.null_count < len(found):
-            words |= set(pc.unique(pc.filter(column, pc.is_null(found))).to_pylist())
-    return words - {None, ""}
+        if found is not None:
+            words |= set(pc.filter(column, pc.is_null(found)).to_pylist())
+    return words - {""}
 
 
-def _without(column: pa.ChunkedArray, absent: set[str]) -> tuple[pa.ChunkedArray, list[str]]:
+def _without(column: pa.Array, absent: set[str]) -> tuple[pa.Array, list[str]]:
     """Return a column of text without the words for a missing value, and those of them that it had."""
     present = [word for word in sorted(absent) if pc.any(pc.equal(column, word)).as_py()]
     none = pa.scalar(None, pa.string())
@@ -169,7 +165,11 @@ def _meant(spec: AnalysisSpec | None, name: str) -> set[str]:
     return set(MISSING_WORDS) if name in empty else set()
 
 
-def _pandas(column: pa.ChunkedArray) -> Any:
-    if pa.types.is_string(column.type):
-        return pd.Series(column.to_pandas(), dtype=object)
-    return column.to_numpy()
+def _pandas(values: pa.Array, cells: pa.Array) -> Any:
+    """Return a column of pandas from its different values and which of them each cell has."""
+    text = pa.types.is_string(values.type)
+    if cells.null_count:
+        values = pa.concat_arrays([values, pa.nulls(1, values.type)])
+        cells = cells.fill_null(len(values) - 1)
+    column = values.to_numpy(zero_copy_only=False)[cells.to_numpy()]
+    return pd.Series(column, dtype=object) if text else column
