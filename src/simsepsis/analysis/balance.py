@@ -188,12 +188,17 @@ def ecdf_distances(values: FloatArray, treated: BoolArray) -> tuple[FloatArray, 
     if treated.all() or not treated.any():
         nothing = np.full(len(values), np.nan)
         return nothing, nothing.copy()
-    order = np.argsort(values, axis=1)
-    ranked = np.take_along_axis(values, order, axis=1)
-    arm, known = treated[order], ~np.isnan(ranked)
-    sizes = [np.maximum((side & known).sum(axis=1, keepdims=True), 1) for side in (arm, ~arm)]
+    found = np.array([_ecdf_distance(row, treated) for row in values]).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _ecdf_distance(values: FloatArray, treated: BoolArray) -> tuple[float, float]:
+    order = np.argsort(values)
+    ranked, arm = values[order], treated[order]
+    known = ~np.isnan(ranked)
+    sizes = [max(int((side & known).sum()), 1) for side in (arm, ~arm)]
     step = np.where(known, np.where(arm, 1 / sizes[0], -1 / sizes[1]), 0.0)
-    distance = np.abs(np.cumsum(step, axis=1))[:, :-1]
-    last = np.diff(ranked, axis=1) > 0
+    distance = np.abs(np.cumsum(step))[:-1]
+    last = ranked[1:] - ranked[:-1] > 0
     counted = np.where(last, distance, 0.0)
-    return counted.sum(axis=1) / np.maximum(last.sum(axis=1), 1), counted.max(axis=1)
+    return counted.sum() / max(int(last.sum()), 1), counted.max()

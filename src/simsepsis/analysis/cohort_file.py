@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
+import pyarrow as pa
 
 from simsepsis.analysis.cohort_path import KIND_OF, check_cohort_path, unreadable
 from simsepsis.analysis.column_types import typed_columns
@@ -70,6 +71,8 @@ def _read_text(path: Path, spec: AnalysisSpec | None) -> pd.DataFrame:
     columns, notes = typed_columns(table, spec)
     frame = pd.DataFrame(columns, copy=False)
     frame.attrs["notes"] = (*table.notes, *notes)
+    del table
+    pa.default_memory_pool().release_unused()  # else what the text took stays taken
     return frame
 
 

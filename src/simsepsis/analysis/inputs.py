@@ -68,7 +68,7 @@ def column_units(X: FloatArray) -> FloatArray | None:
     DataError
         If one column holds huge and usual numbers, so that no unit suits both.
     """
-    size = np.abs(X).max(axis=0, initial=0.0)
+    size = np.maximum(X.max(axis=0, initial=0.0), -X.min(axis=0, initial=0.0))
     extreme = (size > _EXTREME) | ((size < 1 / _EXTREME) & (size > 0))
     if not extreme.any():
         return None

@@ -149,7 +149,7 @@ class ModelData:
     Attributes
     ----------
     cohort
-        Patients with all terms, by cluster; with the columns of the model and the outcomes only.
+        Patients with all terms, by cluster; with the outcomes only.
     X
         (n, p): intercept, treatment, adjuncts, transfusions and, in the extended model, later scores.
     design
@@ -212,8 +212,12 @@ def model_data(
         names.extend(spec.later_scores)
         known: BoolArray = np.logical_and.reduce(np.isfinite(matched.block(spec.later_scores)))
         rows = rows[known[rows]]
-    kept = matched.subset(rows, (*names, *spec.all_outcomes))
-    X = np.vstack([np.ones(kept.n), kept.values[: len(names)]]).T
+    kept = matched.subset(rows, spec.all_outcomes)
+    columns = np.empty((1 + len(names), kept.n))
+    columns[0] = 1.0
+    for column, name in zip(columns[1:], names, strict=True):
+        np.take(matched.column(name), rows, out=column, mode="clip")
+    X = columns.T
     return ModelData(
         cohort=kept,
         X=X,

@@ -126,7 +126,8 @@ def design(
         (name, level) for name, levels in codes.items() for level in (list(levels)[1:] if levels else [""])
     ]
     # Filled row by row, which is how the cohort holds its columns; the transpose costs nothing.
-    rows = np.ones((1 + len(terms), cohort.n))
+    rows = np.empty((1 + len(terms), cohort.n))
+    rows[0] = 1.0
     for row, (name, level) in zip(rows[1:], terms, strict=True):
         values = cohort.column(name)
         row[:] = values == codes[name][level] if level else values

@@ -123,6 +123,7 @@ def analyze(
     from simsepsis.analysis.thesis_analysis import analyze as run_analysis
 
     analysis = run_analysis(patients, chosen, seed=seed)
+    del patients  # the half of the memory that a large file takes
     from importlib.metadata import version
 
     from simsepsis.analysis.output import analysis_contents, layout_of
