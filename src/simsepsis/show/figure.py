@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simsepsis.files import write_files
 from simsepsis.show.lettering import make_legible
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 PNG_DPI = 160
 # Without these, both formats carry the moment of writing or the library's version in their bytes.
-_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # The same pixels in 4% more bytes, and twice as quick as the usual level of 6.
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,5 +106,5 @@ def _saved(drawing: Drawing, kind: str) -> bytes:
     with warnings.catch_warnings():
         # A letter that the chosen font has in one weight only: a box says as much as a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        drawing.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=_METADATA[kind])
+        drawing.savefig(buffer, format=kind, dpi=PNG_DPI, **_OPTIONS[kind])
     return buffer.getvalue()
