@@ -368,8 +368,8 @@ FAULTS = (
     Fault(
         "the words for a missing number are missing in text too",
         "analysis/column_types.py",
-        "_without(column, absent - _meant(spec, name))",
-        "_without(column, set(MISSING_WORDS))",
+        "_without(words, absent - _meant(spec, name))",
+        "_without(words, set(MISSING_WORDS))",
         READING,
     ),
 )
