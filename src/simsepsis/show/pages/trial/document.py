@@ -37,7 +37,7 @@ def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
         *(size_table(plan, power) for power in sorted(plan.grid["power"].unique())),
         *looks_tables(plan),
         *operating_tables(plan),
-        prior_table(plan),
+        *((prior_table(plan),) if len(plan.priors) else ()),
         sensitivity_table(plan),
         pace_table(plan),
         flow_table(plan),

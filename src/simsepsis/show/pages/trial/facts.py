@@ -255,6 +255,8 @@ def _conduct(plan: TrialPlan) -> Facts:
 
 
 def _beliefs(plan: TrialPlan) -> Facts:
+    if plan.priors.empty:
+        return {}
     rows = plan.priors.set_index("prior")
     facts = {}
     for name in rows.index:

@@ -34,7 +34,8 @@ def _figures(plan: TrialPlan, note: str) -> Iterator[Figure]:
     yield sizes_figure(plan, note)
     if len(plan.looks):
         yield boundaries_figure(plan, note)
-    yield assurance_figure(plan, note)
+    if len(plan.priors):
+        yield assurance_figure(plan, note)
     yield sensitivity_figure(plan, note)
     if "endpoints" in plan.tables:
         yield endpoints_figure(plan, plan.tables["endpoints"], note)
