@@ -54,6 +54,10 @@ class Study:
         What nobody says who does not speak of this study: drugs, scores, devices.
     world
         Name of the scenario that is meant to be what happened; empty where there is none.
+    called
+        How sentences call it.
+    stay
+        Column of the days during which alone the treatment starts; empty where there is none.
     package
         Python package that it is installed as; empty for a folder.
 
@@ -70,6 +74,8 @@ class Study:
     also: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     world: str = ""
+    called: str = "the study"
+    stay: str = ""
     package: str = ""
 
     @property
