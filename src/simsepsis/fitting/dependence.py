@@ -194,11 +194,11 @@ def cluster_means(scores: Scores, cluster: IntArray, clusters: int, minimum: int
         within = float(((values[known] - means[cluster[known]]) ** 2).sum() / max(total - groups, 1.0))
         between = float((n * (means - values[known].mean()) ** 2).sum() / (groups - 1))
         typical = (total - (n**2).sum() / total) / (groups - 1)
-        share = max(0.0, (between - within) / typical) / max(
-            within + max(0.0, (between - within) / typical), 1e-12
-        )
+        apart = max(0.0, (between - within) / typical)
+        share = apart / max(within + apart, 1e-12)
         if share <= 0.0:
             continue
-        drawn = n / (n + (1.0 - share) / share) * (means - np.average(means, weights=n)) / variance
+        weight = n / np.maximum(n + (1.0 - share) / share, 1e-9)
+        drawn = weight * (means - np.average(means, weights=n)) / variance
         found[:, place] = np.where(n >= minimum, np.clip(drawn, -3.0, 3.0), 0.0)
     return found

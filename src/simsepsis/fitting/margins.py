@@ -25,7 +25,13 @@ UNKNOWN = ""
 
 
 def learn_column(
-    values: FloatArray, *, kind: str, levels: Sequence[str] = (), minimum: int, bend: bool
+    values: FloatArray,
+    *,
+    kind: str,
+    levels: Sequence[str] = (),
+    minimum: int,
+    bend: bool,
+    constant: bool = False,
 ) -> Column:
     """Return the margin of a column.
 
@@ -41,6 +47,8 @@ def learn_column(
         Patients that each share and quantile rests on at least; rarer values join their neighbours.
     bend
         Whether models may bend along a number.
+    constant
+        Whether all patients of a cluster share a value, so that shares of values describe any number.
     """
     known = values[~np.isnan(values)]
     if known.size < minimum:
@@ -48,7 +56,7 @@ def learn_column(
         known = np.full(minimum, float(np.round(np.median(known))) if known.size else 0.0)
     if kind == "category":
         column = _category(known, levels, minimum)
-    elif kind == "binary" or np.unique(known).size <= FEW:
+    elif constant or kind == "binary" or np.unique(known).size <= FEW:
         column = _steps(known, minimum)
     else:
         column = _number(known, minimum, bend=bend)

@@ -54,6 +54,7 @@ def draw_covariates(
     cluster: IntArray,
     effects: FloatArray,
     means: FloatArray,
+    fixed: IntArray,
     rng: np.random.Generator,
     *,
     missing: float = 1.0,
@@ -70,6 +71,8 @@ def draw_covariates(
         (clusters, models) effect of each on each predictor.
     means
         (clusters, normal variables) means in each.
+    fixed
+        (clusters, columns) which value all patients of a cluster share, −1 for none.
     rng
         The stream of patients.
     missing
@@ -98,6 +101,7 @@ def draw_covariates(
         tables.atom,
         tables.atom_value,
         tables.scale,
+        fixed,
         tables.limits,
         tables.values,
         tables.adds.T.copy(),
@@ -136,6 +140,7 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
     atom_below: FloatArray,
     atom_value: FloatArray,
     scale: FloatArray,
+    fixed: IntArray,
     limits: FloatArray,
     values_at: FloatArray,
     adds: FloatArray,
@@ -157,7 +162,10 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
             if may_miss[c]:
                 missing[c, i] = latent[i, at] + means[home, at] < missing_below[c]
                 at += 1
-            if kind[c] == NUMBER:
+            if fixed[home, c] >= 0:
+                entry += fixed[home, c]
+                value = values_at[entry]
+            elif kind[c] == NUMBER:
                 if atom_below[c] > -np.inf:
                     is_atom = latent[i, at] + means[home, at] < atom_below[c]
                     at += 1
