@@ -13,8 +13,8 @@ RIDGE = 1e-2
 """Penalty on the square of a coefficient per SD: enough to keep a separated term finite, and no more."""
 
 STEPS = 60
-TOLERANCE = 1e-8
-ROUNDS = 12
+TOLERANCE = 1e-6
+ROUNDS = 6
 """Rounds in which the variance between clusters is found."""
 
 LARGEST = 30.0
@@ -89,7 +89,7 @@ def fit_regression(
         if not clusters:
             break
         found = float(np.mean(random**2 + spread))
-        done = abs(found - variance) < 1e-4
+        done = abs(found - variance) < 0.02 * variance + 1e-4
         variance = max(found, 1e-6)
         if done:
             break
