@@ -25,7 +25,7 @@ from simsepsis.analysis.spec_types import (
     TimeUnit,
 )
 from simsepsis.errors import UsageError
-from simsepsis.study.published import DEFAULT, open_study
+from simsepsis.study.published import DEFAULT, open_study, opened_before
 from simsepsis.study.variables import Variables
 
 NO_VARIABLES = Variables()
@@ -283,7 +283,7 @@ class AnalysisSpec:
     @property
     def variables(self) -> Variables:
         """Return the columns whose limits, levels and labels are known: the study's, or none."""
-        return NO_VARIABLES if self.own else open_study(self.study).variables
+        return NO_VARIABLES if self.own else opened_before(str(self.study)).variables
 
     @property
     def adjusters(self) -> tuple[str, ...]:
