@@ -181,7 +181,7 @@ def _pairs(world: FittedWorld, real: CohortArrays, made: Sequence[CohortArrays])
     with np.errstate(invalid="ignore"):
         own: FloatArray = np.nan_to_num(np.corrcoef(coded(names, real)))
         others = [np.nan_to_num(np.corrcoef(coded(names, cohort))) for cohort in made[:5]]
-    synthetic: FloatArray = np.sum(others, axis=0) / len(others)
+    synthetic = np.asarray(np.sum(others, axis=0) / len(others))
     first, second = np.triu_indices(len(names), 1)
     frame = pd.DataFrame(
         {
