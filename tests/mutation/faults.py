@@ -151,7 +151,7 @@ FAULTS = (
     Fault(
         "restricted mean truth runs to the end of the stay",
         "truth.py",
-        "np.minimum(potential.lifetime, HORIZON_DAYS)",
+        "np.minimum(potential.lifetime, potential.horizon)",
         "np.where(np.isfinite(potential.lifetime), potential.lifetime, HORIZON_DAYS)",
         TRUTH,
     ),
@@ -368,8 +368,8 @@ FAULTS = (
     Fault(
         "the words for a missing number are missing in text too",
         "analysis/column_types.py",
-        "_without(column, absent - _meant(spec, name))",
-        "_without(column, set(MISSING_WORDS))",
+        "_without(words, absent - _meant(spec, name))",
+        "_without(words, set(MISSING_WORDS))",
         READING,
     ),
 )

@@ -169,7 +169,8 @@ def test_cells_of_any_kind_are_read_or_refused(column: str, cells: list[object],
 @given(words=st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=2, unique_by=lambda w: w.strip()))
 def test_any_two_words_name_the_arms_when_the_spec_says_which(words: list[str]) -> None:
     first, second = words
-    told = PLAIN.assign(drug=np.where(PLAIN["drug"] == 1, first, second))
+    # A list, because an array of text would lose a last character that is NUL.
+    told = PLAIN.assign(drug=[first if given else second for given in PLAIN["drug"] == 1])
     found = outcome(told, replace(SPEC, treated=first))
     if found == "read":
         np.testing.assert_array_equal(

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from simsepsis.analysis.coded_columns import Coded, Role, check_values, encode_column
-from simsepsis.analysis.cohort_columns import CohortColumns, columns_of
+from simsepsis.analysis.cohort_columns import CohortColumns, columns_of, is_in_own_words
 from simsepsis.analysis.consistency import find_contradictions, rules_of
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.doubts import Doubt, category_doubts, cluster_doubts, spelling_doubts
 from simsepsis.analysis.eligibility import eligible
 from simsepsis.analysis.identifiers import cluster_codes, identifiers
 from simsepsis.analysis.reading_notes import reading_notes, values_where
-from simsepsis.analysis.spec import AnalysisSpec, missing_indicator
+from simsepsis.analysis.spec import AnalysisSpec, in_own_words, missing_indicator
 from simsepsis.analysis.spec_types import scalars
 from simsepsis.analysis.values import (
     Place,
@@ -50,6 +50,8 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
         from 1, without the header.
     """
     source = str(getattr(registry, "attrs", {}).get("source", "registry"))
+    if isinstance(registry, Records) or is_in_own_words(registry, spec):
+        spec = in_own_words(spec)
     columns = columns_of(registry, spec, source)
     everybody = CohortColumns(
         columns, spec, source, np.arange(len(registry)), checked=not isinstance(registry, Records)

@@ -52,12 +52,14 @@ def _arms(cohort: CohortArrays, spec: AnalysisSpec, cells: Values) -> Iterator[s
         f"controls the {cohort.n - treated} with {_values_of(cells, ~cohort.treated)}."
     )
     if cohort.elsewhere:
-        yield f"{cohort.elsewhere} patients with other values of {spec.treatment} are in neither arm."
+        yield f"Patients with other values of {spec.treatment}, who are in neither arm: {cohort.elsewhere}."
 
 
 def _event(cohort: CohortArrays, name: str, cells: Values) -> str:
     event = cohort.column(name) == 1
     known = int((~np.isnan(cohort.column(name))).sum())
+    if not event.any():
+        return f"Nobody has the event {name}: it is {_values_of(cells, ~event)} in all {known} patients."
     return f"The event {name} is {_values_of(cells, event)}: {int(event.sum())} of {known} patients."
 
 
@@ -69,4 +71,4 @@ def _time(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[str]:
         yield f"Times are in {spec.time_unit} (time_unit)."
     at_start = int((cohort.column(spec.survival_time) == 0).sum())
     if at_start:
-        yield f"{at_start} patients have a {spec.survival_time} of 0 and are at risk at the start only."
+        yield f"Patients with {spec.survival_time} = 0, who are at risk at the start only: {at_start}."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from simsepsis.analysis.eligibility import Rule
@@ -328,6 +328,37 @@ class AnalysisSpec:
             *self.exact,
         )
         return tuple(dict.fromkeys(names))
+
+
+@lru_cache(maxsize=64)
+def in_own_words(spec: AnalysisSpec) -> AnalysisSpec:
+    """Return the spec for a cohort whose columns and values are those that the spec speaks of.
+
+    A simulated cohort is such a one: nothing in it has to be renamed, recoded, subtracted or left out.
+    """
+    told = (
+        spec.columns,
+        spec.recode,
+        spec.differences,
+        spec.missing_codes,
+        spec.arms,
+        spec.exclude,
+        spec.include,
+    )
+    if not any(told) and spec.treated is None and spec.event is None:
+        return spec
+    return replace(
+        spec,
+        columns={},
+        recode={},
+        differences={},
+        missing_codes=(),
+        arms={},
+        exclude=(),
+        include=(),
+        treated=None,
+        event=None,
+    )
 
 
 @cache

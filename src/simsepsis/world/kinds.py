@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simsepsis.errors import UsageError
 from simsepsis.study.published import DEFAULT, open_study
 from simsepsis.world.scenario import Scenario
+
+
+def kind_of(values: Mapping[str, Any]) -> type[Scenario]:
+    """Return the class of the scenario that a file describes: a learned one says so in its ``kind``."""
+    if "kind" in values and "profile" in values:
+        from simsepsis.world.fitted.scenario import FittedScenario
+
+        return FittedScenario
+    return scenario_type()
 
 
 def scenario_type(study: str = DEFAULT) -> type[Scenario]:
