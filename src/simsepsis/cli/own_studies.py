@@ -132,3 +132,20 @@ def _line(row: Any) -> str:
         return f"{row.column + ': ' if row.column else ''}{row.what}{count}"
     rows = f" (rows {row.rows})" if row.rows and row.rows not in row.what else ""
     return f"{'; '.join(filter(None, (f'{row.what}{rows}', row.remedy)))}"
+
+
+@app.command(name="show-keys")
+def show_keys(
+    noun: Annotated[str, typer.Argument(help="spec, scenario, experiment, trial, study or variables.")],
+    study: Annotated[
+        str | None, typer.Option(help="With scenario: whose; default: worlds that are fitted to a file.")
+    ] = None,
+) -> None:
+    """Show every key of a kind of file: type, default, unit, meaning, and an example from a shipped file.
+
+    Example: simsepsis show-keys spec
+    """
+    from simsepsis.show.key_list import list_keys
+
+    for key in list_keys(noun, study):
+        say(key.lines)
