@@ -207,7 +207,8 @@ def _of_model(model: type[BaseModel], given: Mapping[str, str], before: str = ""
                 yield from _of_model(one, given, f"{place}.")
             continue
         default = "" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        meaning = " ".join((field.description or "").split())
+        # A key without words of its own is explained by what it is a part of.
+        meaning = " ".join((field.description or (inspect.getdoc(model) or "").split("\n\n")[0]).split())
         yield _key(f"{before}{name}", annotation, default, meaning, given)
 
 
