@@ -242,7 +242,7 @@ def horizon_of(times: np.ndarray) -> float:
 
     Examples
     --------
-    >>> horizon_of(np.arange(1.0, 2000.0))
+    >>> horizon_of(np.arange(1.0, 2001.0) * 1.01)
     1500.0
     """
     present = times[np.isfinite(times) & (times > 0)]
