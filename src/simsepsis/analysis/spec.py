@@ -26,7 +26,7 @@ from simsepsis.analysis.spec_types import (
 )
 from simsepsis.errors import UsageError
 from simsepsis.study.layout import Later
-from simsepsis.study.published import DEFAULT, open_study
+from simsepsis.study.published import DEFAULT, open_study, opened_before
 from simsepsis.study.variables import Variables
 
 NO_VARIABLES = Variables()
@@ -283,12 +283,12 @@ class AnalysisSpec:
     @property
     def variables(self) -> Variables:
         """Return the columns whose limits, levels and labels are known: the study's, or none."""
-        return NO_VARIABLES if self.own else open_study(self.study).variables
+        return NO_VARIABLES if self.own else opened_before(str(self.study)).variables
 
     @property
     def later(self) -> Later:
         """Return what the model with later scores is called: by the study, or by the one that is none's."""
-        return open_study(None if self.own else self.study).layout.later
+        return opened_before(DEFAULT if self.own else str(self.study)).layout.later
 
     @property
     def adjusters(self) -> tuple[str, ...]:

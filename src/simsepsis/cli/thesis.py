@@ -90,7 +90,9 @@ def reproduce(
 
 @app.command()
 def analyze(
-    cohort: Annotated[Path, typer.Argument(help="The patients: .csv or .parquet.")],
+    cohort: Annotated[
+        Path, typer.Argument(help="The patients: .csv, .parquet …; or the folder of a study that names them.")
+    ],
     spec: Annotated[
         Path | None, typer.Option(help="What the columns are and what to do: a .toml file.")
     ] = None,
@@ -100,7 +102,7 @@ def analyze(
     ),
     seed: Seed = 0,
 ) -> None:
-    """Run a study's analysis, or a spec's, on a file of patients.
+    """Run a study's analysis, or a spec's, on a file of patients; or a study's folder on its own file.
 
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
 
@@ -109,10 +111,16 @@ def analyze(
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
     from simsepsis.analysis.cohort_path import check_cohort_path
     from simsepsis.analysis.spec_files import load_spec
-    from simsepsis.study.published import open_study
+    from simsepsis.study.published import is_study, open_study
 
     if spec is not None and study is not None:
         raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
+    command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
+    command += f" --study {study}" if study else ""
+    if is_study(cohort):
+        if spec is not None or study is not None:
+            raise UsageError(f"{cohort} is a study, which says what to do; leave out --spec and --study")
+        study, cohort = str(cohort), open_study(cohort).patients
     chosen = open_study(study).spec if spec is None else load_spec(spec)
     check_cohort_path(cohort)
     from simsepsis.analysis.cohort_file import read_cohort
@@ -137,8 +145,6 @@ def analyze(
     sensitivity = sensitivity_table(analysis)
     contents = analysis_contents(analysis) | files_of(figures)
     contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
-    command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    command += f" --study {study}" if study else ""
     page = analysis_page(
         analysis,
         figures,

@@ -31,7 +31,7 @@ def plan(
     from simsepsis.trial.protocol import load_trial
 
     # What is wrong with the file is told before the rest is even opened.
-    place = open_study(study).place("experiments", trial)
+    place = open_study(study).place("trials", trial)
     name = load_trial(place, study).name
     folder = Path("plans") / name if out is None else out
     from simsepsis.show.pages.trial import plan_trial

@@ -12,7 +12,7 @@ from simsepsis.arrays import FloatArray
 from simsepsis.world.fitted.profile import Model, Profile
 from simsepsis.world.fitted.resolve import solve_population
 from simsepsis.world.fitted.scenario import FittedScenario, in_memory
-from simsepsis.world.fitted.simulate import People, fate_of, predictor, record_later
+from simsepsis.world.fitted.simulate import People, draw_later, fate_of, predictor, record_later
 from simsepsis.world.fitted.tabulated import tabulated
 
 LARGEST_SHIFT = 10.0
@@ -33,26 +33,37 @@ def calibrated(profile: Profile, means: Mapping[str, float]) -> Profile:
     """
     world = in_memory(profile).resolved()
     people = solve_population(world)
-    for name in _in_order(profile):
-        model = world.learned.models[_model_of(world.learned, name)]
-        mended = (
-            _standardized(world, people, name)
-            if model.kind == "number"
-            else _shifted(world, people, name, means)
-        )
-        world = _with_model(world, _model_of(profile, name), mended)
-        people = _moved(people, world.learned, _model_of(profile, name), mended.intercept - model.intercept)
-        if name in profile.later and profile.later[name].role == "before":
-            # What is drawn before the treatment changes who is treated.
-            world = in_memory(world.learned).resolved()
-            people = solve_population(world)
+    before = [name for name, later in profile.later.items() if later.role == "before"]
+    for name in before:
+        world, people = _mended(world, people, name, means)
+        people = _redrawn(people, world.learned, name)
+    if before:
+        # What is drawn before the treatment changes who is treated.
+        world = in_memory(world.learned).resolved()
+        people = solve_population(world)
+    follow_up = [profile.survival.event] if profile.survival is not None else []
+    for name in (*follow_up, *(name for name in profile.later if name not in before)):
+        world, people = _mended(world, people, name, means)
     return world.learned
 
 
-def _in_order(profile: Profile) -> list[str]:
-    before = [name for name, later in profile.later.items() if later.role == "before"]
-    follow_up = [profile.survival.event] if profile.survival is not None else []
-    return [*before, *follow_up, *(name for name in profile.later if name not in before)]
+def _mended(
+    world: FittedScenario, people: People, name: str, means: Mapping[str, float]
+) -> tuple[FittedScenario, People]:
+    """Return the world with one model set right, and its patients."""
+    model_name = _model_of(world.learned, name)
+    model = world.learned.models[model_name]
+    number = model.kind == "number"
+    right = _standardized(world, people, name) if number else _shifted(world, people, name, means)
+    changed = _with_model(world, model_name, right)
+    return changed, _moved(people, changed.learned, model_name, right.intercept - model.intercept)
+
+
+def _redrawn(people: People, profile: Profile, name: str) -> People:
+    """Return the patients with a column of before the treatment drawn by its new model."""
+    later = profile.later[name]
+    values = draw_later(profile, later, people.covariates, 0.0, people.before, people.luck.later[name])
+    return replace(people, before={**people.before, name: values})
 
 
 def _model_of(profile: Profile, name: str) -> str:

@@ -16,13 +16,18 @@ from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError
 from simsepsis.fitting.dependence import cluster_means, correlations, scores_of
 from simsepsis.fitting.follow_up import derived_day, fit_hazards, survival_of
-from simsepsis.fitting.margins import UNKNOWN, learn_column
+from simsepsis.fitting.margins import learn_column
+from simsepsis.fitting.refine import lower_triangle, refined
 from simsepsis.fitting.regression import Fit, fit_regression
-from simsepsis.world.fitted.profile import Clusters, Column, Derived, Later, Model, Profile, Survival
+from simsepsis.world.fitted.profile import UNKNOWN, Clusters, Column, Derived, Later, Model, Profile, Survival
 from simsepsis.world.fitted.tabulated import basis
 
 EVENTS_PER_TERM = 10
 """Patients in the smaller arm, and with and without the first outcome, for each term of a bent model."""
+
+
+RANDOMIZED = 0.01
+"""p value of the score above which a coin is taken to have treated."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,12 +91,15 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
     later = _before(state, minimum)
     earlier = dict.fromkeys(later, 1.0)
     fit = _fit_treatment(state, earlier)
+    randomized = fit.p_value > RANDOMIZED
     survival, derived = _fit_survival(state, earlier)
     later |= _fit_outcomes(state, survival, derived, later, minimum)
-    _temper_score(state, fit.shrinkage, _prognosis(spec, derived, later))
+    if randomized:
+        _draw_by_coin(state, fit)
+    else:
+        _temper_score(state, fit.shrinkage, _prognosis(spec, derived, later))
     later |= _fit_after(state, survival, derived, later, minimum)
     scores = scores_of(state.columns, {name: cohort.column(name) for name in state.columns})
-    matrix = correlations(scores)
     profile = Profile(
         study=study,
         source=cohort.source,
@@ -101,9 +109,7 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         prevalence=float(cohort.treated.mean()),
         patient=spec.patient or "",
         columns=state.columns,
-        correlation=tuple(
-            tuple(round(float(value), 4) for value in matrix[row, :row]) for row in range(1, len(matrix))
-        ),
+        correlation=lower_triangle(correlations(scores)),
         models=state.models,
         survival=survival,
         derived=derived,
@@ -112,7 +118,7 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         crude=_crude(cohort, spec),
         labels=_labels(spec),
     )
-    return profile, state.notes
+    return refined(profile, scores), state.notes
 
 
 def _refuse_too_few(cohort: CohortArrays, spec: AnalysisSpec, minimum: int) -> None:
@@ -151,6 +157,7 @@ def _begun(cohort: CohortArrays, spec: AnalysisSpec, minimum: int) -> Learning:
             levels=[UNKNOWN if level == MISSING else level for level in cohort.levels.get(name, ())],
             minimum=minimum,
             bend=bend,
+            constant=_is_constant(cohort, name),
         )
         for name in names
     }
@@ -184,6 +191,33 @@ def _begun(cohort: CohortArrays, spec: AnalysisSpec, minimum: int) -> Learning:
         )
     _note_pooled(state, cohort, minimum)
     return state
+
+
+def _is_constant(cohort: CohortArrays, name: str) -> bool:
+    """Return whether all patients of each cluster share a value of a column that differs between clusters."""
+    if cohort.cluster is None:
+        return False
+    values, known = cohort.column(name), ~np.isnan(cohort.column(name))
+    low = np.full(int(cohort.cluster.max()) + 1, np.inf)
+    high = -low
+    np.minimum.at(low, cohort.cluster[known], values[known])
+    np.maximum.at(high, cohort.cluster[known], values[known])
+    return bool((low >= high).all() and np.ptp(values[known]) > 0.0) if known.any() else False
+
+
+def _constants(state: Learning) -> dict[str, tuple[int, ...]]:
+    """Return which value each cluster has, for columns that all its patients share."""
+    cohort, found = state.cohort, {}
+    for name, column in state.columns.items():
+        if cohort.cluster is None or not _is_constant(cohort, name):
+            continue
+        values = np.array(column.values)
+        places = np.zeros(state.clusters, dtype=np.int64)
+        known = ~np.isnan(cohort.column(name))
+        nearest = np.abs(cohort.column(name)[known, None] - values).argmin(axis=1)
+        places[cohort.cluster[known]] = nearest
+        found[name] = tuple(map(int, places))
+    return found
 
 
 def _note_pooled(state: Learning, cohort: CohortArrays, minimum: int) -> None:
@@ -348,6 +382,20 @@ def _prognosis(spec: AnalysisSpec, derived: Mapping[str, Derived], later: Mappin
     """Return the model of the first outcome."""
     first = next(iter(spec.all_outcomes))
     return "event" if first in derived or first not in later else later[first].model
+
+
+def _draw_by_coin(state: Learning, fit: Fit) -> None:
+    """Have a coin decide who is treated: what tells the arms apart is no more than chance.
+
+    A score of chance differences would make every registry of the world differ in the same way, which is
+    confounding that the source did not have.
+    """
+    share = float(state.cohort.treated[state.usable].mean())
+    state.models["treatment"] = Model(kind="logistic", intercept=_bounded(np.log(share / (1.0 - share))))
+    state.notes.append(
+        f"The arms are as alike as chance makes them (likelihood ratio test, p = {fit.p_value:.2g}), so "
+        "a coin treats, as in a trial."
+    )
 
 
 def _temper_score(state: Learning, shrinkage: float, prognosis: str) -> None:
@@ -527,6 +575,7 @@ def _clusters(state: Learning, scores: object, minimum: int) -> Clusters | None:
             name: tuple(round(float(value), 5) for value in np.where(small, 0.0, effects))
             for name, effects in state.effects.items()
         },
+        constants=_constants(state),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import chdtrc, expit
 
 from simsepsis.arrays import FloatArray, IntArray
 
@@ -13,8 +13,8 @@ RIDGE = 1e-2
 """Penalty on the square of a coefficient per SD: enough to keep a separated term finite, and no more."""
 
 STEPS = 60
-TOLERANCE = 1e-8
-ROUNDS = 12
+TOLERANCE = 1e-6
+ROUNDS = 6
 """Rounds in which the variance between clusters is found."""
 
 LARGEST = 30.0
@@ -33,6 +33,8 @@ class Fit:
         (clusters,) random intercepts, empty without clusters.
     shrinkage
         Factor by which predictions would have to be multiplied to fit new patients.
+    p_value
+        Of the likelihood ratio test that no term matters.
     residual
         Standard deviation left (number).
     """
@@ -41,6 +43,7 @@ class Fit:
     coefficients: FloatArray
     clusters: FloatArray
     shrinkage: float
+    p_value: float
     residual: float = 1.0
 
 
@@ -86,7 +89,7 @@ def fit_regression(
         if not clusters:
             break
         found = float(np.mean(random**2 + spread))
-        done = abs(found - variance) < 1e-4
+        done = abs(found - variance) < 0.02 * variance + 1e-4
         variance = max(found, 1e-6)
         if done:
             break
@@ -101,6 +104,7 @@ def fit_regression(
         coefficients=beta[1:],
         clusters=random,
         shrinkage=float(np.clip((gain - used) / gain, 0.0, 1.0)) if gain > 1e-9 else 0.0,
+        p_value=float(chdtrc(used, max(gain, 0.0))) if used else 1.0,
         residual=residual,
     )
 

@@ -46,6 +46,9 @@ WATCH_SECONDS = 0.5
 RAY_ON_THE_NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Environment variable that lets ray use an address other machines reach, by its name where it began."""
 
+BEGINS = tuple(map(int, joblib.__version__.split(".")[:2])) >= (1, 5)
+"""Whether joblib lets a worker begin with something; otherwise its first batch does."""
+
 LOOPBACK = "127.0.0.1"
 """Where a cluster of this machine listens, so that no other machine can send it work."""
 
@@ -220,7 +223,7 @@ def _loky(n: int, _scheduler: str | None) -> Iterator[Workers]:
         yield Workers(n=1, results=_here)
         return
     _start_tracker()
-    begin: dict[str, Any] = {"initializer": _serve, "initargs": (os.getpid(),)}
+    begin: dict[str, Any] = {"initializer": _serve, "initargs": (os.getpid(),)} if BEGINS else {}
     with joblib.parallel_config(backend="loky", n_jobs=n, inner_max_num_threads=1, **begin):
         yield Workers(n=n, results=_as_they_come, killed=(BrokenProcessPool,))
 
@@ -356,7 +359,7 @@ def _settle() -> None:
 
 
 def _in_own_worker(main: int, task: Callable[[B], T], batch: B) -> T:
-    # Older versions of joblib know no initializer.
+    # Older versions of joblib know no beginning.
     _serve(main)
     return _in_worker(task, batch)
 

@@ -24,8 +24,8 @@ Role = Literal[
     "never",
 ]
 Kind = Literal["number", "ordinal", "binary", "category", ""]
-NAMING: tuple[Role, ...] = ("id", "site")
-"""Roles whose values name patients and sites; they have no kind."""
+NAMING: tuple[Role, ...] = ("id", "site", "start", "never")
+"""Roles whose values name patients and sites, or that no analysis summarizes; they need no kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,8 @@ class Variable:
         treatment, ``cointervention`` and ``later`` were recorded after it, ``start`` is when it began,
         ``time`` and ``duration`` are spans, ``never`` is not used.
     kind
-        How values are summarized; points of a score are ``ordinal``. Empty where values only name a patient
-        or a site.
+        How values are summarized; points of a score are ``ordinal``. May be empty where values only name a
+        patient or a site, are when treatment began, or are not used.
     group
         The block of the study's tables that the column belongs to.
     unit

@@ -333,7 +333,9 @@ def test_notes_say_who_is_treated_and_what_counts(ward: pd.DataFrame) -> None:
         f'Treated are the {treated} patients with drug = "new", controls the {240 - treated} with "old".'
     )
     assert notes[1] == f'The event dead is "died": {deaths} of 240 patients.'
-    assert "1 patients have a days of 0" in notes[3]
+    assert "Patients with days = 0, who are at risk at the start only: 1." in notes
+    nobody = encode_cohort(ward.assign(dead=0), SPEC).notes
+    assert "Nobody has the event dead: it is 0 in all 240 patients." in nobody
 
 
 def test_subgroups_may_be_levels(ward: pd.DataFrame) -> None:

@@ -38,8 +38,9 @@ def rosenbaum_p_value(b: int, c: int, gamma: float) -> float:
     ----------
     Rosenbaum PR. Observational Studies, 2nd ed., 2002, section 4.3.2.
     """
-    pro, contra = _pairs(b, c)
-    return float(scipy.special.betainc(pro, contra + 1, _bound(gamma)[0]))
+    (pro, contra), share = _pairs(b, c), _bound(gamma)[0]
+    # Of 0 and more there is no beta distribution, and older versions of scipy say so.
+    return float(scipy.special.betainc(pro, contra + 1, share)) if pro else 1.0
 
 
 def rosenbaum_gamma(b: int, c: int, alpha: float = 0.05) -> float:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from simsepsis.documents import is_file, read_toml, sentence
 from simsepsis.errors import UsageError
-from simsepsis.study.published import Study, open_study
+from simsepsis.study.published import Study, opened_before
 from simsepsis.words import literal
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.world.section import Section
@@ -126,16 +126,19 @@ class Offer(Section):
     """In whom they make treatment do more."""
 
 
-@lru_cache
 def offer_of(study: str) -> Offer:
-    """Return what a study offers its trials.
+    """Return what a study offers its trials, as it was when `open_study` last looked at its files.
 
     Raises
     ------
     UsageError
         If there is no such study, or its ``trial.toml`` cannot be taken.
     """
-    found = open_study(study)
+    return _offer(opened_before(study))
+
+
+@lru_cache
+def _offer(found: Study) -> Offer:
     path = found.folder / FILE
     said = read_toml(path, UsageError) if is_file(path) else {}
     told = _derived(found)

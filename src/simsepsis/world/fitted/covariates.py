@@ -54,6 +54,7 @@ def draw_covariates(
     cluster: IntArray,
     effects: FloatArray,
     means: FloatArray,
+    fixed: IntArray,
     rng: np.random.Generator,
     *,
     missing: float = 1.0,
@@ -70,6 +71,8 @@ def draw_covariates(
         (clusters, models) effect of each on each predictor.
     means
         (clusters, normal variables) means in each.
+    fixed
+        (clusters, columns) which value all patients of a cluster share, −1 for none.
     rng
         The stream of patients.
     missing
@@ -98,6 +101,8 @@ def draw_covariates(
         tables.atom,
         tables.atom_value,
         tables.scale,
+        fixed,
+        tables.snaps,
         tables.limits,
         tables.values,
         tables.adds.T.copy(),
@@ -136,6 +141,8 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
     atom_below: FloatArray,
     atom_value: FloatArray,
     scale: FloatArray,
+    fixed: IntArray,
+    snaps: BoolArray,
     limits: FloatArray,
     values_at: FloatArray,
     adds: FloatArray,
@@ -157,7 +164,10 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
             if may_miss[c]:
                 missing[c, i] = latent[i, at] + means[home, at] < missing_below[c]
                 at += 1
-            if kind[c] == NUMBER:
+            if fixed[home, c] >= 0:
+                entry += fixed[home, c]
+                value = values_at[entry]
+            elif kind[c] == NUMBER:
                 if atom_below[c] > -np.inf:
                     is_atom = latent[i, at] + means[home, at] < atom_below[c]
                     at += 1
@@ -168,7 +178,11 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
                     place = min(max(place, 0.0), size[c] - 1.000001)
                     whole = int(place)
                     entry, part = entry + whole, place - whole
-                    value = values_at[entry] + part * (values_at[entry + 1] - values_at[entry])
+                    if snaps[entry]:
+                        entry, part = entry + (part >= 0.5), 0.0
+                    value = values_at[entry]
+                    if part > 0.0:
+                        value += part * (values_at[entry + 1] - value)
                     if scale[c] > 0.0:
                         value = np.rint(value * scale[c]) / scale[c]
             elif kind[c] == STEPS:

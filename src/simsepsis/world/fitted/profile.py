@@ -19,6 +19,9 @@ from simsepsis.world.section import Section
 NODES = np.round(np.linspace(-3.3, 3.3, 133), 3)
 """Standard normal values at which the quantile function of a number is known; linear between them."""
 
+UNKNOWN = ""
+"""Word for the level of a category that stands for a missing value."""
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Finite = Annotated[float, Field(ge=-1e12, le=1e12)]
 Predictor = Annotated[float, Field(ge=-100.0, le=100.0)]
@@ -165,12 +168,14 @@ class Clusters(Section):
     """Of each cluster the means of the normal variables behind the covariates."""
     models: dict[str, tuple[Predictor, ...]]
     """Model → effect of each cluster on its predictor."""
+    constants: dict[str, tuple[Annotated[int, Field(ge=0)], ...]] = Field(default_factory=dict)
+    """Covariate that all patients of a cluster share → which of its values each cluster has, from 0."""
 
     @model_validator(mode="after")
     def _alike(self) -> Self:
         if abs(sum(self.shares) - 1.0) > 1e-6:
             raise ValueError(f"shares sum to {sum(self.shares):g}; they must sum to 1")
-        sizes = {len(self.latents), *map(len, self.models.values())}
+        sizes = {len(self.latents), *map(len, self.models.values()), *map(len, self.constants.values())}
         if sizes != {len(self.shares)}:
             raise ValueError("latents and models: give one row or effect for each cluster")
         return self
@@ -230,9 +235,17 @@ class Profile(Section):
             raise ValueError("correlation: no such correlations are possible together; fit the world again")
         if self.derived and self.survival is None:
             raise ValueError("derived: outcomes by some day need survival")
-        if self.clusters is not None and any(len(row) != count for row in self.clusters.latents):
-            raise ValueError(f"clusters.latents: give {count} means for each cluster")
+        if self.clusters is not None:
+            self._clusters_fit(self.clusters, count)
         return self
+
+    def _clusters_fit(self, clusters: Clusters, count: int) -> None:
+        if any(len(row) != count for row in clusters.latents):
+            raise ValueError(f"clusters.latents: give {count} means for each cluster")
+        for name, places in clusters.constants.items():
+            column = self.columns.get(name)
+            if column is None or column.kind == "number" or max(places) >= len(column.values):
+                raise ValueError(f"clusters.constants: '{name}' has no such values")
 
     @model_validator(mode="after")
     def _models_fit(self) -> Self:

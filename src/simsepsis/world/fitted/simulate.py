@@ -24,11 +24,24 @@ NO_CLUSTERS = np.zeros(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Roster:
-    """The clusters of one registry: (clusters,) shares, (clusters, models) effects, (…, normals) means."""
+    """The clusters of one registry.
+
+    Attributes
+    ----------
+    shares
+        (clusters,) of patients.
+    effects
+        (clusters, models) effect of each on each predictor.
+    means
+        (clusters, normal variables) means in each.
+    fixed
+        (clusters, columns) which value all patients of a cluster share, −1 for none.
+    """
 
     shares: FloatArray
     effects: FloatArray
     means: FloatArray
+    fixed: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,18 +114,26 @@ def roster_of(scenario: FittedScenario, rng: np.random.Generator) -> Roster:
     profile = scenario.learned
     models, normals = len(profile.models), len(profile.correlation) + 1
     if profile.clusters is None:
-        return Roster(shares=np.ones(1), effects=np.zeros((1, models)), means=np.zeros((1, normals)))
+        return Roster(
+            shares=np.ones(1),
+            effects=np.zeros((1, models)),
+            means=np.zeros((1, normals)),
+            fixed=np.full((1, len(profile.columns)), -1),
+        )
     own = profile.clusters
     shares, means = np.array(own.shares), np.array(own.latents) * scenario.sites.spread
     effects = np.array([own.models.get(name, np.zeros(shares.size)) for name in profile.models]).T
     effects = effects * scenario.sites.spread
+    nothing = np.full(shares.size, -1)
+    fixed = np.array([own.constants.get(name, nothing) for name in profile.columns]).T
     number = scenario.sites.number or shares.size
     if scenario.sites.sampled or number != shares.size:
         chosen = (
             rng.choice(shares.size, number) if scenario.sites.sampled else np.arange(number) % shares.size
         )
-        shares, effects, means = shares[chosen] / shares[chosen].sum(), effects[chosen], means[chosen]
-    return Roster(shares=shares, effects=effects, means=means)
+        shares, fixed = shares[chosen] / shares[chosen].sum(), fixed[chosen]
+        effects, means = effects[chosen], means[chosen]
+    return Roster(shares=shares, effects=effects, means=means, fixed=np.ascontiguousarray(fixed))
 
 
 def place_patients(roster: Roster, n: int) -> IntArray:
@@ -130,6 +151,7 @@ def draw_people(scenario: FittedScenario, roster: Roster, cluster: IntArray, dra
         cluster,
         roster.effects,
         roster.means,
+        roster.fixed,
         draw("patients"),
         missing=scenario.observation.missing,
     )
@@ -138,7 +160,7 @@ def draw_people(scenario: FittedScenario, roster: Roster, cluster: IntArray, dra
     before: dict[str, FloatArray] = {}
     for name, later in profile.later.items():
         if later.role == "before":
-            before[name] = _value(profile, later, covariates, 0.0, before, luck.later[name])
+            before[name] = draw_later(profile, later, covariates, 0.0, before, luck.later[name])
     return People(
         covariates=covariates,
         hidden=hidden,
@@ -224,7 +246,7 @@ def fate_of(scenario: FittedScenario, people: People, given: float | FloatArray)
             apart = number != (scenario.outcome in profile.numeric_outcomes)
             effect = 0.0 if apart and not scenario.effect.as_found else _effect(scenario, later.model, ratio)
             add = shift + given * effect
-            found[name] = _value(profile, later, people.covariates, add, found, people.luck.later[name])
+            found[name] = draw_later(profile, later, people.covariates, add, found, people.luck.later[name])
             outcomes[name] = found[name]
     return Fate(time=time, event=event, lifetime=lifetime, outcomes=outcomes)
 
@@ -292,7 +314,7 @@ def _inverse(cuts: FloatArray, hazards: FloatArray, exposure: FloatArray) -> Flo
     return np.asarray(np.interp(exposure, cumulative, cuts, right=np.inf))
 
 
-def _value(
+def draw_later(
     profile: Profile,
     later: Later,
     covariates: Covariates,
@@ -329,7 +351,7 @@ def record_later(
     for name, later in profile.later.items():
         if later.role == "after":
             add = given * profile.models[later.model].treatment
-            found[name] = _value(profile, later, people.covariates, add, found, people.luck.later[name])
+            found[name] = draw_later(profile, later, people.covariates, add, found, people.luck.later[name])
     for name, uniform in people.luck.absent.items():
         found[name] = np.where(uniform < profile.later[name].column.missing, np.nan, found[name])
     return found

@@ -53,11 +53,15 @@ def _left_out(flow: Flow) -> Iterator[str]:
     ruled_out = sum(patients for _, patients in flow.excluded)
     missing = flow.registered - flow.analysed - flow.elsewhere - ruled_out
     if ruled_out:
-        yield f"{ruled_out:,} were excluded by the rules of the spec"
+        yield f"{ruled_out:,} {_were(ruled_out)} excluded by the rules of the spec"
     if flow.elsewhere:
-        yield f"{flow.elsewhere:,} were in neither arm"
+        yield f"{flow.elsewhere:,} {_were(flow.elsewhere)} in neither arm"
     if missing:
-        yield f"{missing:,} were left out because something was missing"
+        yield f"{missing:,} {_were(missing)} left out because something was missing"
+
+
+def _were(patients: int) -> str:
+    return "was" if patients == 1 else "were"
 
 
 def _crude(numbers: Numbers) -> Iterator[str]:
