@@ -211,9 +211,7 @@ class Study:
 
     def trial(self, name: str | Path) -> TrialProtocol:
         """Return one of the study's trials, by its name or from a file."""
-        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(
-            self.place("trials", name), self.key
-        )
+        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(self.place("trials", name), self.key)
         return protocol
 
     def files(self, kind: str) -> dict[str, Path]:
