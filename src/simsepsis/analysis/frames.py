@@ -224,9 +224,9 @@ def models_frame(result: ThesisResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``model`` is ``propensity``, ``gee``, ``gee_alone``, or ``gee_`` and the later scores; a model that
-        failed is one row with its note. Coefficients of a numeric outcome are differences of means: they have
-        no odds ratio, and limits on their own scale.
+        ``model`` is ``propensity``, ``gee``, ``gee_alone``, or ``gee_`` and the later scores; a failed model
+        is one row with its note. Coefficients of a numeric outcome are differences of means: they
+        have no odds ratio, and limits on their own scale.
     """
     later = f"gee_{result.spec.later.name}"
     listed: list[tuple[tuple[str, str, str], Attempt[Propensity] | Attempt[AdjustedModel]]] = [

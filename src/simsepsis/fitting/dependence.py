@@ -194,8 +194,8 @@ def nearest(matrix: FloatArray, weights: FloatArray) -> FloatArray:
     r"""Return the possible correlations nearest to a matrix, with ones on its diagonal.
 
     Rows of a square L of length 1 give correlations :math:`L L^\top`; the weighted sum of squares of what
-    they differ by is minimized over L, from the matrix without its negative eigenvalues (Higham NJ. IMA J Numer
-    Anal 2002;22:329 has the problem; the factor keeps weights cheap).
+    they differ by is minimized over L, from the matrix without its negative eigenvalues (Higham NJ. IMA J
+    Numer Anal 2002;22:329 has the problem; the factor keeps weights cheap).
 
     Parameters
     ----------

@@ -57,12 +57,12 @@ class Study:
         What nobody says who does not speak of this study: drugs, scores, devices.
     world
         Name of the scenario that is meant to be what happened; empty where there is none.
+    cohort
+        Path of the file of its patients, from the folder; empty where there is none.
     called
         How sentences call it.
     stay
         Column of the days during which alone the treatment starts; empty where there is none.
-    cohort
-        Path of the file of its patients, from the folder; empty where there is none.
     package
         Python package that it is installed as; empty for a folder.
     stamp
@@ -81,9 +81,9 @@ class Study:
     also: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     world: str = ""
+    cohort: str = ""
     called: str = "the study"
     stay: str = ""
-    cohort: str = ""
     package: str = ""
     stamp: tuple[int, ...] = ()
 
