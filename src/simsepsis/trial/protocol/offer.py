@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from simsepsis.documents import is_file, read_toml, sentence
 from simsepsis.errors import UsageError
@@ -54,6 +54,18 @@ class Outcome(Text):
     short: str = ""
     risk: Text | None = None
     """How its risk is called."""
+
+    @model_validator(mode="after")
+    def _fillable(self) -> Self:
+        risk = self.risk or self
+        for text in (self.label, self.short, self.en, self.ja, risk.en, risk.ja):
+            try:
+                text.format(horizon=self.day)
+            except (LookupError, ValueError):
+                raise ValueError(
+                    f"{text!r} has other braces than those of {{horizon}}; double them, or leave them out"
+                ) from None
+        return self
 
     @property
     def binary(self) -> bool:
