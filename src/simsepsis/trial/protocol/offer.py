@@ -177,7 +177,10 @@ def _derived(study: Study) -> dict[str, Any]:
     spec, words = study.spec, _words(study)
     known = {name: study.variables[name].level_names for name in study.variables.of("covariate")}
     parts = {
-        one.name: {"where": f"{one.column} >= {one.at_least:g}", "label": one.label or one.name}
+        one.name: {
+            "where": f"{one.column} >= {one.at_least:g}",
+            "label": one.label or f"{words.row(one.column)} ≥ {one.at_least:g}",
+        }
         for one in spec.subgroups
         if one.at_least is not None and one.column in known
     }
