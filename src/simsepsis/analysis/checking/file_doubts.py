@@ -16,6 +16,8 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import DataError
 
 _FORMATS = (None, "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y年%m月%d日")
+COARSE = 0.1
+"""Share of rows that repeat others from which on the columns are coarse, and nobody stands twice."""
 _ORDER = (("start", "discharge"), ("start", "death"), ("start", "last"), ("discharge", "death"))
 """What a date is of, and what cannot be before it."""
 
@@ -49,7 +51,7 @@ def _twice(frame: pd.DataFrame, facts: Mapping[str, ColumnFacts]) -> Iterator[Do
         return
     again = frame[compared].astype(str).duplicated().to_numpy()
     rows = tuple((np.flatnonzero(again) + 1).tolist())
-    if rows:
+    if 0 < len(rows) < COARSE * len(frame):
         what = (
             f"{len(rows)} {'row repeats' if len(rows) == 1 else 'rows repeat'} an earlier one in every "
             "column that does not number patients"

@@ -120,6 +120,8 @@ def _candidates(key: str, document: Mapping[str, Any], facts: Facts) -> list[str
     column = facts.get(_column_of(key, document))
     if column is not None:
         return [repr(one) for one in column.labels]
+    if key == "covariates":
+        return []
     role = "outcome" if "outcomes" in key else "treatment"
     outcomes = tuple(name for name in document.get("outcomes", ()) if name in facts)
     treatment = document.get("treatment")

@@ -168,13 +168,17 @@ def _names_cluster(name: str) -> bool:
     return bool(parts & COLUMNS["cluster"].parts) and rest <= BESIDE_CLUSTER
 
 
+def _may_be_cluster(column: ColumnFacts) -> bool:
+    return _names_cluster(column.name) and not column.truth and 2 <= len(column.values) <= column.rows / 2
+
+
 def _cluster(facts: Facts, chosen: Chosen) -> Chosen:
     if "cluster" in chosen.given:
         return chosen
     fits = [
         name
         for name, column in _free(facts, chosen).items()
-        if _names_cluster(name) and not column.truth and 2 <= len(column.values) <= column.rows / 2
+        if _may_be_cluster(column) and not column.missing
     ]
     if not fits:
         return chosen
@@ -308,6 +312,10 @@ def _unfit(column: ColumnFacts, facts: Facts, chosen: Chosen) -> str:
         (column.dates or (levels > 2 and COLUMNS["date"].strength(name) > 0), "dates"),
         (bool(open_), "may be the time to the event"),
         (_row_numbers(column), "numbers of rows"),
+        (
+            _may_be_cluster(column) and column.missing > 0 and chosen.cluster is None,
+            f"may name the clusters, but is empty in {column.missing} rows; fill them, and write cluster",
+        ),
         (column.unique and COLUMNS["identifier"].strength(name) > 0, "names patients"),
         (day_in(name) > 1, "looks recorded after the start"),
         (COLUMNS["after"].strength(name) > 0, "looks recorded after the start"),
