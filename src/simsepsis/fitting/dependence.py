@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import ndtri
 
 from simsepsis.arrays import FloatArray, IntArray
@@ -22,6 +23,9 @@ LEAST = 30
 
 LARGEST = 0.98
 LEAST_EIGENVALUE = 2e-3
+MOST_STEPS = 200
+USUAL = 0.2
+"""Size that a correlation between covariates usually has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,18 +138,38 @@ def correlations(scores: Scores) -> FloatArray:
     all pairs together. For two binary columns this is the tetrachoric correlation, for a binary one and a
     number the biserial one (`polycor::hetcor` of R).
     """
-    observed = _observed(scores.values)
+    observed = observed_correlations(scores.values)
     low, high = np.full_like(observed, -LARGEST), np.full_like(observed, LARGEST)
     for _ in range(40):
         middle = (low + high) / 2.0
         below = _expected(middle, scores.hermite) < observed
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    found = np.where(observed == 0.0, 0.0, (low + high) / 2.0)
+    found = np.where(observed == 0.0, 0.0, (low + high) / 2.0) * reliability(scores)
     np.fill_diagonal(found, 1.0)
-    return nearest(found)
+    return nearest(found, weights_of(scores))
 
 
-def _observed(values: FloatArray) -> FloatArray:
+def weights_of(scores: Scores) -> FloatArray:
+    """Return how much the correlation of each pair matters: as far as it can be seen, and is known."""
+    slopes = np.outer(scores.hermite[:, 0], scores.hermite[:, 0])
+    known = (~np.isnan(scores.values)).astype(float)
+    return np.asarray(slopes**2 * (known @ known.T) / scores.values.shape[1] * reliability(scores))
+
+
+def reliability(scores: Scores) -> FloatArray:
+    r"""Return the factor by which each correlation is drawn to 0 for want of patients.
+
+    A score correlation of n patients has a standard error of :math:`1/\sqrt n`, the correlation behind it one
+    of :math:`s = 1/(\sqrt n\, a_1 b_1)`; the factor is :math:`\tau^2 / (\tau^2 + s^2)` with τ the usual size
+    of a correlation.
+    """
+    known = (~np.isnan(scores.values)).astype(float)
+    slopes = np.outer(scores.hermite[:, 0], scores.hermite[:, 0])
+    error = 1.0 / np.maximum(known @ known.T * slopes**2, 1e-9)
+    return np.asarray(USUAL**2 / (USUAL**2 + error))
+
+
+def observed_correlations(values: FloatArray) -> FloatArray:
     """Return the correlations of scores over the patients who have both."""
     known = ~np.isnan(values)
     mask, filled = known.astype(float), np.where(known, values, 0.0)
@@ -166,14 +190,41 @@ def _expected(correlation: FloatArray, hermite: FloatArray) -> FloatArray:
     return total
 
 
-def nearest(matrix: FloatArray) -> FloatArray:
-    """Return the matrix without negative eigenvalues, with ones on its diagonal."""
+def nearest(matrix: FloatArray, weights: FloatArray) -> FloatArray:
+    r"""Return the possible correlations nearest to a matrix, with ones on its diagonal.
+
+    Rows of a square L of length 1 give correlations :math:`L L^\top`; the weighted sum of squares of what
+    they differ by is minimized over L, from the matrix without its negative eigenvalues (Higham NJ. IMA J
+    Numer Anal 2002;22:329 has the problem; the factor keeps weights cheap).
+
+    Parameters
+    ----------
+    matrix
+        Symmetric.
+    weights
+        How much each entry counts.
+    """
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2.0)
     if values.min() >= LEAST_EIGENVALUE:
         return matrix
-    mended = (vectors * np.maximum(values, LEAST_EIGENVALUE)) @ vectors.T
-    scale = np.sqrt(np.diag(mended))
-    return np.asarray(mended / np.outer(scale, scale))
+    start = vectors * np.sqrt(np.maximum(values, LEAST_EIGENVALUE))
+    start /= np.linalg.norm(start, axis=1, keepdims=True)
+    size = len(matrix)
+
+    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+        factor = flat.reshape(size, size)
+        length = np.linalg.norm(factor, axis=1, keepdims=True)
+        unit = factor / length
+        gap = unit @ unit.T - matrix
+        np.fill_diagonal(gap, 0.0)
+        pull = 4.0 * (weights * gap) @ unit
+        slope = (pull - unit * (pull * unit).sum(axis=1, keepdims=True)) / length
+        return float((weights * gap**2).sum()), slope.ravel()
+
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
+    unit = found.x.reshape(size, size)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    return np.asarray((1.0 - LEAST_EIGENVALUE) * (unit @ unit.T) + LEAST_EIGENVALUE * np.eye(size))
 
 
 def cluster_means(scores: Scores, cluster: IntArray, clusters: int, minimum: int) -> FloatArray:

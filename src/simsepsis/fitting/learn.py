@@ -16,9 +16,10 @@ from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError
 from simsepsis.fitting.dependence import cluster_means, correlations, scores_of
 from simsepsis.fitting.follow_up import derived_day, fit_hazards, survival_of
-from simsepsis.fitting.margins import UNKNOWN, learn_column
+from simsepsis.fitting.margins import learn_column
+from simsepsis.fitting.refine import lower_triangle, refined
 from simsepsis.fitting.regression import Fit, fit_regression
-from simsepsis.world.fitted.profile import Clusters, Column, Derived, Later, Model, Profile, Survival
+from simsepsis.world.fitted.profile import UNKNOWN, Clusters, Column, Derived, Later, Model, Profile, Survival
 from simsepsis.world.fitted.tabulated import basis
 
 EVENTS_PER_TERM = 10
@@ -99,7 +100,6 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         _temper_score(state, fit.shrinkage, _prognosis(spec, derived, later))
     later |= _fit_after(state, survival, derived, later, minimum)
     scores = scores_of(state.columns, {name: cohort.column(name) for name in state.columns})
-    matrix = correlations(scores)
     profile = Profile(
         study=study,
         source=cohort.source,
@@ -109,9 +109,7 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         prevalence=float(cohort.treated.mean()),
         patient=spec.patient or "",
         columns=state.columns,
-        correlation=tuple(
-            tuple(round(float(value), 4) for value in matrix[row, :row]) for row in range(1, len(matrix))
-        ),
+        correlation=lower_triangle(correlations(scores)),
         models=state.models,
         survival=survival,
         derived=derived,
@@ -120,7 +118,7 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         crude=_crude(cohort, spec),
         labels=_labels(spec),
     )
-    return profile, state.notes
+    return refined(profile, scores), state.notes
 
 
 def _refuse_too_few(cohort: CohortArrays, spec: AnalysisSpec, minimum: int) -> None:

@@ -20,9 +20,6 @@ MOST_DECIMALS = 6
 KNOTS = (0.05, 0.35, 0.65, 0.95)
 """Quantiles at which models bend (Harrell, Regression Modeling Strategies, 2015)."""
 
-UNKNOWN = ""
-"""Word for the level of a category that stands for a missing value."""
-
 
 def learn_column(
     values: FloatArray,
@@ -67,13 +64,14 @@ def learn_column(
 
 
 def _category(known: FloatArray, levels: Sequence[str], minimum: int) -> Column:
-    counts = np.bincount(known.astype(np.int64), minlength=len(levels)).astype(float)
-    shares = _sum_one(_joined_levels(counts, minimum))
+    counts = _joined_levels(np.bincount(known.astype(np.int64), minlength=len(levels)).astype(float), minimum)
+    # The most frequent first: what is drawn level by level is then seen by most patients.
+    order = np.argsort(-counts, kind="stable")
     return Column(
         kind="category",
-        values=tuple(map(float, range(len(levels)))),
-        shares=shares,
-        levels=tuple(levels),
+        values=tuple(map(float, order)),
+        shares=_sum_one(counts[order]),
+        levels=tuple(levels[place] for place in order),
     )
 
 
@@ -110,7 +108,8 @@ def quantile_function(values: FloatArray, minimum: int) -> FloatArray:
     n, width = ordered.size, min(minimum, values.size)
     sums = np.concatenate([[0.0], np.cumsum(ordered - ordered[0])])
     first = np.clip(np.rint(ndtr(NODES) * n - width / 2.0), 0, n - width).astype(np.int64)
-    means = (sums[first + width] - sums[first]) / width + ordered[0]
+    lowest, highest = ordered[first], ordered[first + width - 1]
+    means = np.where(lowest == highest, lowest, (sums[first + width] - sums[first]) / width + ordered[0])
     return np.asarray(np.maximum.accumulate(means))
 
 

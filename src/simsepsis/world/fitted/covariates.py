@@ -102,6 +102,7 @@ def draw_covariates(
         tables.atom_value,
         tables.scale,
         fixed,
+        tables.snaps,
         tables.limits,
         tables.values,
         tables.adds.T.copy(),
@@ -141,6 +142,7 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
     atom_value: FloatArray,
     scale: FloatArray,
     fixed: IntArray,
+    snaps: BoolArray,
     limits: FloatArray,
     values_at: FloatArray,
     adds: FloatArray,
@@ -176,7 +178,11 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
                     place = min(max(place, 0.0), size[c] - 1.000001)
                     whole = int(place)
                     entry, part = entry + whole, place - whole
-                    value = values_at[entry] + part * (values_at[entry + 1] - values_at[entry])
+                    if snaps[entry]:
+                        entry, part = entry + (part >= 0.5), 0.0
+                    value = values_at[entry]
+                    if part > 0.0:
+                        value += part * (values_at[entry + 1] - value)
                     if scale[c] > 0.0:
                         value = np.rint(value * scale[c]) / scale[c]
             elif kind[c] == STEPS:

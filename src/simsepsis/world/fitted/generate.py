@@ -17,7 +17,7 @@ from simsepsis.records import Records
 from simsepsis.streams import Streams, streams
 from simsepsis.threads import one_thread
 from simsepsis.world.cohort import Assignment, Cohort
-from simsepsis.world.fitted.profile import Column, Profile
+from simsepsis.world.fitted.profile import UNKNOWN, Column, Profile
 from simsepsis.world.fitted.resolve import resolve
 from simsepsis.world.fitted.scenario import FittedScenario
 from simsepsis.world.fitted.simulate import (
@@ -169,8 +169,11 @@ def _recorded(profile: Profile, columns: Mapping[str, FloatArray]) -> dict[str, 
 
 def _written(column: Column | None, values: FloatArray) -> Recorded:
     if column is not None and column.kind == "category":
-        codes = np.where(np.isnan(values), -1, values).astype(np.int64)
-        return pd.Categorical.from_codes(codes, categories=list(column.levels))
+        named = [level for _, level in sorted(zip(column.values, column.levels, strict=True))]
+        unknown = float(named.index(UNKNOWN)) if UNKNOWN in named else -1.0
+        codes = np.where(np.isnan(values) | (values == unknown), -1, values).astype(np.int64)
+        categories = [level for level in named if level != UNKNOWN]
+        return pd.Categorical.from_codes(codes - (codes > unknown) * (unknown >= 0.0), categories=categories)
     if not np.isnan(values).any() and not (values != np.rint(values)).any() and np.abs(values).max() < 2**53:
         return values.astype(np.int64)
     return values

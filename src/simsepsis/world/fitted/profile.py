@@ -19,6 +19,9 @@ from simsepsis.world.section import Section
 NODES = np.round(np.linspace(-3.3, 3.3, 133), 3)
 """Standard normal values at which the quantile function of a number is known; linear between them."""
 
+UNKNOWN = ""
+"""Word for the level of a category that stands for a missing value."""
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Finite = Annotated[float, Field(ge=-1e12, le=1e12)]
 Predictor = Annotated[float, Field(ge=-100.0, le=100.0)]

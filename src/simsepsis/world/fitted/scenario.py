@@ -217,6 +217,12 @@ class FittedScenario(world.Scenario):
         """Return what treatment does to the hazard, or odds, of an event of a patient without modifiers."""
         return math.exp(self.effect.log_ratio)
 
+    @property
+    def site_count(self) -> int:
+        """Return the number of clusters; 0 where patients are not grouped."""
+        clusters = self.learned.clusters
+        return 0 if clusters is None else self.sites.number or len(clusters.shares)
+
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
         """Return a copy with some fields replaced."""
         copied = super().model_copy(update=update, deep=deep)

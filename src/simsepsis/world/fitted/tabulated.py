@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri
 
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.world.fitted.profile import NODES, Column, Model, Profile
 
 NUMBER, STEPS, STICKS = 0, 1, 2
@@ -28,6 +28,8 @@ class Tables:
         (columns,) normal value below which it is missing, or has its frequent value; −inf for none.
     atom_value, scale
         (columns,) that value; 10 to the number of its decimals, 0 where it is not rounded.
+    snaps
+        (entries,) where a number jumps from one frequent value to the next, with none between them.
     limits, values
         Normal values, and the values there (number) or up to there (the others).
     adds
@@ -51,6 +53,7 @@ class Tables:
     atom: FloatArray
     atom_value: FloatArray
     scale: FloatArray
+    snaps: BoolArray
     limits: FloatArray
     values: FloatArray
     adds: FloatArray
@@ -126,6 +129,7 @@ def tabulated(profile: Profile) -> Tables:
         atom=ndtri([column.atom_share for _, column in columns]),
         atom_value=np.array([column.atom or 0.0 for _, column in columns]),
         scale=np.array([0.0 if column.decimals is None else 10.0**column.decimals for _, column in columns]),
+        snaps=np.concatenate([_snaps(column) for _, column in columns]),
         limits=np.concatenate([limits for limits, _ in entries]),
         values=np.concatenate([values for _, values in entries]),
         adds=np.array([np.concatenate(parts) for parts in adds]),
@@ -152,6 +156,16 @@ def _if_missing(column: Column, model: Model, name: str) -> float:
 
 def _kind(column: Column) -> int:
     return {"number": NUMBER, "category": STICKS}.get(column.kind, STEPS)
+
+
+def _snaps(column: Column) -> BoolArray:
+    """Return the entries after which a number jumps: the same value before, another one after."""
+    values = np.array(column.values)
+    jumps = np.zeros(values.size, dtype=np.bool_)
+    if column.kind == "number":
+        flat = np.diff(values) == 0.0
+        jumps[1:-2] = flat[:-2] & ~flat[1:-1] & flat[2:]
+    return jumps
 
 
 def _entries(column: Column) -> tuple[FloatArray, FloatArray]:
