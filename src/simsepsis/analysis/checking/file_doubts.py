@@ -46,7 +46,7 @@ def file_doubts(
 
 def _twice(frame: pd.DataFrame, facts: Mapping[str, ColumnFacts]) -> Iterator[Doubt]:
     """Yield rows that repeat another row in every column that does not number them."""
-    compared = [name for name in frame.columns if not facts[str(name)].unique]
+    compared = [name for name in frame.columns if facts[str(name)].values and not facts[str(name)].unique]
     if len(compared) < 3:
         return
     again = frame[compared].astype(str).duplicated().to_numpy()

@@ -220,10 +220,8 @@ def _treatment(facts: Facts, chosen: Chosen) -> Chosen:
     if "treatment" in chosen.given:
         return chosen
     free = {name: column for name, column in _free(facts, chosen).items() if not column.dates}
-    named, alone = _best(
-        free, COLUMNS["treatment"], lambda column: 2 <= len(column.values) <= MOST_ARMS and not column.missing
-    )
-    if alone:
+    named, alone = _best(free, COLUMNS["treatment"], lambda column: 2 <= len(column.values) <= MOST_ARMS)
+    if alone and not free[named[0]].missing:
         why = {named[0]: f"the name says so, and it has {len(facts[named[0]].values)} values"}
         return replace(chosen, treatment=named[0], why=chosen.because(why))
     rest = [name for name, column in free.items() if column.two_valued and not column.missing]
@@ -307,7 +305,7 @@ def _unfit(column: ColumnFacts, facts: Facts, chosen: Chosen) -> str:
     name, levels = column.name, len(column.values)
     open_ = [role for role, names in chosen.candidates.items() if name in names and role == "time"]
     reasons: tuple[tuple[bool, str], ...] = (
-        (levels == 0, "is empty"),
+        (levels == 0, "is empty, or holds lists"),
         (levels == 1, f"is {column.labels[0] if levels else ''} in every row"),
         (column.dates or (levels > 2 and COLUMNS["date"].strength(name) > 0), "dates"),
         (bool(open_), "may be the time to the event"),
