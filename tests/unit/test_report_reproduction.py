@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from simsepsis.reproduction import Reproduction, reproduce
+from simsepsis.show.figure import Figure
 from simsepsis.show.pages.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
-from simsepsis.show.plots import Figure, draw_reproduction
+from simsepsis.show.plots.drawings import draw_reproduction
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --replicates 3 --seed 5"

@@ -115,44 +115,44 @@ def analyze(
         raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
     chosen = open_study(study).spec if spec is None else load_spec(spec)
     check_cohort_path(cohort)
-    from simsepsis.analysis.cohort_file import read_cohort
-    from simsepsis.files import check_folder, table_bytes, write_files
+    from simsepsis.show.drawers import drawers, drawn_by
 
-    patients = read_cohort(cohort, chosen)
-    check_folder(out)
-    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+    with drawers() as server:
+        from simsepsis.analysis.cohort_file import read_cohort
+        from simsepsis.files import check_folder, table_bytes, write_files
 
-    analysis = run_analysis(patients, chosen, seed=seed)
-    del patients  # the half of the memory that a large file takes
-    from importlib.metadata import version
+        patients = read_cohort(cohort, chosen)
+        check_folder(out)
+        from simsepsis.analysis.thesis_analysis import analyze as run_analysis
 
-    from simsepsis.analysis.output import analysis_contents, layout_of
-    from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.show.figure import written
-    from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
-    from simsepsis.show.plots import drawing_of, files_of
+        analysis = run_analysis(patients, chosen, seed=seed)
+        del patients  # the half of the memory that a large file takes
+        from importlib.metadata import version
 
-    drawn, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
-    figures = written(drawn, layout_of(chosen))
-    sensitivity = sensitivity_table(analysis)
-    contents = analysis_contents(analysis) | files_of(figures)
-    contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
-    command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    command += f" --study {study}" if study else ""
-    page = analysis_page(
-        analysis,
-        figures,
-        sensitivity,
-        source=plain(cohort.name),
-        command=command,
-        left_out=left_out,
-    )
-    write_files(out, contents | {"report.html": page.html.encode()})
+        from simsepsis.analysis.output import analysis_contents, layout_of
+        from simsepsis.analysis.sensitivity import sensitivity_table
+        from simsepsis.show.figure import files_of, written
+        from simsepsis.show.pages.analysis import analysis_page
+        from simsepsis.show.plots.drawings import drawing_of
+
+        source = plain(cohort.name)
+        drawn, left_out = drawing_of(analysis, source=source, version=version("simsepsis"))
+        figures = written(drawn, layout_of(chosen))
+        command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
+        command += f" --study {study}" if study else ""
+        with drawn_by(server, figures):
+            sensitivity = sensitivity_table(analysis)
+            contents = analysis_contents(analysis)
+            contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
+            page = analysis_page(
+                analysis, figures, sensitivity, source=source, command=command, left_out=left_out
+            )
+    write_files(out, contents | files_of(figures) | {"report.html": page.html.encode()})
     for sentence in analysis.result.cohort.notes:
         say(f"• {sentence}")
     show_estimates(analysis.estimates)
-    for sentence in answer_of(numbers_of(analysis), sensitivity):
-        say(f"• {sentence}")
+    for line in page.answer:
+        say(f"• {line}")
     for title, reason in left_out:
         say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")
