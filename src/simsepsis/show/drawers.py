@@ -12,8 +12,11 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from subprocess import PIPE, Popen
+from typing import TYPE_CHECKING
 
-from simsepsis.show.figure import Drawn, Figure
+if TYPE_CHECKING:
+    # Opened by the process itself, it would have to wait for pandas before the other one can begin.
+    from simsepsis.show.figure import Drawn, Figure
 
 Server = Popen[bytes]
 
