@@ -59,8 +59,8 @@ class Effect(Section):
     """What the treatment does, stated as clinicians do or as the coefficient itself."""
 
     as_found: bool = False
-    """Whether each outcome keeps the coefficient of the treatment that the fit found; an effect that is stated
-    takes its place."""
+    """Whether each outcome keeps the coefficient of the treatment that the fit found; an effect that
+    is stated takes its place."""
     measure: Measure | None = None
     """Scale of `value`; absent: `log_ratio` is taken as it stands."""
     outcome: str = ""
