@@ -315,6 +315,7 @@ def _unfit(column: ColumnFacts, facts: Facts, chosen: Chosen) -> str:
             f"may name the clusters, but is empty in {column.missing} rows; fill them, and write cluster",
         ),
         (column.unique and COLUMNS["identifier"].strength(name) > 0, "names patients"),
+        (column.two_valued and COLUMNS["outcome"].strength(name) > 1, "looks like an outcome"),
         (day_in(name) > 1, "looks recorded after the start"),
         (COLUMNS["after"].strength(name) > 0, "looks recorded after the start"),
         (COLUMNS["stay"].strength(name) > 0, "looks recorded after the start"),
