@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
+from simsepsis.show.figure import Figure
 from simsepsis.show.outline import outline
-from simsepsis.show.plots import Figure, draw_analysis
+from simsepsis.show.plots.drawings import draw_analysis
 from simsepsis.show.plots.rows import cohort_numbers
 from simsepsis.study.published import open_study
 

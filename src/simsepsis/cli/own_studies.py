@@ -150,3 +150,68 @@ def show_keys(
 
     for key in list_keys(noun, study):
         say(key.lines)
+
+
+@app.command()
+def fit(
+    study: Annotated[str, typer.Argument(help="Folder of a study that names its cohort, or a study's name.")],
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="The patients; default: the file that the study names.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the scenario; default: the study's scenarios/.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the scenario.")] = "base",
+    minimum: Annotated[
+        int, typer.Option(help="Patients that every number of the world rests on at least.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the cohorts on the fidelity page, 0 or more.")] = 0,
+) -> None:
+    """Fit a world to a study's cohort: a scenario with a known truth, and a page on how it fits.
+
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+
+    Example: simsepsis new mystudy --from cohort.csv
+
+    Example: simsepsis fit mystudy
+    """
+    from simsepsis.analysis.cohort_path import check_cohort_path
+    from simsepsis.names import check_name
+    from simsepsis.study.published import open_study
+
+    opened = open_study(study)
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise UsageError(f"--name {error}") from error
+    if minimum < 1:
+        raise UsageError(f"--minimum {minimum}: give 1 or more; 10 is usual")
+    patients = opened.patients if cohort is None else cohort
+    check_cohort_path(patients)
+    if out is None and opened.package:
+        raise UsageError(f"study '{opened.name}' is installed; give --out with a folder for the world")
+    folder = opened.folder / "scenarios" if out is None else out
+    from simsepsis.analysis.cohort_file import read_cohort
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.fitting.fidelity import fidelity
+    from simsepsis.fitting.fit import fit_world
+
+    check_folder(folder)
+    spec = opened.spec
+    registry = read_cohort(patients, spec)
+    world = fit_world(registry, spec, study=opened.key, minimum=minimum)
+    write_files(folder, world.files(name))
+    for sentence in world.notes:
+        say(f"• {sentence}")
+    from simsepsis.show.pages.fidelity import fidelity_files, misfits
+
+    found = fidelity(world, registry, spec, seed=seed)
+    pages = folder.parent / "fidelity" if out is None else folder / f"{name}-fidelity"
+    command = f"simsepsis fit {study}" + (f" --cohort {cohort}" if cohort else "")
+    write_files(pages, fidelity_files(found, command=f"{command} --seed {seed}", seed=seed))
+    wrong = misfits(found)
+    for sentence in wrong[:5]:
+        say(f"• {sentence}")
+    if len(wrong) > 5:
+        say(f"• … and {len(wrong) - 5} more, on the page")
+    say(f"\nThe world is {folder / f'{name}.toml'}; how it fits: {pages / 'report.html'}")

@@ -141,8 +141,8 @@ def _failures(failures: pd.DataFrame) -> Block:
 
 def files_of_reproduction(reproduction: Reproduction, *, command: str) -> dict[str, bytes]:
     """Return everything that is written of a reproduction: its tables and record, figures and page."""
-    from simsepsis.show.figure import written
-    from simsepsis.show.plots import draw_reproduction, files_of
+    from simsepsis.show.figure import files_of, written
+    from simsepsis.show.plots.drawings import draw_reproduction
 
     drawn = draw_reproduction(reproduction, version=version("simsepsis"))
     figures = written(drawn, reproduction.study.layout)

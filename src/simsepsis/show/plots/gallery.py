@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ def positions_figure(comparison: pd.DataFrame, study: Study, note: str) -> Figur
         f"Numbers that {study.called} repeats count once; proven misprints stand at their corrected value. "
         f"{note}",
         alt=f"{inside}." + (f" Farthest outside: {farthest}." if farthest else ""),
-        draw=lambda: plot_positions(placed, study, note=note),
+        draw=partial(plot_positions, placed, study, note=note),
         data=placed,
     )
 
@@ -75,7 +76,9 @@ def forest_figure(comparison: pd.DataFrame, study: Study, note: str) -> Figure:
         caption="Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours "
         f"{treated}. {_intervals(rows)} {_second_score(rows)}{note}",
         alt="; ".join(texts) + ".",
-        draw=lambda: plot_forest(rows, label=f"Odds or hazard ratio, {treated} against {control}", note=note),
+        draw=partial(
+            plot_forest, rows, label=f"Odds or hazard ratio, {treated} against {control}", note=note
+        ),
         data=rows,
     )
 
@@ -95,7 +98,9 @@ def estimates_figure(rows: pd.DataFrame, note: str, arms: Arms) -> Figure:
         f"says whether it is of all patients before matching or of matched ones. {_intervals(rows)} "
         f"{_second_score(rows)}{'' if limits == LIMITS else 'Arrows: it goes on. '}{note}",
         alt="; ".join(texts) + ".",
-        draw=lambda: plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
+        draw=partial(
+            plot_forest, rows, label=label, limits=limits, labels_width=label_width(rows), note=note
+        ),
         data=rows,
     )
 
@@ -115,7 +120,8 @@ def terms_figure(
         caption=f"Odds ratios of the generalized estimating equations with the {layout.later.model}. "
         f"{_intervals(rows)} Arrows: the interval goes on. {note}",
         alt=f"Forest plot of {len(rows)} odds ratios, {outcome}." + (f" {inside}" if len(compared) else ""),
-        draw=lambda: plot_forest(
+        draw=partial(
+            plot_forest,
             rows,
             label=wrapped(f"Odds ratio, {outcome}", 60, lines=1),
             limits=(0.2, 5.0),
@@ -150,7 +156,7 @@ def love_figure(comparison: pd.DataFrame, note: str, words: Wording, printed_in:
         caption=f"Absolute standardized difference of {which}; above "
         f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
-        draw=lambda: plot_love(rows, words=words, printed_in=printed_in, note=note),
+        draw=partial(plot_love, rows, words=words, printed_in=printed_in, note=note),
         data=rows.replace({"variable": dict(words.own)}),
     )
 
@@ -173,7 +179,7 @@ def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms, side
         caption=f"Histogram of the propensity score (logit), {sides}; filled: "
         f"matched patients, outline: all. The outermost bins hold everyone beyond them. {which} {note}",
         alt=f"Mirrored histogram. {'; '.join(texts)}. Median logit {medians}.",
-        draw=lambda: plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
+        draw=partial(plot_overlap, binned, treated=heads.treated, control=heads.control, note=note),
         data=binned,
     )
 
@@ -202,7 +208,8 @@ def survival_figure(
         title=words.title,
         caption=f"{words.curves} Shaded: {words.band}. {cut}{note}",
         alt=f"{words.free.removesuffix(' (%)')} at {when}: {', '.join(texts)}. {ratio}".strip(),
-        draw=lambda: plot_survival(
+        draw=partial(
+            plot_survival,
             curves,
             horizon=words.horizon,
             comment=ratio.replace("; ", "\n"),
@@ -231,7 +238,7 @@ def pairs_figure(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Fi
         title="Number of matched pairs",
         caption=f"Pairs that the matching finds in each replicate; dashed line: printed number. {note}",
         alt=" ".join(texts),
-        draw=lambda: plot_pairs(pairs, marks, note=note),
+        draw=partial(plot_pairs, pairs, marks, note=note),
         data=pairs,
     )
 
