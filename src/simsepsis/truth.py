@@ -18,58 +18,103 @@ from simsepsis.errors import UsageError
 from simsepsis.estimand import POPULATIONS, Estimand
 from simsepsis.records import Registry
 from simsepsis.streams import stream
+from simsepsis.study.published import Study, open_study
 from simsepsis.threads import one_thread
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.contrast import Risks, log_odds_ratio, log_risk_ratio, risk_difference
 from simsepsis.world.potential import Outcomes, Potential, join_outcomes
 from simsepsis.world.scenario import Scenario
 
-ENDPOINTS = ("icu_death", "hospital_death", "death_28d")
-HORIZON_DAYS = 28.0
-
 CONTRASTS = {"rd": risk_difference, "log_rr": log_risk_ratio, "log_or": log_odds_ratio}
 """Scale → contrast of two risks."""
 
-SUBDISTRIBUTION = Estimand("log_shr", f"hospital_death_{HORIZON_DAYS:g}")
-RESTRICTED_MEAN = Estimand("rmst", f"{HORIZON_DAYS:g}")
 ENDPOINT_LABELS = {
     "icu_death": "death in the ICU",
     "hospital_death": "death in hospital",
     "death_28d": "death by day 28",
-    SUBDISTRIBUTION.outcome: "death by day 28",
+    "hospital_death_28": "death by day 28",
 }
-OF_ENDPOINTS = tuple(Estimand(scale, endpoint) for endpoint in ENDPOINTS for scale in (*CONTRASTS, "log_hr"))
 
-ESTIMANDS: dict[str, str] = {
-    estimand.of(population).name: f"{estimand.label(ENDPOINT_LABELS.get(estimand.outcome, ''))}, {whose}"
-    for population, whose in POPULATIONS.items()
-    for estimand in (*OF_ENDPOINTS, SUBDISTRIBUTION, RESTRICTED_MEAN)
-    if not estimand.of(population).is_conditional
-}
-"""Name → meaning of what `true_estimands` knows; odds ratios are marginal ones."""
 
-BY_EXPERIMENT: dict[str, str] = {
-    Estimand(scale, endpoint, population).name: f"{words} of {ENDPOINT_LABELS[endpoint]}"
-    for endpoint in ENDPOINTS
-    for scale, population, words in (
-        ("log_or", "twin", "conditional log odds ratio, as the same method finds it where a coin treats,"),
-        ("log_hr", "twin", "conditional log hazard ratio, as the same method finds it where a coin treats,"),
-        ("log_or_ratio", "matched", "log ratio of a subgroup's odds ratio to that of the others, matched,"),
-    )
-}
-"""Name → meaning of what depends on the method, so that only a run of it knows the truth."""
+def known_estimands(study: str | None = None) -> dict[str, str]:
+    """Return name → meaning of what `true_estimands` knows of a study; odds ratios are marginal ones.
+
+    Parameters
+    ----------
+    study
+        As in `open_study`.
+    """
+    opened = open_study(study)
+    spec = opened.spec
+    found = [Estimand(scale, name) for name in _events(opened) for scale in _scales(spec)]
+    if spec.survival_event is not None:
+        horizon = f"{spec.rmst_horizon:g}"
+        found += [Estimand("log_shr", f"{spec.survival_event}_{horizon}"), Estimand("rmst", horizon)]
+    found += [Estimand("md", name) for name in spec.numeric_outcomes]
+    return {
+        one.of(population).name: f"{one.label(ENDPOINT_LABELS.get(one.outcome, ''))}, {whose}"
+        for population, whose in POPULATIONS.items()
+        for one in found
+        if not one.of(population).is_conditional
+    }
+
+
+def _events(study: Study) -> tuple[str, ...]:
+    """Return the outcomes that happen or not: those of the study's tables, and those that are analysed."""
+    spec, variables = study.spec, study.variables
+    printed = (name for name in variables.of_group("outcome") if variables[name].role == "outcome")
+    own = (spec.survival_event,) if spec.survival_event is not None else ()
+    return tuple(dict.fromkeys((*printed, *spec.outcomes, *own)))
+
+
+def _scales(spec: AnalysisSpec) -> tuple[str, ...]:
+    return (*CONTRASTS, "log_hr") if spec.survival_event is not None else tuple(CONTRASTS)
+
+
+def estimands_by_experiment(study: str | None = None) -> dict[str, str]:
+    """Return name → meaning of what depends on the method, so that only a run of it knows the truth.
+
+    Parameters
+    ----------
+    study
+        As in `open_study`.
+    """
+    return {
+        Estimand(
+            scale, name, population
+        ).name: f"{words} of {ENDPOINT_LABELS.get(name, name.replace('_', ' '))}"
+        for name in _events(open_study(study))
+        for scale, population, words in (
+            (
+                "log_or",
+                "twin",
+                "conditional log odds ratio, as the same method finds it where a coin treats,",
+            ),
+            (
+                "log_hr",
+                "twin",
+                "conditional log hazard ratio, as the same method finds it where a coin treats,",
+            ),
+            (
+                "log_or_ratio",
+                "matched",
+                "log ratio of a subgroup's odds ratio to that of the others, matched,",
+            ),
+        )
+    }
+
 
 TRUTH_COLUMNS = ("estimand", "value", "mcse", "population")
 
 
-def _alive_days(potential: Potential) -> FloatArray:
-    """Return days alive to the horizon; who leaves alive is taken to live on."""
-    return np.minimum(potential.lifetime, HORIZON_DAYS)
+def _alive_time(potential: Potential) -> FloatArray:
+    """Return the time alive to the horizon; who leaves alive is taken to live on."""
+    return np.minimum(potential.lifetime, potential.horizon)
 
 
 def _rmst_difference(outcomes: Outcomes, weights: FloatArray) -> tuple[float, float]:
     means = Risks(
-        treated=_alive_days(outcomes.treated), untreated=_alive_days(outcomes.untreated), weights=weights
+        treated=_alive_time(outcomes.treated), untreated=_alive_time(outcomes.untreated), weights=weights
     )
     return risk_difference(means)
 
@@ -84,9 +129,12 @@ def _log_hazard_ratio(
     """
     kept = weights > 0.0
     n, arms = int(kept.sum()), (outcomes.treated, outcomes.untreated)
-    times = [_alive_days(potential) if competing else potential.time[endpoint] for potential in arms]
+    times = [_alive_time(arm) if competing else arm.time[endpoint] for arm in arms]
+    events = [arm.lifetime <= arm.horizon if competing else arm.event[endpoint] for arm in arms]
     time = np.concatenate([follow_up[kept] for follow_up in times])
-    event = np.concatenate([potential.event[endpoint][kept] for potential in arms])
+    event = np.concatenate([happened[kept] for happened in events])
+    if not event.any():
+        return float("nan"), float("nan")
     fit = fit_cox(
         np.repeat([1.0, 0.0], n)[:, None],
         time,
@@ -110,7 +158,7 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iter
         Which one this is: ``att``, ``ate``, ``ato`` or ``matched``.
     """
     size = int(np.count_nonzero(weights))
-    for endpoint in ENDPOINTS:
+    for endpoint in outcomes.treated.event:
         risks = Risks(
             treated=outcomes.treated.event[endpoint],
             untreated=outcomes.untreated.event[endpoint],
@@ -118,11 +166,17 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iter
         )
         for scale, contrast in CONTRASTS.items():
             yield _row(Estimand(scale, endpoint, population), contrast(risks), size)
-        hazards = _log_hazard_ratio(outcomes, endpoint, weights)
-        yield _row(Estimand("log_hr", endpoint, population), hazards, size)
-    hazards = _log_hazard_ratio(outcomes, "death_28d", weights, competing=True)
-    yield _row(SUBDISTRIBUTION.of(population), hazards, size)
-    yield _row(RESTRICTED_MEAN.of(population), _rmst_difference(outcomes, weights), size)
+        if endpoint in outcomes.treated.time:
+            hazards = _log_hazard_ratio(outcomes, endpoint, weights)
+            yield _row(Estimand("log_hr", endpoint, population), hazards, size)
+    event, horizon = outcomes.treated.survival, f"{outcomes.treated.horizon:g}"
+    if event:
+        hazards = _log_hazard_ratio(outcomes, event, weights, competing=True)
+        yield _row(Estimand("log_shr", f"{event}_{horizon}", population), hazards, size)
+        yield _row(Estimand("rmst", horizon, population), _rmst_difference(outcomes, weights), size)
+    for name, treated in outcomes.treated.number.items():
+        means = Risks(treated=treated, untreated=outcomes.untreated.number[name], weights=weights)
+        yield _row(Estimand("md", name, population), risk_difference(means), size)
 
 
 def _row(estimand: Estimand, value: tuple[float, float], population: int) -> dict[str, object]:

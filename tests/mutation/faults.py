@@ -151,7 +151,7 @@ FAULTS = (
     Fault(
         "restricted mean truth runs to the end of the stay",
         "truth.py",
-        "np.minimum(potential.lifetime, HORIZON_DAYS)",
+        "np.minimum(potential.lifetime, potential.horizon)",
         "np.where(np.isfinite(potential.lifetime), potential.lifetime, HORIZON_DAYS)",
         TRUTH,
     ),

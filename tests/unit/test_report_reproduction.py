@@ -14,6 +14,7 @@ from simsepsis.reproduction import Reproduction, reproduce
 from simsepsis.show.figure import Figure
 from simsepsis.show.pages.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
 from simsepsis.show.plots.drawings import draw_reproduction
+from simsepsis.study.published import open_study
 from simsepsis.world.files import load_scenario
 
 COMMAND = "simsepsis reproduce --scenario thesis --replicates 3 --seed 5"
@@ -150,7 +151,7 @@ def test_long_summaries_are_divided_without_loss(reproduction):
 def test_the_question_follows_the_true_effect(reproduction):
     scenario = reproduction.scenario
     effect = scenario.effect.model_copy(update={"log_hazard_ratio": -0.2})
-    assert "by a factor of 0.82" in question_of(scenario.model_copy(update={"effect": effect}))
+    assert "by a factor of 0.82" in question_of(scenario.model_copy(update={"effect": effect}), open_study())
 
 
 def test_figures_without_a_single_value_are_left_out(reproduction):

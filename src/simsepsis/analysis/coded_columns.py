@@ -64,7 +64,9 @@ def encode_column(cells: Values, place: Place, role: Role, file: CohortColumns) 
         key = "event" if role == "event" else "recode"
         return Coded(truths(cells, place, _ones(cells, place, role, spec), key), "binary", 0.0, 1.0)
     values = numbers(cells, place, spec.time_unit)
-    if file.checked and spec.own and not file.codes(name):
+    known = spec.variables.get(name)
+    limited = known is not None and (known.low is not None or known.high is not None)
+    if file.checked and not limited and not file.codes(name):
         low = 0.0 if role == "time" else -_LARGEST
         refuse_sentinel(np.asarray(values, np.float64), place, spec.missing_codes, low)
     return _numbers_coded(values, name, role, spec)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from simsepsis.analysis.dates import elapsed
-from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.spec import AnalysisSpec, in_own_words
 from simsepsis.analysis.spec_types import DAYS_IN, Scalar
 from simsepsis.analysis.values import (
     Place,
@@ -66,6 +66,25 @@ class CohortColumns:
         """Return the declared codes for a missing value of a column."""
         declared = self.spec.missing_codes
         return tuple(declared.get(name, ())) if isinstance(declared, Mapping) else declared
+
+
+def is_in_own_words(registry: Registry, spec: AnalysisSpec) -> bool:
+    """Return whether a frame is one that a learned world wrote, so that the spec has nothing to translate.
+
+    It then has every column by the spec's own name, none by the name in the source's file, and an arm of 0/1
+    where the source has words.
+    """
+    if not isinstance(registry, pd.DataFrame) or spec is in_own_words(spec):
+        return False
+    present = set(registry.columns)
+    renamed = {file for own, file in spec.columns.items() if file != own}
+    sources = {spec.columns.get(one, one) for pair in spec.differences.values() for one in pair}
+    if (renamed | sources) & present or not set(spec.numbers_used) <= present:
+        return False
+    if not renamed and not sources and spec.treated is None and not spec.arms:
+        return False
+    arm = registry[spec.treatment]
+    return pd.api.types.is_numeric_dtype(arm.dtype) and bool(arm.isin((0, 1)).all())
 
 
 def columns_of(registry: Registry, spec: AnalysisSpec, source: str) -> Mapping[Any, Values]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.doubts import Doubt
 from simsepsis.arrays import BoolArray
 from simsepsis.study.published import open_study
 
@@ -62,6 +63,17 @@ class Contradiction:
         return (
             f"{len(self.rows):,} {patients} {self.rule.words} ({' and '.join(self.rule.columns)}, "
             f"{'row' if one else 'rows'} {told}{more})"
+        )
+
+    @property
+    def doubt(self) -> Doubt:
+        """Return it as what is doubtful in a cohort."""
+        return Doubt(
+            column=" and ".join(self.rule.columns),
+            what=self.sentence,
+            count=len(self.rows),
+            rows=self.rows,
+            remedy="correct them in the file",
         )
 
 

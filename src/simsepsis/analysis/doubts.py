@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.analysis.values import label
 from simsepsis.arrays import BoolArray, IntArray
 
 MANY_LEVELS = 30
@@ -20,8 +22,57 @@ _MOST = 4
 """Levels that one sentence lists."""
 
 
-def category_notes(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
-    """Return a sentence for each category of the score that has many levels, or rare ones.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What is doubtful, though the cohort can be analysed.
+
+    Attributes
+    ----------
+    column
+        The column, or the columns, that it is about; empty for the whole file.
+    what
+        In words.
+    count
+        Patients, levels or clusters that it is about.
+    rows
+        Rows of the file, counted from 1 without the header, where it is about some patients.
+    remedy
+        What to do, in words; empty where nothing helps.
+    """
+
+    column: str
+    what: str
+    count: int = 0
+    rows: tuple[int, ...] = ()
+    remedy: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return it in one sentence."""
+        return f"{'; '.join(filter(None, (self.what, self.remedy)))}."
+
+
+def spelling_doubts(cohort: CohortArrays) -> Iterator[Doubt]:
+    """Yield levels that differ by case only, which may be one.
+
+    Parameters
+    ----------
+    cohort
+        The patients.
+    """
+    for name, levels in cohort.levels.items():
+        folded: dict[str, list[str]] = {}
+        for level in levels:
+            folded.setdefault(level.casefold(), []).append(label(level))
+        for alike in folded.values():
+            if len(alike) > 1:
+                spelled = ", ".join(f"'{level}'" for level in alike)
+                what = f"Levels of {name} differ in case only: {spelled}"
+                yield Doubt(column=name, what=what, count=len(alike), remedy="recode them if they are one")
+
+
+def category_doubts(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
+    """Yield each category of the score that has many levels, or rare ones.
 
     Parameters
     ----------
@@ -35,11 +86,11 @@ def category_notes(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
     Each level but one is a term of the score. A level that only one arm has decides the treatment of its
     patients, who then find no partner; rare levels make coefficients, and with them the score, unstable.
     """
-    names = dict.fromkeys(spec.score_columns)
-    return tuple(note for name in names for note in _category_note(cohort, name, spec))
+    for name in dict.fromkeys(spec.score_columns):
+        yield from _category_doubt(cohort, name, spec)
 
 
-def _category_note(cohort: CohortArrays, name: str, spec: AnalysisSpec) -> Iterator[str]:
+def _category_doubt(cohort: CohortArrays, name: str, spec: AnalysisSpec) -> Iterator[Doubt]:
     codes = cohort.column(name)
     known = ~np.isnan(codes)
     if name in cohort.levels:
@@ -56,9 +107,12 @@ def _category_note(cohort: CohortArrays, name: str, spec: AnalysisSpec) -> Itera
     used = int((patients > 0).sum())
     if used <= MANY_LEVELS and not rare.any():
         return
-    yield (
-        f"'{name}' has {used} levels{_rarely(levels, rare)}: the score has {used - 1} terms for it"
-        f"{_alone(treated, patients)}; group the levels in recode.{name}, or leave the column out."
+    terms = f"'{name}' has {used} levels{_rarely(levels, rare)}: the score has {used - 1} terms for it"
+    yield Doubt(
+        column=name,
+        what=f"{terms}{_alone(treated, patients)}",
+        count=used,
+        remedy=f"group the levels in recode.{name}, or leave the column out",
     )
 
 
@@ -83,8 +137,8 @@ def _alone(treated: IntArray, patients: IntArray) -> str:
     )
 
 
-def cluster_notes(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
-    """Return a sentence where there are too few clusters for standard errors by cluster.
+def cluster_doubts(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
+    """Yield that there are too few clusters for standard errors by cluster.
 
     Parameters
     ----------
@@ -94,11 +148,12 @@ def cluster_notes(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
         Names the clusters.
     """
     if cohort.cluster is None:
-        return ()
+        return
     clusters = int(np.unique(cohort.cluster).size)
-    if clusters >= FEW_CLUSTERS:
-        return ()
-    return (
-        f"There are {clusters} clusters in '{spec.cluster}': with fewer than about {FEW_CLUSTERS} of them "
-        "standard errors by cluster tend to be too small.",
-    )
+    if clusters < FEW_CLUSTERS:
+        what = (
+            f"There are {clusters} clusters in '{spec.cluster}': with fewer than about {FEW_CLUSTERS} of "
+            "them "
+            "standard errors by cluster tend to be too small"
+        )
+        yield Doubt(column=str(spec.cluster), what=what, count=clusters)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from simsepsis.analysis.coded_columns import Coded, Role, check_values, encode_column
-from simsepsis.analysis.cohort_columns import CohortColumns, columns_of
+from simsepsis.analysis.cohort_columns import CohortColumns, columns_of, is_in_own_words
 from simsepsis.analysis.consistency import find_contradictions, rules_of
 from simsepsis.analysis.data import CohortArrays
-from simsepsis.analysis.doubts import category_notes, cluster_notes
+from simsepsis.analysis.doubts import Doubt, category_doubts, cluster_doubts, spelling_doubts
 from simsepsis.analysis.eligibility import eligible
 from simsepsis.analysis.identifiers import cluster_codes, identifiers
 from simsepsis.analysis.reading_notes import reading_notes, values_where
-from simsepsis.analysis.spec import AnalysisSpec, missing_indicator
+from simsepsis.analysis.spec import AnalysisSpec, in_own_words, missing_indicator
 from simsepsis.analysis.spec_types import scalars
 from simsepsis.analysis.values import (
     Place,
@@ -50,14 +50,16 @@ def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
         from 1, without the header.
     """
     source = str(getattr(registry, "attrs", {}).get("source", "registry"))
+    if isinstance(registry, Records) or is_in_own_words(registry, spec):
+        spec = in_own_words(spec)
     columns = columns_of(registry, spec, source)
     everybody = CohortColumns(
         columns, spec, source, np.arange(len(registry)), checked=not isinstance(registry, Records)
     )
     excluded: tuple[tuple[str, int], ...] = ()
     if spec.exclude or spec.include:
-        everybody, excluded = _who_takes_part(everybody)
-    treated = _arms(everybody)
+        everybody, excluded = who_takes_part(everybody)
+    treated = arms_of(everybody)
     compared = ~np.isnan(treated)
     file = everybody if compared.all() else everybody.rows(compared)
     used = {name: file.cells(name) for name in spec.numbers_used}
@@ -105,15 +107,27 @@ def _annotated(
 ) -> CohortArrays:
     """Add what was decided when the file was read, and what is doubtful in it."""
     read = reading_notes(cohort, spec, words)
-    doubts = (*category_notes(cohort, spec), *cluster_notes(cohort, spec))
-    if not spec.own:
-        broken = find_contradictions(cohort, rules_of(str(spec.study)))
-        doubts += tuple(f"{one.sentence}; correct them in the file." for one in broken)
+    doubts = tuple(doubt.sentence for doubt in doubts_of(cohort, spec))
     cells = words[spec.treatment]
     treated, control = (
         tuple(map(label, values_where(cells, side))) for side in (cohort.treated, ~cohort.treated)
     )
     return replace(cohort, notes=(*found, *read, *doubts), arm_values=(treated, control))
+
+
+def doubts_of(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
+    """Yield what is doubtful in the patients of both arms, whoever leaves later for lack of a value.
+
+    Parameters
+    ----------
+    cohort, spec
+        What was read, and by what.
+    """
+    yield from spelling_doubts(cohort)
+    yield from category_doubts(cohort, spec)
+    yield from cluster_doubts(cohort, spec)
+    if not spec.own:
+        yield from (found.doubt for found in find_contradictions(cohort, rules_of(str(spec.study))))
 
 
 def column_roles(spec: AnalysisSpec) -> dict[str, Role]:
@@ -136,14 +150,14 @@ def column_roles(spec: AnalysisSpec) -> dict[str, Role]:
     return roles
 
 
-def _who_takes_part(file: CohortColumns) -> tuple[CohortColumns, tuple[tuple[str, int], ...]]:
+def who_takes_part(file: CohortColumns) -> tuple[CohortColumns, tuple[tuple[str, int], ...]]:
     """Return the patients whom no rule excludes, and how many left for which reason."""
     spec, patients = file.spec, file.record.size
     stay, left = eligible(spec.exclude, spec.include, file.cells, patients=patients, source=file.source)
     return file.rows(stay), left
 
 
-def _arms(file: CohortColumns) -> FloatArray:
+def arms_of(file: CohortColumns) -> FloatArray:
     """Return 1 for the treated, 0 for controls, NaN for patients in neither arm."""
     spec, place = file.spec, file.place(file.spec.treatment)
     cells = file.cells(spec.treatment)

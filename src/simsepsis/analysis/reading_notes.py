@@ -10,7 +10,7 @@ import pandas as pd
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.spec import AnalysisSpec
-from simsepsis.analysis.values import Values, label, toml
+from simsepsis.analysis.values import Values, toml
 from simsepsis.arrays import BoolArray
 
 _MOST = 8
@@ -31,7 +31,6 @@ def reading_notes(cohort: CohortArrays, spec: AnalysisSpec, words: Mapping[str, 
         *_arms(cohort, spec, words[spec.treatment]),
         *(_event(cohort, name, cells) for name, cells in words.items() if name != spec.treatment),
         *_time(cohort, spec),
-        *_levels(cohort),
     )
 
 
@@ -67,20 +66,9 @@ def _event(cohort: CohortArrays, name: str, cells: Values) -> str:
 def _time(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[str]:
     if spec.survival_time is None:
         return
-    if spec.own:
+    known = spec.variables.get(spec.survival_time)
+    if known is None or not known.unit:
         yield f"Times are in {spec.time_unit} (time_unit)."
     at_start = int((cohort.column(spec.survival_time) == 0).sum())
     if at_start:
         yield f"Patients with {spec.survival_time} = 0, who are at risk at the start only: {at_start}."
-
-
-def _levels(cohort: CohortArrays) -> Iterator[str]:
-    """Say of levels that differ by case only that they may be one."""
-    for name, levels in cohort.levels.items():
-        folded: dict[str, list[str]] = {}
-        for level in levels:
-            folded.setdefault(level.casefold(), []).append(label(level))
-        for alike in folded.values():
-            if len(alike) > 1:
-                spelled = ", ".join(f"'{level}'" for level in alike)
-                yield f"Levels of {name} differ in case only: {spelled}; recode them if they are one."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any
 
 from simsepsis.analysis.eligibility import Rule
@@ -25,7 +25,8 @@ from simsepsis.analysis.spec_types import (
     TimeUnit,
 )
 from simsepsis.errors import UsageError
-from simsepsis.study.published import DEFAULT, open_study
+from simsepsis.study.layout import Later
+from simsepsis.study.published import DEFAULT, open_study, opened_before
 from simsepsis.study.variables import Variables
 
 NO_VARIABLES = Variables()
@@ -162,8 +163,7 @@ class AnalysisSpec:
     methods
         Further methods by name (`simsepsis list methods`), whose rows follow the others in the estimates.
     min_adjunct_users
-        An adjunct that fewer matched patients received is left out of the models. The thesis left out
-        balloon pumping (3 users) and kept veno-arterial ECMO (10 users).
+        An adjunct that fewer matched patients received is left out of the models.
     columns
         Name here → name in the file, for columns that the file calls otherwise.
     recode
@@ -283,7 +283,12 @@ class AnalysisSpec:
     @property
     def variables(self) -> Variables:
         """Return the columns whose limits, levels and labels are known: the study's, or none."""
-        return NO_VARIABLES if self.own else open_study(self.study).variables
+        return NO_VARIABLES if self.own else opened_before(str(self.study)).variables
+
+    @property
+    def later(self) -> Later:
+        """Return what the model with later scores is called: by the study, or by the one that is none's."""
+        return open_study(None if self.own else self.study).layout.later
 
     @property
     def adjusters(self) -> tuple[str, ...]:
@@ -328,6 +333,37 @@ class AnalysisSpec:
             *self.exact,
         )
         return tuple(dict.fromkeys(names))
+
+
+@lru_cache(maxsize=64)
+def in_own_words(spec: AnalysisSpec) -> AnalysisSpec:
+    """Return the spec for a cohort whose columns and values are those that the spec speaks of.
+
+    A simulated cohort is such a one: nothing in it has to be renamed, recoded, subtracted or left out.
+    """
+    told = (
+        spec.columns,
+        spec.recode,
+        spec.differences,
+        spec.missing_codes,
+        spec.arms,
+        spec.exclude,
+        spec.include,
+    )
+    if not any(told) and spec.treated is None and spec.event is None:
+        return spec
+    return replace(
+        spec,
+        columns={},
+        recode={},
+        differences={},
+        missing_codes=(),
+        arms={},
+        exclude=(),
+        include=(),
+        treated=None,
+        event=None,
+    )
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -16,6 +16,8 @@ from simsepsis.words import shown
 
 Made = TypeVar("Made", AnalysisSpec, Subgroup)
 
+LEFT_OPEN = "?"
+"""Stands in a drafted spec where the user has to choose."""
 _REQUIRED = ("treatment", "covariates", "outcomes")
 _ABSENT: dict[str, Any] = {
     "name": "analysis",
@@ -98,8 +100,36 @@ def study_spec(study: Study) -> AnalysisSpec:
     return _complete(read_toml(path, DataError), f"{study.name}/{path.name}", study.key)
 
 
+def left_open(document: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Yield the dotted keys of what a draft leaves to the user.
+
+    Parameters
+    ----------
+    document
+        Of a spec.
+    before
+        What stands before each key.
+
+    Examples
+    --------
+    >>> list(left_open({"treatment": "?", "event": {"dead": "?"}, "outcomes": ["dead"]}))
+    ['treatment', 'event.dead']
+    """
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            yield from left_open(value, f"{before}{key}.")
+        elif value == LEFT_OPEN or (isinstance(value, list) and LEFT_OPEN in value):
+            yield f"{before}{key}"
+
+
 def _complete(document: dict[str, Any], place: str, study: str) -> AnalysisSpec:
     """Return the analysis of a file that says all that it uses."""
+    for key in left_open(document):
+        raise DataError(
+            f'{place}: {key} = "{LEFT_OPEN}" is left to you; the comment above it names the candidates, '
+            "write one "
+            "of them"
+        )
     refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], place, DataError)
     document = {**_ABSENT, "study": study, **document}
     if "numeric_outcomes" in document:
@@ -108,6 +138,11 @@ def _complete(document: dict[str, Any], place: str, study: str) -> AnalysisSpec:
         if name not in document:
             raise DataError(f"{place}: '{name}' is missing; name it, or add extends = \"{DEFAULT}\"")
     return _validate(document, place)
+
+
+def defaults_of_file() -> dict[str, Any]:
+    """Return what is taken of a key that a file does not have, where that is not the spec's own default."""
+    return {**_ABSENT, "study": OWN, **dict.fromkeys(_REQUIRED, MISSING)}
 
 
 _RECORDS: dict[str, type[Any]] = {"subgroups": Subgroup, "exclude": Rule, "include": Rule}

@@ -12,13 +12,13 @@ from itertools import pairwise
 
 import typer
 
-from simsepsis.cli import studies, thesis, trials, worlds
+from simsepsis.cli import own_studies, studies, thesis, trials, worlds
 from simsepsis.cli.app import app
 from simsepsis.cli.output import forgive_closed_pipes
 from simsepsis.errors import InterruptedRunError, SimsepsisError
 from simsepsis.words import one_sentence
 
-COMMANDS = (thesis, worlds, studies, trials)
+COMMANDS = (own_studies, thesis, worlds, studies, trials)
 """Rooms whose commands are added to the application by being opened."""
 
 BAD_INPUT = 2

@@ -29,10 +29,10 @@ def _methods(study: str | None) -> Rows:
     return [*rows, ("breslow_day_NAME", "Interaction with any subgroup NAME of a spec")]
 
 
-def _estimands(_: str | None) -> Rows:
-    from simsepsis.truth import BY_EXPERIMENT, ESTIMANDS
+def _estimands(study: str | None) -> Rows:
+    from simsepsis.truth import estimands_by_experiment, known_estimands
 
-    return [*ESTIMANDS.items(), *BY_EXPERIMENT.items()]
+    return [*known_estimands(study).items(), *estimands_by_experiment(study).items()]
 
 
 def _measures(_: str | None) -> Rows:
@@ -44,7 +44,7 @@ def _measures(_: str | None) -> Rows:
 CATALOGUES: dict[str, Callable[[str | None], Rows]] = {
     "scenarios": partial(_documents, "scenarios", "label", "label"),
     "experiments": partial(_documents, "experiments", "ademp", "question"),
-    "trials": partial(_documents, "experiments", "arms", "question"),
+    "trials": partial(_documents, "trials", "arms", "question"),
     "methods": _methods,
     "estimands": _estimands,
     "measures": _measures,

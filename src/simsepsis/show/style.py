@@ -29,8 +29,6 @@ PALE = "#efefec"
 BLUE = "#1f5a92"
 OCHRE = "#d9912b"
 
-TREATED, CONTROL = "IVIgG", "Control"
-"""Words for the arms, unless a file of another treatment is analysed."""
 ARM_COLORS = {"treated": BLUE, "control": OCHRE}
 ARM_LINES = {"treated": "-", "control": (0, (5, 2))}
 

@@ -33,6 +33,9 @@ DEFAULT = "jseptic-ivigg"
 """The study that stands where none is named."""
 GROUP = "simsepsis.studies"
 """Entry points under which other packages offer studies: name → package whose folder has a ``study.toml``."""
+STUDY_FILE = "study.toml"
+_WATCHED = (STUDY_FILE, "variables.csv", "analysis.toml", "tables/layout.toml")
+"""Files of a folder that a user may change between two calls."""
 LISTS = ("also", "words")
 """Keys of ``study.toml`` that list texts."""
 LITERATURE_COLUMNS = ("source", "quantity", "printed", "text", "unit", "note")
@@ -54,8 +57,16 @@ class Study:
         What nobody says who does not speak of this study: drugs, scores, devices.
     world
         Name of the scenario that is meant to be what happened; empty where there is none.
+    cohort
+        Path of the file of its patients, from the folder; empty where there is none.
+    called
+        How sentences call it.
+    stay
+        Column of the days during which alone the treatment starts; empty where there is none.
     package
         Python package that it is installed as; empty for a folder.
+    stamp
+        When the files of a folder were changed, so that it is read again after that.
 
     Examples
     --------
@@ -70,7 +81,27 @@ class Study:
     also: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     world: str = ""
+    cohort: str = ""
+    called: str = "the study"
+    stay: str = ""
     package: str = ""
+    stamp: tuple[int, ...] = ()
+
+    @property
+    def patients(self) -> Path:
+        """Return the path of the file of its patients.
+
+        Raises
+        ------
+        UsageError
+            If the study names none.
+        """
+        if not self.cohort:
+            raise UsageError(
+                f'{self.folder / STUDY_FILE}: names no cohort; write cohort = "…" with the path of its '
+                "file, from there"
+            )
+        return self.folder / self.cohort
 
     @property
     def key(self) -> str:
@@ -180,13 +211,22 @@ class Study:
 
     def trial(self, name: str | Path) -> TrialProtocol:
         """Return one of the study's trials, by its name or from a file."""
-        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(self.place("experiments", name))
+        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(self.place("trials", name), self.key)
         return protocol
 
     def files(self, kind: str) -> dict[str, Path]:
-        """Return the study's files of a kind, ``scenarios`` or ``experiments``, by name."""
-        folder = shipped_folder(kind) if self.name == DEFAULT else self.folder / kind
-        return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+        """Return the study's files of a kind, ``scenarios``, ``experiments`` or ``trials``, by name.
+
+        Trials stand among the experiments or in a folder of their own, which comes first.
+        """
+        kinds = ("experiments", "trials") if kind == "trials" else (kind,)
+        folders = (shipped_folder(one) if self.name == DEFAULT else self.folder / one for one in kinds)
+        return {path.stem: path for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+    def check(self) -> pd.DataFrame:
+        """Return what is decided, doubtful and wrong in the study's cohort, as `check_study`."""
+        found: pd.DataFrame = opened("analysis.checking.check", "check_study")(self)
+        return found
 
     def place(self, kind: str, name: str | Path) -> str | Path:
         """Return the file of a name of `files`; a path, and a name of the default study, as they are.
@@ -231,12 +271,35 @@ def open_study(name_or_path: str | Path | Study | None = None) -> Study:
     """
     if isinstance(name_or_path, Study):
         return name_or_path
-    return _open(DEFAULT if name_or_path is None else str(name_or_path))
+    name = DEFAULT if name_or_path is None else str(name_or_path)
+    found = opened_before(name)
+    if found.package or found.stamp == _stamp(found.folder):
+        return found
+    opened_before.cache_clear()
+    _read.cache_clear()
+    return opened_before(name)
+
+
+def is_study(folder: str | Path) -> bool:
+    """Return whether a path is that of a study's folder."""
+    return is_file(Path(folder) / STUDY_FILE)
 
 
 @cache
-def _open(name: str) -> Study:
-    if is_file(Path(name) / "study.toml"):
+def opened_before(name: str) -> Study:
+    """Return a study as it was when `open_study` last looked at its files, for those who ask often.
+
+    Parameters
+    ----------
+    name
+        As in `open_study`.
+
+    Raises
+    ------
+    UsageError
+        As `open_study`.
+    """
+    if is_study(name):
         return _read(Path(name))
     for folder, package in _shipped():
         study = _read(folder, package)
@@ -269,11 +332,18 @@ def _installed() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
+def _stamp(folder: Path) -> tuple[int, ...]:
+    """Return when the files of a folder were last changed, 0 for one that is not there."""
+    paths = (folder / name for name in _WATCHED)
+    return tuple(path.stat().st_mtime_ns if is_file(path) else 0 for path in paths)
+
+
 @cache
 def _read(folder: Path, package: str = "") -> Study:
-    path = folder / "study.toml"
+    path = folder / STUDY_FILE
+    stamp = () if package else _stamp(folder)
     document = read_toml(path, UsageError)
-    known = [item.name for item in fields(Study) if item.name not in ("folder", "package")]
+    known = [item.name for item in fields(Study) if item.name not in ("folder", "package", "stamp")]
     refuse_unknown(document, known, str(path), UsageError)
     for key, value in {"name": None, "title": None, **document}.items():
         listed = key in LISTS
@@ -286,7 +356,7 @@ def _read(folder: Path, package: str = "") -> Study:
     except ValueError as error:
         raise UsageError(f"{path}: name = {error}") from error
     lists = {key: tuple(document.get(key, ())) for key in LISTS}
-    return Study(**document | lists, folder=folder, package=package)
+    return Study(**document | lists, folder=folder, package=package, stamp=stamp)
 
 
 def audit(study: str | Path | Study | None = None) -> pd.DataFrame:

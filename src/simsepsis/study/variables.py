@@ -24,8 +24,8 @@ Role = Literal[
     "never",
 ]
 Kind = Literal["number", "ordinal", "binary", "category", ""]
-NAMING: tuple[Role, ...] = ("id", "site")
-"""Roles whose values name patients and sites; they have no kind."""
+NAMING: tuple[Role, ...] = ("id", "site", "start", "never")
+"""Roles whose values name patients and sites, or that no analysis summarizes; they need no kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +41,8 @@ class Variable:
         treatment, ``cointervention`` and ``later`` were recorded after it, ``start`` is when it began,
         ``time`` and ``duration`` are spans, ``never`` is not used.
     kind
-        How values are summarized; points of a score are ``ordinal``. Empty where values only name a patient
-        or a site.
+        How values are summarized; points of a score are ``ordinal``. May be empty where values only name a
+        patient or a site, are when treatment began, or are not used.
     group
         The block of the study's tables that the column belongs to.
     unit
@@ -51,6 +51,8 @@ class Variable:
         Level → label of a category, in the study's order; empty otherwise.
     low, high
         Inclusive limits of a legal value, or None where there is no limit.
+    short
+        The label under the heading of its group, where that is shorter.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Variable:
     levels: tuple[tuple[str, str], ...] = ()
     low: float | None = None
     high: float | None = None
+    short: str = ""
 
     @property
     def level_names(self) -> tuple[str, ...]:

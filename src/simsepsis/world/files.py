@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from simsepsis.documents import is_file, read_toml, sentence, shipped_folder
 from simsepsis.errors import ScenarioError, did_you_mean
 from simsepsis.names import name_from
-from simsepsis.study.published import DEFAULT
 from simsepsis.words import shown
-from simsepsis.world.kinds import scenario_type
+from simsepsis.world.kinds import kind_of
 from simsepsis.world.scenario import Scenario
+
+PATHS = ("profile",)
+"""Keys that name a file beside the scenario's."""
 
 LONGEST_LINE = 20
 """Scenarios that extend one another at the most."""
@@ -56,6 +58,9 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
             f"{path}: more than {LONGEST_LINE} scenarios extend one another; put some together"
         )
     raw = read_toml(path, ScenarioError)
+    for key in PATHS:
+        if isinstance(raw.get(key), str):
+            raw[key] = str((path.parent / raw[key]).resolve())
     base = raw.pop("extends", None)
     if base is None:
         return raw
@@ -89,7 +94,7 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     """
     path = _find(name_or_path)
     raw = _read(path)
-    kind = scenario_type(DEFAULT)
+    kind = kind_of(raw)
     try:
         name = raw["name"] if "name" in raw else name_from(path)
         return kind.model_validate({"label": name, **raw, "name": name})

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simsepsis.errors import UsageError
 from simsepsis.study.published import DEFAULT, open_study
 from simsepsis.world.scenario import Scenario
+from simsepsis.world.section import Section
+
+
+def kind_of(values: Mapping[str, Any]) -> type[Scenario]:
+    """Return the class of the scenario that a file describes: a learned one says so in its ``kind``."""
+    if "kind" in values and "profile" in values:
+        from simsepsis.world.fitted.scenario import FittedScenario
+
+        return FittedScenario
+    return scenario_type()
 
 
 def scenario_type(study: str = DEFAULT) -> type[Scenario]:
@@ -24,6 +35,13 @@ def scenario_type(study: str = DEFAULT) -> type[Scenario]:
     """
     kind: type[Scenario] = room_of(study, "world.scenario").Scenario
     return kind
+
+
+def regimen_of(study: str) -> type[Section]:
+    """Return what a plan may say of a treatment in a study's worlds; nothing where the study has no code."""
+    room = open_study(study).module("world.scenario")
+    regimen: type[Section] = Section if room is None else room.Scenario.regimen
+    return regimen
 
 
 def room_of(study: str, room: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,28 +22,39 @@ class Potential:
         Outcome → (n,) days to it, or to the end of its follow-up.
     lifetime
         (n,) days to death, infinite for who leaves alive.
+    number
+        Outcome that is a number → (n,) its value.
+    survival, horizon
+        Outcome of the survival analysis, empty for none; time to which its means and incidences are counted.
     """
 
     event: Mapping[str, BoolArray]
     time: Mapping[str, FloatArray]
     lifetime: FloatArray
+    number: Mapping[str, FloatArray] = field(default_factory=dict)
+    survival: str = ""
+    horizon: float = float("inf")
 
     def subset(self, rows: IntArray) -> Potential:
         """Return the potential outcomes of some patients."""
-        return Potential(
+        return replace(
+            self,
             event={name: values[rows] for name, values in self.event.items()},
             time={name: values[rows] for name, values in self.time.items()},
             lifetime=self.lifetime[rows],
+            number={name: values[rows] for name, values in self.number.items()},
         )
 
 
 def join_potentials(parts: Sequence[Potential]) -> Potential:
     """Return the potential outcomes of several groups of patients, in their order."""
     first = parts[0]
-    return Potential(
+    return replace(
+        first,
         event={name: np.concatenate([part.event[name] for part in parts]) for name in first.event},
         time={name: np.concatenate([part.time[name] for part in parts]) for name in first.time},
         lifetime=np.concatenate([part.lifetime for part in parts]),
+        number={name: np.concatenate([part.number[name] for part in parts]) for name in first.number},
     )
 
 

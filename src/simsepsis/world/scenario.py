@@ -24,6 +24,8 @@ class Scenario(Section, ABC):
 
     study: ClassVar[str]
     """Name of the study whose worlds they are."""
+    regimen: ClassVar[type[Section]] = Section
+    """What a trial may say of a treatment, such as its dose; nothing where there is one treatment only."""
 
     name: Name
     """Short name, as in file names."""
@@ -41,6 +43,11 @@ class Scenario(Section, ABC):
     @abstractmethod
     def hazard_ratio(self) -> float:
         """Return what treatment does to the hazard of death of a patient without modifiers."""
+
+    @property
+    def site_count(self) -> int:
+        """Return the number of sites; 0 where patients are not grouped."""
+        return 0
 
     @property
     def dose_matters(self) -> bool:

@@ -9,14 +9,14 @@ from own_cohorts import own_cohort, own_spec
 
 from simsepsis.analysis import frames
 from simsepsis.analysis.balance import ecdf_distances
-from simsepsis.analysis.doubts import category_notes
+from simsepsis.analysis.doubts import category_doubts
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.thesis_analysis import analyze
 
 
 def notes_of(frame: pd.DataFrame, **settings) -> tuple[str, ...]:
     spec = own_spec(**settings)
-    return category_notes(encode_cohort(frame, spec), spec)
+    return tuple(doubt.sentence for doubt in category_doubts(encode_cohort(frame, spec), spec))
 
 
 def test_hundreds_of_levels() -> None:

@@ -114,8 +114,9 @@ def test_without_clusters_there_is_no_such_row() -> None:
 
 
 def test_few_clusters_are_said() -> None:
-    from simsepsis.analysis.doubts import cluster_notes
+    from simsepsis.analysis.doubts import cluster_doubts
 
     cohort = analyze(COHORT, SPEC).result.cohort
-    assert cluster_notes(cohort, SPEC)[0].startswith("There are 12 clusters in 'hospital': with fewer than")
-    assert cluster_notes(analyze(COHORT, own_spec()).result.cohort, own_spec()) == ()
+    (doubt,) = cluster_doubts(cohort, SPEC)
+    assert doubt.what.startswith("There are 12 clusters in 'hospital': with fewer than")
+    assert list(cluster_doubts(analyze(COHORT, own_spec()).result.cohort, own_spec())) == []

@@ -1,4 +1,4 @@
-"""Forest of odds and hazard ratios: what the thesis printed beside what the simulation gives."""
+"""Forest of odds and hazard ratios: what was printed beside what the simulation gives."""
 
 from __future__ import annotations
 

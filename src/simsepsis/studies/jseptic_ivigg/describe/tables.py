@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.table import Table
+from simsepsis.studies.jseptic_ivigg.columns import STUDY
 from simsepsis.studies.jseptic_ivigg.describe.changes import number_text
 from simsepsis.studies.jseptic_ivigg.describe.diagram import ENDPOINTS as ENDPOINT_WORDS
 from simsepsis.studies.jseptic_ivigg.describe.numbers import days, numbers_of, points, ratio
 from simsepsis.studies.jseptic_ivigg.describe.words import FAR
-from simsepsis.truth import ENDPOINTS
 from simsepsis.words.numbers import of_statistic, with_error
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def truth_table(truth: pd.DataFrame) -> Table:
     suffixes = [suffix for suffix in POPULATIONS if f"rd_hospital_death_{suffix}" in numbers]
     kinds = [
         (f"{scale}_{endpoint}", f"{_capital(ENDPOINT_WORDS[endpoint])}: {words}", show)
-        for endpoint in ("hospital_death", *(name for name in ENDPOINTS if name != "hospital_death"))
+        for endpoint in ("hospital_death", "icu_death", "death_28d")
         for scale, words, show in SCALES
     ]
     rows = tuple(
@@ -137,7 +136,7 @@ def margins_table(margins: pd.DataFrame) -> Table:
     first = ("Share of patients (%)", *(t for arm in _ARMS for t in _percents(sizes[arm], total)))
     rows = [first]
     for variable, level in MAIN_MARGINS:
-        label = THESIS_WORDING.row(variable, level)
+        label = STUDY.wording.row(variable, level)
         counted = (variable, level, "count", "ivigg") in cells
         texts = [
             text

@@ -78,6 +78,13 @@ class Regimen(Section):
         return self
 
 
+class Amount(Regimen):
+    """A dose that all of an arm get."""
+
+    share: Annotated[float, Field(ge=1.0, le=1.0)] = 1.0
+    """All of them."""
+
+
 class Dose(Section):
     """Dose and dose–response: factor on the log hazard ratio, 1 at the reference dose."""
 

@@ -88,6 +88,8 @@ def potential_of(exits: Exits) -> Potential:
             "death_28d": np.minimum(time, HORIZON_DAYS),
         },
         lifetime=np.where(died, time, np.inf),
+        survival="hospital_death",
+        horizon=HORIZON_DAYS,
     )
 
 

@@ -1,0 +1,134 @@
+"""A world fitted to a cohort, and what is written of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.encode import encode_cohort
+from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.fitting.calibrate import calibrated
+from simsepsis.fitting.learn import learn
+from simsepsis.records import Registry
+from simsepsis.threads import one_thread
+from simsepsis.world.fitted.profile import Profile
+from simsepsis.world.fitted.scenario import FittedScenario, in_memory
+from simsepsis.world.write import scenario_toml
+
+MINIMUM = 10
+"""Patients that every number of a profile rests on at least, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedWorld:
+    """A world learned from a cohort.
+
+    Attributes
+    ----------
+    scenario
+        The world as it was found.
+    profile
+        What was learned.
+    notes
+        What was decided, one sentence each.
+    source
+        The cohort's arrays, which never leave this process.
+    """
+
+    scenario: FittedScenario
+    profile: Profile
+    notes: tuple[str, ...]
+    source: CohortArrays
+
+    def files(self, name: str = "base") -> dict[str, bytes]:
+        """Return the files of the world: the scenario, and the profile beside it.
+
+        Parameters
+        ----------
+        name
+            Of the scenario.
+        """
+        profile = self.profile.json_text()
+        scenario = self.scenario.model_copy(update={"name": name, "profile": f"{name}.profile.json"})
+        return {
+            f"{name}.profile.json": profile.encode(),
+            f"{name}.toml": scenario_toml(scenario, KEYS).encode(),
+        }
+
+    def save(self, folder: str | Path, name: str = "base") -> tuple[Path, ...]:
+        """Write the files of the world into a folder.
+
+        Parameters
+        ----------
+        folder
+            Such as ``mystudy/scenarios``; made if it is not there.
+        name
+            Of the scenario.
+        """
+        from simsepsis.files import write_files
+
+        return write_files(Path(folder), self.files(name))
+
+
+KEYS = {
+    "profile": "What was learned of the cohort: margins, dependence, models; no patient's row.",
+    "effect": 'As found, or stated as measure = "risk_difference", outcome = "…", value = -0.05.',
+    "unmeasured": 'kind = "binary", prevalence = 0.3, or_treatment = 2, hr_outcome = 1.5.',
+    "treatment": "overlap and confounding are factors on what was found.",
+    "sites": "number, sampled = true for new clusters of the same kind, spread as a factor.",
+}
+"""Comments in the scenario's file."""
+
+
+@one_thread()
+def fit_world(
+    registry: Registry, spec: AnalysisSpec, *, study: str | None = None, minimum: int = MINIMUM
+) -> FittedWorld:
+    """Return the world that fits a cohort: ordinary in every respect, with a known truth.
+
+    Covariates come from a Gaussian copula with the cohort's margins and clusters; the treatment from a fitted
+    score; events from piecewise constant hazards or logistic models; all else that the spec names in the
+    order of time, each from what came before it. Nobody's row is in it.
+
+    Parameters
+    ----------
+    registry
+        One row per patient.
+    spec
+        Names the columns and says how they are read.
+    study
+        Name or folder of the study; the spec's if None.
+    minimum
+        Patients that every number of the profile rests on at least.
+
+    Raises
+    ------
+    DataError
+        If the cohort cannot be read, or has too few patients.
+
+    Examples
+    --------
+    >>> from simsepsis import generate_cohort, load_scenario, open_study
+    >>> cohort = generate_cohort(load_scenario("null"), seed=1, n=1500)
+    >>> world = fit_world(cohort.registry, open_study().spec)
+    >>> len(generate_cohort(world.scenario, seed=2).registry)
+    1500
+
+    Notes
+    -----
+    Drawing covariates together *with the treatment that was received* makes sound methods look biased (Shaw P
+    and colleagues, arXiv 2504.11740, 2025); here the treatment is drawn anew.
+    """
+    cohort = encode_cohort(registry, spec)
+    profile, notes = learn(cohort, spec, study=study or str(spec.study), minimum=minimum)
+    profile = calibrated(profile, means_of(cohort, profile))
+    return FittedWorld(scenario=in_memory(profile), profile=profile, notes=tuple(notes), source=cohort)
+
+
+def means_of(cohort: CohortArrays, profile: Profile) -> dict[str, float]:
+    """Return the means in the cohort of all that a profile's models draw."""
+    names = [*profile.later, *([profile.survival.event] if profile.survival else [])]
+    return {name: float(np.nanmean(cohort.column(name))) for name in names}
