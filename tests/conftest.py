@@ -1,17 +1,19 @@
 """Cohorts and a small plan that several test folders share, and what spares time in every test.
 
 Tests and the processes that they start use one thread each, as there is one test process per core, and keep
-the byte code of what they import.
+the byte code of what they import. Rubbish is looked for as often as in a command.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+gc.set_threshold(50_000, 20, 20)
 
 import numpy as np
 import pandas as pd
