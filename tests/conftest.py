@@ -13,7 +13,6 @@ from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-gc.set_threshold(50_000, 20, 20)
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,8 @@ import pytest
 from simsepsis.arrays import FloatArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, names_of
 from simsepsis.study.variables import Variable
+
+gc.set_threshold(50_000, 20, 20)
 
 N_PATIENTS = 1_200
 N_ICUS = 20
