@@ -15,15 +15,17 @@ from simsepsis.show.figure import Figure
 from simsepsis.show.plots.forest import plot_forest
 from simsepsis.show.plots.love import plot_love
 from simsepsis.show.plots.rows import balance_rows, effect_rows
+from simsepsis.study.published import open_study
 
 pytestmark = pytest.mark.skipif(not room.has_room(), reason="needs Linux and two cores")
 
 
 @pytest.fixture
 def figures(comparison) -> list[Figure]:
-    balance, effects = balance_rows(comparison).head(20), effect_rows(comparison)
+    study = open_study()
+    balance, effects = balance_rows(comparison).head(20), effect_rows(comparison, study)
     return [
-        Figure(name="love", draw=partial(plot_love, balance, note="n = 1"), data=balance),
+        Figure(name="love", draw=partial(plot_love, balance, words=study.wording), data=balance),
         Figure(name="forest", draw=partial(plot_forest, effects, note="n = 2"), data=effects),
     ]
 
@@ -38,9 +40,8 @@ def test_other_processes_draw_the_same_bytes(figures):
 
 def test_what_fails_there_or_is_lost_with_a_process_is_drawn_here(figures, comparison):
     lost = Figure(name="lost", draw=partial(os._exit, 1), data=comparison)
-    broken = Figure(
-        name="broken", draw=partial(plot_love, figures[0].data.drop(columns="low")), data=comparison
-    )
+    lacking = figures[0].data.drop(columns="low")
+    broken = Figure(name="broken", draw=partial(plot_love, lacking, words=open_study().wording), data=lacking)
     with drawers() as server, drawn_by(server, [lost, broken, *figures]):
         pass
     assert [("drawn" in vars(figure)) for figure in (lost, broken, *figures)] == [False, False, True, True]

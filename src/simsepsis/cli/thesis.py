@@ -15,6 +15,9 @@ from simsepsis.words import plain
 
 if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
+    from simsepsis.analysis.thesis_analysis import Analysis
+    from simsepsis.show.drawers import Server
+    from simsepsis.show.page import Page
 
 
 @app.command()
@@ -133,11 +136,11 @@ def analyze(
     command += f" --study {study}" if study else ""
     cohort, chosen = _asked(cohort, spec, study)
     check_cohort_path(cohort)
-    from simsepsis.show.drawers import drawers, drawn_by
+    from simsepsis.show.drawers import drawers
 
     with drawers() as server:
         from simsepsis.analysis.cohort_file import read_cohort
-        from simsepsis.files import check_folder, table_bytes, write_files
+        from simsepsis.files import check_folder
 
         patients = read_cohort(cohort, chosen)
         check_folder(out)
@@ -145,25 +148,7 @@ def analyze(
 
         analysis = run_analysis(patients, chosen, seed=seed)
         del patients  # the half of the memory that a large file takes
-        from importlib.metadata import version
-
-        from simsepsis.analysis.output import analysis_contents, layout_of
-        from simsepsis.analysis.sensitivity import sensitivity_table
-        from simsepsis.show.figure import files_of, written
-        from simsepsis.show.pages.analysis import analysis_page
-        from simsepsis.show.plots.drawings import drawing_of
-
-        source = plain(cohort.name)
-        drawn, left_out = drawing_of(analysis, source=source, version=version("simsepsis"))
-        figures = written(drawn, layout_of(chosen))
-        with drawn_by(server, figures):
-            sensitivity = sensitivity_table(analysis)
-            contents = analysis_contents(analysis)
-            contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
-            page = analysis_page(
-                analysis, figures, sensitivity, source=source, command=command, left_out=left_out
-            )
-    write_files(out, contents | files_of(figures) | {"report.html": page.html.encode()})
+        page, left_out = _written(analysis, out, server, source=plain(cohort.name), command=command)
     for sentence in analysis.result.cohort.notes:
         say(f"• {sentence}")
     show_estimates(analysis.estimates)
@@ -172,3 +157,30 @@ def analyze(
     for title, reason in left_out:
         say(f"• No figure '{title}': {reason}.")
     say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")
+
+
+def _written(
+    analysis: Analysis, out: Path, server: Server | None, *, source: str, command: str
+) -> tuple[Page, tuple[tuple[str, str], ...]]:
+    """Write tables, figures and report of an analysis; return the page, and what could not be drawn."""
+    from importlib.metadata import version
+
+    from simsepsis.analysis.output import analysis_contents, layout_of
+    from simsepsis.analysis.sensitivity import sensitivity_table
+    from simsepsis.files import table_bytes, write_files
+    from simsepsis.show.drawers import drawn_by
+    from simsepsis.show.figure import files_of, written
+    from simsepsis.show.pages.analysis import analysis_page
+    from simsepsis.show.plots.drawings import drawing_of
+
+    drawn, left_out = drawing_of(analysis, source=source, version=version("simsepsis"))
+    figures = written(drawn, layout_of(analysis.result.spec))
+    with drawn_by(server, figures):
+        sensitivity = sensitivity_table(analysis)
+        contents = analysis_contents(analysis)
+        contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
+        page = analysis_page(
+            analysis, figures, sensitivity, source=source, command=command, left_out=left_out
+        )
+    write_files(out, contents | files_of(figures) | {"report.html": page.html.encode()})
+    return page, left_out

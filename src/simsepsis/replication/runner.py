@@ -359,6 +359,7 @@ def _settle() -> None:
     """Spare the garbage collector what is loaded and stays: its rounds would take a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _in_own_worker(main: int, task: Callable[[B], T], batch: B) -> T:
