@@ -2,8 +2,8 @@
 
 The public names, in the order of the river:
 
-load_scenario, generate_cohort, true_estimands; read_cohort, load_spec, analyze, run_method; fit_world, reproduce,
-run_experiment, summarize;
+load_scenario, generate_cohort, true_estimands; read_cohort, load_spec, analyze, run_method; fit_world;
+reproduce, run_experiment, summarize;
 the kernels fit_logistic, fit_gee, fit_cox, kaplan_meier, match_pairs, standardized_difference, breslow_day,
 e_value and rosenbaum_gamma; the designs of trials. `HOMES` has them all.
 """

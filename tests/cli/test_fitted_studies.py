@@ -12,7 +12,7 @@ def study(simsepsis, tmp_path):
     """Return the folder of a study drafted from a cohort's file."""
     frame, _ = survival_cohort(900)
     frame.drop(columns=["cost", "dead28"]).to_csv(tmp_path / "cohort.csv", index=False)
-    drafted = simsepsis("new", "mine", "--from", "cohort.csv", "--cluster", "site", "--event", "1")
+    drafted = simsepsis("new", "mine", "--from", "cohort.csv", "--cluster", "site", "--outcome", "dead")
     assert drafted.returncode == 0, drafted.stderr
     return tmp_path / "mine"
 
