@@ -80,7 +80,7 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     --------
     >>> from simsepsis import open_study
     >>> printed_cohort(open_study()).patients
-    3195
+    3118
     """
     if numbers is None:
         numbers = study.numbers_of(study.printed(corrected=True))

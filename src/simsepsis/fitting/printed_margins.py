@@ -39,6 +39,8 @@ BENDS = (0.1, 0.5, 0.9)
 Family = Callable[[float, float], FloatArray]
 """From mean and SD to quantiles at the `PROBABILITIES`."""
 
+Quartiles = tuple[float, float, float]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PrintedColumn:
@@ -137,7 +139,7 @@ def _category(
 
 
 def _number(variable: Variable, treated: Row, control: Row) -> PrintedColumn:
-    arms = [_quantiles(variable, row) for row in (treated, control)]
+    arms = [_quantiles(variable, treated, control), _quantiles(variable, control, treated)]
     sizes = np.array([treated.arm.size, control.arm.size], dtype=float)
     values = np.concatenate(arms)
     weights = np.repeat(sizes / sizes.sum(), PROBABILITIES.size) / PROBABILITIES.size
@@ -179,24 +181,33 @@ def _knots(arms: list[FloatArray], sizes: FloatArray, quantiles: FloatArray) -> 
     return tuple(map(float, knots))
 
 
-def _quantiles(variable: Variable, row: Row) -> FloatArray:
+def _quantiles(variable: Variable, row: Row, other: Row) -> FloatArray:
     """Return the quantiles of one arm at the `PROBABILITIES`."""
     low = -np.inf if variable.low is None else variable.low
     high = np.inf if variable.high is None else variable.high
     if row.quartiles is not None:
-        return np.clip(_through_quartiles(row.quartiles), low, high)
+        return np.clip(_through_quartiles(row.quartiles, other.quartiles or row.quartiles), low, high)
     assert row.mean is not None
     assert row.sd is not None
     return _exact(_family(row.mean, row.sd, low, high), row.mean, row.sd, low, high)
 
 
-def _through_quartiles(quartiles: tuple[float, float, float]) -> FloatArray:
-    """Return quantiles of two half normals that meet at the median, on the log scale where it is skewed."""
+def _through_quartiles(quartiles: Quartiles, other: Quartiles) -> FloatArray:
+    """Return quantiles of two half normals that meet at the median, on the log scale where it is skewed.
+
+    Beyond a quartile that is the median, as where most have 0, an arm goes on as the other one does.
+    """
     low, median, high = quartiles
     skewed = low > 0.0 and high - median > SKEWED * (median - low)
-    q1, q2, q3 = np.log(quartiles) if skewed else quartiles
-    halves = q2 + Z * np.where(Z < 0.0, q2 - q1, q3 - q2) / UPPER_QUARTILE
-    return np.asarray(np.exp(halves) if skewed else halves)
+    q1, q2, q3 = np.log(quartiles) if skewed else np.array(quartiles)
+    halves = np.array([q2 - q1, q3 - q2]) / UPPER_QUARTILE
+    found = np.asarray(q2 + Z * np.where(Z < 0.0, *halves))
+    found = np.asarray(np.exp(found) if skewed else found)
+    beyond = np.maximum(np.abs(Z) - UPPER_QUARTILE, 0.0) / UPPER_QUARTILE
+    for side, half, others in ((-1.0, halves[0], other[1] - other[0]), (1.0, halves[1], other[2] - other[1])):
+        if half == 0.0:
+            found = found + np.where(side * Z > 0.0, side * beyond * others, 0.0)
+    return found
 
 
 def _family(mean: float, sd: float, low: float, high: float) -> Family:
