@@ -305,7 +305,7 @@ def time_rhc(path: Path) -> Line:
     """Return the time of `analyze` on the public RHC file, reading, figures and report included."""
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.show.pages.analysis import analysis_page
-    from simsepsis.show.plots import draw_analysis
+    from simsepsis.show.plots.drawings import draw_analysis
 
     def run() -> None:
         found = analyze(read_cohort(path), load_spec("analysis-rhc"), seed=0)

@@ -1,11 +1,12 @@
 """Cohorts and a small plan that several test folders share, and what spares time in every test.
 
 Tests and the processes that they start use one thread each, as there is one test process per core, and keep
-the byte code of what they import.
+the byte code of what they import. Rubbish is looked for as often as in a command.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ import pytest
 from simsepsis.arrays import FloatArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, names_of
 from simsepsis.study.variables import Variable
+
+gc.set_threshold(50_000, 20, 20)
 
 N_PATIENTS = 1_200
 N_ICUS = 20

@@ -147,8 +147,8 @@ class Estimand:
 
     Examples
     --------
-    >>> Estimand("log_or", "icu_death", "matched").name
-    'log_or_icu_death_matched'
+    >>> Estimand("log_or", "death", "matched").name
+    'log_or_death_matched'
     >>> Estimand.parse("rd_death_30_ate")
     Estimand(scale='rd', outcome='death_30', population='ate')
     """

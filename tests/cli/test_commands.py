@@ -58,7 +58,7 @@ def files_of(folder):
 
 
 def test_reproduce_writes_all_it_promises(simsepsis, tmp_path):
-    result = simsepsis("reproduce", "--replicates", 2, "--jobs", 2, "--out", "r")
+    result = simsepsis("reproduce", "--replicates", 2, "--jobs", 1, "--out", "r")
     assert result.returncode == 0, result.stderr
     tables = {f"tables/table{k}.csv" for k in range(1, 7)} | {"tables/text.csv"}
     promised = tables | {"report.html", "reproduction.json", "figures/survival.png"}

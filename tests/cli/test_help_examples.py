@@ -94,7 +94,9 @@ def test_readings_have_a_folder_of_their_own(simsepsis, tmp_path):
     plain = tmp_path / "reproduction" / "reproduction.json"
     plain.parent.mkdir()
     plain.write_text("plain")
-    assert simsepsis("reproduce", "--replicates", 1, "--jobs", 1, "--readings").returncode == 0
+    (tmp_path / "small.toml").write_text('extends = "thesis"\nn = 900\n')
+    command = ("reproduce", "--replicates", 1, "--jobs", 1, "--readings", "--scenario", "small.toml")
+    assert simsepsis(*command).returncode == 0
     assert plain.read_text() == "plain"
     assert [path.name for path in plain.parent.iterdir()] == ["reproduction.json"]
     assert (tmp_path / "reproduction-readings" / "tables" / "readings.csv").is_file()

@@ -10,8 +10,9 @@ import pandas as pd
 from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
+from simsepsis.show.figure import Figure
 from simsepsis.show.pages.analysis import analysis_page
-from simsepsis.show.plots import Figure, drawing_of
+from simsepsis.show.plots.drawings import drawing_of
 
 _SPEC: dict[str, Any] = {
     "name": "smoking",

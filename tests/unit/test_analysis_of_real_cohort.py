@@ -15,7 +15,7 @@ from simsepsis.analysis.sensitivity import sensitivity_table
 from simsepsis.analysis.spec_files import load_spec
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.show.pages.analysis import analysis_page
-from simsepsis.show.plots import draw_analysis
+from simsepsis.show.plots.drawings import draw_analysis
 
 SPEC = load_spec("analysis-rhc")
 FILE = Path(os.environ.get("SIMSEPSIS_RHC", Path(__file__).parents[3] / "shared" / "data" / "rhc.csv"))

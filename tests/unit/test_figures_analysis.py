@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
+from simsepsis.show.figure import Figure
 from simsepsis.show.outline import outline
-from simsepsis.show.plots import Figure, draw_analysis
-from simsepsis.show.plots.rows import as_comparison
+from simsepsis.show.plots.drawings import draw_analysis
+from simsepsis.show.plots.rows import cohort_numbers
+from simsepsis.study.published import open_study
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,9 @@ def test_love_plot_shows_the_table_and_stands_in_the_thesis_order(analysis, plat
     assert len(merged) == len(expected)
     np.testing.assert_allclose(merged["simulated"], merged["value"])
     headings = [
-        line.label for line in outline(zip(drawn["variable"], drawn["level"], strict=True)) if not line.key
+        line.label
+        for line in outline(zip(drawn["variable"], drawn["level"], strict=True), open_study().wording)
+        if not line.key
     ]
     assert len(headings) == len(set(headings))
 
@@ -88,7 +92,7 @@ def test_steps_that_failed_leave_their_figures_out(analysis):
     assert names == ["love", "forest", "forest-table5", "forest-table6"]
 
 
-def test_one_cohort_as_a_comparison_has_nothing_printed(analysis):
-    comparison = as_comparison(analysis.tables)
-    assert comparison["printed"].isna().all()
+def test_numbers_of_one_cohort_have_nothing_printed_beside_them(analysis):
+    comparison = cohort_numbers(analysis.tables, tuple(open_study().variables))
+    assert "printed" not in comparison
     assert len(comparison) == sum(len(table) for table in analysis.tables.values())

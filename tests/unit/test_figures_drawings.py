@@ -16,7 +16,10 @@ from simsepsis.show.plots.pairs import plot_pairs
 from simsepsis.show.plots.positions import outside_names, plot_positions, positions
 from simsepsis.show.plots.rows import balance_rows
 from simsepsis.show.plots.survival import plot_survival
+from simsepsis.study.published import open_study
 from simsepsis.words.numbers import with_interval
+
+STUDY = open_study()
 
 
 @pytest.fixture
@@ -96,12 +99,12 @@ def texts_of(figure) -> list[str]:
 
 def test_every_axis_names_its_quantity_and_unit(balance, curves, scores, ratios, pairs, marks, comparison):
     drawn = {
-        "love": (plot_love(balance), r"\(%\)"),
+        "love": (plot_love(balance, words=STUDY.wording), r"\(%\)"),
         "overlap": (plot_overlap(bin_scores(scores)), r"\(logit\)"),
-        "survival": (plot_survival(curves), r"\(days\)"),
+        "survival": (plot_survival(curves, horizon=60.0), r"\(days\)"),
         "forest": (plot_forest(ratios), r"[Oo]dds ratio"),
         "pairs": (plot_pairs(pairs, marks), r"\(n\)"),
-        "positions": (plot_positions(positions(comparison)), r"interval"),
+        "positions": (plot_positions(positions(comparison), STUDY), r"interval"),
     }
     for name, (figure, unit) in drawn.items():
         # Rows of a list are named one by one; only a measured axis has ticks and a name.
@@ -110,7 +113,7 @@ def test_every_axis_names_its_quantity_and_unit(balance, curves, scores, ratios,
 
 
 def test_love_plot_draws_every_printed_and_simulated_number_of_both_phases(balance):
-    figure = plot_love(balance)
+    figure = plot_love(balance, words=STUDY.wording)
     for axes, phase in zip(figure.axes, ("before", "after"), strict=True):
         rows = balance.loc[balance["phase"] == phase]
         marks = np.concatenate([line.get_xdata() for line in axes.lines if line.get_marker() in ("D", "o")])
@@ -120,7 +123,7 @@ def test_love_plot_draws_every_printed_and_simulated_number_of_both_phases(balan
 
 
 def test_love_plot_fills_the_diamonds_of_numbers_outside(balance):
-    axes = plot_love(balance).axes[0]
+    axes = plot_love(balance, words=STUDY.wording).axes[0]
     filled = [
         line for line in axes.lines if line.get_marker() == "D" and line.get_markerfacecolor() != "white"
     ]
@@ -130,13 +133,13 @@ def test_love_plot_fills_the_diamonds_of_numbers_outside(balance):
 
 def test_love_plot_of_one_cohort_needs_nothing_printed_and_no_interval(balance):
     alone = balance.assign(printed=np.nan, low=np.nan, high=np.nan, inside=True)
-    words = texts_of(plot_love(alone))
+    words = texts_of(plot_love(alone, words=STUDY.wording))
     assert "this cohort" in words
     assert not any("thesis" in text for text in words)
 
 
 def test_love_plot_keeps_the_covariates_that_differ_most_and_says_so(balance):
-    figure = plot_love(balance, largest=5)
+    figure = plot_love(balance, words=STUDY.wording, largest=5)
     words = texts_of(figure)
     assert "Actively (radical)" in words
     assert "Hemoglobin" not in words
@@ -159,7 +162,7 @@ def test_overlap_draws_treated_upwards_and_controls_downwards(scores):
 
 
 def test_survival_axis_runs_from_0_to_100_percent_and_60_days(curves):
-    axes = plot_survival(curves).axes[0]
+    axes = plot_survival(curves, horizon=60.0).axes[0]
     assert axes.get_ylim() == (0, 100)
     assert axes.get_xlim() == (0, 60)
     thick = [line for line in axes.lines if line.get_linewidth() > 1.5]
@@ -178,7 +181,7 @@ def test_number_at_risk_between_two_times_is_that_before_the_next_one():
             "at_risk": [9, 8, 3],
         }
     )
-    words = texts_of(plot_survival(pd.concat([curve, curve.assign(arm="control")])))
+    words = texts_of(plot_survival(pd.concat([curve, curve.assign(arm="control")]), horizon=60.0))
     assert [words.count(count) for count in ("9", "3", "8")] == [2, 4, 0]
     assert words.count("0") >= 2
 
@@ -288,7 +291,7 @@ def test_positions_leave_out_what_cannot_be_compared_and_keep_the_input(comparis
 
 def test_outside_numbers_are_named_farthest_first_and_the_rest_counted(comparison):
     placed = positions(comparison)
-    names = outside_names(placed, most=3)
+    names = outside_names(placed, STUDY, most=3)
     outside = placed.loc[~placed["inside"], "position"].abs()
     assert names[0].startswith(f"{placed.loc[outside.idxmax(), 'position']:+.1f}".replace("-", "−"))
     assert names[-1] == f"and {len(outside) - 3} more"
@@ -296,7 +299,7 @@ def test_outside_numbers_are_named_farthest_first_and_the_rest_counted(compariso
 
 def test_positions_draws_one_dot_per_compared_number(comparison):
     placed = positions(comparison)
-    axes = plot_positions(placed).axes[0]
+    axes = plot_positions(placed, STUDY).axes[0]
     dots = sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() in ("o", "D"))
     assert dots == len(placed)
 
@@ -305,20 +308,24 @@ def test_drawing_leaves_no_trace_in_global_state_or_in_its_input(balance):
     import matplotlib
 
     before, untouched = dict(matplotlib.rcParams), balance.copy()
-    plot_love(balance)
+    plot_love(balance, words=STUDY.wording)
     assert dict(matplotlib.rcParams) == before
     pd.testing.assert_frame_equal(balance, untouched)
 
 
 def test_the_time_axis_ends_with_follow_up(curves):
-    axes = plot_survival(curves.loc[curves["time"] <= 28]).axes[0]
+    axes = plot_survival(curves.loc[curves["time"] <= 28], horizon=60.0).axes[0]
     assert axes.get_xlim() == (0, 30)
 
 
 def test_dollar_signs_in_a_level_are_words_not_formulas(balance):
     rows = balance.assign(level=balance["level"].where(balance["level"] == "", "$11-$25k"))
     rows = rows.drop_duplicates(["variable", "level", "phase"])
-    assert not any(text.get_parse_math() for text in plot_love(rows).findobj(Text) if "$" in text.get_text())
+    assert not any(
+        text.get_parse_math()
+        for text in plot_love(rows, words=STUDY.wording).findobj(Text)
+        if "$" in text.get_text()
+    )
 
 
 def test_another_treatment_has_its_own_name(curves, scores):

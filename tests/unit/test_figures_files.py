@@ -11,6 +11,7 @@ from simsepsis.errors import OutputError
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.plots.love import plot_love
 from simsepsis.show.plots.rows import balance_rows
+from simsepsis.study.published import open_study
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def balance(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def love(balance: pd.DataFrame, name: str = "love") -> Figure:
-    return Figure(name=name, draw=lambda: plot_love(balance), data=balance)
+    return Figure(name=name, draw=lambda: plot_love(balance, words=open_study().wording), data=balance)
 
 
 def test_same_input_gives_the_same_bytes(balance, tmp_path: Path):
@@ -50,7 +51,11 @@ def test_a_dot_in_the_name_is_part_of_the_name(balance, tmp_path: Path):
 
 def test_figures_stand_in_one_folder_and_are_drawn_once(balance):
     drawn = []
-    figure = Figure(name="love", draw=lambda: drawn.append(1) or plot_love(balance), data=balance)
+    figure = Figure(
+        name="love",
+        draw=lambda: drawn.append(1) or plot_love(balance, words=open_study().wording),
+        data=balance,
+    )
     assert list(files_of([figure, love(balance, "again")], "f"))[2:4] == ["f/love.csv", "f/again.png"]
     assert figure.uri.startswith("data:image/svg+xml;base64,")
     assert drawn == [1]

@@ -16,10 +16,11 @@ from own_study import own_analysis, own_cohort, whole_report
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.errors import DataError
 from simsepsis.show.lettering import make_legible
-from simsepsis.show.plots import bin_scores, draw_analysis, plot_forest, plot_survival
-from simsepsis.show.plots.forest import LIMITS, limits_of
+from simsepsis.show.plots.drawings import draw_analysis
+from simsepsis.show.plots.forest import LIMITS, limits_of, plot_forest
 from simsepsis.show.plots.love import LARGEST
-from simsepsis.show.plots.survival import at_risk, time_ticks, until
+from simsepsis.show.plots.overlap import bin_scores
+from simsepsis.show.plots.survival import at_risk, plot_survival, time_ticks, until
 from simsepsis.show.style import letters, wrapped
 
 ODD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any]]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from simsepsis.show.outline import outline
-from simsepsis.show.study_words import THESIS_WORDING, number_label
+from simsepsis.show.outline import number_label, outline
+from simsepsis.study.published import open_study
+
+STUDY = open_study()
 
 
 def words(keys: list[tuple[str, str]]) -> list[tuple[int, str]]:
-    return [(line.depth, line.label) for line in outline(keys)]
+    return [(line.depth, line.label) for line in outline(keys, STUDY.wording)]
 
 
 def test_groups_and_categories_become_headings():
@@ -36,7 +38,7 @@ def test_the_treatment_does_not_split_the_block_of_adjuncts():
 
 def test_organ_scores_are_short_under_their_heading_and_full_alone():
     assert words([("sofa_renal_day7", "")]) == [(0, "SOFA score day 7"), (1, "Renal")]
-    assert THESIS_WORDING.row("sofa_renal_day7") == "SOFA renal day 7"
+    assert STUDY.wording.row("sofa_renal_day7") == "SOFA renal day 7"
 
 
 def test_names_outside_the_dictionary_are_their_own_labels():
@@ -52,10 +54,10 @@ def test_names_outside_the_dictionary_are_their_own_labels():
     ],
 )
 def test_number_label(key: tuple[str, str, str, str, str], name: str):
-    assert number_label(*key) == name
+    assert number_label(STUDY, *key) == name
 
 
 def test_a_long_name_loses_the_end_of_its_row_label_only():
-    name = number_label("rrt_nonrenal", "", "percent", "", "control", longest=40)
+    name = number_label(STUDY, "rrt_nonrenal", "", "percent", "", "control", longest=40)
     assert len(name) <= 40
     assert name.endswith("…, %, control")

@@ -14,7 +14,7 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.show.pages.analysis import analysis_page
 from simsepsis.show.pages.analysis.numbers import Interval, numbers_of, points_text, ratio_text
-from simsepsis.show.plots import draw_analysis
+from simsepsis.show.plots.drawings import draw_analysis
 
 COMMAND = "simsepsis analyze cohort.csv"
 NAN = float("nan")

@@ -8,11 +8,14 @@ import pytest
 
 from simsepsis.show.pages.layout import lay_out
 from simsepsis.show.table import Compared, Table
+from simsepsis.study.published import open_study
 from simsepsis.words.numbers import of_statistic
+
+STUDY = open_study()
 
 
 def table(comparison: pd.DataFrame, name: str) -> Table:
-    return next(table for table in lay_out(comparison) if table.name == name)
+    return next(table for table in lay_out(comparison, STUDY) if table.name == name)
 
 
 def line(laid_out: Table, label: str) -> tuple[str, ...]:
@@ -25,7 +28,7 @@ def last_cell(laid_out: Table) -> Compared:
 
 
 def test_all_seven_tables_hold_every_number_once(comparison):
-    tables = lay_out(comparison)
+    tables = lay_out(comparison, STUDY)
     assert [found.name for found in tables] == [f"table{number}" for number in range(1, 7)] + ["text"]
     shown = sum(
         bool(part.mark) for found in tables for row in found.rows for cell in row[1:] for part in cell.printed
@@ -93,7 +96,7 @@ def _interval(simulated: float, low: float, high: float, inside: bool) -> dict[s
     ],
 )
 def test_a_number_is_marked_by_where_it_stands(number: dict[str, object], mark: str, is_outside: bool):
-    (laid_out,) = lay_out(one_number(printed=70.0, **number))
+    (laid_out,) = lay_out(one_number(printed=70.0, **number), STUDY)
     cell = last_cell(laid_out)
     assert cell.printed[0].text == "70"
     assert cell.printed[0].mark == mark
@@ -101,7 +104,7 @@ def test_a_number_is_marked_by_where_it_stands(number: dict[str, object], mark: 
 
 
 def test_the_interval_follows_the_composition_of_the_cell():
-    (laid_out,) = lay_out(one_number(printed=70.0, **_interval(70.04, 68.96, 71.3, True)))
+    (laid_out,) = lay_out(one_number(printed=70.0, **_interval(70.04, 68.96, 71.3, True)), STUDY)
     cell = last_cell(laid_out)
     assert cell.simulated == "70 (5–5)"
     assert cell.interval == ("69–71.3", "(4–6;", "4–6)")
@@ -111,13 +114,13 @@ def test_a_number_that_was_not_simulated_shows_a_dash():
     missing = pd.DataFrame(
         [{"table": "text", "variable": "icus", "level": "", "statistic": "count", "phase": "", "arm": ""}]
     ).assign(printed=42.0, simulated=np.nan, low=np.nan, high=np.nan, inside=False)
-    (laid_out,) = lay_out(missing)
+    (laid_out,) = lay_out(missing, STUDY)
     cell = last_cell(laid_out)
     assert (cell.simulated, cell.interval, laid_out.note) == ("–", (), "0 of 0 numbers inside")
 
 
 def test_counts_of_inside_are_those_of_the_comparison(comparison):
-    for found in lay_out(comparison):
+    for found in lay_out(comparison, STUDY):
         rows = comparison.loc[(comparison["table"] == found.name) & (comparison["repeats"] == "")]
         repeated = (comparison["table"] == found.name).sum() - len(rows)
         inside = f"{rows['inside_corrected'].sum()} of {len(rows)} numbers inside"
@@ -127,7 +130,7 @@ def test_counts_of_inside_are_those_of_the_comparison(comparison):
 def test_a_misprint_is_marked_and_judged_by_its_corrected_value():
     misprint = {"corrected": 60.0, "inside_corrected": True, "text": "70"}
     frame = one_number(printed=70.0, **_interval(60.0, 59.0, 62.0, False), **misprint)
-    (laid_out,) = lay_out(frame)
+    (laid_out,) = lay_out(frame, STUDY)
     cell = last_cell(laid_out)
     assert (cell.printed[0].text, cell.corrected, cell.outside) == ("70†", ("60",), False)
 

@@ -28,7 +28,7 @@ from simsepsis.reproduction.evidence import gather, position
 from simsepsis.reproduction.replicate import CURVE_DAYS, keep
 from simsepsis.reproduction.summary import summarize_in_words
 from simsepsis.reproduction.words import percent
-from simsepsis.show.plots import draw_reproduction
+from simsepsis.show.plots.drawings import draw_reproduction
 from simsepsis.streams import stream
 from simsepsis.study.layout import Key
 from simsepsis.study.published import open_study

@@ -92,7 +92,7 @@ def test_table_has_literal_rows_and_those_that_a_reading_changes(found: Readings
 
 
 def test_tables_of_the_report_show_changes_only(found: ReadingsComparison) -> None:
-    definitions, counts, *_odds = reading_tables(found)
+    definitions, counts, *_odds = reading_tables(found, open_study())
     assert [row[0] for row in definitions.rows] == [reading.label for reading in READINGS]
     by_label = {row[0]: row[1:] for row in counts.rows}
     assert by_label["printed"] == ("653", "796", "0.941", "0.566")

@@ -17,6 +17,9 @@ _ROWS_IN_A_PRODUCT = 512
 _FEW_COLUMNS = 24
 """Up to here a general product is quicker than the symmetric one that NumPy makes of a matrix and its own."""
 
+PIECE = 32_768
+"""Rows of a matrix that are multiplied at a time."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinomialPoint:
@@ -91,16 +94,29 @@ def _evaluate(
     return value - np.log(product), residual, variance
 
 
-def information(X: NDArray[np.floating[Any]], variance: FloatArray) -> FloatArray:
+def information(
+    X: NDArray[np.floating[Any]], variance: FloatArray, precision: type[np.floating[Any]] | None = None
+) -> FloatArray:
     """Return X' diag(variance) X.
 
     Parameters
     ----------
     X
-        Shape (n, p); its precision is that of the product.
+        Shape (n, p).
     variance
         Non-negative, shape (n,).
+    precision
+        That of the products; None for that of X.
     """
+    total = np.zeros((X.shape[1], X.shape[1]))
+    # Pieces of a tall matrix stay near the processor, and need no second matrix of its size.
+    for begin in range(0, len(X), PIECE):
+        piece = X[begin : begin + PIECE].astype(precision or X.dtype, order="K", copy=False)
+        total += _information(piece, variance[begin : begin + PIECE])
+    return total
+
+
+def _information(X: NDArray[np.floating[Any]], variance: FloatArray) -> FloatArray:
     if X.shape[1] <= _FEW_COLUMNS:
         return np.asarray((X * variance[:, None]).T @ X, dtype=np.float64)
     spread: NDArray[np.floating[Any]] = np.sqrt(variance).astype(X.dtype, copy=False)

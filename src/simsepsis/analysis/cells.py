@@ -273,8 +273,9 @@ def _put_matched_text(found: Cells, result: ThesisResult) -> None:
                 continue
             if extended:
                 excluded = np.nan if model.value is None else float(model.value.data.excluded)
-                found["text", "sofa_missing", score if second else "", "count", "after", ""] = excluded
-            level = _model_level(second=second, extended=extended)
+                missing = f"{result.spec.later.name}_missing"
+                found["text", missing, score if second else "", "count", "after", ""] = excluded
+            level = _model_level(result.spec.later.name if extended else "", second=second)
             if level:
                 _put(found, "text", [(outcome, level)], ODDS, _treatment_odds(model, result))
         if second:
@@ -284,11 +285,11 @@ def _put_matched_text(found: Cells, result: ThesisResult) -> None:
                 _put(found, "text", term, TESTS[1:], _crude_odds(crude)[3:])
 
 
-def _model_level(*, second: bool, extended: bool) -> str:
-    """Return how the text's keys call a model; the first score's extended one stands in Tables 5 and 6."""
+def _model_level(later: str, *, second: bool) -> str:
+    """Return how the text's keys call a model; the first score's with later scores has tables of its own."""
     if second:
-        return "adjuncts_gee_sofa" if extended else "adjuncts_gee"
-    return "" if extended else "adjusted"
+        return f"adjuncts_gee_{later}" if later else "adjuncts_gee"
+    return "" if later else "adjusted"
 
 
 def _put_subgroup_text(found: Cells, result: ThesisResult) -> None:

@@ -32,7 +32,7 @@ def elapsed(earlier: Values, later: Values, places: tuple[Place, Place], format:
         other has not.
     """
     (start, first), (end, second) = (
-        _days(column, place, format) for column, place in zip((earlier, later), places, strict=True)
+        as_days(column, place, format) for column, place in zip((earlier, later), places, strict=True)
     )
     if first != second:
         raise places[1].error(
@@ -41,7 +41,7 @@ def elapsed(earlier: Values, later: Values, places: tuple[Place, Place], format:
     return end - start
 
 
-def _days(column: Values, place: Place, format: str | None) -> tuple[FloatArray, str]:
+def as_days(column: Values, place: Place, format: str | None) -> tuple[FloatArray, str]:
     """Return dates as days, and what the column holds."""
     if not is_text(column):
         counted = np.asarray(numbers(column, place), np.float64)

@@ -224,16 +224,17 @@ def models_frame(result: ThesisResult) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``model`` is ``propensity``, ``gee``, ``gee_sofa`` or ``gee_alone``; a model that failed is one row
-        with its note. Coefficients of a numeric outcome are differences of means: they have no odds ratio,
-        and limits on their own scale.
+        ``model`` is ``propensity``, ``gee``, ``gee_alone``, or ``gee_`` and the later scores; a failed model
+        is one row with its note. Coefficients of a numeric outcome are differences of means: they
+        have no odds ratio, and limits on their own scale.
     """
+    later = f"gee_{result.spec.later.name}"
     listed: list[tuple[tuple[str, str, str], Attempt[Propensity] | Attempt[AdjustedModel]]] = [
         (("propensity", score, ""), then(step, _with_errors, result))
         for score, step in result.matched.items()
     ]
     listed += [
-        (("gee_sofa" if extended else "gee", score, outcome), model)
+        ((later if extended else "gee", score, outcome), model)
         for (score, extended, outcome), model in result.models.items()
     ]
     listed += [(("gee_alone", FIRST_SCORE, outcome), model) for outcome, model in result.clustered.items()]

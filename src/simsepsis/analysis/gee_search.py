@@ -54,9 +54,12 @@ def search(
     params, eta, sure = rough(columns, half_sign, gram)
     if not sure:
         return params, 0
-    bread, factor, last = np.empty_like(gram), np.empty_like(gram), np.zeros((2, params.size))
-    largest = np.diff(edges).max()
-    last_length, near = np.inf, False
+    bread, factor = np.empty_like(gram), np.empty_like(gram)
+    last_params, last_step, last_length, near = params, params, np.inf, False
+    # NumPy's own diff and rows of a matrix take longer to compile than all else here
+    largest = 0
+    for k in range(edges.size - 1):
+        largest = max(largest, edges[k + 1] - edges[k])
     size = _sizes(eta, half_sign)
     for iteration in range(1, _STEPS + 1):
         root, weighted, shared, alpha = evaluate(size, half_sign, edges, pairs, rows)
@@ -75,15 +78,15 @@ def search(
         # steps shrink at a steady rate, so that two of them tell how much the second one leaves to do
         left = length * min(1.0, length / last_length) if iteration > 1 else length
         if iteration > 1 and left >= TOLERANCE and length < last_length:
-            turned = step - last[1]
+            turned = step - last_step
             pull = _symmetric_product(bread, turned)
             curve = (pull * turned).sum()
             # two equal steps tell nothing of the curvature
             share = (pull * step).sum() / curve if curve != 0.0 else 0.0
-            move = step - share * (params - last[0] + turned)
+            move = step - share * (params - last_params + turned)
         else:
             move = step
-        last[0], last[1], last_length, near = params, step, length, length <= NEAR
+        last_params, last_step, last_length, near = params, step, length, length <= NEAR
         params = params + move
         if left < TOLERANCE:
             return params, iteration

@@ -10,7 +10,7 @@ import scipy.linalg
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
-from simsepsis.analysis.binomial import BinomialPoint, information, point_at, symmetric_inverse
+from simsepsis.analysis.binomial import PIECE, BinomialPoint, information, point_at, symmetric_inverse
 from simsepsis.analysis.firth import fit_firth
 from simsepsis.analysis.fit import Fit, failed_fit, in_units
 from simsepsis.analysis.inputs import (
@@ -379,16 +379,17 @@ def _climb(
     covariance = np.full((width, width), np.nan)
     arrived, doubtful, kept, factored, last = X.size == 0, False, False, 0, np.inf
     tolerance = _TOLERANCE * (1.0 if weights is None else float(weights.mean() if weights.size else 1.0))
-    single = _in_single_precision(X) if X.size > _LARGE else X
+    rough, single = (np.float64, X) if X.size <= _LARGE else (np.float32, _in_single_precision(X))
     step: FloatArray | None = None
     before: FloatArray | None = None
     while not arrived and (kept or factored < patience):
         if not kept:
-            exact = single is X or (errors and last < tolerance)
+            exact = rough is np.float64 or (errors and last < tolerance)
             # at first all fitted probabilities are alike, so that the factor shows how new each column is
-            found = _factor(X if exact else single, here.variance, first=factored == 0)
+            precision = np.float64 if exact else rough
+            found = _factor(X if exact else single, here.variance, precision, first=factored == 0)
             if found is None and not exact:
-                found = _factor(X, here.variance, first=factored == 0)
+                found = _factor(X, here.variance, np.float64, first=factored == 0)
             if found is None:
                 doubtful = factored == 0
                 break
@@ -425,17 +426,21 @@ def _climb(
     )
 
 
-def _in_single_precision(X: FloatArray) -> NDArray[np.float32]:
+def _in_single_precision(X: FloatArray) -> NDArray[np.floating[Any]]:
     """Return X by rows; what is too large becomes inf, so that it has no factor and is done in double."""
+    if len(X) > PIECE:
+        return X  # a tall matrix is changed piece by piece where it is used, and never held twice
     with np.errstate(over="ignore"):
         return X.astype(np.float32, order="C")
 
 
-def _factor(X: NDArray[np.floating[Any]], variance: FloatArray, *, first: bool) -> FloatArray | None:
+def _factor(
+    X: NDArray[np.floating[Any]], variance: FloatArray, precision: type[np.floating[Any]], *, first: bool
+) -> FloatArray | None:
     """Return the Cholesky factor of the information; None where it is singular, or at first nearly so."""
     with np.errstate(over="ignore", invalid="ignore"):
-        curvature = information(X, variance)
-    least = SURELY_INDEPENDENT if X.dtype == np.float64 else _SURELY_IN_SINGLE_PRECISION
+        curvature = information(X, variance, precision)
+    least = SURELY_INDEPENDENT if precision is np.float64 else _SURELY_IN_SINGLE_PRECISION
     return _sound_factor(curvature, least * first)
 
 

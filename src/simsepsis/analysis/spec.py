@@ -25,6 +25,7 @@ from simsepsis.analysis.spec_types import (
     TimeUnit,
 )
 from simsepsis.errors import UsageError
+from simsepsis.study.layout import Later
 from simsepsis.study.published import DEFAULT, open_study, opened_before
 from simsepsis.study.variables import Variables
 
@@ -162,8 +163,7 @@ class AnalysisSpec:
     methods
         Further methods by name (`simsepsis list methods`), whose rows follow the others in the estimates.
     min_adjunct_users
-        An adjunct that fewer matched patients received is left out of the models. The thesis left out
-        balloon pumping (3 users) and kept veno-arterial ECMO (10 users).
+        An adjunct that fewer matched patients received is left out of the models.
     columns
         Name here → name in the file, for columns that the file calls otherwise.
     recode
@@ -284,6 +284,11 @@ class AnalysisSpec:
     def variables(self) -> Variables:
         """Return the columns whose limits, levels and labels are known: the study's, or none."""
         return NO_VARIABLES if self.own else opened_before(str(self.study)).variables
+
+    @property
+    def later(self) -> Later:
+        """Return what the model with later scores is called: by the study, or by the one that is none's."""
+        return opened_before(DEFAULT if self.own else str(self.study)).layout.later
 
     @property
     def adjusters(self) -> tuple[str, ...]:

@@ -140,6 +140,11 @@ def _complete(document: dict[str, Any], place: str, study: str) -> AnalysisSpec:
     return _validate(document, place)
 
 
+def defaults_of_file() -> dict[str, Any]:
+    """Return what is taken of a key that a file does not have, where that is not the spec's own default."""
+    return {**_ABSENT, "study": OWN, **dict.fromkeys(_REQUIRED, MISSING)}
+
+
 _RECORDS: dict[str, type[Any]] = {"subgroups": Subgroup, "exclude": Rule, "include": Rule}
 """Keys that list tables, and what each table becomes."""
 

@@ -85,7 +85,8 @@ def _parts(result: ThesisResult) -> Iterator[tuple[str, Iterator[Estimate]]]:
                 yield "psm_cluster_se", cluster_rows(result.matched[score], result.survival, result.spec)
                 yield "psm_gee_alone", _clustered_rows(result)
         yield f"{method}_gee", _model_rows(result, score, f"{method}_gee", extended=False)
-        yield f"{method}_gee_sofa", _model_rows(result, score, f"{method}_gee_sofa", extended=True)
+        later = f"{method}_gee_{result.spec.later.name}"
+        yield later, _model_rows(result, score, later, extended=True)
     if result.survival is not None:
         yield "psm_cox", _hazard_rows(result.survival, result.spec, "psm_cox", lambda found: found.cox)
         yield f"rmst{result.spec.rmst_horizon:g}", _rmst_rows(result, result.survival)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simsepsis.cli.app import app
+from simsepsis.cli.app import StudyName, app
 from simsepsis.cli.show import say
-from simsepsis.errors import UsageError
+from simsepsis.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command()
@@ -64,3 +67,151 @@ def new(
     for sentence in left:
         say(sentence)
     say(f"Next: simsepsis {'check' if left else 'analyze'} {folder}")
+
+
+@app.command()
+def check(
+    study_or_cohort: Annotated[
+        Path, typer.Argument(help="Folder of a study that names its cohort, or a file of patients.")
+    ],
+    spec: Annotated[Path | None, typer.Option(help="Of a file: what the columns are, a .toml file.")] = None,
+    study: StudyName = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for check.csv, the whole table.")] = None,
+) -> None:
+    """Look a cohort through before it is analysed: what is decided, what is doubtful, what is wrong.
+
+    Ends with 2 if something is wrong, with its sentence.
+
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+
+    Example: simsepsis check cohort.csv
+    """
+    from simsepsis.analysis.spec_files import load_spec
+    from simsepsis.study.published import is_study, open_study
+
+    if spec is not None and study is not None:
+        raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
+    if is_study(study_or_cohort):
+        if spec is not None or study is not None:
+            raise UsageError(
+                f"{study_or_cohort} is a study, which says what to do; leave out --spec and --study"
+            )
+        found = open_study(study_or_cohort).check()
+    else:
+        from simsepsis.analysis.cohort_path import check_cohort_path
+
+        chosen = open_study(study).spec if spec is None else load_spec(spec)
+        check_cohort_path(study_or_cohort)
+        from simsepsis.analysis.checking.check import check_cohort
+
+        found = check_cohort(study_or_cohort, chosen)
+    _tell(found, out)
+
+
+def _tell(found: pd.DataFrame, out: Path | None) -> None:
+    """Print findings, and refuse with the first that is wrong."""
+    from simsepsis.analysis.checking.check import VERDICTS, WRONG
+    from simsepsis.files import table_bytes, write_files
+
+    if out is not None:
+        write_files(out, {"check.csv": table_bytes(Path("check.csv"), found)})
+    for verdict in VERDICTS:
+        rows = found[found["verdict"] == verdict]
+        say(f"{verdict.capitalize()}: {len(rows) or 'nothing'}")
+        for row in rows.itertuples():
+            say(f"  • {_line(row)}")
+    wrong = found[found["verdict"] == WRONG]
+    if len(wrong):
+        raise DataError("; ".join(filter(None, wrong[["what", "remedy"]].iloc[0])))
+
+
+def _line(row: Any) -> str:
+    """Return a finding as one line."""
+    if row.verdict == "decided":
+        count = f": {row.count:,}" if row.count and "missing in" not in row.what else ""
+        return f"{row.column + ': ' if row.column else ''}{row.what}{count}"
+    rows = f" (rows {row.rows})" if row.rows and row.rows not in row.what else ""
+    return f"{'; '.join(filter(None, (f'{row.what}{rows}', row.remedy)))}"
+
+
+@app.command(name="show-keys")
+def show_keys(
+    noun: Annotated[str, typer.Argument(help="spec, scenario, experiment, trial, study or variables.")],
+    study: Annotated[
+        str | None,
+        typer.Option(help="With scenario and trial: whose; default: worlds that are fitted to a file."),
+    ] = None,
+) -> None:
+    """Show every key of a kind of file: type, default, unit, meaning, and an example from a shipped file.
+
+    Example: simsepsis show-keys spec
+    """
+    from simsepsis.show.key_list import list_keys
+
+    for key in list_keys(noun, study):
+        say(key.lines)
+
+
+@app.command()
+def fit(
+    study: Annotated[str, typer.Argument(help="Folder of a study that names its cohort, or a study's name.")],
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="The patients; default: the file that the study names.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the scenario; default: the study's scenarios/.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the scenario.")] = "base",
+    minimum: Annotated[
+        int, typer.Option(help="Patients that every number of the world rests on at least.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the cohorts on the fidelity page, 0 or more.")] = 0,
+) -> None:
+    """Fit a world to a study's cohort: a scenario with a known truth, and a page on how it fits.
+
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+
+    Example: simsepsis new mystudy --from cohort.csv
+
+    Example: simsepsis fit mystudy
+    """
+    from simsepsis.analysis.cohort_path import check_cohort_path
+    from simsepsis.names import check_name
+    from simsepsis.study.published import open_study
+
+    opened = open_study(study)
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise UsageError(f"--name {error}") from error
+    if minimum < 1:
+        raise UsageError(f"--minimum {minimum}: give 1 or more; 10 is usual")
+    patients = opened.patients if cohort is None else cohort
+    check_cohort_path(patients)
+    if out is None and opened.package:
+        raise UsageError(f"study '{opened.name}' is installed; give --out with a folder for the world")
+    folder = opened.folder / "scenarios" if out is None else out
+    from simsepsis.analysis.cohort_file import read_cohort
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.fitting.fidelity import fidelity
+    from simsepsis.fitting.fit import fit_world
+
+    check_folder(folder)
+    spec = opened.spec
+    registry = read_cohort(patients, spec)
+    world = fit_world(registry, spec, study=opened.key, minimum=minimum)
+    write_files(folder, world.files(name))
+    for sentence in world.notes:
+        say(f"• {sentence}")
+    from simsepsis.show.pages.fidelity import fidelity_files, misfits
+
+    found = fidelity(world, registry, spec, seed=seed)
+    pages = folder.parent / "fidelity" if out is None else folder / f"{name}-fidelity"
+    command = f"simsepsis fit {study}" + (f" --cohort {cohort}" if cohort else "")
+    write_files(pages, fidelity_files(found, command=f"{command} --seed {seed}", seed=seed))
+    wrong = misfits(found)
+    for sentence in wrong[:5]:
+        say(f"• {sentence}")
+    if len(wrong) > 5:
+        say(f"• … and {len(wrong) - 5} more, on the page")
+    say(f"\nThe world is {folder / f'{name}.toml'}; how it fits: {pages / 'report.html'}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,12 @@ from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say, show_comparison, show_estimates
 from simsepsis.errors import UsageError
 from simsepsis.words import plain
+
+if TYPE_CHECKING:
+    from simsepsis.analysis.spec import AnalysisSpec
+    from simsepsis.analysis.thesis_analysis import Analysis
+    from simsepsis.show.drawers import Server
+    from simsepsis.show.page import Page
 
 
 @app.command()
@@ -88,6 +94,21 @@ def reproduce(
     say(f"\nThe report is {folder / 'report.html'}")
 
 
+def _asked(cohort: Path, spec: Path | None, study: str | None) -> tuple[Path, AnalysisSpec]:
+    """Return the file of the patients and the analysis, which a study's folder names itself."""
+    from simsepsis.analysis.spec_files import load_spec
+    from simsepsis.study.published import is_study, open_study
+
+    if spec is not None and study is not None:
+        raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
+    if is_study(cohort):
+        if spec is not None or study is not None:
+            raise UsageError(f"{cohort} is a study, which says what to do; leave out --spec and --study")
+        opened = open_study(cohort)
+        return opened.patients, opened.spec
+    return cohort, open_study(study).spec if spec is None else load_spec(spec)
+
+
 @app.command()
 def analyze(
     cohort: Annotated[
@@ -110,55 +131,56 @@ def analyze(
     """
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
     from simsepsis.analysis.cohort_path import check_cohort_path
-    from simsepsis.analysis.spec_files import load_spec
-    from simsepsis.study.published import is_study, open_study
 
-    if spec is not None and study is not None:
-        raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
     command += f" --study {study}" if study else ""
-    if is_study(cohort):
-        if spec is not None or study is not None:
-            raise UsageError(f"{cohort} is a study, which says what to do; leave out --spec and --study")
-        study, cohort = str(cohort), open_study(cohort).patients
-    chosen = open_study(study).spec if spec is None else load_spec(spec)
+    cohort, chosen = _asked(cohort, spec, study)
     check_cohort_path(cohort)
-    from simsepsis.analysis.cohort_file import read_cohort
-    from simsepsis.files import check_folder, table_bytes, write_files
+    from simsepsis.show.drawers import drawers
 
-    patients = read_cohort(cohort, chosen)
-    check_folder(out)
-    from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+    with drawers() as server:
+        from simsepsis.analysis.cohort_file import read_cohort
+        from simsepsis.files import check_folder
 
-    analysis = run_analysis(patients, chosen, seed=seed)
-    del patients  # the half of the memory that a large file takes
+        patients = read_cohort(cohort, chosen)
+        check_folder(out)
+        from simsepsis.analysis.thesis_analysis import analyze as run_analysis
+
+        analysis = run_analysis(patients, chosen, seed=seed)
+        del patients  # the half of the memory that a large file takes
+        page, left_out = _written(analysis, out, server, source=plain(cohort.name), command=command)
+    for sentence in analysis.result.cohort.notes:
+        say(f"• {sentence}")
+    show_estimates(analysis.estimates)
+    for line in page.answer:
+        say(f"• {line}")
+    for title, reason in left_out:
+        say(f"• No figure '{title}': {reason}.")
+    say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")
+
+
+def _written(
+    analysis: Analysis, out: Path, server: Server | None, *, source: str, command: str
+) -> tuple[Page, tuple[tuple[str, str], ...]]:
+    """Write tables, figures and report of an analysis; return the page, and what could not be drawn."""
     from importlib.metadata import version
 
     from simsepsis.analysis.output import analysis_contents, layout_of
     from simsepsis.analysis.sensitivity import sensitivity_table
-    from simsepsis.show.figure import written
-    from simsepsis.show.pages.analysis import analysis_page, answer_of, numbers_of
-    from simsepsis.show.plots import drawing_of, files_of
+    from simsepsis.files import table_bytes, write_files
+    from simsepsis.show.drawers import drawn_by
+    from simsepsis.show.figure import files_of, written
+    from simsepsis.show.pages.analysis import analysis_page
+    from simsepsis.show.plots.drawings import drawing_of
 
-    drawn, left_out = drawing_of(analysis, source=plain(cohort.name), version=version("simsepsis"))
-    figures = written(drawn, layout_of(chosen))
-    sensitivity = sensitivity_table(analysis)
-    contents = analysis_contents(analysis) | files_of(figures)
-    contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
-    page = analysis_page(
-        analysis,
-        figures,
-        sensitivity,
-        source=plain(cohort.name),
-        command=command,
-        left_out=left_out,
-    )
-    write_files(out, contents | {"report.html": page.html.encode()})
-    for sentence in analysis.result.cohort.notes:
-        say(f"• {sentence}")
-    show_estimates(analysis.estimates)
-    for sentence in answer_of(numbers_of(analysis), sensitivity):
-        say(f"• {sentence}")
-    for title, reason in left_out:
-        say(f"• No figure '{title}': {reason}.")
-    say(f"\nThe report is {out / 'report.html'}; tables, figures, pairs and estimates are beside it")
+    drawn, left_out = drawing_of(analysis, source=source, version=version("simsepsis"))
+    figures = written(drawn, layout_of(analysis.result.spec))
+    with drawn_by(server, figures):
+        sensitivity = sensitivity_table(analysis)
+        contents = analysis_contents(analysis)
+        contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
+        page = analysis_page(
+            analysis, figures, sensitivity, source=source, command=command, left_out=left_out
+        )
+    write_files(out, contents | files_of(figures) | {"report.html": page.html.encode()})
+    return page, left_out

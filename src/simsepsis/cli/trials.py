@@ -25,21 +25,23 @@ def plan(
 ) -> None:
     """Plan a randomized trial: patients, looks, assurance, what if, months, with text to paste.
 
-    Example: simsepsis plan trial-ivigg-high-dose --replicates 200
+    Example: simsepsis plan trial-sbits --replicates 200
     """
     from simsepsis.study.published import open_study
     from simsepsis.trial.protocol import load_trial
 
     # What is wrong with the file is told before the rest is even opened.
     place = open_study(study).place("trials", trial)
-    name = load_trial(place).name
+    name = load_trial(place, study).name
     folder = Path("plans") / name if out is None else out
     from simsepsis.show.pages.trial import plan_trial
     from simsepsis.show.pages.trial.facts import facts_of
     from simsepsis.show.pages.trial.summary import summary
 
     with progress_bar("Simulated trials") as progress:
-        planned = plan_trial(place, folder, replicates=replicates, seed=seed, jobs=jobs, progress=progress)
+        planned = plan_trial(
+            place, folder, study=study, replicates=replicates, seed=seed, jobs=jobs, progress=progress
+        )
     for sentence in summary(planned, facts_of(planned)):
         say(sentence)
     say(f"Plan, page and figures are in {folder}")

@@ -21,13 +21,13 @@ from simsepsis.experiment.run_folder import RunFolder
 from simsepsis.experiment.sealed import mending
 from simsepsis.experiment.stopping import Look
 from simsepsis.performance import (
-    LADDERS,
     Rung,
     Settings,
     autopsy_of,
     failures_of,
     kinds_of_reasons,
     ladder_of,
+    ladders_of,
     performance_of,
 )
 from simsepsis.replication import Part
@@ -110,7 +110,7 @@ def _told(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that are made of each share of the estimands, joined."""
     truth, settings = folder.truth(), Settings(reference=folder.plan.run.reference)
-    ladders = {**LADDERS, **contrasts_of(folder.plan.answers)}
+    ladders = {**ladders_of(folder.plan.run.analysis.later), **contrasts_of(folder.plan.answers)}
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TOLD}
     for grid in folder.grids(cell.key, parts, below, columns=("seconds", "failure"), see=seen.see):
         cells = grid.judged(truth, settings)

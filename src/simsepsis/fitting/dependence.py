@@ -23,7 +23,10 @@ LEAST = 30
 
 LARGEST = 0.98
 LEAST_EIGENVALUE = 2e-3
-MOST_STEPS = 200
+MOST_STEPS = 300
+WITHIN = 5.0
+"""Weight of the correlation, which must be 0, between two normal variables behind one column."""
+
 USUAL = 0.2
 """Size that a correlation between covariates usually has."""
 
@@ -40,11 +43,14 @@ class Scores:
         (normals, ORDER) coefficients of each score as a function of its normal variable, over its SD.
     variance
         (normals,) variance of each score: 1 where everything is seen.
+    column
+        (normals,) number of the column that it is behind.
     """
 
     values: FloatArray
     hermite: FloatArray
     variance: FloatArray
+    column: IntArray
 
 
 def scores_of(columns: Mapping[str, Column], values: Mapping[str, FloatArray]) -> Scores:
@@ -55,6 +61,7 @@ def scores_of(columns: Mapping[str, Column], values: Mapping[str, FloatArray]) -
         values=np.array([score for score, _, _ in scored]),
         hermite=np.array([hermite for _, hermite, _ in scored]),
         variance=np.array([variance for _, _, variance in scored]),
+        column=np.repeat(np.arange(len(columns)), [column.latents for column in columns.values()]),
     )
 
 
@@ -150,10 +157,15 @@ def correlations(scores: Scores) -> FloatArray:
 
 
 def weights_of(scores: Scores) -> FloatArray:
-    """Return how much the correlation of each pair matters: as far as it can be seen, and is known."""
+    """Return how much the correlation of each pair matters: as far as it can be seen, and is known.
+
+    Normal variables behind one column must not hang together, or its shares would not be the cohort's.
+    """
     slopes = np.outer(scores.hermite[:, 0], scores.hermite[:, 0])
     known = (~np.isnan(scores.values)).astype(float)
-    return np.asarray(slopes**2 * (known @ known.T) / scores.values.shape[1] * reliability(scores))
+    weights = slopes**2 * (known @ known.T) / scores.values.shape[1] * reliability(scores)
+    own = scores.column[:, None] == scores.column
+    return np.asarray(np.where(own, WITHIN, weights))
 
 
 def reliability(scores: Scores) -> FloatArray:
@@ -193,9 +205,9 @@ def _expected(correlation: FloatArray, hermite: FloatArray) -> FloatArray:
 def nearest(matrix: FloatArray, weights: FloatArray) -> FloatArray:
     r"""Return the possible correlations nearest to a matrix, with ones on its diagonal.
 
-    Rows of a square L of length 1 give correlations :math:`L L^\top`; the weighted sum of squares of what they
-    differ by is minimized over L, from the matrix without its negative eigenvalues (Higham NJ. IMA J Numer
-    Anal 2002;22:329 has the problem; the factor keeps weights cheap).
+    Rows of a square L of length 1 give correlations :math:`L L^\top`; the weighted sum of squares of what
+    they differ by is minimized over L, from the matrix without its negative eigenvalues (Higham NJ. IMA J
+    Numer Anal 2002;22:329 has the problem; the factor keeps weights cheap).
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ whether failing is informative, `replicates_needed` and `stopping_mcse` say when
 """
 
 from simsepsis.performance.autopsy import AUTOPSY_NUMBERS, autopsy_of, coverage_autopsy
-from simsepsis.performance.error_ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of
+from simsepsis.performance.error_ladder import LADDER_COLUMNS, LADDERS, Rung, ladder, ladder_of, ladders_of
 from simsepsis.performance.estimate_rows import Settings
 from simsepsis.performance.failures import (
     FAILURE_COLUMNS,
@@ -40,6 +40,7 @@ __all__ = [
     "kinds_of_reasons",
     "ladder",
     "ladder_of",
+    "ladders_of",
     "performance_of",
     "replicates_from_pilot",
     "replicates_needed",

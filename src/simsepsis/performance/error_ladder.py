@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -15,6 +16,8 @@ from simsepsis.estimand import Estimand
 from simsepsis.performance.estimate_rows import Settings
 from simsepsis.performance.grid import Grid, Truth, lay_out, true_values
 from simsepsis.performance.mcse import mean_of, undefined_as_nan, with_truth_error
+from simsepsis.study.layout import Later
+from simsepsis.study.published import open_study
 
 LADDER_COLUMNS = (
     "cell",
@@ -70,37 +73,41 @@ class _Height:
 _Family = tuple[int, str, dict[str, _Height]]
 """Where its cell begins among all series, its stem, and the height of each method."""
 
-LADDERS: Mapping[str, tuple[Rung, ...]] = MappingProxyType(
-    {
-        "matching": (
+LADDERS = ("matching", "no matching", "survival", "time zero")
+
+
+@cache
+def ladders_of(later: Later) -> Mapping[str, tuple[Rung, ...]]:
+    """Return ladders of a study's methods by name, from what is least wrong to what a registry study does."""
+    rungs = (
+        (
             Rung(method="randomized_twin_psm", adds="chance"),
             Rung(method="oracle_ps", adds="drift of the matched set"),
             Rung(method="psm_with_u", adds="estimated score"),
             Rung(method="psm", adds="hidden confounding"),
             Rung(method="psm_gee", adds="adjustment for adjuncts"),
-            Rung(method="psm_gee_sofa", adds="adjustment for later SOFA"),
+            Rung(method=f"psm_gee_{later.name}", adds=f"adjustment for later {later.label}"),
         ),
-        "no matching": (
+        (
             Rung(method="randomized_twin_crude", adds="chance"),
             Rung(method="psm", adds="confounding that matching leaves"),
             Rung(method="crude", adds="confounding that matching removes"),
         ),
-        "survival": (
+        (
             Rung(method="randomized_twin_psm_cox", adds="chance"),
             Rung(method="psm_cox", adds="confounding and late starts"),
         ),
-        "time zero": (
+        (
             Rung(method="clone_censor_weight", adds="chance"),
             Rung(method="cox_time_varying", adds="treatment counted from its start"),
             Rung(method="cox_time_fixed", adds="immortal time"),
         ),
-    }
-)
-"""Ladders of the thesis's methods, from what is least wrong to what a registry study does."""
+    )
+    return MappingProxyType(dict(zip(LADDERS, rungs, strict=True)))
 
 
 def ladder(
-    estimates: pd.DataFrame, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] = LADDERS
+    estimates: pd.DataFrame, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] | None = None
 ) -> pd.DataFrame:
     """Split the mean estimate of the last method of a ladder into truth and sources of error.
 
@@ -109,7 +116,8 @@ def ladder(
     estimates, truth
         As for `summarize`.
     ladders
-        Name → rungs; a ladder stands on those of its rungs that the estimates have, two at least.
+        Name → rungs, two at least of which the estimates must have; None: `ladders_of` the study that stands
+        where none is named.
 
     Returns
     -------
@@ -132,12 +140,18 @@ def ladder(
     both truths in quadrature where they are not the same. Noise that two methods share cancels.
     """
     grids = lay_out(estimates, None, Settings()).grids
-    return _climb([family for grid in grids for family in _stems(grid, truth)], ladders)
+    return _climb([family for grid in grids for family in _stems(grid, truth)], _usual(ladders))
 
 
-def ladder_of(grid: Grid, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] = LADDERS) -> pd.DataFrame:
+def _usual(ladders: Mapping[str, Sequence[Rung]] | None) -> Mapping[str, Sequence[Rung]]:
+    return ladders_of(open_study().layout.later) if ladders is None else ladders
+
+
+def ladder_of(
+    grid: Grid, truth: Truth, *, ladders: Mapping[str, Sequence[Rung]] | None = None
+) -> pd.DataFrame:
     """Return `ladder` of a cell's series; all estimands of a stem are there together."""
-    return _climb(list(_stems(grid, truth)), ladders)
+    return _climb(list(_stems(grid, truth)), _usual(ladders))
 
 
 def _climb(families: list[_Family], ladders: Mapping[str, Sequence[Rung]]) -> pd.DataFrame:

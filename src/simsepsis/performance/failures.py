@@ -122,7 +122,7 @@ def _compared(block: Block, method: int, alpha: float) -> pd.DataFrame:
 
 _ONE = r"[+−-]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?"
 NUMBERS = re.compile(
-    # What stands in quotation marks is a name, and so is what letters touch: 'ICU 7', sofa_day3, 28-day.
+    # What stands in quotation marks is a name, and so is what letters touch: 'ICU 7', score_day3, 28-day.
     r"(?P<name>(?<!\w)(?P<quote>['\"]).*?(?P=quote)(?!\w))"
     rf"|(?<![\w.])(?P<numbers>{_ONE}(?:(?:, | and ){_ONE})*)(?![\w]|[-.,]\w)"
 )

@@ -43,6 +43,9 @@ BATCHES_AHEAD = 2
 WATCH_SECONDS = 0.5
 """Time between two looks of a worker at whether the main process is there."""
 
+ANSWER_SECONDS = 10
+"""Time that a scheduler has to answer."""
+
 RAY_ON_THE_NETWORK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Environment variable that lets ray use an address other machines reach, by its name where it began."""
 
@@ -262,7 +265,7 @@ def _dask(n: int, scheduler: str | None) -> Iterator[Workers]:
         client = distributed.Client(n_workers=n, threads_per_worker=1, host=LOOPBACK, **quiet)
     else:
         try:
-            client = distributed.Client(scheduler, timeout=10)
+            client = distributed.Client(scheduler, timeout=ANSWER_SECONDS)
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"scheduler '{scheduler}' does not answer; start one with `dask scheduler` and give its "
@@ -356,6 +359,7 @@ def _settle() -> None:
     """Spare the garbage collector what is loaded and stays: its rounds would take a tenth of the time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _in_own_worker(main: int, task: Callable[[B], T], batch: B) -> T:

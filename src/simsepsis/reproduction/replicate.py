@@ -112,7 +112,7 @@ def failed_steps(result: ThesisResult) -> Iterator[tuple[str, str]]:
         yield from _failed(("crude comparison", *crude_key), crude)
     for model_key, model in result.models.items():
         note = "" if model.value is None else model.value.note
-        yield from _failed(("GEE", *_words(model_key)), model, note)
+        yield from _failed(("GEE", *_words(model_key, result.spec.later.title)), model, note)
     for interaction_key, interaction in result.interactions.items():
         yield from _failed(("interaction", *interaction_key), interaction)
     if result.survival is not None:
@@ -126,9 +126,9 @@ def _failed(step: tuple[str, ...], attempt: Attempt[T], note: str = "") -> Itera
         yield ", ".join(step), reason
 
 
-def _words(key: tuple[str, bool, str]) -> tuple[str, ...]:
+def _words(key: tuple[str, bool, str], later: str) -> tuple[str, ...]:
     score, extended, outcome = key
-    return (score, "with SOFA of days 3 and 7", outcome) if extended else (score, outcome)
+    return (score, f"with {later}", outcome) if extended else (score, outcome)
 
 
 def _curves(result: ThesisResult) -> tuple[FloatArray, FloatArray]:

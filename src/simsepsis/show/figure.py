@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simsepsis.files import write_files
 from simsepsis.show.lettering import make_legible
-from simsepsis.show.style import in_house_style
+from simsepsis.show.style import house_style
 from simsepsis.spreadsheet import csv_bytes
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from simsepsis.study.layout import Layout
 
+Drawn = tuple[bytes, bytes, tuple[str, ...]]
 PNG_DPI = 160
 # Without these, both formats carry the moment of writing or the library's version in their bytes.
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -60,30 +61,35 @@ class Figure:
     kind = "figure"
 
     @cached_property
-    def _drawn(self) -> tuple[bytes, bytes, tuple[str, ...]]:
+    def drawn(self) -> Drawn:
         """The drawing as PNG and SVG, and the words in it that no font has, numbered."""
-        drawing = self.draw()
-        numbered = make_legible(drawing)
-        return _saved(drawing, "png"), _saved(drawing, "svg"), tuple(numbered)
+        with house_style():
+            drawing = self.draw()
+            numbered = make_legible(drawing)
+            return _saved(drawing, "png"), _saved(drawing, "svg"), tuple(numbered)
+
+    def take(self, drawn: Drawn) -> None:
+        """Keep what another process has drawn."""
+        vars(self)["drawn"] = drawn
 
     @property
     def full_caption(self) -> str:
         """Return the caption with the words that stand as numbers in the drawing."""
-        numbered = self._drawn[2]
+        numbered = self.drawn[2]
         key = f" In the drawing, numbers stand for words without a font: {'; '.join(numbered)}."
         return self.caption + (key if numbered else "")
 
     @property
     def files(self) -> dict[str, bytes]:
         """Return file name → content: the drawing twice and its numbers, each time the same bytes."""
-        png, svg, _ = self._drawn
+        png, svg, _ = self.drawn
         csv = csv_bytes(self.data, float_format="%.10g", lineterminator="\n")
         return {f"{self.name}.png": png, f"{self.name}.svg": svg, f"{self.name}.csv": csv}
 
     @property
     def uri(self) -> str:
         """Return the drawing as the address of a picture that stands in the page itself."""
-        return f"data:image/svg+xml;base64,{base64.b64encode(self._drawn[1]).decode('ascii')}"
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.drawn[1]).decode('ascii')}"
 
     def save(self, folder: Path | str) -> tuple[Path, ...]:
         """Write PNG, SVG and CSV into a folder, made if it does not exist; return their paths."""
@@ -100,7 +106,6 @@ def files_of(figures: Iterable[Figure], folder: str = "figures") -> dict[str, by
     return {f"{folder}/{name}": data for figure in figures for name, data in figure.files.items()}
 
 
-@in_house_style
 def _saved(drawing: Drawing, kind: str) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():

@@ -1,12 +1,12 @@
-"""Rows of a table or figure under their headings, in the thesis's layout."""
+"""Rows of a table or figure under their headings, and printed numbers by their full names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simsepsis.show.study_words import THESIS_WORDING
-from simsepsis.words.labels import Wording
+from simsepsis.study.published import Study
+from simsepsis.words.labels import PHASES, STATISTICS, Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Line:
     key: tuple[str, str] | None = None
 
 
-def outline(keys: Iterable[tuple[str, str]], words: Wording = THESIS_WORDING) -> tuple[Line, ...]:
+def outline(keys: Iterable[tuple[str, str]], words: Wording) -> tuple[Line, ...]:
     """Return the rows with group and variable headings between them, in the order given."""
     lines: list[Line] = []
     group = variable_above = ""
@@ -43,3 +43,21 @@ def outline(keys: Iterable[tuple[str, str]], words: Wording = THESIS_WORDING) ->
         lines.append(Line(label=label, depth=depth + bool(level), key=(variable, level)))
         group, variable_above = heading, variable
     return tuple(lines)
+
+
+def number_label(
+    study: Study,
+    variable: str,
+    level: str,
+    statistic: str,
+    phase: str = "",
+    arm: str = "",
+    longest: int = 10_000,
+) -> str:
+    """Return the full name of one printed number, such as ``Age, median, treated before matching``."""
+    short = study.layout.short_arms.get(arm, "")
+    place = " ".join(part for part in (short, PHASES.get(phase, "")) if part)
+    tail = "".join(f", {part}" for part in (STATISTICS.get(statistic, statistic), place) if part)
+    label = study.wording.row(variable, level)
+    room = longest - len(tail)
+    return (label if len(label) <= room else f"{label[: room - 1].rstrip(' ,:')}…") + tail

@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
@@ -28,8 +29,6 @@ PALE = "#efefec"
 BLUE = "#1f5a92"
 OCHRE = "#d9912b"
 
-TREATED, CONTROL = "IVIgG", "Control"
-"""Words for the arms, unless a file of another treatment is analysed."""
 ARM_COLORS = {"treated": BLUE, "control": OCHRE}
 ARM_LINES = {"treated": "-", "control": (0, (5, 2))}
 
@@ -61,6 +60,9 @@ _PARAMETERS = {
     "svg.fonttype": "path",
     "svg.hashsalt": "simsepsis",
 }
+
+_inside = ContextVar("_inside", default=False)
+"""Whether `house_style` holds already, which takes a while to begin."""
 
 
 def wrapped(text: str, width: int, *, lines: int) -> str:
@@ -99,10 +101,17 @@ def house_style() -> Iterator[None]:
     """Draw and save with the house parameters only, whatever the reader's own settings are."""
     import matplotlib
 
+    if _inside.get():
+        yield
+        return
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_PARAMETERS)
-        yield
+        mark = _inside.set(True)
+        try:
+            yield
+        finally:
+            _inside.reset(mark)
 
 
 def in_house_style(function: Callable[P, T]) -> Callable[P, T]:

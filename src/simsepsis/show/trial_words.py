@@ -2,42 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.offer import Offer, Outcome, Phrase
+from simsepsis.words.numbers import DASH
 
-
-class Phrase(NamedTuple):
-    """The same words in both languages."""
-
-    en: str
-    ja: str
-
-
-ENDPOINTS = {
-    "death_28d": Phrase(
-        "death from any cause within {horizon} days of randomization",
-        "ランダム化後{horizon}日以内の全死亡",
-    ),
-    "icu_death": Phrase("death in the intensive care unit", "集中治療室（ICU）内死亡"),
-    "hospital_death": Phrase("death in hospital from any cause", "院内全死亡"),
-    "time_to_death": Phrase(
-        "time to death from any cause, all patients being censored at day {horizon}",
-        "全死亡までの期間（全例をランダム化後{horizon}日で打ち切り）",
-    ),
-    "ventilator_free_days": Phrase(
-        "ventilator-free days to day {horizon}, patients who die by then having 0",
-        "ランダム化後{horizon}日までの人工呼吸器非使用日数（それまでの死亡例は0日とする）",
-    ),
-    "win_ratio": Phrase(
-        "a hierarchy of death by day {horizon} and then ventilator-free days, compared by the win ratio",
-        "{horizon}日以内の死亡、次いで人工呼吸器非使用日数からなる階層的評価項目（win ratioで比較）",
-    ),
-}
-RISKS = {
-    "death_28d": Phrase("{horizon}-day mortality", "{horizon}日死亡率"),
-    "icu_death": Phrase("ICU mortality", "ICU死亡率"),
-    "hospital_death": Phrase("hospital mortality", "院内死亡率"),
-    "time_to_death": Phrase("{horizon}-day mortality", "{horizon}日死亡率"),
-}
 SCALES = {
     "risk_ratio": Phrase("risk ratio", "リスク比"),
     "odds_ratio": Phrase("odds ratio", "オッズ比"),
@@ -136,43 +104,52 @@ UNITS = {
     ),
 }
 FACTORS = {"icu": Phrase("ICU", "ICU")}
-COLUMN_WORDS = {
-    "apache2": Phrase("APACHE II score", "APACHE IIスコア"),
-    "age": Phrase("age", "年齢"),
-    "endogenous_igg": Phrase("serum IgG (g/L)", "血清IgG値（g/L）"),
-    "immunocompromised": Phrase("immunocompromise", "免疫不全"),
-}
 SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠", "<": "<", ">": ">"}
-CALIBRATION = Phrase(
-    "Calibrated to published summaries of one 2011–13 Japanese cohort; dose–response, IgG interaction and "
-    "trend are inputs, not estimates.",
-    "本計画のシミュレーションは、2011～13年の国内1コホートについて公表された要約値に較正したものである。"
-    "用量反応関係、IgG値との交互作用および時代的変化は入力した仮定であり、推定値ではない。",
-)
 
 
-def in_words(condition: str, *, ja: bool = False) -> str:
-    """Return a condition or factor such as ``apache2 >= 29`` as people write it."""
+def in_words(condition: str, offer: Offer, *, ja: bool = False) -> str:
+    """Return a condition or factor such as ``age >= 65`` as people write it."""
     if condition in FACTORS:
         return FACTORS[condition][ja]
     joints = ("または", "かつ") if ja else ("or", "and")
     space = "" if ja else " "
     parts = [
-        f"{space}{joints[1]}{space}".join(_comparison(part.strip(), ja) for part in group.split(" and "))
+        f"{space}{joints[1]}{space}".join(
+            _comparison(part.strip(), offer, ja) for part in group.split(" and ")
+        )
         for group in condition.split(" or ")
     ]
     return f"{space}{joints[0]}{space}".join(parts)
 
 
-def _comparison(text: str, ja: bool) -> str:
+def _comparison(text: str, offer: Offer, ja: bool) -> str:
     words = text.split()
-    name = COLUMN_WORDS[words[0]][ja] if words[0] in COLUMN_WORDS else words[0].replace("_", " ")
+    name = offer.columns[words[0]].phrase[ja] if words[0] in offer.columns else words[0]
     return ("" if ja else " ").join([name, *(SIGNS.get(word, word) for word in words[1:])])
 
 
-def listed(names: tuple[str, ...], *, ja: bool = False) -> str:
+def listed(names: tuple[str, ...], offer: Offer, *, ja: bool = False) -> str:
     """Return factors or columns as a list in a sentence."""
-    words = [in_words(name, ja=ja) for name in names]
+    words = [in_words(name, offer, ja=ja) for name in names] or [DASH]
     if ja:
         return "、".join(words[:-1]) + ("および" if len(words) > 1 else "") + words[-1]
     return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
+
+
+def words_of(offer: Offer) -> dict[str, str]:
+    """Return how a study calls its patients and its treatment, by their places in sentences."""
+    named = {"patients": offer.patients.phrase, "outside": offer.treatment.phrase}
+    return {f"{name}{'_ja' * ja}": phrase[ja] for name, phrase in named.items() for ja in (False, True)}
+
+
+def compared_outcome(protocol: TrialProtocol, name: str) -> Outcome:
+    """Return an outcome as a plan's patients were compared by it: times to the plan's own day."""
+    own = protocol.endpoint.horizon if protocol.offer.outcomes[name].kind == "time" else None
+    return protocol.outcome_of(name, own)
+
+
+def population_labels(offer: Offer) -> dict[str, str]:
+    """Return the words for the populations that an enrichment map compares."""
+    return {"all": f"All {offer.patients.en}"} | {
+        name: part.label for name, part in offer.populations.items()
+    }

@@ -129,3 +129,81 @@ def attainable_counts(percent: Interval, total: float) -> list[int]:
     first = int(np.ceil(percent[0] * total / 100 - 1e-9))
     last = int(np.floor(percent[1] * total / 100 + 1e-9))
     return list(range(first, last + 1))
+
+
+def attainable_sums(mean: Interval, total: int) -> list[int]:
+    """Return the whole sums of `total` whole numbers whose mean lies in the interval (GRIM test).
+
+    References
+    ----------
+    Brown NJL, Heathers JAJ. Soc Psychol Personal Sci 2017;8:363.
+    """
+    first = int(np.ceil(mean[0] * total - 1e-9))
+    return list(range(first, int(np.floor(mean[1] * total + 1e-9)) + 1))
+
+
+def attainable_spread(sums: list[int], sd: Interval, total: int) -> bool:
+    r"""Tell whether `total` whole numbers with one of the sums can have a standard deviation in the interval.
+
+    Notes
+    -----
+    The sum of squares is whole, as odd or even as the sum is, and :math:`\sum x^2 = (n-1)s^2 + (\sum x)^2/n`
+    (GRIMMER test); deviations with n in place of n − 1 are taken as well.
+
+    References
+    ----------
+    Allard A. Analytic-GRIMMER, 2018.
+    """
+    return any(
+        _whole_between(sd[0] ** 2 * freedom + start, sd[1] ** 2 * freedom + start, parity=one % 2)
+        for one in sums
+        for start in [one * one / total]
+        for freedom in (total - 1, total)
+    )
+
+
+def _whole_between(low: float, high: float, *, parity: int) -> bool:
+    """Tell whether a whole number of a parity lies between two numbers."""
+    slack = 1e-9 * (1 + abs(high))
+    first = int(np.ceil(low - slack))
+    return first + (first % 2 != parity) <= high + slack
+
+
+def difference_range(first: Interval, second: Interval) -> Interval:
+    """Return the least and greatest distance of two numbers that are known to intervals only."""
+    apart = max(first[0] - second[1], second[0] - first[1], 0.0)
+    return apart, max(first[1] - second[0], second[1] - first[0])
+
+
+def smd_of_means_range(means: tuple[Interval, Interval], sds: tuple[Interval, Interval]) -> Interval:
+    """Return the least and greatest standardized difference (percent) of means with their deviations."""
+    least, greatest = difference_range(*means)
+    low, high = (((sds[0][end] ** 2 + sds[1][end] ** 2) / 2) ** 0.5 for end in (0, 1))
+    return 100 * least / high if high else 0.0, 100 * greatest / low if low else float("inf")
+
+
+def t_test_range(
+    means: tuple[Interval, Interval], sds: tuple[Interval, Interval], sizes: tuple[float, float]
+) -> Interval:
+    """Return the least and greatest p of Student's and Welch's test of means known to intervals only."""
+    from scipy.stats import t as student
+
+    (n, m), (least, greatest) = sizes, difference_range(*means)
+    ps = []
+    for end, apart in ((0, greatest), (1, least)):
+        s, r = sds[0][end] ** 2, sds[1][end] ** 2
+        pooled = ((n - 1) * s + (m - 1) * r) / (n + m - 2)
+        for variance, freedom in (
+            (pooled * (1 / n + 1 / m), n + m - 2),
+            (s / n + r / m, _welch(s / n, r / m, n, m)),
+        ):
+            ps.append(
+                float(2 * student.sf(apart / variance**0.5, freedom)) if variance > 0 else float(not apart)
+            )
+    return min(ps), max(ps)
+
+
+def _welch(first: float, second: float, n: float, m: float) -> float:
+    """Return the degrees of freedom of Welch's test, from the squared standard errors of both means."""
+    spread = first**2 / (n - 1) + second**2 / (m - 1)
+    return (first + second) ** 2 / spread if spread else n + m - 2

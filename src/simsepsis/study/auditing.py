@@ -8,8 +8,14 @@ import pandas as pd
 
 from simsepsis.study.count_checks import check_counts, check_flow, check_parts
 from simsepsis.study.finding import Finding, frame_of, repaired
-from simsepsis.study.inference_checks import check_intervals, check_odds_ratios, check_tests
+from simsepsis.study.inference_checks import (
+    check_difference_intervals,
+    check_intervals,
+    check_odds_ratios,
+    check_tests,
+)
 from simsepsis.study.layout import Key
+from simsepsis.study.mean_checks import check_mean_differences, check_whole_numbers
 from simsepsis.study.printed import Printed
 from simsepsis.study.row_checks import check_attainable, check_differences, check_quartiles, check_repeats
 
@@ -22,9 +28,12 @@ CHECKS: tuple[Check, ...] = (
     check_differences,
     check_quartiles,
     check_attainable,
+    check_whole_numbers,
+    check_mean_differences,
     check_tests,
     check_odds_ratios,
     check_intervals,
+    check_difference_intervals,
     check_repeats,
 )
 

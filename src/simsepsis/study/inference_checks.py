@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from simsepsis.study.arithmetic import (
@@ -16,7 +17,8 @@ from simsepsis.study.finding import MISPRINT, NO_CAUSE, ONE_SIDED, UNEXPLAINED, 
 from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.printed import Cell, Printed
 
-RATIOS = ("odds_ratio", "hazard_ratio")
+RATIOS = ("odds_ratio", "hazard_ratio", "risk_ratio")
+DIFFERENCES = ("risk_difference", "mean_difference")
 
 
 def check_tests(cells: Printed, repaired: Printed) -> Iterator[Finding]:
@@ -99,6 +101,33 @@ def check_intervals(cells: Printed, repaired: Printed) -> Iterator[Finding]:
             yield _off_middle(key, cell, low, high)
         elif p is not None and not p.admits(*wald_p_range(_ends(cell), _ends(low), _ends(high))):
             yield _wrong_wald_p(cells, key, low, high)
+
+
+def check_difference_intervals(cells: Printed, repaired: Printed) -> Iterator[Finding]:
+    """Yield differences off the middle of their limits, and p values that the limits exclude."""
+    for key, cell in cells.items():
+        low, high, p = (cells.get(key._replace(statistic=name)) for name in ("ci_low", "ci_high", "p_value"))
+        if key.statistic not in DIFFERENCES or low is None or high is None:
+            continue
+        if not cell.admits((low.low + high.low) / 2, (low.high + high.high) / 2):
+            middle = (low.value + high.value) / 2
+            yield Finding(
+                key=key,
+                cell=cell,
+                verdict=UNEXPLAINED,
+                arithmetic=f"the middle of its limits is ({low.text} + {high.text}) / 2 = {middle:.4f}",
+                cause="the difference or one of its limits is wrong",
+                recomputed=middle,
+            )
+            continue
+        # The ratio whose logarithm the difference is has the same p value.
+        unit = max(abs(one.value) for one in (cell, low, high)) or 1.0
+        ends = [(math.exp(one.low / unit), math.exp(one.high / unit)) for one in (cell, low, high)]
+        least, greatest = wald_p_range(*ends)
+        if p is not None and not p.admits(least, greatest):
+            words = f"{cell.text} ({low.text} to {high.text}) gives p from {least:.4f} to {greatest:.4f}"
+            p_key = key._replace(statistic="p_value")
+            yield Finding(key=p_key, cell=p, verdict=UNEXPLAINED, arithmetic=words)
 
 
 def _positive(number: float) -> float:

@@ -57,6 +57,42 @@ NAMING = ("arm", "quantity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """What the model is called that adjusts for scores after day 1 too.
+
+    Attributes
+    ----------
+    name
+        In names of methods and models.
+    label, title
+        Its scores beside other words, and in full.
+    model
+        Its scores and whom it is about.
+    """
+
+    name: str = "later"
+    label: str = "scores"
+    title: str = "later scores"
+    model: str = "later scores, matched patients with all of them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """How survival was drawn in print.
+
+    Attributes
+    ----------
+    axis
+        Words of the axis of time; empty for the name of its column.
+    last
+        Last time that is drawn; None for all follow-up.
+    """
+
+    axis: str = ""
+    last: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The layout of a study's printed tables, as in ``layout.toml``.
 
@@ -66,8 +102,16 @@ class Layout:
         Names of the files, in the order of print; those that are not named follow by name.
     arms, arm_labels, short_arms
         Both arms' names in the study's files; how it prints them, and as they stand among other words.
-    table_labels
-        Tables whose words are not those of their key.
+    heads
+        Both arms as they head the columns of reports.
+    table_labels, titles
+        Tables whose words are not those of their key; captions of tables.
+    steps, follow_up
+        Words for steps of the flow, and for how the follow-up of the living ends by its rule, in reports.
+    later
+        What the model with later scores is called.
+    curve
+        How survival was drawn.
     sizes
         The table whose row ``n`` counts the patients of tables that have none themselves.
     quantities
@@ -92,7 +136,13 @@ class Layout:
     arms: Arms = field(default_factory=Arms)
     arm_labels: Mapping[str, str] = field(default_factory=dict)
     short_arms: Mapping[str, str] = field(default_factory=dict)
+    heads: Mapping[str, str] = field(default_factory=dict)
     table_labels: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, str] = field(default_factory=dict)
+    follow_up: Mapping[str, str] = field(default_factory=dict)
+    later: Later = field(default_factory=Later)
+    curve: Curve = field(default_factory=Curve)
     sizes: str = ""
     quantities: Mapping[str, str] = field(default_factory=lambda: {"n": "Patients"})
     groups: Mapping[str, str] = field(default_factory=dict)

@@ -18,7 +18,9 @@ from simsepsis.words.labels import PHASES, STATISTICS, Wording, in_a_sentence
 
 KEY = Key._fields
 PRINTED_COLUMNS = (*KEY, "printed", "text", "bound", "decimals")
-LEGAL_STATISTICS = (*STATISTICS, "mean", "sd")
+LEGAL_STATISTICS = (*STATISTICS, "mean", "sd", "risk_ratio", "risk_difference", "mean_difference")
+SHORT_COLUMNS = ("variable", "statistic", "text")
+"""Columns that a table must have; the others are empty, or follow from these."""
 LEGAL_PHASES = (*PHASES, "")
 
 
@@ -168,10 +170,24 @@ def read_tables(folder: Path, variables: Variables, layout: Layout) -> pd.DataFr
     names = [*layout.tables, *(name for name in found if name not in layout.tables)]
     if not names:
         raise DataError(f"{folder}: has no printed tables; write them as CSV, such as table1.csv")
-    frame = pd.concat(
-        [read_numbers(folder / f"{name}.csv", PRINTED_COLUMNS) for name in names], ignore_index=True
-    )
+    frame = pd.concat([_read_table(folder / f"{name}.csv") for name in names], ignore_index=True)
     return check_printed(layout.read(frame), variables, layout)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Return one table with all `PRINTED_COLUMNS`, of which a file needs `SHORT_COLUMNS` only."""
+    header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns if is_file(path) else PRINTED_COLUMNS
+    if not set(SHORT_COLUMNS) <= set(header) <= set(PRINTED_COLUMNS) or set(header) == set(PRINTED_COLUMNS):
+        return read_numbers(path, PRINTED_COLUMNS)
+    frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    digits = frame["text"].str.removeprefix("<")
+    found = {
+        "table": path.stem,
+        "printed": pd.to_numeric(digits, errors="coerce"),
+        "bound": frame["text"].str.slice(0, 1).where(frame["text"].str.startswith("<"), ""),
+        "decimals": digits.str.partition(".")[2].str.len(),
+    }
+    return pd.DataFrame({name: found.get(name, frame.get(name, "")) for name in PRINTED_COLUMNS})
 
 
 def read_numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

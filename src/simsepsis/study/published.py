@@ -59,6 +59,10 @@ class Study:
         Name of the scenario that is meant to be what happened; empty where there is none.
     cohort
         Path of the file of its patients, from the folder; empty where there is none.
+    called
+        How sentences call it.
+    stay
+        Column of the days during which alone the treatment starts; empty where there is none.
     package
         Python package that it is installed as; empty for a folder.
     stamp
@@ -78,6 +82,8 @@ class Study:
     words: tuple[str, ...] = ()
     world: str = ""
     cohort: str = ""
+    called: str = "the study"
+    stay: str = ""
     package: str = ""
     stamp: tuple[int, ...] = ()
 
@@ -205,7 +211,7 @@ class Study:
 
     def trial(self, name: str | Path) -> TrialProtocol:
         """Return one of the study's trials, by its name or from a file."""
-        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(self.place("trials", name))
+        protocol: TrialProtocol = opened("trial.protocol", "load_trial")(self.place("trials", name), self.key)
         return protocol
 
     def files(self, kind: str) -> dict[str, Path]:

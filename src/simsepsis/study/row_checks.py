@@ -108,20 +108,29 @@ def check_quartiles(cells: Printed, repaired: Printed) -> Iterator[Finding]:
 def check_attainable(cells: Printed, repaired: Printed) -> Iterator[Finding]:
     """Yield percentages, printed without their count, that no whole number of patients can give."""
     for key, cell in cells.items():
-        of = cells.layout.denominators.get(key.level)
-        pairs = None if of is None or key.statistic != "percent" else cells.get(of)
-        if pairs is None or attainable_counts((cell.low, cell.high), pairs.value):
+        total = _denominator(cells, key)
+        if total is None or attainable_counts((cell.low, cell.high), total):
             continue
-        below = int(cell.value * pairs.value / 100)
-        nearest = [(count, 100 * count / pairs.value) for count in (below, below + 1)]
-        words = " and ".join(f"{count} / {pairs.text} = {share:.2f}%" for count, share in nearest)
+        below = int(cell.value * total / 100)
+        nearest = [(count, 100 * count / total) for count in (below, below + 1)]
+        words = " and ".join(f"{count} / {total:.0f} = {share:.2f}%" for count, share in nearest)
         yield Finding(
             key=key,
             cell=cell,
             verdict=UNEXPLAINED,
-            arithmetic=f"no whole number of {pairs.text} patients gives it: {words}",
+            arithmetic=f"no whole number of {total:.0f} patients gives it: {words}",
             cause=_cut_off(cell, nearest[1]),
         )
+
+
+def _denominator(cells: Printed, key: Key) -> float | None:
+    """Return of how many patients a percentage without a count is: the layout says so, or its column."""
+    if key.statistic != "percent" or key._replace(statistic="count") in cells:
+        return None
+    of = cells.layout.denominators.get(key.level)
+    if of is not None:
+        return cells[of].value if of in cells else None
+    return cells.arm_size(key) if key.arm and key.level not in cells.layout.levels else None
 
 
 def _cut_off(cell: Cell, above: tuple[int, float]) -> str:

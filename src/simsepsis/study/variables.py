@@ -51,6 +51,8 @@ class Variable:
         Level → label of a category, in the study's order; empty otherwise.
     low, high
         Inclusive limits of a legal value, or None where there is no limit.
+    short
+        The label under the heading of its group, where that is shorter.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class Variable:
     levels: tuple[tuple[str, str], ...] = ()
     low: float | None = None
     high: float | None = None
+    short: str = ""
 
     @property
     def level_names(self) -> tuple[str, ...]:

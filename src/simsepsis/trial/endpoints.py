@@ -76,14 +76,14 @@ class RankScale:
         return None
 
 
-def ventilator_free_days(death: float, ventilator_days: ArrayLike, *, horizon: int = 28) -> FloatArray:
+def ventilator_free_days(death: float, ventilated: ArrayLike, *, horizon: int = 28) -> FloatArray:
     """Distribution of ventilator-free days, death by the horizon counted as 0.
 
     Parameters
     ----------
     death
         Probability of death by the horizon.
-    ventilator_days
+    ventilated
         Among survivors, the probability of 0, 1, … `horizon` days on a ventilator, shape (horizon + 1,).
     horizon
         Days counted.
@@ -97,10 +97,10 @@ def ventilator_free_days(death: float, ventilator_days: ArrayLike, *, horizon: i
     ----------
     Yehya N et al. Am J Respir Crit Care Med 2019;200:828.
     """
-    days = category_probabilities(ventilator_days, "ventilator_days")
+    days = category_probabilities(ventilated, "ventilated")
     if days.size != horizon + 1:
         raise UsageError(
-            f"ventilator_days has {days.size} entries for a horizon of {horizon} days; give one for each of "
+            f"ventilated has {days.size} entries for a horizon of {horizon} days; give one for each of "
             f"0 to {horizon} days"
         )
     free: FloatArray = (1.0 - within(death, "death", 0.0, 1.0, closed=True)) * days[::-1]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
+from typing import Any
 
 from scipy.special import ndtr, ndtri
 
+from simsepsis.documents import is_file, read_toml
 from simsepsis.errors import UsageError
+from simsepsis.study.published import open_study
 from simsepsis.trial.effect import SCALES, Effect, with_scale
 from simsepsis.trial.inputs import chosen, number, positive, probability, within
 
@@ -173,16 +174,28 @@ def mix_priors(parts: Sequence[tuple[float, Prior]], *, name: str = "mixture") -
     return Prior(name=name, components=components, source="; ".join(sources))
 
 
-def load_priors() -> dict[str, Prior]:
-    """Return the priors that come with the package: Cochrane 2013, Turgeon 2007 and a sceptical one.
+def load_priors(study: str | None = None) -> dict[str, Prior]:
+    """Return the priors of a study by name, as its ``priors.toml`` states them; none without that file.
 
-    Returns
-    -------
-    dict
-        all_trials, low_risk_of_bias, low_risk_of_bias_both, turgeon_2007, sceptical.
+    Parameters
+    ----------
+    study
+        As in `open_study`.
     """
-    text = resources.files(__package__).joinpath("priors.toml").read_text("utf-8")
-    return {name: prior_from_interval(**entry, name=name) for name, entry in tomllib.loads(text).items()}
+    return {
+        name: prior_from_interval(**{key: value for key, value in entry.items() if key != "short"}, name=name)
+        for name, entry in _entries(study).items()
+    }
+
+
+def short_labels(study: str | None = None) -> dict[str, str]:
+    """Return how figures call the priors of a study."""
+    return {name: entry.get("short", entry["label"]) for name, entry in _entries(study).items()}
+
+
+def _entries(study: str | None) -> dict[str, Any]:
+    path = open_study(study).folder / "priors.toml"
+    return read_toml(path, UsageError) if is_file(path) else {}
 
 
 def named_prior(prior: Prior | str) -> Prior:

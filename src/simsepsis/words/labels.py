@@ -16,6 +16,10 @@ class Column(Protocol):
         """Return its name for people."""
 
     @property
+    def short(self) -> str:
+        """Return its name under the heading of its block, empty where that is the same."""
+
+    @property
     def unit(self) -> str:
         """Return the unit of its values."""
 
@@ -74,15 +78,11 @@ class Wording:
         return self.groups.get(self.group(variable), "")
 
     def variable(self, variable: str) -> str:
-        """Return a column's label under the heading of its block; unknown columns go by their name.
-
-        The organ alone is said under the heading of a SOFA block, so that the block's rows stay short.
-        """
+        """Return a column's label under the heading of its block; unknown columns go by their name."""
         if variable in self.own:
             return self.own[variable]
-        if self.group(variable).startswith("sofa_day"):
-            return self.columns[variable].label.split()[1].capitalize()
-        return self._full(variable)
+        short = self.columns[variable].short if variable in self.columns else ""
+        return short or self._full(variable)
 
     def level(self, variable: str, level: str) -> str:
         """Return the label of a category's level or of a named analysis."""

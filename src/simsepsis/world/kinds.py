@@ -8,6 +8,7 @@ from typing import Any
 from simsepsis.errors import UsageError
 from simsepsis.study.published import DEFAULT, open_study
 from simsepsis.world.scenario import Scenario
+from simsepsis.world.section import Section
 
 
 def kind_of(values: Mapping[str, Any]) -> type[Scenario]:
@@ -34,6 +35,13 @@ def scenario_type(study: str = DEFAULT) -> type[Scenario]:
     """
     kind: type[Scenario] = room_of(study, "world.scenario").Scenario
     return kind
+
+
+def regimen_of(study: str) -> type[Section]:
+    """Return what a plan may say of a treatment in a study's worlds; nothing where the study has no code."""
+    room = open_study(study).module("world.scenario")
+    regimen: type[Section] = Section if room is None else room.Scenario.regimen
+    return regimen
 
 
 def room_of(study: str, room: str) -> Any:

@@ -24,6 +24,11 @@ class Scenario(Section, ABC):
 
     study: ClassVar[str]
     """Name of the study whose worlds they are."""
+    regimen: ClassVar[type[Section]] = Section
+    """What a trial may say of a treatment, such as its dose; nothing where there is one treatment only."""
+
+    effect_key: ClassVar[str] = "log_hazard_ratio"
+    """Key under ``effect`` whose 0 means that treatment does nothing."""
 
     name: Name
     """Short name, as in file names."""
@@ -41,6 +46,11 @@ class Scenario(Section, ABC):
     @abstractmethod
     def hazard_ratio(self) -> float:
         """Return what treatment does to the hazard of death of a patient without modifiers."""
+
+    @property
+    def site_count(self) -> int:
+        """Return the number of sites; 0 where patients are not grouped."""
+        return 0
 
     @property
     def dose_matters(self) -> bool:

@@ -17,7 +17,7 @@ from simsepsis.analysis.spec import AnalysisSpec, Subgroup
 from simsepsis.analysis.thesis_analysis import Analysis, analyze
 from simsepsis.errors import DataError
 from simsepsis.show.pages.analysis import analysis_page
-from simsepsis.show.plots import draw_analysis
+from simsepsis.show.plots.drawings import draw_analysis
 
 COHORT = own_cohort(300)
 SPEC = own_spec(

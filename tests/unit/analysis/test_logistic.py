@@ -7,6 +7,7 @@ import scipy.special
 import statsmodels.api as sm
 from numpy.testing import assert_allclose
 
+from simsepsis.analysis.binomial import PIECE, information
 from simsepsis.analysis.fit import Fit, wald_tests
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor, sandwich_covariance
 from simsepsis.errors import DataError
@@ -319,3 +320,25 @@ def test_leaves_its_arguments_alone() -> None:
 def test_layout_in_memory_does_not_matter() -> None:
     X, y = patients(24)
     assert_allclose(fit_logistic(np.asfortranarray(X), y).params, fit_logistic(X, y).params, rtol=1e-12)
+
+
+@pytest.mark.parametrize("width", [3, 30])
+@pytest.mark.parametrize(("precision", "near"), [(np.float64, 1e-13), (np.float32, 1e-4)])
+def test_a_tall_matrix_is_multiplied_in_pieces(width: int, precision: type, near: float) -> None:
+    rng = np.random.default_rng(3)
+    X, variance = rng.normal(size=(width, 2 * PIECE + 5)).T, rng.random(2 * PIECE + 5)
+    whole = (X * variance[:, None]).T @ X
+    found = information(X, variance, precision)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, whole, rtol=0, atol=near * whole.max())
+
+
+def test_a_fit_of_many_rows_solves_the_score_equations() -> None:
+    rng = np.random.default_rng(4)
+    X = np.vstack([np.ones(PIECE + 7), rng.normal(size=(4, PIECE + 7))]).T
+    y = (rng.random(len(X)) < scipy.special.expit(X @ [-1.0, 0.5, 0.0, -0.5, 0.2])).astype(float)
+    fit = fit_logistic(X, y)
+    risk = scipy.special.expit(X @ fit.params)
+    np.testing.assert_allclose(X.T @ (y - risk), 0, atol=1e-6 * len(X))
+    covariance = np.linalg.inv((X * (risk * (1 - risk))[:, None]).T @ X)
+    np.testing.assert_allclose(fit.std_errors, np.sqrt(np.diag(covariance)), rtol=1e-9)

@@ -16,6 +16,7 @@ from simsepsis.replication import (
     read_rows,
     remove_drafts,
     run_batches,
+    runner,
     scan_parts,
     write_part,
 )
@@ -193,7 +194,8 @@ def test_a_killed_worker_is_one_sentence():
         list(run_batches(dies_at_three, range(8), jobs=2))
 
 
-def test_a_scheduler_that_does_not_answer_is_one_sentence():
+def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     pytest.importorskip("distributed")
+    monkeypatch.setattr(runner, "ANSWER_SECONDS", 1)
     with pytest.raises(UsageError, match=r"scheduler 'tcp:.* does not answer; start one"):
         list(run_batches(square, [1], backend="dask", scheduler="tcp://127.0.0.1:9"))

@@ -47,7 +47,7 @@ def test_the_corrected_prior_is_moved_and_widened(table):
         scale="odds_ratio",
         bias={"performance": table, "method": "psm", "estimand": "log_or_death_twin"},
     )
-    (part,) = weight.prior.components
+    (part,) = weight.prior().components
     own = (math.log(1.265) - math.log(0.724)) / (2 * 1.959964)
     assert part.mean == pytest.approx(math.log(0.957) - 0.10)
     assert part.sd == pytest.approx(math.hypot(own, math.hypot(0.01, 0.02) / 2, 0.4 / math.sqrt(2)), rel=1e-6)

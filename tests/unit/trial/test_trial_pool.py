@@ -123,7 +123,7 @@ def test_endpoints_are_categories_of_one_course(protocol):
     endpoint = {
         name: protocol(
             {"endpoint": {"name": name} | ({"horizon": 28} if name == "time_to_death" else {})}
-        ).endpoint
+        ).outcome
         for name in ("death_28d", "hospital_death", "time_to_death", "ventilator_free_days", "win_ratio")
     }
     code = {name: coded(course, one).astype(int) for name, one in endpoint.items()}

@@ -242,7 +242,7 @@ def horizon_of(times: np.ndarray) -> float:
 
     Examples
     --------
-    >>> horizon_of(np.arange(1.0, 2000.0))
+    >>> horizon_of(np.arange(1.0, 2001.0) * 1.01)
     1500.0
     """
     present = times[np.isfinite(times) & (times > 0)]
@@ -287,6 +287,9 @@ def _covariates(facts: Facts, chosen: Chosen) -> str:
     )
     lines = [f"  {quoted(name)}, # {_told(facts[name])}" for name in chosen.covariates]
     lines += [f"  # {quoted(name)}, {plain(why)}" for name, why in left.items()]
+    if not chosen.covariates:
+        words = f"LEFT TO YOU: no column is left that may be a covariate. {words}"
+        lines.insert(0, f'  "{LEFT_OPEN}",')
     return entry(words, "\n".join(["covariates = [", *lines, "]"]))
 
 

@@ -20,15 +20,13 @@ from simsepsis.analysis.methods.timing import LOG_HR
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
+from simsepsis.study.published import open_study
 
 GRACE = 3
 """Days within which treatment has to start."""
 
 LAST_DAY = 28
 """A start after this day counts as never."""
-
-ICU_DAYS = "icu_days"
-"""Column of the days in the ICU, where alone treatment starts; without it: until death or discharge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,10 +99,12 @@ def _days(task: Task, cohort: CohortArrays) -> Days:
     last = _whole_days(course.duration)
     start = _whole_days(np.minimum(course.start, LAST_DAY + 1))
     chance = last
-    name = task.spec.columns.get(ICU_DAYS, ICU_DAYS)
+    # Without the days during which alone treatment starts: until death or discharge.
+    stay = open_study(None if task.spec.own else task.spec.study).stay
+    name = task.spec.columns.get(stay, stay)
     if name in task.shared.frame.columns:
-        stay = pd.to_numeric(task.shared.frame[name], errors="coerce").to_numpy(np.float64)[cohort.record]
-        chance = np.minimum(last, _whole_days(np.where(np.isnan(stay), np.inf, stay)))
+        days = pd.to_numeric(task.shared.frame[name], errors="coerce").to_numpy(np.float64)[cohort.record]
+        chance = np.minimum(last, _whole_days(np.where(np.isnan(days), np.inf, days)))
     chance = np.maximum(chance, np.where(start <= LAST_DAY, start, 1))
     return Days(last=last, event=course.event, start=start, chance=chance)
 

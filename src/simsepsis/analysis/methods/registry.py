@@ -18,7 +18,7 @@ from simsepsis.analysis.methods.missing_data import MISSING_METHODS
 from simsepsis.analysis.methods.oracle import ORACLE_METHODS
 from simsepsis.analysis.methods.other_scores import OTHER_SCORES
 from simsepsis.analysis.methods.regression import REGRESSION_METHODS
-from simsepsis.analysis.methods.thesis import RMST28, THESIS_METHODS, in_twin, interaction
+from simsepsis.analysis.methods.thesis import RMST28, in_twin, interaction, thesis_methods
 from simsepsis.analysis.methods.timing import COX_METHODS
 from simsepsis.analysis.methods.weighting import WEIGHTING_METHODS
 from simsepsis.analysis.spec import AnalysisSpec, Subgroup, default_spec
@@ -57,9 +57,10 @@ def methods_of(spec: AnalysisSpec) -> Mapping[str, Method]:
 def _methods(subgroups: tuple[Subgroup, ...], study: str) -> Mapping[str, Method]:
     usual = default_spec().subgroups
     shown = {one.name for one in usual}
-    thesis = (*THESIS_METHODS, *map(interaction, usual))
+    known = open_study(study)
+    thesis = (*thesis_methods(known.layout.later), *map(interaction, usual))
     tests = [interaction(one) for one in subgroups if one.name not in shown]
-    code = open_study(study).module("methods")
+    code = known.module("methods")
     own: tuple[Method, ...] = () if code is None else code.METHODS
     asked = (method for test in tests for method in (test, in_twin(test)))
     listed = (*thesis, *KINDS, *own, *MORE, *map(in_twin, thesis), *asked)

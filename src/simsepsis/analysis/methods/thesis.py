@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from simsepsis.analysis.estimates import Estimate
 from simsepsis.analysis.methods.method import Method, Task
@@ -14,6 +14,7 @@ from simsepsis.analysis.spec import Subgroup
 from simsepsis.analysis.thesis_estimates import cluster_rows
 from simsepsis.analysis.time_to_death import compare_survival
 from simsepsis.errors import NotEstimableError
+from simsepsis.study.layout import Later
 
 ROSENBAUM_RUBIN = "Rosenbaum PR, Rubin DB. Biometrika 1983;70:41."
 LIANG_ZEGER = "Liang KY, Zeger SL. Biometrika 1986;73:13."
@@ -109,31 +110,49 @@ def interaction(subgroup: Subgroup) -> Method:
     )
 
 
-THESIS_METHODS = (
-    _thesis("crude", "Unmatched, unadjusted", RISKS_ATT, "patients independent", "", MEANS_ATT),
-    _thesis("psm", "Matched on the score of day 1", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN, MEANS_MATCHED),
-    _thesis("psm_gee", "Matched, GEE adjusted for adjuncts", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN),
-    _thesis("psm_gee_sofa", "Matched, GEE with later SOFA too", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN),
-    _thesis("psm_cox", "Matched, Cox", ("log_hr_{event}_matched",), UNPAIRED, "Cox DR. JRSS B 1972;34:187."),
-    _thesis(
-        "psm_adjuncts",
-        "Matched, adjuncts in the score",
-        RISKS_MATCHED,
-        UNPAIRED,
-        ROSENBAUM_RUBIN,
-        MEANS_MATCHED,
-    ),
-    _thesis("psm_adjuncts_gee", "Adjuncts in the score, GEE", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN),
-    _thesis(
-        "psm_adjuncts_gee_sofa",
-        "Adjuncts in the score, GEE with later SOFA",
-        LOG_OR_TWIN,
-        ROBUST,
-        LIANG_ZEGER,
-        MEANS_TWIN,
-    ),
-)
-"""The thesis's methods; each takes its rows from the same analysis."""
+@cache
+def thesis_methods(later: Later) -> tuple[Method, ...]:
+    """Return the methods that take their rows from the one analysis of a study."""
+    return (
+        _thesis("crude", "Unmatched, unadjusted", RISKS_ATT, "patients independent", "", MEANS_ATT),
+        _thesis(
+            "psm", "Matched on the score of day 1", RISKS_MATCHED, UNPAIRED, ROSENBAUM_RUBIN, MEANS_MATCHED
+        ),
+        _thesis(
+            "psm_gee", "Matched, GEE adjusted for adjuncts", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN
+        ),
+        _thesis(
+            f"psm_gee_{later.name}",
+            f"Matched, GEE with later {later.label} too",
+            LOG_OR_TWIN,
+            ROBUST,
+            LIANG_ZEGER,
+            MEANS_TWIN,
+        ),
+        _thesis(
+            "psm_cox", "Matched, Cox", ("log_hr_{event}_matched",), UNPAIRED, "Cox DR. JRSS B 1972;34:187."
+        ),
+        _thesis(
+            "psm_adjuncts",
+            "Matched, adjuncts in the score",
+            RISKS_MATCHED,
+            UNPAIRED,
+            ROSENBAUM_RUBIN,
+            MEANS_MATCHED,
+        ),
+        _thesis(
+            "psm_adjuncts_gee", "Adjuncts in the score, GEE", LOG_OR_TWIN, ROBUST, LIANG_ZEGER, MEANS_TWIN
+        ),
+        _thesis(
+            f"psm_adjuncts_gee_{later.name}",
+            f"Adjuncts in the score, GEE with later {later.label}",
+            LOG_OR_TWIN,
+            ROBUST,
+            LIANG_ZEGER,
+            MEANS_TWIN,
+        ),
+    )
+
 
 PSM_PAIRED_SE = replace(
     _thesis(

@@ -30,16 +30,16 @@ class _Part:
         return name.startswith(self.starts) and name.endswith(self.ends)
 
 
-PARTS = (
-    _Part(without={"second_score": "none"}, starts=("psm_adjuncts",)),
-    _Part(without={"later_scores": ()}, ends=("_gee_sofa",)),
-    _Part(without={"cluster": None}, ends=("_gee", "_gee_sofa")),
-    _Part(
-        without={"survival_time": None, "survival_event": None}, starts=("psm_cox", "psm_paired_se", "rmst")
-    ),
-    _Part(without={"subgroups": ()}, starts=("breslow_day",)),
-)
-"""The parts that can be left out without any other result changing."""
+def parts_of(spec: AnalysisSpec) -> tuple[_Part, ...]:
+    """Return the parts that can be left out without any other result changing."""
+    later, survival = f"_gee_{spec.later.name}", {"survival_time": None, "survival_event": None}
+    return (
+        _Part(without={"second_score": "none"}, starts=("psm_adjuncts",)),
+        _Part(without={"later_scores": ()}, ends=(later,)),
+        _Part(without={"cluster": None}, ends=("_gee", later)),
+        _Part(without=survival, starts=("psm_cox", "psm_paired_se", "rmst")),
+        _Part(without={"subgroups": ()}, starts=("breslow_day",)),
+    )
 
 
 def with_parts_for(spec: AnalysisSpec, methods: Collection[str]) -> AnalysisSpec:
@@ -48,7 +48,7 @@ def with_parts_for(spec: AnalysisSpec, methods: Collection[str]) -> AnalysisSpec
     The results of the others stay the same bits: each score is matched with a generator of its own.
     """
     changes: dict[str, Any] = {}
-    for part in PARTS:
+    for part in parts_of(spec):
         if not any(part.read_by(name) for name in methods):
             changes |= part.without
     return replace(spec, **changes)

@@ -55,16 +55,18 @@ CONVERSIONS: dict[str, Callable[[float], float]] = {
 }
 """Scale → risk ratio that a ratio of a common outcome stands for."""
 
-RESULTS = {
-    "psm": ("log_rr", FIRST_SCORE),
-    "psm_gee": ("log_or", FIRST_SCORE),
-    "psm_gee_sofa": ("log_or", FIRST_SCORE),
-    "psm_cox": ("log_hr", FIRST_SCORE),
-    "psm_adjuncts": ("log_rr", SECOND_SCORE),
-    "psm_adjuncts_gee": ("log_or", SECOND_SCORE),
-    "psm_adjuncts_gee_sofa": ("log_or", SECOND_SCORE),
-}
-"""Matched method → scale of its result and the score of its pairs."""
+
+def results_of(later: str) -> dict[str, tuple[str, str]]:
+    """Return matched method → scale of its result and the score of its pairs."""
+    return {
+        "psm": ("log_rr", FIRST_SCORE),
+        "psm_gee": ("log_or", FIRST_SCORE),
+        f"psm_gee_{later}": ("log_or", FIRST_SCORE),
+        "psm_cox": ("log_hr", FIRST_SCORE),
+        "psm_adjuncts": ("log_rr", SECOND_SCORE),
+        "psm_adjuncts_gee": ("log_or", SECOND_SCORE),
+        f"psm_adjuncts_gee_{later}": ("log_or", SECOND_SCORE),
+    }
 
 
 @one_thread()
@@ -97,9 +99,9 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
     UsageError
         If the target is not positive or the level is outside (0, 1).
     """
-    rows = []
+    rows, results = [], results_of(analysis.result.spec.later.name)
     for estimate in analysis.estimates.to_dict("records"):
-        scale, score = RESULTS.get(estimate["method"], ("", ""))
+        scale, score = results.get(estimate["method"], ("", ""))
         estimand = Estimand.parse(estimate["estimand"], analysis.result.spec.all_outcomes)
         if estimand.scale == scale:
             pairs = _pairs(analysis.result, score, estimand.column)

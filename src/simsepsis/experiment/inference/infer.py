@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from simsepsis.experiment.cells import worlds
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
     Result,
+    names_of,
     printed_vector,
     replicate_vectors,
     results_of,
@@ -61,12 +62,15 @@ class Inference:
         For each set of results, how normal its vectors are.
     shrinkage
         For each set of results, the weight of the pooled covariance.
+    names
+        Setting of a scenario → what the study's answers call it.
     """
 
     table: pd.DataFrame
     axes: pd.DataFrame
     adequacy: dict[str, Adequacy]
     shrinkage: dict[str, float]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @one_thread()
@@ -110,6 +114,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
         axes=axes,
         adequacy={name: fit for name, _, fit in parts},
         shrinkage={name: found.shrinkage for name, found, _ in parts},
+        names=names_of(study),
     )
 
 
@@ -185,14 +190,6 @@ SETS = {
 }
 """Set of results → what it is in words."""
 
-WORDS = {
-    "effect.value": "risk ratio of hospital death",
-    "unmeasured.or_treatment": "odds ratio of IVIgG of the hidden confounder",
-    "treatment.decay": "fall of the log hazard of a start per day",
-    "treatment.severity": "log hazard of a start per SD of the day's severity",
-}
-"""Key → what it is in words."""
-
 
 def inference_words(found: Inference, results: str = "all") -> tuple[str, ...]:
     """Return the answer: the likeliest worlds, each axis, the fit, and how far it can be believed."""
@@ -200,7 +197,11 @@ def inference_words(found: Inference, results: str = "all") -> tuple[str, ...]:
     axes = found.axes[found.axes["results"] == results]
     return (
         *_best(table),
-        *(sentence for key in axes["key"].unique() for sentence in _axis(axes[axes["key"] == key], str(key))),
+        *(
+            sentence
+            for key in axes["key"].unique()
+            for sentence in _axis(axes[axes["key"] == key], found.names.get(str(key), str(key)))
+        ),
         *_believed(found, results, table),
     )
 
@@ -221,8 +222,7 @@ def _best(table: pd.DataFrame) -> Iterator[str]:
     )
 
 
-def _axis(axis: pd.DataFrame, key: str) -> Iterator[str]:
-    name = WORDS.get(key, key)
+def _axis(axis: pd.DataFrame, name: str) -> Iterator[str]:
     out = axis[axis["profile"] + 2.0 * axis["profile_mcse"] < -TOLD_APART]
     shares = {prior.name: _shares(axis, prior.name) for prior in PRIORS}
     said = "; ".join(f"{name} prior: {text}" for name, text in shares.items())

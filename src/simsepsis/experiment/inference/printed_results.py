@@ -63,6 +63,11 @@ def _log_ratio(numbers: FloatArray) -> float:
     return float(treated - control)
 
 
+def names_of(study: Study) -> dict[str, str]:
+    """Return what a study's answers call the settings of its scenarios."""
+    return dict(getattr(study.module("results"), "WORDS", {}))
+
+
 def results_of(study: Study) -> tuple[Result, ...]:
     """Return the printed results of a study that worlds are judged by.
 

@@ -1,16 +1,17 @@
-"""The compared numbers in the layout of the thesis: variables as rows, arms and phases as columns."""
+"""The compared numbers in the layout of printed tables: variables as rows, arms and phases as columns."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simsepsis.show.outline import outline
 from simsepsis.show.plots.positions import mended
-from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.table import ABOVE, BELOW, INSIDE, NOT_COMPARED, Compared, Label, Part, Table
+from simsepsis.study.layout import ARMS
+from simsepsis.study.published import Study
+from simsepsis.words.labels import Wording
 from simsepsis.words.numbers import of_statistic
 
 if TYPE_CHECKING:
@@ -26,92 +27,25 @@ class Column(NamedTuple):
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableLayout:
-    """How one table of the thesis is laid out.
-
-    Attributes
-    ----------
-    name
-        Key of the table.
-    title
-        Caption, after the thesis.
-    columns
-        From left to right; columns of one phase stand together.
-    by_phase
-        The phase belongs to the row, not to the column.
-    """
-
-    name: str
-    title: str
-    columns: tuple[Column, ...]
-    by_phase: bool = False
-
-
-def _arms(phase: str, third: Column) -> tuple[Column, ...]:
-    return (
-        Column("IVIgG (+)", phase, "treated", "summary"),
-        Column("IVIgG (−)", phase, "control", "summary"),
-        third,
-    )
-
-
-def _both_phases(title: str, kind: str) -> tuple[Column, ...]:
-    return tuple(
-        column
-        for phase in ("before", "after")
-        for column in _arms(phase, Column(title, phase, "contrast", kind))
-    )
-
-
-_ODDS_RATIO = (
-    Column("Odds ratio (95% CI)", "after", "contrast", "ratio"),
-    Column("p value", "after", "contrast", "p_value"),
+_CONTRASTS = (
+    ("smd_percent", "SD (%)", ("smd_percent",)),
+    ("ratio", "Ratio (95% CI)", ("odds_ratio", "hazard_ratio")),
+    ("p_value", "p value", ("p_value",)),
 )
-LAYOUTS = (
-    TableLayout(
-        name="table1",
-        title="Table 1. ICU and patient characteristics before and after propensity score matching",
-        columns=_both_phases("SD (%)", "smd_percent"),
-    ),
-    TableLayout(
-        name="table2",
-        title="Table 2. Other adjunctive treatments before and after propensity score matching",
-        columns=_both_phases("p value", "p_value"),
-    ),
-    TableLayout(
-        name="table3",
-        title="Table 3. Mortality, duration of interventions and length of stay, before and after matching",
-        columns=_both_phases("p value", "p_value"),
-    ),
-    TableLayout(
-        name="table4",
-        title="Table 4. ICU and in-hospital mortality of matched patients, unadjusted and adjusted",
-        columns=(*_arms("after", _ODDS_RATIO[0]), _ODDS_RATIO[1]),
-    ),
-    TableLayout(
-        name="table5",
-        title="Table 5. Factors of ICU death, adjusted for the SOFA scores of days 3 and 7",
-        columns=_ODDS_RATIO,
-    ),
-    TableLayout(
-        name="table6",
-        title="Table 6. Factors of in-hospital death, adjusted for the SOFA scores of days 3 and 7",
-        columns=_ODDS_RATIO,
-    ),
-    TableLayout(
-        name="text",
-        title="Numbers in the thesis's text and Figure 1",
-        columns=(
-            Column("All", "", "", "summary"),
-            Column("IVIgG (+)", "", "treated", "summary"),
-            Column("IVIgG (−)", "", "control", "summary"),
-            Column("Ratio (95% CI)", "", "contrast", "ratio"),
-            Column("p value", "", "contrast", "p_value"),
-        ),
-        by_phase=True,
-    ),
-)
+"""Kind of a column that compares the arms, its heading, and the statistics that make one."""
+
+
+def _columns(rows: DataFrame, phase: str, study: Study) -> Iterator[Column]:
+    """Yield the columns of a phase that have numbers: everybody, both arms, comparisons."""
+    heads = {"": "All"} | {arm: study.layout.heads.get(arm, arm.capitalize()) for arm in ARMS}
+    there = set(rows["arm"])
+    yield from (Column(head, phase, arm, "summary") for arm, head in heads.items() if arm in there)
+    found = set(rows.loc[rows["arm"] == "contrast", "statistic"])
+    for kind, head, statistics in _CONTRASTS:
+        if found & set(statistics):
+            odds = "Odds ratio (95% CI)" if kind == "ratio" and "hazard_ratio" not in found else head
+            yield Column(odds, phase, "contrast", kind)
+
 
 _PHASE_GROUPS = {"before": "Before matching", "after": "After matching", "": ""}
 _PHASE_NOTES = {"before": ", before matching", "after": ", after matching", "": ""}
@@ -138,26 +72,35 @@ Numbers = Mapping[tuple[str, str, str, str], dict[str, Number]]
 Row = tuple[Label | Compared, ...]
 
 
-def lay_out(comparison: DataFrame) -> tuple[Table, ...]:
-    """Return every table of the thesis that has rows in the comparison, in the thesis's layout."""
-    tables = (_lay_out(layout, comparison.loc[comparison["table"] == layout.name]) for layout in LAYOUTS)
-    return tuple(table for table in tables if table.rows)
+def lay_out(comparison: DataFrame, study: Study) -> tuple[Table, ...]:
+    """Return every table of a study that has rows in the comparison, as it was printed."""
+    named = study.layout.tables
+    found = list(dict.fromkeys(comparison["table"]))
+    order = [*(name for name in named if name in found), *(name for name in found if name not in named)]
+    return tuple(_lay_out(name, comparison.loc[comparison["table"] == name], study) for name in order)
 
 
-def _lay_out(layout: TableLayout, rows: DataFrame) -> Table:
+def _lay_out(name: str, rows: DataFrame, study: Study) -> Table:
     numbers: dict[tuple[str, str, str, str], dict[str, Number]] = {}
     for row in rows.to_dict("records"):
         place = (row["variable"], row["level"], row["phase"], row["arm"])
         numbers.setdefault(place, {})[row["statistic"]] = row
-    lines = _lines_by_phase(layout, numbers) if layout.by_phase else _lines(layout, numbers)
+    # Numbers of everybody stand in no phase, so that the phase belongs to the row.
+    phases = [phase for phase in _PHASE_GROUPS if (rows["phase"] == phase).any()]
+    by_phase = (rows["arm"] == "").any()
+    parts = [rows] if by_phase else [rows.loc[rows["phase"] == phase] for phase in phases]
+    columns = tuple(
+        column for part, phase in zip(parts, phases, strict=False) for column in _columns(part, phase, study)
+    )
+    lines = (_lines_by_phase if by_phase else _lines)(columns, numbers, study.wording)
     compared = mended(rows).dropna(subset=["printed", "low", "high"])
     counted = compared.loc[compared["repeats"] == ""] if "repeats" in compared else compared
     repeated = len(compared) - len(counted)
     return Table(
-        name=layout.name,
-        title=layout.title,
-        groups=_groups(layout),
-        heads=("Variable", *(column.title for column in layout.columns)),
+        name=name,
+        title=study.layout.titles.get(name, study.layout.label(name)),
+        groups=() if by_phase else _groups(columns),
+        heads=("Variable", *(column.title for column in columns)),
         rows=tuple(lines),
         note=f"{counted['inside'].astype(bool).sum()} of {len(counted)} numbers inside"
         + (f" ({repeated} more stood in earlier tables)" if repeated else ""),
@@ -165,31 +108,30 @@ def _lay_out(layout: TableLayout, rows: DataFrame) -> Table:
     )
 
 
-def _groups(layout: TableLayout) -> tuple[tuple[str, int], ...]:
-    phases = [column.phase for column in layout.columns]
+def _groups(columns: tuple[Column, ...]) -> tuple[tuple[str, int], ...]:
+    phases = [column.phase for column in columns]
     if len(set(phases)) < 2:
         return ()
     return tuple((_PHASE_GROUPS[phase], phases.count(phase)) for phase in dict.fromkeys(phases))
 
 
-def _lines(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
-    for line in outline((place[0], place[1]) for place in numbers):
+def _lines(columns: tuple[Column, ...], numbers: Numbers, words: Wording) -> Iterable[Row]:
+    for line in outline(((place[0], place[1]) for place in numbers), words):
         if line.key is None:
             yield (Label(line.label, line.depth),)
             continue
-        cells = (_cell(numbers.get((*line.key, c.phase, c.arm), {}), c.kind) for c in layout.columns)
-        yield Label(_with_unit(line.label, line.key), line.depth), *cells
+        cells = (_cell(numbers.get((*line.key, c.phase, c.arm), {}), c.kind) for c in columns)
+        yield Label(_with_unit(line.label, words.unit(line.key[0])), line.depth), *cells
 
 
-def _lines_by_phase(layout: TableLayout, numbers: Numbers) -> Iterable[Row]:
+def _lines_by_phase(columns: tuple[Column, ...], numbers: Numbers, words: Wording) -> Iterable[Row]:
     """Yield rows with full labels and no headings: a text has no blocks."""
     for variable, level, phase in dict.fromkeys(place[:3] for place in numbers):
-        cells = (_cell(numbers.get((variable, level, phase, c.arm), {}), c.kind) for c in layout.columns)
-        yield Label(THESIS_WORDING.row(variable, level) + _PHASE_NOTES[phase], 0), *cells
+        cells = (_cell(numbers.get((variable, level, phase, c.arm), {}), c.kind) for c in columns)
+        yield Label(words.row(variable, level) + _PHASE_NOTES[phase], 0), *cells
 
 
-def _with_unit(label: str, key: tuple[str, str]) -> str:
-    unit = THESIS_WORDING.unit(key[0])
+def _with_unit(label: str, unit: str) -> str:
     # Points, and units that the heading already names, say nothing more in the row.
     return f"{label} ({unit})" if unit not in ("", "points", "units", "days") else label
 

@@ -1,4 +1,4 @@
-"""Tables of the readings of the thesis's methods: what each is, and where the main results lie in it."""
+"""Tables of the readings of a study's methods: what each is, and where the main results lie in it."""
 
 from __future__ import annotations
 
@@ -12,38 +12,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simsepsis.reproduction.readings import ReadingsComparison
+    from simsepsis.study.published import Study
 
 Place = tuple[str, str, str, str]
 """``table, variable, level, statistic`` of a number after matching."""
+Places = tuple[tuple[str, dict[str, Place]], ...]
+"""Title of a table → the numbers that it shows by their headings."""
 
 _MARKS = "mean and 95% interval over replicates; ▲ print lies above it, ▼ below"
 _AS_LITERAL = "as literal"
-_COUNTS: dict[str, Place] = {
-    "Pairs": ("text", "matched_pairs", "", "count"),
-    "Pairs, second score": ("text", "matched_pairs", "adjuncts", "count"),
-    "Hazard ratio, hospital death": ("text", "hospital_death", "cox", "hazard_ratio"),
-    "Its p value": ("text", "hospital_death", "cox", "p_value"),
-}
 
 
-def _odds_ratios(outcome: str, table: str) -> dict[str, Place]:
-    return {
-        "Crude": ("table4", outcome, "unadjusted", "odds_ratio"),
-        "GEE": ("table4", outcome, "adjusted", "odds_ratio"),
-        "GEE, later SOFA": (table, "ivigg", "", "odds_ratio"),
-        "Second score, GEE": ("text", outcome, "adjuncts_gee", "odds_ratio"),
-        "Second score, GEE, later SOFA": ("text", outcome, "adjuncts_gee_sofa", "odds_ratio"),
-    }
-
-
-_TABLES: tuple[tuple[str, dict[str, Place]], ...] = (
-    ("Matched pairs and survival by reading", _COUNTS),
-    ("Odds ratio of ICU death by reading", _odds_ratios("icu_death", "table5")),
-    ("Odds ratio of hospital death by reading", _odds_ratios("hospital_death", "table6")),
-)
-
-
-def reading_tables(found: ReadingsComparison) -> tuple[Table, ...]:
+def reading_tables(found: ReadingsComparison, study: Study) -> tuple[Table, ...]:
     """Return what each reading is, and the main results of each reading beside print."""
     definitions = Table(
         title="What each reading is",
@@ -51,8 +31,10 @@ def reading_tables(found: ReadingsComparison) -> tuple[Table, ...]:
         rows=tuple((reading.label, reading.changes, reading.concerns) for reading in found.readings),
     )
     numbers = found.table.loc[found.table["arm"].isin(("", "contrast"))]
+    code = study.module("results")
+    tables: Places = () if code is None else code.READING_TABLES
     by_place = numbers.set_index(["table", "variable", "level", "statistic", "reading"]).sort_index()
-    return definitions, *(_results(title, places, found, by_place) for title, places in _TABLES)
+    return definitions, *(_results(title, places, found, by_place) for title, places in tables)
 
 
 def _results(title: str, places: dict[str, Place], found: ReadingsComparison, numbers: pd.DataFrame) -> Table:

@@ -1,4 +1,4 @@
-"""The report of a reproduction: the thesis's tables and figures beside their simulated twins."""
+"""The report of a reproduction: printed tables and figures beside their simulated twins."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Bullets, Page, Section, glossary, how_made
 from simsepsis.show.pages.layout import lay_out
 from simsepsis.show.pages.readings import reading_tables
+from simsepsis.show.plots.arms import printed_arms
 from simsepsis.show.table import ABOVE, BELOW, INSIDE, Compared, Part, Table
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from simsepsis.reproduction import Reproduction
     from simsepsis.reproduction.readings import ReadingsComparison
+    from simsepsis.study.published import Study
     from simsepsis.world.scenario import Scenario
 
-TITLE = "The thesis beside its simulated twin"
 MOST_FAILURES = 30
 ANSWER = 11
 """Sentences of the summary that answer the question; the others go into detail."""
@@ -44,7 +45,7 @@ LEGEND = Table(
     style="compared sample",
 )
 READ = (
-    "Every replicate is one synthetic registry of the thesis's size, on which the thesis's whole "
+    "Every replicate is one synthetic registry of {called}'s size, on which {called}'s whole "
     "analysis was run. What the analysis gave in all replicates is a distribution; the tables show its "
     "mean (of ratios the geometric mean), and the interval that holds the middle 95% of the replicates. "
     "The numbers from before matching are those that the world was fitted to; the others test it.",
@@ -52,10 +53,9 @@ READ = (
     "patients. A number outside is one that this world rarely gives: the world is wrong there, or the "
     "print is, or chance was at work. Of many numbers from the right world, about one in twenty lies "
     "outside.",
-    LEGEND,
 )
 READINGS = (
-    "Where the thesis's words allow more than one analysis, each is a reading. All were run on the same "
+    "Where {called}'s words allow more than one analysis, each is a reading. All were run on the same "
     "replicates; the tables above show the literal one. A reading can produce a printed number that "
     "lies in its 95% interval."
 )
@@ -63,15 +63,16 @@ READINGS = (
 
 def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, command: str) -> Page:
     """Return the page that says what was asked and what came out, and shows all of it."""
-    details = reproduction.summary[ANSWER:]
+    details, study = reproduction.summary[ANSWER:], reproduction.study
+    read: tuple[Block, ...] = (*(text.format(called=study.called) for text in READ), LEGEND)
     return Page(
         kind="reproduction report",
-        title=TITLE,
-        question=question_of(reproduction.scenario),
+        title=f"{study.called[:1].upper()}{study.called[1:]} beside its simulated twin",
+        question=question_of(reproduction.scenario, study),
         answer=reproduction.summary[:ANSWER],
         sections=(
             how_made(command, _facts(reproduction)),
-            Section("read", "How to read it", READ),
+            Section("read", "How to read it", read),
             Section("figures", "Figures", figures),
             *(
                 (Section("details", "The answer in detail", (Bullets(details, small=True),)),)
@@ -81,28 +82,33 @@ def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, 
             Section(
                 "tables",
                 "Tables: printed, simulated, interval",
-                lay_out(reproduction.comparison),
+                lay_out(reproduction.comparison, study),
                 link="Tables",
             ),
-            *_readings(reproduction.readings),
+            *_readings(reproduction.readings, study),
             Section("failures", "Failures", (_failures(reproduction.failures),)),
-            glossary("reproduction"),
+            glossary("reproduction", study),
         ),
     )
 
 
-def question_of(scenario: Scenario) -> str:
-    """Return what a reproduction of the thesis in this world asks."""
-    hazard_ratio = scenario.hazard_ratio
+def question_of(scenario: Scenario, study: Study) -> str:
+    """Return what a reproduction of a study in this world asks."""
+    treated, hazard_ratio = printed_arms(study).treated, scenario.hazard_ratio
     if hazard_ratio == 1.0:
-        return "If IVIgG had no effect at all, would the thesis's tables look as they do?"
-    factor = f"by a factor of {hazard_ratio:.2f}"
-    return f"If IVIgG changed the hazard of death {factor}, would the thesis's tables look as they do?"
+        supposed = f"{treated} had no effect at all"
+    else:
+        supposed = f"{treated} changed the hazard of death by a factor of {hazard_ratio:.2f}"
+    return f"If {supposed}, would {study.called}'s tables look as they do?"
 
 
-def _readings(found: ReadingsComparison | None) -> Iterator[Section]:
+def _readings(found: ReadingsComparison | None, study: Study) -> Iterator[Section]:
     if found is not None:
-        blocks: tuple[Block, ...] = (READINGS, Bullets(found.summary, small=True), *reading_tables(found))
+        blocks: tuple[Block, ...] = (
+            READINGS.format(called=study.called),
+            Bullets(found.summary, small=True),
+            *reading_tables(found, study),
+        )
         yield Section("readings", "Readings of the methods", blocks, link="Readings")
 
 
@@ -135,8 +141,8 @@ def _failures(failures: pd.DataFrame) -> Block:
 
 def files_of_reproduction(reproduction: Reproduction, *, command: str) -> dict[str, bytes]:
     """Return everything that is written of a reproduction: its tables and record, figures and page."""
-    from simsepsis.show.figure import written
-    from simsepsis.show.plots import draw_reproduction, files_of
+    from simsepsis.show.figure import files_of, written
+    from simsepsis.show.plots.drawings import draw_reproduction
 
     drawn = draw_reproduction(reproduction, version=version("simsepsis"))
     figures = written(drawn, reproduction.study.layout)

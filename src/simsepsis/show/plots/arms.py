@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from simsepsis.show.study_words import THESIS_WORDING
-from simsepsis.study.published import DEFAULT
+from simsepsis.study.published import Study, open_study
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ _NO_WORDS = {"", "yes", "no", "true", "false", "y", "n", "1", "0", "nan", "none"
 class Arms(NamedTuple):
     """Words for both arms, as they stand inside a sentence."""
 
-    treated: str = "IVIgG"
-    control: str = "control"
+    treated: str
+    control: str
 
     @property
     def heads(self) -> Arms:
@@ -31,7 +30,17 @@ class Arms(NamedTuple):
         return Arms(*(plain.get(word, word) for word in self))
 
 
-THESIS_ARMS = Arms()
+def printed_arms(study: Study) -> Arms:
+    """Return how a study calls its arms among other words."""
+    short = study.layout.short_arms
+    return Arms(short.get("treated", "treated"), short.get("control", "control"))
+
+
+def sides_of(arms: Arms, study: Study | None) -> str:
+    """Return which arm is drawn upwards; the arms of a study's own tables are just treated and control."""
+    own = study is not None and arms == printed_arms(study)
+    treated, control = ("treated", "control") if own else arms
+    return f"{treated} upwards and {control} downwards"
 
 
 def arms_of(spec: AnalysisSpec, cohort: CohortArrays) -> Arms:
@@ -62,5 +71,5 @@ def _is_number(text: str) -> bool:
 
 def wording_of(spec: AnalysisSpec) -> Wording:
     """Return the words for the columns of an analysis: the study's dictionary, and the spec's own labels."""
-    known = THESIS_WORDING if spec.study == DEFAULT else Wording()
+    known = Wording() if spec.own else open_study(spec.study).wording
     return replace(known, columns=spec.variables, own=spec.labels)

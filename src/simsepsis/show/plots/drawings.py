@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import attempt
-from simsepsis.analysis.spec import default_spec
 from simsepsis.errors import ConvergenceError
 from simsepsis.show.figure import Figure
-from simsepsis.show.plots.arms import arms_of, wording_of
+from simsepsis.show.plots.arms import arms_of, printed_arms, sides_of, wording_of
 from simsepsis.show.plots.estimates import estimate_rows
 from simsepsis.show.plots.gallery import (
+    SURVIVAL,
     SurvivalWords,
     estimates_figure,
     forest_figure,
@@ -26,21 +26,16 @@ from simsepsis.show.plots.gallery import (
     survival_figure,
     terms_figure,
 )
-from simsepsis.show.plots.rows import as_comparison
-from simsepsis.show.study_words import THESIS_WORDING
+from simsepsis.show.plots.rows import cohort_numbers
 from simsepsis.show.style import wrapped
-from simsepsis.study.layout import ARMS
+from simsepsis.study.layout import ARMS, Layout
+from simsepsis.study.published import Study, open_study
 from simsepsis.words.labels import Wording, axis_label, is_death
 
 if TYPE_CHECKING:
     from simsepsis.analysis.thesis_analysis import Analysis
     from simsepsis.reproduction import Reproduction
 
-_SIMULATED_CURVES = SurvivalWords(
-    curves="Figure 1 of the thesis: Kaplan–Meier curves of time to hospital death, mean of the replicates; "
-    "patients discharged alive are censored then. Number at risk: mean of the replicates.",
-    band="95% simulation interval of each curve, day by day",
-)
 _FIRST_SCORE = "covariates"
 
 
@@ -53,16 +48,30 @@ def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Figu
     comparison, scores = reproduction.comparison, reproduction.scores
     curves = reproduction.curves.dropna(subset=["survival"])
     pairs = _pairs_of(reproduction)
-    figures = [positions_figure(comparison, note), forest_figure(comparison, note)]
+    study = reproduction.study
+    words, arms = study.wording, printed_arms(study)
+    figures = [positions_figure(comparison, study, note), forest_figure(comparison, study, note)]
     if len(curves):
-        figures.append(survival_figure(curves, comparison, _SIMULATED_CURVES, note))
+        figures.append(survival_figure(curves, comparison, _printed_curves(study), note, arms))
     if len(pairs):
         figures.append(pairs_figure(pairs, comparison, note))
-    figures.append(love_figure(comparison, note))
+    figures.append(love_figure(comparison, note, words, study.called))
     if scores is not None:
-        figures.append(overlap_figure(scores, note, "First replicate."))
-    figures += _terms_figures(comparison, note)
+        figures.append(overlap_figure(scores, note, "First replicate.", arms, sides_of(arms, study)))
+    figures += _terms_figures(comparison, study, note)
     return tuple(figures)
+
+
+def _printed_curves(study: Study) -> SurvivalWords:
+    """Return the words of the survival figure of a reproduction."""
+    spec, words, drawn = study.spec, study.wording, study.layout.curve
+    told = f"Kaplan–Meier curves of time to {words.said(str(spec.survival_event))}, mean of the replicates."
+    return SurvivalWords(
+        curves=f"{study.layout.titles.get('curves', told)} Number at risk: mean of the replicates.",
+        band="95% simulation interval of each curve, day by day",
+        axis=drawn.axis or axis_label(words.row(str(spec.survival_time)), spec.time_unit),
+        horizon=drawn.last,
+    )
 
 
 def draw_analysis(analysis: Analysis, *, source: str, version: str) -> tuple[Figure, ...]:
@@ -78,21 +87,26 @@ def drawing_of(
     spec = analysis.result.spec
     words, arms = wording_of(spec), arms_of(spec, analysis.result.cohort)
     order = tuple(spec.variables) or spec.balance_columns
-    comparison = as_comparison(analysis.tables, order)
+    comparison, study = cohort_numbers(analysis.tables, order), None if spec.own else open_study(spec.study)
+    layout = Layout() if study is None else study.layout
     steps: dict[str, Callable[[], Figure]] = {
         "Balance of the covariates": lambda: love_figure(comparison, note, words),
         "Odds and hazard ratios": lambda: estimates_figure(
             estimate_rows(analysis.estimates, spec, words), note, arms
         ),
-        "Overlap of the propensity score": lambda: overlap_figure(_scores_of(analysis), note, "", arms),
+        "Overlap of the propensity score": lambda: overlap_figure(
+            _scores_of(analysis), note, "", arms, sides_of(arms, study)
+        ),
     }
     if spec.survival_time:
-        own = _own_curves(analysis, words)
+        own = _own_curves(analysis, words, study)
         steps[own.title] = lambda: survival_figure(_curves_of(analysis), comparison, own, note, arms)
     for number, outcome in enumerate(spec.outcomes, start=5):
         if f"table{number}" in analysis.tables:
             title = f"What goes with {words.said(outcome)}"
-            steps[title] = partial(_terms_of, comparison, number, words.said(outcome), note, words)
+            steps[title] = partial(
+                terms_figure, comparison, f"table{number}", words.said(outcome), note, words, layout
+            )
     drawn = {title: attempt(_with_rows, step) for title, step in steps.items()}
     return (
         tuple(found.value for found in drawn.values() if found.value is not None),
@@ -108,14 +122,12 @@ def _with_rows(step: Callable[[], Figure]) -> Figure:
     return figure
 
 
-def _terms_of(comparison: pd.DataFrame, number: int, outcome: str, note: str, words: Wording) -> Figure:
-    return terms_figure(comparison, f"table{number}", outcome, note, words)
-
-
-def _terms_figures(comparison: pd.DataFrame, note: str) -> list[Figure]:
+def _terms_figures(comparison: pd.DataFrame, study: Study, note: str) -> list[Figure]:
     chosen = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n")]
     return [
-        terms_figure(comparison, f"table{number}", THESIS_WORDING.said(outcome), note)
+        terms_figure(
+            comparison, f"table{number}", study.wording.said(outcome), note, study.wording, study.layout
+        )
         for number, outcome in enumerate(chosen["variable"].unique(), start=5)
         if (comparison["table"] == f"table{number}").any()
     ]
@@ -153,26 +165,25 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
     )
 
 
-def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
+def _own_curves(analysis: Analysis, words: Wording, study: Study | None) -> SurvivalWords:
     """Return the words of one cohort's survival figure: its own event, axis and unit of time."""
     spec = analysis.result.spec
     event, time = str(spec.survival_event), str(spec.survival_time)
     death = is_death(words.row(event))
     own = SurvivalWords(
         curves=f"Kaplan–Meier curves of matched patients, event: {words.said(event)}.",
-        band="95% confidence interval of each curve, day by day",
-        landmark=spec.rmst_horizon,
-        unit=spec.time_unit,
-    )
-    if not spec.own and time == default_spec().survival_time:
-        return own
-    return own._replace(
         band="95% confidence interval of each curve at each time",
         axis=wrapped(axis_label(words.row(time), spec.time_unit), 60, lines=1),
         free="Survival (%)" if death else wrapped(f"Without {words.said(event)} (%)", 42, lines=1),
-        title="Survival of matched patients" if death else f"Time to {words.said(event)}, matched patients",
-        horizon=None,
+        title=SURVIVAL if death else f"Time to {words.said(event)}, matched patients",
+        landmark=spec.rmst_horizon,
+        unit=spec.time_unit,
     )
+    if study is None or not study.layout.curve.axis or time != study.spec.survival_time:
+        return own
+    band = "95% confidence interval of each curve, day by day"
+    drawn = study.layout.curve
+    return own._replace(band=band, axis=drawn.axis, free="Survival (%)", title=SURVIVAL, horizon=drawn.last)
 
 
 def _curves_of(analysis: Analysis) -> pd.DataFrame:

@@ -8,28 +8,31 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from simsepsis.analysis.methods import METHODS
+from simsepsis.analysis.methods import methods_of
 from simsepsis.estimand import Estimand
 from simsepsis.words.labels import Wording
 
 if TYPE_CHECKING:
     from simsepsis.analysis.spec import AnalysisSpec
 
-METHOD_LABELS = {
-    "crude": "Before matching, crude",
-    "linear": "All patients, linear regression",
-    "psm": "Matched, crude",
-    "psm_paired_se": "Matched, standard error of pairs",
-    "psm_cluster_se": "Matched, standard error of clusters",
-    "psm_gee_alone": "Matched, GEE of the treatment alone",
-    "psm_gee": "Matched, GEE with adjuncts",
-    "psm_gee_sofa": "Matched, GEE with adjuncts and later scores",
-    "psm_cox": "Matched, Cox",
-    "psm_adjuncts": "Second score, crude",
-    "psm_adjuncts_gee": "Second score, GEE with adjuncts",
-    "psm_adjuncts_gee_sofa": "Second score, GEE with adjuncts and later scores",
-}
-"""Method of an analysis → words; others are called by their own label."""
+
+def method_labels(later: str) -> dict[str, str]:
+    """Return method of an analysis → words; others are called by their own label."""
+    return {
+        "crude": "Before matching, crude",
+        "linear": "All patients, linear regression",
+        "psm": "Matched, crude",
+        "psm_paired_se": "Matched, standard error of pairs",
+        "psm_cluster_se": "Matched, standard error of clusters",
+        "psm_gee_alone": "Matched, GEE of the treatment alone",
+        "psm_gee": "Matched, GEE with adjuncts",
+        f"psm_gee_{later}": "Matched, GEE with adjuncts and later scores",
+        "psm_cox": "Matched, Cox",
+        "psm_adjuncts": "Second score, crude",
+        "psm_adjuncts_gee": "Second score, GEE with adjuncts",
+        f"psm_adjuncts_gee_{later}": "Second score, GEE with adjuncts and later scores",
+    }
+
 
 _LARGEST_LOG = 700.0
 _PLOTTED = ("log_or", "log_hr", "log_shr")
@@ -50,8 +53,8 @@ def method_label(method: str, spec: AnalysisSpec) -> str:
     for subgroup in spec.subgroups:
         if method == f"breslow_day_{subgroup.name}":
             return f"Matched, interaction with {subgroup.name}"
-    known = METHODS.get(method)
-    return METHOD_LABELS.get(method) or (known.label if known else method)
+    known = methods_of(spec).get(method)
+    return method_labels(spec.later.name).get(method) or (known.label if known else method)
 
 
 def estimate_rows(estimates: pd.DataFrame, spec: AnalysisSpec, words: Wording) -> pd.DataFrame:

@@ -1,9 +1,9 @@
-"""Forest of odds and hazard ratios: what the thesis printed beside what the simulation gives."""
+"""Forest of odds and hazard ratios: what was printed beside what the simulation gives."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,8 +28,9 @@ from simsepsis.words.numbers import with_interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
+Row = Mapping[Hashable, Any]
 FOREST_COLUMNS = (
     "group",
     "label",
@@ -42,6 +43,8 @@ FOREST_COLUMNS = (
     "inside",
 )
 
+_PRINTED = ("printed", "printed_low", "printed_high")
+_SIMULATED = ("simulated", "low", "high")
 _ROW = 0.3
 _APART = 0.17
 _TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -65,7 +68,7 @@ def plot_forest(
     note: str = "",
 ) -> Figure:
     """Draw ratios on a logarithmic axis, the printed one with its interval above the simulated one."""
-    lines = _lines(rows)
+    lines, records = _lines(rows), rows.to_dict("records")
     has_printed = bool(rows["printed"].notna().any())
     height, axis_width = _ROW * len(lines) + (1.8 if has_printed else 1.45), 3.3
     width = labels_width + axis_width + _NUMBERS * (1 + has_printed) + 0.35
@@ -77,7 +80,7 @@ def plot_forest(
             room = int((labels_width + 1.2) / _BOLD_LETTER)
             _write(axes, y, -labels_width + 0.15, wrapped(line, room, lines=1), fontweight="bold")
             continue
-        row = rows.iloc[line]
+        row = records[line]
         room = int((labels_width - 0.35) / _LETTER)
         _write(axes, y, -labels_width + 0.3, wrapped(str(row["label"]), room, lines=1))
         _draw_row(axes, y, row, limits, _APART * has_printed)
@@ -136,11 +139,11 @@ def _prepare(axes: Axes, n_lines: int, limits: tuple[float, float], label: str) 
     axes.set_xlabel(label)
 
 
-def _draw_row(axes: Axes, y: int, row: Series, limits: tuple[float, float], apart: float) -> None:
+def _draw_row(axes: Axes, y: int, row: Row, limits: tuple[float, float], apart: float) -> None:
     mark = {**(PRINTED if row["inside"] else PRINTED_OUTSIDE), "linewidth": 0.9}
     axes.axhline(y + 0.5, color=RULE, linewidth=0.4, zorder=0)
-    _draw_interval(axes, y - apart, row[["printed", "printed_low", "printed_high"]], mark, limits)
-    _draw_interval(axes, y + apart, row[["simulated", "low", "high"]], SIMULATED, limits)
+    _draw_interval(axes, y - apart, [row[name] for name in _PRINTED], mark, limits)
+    _draw_interval(axes, y + apart, [row[name] for name in _SIMULATED], SIMULATED, limits)
 
 
 def _draw_interval(
@@ -168,7 +171,7 @@ def _write(axes: Axes, y: float, inches: float, words: str, **style: object) -> 
     axes.annotate(words, (0, y), xytext=(inches * 72, 0), **place, **options, annotation_clip=False)
 
 
-def _write_reason(axes: Axes, y: float, row: Series, axis_width: float) -> None:
+def _write_reason(axes: Axes, y: float, row: Row, axis_width: float) -> None:
     """Write in place of a missing estimate why there is none."""
     if np.isnan(row["simulated"]) and row.get("reason"):
         words = wrapped(f"not estimable: {row['reason']}", int((axis_width + 0.1) / 0.062), lines=1)
@@ -176,10 +179,8 @@ def _write_reason(axes: Axes, y: float, row: Series, axis_width: float) -> None:
         _write(axes, y, 0.05, words, fontsize=SMALL - 0.5, color=MUTED, bbox=ground)
 
 
-def _write_numbers(axes: Axes, y: int, row: Series, axis_width: float, has_printed: bool) -> None:
-    columns = [("simulated", "low", "high")]
-    if has_printed:
-        columns.insert(0, ("printed", "printed_low", "printed_high"))
+def _write_numbers(axes: Axes, y: int, row: Row, axis_width: float, has_printed: bool) -> None:
+    columns = (_PRINTED, _SIMULATED) if has_printed else (_SIMULATED,)
     for place, names in enumerate(columns):
         text = with_interval((float(row[name]) for name in names), joint="–")
         outside = place == 0 and has_printed and not bool(row["inside"])

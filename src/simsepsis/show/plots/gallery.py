@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from simsepsis.show.figure import Figure
-from simsepsis.show.plots.arms import THESIS_ARMS, Arms
+from simsepsis.show.plots.arms import Arms, printed_arms
 from simsepsis.show.plots.forest import LIMITS, label_width, limits_of, plot_forest
 from simsepsis.show.plots.love import LARGEST, THRESHOLD, farthest_apart, plot_love
 from simsepsis.show.plots.overlap import bin_scores, plot_overlap
 from simsepsis.show.plots.pairs import SCORE_LABELS, plot_pairs, spread_text
 from simsepsis.show.plots.positions import outside_names, plot_positions, positions
 from simsepsis.show.plots.rows import balance_rows, effect_rows, hazard_row, term_rows
-from simsepsis.show.plots.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
-from simsepsis.show.study_words import TABLES, THESIS_WORDING
+from simsepsis.show.plots.survival import plot_survival, time_ticks, until
 from simsepsis.show.style import wrapped
-from simsepsis.study.layout import ARMS
+from simsepsis.study.layout import ARMS, Layout
+from simsepsis.study.published import Study
 from simsepsis.words.labels import Wording
 from simsepsis.words.numbers import with_interval
 
 _PRINTED_PAIRS = {"covariates": "", "adjuncts": "adjuncts"}
+
+
+SURVIVAL = "Survival of matched patients"
 
 
 class SurvivalWords(NamedTuple):
@@ -34,45 +38,47 @@ class SurvivalWords(NamedTuple):
 
     curves: str
     band: str
-    axis: str = "Time from ICU admission (days)"
+    axis: str
     free: str = "Survival (%)"
-    title: str = "Survival of matched patients"
+    title: str = SURVIVAL
     landmark: float = 28.0
     unit: str = "days"
-    horizon: float | None = PRINTED_HORIZON
+    horizon: float | None = None
 
 
-def positions_figure(comparison: pd.DataFrame, note: str) -> Figure:
+def positions_figure(comparison: pd.DataFrame, study: Study, note: str) -> Figure:
     """Show where every printed number stands in its simulated interval."""
     placed = positions(comparison)
     inside = f"{placed['inside'].sum()} of {len(placed)} printed numbers lie inside their 95% interval"
-    farthest = "; ".join(outside_names(placed, most=3)[:3])
+    farthest = "; ".join(outside_names(placed, study, most=3)[:3])
     return Figure(
         name="positions",
         title="Printed against simulated: which numbers fit the simulated world",
         caption="Each dot is one printed number, placed in its own simulated interval: 0 is the simulated "
         "mean, ±1 are the ends of the interval. Diamonds lie outside; the farthest of each row are named. "
-        "Numbers that the thesis repeats count once; proven misprints stand at their corrected value. "
+        f"Numbers that {study.called} repeats count once; proven misprints stand at their corrected value. "
         f"{note}",
         alt=f"{inside}." + (f" Farthest outside: {farthest}." if farthest else ""),
-        draw=lambda: plot_positions(placed, note=note),
+        draw=partial(plot_positions, placed, study, note=note),
         data=placed,
     )
 
 
-def forest_figure(comparison: pd.DataFrame, note: str) -> Figure:
-    """Show the odds and hazard ratios of IVIgG in every analysis of the thesis."""
-    rows = effect_rows(comparison)
+def forest_figure(comparison: pd.DataFrame, study: Study, note: str) -> Figure:
+    """Show the odds and hazard ratios of the treatment in every analysis of a study."""
+    rows, (treated, control) = effect_rows(comparison, study), printed_arms(study)
     texts = (
         f"{row.group}, {row.label}: " + _both_ratios(row._asdict()) for row in rows.itertuples(index=False)
     )
     return Figure(
         name="forest",
-        title="The effect of IVIgG in every analysis",
-        caption="Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours IVIgG. "
-        f"{_intervals(rows)} {_second_score(rows)}{note}",
+        title=f"The effect of {treated} in every analysis",
+        caption="Odds ratios (Cox: hazard ratio) of death in matched patients; below 1 favours "
+        f"{treated}. {_intervals(rows)} {_second_score(rows)}{note}",
         alt="; ".join(texts) + ".",
-        draw=lambda: plot_forest(rows, label="Odds or hazard ratio, IVIgG against control", note=note),
+        draw=partial(
+            plot_forest, rows, label=f"Odds or hazard ratio, {treated} against {control}", note=note
+        ),
         data=rows,
     )
 
@@ -92,32 +98,30 @@ def estimates_figure(rows: pd.DataFrame, note: str, arms: Arms) -> Figure:
         f"says whether it is of all patients before matching or of matched ones. {_intervals(rows)} "
         f"{_second_score(rows)}{'' if limits == LIMITS else 'Arrows: it goes on. '}{note}",
         alt="; ".join(texts) + ".",
-        draw=lambda: plot_forest(rows, label=label, limits=limits, labels_width=label_width(rows), note=note),
+        draw=partial(
+            plot_forest, rows, label=label, limits=limits, labels_width=label_width(rows), note=note
+        ),
         data=rows,
     )
 
 
 def terms_figure(
-    comparison: pd.DataFrame, table: str, outcome: str, note: str, words: Wording = THESIS_WORDING
+    comparison: pd.DataFrame, table: str, outcome: str, note: str, words: Wording, layout: Layout
 ) -> Figure:
-    """Show the odds ratios of all terms of the model with the SOFA scores of days 3 and 7."""
+    """Show the odds ratios of all terms of the model with later scores."""
     rows = term_rows(comparison, table, words)
     compared = rows.dropna(subset=["printed", "low"])
     inside = (
         f"{compared['inside'].sum()} of {len(compared)} printed ones lie inside their simulated interval."
     )
-    later = (
-        "SOFA scores of days 3 and 7, matched patients with both scores"
-        if words.columns
-        else "later scores, matched patients with all of them"
-    )
     return Figure(
         name=f"forest-{table}",
-        title=f"{TABLES.get(table, table.capitalize())}: what goes with {outcome}",
-        caption=f"Odds ratios of the generalized estimating equations with the {later}. {_intervals(rows)} "
-        f"Arrows: the interval goes on. {note}",
+        title=f"{layout.label(table)}: what goes with {outcome}",
+        caption=f"Odds ratios of the generalized estimating equations with the {layout.later.model}. "
+        f"{_intervals(rows)} Arrows: the interval goes on. {note}",
         alt=f"Forest plot of {len(rows)} odds ratios, {outcome}." + (f" {inside}" if len(compared) else ""),
-        draw=lambda: plot_forest(
+        draw=partial(
+            plot_forest,
             rows,
             label=wrapped(f"Odds ratio, {outcome}", 60, lines=1),
             limits=(0.2, 5.0),
@@ -128,7 +132,7 @@ def terms_figure(
     )
 
 
-def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WORDING) -> Figure:
+def love_figure(comparison: pd.DataFrame, note: str, words: Wording, printed_in: str = "") -> Figure:
     """Show the balance of every covariate level before and after matching."""
     rows = balance_rows(comparison)
     mends = "" if rows["printed"].isna().all() else "Proven misprints stand at their corrected value. "
@@ -152,12 +156,12 @@ def love_figure(comparison: pd.DataFrame, note: str, words: Wording = THESIS_WOR
         caption=f"Absolute standardized difference of {which}; above "
         f"{THRESHOLD:g}% a covariate is called unbalanced. The right panel has a larger scale. {mends}{note}",
         alt=f"Love plot. Standardized difference above {THRESHOLD:g}%: {counts}.",
-        draw=lambda: plot_love(rows, words=words, note=note),
+        draw=partial(plot_love, rows, words=words, printed_in=printed_in, note=note),
         data=rows.replace({"variable": dict(words.own)}),
     )
 
 
-def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms = THESIS_ARMS) -> Figure:
+def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms, sides: str) -> Figure:
     """Show the propensity score of both arms, all and matched."""
     binned = bin_scores(scores)
     keys = ARMS
@@ -172,10 +176,10 @@ def overlap_figure(scores: pd.DataFrame, note: str, which: str, arms: Arms = THE
     return Figure(
         name="overlap",
         title="Overlap of the propensity score",
-        caption=f"Histogram of the propensity score (logit), {_upwards(arms)}; filled: "
+        caption=f"Histogram of the propensity score (logit), {sides}; filled: "
         f"matched patients, outline: all. The outermost bins hold everyone beyond them. {which} {note}",
         alt=f"Mirrored histogram. {'; '.join(texts)}. Median logit {medians}.",
-        draw=lambda: plot_overlap(binned, treated=heads.treated, control=heads.control, note=note),
+        draw=partial(plot_overlap, binned, treated=heads.treated, control=heads.control, note=note),
         data=binned,
     )
 
@@ -185,9 +189,9 @@ def survival_figure(
     comparison: pd.DataFrame,
     words: SurvivalWords,
     note: str,
-    arms: Arms = THESIS_ARMS,
+    arms: Arms,
 ) -> Figure:
-    """Show the Kaplan–Meier curves of both arms, as the thesis's Figure 1 does."""
+    """Show the Kaplan–Meier curves of both arms."""
     heads = arms.heads
     hazard = hazard_row(comparison)
     ratio = f"Hazard ratio: {_both_ratios(hazard)}" if hazard and np.isfinite(hazard["simulated"]) else ""
@@ -204,7 +208,8 @@ def survival_figure(
         title=words.title,
         caption=f"{words.curves} Shaded: {words.band}. {cut}{note}",
         alt=f"{words.free.removesuffix(' (%)')} at {when}: {', '.join(texts)}. {ratio}".strip(),
-        draw=lambda: plot_survival(
+        draw=partial(
+            plot_survival,
             curves,
             horizon=words.horizon,
             comment=ratio.replace("; ", "\n"),
@@ -217,12 +222,6 @@ def survival_figure(
         ),
         data=curves,
     )
-
-
-def _upwards(arms: Arms) -> str:
-    if arms == THESIS_ARMS:
-        return "treated upwards and control downwards"
-    return f"{arms.treated} upwards and {arms.control} downwards"
 
 
 def pairs_figure(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Figure:
@@ -239,7 +238,7 @@ def pairs_figure(pairs: pd.DataFrame, comparison: pd.DataFrame, note: str) -> Fi
         title="Number of matched pairs",
         caption=f"Pairs that the matching finds in each replicate; dashed line: printed number. {note}",
         alt=" ".join(texts),
-        draw=lambda: plot_pairs(pairs, marks, note=note),
+        draw=partial(plot_pairs, pairs, marks, note=note),
         data=pairs,
     )
 

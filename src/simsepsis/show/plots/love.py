@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsepsis.show.outline import Line, outline
-from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 LOVE_COLUMNS = ("variable", "level", "phase", "printed", "simulated", "low", "high", "inside")
 THRESHOLD = 10.0
-"""Percent; above it the thesis calls a covariate unbalanced."""
+"""Percent; above it a covariate is called unbalanced."""
 
 LARGEST = 85
 """Covariate levels that one figure shows; what there are more stands in the table of the balance."""
@@ -53,7 +52,7 @@ _APART = 0.17
 
 @in_house_style
 def plot_love(
-    balance: DataFrame, *, largest: int = LARGEST, words: Wording = THESIS_WORDING, note: str = ""
+    balance: DataFrame, *, words: Wording, largest: int = LARGEST, printed_in: str = "", note: str = ""
 ) -> Figure:
     """Draw the absolute standardized difference of every covariate level, before and after matching."""
     rows = farthest_apart(balance, largest)
@@ -69,7 +68,7 @@ def plot_love(
         axes.set_xlabel("Absolute standardized difference (%)")
         if column == 0:
             _write_labels(axes, lines)
-    add_key(axes, _key(rows), x=0.15, y=height - 0.2)
+    add_key(axes, _key(rows, printed_in), x=0.15, y=height - 0.2)
     if len(rows) < len(balance):
         told = f"The {largest} covariate levels with the largest difference before matching"
         figure.text(
@@ -147,11 +146,11 @@ def _write_labels(axes: Axes, lines: tuple[Line, ...]) -> None:
         )
 
 
-def _key(rows: DataFrame) -> tuple[tuple[str, dict[str, object]], ...]:
+def _key(rows: DataFrame, printed_in: str) -> tuple[tuple[str, dict[str, object]], ...]:
     if rows["printed"].isna().all():
         return (("this cohort", {**SIMULATED, "linestyle": "none"}),)
     return (
-        ("printed in the thesis", PRINTED),
+        (f"printed in {printed_in}", PRINTED),
         ("printed, outside the interval", PRINTED_OUTSIDE),
         ("simulated mean with 95% interval", SIMULATED),
     )

@@ -10,11 +10,9 @@ import pandas as pd
 from simsepsis.errors import DataError
 from simsepsis.show.style import (
     ARM_COLORS,
-    CONTROL,
     INK,
     MUTED,
     TEXT,
-    TREATED,
     add_panel,
     in_house_style,
     new_figure,
@@ -60,7 +58,7 @@ def bin_scores(scores: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
 
 @in_house_style
 def plot_overlap(
-    binned: pd.DataFrame, *, treated: str = TREATED, control: str = CONTROL, note: str = ""
+    binned: pd.DataFrame, *, treated: str = "Treated", control: str = "Control", note: str = ""
 ) -> Figure:
     """Draw the propensity score of both arms as mirrored histograms, matched patients inside all patients."""
     figure = new_figure(8.6, 5.2, note=note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simsepsis.show.study_words import TABLES, number_label
+from simsepsis.show.outline import number_label
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from simsepsis.arrays import FloatArray
+    from simsepsis.study.published import Study
 
 POSITION_LIMIT = 4.0
 """Positions beyond are drawn at the edge."""
@@ -94,11 +95,11 @@ def mended(comparison: DataFrame) -> DataFrame:
 
 
 @in_house_style
-def plot_positions(placed: DataFrame, *, note: str = "") -> Figure:
+def plot_positions(placed: DataFrame, study: Study, *, note: str = "") -> Figure:
     """Draw where printed numbers stand in their simulated intervals, a row of dots per table and phase."""
     # The text's numbers are few: one row holds them all.
     phases = placed["phase"].where(placed["table"] != "text", "")
-    groups = _groups(placed["table"], phases)
+    groups = _groups(placed["table"], phases, study)
     height = _ROW * len(groups) + 1.75
     figure = new_figure(10.9, height, note=note)
     axes = add_panel(figure, 1.85, 0.95, 4.35, _ROW * len(groups))
@@ -107,17 +108,18 @@ def plot_positions(placed: DataFrame, *, note: str = "") -> Figure:
     for y, (table, phase) in enumerate(groups):
         rows = placed.loc[(placed["table"] == table) & (phases == phase)]
         _draw_group(axes, y, rows)
-        _name_group(axes, y, table, phase, rows)
-        _name_outside(axes, y, rows)
+        _name_group(axes, y, study.layout.label(table), phase, rows)
+        _name_outside(axes, y, rows, study)
     _prepare(axes, len(groups))
     key = (("printed number inside its interval", _INSIDE), ("outside", _OUTSIDE))
     add_key(axes, key, x=0.15, y=height - 0.2)
     return figure
 
 
-def _groups(table: Series, phase: Series) -> list[tuple[str, str]]:
+def _groups(table: Series, phase: Series, study: Study) -> list[tuple[str, str]]:
     found = list(dict.fromkeys(zip(table, phase, strict=True)))
-    tables, phases = list(TABLES), list(PHASES)
+    named, phases = study.layout.tables, list(PHASES)
+    tables = [*named, *(name for name in dict(found) if name not in named)]
 
     def order(group: tuple[str, str]) -> tuple[int, int]:
         table, phase = group
@@ -166,23 +168,23 @@ def _name_group(axes: Axes, y: int, table: str, phase: str, rows: DataFrame) -> 
     fitted = " (fitted)" if "fitted" in rows and rows["fitted"].all() else ""
     when = PHASES[phase] + fitted if phase else ""
     share = f"{rows['inside'].sum()} of {len(rows)} inside"
-    axes.annotate(TABLES[table], (0, y), xytext=(-122, 14), fontweight="bold", **place)
+    axes.annotate(table, (0, y), xytext=(-122, 14), fontweight="bold", **place)
     words = "\n".join(part for part in (when, share) if part)
     below = {**place, "va": "top", "linespacing": 1.4}
     axes.annotate(words, (0, y), xytext=(-122, 5), fontsize=SMALL + 0.5, **below)
 
 
-def outside_names(rows: DataFrame, most: int = _NAMED) -> list[str]:
+def outside_names(rows: DataFrame, study: Study, most: int = _NAMED) -> list[str]:
     """Return the names of the printed numbers outside their interval, the farthest first."""
     outside = rows.loc[~rows["inside"]]
     outside = outside.loc[outside["position"].abs().sort_values(ascending=False, kind="stable").index]
-    names = [f"{_place(row.position)}  {_name(row)}" for row in outside.head(most).itertuples()]
+    names = [f"{_place(row.position)}  {_name(row, study)}" for row in outside.head(most).itertuples()]
     rest = len(outside) - len(names)
     return [*names, f"and {rest} more"] if rest else names
 
 
-def _name(row: Any) -> str:
-    return number_label(row.variable, row.level, row.statistic, arm=row.arm, longest=_NAME_LENGTH)
+def _name(row: Any, study: Study) -> str:
+    return number_label(study, row.variable, row.level, row.statistic, arm=row.arm, longest=_NAME_LENGTH)
 
 
 def _place(position: float) -> str:
@@ -191,9 +193,9 @@ def _place(position: float) -> str:
     return f"{position:+.1f}".replace("-", "−")
 
 
-def _name_outside(axes: Axes, y: int, rows: DataFrame) -> None:
+def _name_outside(axes: Axes, y: int, rows: DataFrame, study: Study) -> None:
     axes.annotate(
-        "\n".join(outside_names(rows)),
+        "\n".join(outside_names(rows, study)),
         (1, y),
         xytext=(14, 0),
         xycoords=("axes fraction", "data"),

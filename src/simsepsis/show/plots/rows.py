@@ -11,33 +11,28 @@ import pandas as pd
 from simsepsis.show.plots.forest import FOREST_COLUMNS
 from simsepsis.show.plots.love import LOVE_COLUMNS
 from simsepsis.show.plots.positions import mended
-from simsepsis.show.study_words import THESIS_WORDING
-from simsepsis.study.published import open_study
+from simsepsis.study.published import Study
 from simsepsis.words.labels import Wording
 
 KEY = ("table", "variable", "level", "statistic", "phase", "arm")
-_EFFECTS = (
-    ("table4", "unadjusted", "odds_ratio", "Matched, crude"),
-    ("table4", "adjusted", "odds_ratio", "GEE with adjuncts"),
-    ("terms", "", "odds_ratio", "GEE with adjuncts and later SOFA"),
-    ("text", "cox", "hazard_ratio", "Cox, hazard ratio"),
-    ("text", "adjuncts_gee", "odds_ratio", "Second score, GEE with adjuncts"),
-    ("text", "adjuncts_gee_sofa", "odds_ratio", "Second score, GEE with adjuncts, SOFA"),
-)
-
 Number = Mapping[str, Any]
 
 
-def as_comparison(tables: Mapping[str, pd.DataFrame], order: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return one cohort's tables in the shape of a comparison in which nothing is printed."""
-    order = tuple(open_study().variables) if order is None else order
+def cohort_numbers(tables: Mapping[str, pd.DataFrame], order: Sequence[str]) -> pd.DataFrame:
+    """Return the numbers of one cohort's tables by their keys, variables in a given order."""
     frames = [frame.assign(table=name) for name, frame in tables.items()]
     rows = pd.concat(frames, ignore_index=True).rename(columns={"value": "simulated"})
     rows = rows.sort_values(
         ["table", "variable"], key=lambda column: _placed(column, order), kind="stable", ignore_index=True
     )
-    rows = rows.assign(printed=np.nan, low=np.nan, high=np.nan, inside=True)
-    return rows[[*KEY, "printed", "simulated", "low", "high", "inside"]]
+    return rows[[*KEY, "simulated"]]
+
+
+def _judged(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Return numbers with print and interval; those of one cohort have none, and nothing to differ from."""
+    if "printed" in numbers:
+        return numbers
+    return numbers.assign(printed=np.nan, low=np.nan, high=np.nan, inside=True)
 
 
 def _placed(column: pd.Series, order: Sequence[str]) -> pd.Series:
@@ -50,21 +45,36 @@ def _placed(column: pd.Series, order: Sequence[str]) -> pd.Series:
 
 def balance_rows(comparison: pd.DataFrame) -> pd.DataFrame:
     """Return the standardized differences of a comparison, misprints corrected, as `plot_love` takes them."""
-    rows = mended(comparison).loc[comparison["statistic"] == "smd_percent", list(LOVE_COLUMNS)]
+    rows = mended(_judged(comparison)).loc[comparison["statistic"] == "smd_percent", list(LOVE_COLUMNS)]
     return rows.assign(inside=[_is_inside(verdict) for verdict in rows["inside"]]).reset_index(drop=True)
 
 
-def effect_rows(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Return the treatment's odds and hazard ratios of every analysis of the thesis, for `plot_forest`."""
-    numbers = _by_key(comparison)
+def effect_rows(comparison: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Return the treatment's odds and hazard ratios of every analysis of a study, for `plot_forest`."""
+    numbers, later = _by_key(comparison), study.layout.later
     crude = comparison.loc[(comparison["table"] == "table4") & (comparison["variable"] != "n"), "variable"]
     rows = []
-    for place, outcome in enumerate(crude.unique()):
-        for table, level, statistic, label in _EFFECTS:
-            source = (f"table{place + 5}", "ivigg") if table == "terms" else (table, outcome)
-            row = _ratio_row(numbers, (*source, level), statistic)
+    for place, outcome in enumerate(crude.unique(), start=5):
+        sources = (
+            (("table4", outcome, "unadjusted"), "odds_ratio", "Matched, crude"),
+            (("table4", outcome, "adjusted"), "odds_ratio", "GEE with adjuncts"),
+            (
+                (f"table{place}", study.spec.treatment, ""),
+                "odds_ratio",
+                f"GEE with adjuncts and later {later.label}",
+            ),
+            (("text", outcome, "cox"), "hazard_ratio", "Cox, hazard ratio"),
+            (("text", outcome, "adjuncts_gee"), "odds_ratio", "Second score, GEE with adjuncts"),
+            (
+                ("text", outcome, f"adjuncts_gee_{later.name}"),
+                "odds_ratio",
+                f"Second score, GEE with adjuncts, {later.label}",
+            ),
+        )
+        for key, statistic, label in sources:
+            row = _ratio_row(numbers, key, statistic)
             if row is not None:
-                rows.append({"group": THESIS_WORDING.row(outcome), "label": label, **row})
+                rows.append({"group": study.wording.row(outcome), "label": label, **row})
     return pd.DataFrame(rows, columns=list(FOREST_COLUMNS))
 
 
@@ -76,7 +86,7 @@ def hazard_row(comparison: pd.DataFrame) -> dict[str, float | bool] | None:
     return _ratio_row(_by_key(comparison), ("text", str(events.iloc[0]), "cox"), "hazard_ratio")
 
 
-def term_rows(comparison: pd.DataFrame, table: str, words: Wording = THESIS_WORDING) -> pd.DataFrame:
+def term_rows(comparison: pd.DataFrame, table: str, words: Wording) -> pd.DataFrame:
     """Return the odds ratios of every term of one model table, as `plot_forest` takes them."""
     numbers = _by_key(comparison)
     chosen = comparison.loc[(comparison["table"] == table) & (comparison["statistic"] == "odds_ratio")]
@@ -90,7 +100,7 @@ def term_rows(comparison: pd.DataFrame, table: str, words: Wording = THESIS_WORD
 
 
 def _by_key(comparison: pd.DataFrame) -> dict[tuple[str, str, str, str], Number]:
-    ratios = comparison.loc[(comparison["arm"] == "contrast") & (comparison["phase"] == "after")]
+    ratios = _judged(comparison.loc[(comparison["arm"] == "contrast") & (comparison["phase"] == "after")])
     return {
         (row["table"], row["variable"], row["level"], row["statistic"]): row
         for row in ratios.to_dict("records")

@@ -1,4 +1,4 @@
-"""Kaplan–Meier curves of both arms with the number at risk: the thesis's Figure 1."""
+"""Kaplan–Meier curves of both arms with the number at risk."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import pandas as pd
 from simsepsis.show.style import (
     ARM_COLORS,
     ARM_LINES,
-    CONTROL,
     INK,
     MUTED,
     RULE,
     SMALL,
     TEXT,
-    TREATED,
     add_panel,
     in_house_style,
     letters,
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from simsepsis.arrays import FloatArray
 
 CURVE_COLUMNS = ("arm", "time", "survival", "low", "high", "at_risk")
-PRINTED_HORIZON = 60.0
-"""Days; where the thesis's Figure 1 ends."""
 _LINE_WORDS = {"treated": "solid", "control": "dashed"}
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_STEPS = 8
@@ -52,13 +48,13 @@ _END_LETTERS, _ROW_LETTERS = 16, 10
 def plot_survival(
     curves: DataFrame,
     *,
-    horizon: float | None = PRINTED_HORIZON,
+    horizon: float | None = None,
     comment: str = "",
     band: str = "95% interval",
-    axis: str = "Time from ICU admission (days)",
+    axis: str = "Time (days)",
     free: str = "Survival (%)",
-    treated: str = TREATED,
-    control: str = CONTROL,
+    treated: str = "Treated",
+    control: str = "Control",
     note: str = "",
 ) -> Figure:
     """Draw Kaplan–Meier curves in percent against time, with the number at risk under the axis."""

@@ -7,7 +7,8 @@ from simsepsis.study.published import open_study
 ORGANS = ("resp", "coag", "liver", "cv", "cns", "renal")
 SCORE_DAYS = (1, 3, 7)
 
-COLUMNS = open_study("jseptic-ivigg").variables
+STUDY = open_study("jseptic-ivigg")
+COLUMNS = STUDY.variables
 """Every column of the registry by name, in file order."""
 
 names_of = COLUMNS.of_group

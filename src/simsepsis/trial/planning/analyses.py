@@ -18,10 +18,8 @@ from simsepsis.trial.sizing import PlannedSize
 PLAIN: dict[str, Any] = {"test.analysis": "unadjusted", "allocation.method": "simple"}
 """The trial that the formula is for: patients randomized by coin and compared without strata."""
 
-OTHERS: tuple[dict[str, Any], ...] = (
-    {"test.analysis": "stratified"},
-    {"test.analysis": "adjusted"},
-)
+OTHERS = {"stratified": "strata", "adjusted": "covariates"}
+"""Analysis → what it needs of the test."""
 MOST_TRIALS = 2_000
 """Simulated trials of an analysis that is neither the plan's nor the formula's."""
 
@@ -52,12 +50,13 @@ def analyses_trials(protocol: TrialProtocol) -> int:
 
 
 def _compares(protocol: TrialProtocol) -> bool:
-    return len(protocol.arms) == 1 and not protocol.allocation.clustered and protocol.endpoint.binary
+    return len(protocol.arms) == 1 and not protocol.allocation.clustered and protocol.outcome.binary
 
 
 def _others(protocol: TrialProtocol) -> Iterator[tuple[TrialProtocol, int]]:
     """Yield the trial by each other analysis, and how often it is simulated."""
-    for changes in (PLAIN, *OTHERS):
+    possible = [name for name, needed in OTHERS.items() if getattr(protocol.test, needed)]
+    for changes in (PLAIN, *({"test.analysis": name} for name in possible)):
         told = protocol.changed(changes)
         if told == protocol or (changes != PLAIN and told.test.analysis == protocol.test.analysis):
             continue

@@ -18,12 +18,14 @@ LARGEST = 20.0
 """Multiple of the planned patients up to which the assurance is drawn."""
 
 
-def beliefs(weighted: Sequence[tuple[float, Prior]]) -> dict[str, Prior]:
-    """Return the priors that a plan is judged under: the shipped ones and its own."""
-    return load_priors() | {prior.name: prior for _, prior in weighted}
+def beliefs(weighted: Sequence[tuple[float, Prior]], study: str | None) -> dict[str, Prior]:
+    """Return the priors that a plan is judged under: those of its study and its own."""
+    return load_priors(study) | {prior.name: prior for _, prior in weighted}
 
 
-def prior_table(size: PlannedSize, weighted: Sequence[tuple[float, Prior]]) -> pd.DataFrame:
+def prior_table(
+    size: PlannedSize, weighted: Sequence[tuple[float, Prior]], study: str | None = None
+) -> pd.DataFrame:
     """Assurance of the planned trial and its ceiling under every prior."""
     weights = {prior.name: weight for weight, prior in weighted}
     rows = pd.DataFrame(
@@ -38,7 +40,7 @@ def prior_table(size: PlannedSize, weighted: Sequence[tuple[float, Prior]]) -> p
                 "worthwhile": _beyond(prior, size.assumptions.effect, size.assumptions.p_control),
                 "source": prior.source,
             }
-            for name, prior in beliefs(weighted).items()
+            for name, prior in beliefs(weighted, study).items()
         ]
     )
     if not weights:
@@ -78,11 +80,15 @@ def _component_beyond(part: Component, planned: Effect, p_control: float) -> flo
 
 
 def assurance_curve(
-    size: PlannedSize, weighted: Sequence[tuple[float, Prior]], *, points: int = 13
+    size: PlannedSize,
+    weighted: Sequence[tuple[float, Prior]],
+    study: str | None = None,
+    *,
+    points: int = 13,
 ) -> pd.DataFrame:
     """Assurance over randomized patients under every prior, with its ceiling."""
     totals = np.unique(np.round(size.n_randomized * np.geomspace(0.25, LARGEST, points)))
-    priors, weights = beliefs(weighted), {prior.name: weight for weight, prior in weighted}
+    priors, weights = beliefs(weighted, study), {prior.name: weight for weight, prior in weighted}
     rows = []
     for total in totals:
         trial = size.of(total)

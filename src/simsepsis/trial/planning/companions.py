@@ -18,11 +18,11 @@ from simsepsis.trial.protocol import Arm, TrialProtocol
 from simsepsis.trial.simulation import Pool, build_pool
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
-from simsepsis.trial.simulation.enrichment import INTERACTIONS, POPULATIONS, enrichment_map
+from simsepsis.trial.simulation.enrichment import enrichment_cells, enrichment_map
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.simulate import Progress
-from simsepsis.trial.simulation.tournament import ENDPOINTS, tournament, with_endpoint
+from simsepsis.trial.simulation.tournament import tournament, with_endpoint
 from simsepsis.trial.sizing.size import PlannedSize, plan_size
 from simsepsis.world.changes import changed_scenario
 
@@ -31,9 +31,6 @@ MOST_TRIALS = 2_000
 
 MOST_IN_A_CELL = 500
 """Simulated trials of every population and interaction, which confirm the formula to about a point."""
-
-DOSES = (0.3, 0.9, 1.5)
-"""Doses compared, g/kg: the insured course, and those that meta-analyses saw more of."""
 
 
 def endpoint_tournament(
@@ -76,10 +73,13 @@ def dose_arms(
     world = changed_scenario(
         protocol.world.base, protocol.world.set, place=protocol.name, label=protocol.label
     )
-    if not world.dose_matters or len(protocol.arms) > 1:
+    doses = protocol.offer.doses
+    if doses is None or not world.dose_matters or len(protocol.arms) > 1:
         return pd.DataFrame()
     own = protocol.arms[0]
-    others = tuple(Arm(name=f"{dose:g} g/kg", grams_per_kg=dose) for dose in DOSES)
+    others = tuple(
+        Arm.model_validate({"name": f"{dose:g} {doses.unit}", doses.key: dose}) for dose in doses.values
+    )
     several = protocol.model_copy(
         update={
             "arms": (*others, own.model_copy(update={"name": "planned dose"})),
@@ -87,10 +87,13 @@ def dose_arms(
         }
     )
     there = build_pool(several)
-    deaths = [died(course, protocol.endpoint) for course in there.courses[: 1 + len(DOSES)]]
-    risks = [float(there.weights @ dead) for dead in deaths]
+    deaths = [died(course, protocol.outcome) for course in there.courses[: 1 + len(others)]]
+    control, *risks = (float(there.weights @ dead) for dead in deaths)
     return pd.DataFrame(
-        [{"dose": dose, **_sized(size, risks[0], risk)} for dose, risk in zip(DOSES, risks[1:], strict=True)]
+        [
+            {"dose": dose, **_sized(size, control, risk)}
+            for dose, risk in zip(doses.values, risks, strict=True)
+        ]
     )
 
 
@@ -115,8 +118,8 @@ def _sized(size: PlannedSize, control: float, treated: float) -> dict[str, objec
 def _enrichment(
     protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Return the enrichment map with fewer trials a cell; no rows where ICUs are randomized."""
-    if protocol.allocation.clustered:
+    """Return the enrichment map with fewer trials a cell; no rows where there is nothing to compare."""
+    if not enrichment_cells(protocol):
         return pd.DataFrame()
     number = min(protocol.run.trials, MOST_IN_A_CELL)
     return enrichment_map(protocol, replicates=number, jobs=jobs, progress=progress).assign(n_sim=number)
@@ -163,8 +166,15 @@ def replay(
 
 
 REPLAY_LIMITS = (0.05, 0.95)
-REPLAYED = {"risk": "death_28d", "days": "ventilator_free_days"}
-"""What published quantities begin with → endpoint that has them."""
+
+
+def replayed(protocol: TrialProtocol) -> dict[str, str]:
+    """Return what published quantities begin with → the outcome that has them."""
+    offered = protocol.offer.outcomes
+    days = [outcome for outcome in offered.values() if outcome.kind == "free_days"]
+    if not days:
+        return {"risk": protocol.risk.name}
+    return {"risk": days[0].after, "days": days[0].name}
 
 
 def _results(
@@ -174,7 +184,7 @@ def _results(
     arm, number = 1 + protocol.effect_arm, min(protocol.run.trials, MOST_TRIALS)
     told: dict[str, FloatArray] = {}
     plain = protocol.changed({"test.analysis": "unadjusted", "looks": {}})
-    for name, endpoint in REPLAYED.items():
+    for name, endpoint in replayed(protocol).items():
         setting = prepare(with_endpoint(plain, endpoint), pool, size.n_randomized)
         counts = np.array(
             [
@@ -202,12 +212,12 @@ def _counted(number: int, progress: Progress | None) -> Iterator[int]:
 
 def companion_trials(protocol: TrialProtocol) -> dict[str, int]:
     """Return how many trials each of `COMPANIONS` simulates."""
-    endpoints, cells = len({protocol.endpoint.name, *ENDPOINTS}), len(POPULATIONS) * len(INTERACTIONS)
-    several = not protocol.allocation.clustered
+    endpoints = 0 if protocol.allocation.clustered else len(protocol.offer.outcomes)
+    replicas = 2 * len(replayed(protocol)) * bool(protocol.published)
     return {
-        "endpoints": several * endpoints * min(protocol.run.trials, MOST_TRIALS),
-        "enrichment": several * cells * min(protocol.run.trials, MOST_IN_A_CELL),
-        "replay": 2 * len(REPLAYED) * bool(protocol.published) * min(protocol.run.trials, MOST_TRIALS),
+        "endpoints": endpoints * min(protocol.run.trials, MOST_TRIALS),
+        "enrichment": enrichment_cells(protocol) * min(protocol.run.trials, MOST_IN_A_CELL),
+        "replay": replicas * min(protocol.run.trials, MOST_TRIALS),
     }
 
 

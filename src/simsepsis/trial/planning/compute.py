@@ -114,18 +114,17 @@ def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
 
 
 def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) -> dict[str, Any]:
-    weighted = [(part.weight, part.prior) for part in protocol.priors]
-    sites = protocol.sites
+    weighted, sites, study = protocol.weighted, protocol.sites, protocol.study
     return {
         "size": size,
         "looks": boundary_table(size),
         "expected": expected_sizes(size),
         "grid": size_grid(size.assumptions),
         "power": power_lines(size),
-        "sensitivity": sensitivity_table(size),
+        "sensitivity": sensitivity_table(size, practice=protocol.offer.practice),
         "attenuation": sensitivity_map(size),
-        "priors": prior_table(size, weighted),
-        "assurance": assurance_curve(size, weighted),
+        "priors": prior_table(size, weighted, study),
+        "assurance": assurance_curve(size, weighted, study),
         "accrual": accrual_curve(size, sites, screened.eligible),
         "pace": accrual_table(size, sites, screened.eligible, protocol.outcome_lag_days),
         "flow": patient_flow(size, sites, screened.eligible),

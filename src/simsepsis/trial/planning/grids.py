@@ -84,14 +84,11 @@ def power_lines(
     return pd.DataFrame(rows)
 
 
-CONTAMINATION_IN_PRACTICE = 0.308
-"""Share of the registry's patients who got IVIgG."""
-
 SENSITIVITY: dict[str, tuple[float, ...]] = {
     "p_control": (0.20, 0.25, 0.30, 0.35, 0.40),
     "attenuation": (1.0, 0.9, 0.75, 0.5),
     "nonadherence": (0.0, 0.05, 0.10, 0.20),
-    "contamination": (0.0, 0.05, 0.10, CONTAMINATION_IN_PRACTICE),
+    "contamination": (0.0, 0.05, 0.10),
     "loss": (0.0, 0.02, 0.05, 0.10),
 }
 """Assumption → values it is set to, one assumption at a time."""
@@ -105,7 +102,10 @@ Trials 2017;18:381); the second where they have more than one period."""
 
 
 def sensitivity_table(
-    size: PlannedSize, *, values: dict[str, tuple[float, ...]] | None = None
+    size: PlannedSize,
+    *,
+    values: dict[str, tuple[float, ...]] | None = None,
+    practice: float | None = None,
 ) -> pd.DataFrame:
     """Power of the planned patients, and the patients needed, if one assumption is wrong.
 
@@ -117,6 +117,8 @@ def sensitivity_table(
         Assumption → what it may be instead; None for `SENSITIVITY`, and `CLUSTERS` where ICUs are randomized.
         ``attenuation`` is the share of the risk difference that is left; where the control risk changes, the
         effect stays the same on the scale of the plan.
+    practice
+        Share who get the treatment where there is no trial: one more value of the contamination.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def sensitivity_table(
         patients), n_needed (for the target), failure.
     """
     rows = []
-    for assumption, levels in (_supposed(size) if values is None else values).items():
+    for assumption, levels in (_supposed(size, practice) if values is None else values).items():
         here = 1.0 if assumption == "attenuation" else size.assumptions.valued(assumption)
         for level in _with(levels, here):
             row = {"assumption": assumption, "value": level, "planned": math.isclose(level, here)}
@@ -133,11 +135,13 @@ def sensitivity_table(
     return pd.DataFrame(rows)
 
 
-def _supposed(size: PlannedSize) -> dict[str, tuple[float, ...]]:
+def _supposed(size: PlannedSize, practice: float | None) -> dict[str, tuple[float, ...]]:
     clusters = size.assumptions.clusters
-    if clusters is None:
-        return SENSITIVITY
-    return SENSITIVITY | {name: CLUSTERS[name] for name in CLUSTERS if getattr(clusters, name) is not None}
+    there = () if practice is None else (practice,)
+    supposed = SENSITIVITY | {"contamination": (*SENSITIVITY["contamination"], *there)}
+    return supposed | {
+        name: values for name, values in CLUSTERS.items() if getattr(clusters, name, None) is not None
+    }
 
 
 def _if_so(size: PlannedSize, assumption: str, level: float) -> dict[str, object]:

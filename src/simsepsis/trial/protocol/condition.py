@@ -1,4 +1,4 @@
-"""Who is meant: conditions on day-1 columns, such as ``apache2 >= 29 or endogenous_igg < 6.5``."""
+"""Who is meant: conditions on columns that are known before randomization, such as ``age >= 65``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from simsepsis.arrays import BoolArray
 from simsepsis.errors import UsageError, did_you_mean
-from simsepsis.study.published import open_study
+from simsepsis.study.published import DEFAULT
+from simsepsis.trial.protocol.offer import offer_of
 
 EVERYBODY = "all"
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -27,25 +28,25 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 SHAPE = re.compile(r"(\w+)\s*(<=|>=|==|!=|<|>)\s*([\w.+-]+)")
 
-IGG = "endogenous_igg"
-"""Endogenous IgG in g/L: a trial can measure it before it randomizes, the registry does not."""
+Known = Mapping[str, tuple[str, ...]]
+"""Column that is known before randomization → its levels, none for a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One column against one value; a category against one of its levels."""
+    """One column against one value; of a category, the code of one of its levels."""
 
     column: str
     sign: str
-    value: float | str
+    value: float
 
     def holds(self, columns: Mapping[str, NDArray[Any]]) -> BoolArray:
         """Return in whom it is so; where the value is missing it is not."""
-        values, value = columns[self.column], self.value
-        if isinstance(value, str):
-            value = open_study().variables[self.column].level_names.index(value)
+        if self.column not in columns:
+            raise UsageError(f"the world's patients have no '{self.column}'; use one of {', '.join(columns)}")
+        values = columns[self.column]
         known = ~np.isnan(np.asarray(values, dtype=np.float64))
-        return np.asarray(COMPARISONS[self.sign](values, value) & known)
+        return np.asarray(COMPARISONS[self.sign](values, self.value) & known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,43 +65,45 @@ class Condition:
         return np.asarray(np.logical_or.reduce(groups))
 
 
-def parse_condition(text: str) -> Condition:
+def parse_condition(text: str, known: Known | None = None) -> Condition:
     """Return a condition, read from words.
 
     Parameters
     ----------
     text
         ``all``, or comparisons joined by ``and`` and ``or``; ``and`` binds more closely.
+    known
+        Columns that it may use and their levels; None for those of the study that stands where none is
+        named.
 
     Raises
     ------
     UsageError
         When a part is no comparison, or its column or level is unknown.
     """
+    known = offer_of(DEFAULT).known if known is None else known
     if text.strip() == EVERYBODY:
         return Condition(text=EVERYBODY, groups=())
     groups = tuple(
-        tuple(_comparison(part.strip()) for part in re.split(r"\band\b", group))
+        tuple(_comparison(part.strip(), known) for part in re.split(r"\band\b", group))
         for group in re.split(r"\bor\b", text)
     )
     return Condition(text=text.strip(), groups=groups)
 
 
-def _comparison(text: str) -> Comparison:
+def _comparison(text: str, known: Known) -> Comparison:
     found = SHAPE.fullmatch(text)
     if found is None:
         raise UsageError(
             f"'{text}' is no condition; write a column, one of {' '.join(COMPARISONS)} and a value, such as "
-            "'apache2 >= 29', or 'all'"
+            "'age >= 65', or 'all'"
         )
     column, sign, value = found.groups()
-    check_column(column)
-    return Comparison(column=column, sign=sign, value=_value(column, sign, value))
+    check_column(column, known)
+    return Comparison(column=column, sign=sign, value=_value(column, sign, value, known[column]))
 
 
-def _value(column: str, sign: str, value: str) -> float | str:
-    variables = open_study().variables
-    levels = variables[column].level_names if column in variables else ()
+def _value(column: str, sign: str, value: str, levels: tuple[str, ...]) -> float:
     if not levels:
         try:
             number = float(value)
@@ -113,17 +116,11 @@ def _value(column: str, sign: str, value: str) -> float | str:
         raise UsageError(
             f"'{column} {sign} {value}': {column} is one of {', '.join(levels)}; compare by == or !="
         )
-    return value
+    return float(levels.index(value))
 
 
-def baseline_columns() -> list[str]:
-    """Return the columns that are known before randomization."""
-    return [*open_study().variables.of("covariate"), IGG]
-
-
-def check_column(column: str) -> None:
+def check_column(column: str, known: Known) -> None:
     """Raise `UsageError` unless a column is known before randomization."""
-    known = baseline_columns()
     if column not in known:
-        near = did_you_mean(column, known) or f"; use a column of day 1 or {IGG}"
+        near = did_you_mean(column, known) or "; use a covariate of the study"
         raise UsageError(f"'{column}' is not known before randomization{near}")

@@ -6,11 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simsepsis.trial.protocol.parts import check_factor, refusing
+from simsepsis.trial.protocol.parts import Treated
 from simsepsis.world.section import (
     Coefficient,
-    Grams,
-    GramsPerKg,
     NonNegative,
     OpenProbability,
     Positive,
@@ -28,8 +26,8 @@ class Allocation(Section):
     """Patients, or ICUs: each to one arm, to both in turn, or to treatment from a step on."""
     method: Literal["simple", "blocks", "minimization"] = "blocks"
     """Of patients: by coin; permuted blocks within strata; minimization of the factors' imbalance."""
-    factors: tuple[str, ...] = ("icu", "apache2 >= 29")
-    """Strata of blocks, factors of minimization: ``icu``, or conditions on day 1."""
+    factors: tuple[str, ...] = ("icu",)
+    """Strata of blocks, factors of minimization: ``icu``, or conditions on day 1; absent: the study's."""
     block: Annotated[int, Field(ge=1, le=100)] = 2
     """Controls in a block; each arm has its ratio times as many."""
     probability: Annotated[float, Field(gt=0.5, le=1.0)] = 0.8
@@ -60,9 +58,6 @@ class Allocation(Section):
                 if self.steps is None
                 else f"steps = {self.steps} is for a stepped wedge, not for unit = '{self.unit}'; remove it"
             )
-        with refusing():
-            for factor in self.factors:
-                check_factor(factor)
         return self
 
     @property
@@ -79,15 +74,15 @@ class Allocation(Section):
 class Sites(Section):
     """The ICUs that take part, and how fast they recruit."""
 
-    number: Annotated[int, Field(ge=2, le=5000)] = 42
-    """ICUs."""
+    number: Annotated[int, Field(ge=2, le=5000)] = 20
+    """ICUs; absent: the study's, or those of the world."""
     sampled: bool = False
     """Whether each trial has ICUs of its own, drawn from the world's; otherwise all trials have the world's
     own, and `number` is theirs."""
     sizes: Literal["registry", "equal"] = "registry"
     """Whether ICUs recruit in proportion to their patients in the registry, or alike."""
-    screened_per_month: Positive = 2.1
-    """Septic patients per ICU and month, on average. 3,195 in 42 ICUs in 36 months."""
+    screened_per_month: Positive = 2.0
+    """Patients screened per ICU and month, on average; absent: the study's. Judgement."""
     consent: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
     """Share of eligible patients who are randomized. Judgement."""
     startup_months: NonNegative = 12.0
@@ -103,13 +98,8 @@ class Departure(Section):
     """Change of its log odds per SD of day-1 severity; 0: anybody alike."""
 
 
-class OpenLabel(Departure):
-    """Controls who are given immunoglobulin all the same. 30.8% were in the registry."""
-
-    grams: Grams | None = 15.0
-    """Total dose in g. The insured course in Japan."""
-    grams_per_kg: GramsPerKg | None = None
-    """Total dose in g per kg, in place of grams."""
+class OpenLabel(Departure, Treated):
+    """Controls who are given the treatment all the same; without further keys, as it is usually given."""
 
 
 class Loss(Section):
@@ -127,7 +117,7 @@ class Conduct(Section):
     nonadherence: Departure = Departure()
     """Treated patients who get nothing."""
     contamination: OpenLabel = OpenLabel()
-    """Controls who get immunoglobulin."""
+    """Controls who get the treatment."""
     loss: Loss = Loss()
     """Outcomes that are not known."""
     outcome_lag_days: NonNegative | None = None

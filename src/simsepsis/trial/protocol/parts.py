@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from simsepsis.errors import UsageError
 from simsepsis.estimand import Estimand
@@ -19,17 +19,11 @@ from simsepsis.trial.priors import (
     Prior,
     bridge_prior,
     load_priors,
-    mix_priors,
     prior_from_interval,
 )
 from simsepsis.trial.protocol.bias import MEASURED_ON, MeasuredBias
-from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
 from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
-from simsepsis.world.section import Grams, GramsPerKg, OpenProbability, Positive, Section
-
-BINARY = ("death_28d", "icu_death", "hospital_death")
-RANKED = {"ventilator_free_days": "probability_index", "win_ratio": "win_ratio"}
-"""Endpoint that is compared by ranks → scale on which its effect may be stated, beside those of death."""
+from simsepsis.world.section import OpenProbability, Positive, Section
 
 
 @contextmanager
@@ -45,81 +39,40 @@ class Population(Section):
     """Who is randomized, and when."""
 
     where: str = "all"
-    """Condition on what is known before randomization, such as ``apache2 >= 29 or endogenous_igg < 6.5``."""
+    """Condition on what is known before randomization, such as ``age >= 65 and lactate > 2``."""
     hour: Annotated[float, Field(ge=0.0, le=168.0)] = 12.0
     """Hours from ICU admission to randomization and first dose; follow-up is counted from then on."""
 
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        with refusing():
-            _ = self.condition
-        return self
+
+class Treated(Section):
+    """Patients who are given something; further keys say what, as the study's worlds read them."""
+
+    model_config = ConfigDict(extra="allow")
 
     @property
-    def condition(self) -> Condition:
-        """The condition, parsed."""
-        return parse_condition(self.where)
+    def treatment(self) -> dict[str, Any]:
+        """What is given, such as its dose."""
+        return {key: value for key, value in (self.model_extra or {}).items() if value is not None}
 
 
-class Arm(Section):
+class Arm(Treated):
     """A treated arm."""
 
     name: Annotated[str, Field(min_length=1)]
     """What it is called."""
-    grams: Grams | None = None
-    """Total dose in g, whatever the weight."""
-    grams_per_kg: GramsPerKg | None = None
-    """Total dose in g per kg of body weight."""
     ratio: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
     """Patients for each control."""
-
-    @model_validator(mode="after")
-    def _one_dose(self) -> Self:
-        if (self.grams is None) == (self.grams_per_kg is None):
-            raise ValueError("give either grams or grams_per_kg")
-        return self
 
 
 class Endpoint(Section):
     """What is compared."""
 
-    name: Literal[
-        "death_28d", "icu_death", "hospital_death", "time_to_death", "ventilator_free_days", "win_ratio"
-    ]
-    """Deaths by day 28, in the ICU, in hospital; time to death; ventilator-free days to day 28, a death being
-    0; win ratio of death by day 28, then ventilator-free days. Days are counted from randomization."""
+    name: str
+    """One of the outcomes that the study offers its trials. Days are counted from randomization."""
     horizon: Annotated[int, Field(ge=1, le=365)] | None = None
-    """Day at which everybody is censored (time_to_death); it has to be given."""
+    """Day at which everybody is censored, of a time to an event; it has to be given."""
     control_risk: OpenProbability | None = None
     """Risk of death under control; absent: that of the world. Hazards of death are scaled to meet it."""
-
-    @model_validator(mode="after")
-    def _horizon_of_time(self) -> Self:
-        if self.name == "time_to_death" and self.horizon is None:
-            raise ValueError(
-                "time_to_death has no horizon; give the day at which every patient is censored, such as "
-                "horizon = 28"
-            )
-        if self.name != "time_to_death" and self.horizon is not None:
-            raise ValueError(f"horizon = {self.horizon} has no meaning for {self.name}; remove it")
-        return self
-
-    @property
-    def binary(self) -> bool:
-        """Whether patients either have the event or not."""
-        return self.name in BINARY
-
-    @property
-    def risk(self) -> str:
-        """Name of the death that an effect on a scale of risks is about."""
-        return self.name if self.binary or self.name == "time_to_death" else "death_28d"
-
-    @property
-    def days(self) -> float:
-        """Days from randomization by which the death of `risk` counts; inf to the end of the stay."""
-        if self.name == "time_to_death":
-            return float(self.horizon or 0)
-        return float("inf") if self.name in ("icu_death", "hospital_death") else 28.0
 
 
 class PlannedEffect(Section):
@@ -170,9 +123,9 @@ class Test(Section):
     Elteren over `strata`; adjusted: marginal effect standardized over a logistic model with `covariates`;
     cluster_means and gee: where ICUs are randomized."""
     strata: tuple[str, ...] = ("icu",)
-    """Strata of a stratified analysis: ``icu``, or conditions."""
-    covariates: tuple[str, ...] = ("apache2", "age")
-    """Covariates of an adjusted analysis."""
+    """Strata of a stratified analysis: ``icu``, or conditions; absent: the study's."""
+    covariates: tuple[str, ...] = ()
+    """Covariates of an adjusted analysis; absent: the study's."""
     estimate: Literal["risk_difference", "risk_ratio", "odds_ratio"] | None = None
     """Scale on which a binary endpoint's effect is estimated; absent: that of the effect, if it is one."""
     multiplicity: Literal["dunnett", "closed", "bonferroni"] = "closed"
@@ -182,22 +135,12 @@ class Test(Section):
     def _possible(self) -> Self:
         with refusing():
             Level(alpha=self.alpha, sides=self.sides)
-            for column in self.covariates:
-                check_column(column)
-            for factor in self.strata:
-                check_factor(factor)
         return self
 
     @property
     def level(self) -> Level:
         """Type I error and sides."""
         return Level(alpha=self.alpha, sides=self.sides)
-
-
-def check_factor(text: str) -> None:
-    """Raise `UsageError` unless a factor is ``icu`` or a condition."""
-    if text != "icu":
-        parse_condition(text)
 
 
 class FutilityRule(Section):
@@ -256,7 +199,7 @@ class PriorWeight(Section):
     """A prior for the effect, shipped or stated, and its weight."""
 
     name: str
-    """One of all_trials, low_risk_of_bias, low_risk_of_bias_both, turgeon_2007, sceptical, or a new name."""
+    """One of the study's priors, or a new name."""
     weight: Annotated[float, Field(gt=0.0, le=1.0)]
     """Weight in the mixture."""
     label: str = ""
@@ -284,11 +227,10 @@ class PriorWeight(Section):
             )
         return self
 
-    @property
-    def prior(self) -> Prior:
-        """The prior itself."""
+    def prior(self, study: str | None = None) -> Prior:
+        """Return the prior itself."""
         if self.estimate is None or self.low is None or self.high is None:
-            known = load_priors()
+            known = load_priors(study)
             return known[chosen(self.name, known, "prior")]
         stated = self._stated()
         if self.bias is None:
@@ -319,11 +261,6 @@ class PriorWeight(Section):
             label=self.label,
             source=self.source,
         )
-
-
-def mixture(weights: tuple[PriorWeight, ...]) -> Prior:
-    """Return the mixture of weighted priors."""
-    return mix_priors([(part.weight, part.prior) for part in weights])
 
 
 class Run(Section):

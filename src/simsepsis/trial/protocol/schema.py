@@ -7,15 +7,17 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from simsepsis.documents import sentence
-from simsepsis.errors import ExperimentError, UsageError
+from simsepsis.errors import ExperimentError, UsageError, did_you_mean
+from simsepsis.study.published import DEFAULT
 from simsepsis.trial.effect import RISK_SCALES, Effect
-from simsepsis.trial.priors import Prior
+from simsepsis.trial.priors import Prior, mix_priors
+from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
 from simsepsis.trial.protocol.conduct import Allocation, Conduct, Sites
+from simsepsis.trial.protocol.offer import Offer, Outcome, offer_of
 from simsepsis.trial.protocol.parts import (
-    RANKED,
     Arm,
     Endpoint,
     Looks,
@@ -25,15 +27,18 @@ from simsepsis.trial.protocol.parts import (
     Run,
     Test,
     boundaries_of,
-    mixture,
     refusing,
 )
 from simsepsis.trial.protocol.words import Published, Words
 from simsepsis.trial.sequential import Boundaries
 from simsepsis.world.changes import Changes, WorldChoice, with_changed
+from simsepsis.world.files import load_scenario
+from simsepsis.world.kinds import regimen_of
 from simsepsis.world.section import Name, Section
 
 CLUSTER_ANALYSES = ("cluster_means", "gee")
+SITE = "icu"
+"""Factor that is the site itself."""
 LONG_LAG_DAYS = 60.0
 """Days by which nearly all stays have ended; deaths in hospital have no fixed day. Judgement."""
 
@@ -47,6 +52,8 @@ class TrialProtocol(Section):
     """One line for people."""
     question: str
     """What the trial asks."""
+    study: str = DEFAULT
+    """Name or folder of the study that it is about."""
     world: WorldChoice
     """The cohort that its patients come from."""
     control: str = "placebo"
@@ -80,15 +87,71 @@ class TrialProtocol(Section):
     run: Run = Run()
     """How much is simulated."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_study_has_it(cls, values: Any) -> Any:
+        """Fill in what the study's plans say where a file does not."""
+        if not isinstance(values, Mapping):
+            return values
+        told = _as_said(values)
+        with refusing():
+            told = _filled(told, offer_of(str(told.get("study", DEFAULT))).plan)
+        sites, world = told.setdefault("sites", {}), told.get("world")
+        if isinstance(sites, dict) and "number" not in sites and isinstance(world, dict) and "base" in world:
+            found = load_scenario(str(world["base"])).site_count
+            told["sites"] = {**({"number": found} if found else {}), **sites}
+        return told
+
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         with refusing():
+            self._check_endpoint()
+            self._check_columns()
+            self._check_treatments()
             self._check_arms()
             self._check_effect()
             self._check_analysis()
             self._check_looks()
             self._check_assurance()
         return self
+
+    def _check_endpoint(self) -> None:
+        name, horizon, offered = self.endpoint.name, self.endpoint.horizon, self.offer.outcomes
+        if name not in offered:
+            near = did_you_mean(name, offered) or f"; the study has {', '.join(offered)}"
+            raise UsageError(f"endpoint.name = '{name}' is unknown{near}")
+        timed = offered[name].kind == "time"
+        if timed and horizon is None:
+            raise UsageError(
+                f"{name} has no horizon; give the day at which every patient is censored, such as "
+                f"horizon = {self.offer.horizon}"
+            )
+        if not timed and horizon is not None:
+            raise UsageError(f"horizon = {horizon} has no meaning for {name}; remove it")
+        days = any(told.quantity.startswith("days") for told in self.published)
+        if days and not any(outcome.kind == "free_days" for outcome in offered.values()):
+            raise UsageError("published: the study has no days without organ support; give risks only")
+
+    def _check_columns(self) -> None:
+        _ = self.condition
+        for factor in (*self.allocation.factors, *self.test.strata):
+            if factor != SITE:
+                self.parsed(factor)
+        for column in self.test.covariates:
+            check_column(column, self.offer.known)
+        if self.test.analysis == "adjusted" and not self.test.covariates:
+            raise UsageError("test.analysis = 'adjusted' has no covariates; name some in test.covariates")
+
+    def _check_treatments(self) -> None:
+        regimen = regimen_of(self.study)
+        given = {f"arms.{number}": arm.treatment for number, arm in enumerate(self.arms)}
+        if self.conduct.contamination.share > 0.0:
+            given["conduct.contamination"] = self.open_label
+        for place, treatment in given.items():
+            try:
+                regimen.model_validate(treatment)
+            except ValidationError as error:
+                raise UsageError(sentence(error, regimen, within=place)) from error
 
     def _check_arms(self) -> None:
         names = [arm.name for arm in self.arms]
@@ -110,8 +173,8 @@ class TrialProtocol(Section):
             )
 
     def _check_effect(self) -> None:
-        scale, horizon, days = self.effect.scale, self.effect.horizon, self.endpoint.days
-        own = RANKED.get(self.endpoint.name)
+        scale, horizon, days = self.effect.scale, self.effect.horizon, self.outcome.days
+        own = self.outcome.rank_scale
         if scale not in (*RISK_SCALES, own):
             others = f" or {own}" if own else ""
             raise UsageError(
@@ -142,7 +205,7 @@ class TrialProtocol(Section):
             raise UsageError(
                 f"test.estimate = '{self.test.estimate}' with gee, which estimates an odds ratio; remove it"
             )
-        if analysis in ("adjusted", *CLUSTER_ANALYSES) and not self.endpoint.binary:
+        if analysis in ("adjusted", *CLUSTER_ANALYSES) and not self.outcome.binary:
             raise UsageError(
                 f"test.analysis = '{analysis}' is for deaths counted by a day or in hospital, not for "
                 f"{self.endpoint.name}; use unadjusted or stratified, with patients randomized"
@@ -175,6 +238,40 @@ class TrialProtocol(Section):
             )
 
     @property
+    def offer(self) -> Offer:
+        """What the study offers its trials."""
+        return offer_of(self.study)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The endpoint as the study has it, with its day."""
+        return self.outcome_of(self.endpoint.name, self.endpoint.horizon)
+
+    def outcome_of(self, name: str, horizon: int | None = None) -> Outcome:
+        """Return one of the study's outcomes, a time with the day of its censoring."""
+        outcome = self.offer.outcomes[name]
+        return outcome if horizon is None else outcome.model_copy(update={"day": horizon})
+
+    @property
+    def risk(self) -> Outcome:
+        """The outcome that effects on scales of risks are about."""
+        return self.offer.outcomes[self.outcome.after] if self.outcome.after else self.outcome
+
+    @property
+    def condition(self) -> Condition:
+        """Who is randomized."""
+        return self.parsed(self.population.where)
+
+    def parsed(self, condition: str) -> Condition:
+        """Return a condition on what is known before randomization."""
+        return parse_condition(condition, self.offer.known)
+
+    @property
+    def open_label(self) -> dict[str, Any]:
+        """What controls get who are given the treatment all the same."""
+        return self.conduct.contamination.treatment or self.offer.usual
+
+    @property
     def planned(self) -> Effect:
         """The planned effect on its scale."""
         return self.effect.stated
@@ -188,10 +285,10 @@ class TrialProtocol(Section):
     @property
     def scale(self) -> str:
         """Scale on which the effect is estimated."""
-        if self.endpoint.name == "time_to_death":
+        if self.outcome.kind == "time":
             return "hazard_ratio"
-        if self.endpoint.name in RANKED:
-            return RANKED[self.endpoint.name]
+        if self.outcome.rank_scale is not None:
+            return self.outcome.rank_scale
         if self.test.analysis == "gee":
             return "odds_ratio"
         usable = self.effect.scale in ("risk_difference", "risk_ratio", "odds_ratio")
@@ -204,9 +301,14 @@ class TrialProtocol(Section):
         return boundaries_of(self.looks, self.test, len(self.arms) if shared else 1)
 
     @property
+    def weighted(self) -> list[tuple[float, Prior]]:
+        """The priors with their weights."""
+        return [(part.weight, part.prior(self.study)) for part in self.priors]
+
+    @property
     def prior(self) -> Prior:
         """Mixture of the priors."""
-        return mixture(self.priors)
+        return mix_priors(self.weighted)
 
     @property
     def assurance_ceiling(self) -> float:
@@ -217,7 +319,7 @@ class TrialProtocol(Section):
     @property
     def outcome_lag_days(self) -> float:
         """Days from randomization until an outcome is known."""
-        stated, days = self.conduct.outcome_lag_days, self.endpoint.days
+        stated, days = self.conduct.outcome_lag_days, self.outcome.days
         return stated if stated is not None else min(days, LONG_LAG_DAYS)
 
     @property
@@ -239,3 +341,24 @@ class TrialProtocol(Section):
             return TrialProtocol.model_validate(values)
         except ValidationError as error:
             raise ExperimentError(f"{self.name}: {sentence(error, TrialProtocol)}") from error
+
+
+def _as_said(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values as a file would say them: of a section what was said, without defaults."""
+    said = {}
+    for key, value in values.items():
+        inner = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+        said[key] = _as_said(inner) if isinstance(inner, Mapping) else inner
+    return said
+
+
+def _filled(values: Any, usual: Mapping[str, Any]) -> Any:
+    """Return nested values with those that are lacking; what is no table stays for the check of its kind."""
+    if not isinstance(values, Mapping):
+        return values
+    filled = {
+        key: _filled(values.get(key, {}), value) if isinstance(value, Mapping) else value
+        for key, value in usual.items()
+        if isinstance(value, Mapping) or key not in values
+    }
+    return {**values, **filled}

@@ -38,8 +38,7 @@ class Published(Section):
     quantity: Literal[
         "risk_control", "risk_treated", "risk_difference", "days_control", "days_treated", "days_difference"
     ]
-    """Risk of death of an arm or their difference (treated less control), or the same of mean ventilator-free
-    days."""
+    """Risk of an arm or their difference (treated less control), or the same of mean days without support."""
     value: float
     """As published."""
     source: str = ""

@@ -11,7 +11,7 @@ from scipy.special import expit
 from simsepsis.analysis.fit import Fit
 from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.study.published import open_study
+from simsepsis.trial.protocol.condition import Known
 from simsepsis.trial.simulation.pool import Pool
 
 Slopes = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
@@ -29,19 +29,17 @@ CONTRASTS: dict[str, Slopes] = {
 """Scale → effect (the logarithm of a ratio) and its slopes."""
 
 
-def covariate_matrix(pool: Pool, names: tuple[str, ...]) -> FloatArray:
+def covariate_matrix(pool: Pool, names: tuple[str, ...], known: Known) -> FloatArray:
     """Return covariates of the pool, shape (n, q): numbers in SDs, an indicator of each level but the first.
 
     A missing number is set to the mean, which keeps the analysis of a randomized trial valid (White IR,
     Thompson SG. Stat Med 2005;24:993); an indicator beside it would separate the data where few are missing.
     """
     columns: list[FloatArray] = []
-    variables = open_study().variables
     for name in names:
         values = np.asarray(pool.columns[name], dtype=np.float64)
-        levels = variables[name].level_names if name in variables else ()
-        if levels:
-            columns += [(values == level).astype(np.float64) for level in range(1, len(levels))]
+        if known[name]:
+            columns += [(values == level).astype(np.float64) for level in range(1, len(known[name]))]
             continue
         scores = (values - np.nanmean(values)) / np.nanstd(values)
         columns.append(np.where(np.isnan(values), 0.0, scores))

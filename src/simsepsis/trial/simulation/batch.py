@@ -139,10 +139,7 @@ def _adjusted(setting: Setting, drawn: Drawn) -> FloatArray:
 def compare_arms(setting: Setting, counts: IntArray) -> Compared:
     """Return each treated arm against control at each look; z is positive where the treated do better."""
     protocol = setting.protocol
-    arms = [
-        compare(counts[..., [0, arm], :], protocol.endpoint.name, protocol.scale)
-        for arm in range(1, counts.shape[-2])
-    ]
+    arms = [compare(counts[..., [0, arm], :], protocol.scale) for arm in range(1, counts.shape[-2])]
     return Compared(
         z=np.stack([arm.z for arm in arms], axis=-1),
         estimate=np.stack([arm.estimate for arm in arms], axis=-1),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from simsepsis.errors import ExperimentError
+from simsepsis.study.published import open_study
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.condition import baseline_columns
 from simsepsis.world.candidates import Candidates, Draws
 from simsepsis.world.changes import changed_scenario
 
@@ -15,15 +15,11 @@ PROBE = 20_000
 
 
 def draws_of(protocol: TrialProtocol) -> Draws:
-    """Return whom a trial draws and what they may get: the doses of its arms, then that of open-label use."""
-    doses = [(arm.grams, arm.grams_per_kg) for arm in protocol.arms]
-    usual = protocol.conduct.contamination
-    if usual.share > 0.0:
-        doses.append((None if usual.grams_per_kg else usual.grams, usual.grams_per_kg))
+    """Return whom a trial draws and what they may get: that of its arms, then that of open-label use."""
+    arms = [arm.treatment for arm in protocol.arms]
+    others = [protocol.open_label] if protocol.conduct.contamination.share > 0.0 else []
     return Draws(
-        treatments=tuple({"grams": grams, "grams_per_kg": per_kg} for grams, per_kg in doses),
-        columns=baseline_columns(),
-        holds=protocol.population.condition.holds,
+        treatments=(*arms, *others), columns=tuple(protocol.offer.known), holds=protocol.condition.holds
     )
 
 
@@ -31,10 +27,15 @@ def draw_candidates(protocol: TrialProtocol) -> Candidates:
     """Return about as many eligible patients as the protocol's pool has, from the protocol's seed."""
     choice, sites, place = protocol.world, protocol.sites, protocol.name
     asked = changed_scenario(choice.base, choice.set, place=place, label=protocol.label)
+    if open_study(asked.study).name != open_study(protocol.study).name:
+        raise ExperimentError(
+            f"{place}: world.base = '{choice.base}' is a world of study '{asked.study}', not of "
+            f"'{protocol.study}'; write study = \"{asked.study}\", or another world"
+        )
     world = asked.for_trial(sites=sites.number, sampled=sites.sampled, place=place)
     draws, seed = draws_of(protocol), protocol.run.seed
     share = 1.0
-    if protocol.population.condition.groups:
+    if protocol.condition.groups:
         share = world.candidates(draws, seed=seed, n=PROBE).icu.size / PROBE
         if share < 0.01:
             raise ExperimentError(

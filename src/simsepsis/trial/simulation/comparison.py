@@ -30,18 +30,18 @@ class Compared:
     std_error: FloatArray
 
 
-def compare(counts: Counts, name: str, scale: str) -> Compared:
+def compare(counts: Counts, scale: str) -> Compared:
     """Return test and estimate of each trial.
 
     Notes
     -----
     Deaths: Cochran–Mantel–Haenszel test without continuity correction, for one stratum the pooled test of two
     proportions times √((n − 1)/n); Mantel–Haenszel estimates. Time to death: stratified log-rank test and
-    Breslow's partial likelihood. Ventilator-free days: van Elteren's test, for one stratum that of Wilcoxon
+    Breslow's partial likelihood. Days without support: van Elteren's test, for one stratum that of Wilcoxon
     and Mann–Whitney, with the probability index. Win ratio: Wald test of its logarithm.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        if name == "time_to_death":
+        if scale == "hazard_ratio":
             return Compared(**compare_times(counts))
         if scale in ("win_ratio", "probability_index"):
             return _ranked(counts, scale)

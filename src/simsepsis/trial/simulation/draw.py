@@ -135,7 +135,7 @@ def _months(setting: Setting, gaps: FloatArray) -> FloatArray:
 def tally(setting: Setting, drawn: Drawn) -> IntArray:
     """Return known outcomes by look, stratum, arm and category, cumulative over looks."""
     protocol = setting.protocol
-    kinds, arms = categories(protocol.endpoint), len(setting.ratio)
+    kinds, arms = categories(protocol.outcome), len(setting.ratio)
     strata = setting.strata.number(protocol.sites.number)
     look = np.searchsorted(setting.at_looks[:-1], np.arange(drawn.patient.size), side="right")
     key = look if strata == 1 else look * strata + setting.strata.strata(drawn.site, drawn.patient)

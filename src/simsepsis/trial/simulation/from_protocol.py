@@ -9,15 +9,14 @@ from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.designs import Design
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, plan_size, single_look
 
-TESTS = {"time_to_death": "log_rank"} | dict.fromkeys(RANKED, "ranks")
-"""Endpoint → test whose formula sizes the trial; two proportions for the others."""
+TESTS = {"event": "two_proportions", "time": "log_rank", "free_days": "ranks", "win_ratio": "ranks"}
+"""Kind of outcome → test whose formula sizes the trial."""
 
 FORMULAS = {"log_rank": "schoenfeld", "ranks": "u_statistic"}
 """Test → its formula; pooled for two proportions."""
@@ -25,8 +24,8 @@ FORMULAS = {"log_rank": "schoenfeld", "ranks": "u_statistic"}
 
 def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
     """Return what the sample size of a protocol rests on."""
-    test, compared = TESTS.get(protocol.endpoint.name, "two_proportions"), protocol.arms[protocol.effect_arm]
-    days = protocol.endpoint.days
+    test, compared = TESTS[protocol.outcome.kind], protocol.arms[protocol.effect_arm]
+    days = protocol.outcome.days
     every = 1.0 + sum(arm.ratio for arm in protocol.arms)
     return Assumptions(
         test=test,
@@ -120,7 +119,7 @@ def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
     Notes
     -----
     Deaths: two proportions, pooled; time to death: log-rank at the hazard ratio that the partial likelihood
-    averages over the follow-up, since hazards are not quite proportional here; ventilator-free days and win
+    averages over the follow-up, since hazards are not quite proportional here; days without support and win
     ratio: variance of the U-statistic; ICUs randomized: design effect of the stated ICC or that of the
     population.
     """

@@ -16,7 +16,6 @@ from simsepsis.errors import ExperimentError
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
-from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.protocol.words import Words
 from simsepsis.trial.simulation.candidates import draw_candidates
 from simsepsis.trial.simulation.outcomes import categories, coded, died
@@ -154,7 +153,7 @@ def _solve_control(world: _World) -> _World:
     def risk(log_factor: float) -> float:
         scaled = replace(world, hazard_factor=float(np.exp(log_factor)))
         course = scaled.course(None, 0.0)
-        events = died(course, world.protocol.endpoint)[course.eligible]
+        events = died(course, world.protocol.outcome)[course.eligible]
         return float(events @ world.weights(course.eligible))
 
     limit = float(np.log(FOLD))
@@ -170,22 +169,22 @@ def _solve_control(world: _World) -> _World:
 
 def _measure(world: _World, control: Course) -> Callable[[Course], float]:
     """Return the function from a treated course to the planned effect's measure."""
-    endpoint, scale = world.protocol.endpoint, str(world.protocol.effect.scale)
+    outcome, scale = world.protocol.outcome, str(world.protocol.effect.scale)
     eligible = control.eligible
     weights = world.weights(eligible)
     if scale not in CONTRASTS:
-        name, shares = RANKED[endpoint.name], _shares(control, world, weights)
-        return lambda course: float(getattr(compare_pairs(shares, _shares(course, world, weights)), name))
-    untreated = died(control, endpoint)[eligible]
+        shares = _shares(control, world, weights)
+        return lambda course: float(getattr(compare_pairs(shares, _shares(course, world, weights)), scale))
+    untreated = died(control, outcome)[eligible]
     return lambda course: CONTRASTS[scale](
-        Risks(treated=died(course, endpoint)[eligible], untreated=untreated, weights=weights)
+        Risks(treated=died(course, outcome)[eligible], untreated=untreated, weights=weights)
     )[0]
 
 
 def _shares(course: Course, world: _World, weights: FloatArray) -> FloatArray:
-    endpoint = world.protocol.endpoint
-    codes = coded(course, endpoint)[course.eligible]
-    return np.bincount(codes, weights=weights, minlength=categories(endpoint)).astype(np.float64)
+    outcome = world.protocol.outcome
+    codes = coded(course, outcome)[course.eligible]
+    return np.bincount(codes, weights=weights, minlength=categories(outcome)).astype(np.float64)
 
 
 def _solve_effect(world: _World, control: Course) -> float:

@@ -28,14 +28,14 @@ def variance_left(setting: Setting) -> float:
     [ln HR/ln HR within strata]². Adjusted: variance of the standardized risk difference over that of the
     crude one in a trial of 400,000 patients.
     """
-    analysis, endpoint = setting.protocol.test.analysis, setting.protocol.endpoint
+    analysis, outcome = setting.protocol.test.analysis, setting.protocol.outcome
     if analysis == "adjusted":
         return _adjusted(setting)
     if analysis != "stratified":
         return 1.0
-    if endpoint.binary:
+    if outcome.binary:
         return _within_strata(setting)
-    return _within_time(setting) if endpoint.name == "time_to_death" else float("nan")
+    return _within_time(setting) if outcome.kind == "time" else float("nan")
 
 
 def _within_strata(setting: Setting) -> float:

@@ -12,7 +12,6 @@ from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.parts import RANKED
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool
 from simsepsis.trial.simulation.precision import variance_left
@@ -68,7 +67,7 @@ def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Sc
     """Return what a population means for the size of a trial."""
     setting = prepare(protocol, pool, UNSIZED)
     stated = None if as_found else protocol.endpoint.control_risk
-    deaths = [died(course, protocol.endpoint) for course in pool.courses]
+    deaths = [died(course, protocol.outcome) for course in pool.courses]
     taken = [float(setting.weights @ dead) for dead in deaths]
     spread = math.sqrt(taken[0] * (1.0 - taken[0]) * float(setting.weights @ setting.weights))
     cv, inverse = size_spread(protocol, pool)
@@ -89,7 +88,7 @@ def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Sc
 
 
 def _of_ranks(protocol: TrialProtocol) -> bool:
-    return protocol.planned.name in RANKED.values()
+    return protocol.planned.name == protocol.outcome.rank_scale
 
 
 def _found(protocol: TrialProtocol, taken: list[float]) -> Effect:
@@ -108,7 +107,7 @@ def _part(taken: list[float], arm: int, arms: int) -> float:
 
 
 def _averaging(setting: Setting) -> float:
-    if setting.protocol.endpoint.name != "time_to_death":
+    if setting.protocol.outcome.kind != "time":
         return 1.0
     arm = setting.protocol.effect_arm
     control, treated = (float(risk) for risk in risks(setting)[[0, arm + 1]])
@@ -121,14 +120,14 @@ def _averaging(setting: Setting) -> float:
 def _ranked(setting: Setting) -> RankedDeaths | None:
     """Return what a patient tells by ranks, unstratified, departures from the arms included."""
     protocol, arm = setting.protocol, setting.protocol.effect_arm + 1
-    if protocol.endpoint.name not in RANKED:
+    if protocol.outcome.rank_scale is None:
         return None
     shares = distributions(setting.unstratified())[0, 0]
     control, treated = (float(risk) for risk in risks(setting)[[0, arm]])
     if np.array_equal(shares[0], shares[arm]) or control == treated:
         return None
-    sized = {"ventilator_free_days": design_ventilator_free_days, "win_ratio": design_win_ratio_ordinal}
-    design = sized[protocol.endpoint.name](shares[0], shares[arm], ratio=float(setting.ratio[arm]))
+    sized = {"free_days": design_ventilator_free_days, "win_ratio": design_win_ratio_ordinal}
+    design = sized[protocol.outcome.kind](shares[0], shares[arm], ratio=float(setting.ratio[arm]))
     told = design.endpoint.signal(design.effect)
     return RankedDeaths(
         scale=design.effect.name,
@@ -144,7 +143,7 @@ def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
     """Return the stated ICC, or that of the population under control."""
     if protocol.allocation.icc is not None:
         return protocol.allocation.icc
-    return icu_correlation(pool, died(pool.courses[0], protocol.endpoint).astype(np.float64))
+    return icu_correlation(pool, died(pool.courses[0], protocol.outcome).astype(np.float64))
 
 
 def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:

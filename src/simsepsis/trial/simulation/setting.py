@@ -11,7 +11,8 @@ from scipy.special import expit, logit
 
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError
-from simsepsis.trial.protocol import Departure, Loss, TrialProtocol, parse_condition
+from simsepsis.trial.protocol import Departure, Loss, TrialProtocol
+from simsepsis.trial.protocol.schema import SITE
 from simsepsis.trial.simulation.adjusted import covariate_matrix
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
 from simsepsis.trial.simulation.pool import Pool, patient_weights
@@ -52,11 +53,11 @@ class Factors:
         return int((sites if self.by_icu else 1) * 2 ** len(self.codes))
 
 
-def factors_of(pool: Pool, names: tuple[str, ...]) -> Factors:
+def factors_of(protocol: TrialProtocol, pool: Pool, names: tuple[str, ...]) -> Factors:
     """Return factors, ready for a population."""
-    conditions = [parse_condition(name) for name in names if name != "icu"]
+    conditions = [protocol.parsed(name) for name in names if name != SITE]
     codes = [condition.holds(pool.columns).astype(np.int64) for condition in conditions]
-    return Factors(by_icu="icu" in names, codes=np.array(codes, dtype=np.int64).reshape(-1, pool.size))
+    return Factors(by_icu=SITE in names, codes=np.array(codes, dtype=np.int64).reshape(-1, pool.size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,19 +130,20 @@ class Setting:
 def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
     """Return a protocol and its population, ready to simulate trials from."""
     conduct = protocol.conduct
+    strata = protocol.test.strata if protocol.test.analysis == "stratified" else ()
     setting = Setting(
         protocol=protocol,
         pool=pool,
         n_total=n_total,
         ratio=np.array([1.0, *(arm.ratio for arm in protocol.arms)]),
         at_looks=np.round(np.array(protocol.looks.information) * n_total).astype(np.int64),
-        codes=np.array([coded(course, protocol.endpoint) for course in pool.courses]),
-        dead=np.array([died(course, protocol.endpoint) for course in pool.courses]).astype(np.int16),
+        codes=np.array([coded(course, protocol.outcome) for course in pool.courses]),
+        dead=np.array([died(course, protocol.outcome) for course in pool.courses]).astype(np.int16),
         lost=_loss(conduct.loss, pool, protocol),
         untreated=_departure(conduct.nonadherence, pool),
         open_label=_departure(conduct.contamination, pool),
-        factors=factors_of(pool, protocol.allocation.factors),
-        strata=factors_of(pool, protocol.test.strata if protocol.test.analysis == "stratified" else ()),
+        factors=factors_of(protocol, pool, protocol.allocation.factors),
+        strata=factors_of(protocol, pool, strata),
         covariates=_covariates(protocol, pool),
     )
     if setting.at_looks[0] < 4 * len(setting.ratio):
@@ -155,7 +157,7 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
 def _covariates(protocol: TrialProtocol, pool: Pool) -> FloatArray:
     if protocol.test.analysis != "adjusted":
         return np.zeros((pool.size, 0))
-    return covariate_matrix(pool, protocol.test.covariates)
+    return covariate_matrix(pool, protocol.test.covariates, protocol.offer.known)
 
 
 def _with_mean(share: float, log_odds: NDArray[np.float64], weights: FloatArray) -> FloatArray:
@@ -179,7 +181,7 @@ def _loss(loss: Loss, pool: Pool, protocol: TrialProtocol) -> FloatArray | None:
     """Return probabilities of loss whose mean over the arms as given is the stated share."""
     if loss.share == 0.0:
         return None
-    dead = np.array([died(course, protocol.endpoint) for course in pool.courses], dtype=np.float64)
+    dead = np.array([died(course, protocol.outcome) for course in pool.courses], dtype=np.float64)
     weights = np.tile(pool.weights, (len(dead), 1))
     weights[pool.arms + 1 :] = 0.0
     return _with_mean(loss.share, np.log(loss.dead_odds_ratio) * dead, weights)

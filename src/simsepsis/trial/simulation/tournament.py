@@ -10,27 +10,15 @@ import pandas as pd
 from simsepsis.arrays import FloatArray
 from simsepsis.performance.mcse import mean_of, proportion_of
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.parts import BINARY
 from simsepsis.trial.simulation.from_protocol import planned_total
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
-
-ENDPOINTS = (
-    "death_28d",
-    "icu_death",
-    "hospital_death",
-    "time_to_death",
-    "ventilator_free_days",
-    "win_ratio",
-)
-HORIZON = 28
-"""Day at which time to death is censored, unless the protocol says another."""
 
 
 def tournament(
     protocol: TrialProtocol,
     *,
-    endpoints: Sequence[str] = ENDPOINTS,
+    endpoints: Sequence[str] | None = None,
     replicates: int | None = None,
     seed: int | None = None,
     jobs: int = -1,
@@ -44,7 +32,7 @@ def tournament(
     protocol
         The trial; its effect, on its endpoint, makes the world in which all endpoints compete.
     endpoints
-        Names of endpoints.
+        Names of endpoints; None for all that the study offers.
     replicates, seed, jobs, pool, progress
         As in `simulate_trials`.
 
@@ -61,7 +49,8 @@ def tournament(
     """
     there = pool or build_pool(protocol)
     total = planned_total(protocol, there)
-    names = dict.fromkeys((protocol.endpoint.name, *endpoints))
+    compared = tuple(protocol.offer.outcomes if endpoints is None else endpoints)
+    names = dict.fromkeys((protocol.endpoint.name, *compared))
     found = {
         name: simulate_trials(
             with_endpoint(protocol, name),
@@ -75,7 +64,7 @@ def tournament(
         for name in names
     }
     own = _rejections(found[protocol.endpoint.name])
-    return pd.DataFrame([_row(name, found[name], own) for name in endpoints])
+    return pd.DataFrame([_row(name, found[name], own) for name in compared])
 
 
 def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
@@ -83,8 +72,9 @@ def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
     if name == protocol.endpoint.name:
         return protocol
     endpoint: dict[str, object] = {"name": name}
-    if name == "time_to_death":
-        endpoint["horizon"] = protocol.endpoint.horizon or HORIZON
+    outcome = protocol.offer.outcomes[name]
+    if outcome.kind == "time":
+        endpoint["horizon"] = protocol.endpoint.horizon or outcome.day
     benefit = protocol.planned.coefficient < 0.0 or protocol.planned.name in (
         "win_ratio",
         "probability_index",
@@ -94,7 +84,7 @@ def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
         # Only its side matters: the population, and with it the effect, is given.
         "effect": {"scale": "odds_ratio", "value": 0.9 if benefit else 1.1, "arm": protocol.effect.arm},
     }
-    if protocol.test.analysis == "adjusted" and name not in BINARY:
+    if protocol.test.analysis == "adjusted" and not outcome.binary:
         changes["test.analysis"] = "unadjusted"
     return protocol.changed(changes)
 

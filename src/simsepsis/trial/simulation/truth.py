@@ -48,7 +48,7 @@ def _expected_deaths(setting: Setting, as_randomized: bool) -> FloatArray:
 
 def distributions(setting: Setting, parts: int = 1) -> FloatArray:
     """Return the distribution of the endpoint in each arm as randomized, by stratum of the analysis."""
-    pool, kinds = setting.pool, categories(setting.protocol.endpoint)
+    pool, kinds = setting.pool, categories(setting.protocol.outcome)
     rows = np.arange(pool.size)
     strata = setting.strata.number(pool.rates.size)
     place = (rows % parts) * strata + setting.strata.strata(pool.icu, rows)
@@ -74,10 +74,7 @@ def true_effects(setting: Setting, parts: int = 1) -> FloatArray:
     """Return the effect of each treated arm as randomized, on the scale of the estimate."""
     protocol, ratio = setting.protocol, setting.ratio
     counts = MANY * distributions(setting, parts) * ratio[:, None]
-    columns = [
-        compare(counts[:, :, [0, arm]], protocol.endpoint.name, protocol.scale).estimate
-        for arm in range(1, len(ratio))
-    ]
+    columns = [compare(counts[:, :, [0, arm]], protocol.scale).estimate for arm in range(1, len(ratio))]
     return np.array(columns).T
 
 

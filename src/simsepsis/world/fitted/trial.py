@@ -106,11 +106,10 @@ def trial_world(scenario: FittedScenario, *, sites: int, sampled: bool, place: s
     Nobody's treatment depends on what is not recorded, because a coin decides.
     """
     own = scenario.sites
-    clusters = scenario.learned.clusters
-    known = own.number or (1 if clusters is None else len(clusters.shares))
+    known = scenario.site_count
     if sampled:
         own = own.model_copy(update={"number": max(SAMPLED_SITES, sites), "sampled": True})
-    elif sites != known:
+    elif known and sites != known:
         raise ExperimentError(
             f"{place}: sites.number = {sites}, but the world has {known}; add sampled = true for sites "
             "drawn from the same population"

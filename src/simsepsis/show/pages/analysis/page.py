@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from simsepsis.environment import versions
@@ -22,7 +22,7 @@ from simsepsis.show.pages.analysis.tables import (
 )
 from simsepsis.show.pages.analysis.words import answer_of, question_of
 from simsepsis.show.table import Table
-from simsepsis.study.published import DEFAULT
+from simsepsis.study.published import open_study
 
 MADE = (
     "A logistic regression gives every patient the probability of {treatment} from what was known "
@@ -95,19 +95,23 @@ def _patients(numbers: Numbers) -> tuple[Table, ...]:
 
 def _follow_up(spec: AnalysisSpec) -> str:
     """Return how follow-up of those ends who do not have the event."""
-    rule, thesis = spec.censoring, spec.study == DEFAULT
-    end = "ends when they leave" if thesis else "ends at the recorded time"
+    rule, own = spec.censoring, _own_words(spec)
+    end = own.get("discharge", "ends at the recorded time")
     words = {
         "discharge": end,
         "day28_alive": f"{end}; it goes on to 28 for those who left before",
-        "administrative": "ends with the study" if thesis else end,
+        "administrative": end,
+        **own,
     }
-    if thesis and rule == "day28_alive":
-        return "ends on day 28, also of those who left"
     if isinstance(rule, str):
         return words[rule]
     last = f"on day {rule:g}" if spec.time_unit == "days" else f"at {rule:,g} {spec.time_unit}"
     return f"{end}, or {last}"
+
+
+def _own_words(spec: AnalysisSpec) -> Mapping[str, str]:
+    """Return how a study says that the follow-up of the living ends, by its rule."""
+    return {} if spec.own else open_study(spec.study).layout.follow_up
 
 
 def _matching(spec: AnalysisSpec) -> str:
@@ -124,7 +128,8 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
     unit = {"overall": "SD of both arms", "pooled": "pooled SD", "raw": ""}[spec.caliper_sd]
     scale = {"logit": "logit of the score", "ps": "score"}[spec.scale]
     timed = (("Unit of time", spec.time_unit),) if spec.survival_time or spec.durations else ()
-    living = "Follow-up of the living" if spec.study == DEFAULT else "Follow-up without the event"
+    own = _own_words(spec)
+    living = own.get("heading", "Follow-up without the event")
     return (
         ("File", source),
         ("Spec", spec.name),
@@ -133,6 +138,6 @@ def _facts(numbers: Numbers, source: str) -> tuple[tuple[str, str], ...]:
         ("Caliper", f"{width} {unit} of the {scale}".replace("  ", " ")),
         ("Clusters", spec.cluster or "none in the spec"),
         *timed,
-        *(((living, _follow_up(spec)),) if spec.survival_time or spec.study == DEFAULT else ()),
+        *(((living, _follow_up(spec)),) if spec.survival_time or own else ()),
         *versions().items(),
     )

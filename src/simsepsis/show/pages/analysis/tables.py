@@ -24,28 +24,19 @@ from simsepsis.show.pages.analysis.numbers import (
     ratio_text,
     span_text,
 )
-from simsepsis.show.plots.estimates import METHOD_LABELS
+from simsepsis.show.plots.estimates import method_labels
 from simsepsis.show.table import Table
-from simsepsis.study.published import DEFAULT
+from simsepsis.study.published import open_study
 from simsepsis.words.numbers import decimals_of, of_statistic, p_phrase, percent
 
 Row = tuple[str, ...]
 
-_MODELS = {
-    ("propensity", FIRST_SCORE): "Propensity score",
-    ("propensity", SECOND_SCORE): "Propensity score with adjuncts",
-    ("gee", FIRST_SCORE): METHOD_LABELS["psm_gee"],
-    ("gee_sofa", FIRST_SCORE): METHOD_LABELS["psm_gee_sofa"],
-    ("gee", SECOND_SCORE): METHOD_LABELS["psm_adjuncts_gee"],
-    ("gee_sofa", SECOND_SCORE): METHOD_LABELS["psm_adjuncts_gee_sofa"],
-}
-"""Model and score → words."""
 _STEPS = {
     "registered": "In the file",
     "without complete day-1 data": "Without all covariates",
     "without an outcome or adjunct": "Without an outcome, time or other treatment",
 }
-"""Step of the flow → words, where the file is not the thesis's registry."""
+"""Step of the flow → words, unless the study has its own."""
 _INDENT = "\N{EM SPACE}"
 MOST_LEVELS = 30
 """A category with more levels than this is shown by its most frequent ones."""
@@ -69,7 +60,9 @@ def flow_table(numbers: Numbers) -> Table:
 
 def _step(numbers: Numbers, step: str) -> str:
     """Return the words for a step of the flow."""
-    told = step if numbers.analysis.result.spec.study == DEFAULT else _STEPS.get(step, step)
+    spec = numbers.analysis.result.spec
+    own = {} if spec.own else open_study(spec.study).layout.steps
+    told = {**_STEPS, **own}.get(step, step)
     return f"{told[0].upper()}{told[1:]}"
 
 
@@ -318,7 +311,7 @@ def _test_of(numbers: Numbers, outcome: str, group: str) -> str:
 
 def _adjusted(numbers: Numbers, outcome: str, scale: str) -> Iterator[Row]:
     """Yield the estimates of the estimating equations, where they were fitted."""
-    for method, words in METHOD_LABELS.items():
+    for method, words in method_labels(numbers.analysis.result.spec.later.name).items():
         found = numbers.estimate(method, f"{scale}_{outcome}_twin")
         if "gee" in method and (found.known or found.failure):
             yield (f"{words}: {SCALES[scale].shown}", "–", _whole(scale, found), "–")
@@ -425,7 +418,7 @@ def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -
     noted = models[models["note"].fillna("") != ""].drop_duplicates(["model", "score", "outcome"])
     rows += [
         (
-            _MODELS.get((row["model"], row["score"]), row["model"]),
+            _model(numbers, row["model"], row["score"]),
             numbers.label(row["outcome"]) if row["outcome"] else "–",
             _cut(row["note"]),
         )
@@ -433,3 +426,12 @@ def failures_table(numbers: Numbers, left_out: Sequence[tuple[str, str]] = ()) -
     ]
     rows += [(f"Figure: {title}", "–", _cut(reason)) for title, reason in left_out]
     return Table(title="What could not be estimated", heads=("Step", "Outcome", "Reason"), rows=tuple(rows))
+
+
+def _model(numbers: Numbers, model: str, score: str) -> str:
+    """Return the words for a model of one of the scores."""
+    second = score == SECOND_SCORE
+    if model == "propensity":
+        return f"Propensity score{' with adjuncts' if second else ''}"
+    labels = method_labels(numbers.analysis.result.spec.later.name)
+    return labels.get(f"psm_{'adjuncts_' if second else ''}{model}", model)

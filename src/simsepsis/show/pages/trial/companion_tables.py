@@ -9,24 +9,17 @@ import pandas as pd
 
 from simsepsis.show.pages.trial.facts import count, decimal, percent, plain
 from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
-from simsepsis.show.trial_words import listed
+from simsepsis.show.trial_words import compared_outcome, listed, population_labels
+from simsepsis.trial.planning.companions import replayed
 from simsepsis.trial.planning.record import TrialPlan
-
-ENDPOINT_WORDS = {
-    "death_28d": "Death by day 28",
-    "icu_death": "Death in the ICU",
-    "hospital_death": "Death in hospital",
-    "time_to_death": "Time to death, censored at day 28",
-    "ventilator_free_days": "Ventilator-free days to day 28",
-    "win_ratio": "Win ratio: death by day 28, then ventilator-free days",
-}
+from simsepsis.words.labels import in_a_sentence
 
 
 def endpoints_table(plan: TrialPlan) -> Table:
     """Return the power of every endpoint on the same simulated patients."""
     rows = plan.tables["endpoints"]
     columns: tuple[Column, ...] = (
-        ("Endpoint", lambda r: ENDPOINT_WORDS[r.endpoint]),
+        ("Endpoint", lambda r: compared_outcome(plan.protocol, r.endpoint).heading),
         ("Power", lambda r: percent(r.power, r.power_mcse)),
         ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
         ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
@@ -43,7 +36,6 @@ def _gain(row: Any) -> Cell:
 
 
 DOSES: tuple[Column, ...] = (
-    ("Dose (g/kg)", lambda r: plain(r.dose)),
     ("Control risk", lambda r: percent(r.p_control)),
     ("Treated risk", lambda r: percent(r.p_treated)),
     ("Risk ratio", lambda r: decimal(r.risk_ratio, digits=3)),
@@ -55,17 +47,13 @@ DOSES: tuple[Column, ...] = (
 def doses_table(plan: TrialPlan) -> Table:
     """Return what the assumed dose–response makes of other doses."""
     title = "Other doses under the assumed dose–response (an input, not an estimate)"
-    return tabulated("doses", title, DOSES, plan.tables["doses"])
+    doses = plan.protocol.offer.doses
+    heading = f"Dose ({doses.unit})" if doses else "Dose"
+    columns: tuple[Column, ...] = ((heading, lambda r: plain(r.dose)), *DOSES)
+    return tabulated("doses", title, columns, plan.tables["doses"])
 
 
-POPULATION_WORDS = {
-    "all": "All septic patients",
-    "severe": "APACHE II ≥ 29",
-    "low_igg": "IgG < 6.5 g/L",
-    "severe_or_low_igg": "APACHE II ≥ 29 or IgG < 6.5 g/L",
-}
 ENRICHMENT: tuple[Column, ...] = (
-    ("Population", lambda r: POPULATION_WORDS[r.population]),
     ("Interaction: factor on the log hazard ratio", lambda r: plain(r.interaction)),
     ("Share of the screened", lambda r: percent(r.share)),
     ("Control risk", lambda r: percent(r.p_control)),
@@ -79,13 +67,15 @@ ENRICHMENT: tuple[Column, ...] = (
 
 def enrichment_table(plan: TrialPlan) -> Table:
     """Return what restricting the trial buys."""
-    trials = count(int(plan.tables["enrichment"]["n_sim"].iloc[0])).text
+    trials, offer = count(int(plan.tables["enrichment"]["n_sim"].iloc[0])).text, plan.protocol.offer
+    stronger = f", and stronger by the factor in {offer.modified} (an input, not an estimate)"
     title = (
-        f"Restricting the trial ({trials} simulated trials a row; risks as randomized): the effect "
-        "on average over all septic patients is the planned one, and "
-        "stronger by the factor in severe or low-IgG patients (an input, not an estimate)"
+        f"Restricting the trial ({trials} simulated trials a row; risks as randomized): the effect on "
+        f"average over all {offer.patients.en} is the planned one{stronger if offer.modifiers else ''}"
     )
-    return tabulated("enrichment", title, ENRICHMENT, plan.tables["enrichment"])
+    labels = population_labels(offer)
+    columns: tuple[Column, ...] = (("Population", lambda r: labels[r.population]), *ENRICHMENT)
+    return tabulated("enrichment", title, columns, plan.tables["enrichment"])
 
 
 ANALYSIS_WORDS = {
@@ -110,28 +100,28 @@ ANALYSES: tuple[Column, ...] = (
 
 def analyses_table(plan: TrialPlan) -> Table:
     """Return the power of the same patients by several analyses."""
-    test = plan.protocol.test
+    test, offer = plan.protocol.test, plan.protocol.offer
+    strata, covariates = (listed(names, offer) for names in (test.strata, test.covariates))
     title = (
-        f"The same number of patients by other analyses (* the plan): strata {listed(test.strata)}, "
-        f"covariates {listed(test.covariates)}. The formula divides the patients by the variance that is "
-        "left; an unadjusted test of patients randomized within strata has none"
+        f"The same number of patients by other analyses (* the plan): strata {strata}, covariates "
+        f"{covariates}. The formula divides the patients by the variance that is left; an unadjusted test of "
+        "patients randomized within strata has none"
     )
     return tabulated("analyses", title, ANALYSES, plan.tables["analyses"])
 
 
-QUANTITIES: dict[str, tuple[str, Callable[[float], Fact]]] = {
-    "risk_control": ("Risk of death by day 28, control", percent),
-    "risk_treated": ("Risk of death by day 28, treated", percent),
-    "risk_difference": ("Difference of the risks", percent),
-    "days_control": ("Mean ventilator-free days, control", decimal),
-    "days_treated": ("Mean ventilator-free days, treated", decimal),
-    "days_difference": ("Difference of the means", decimal),
+WHAT = {
+    "risk_control": "Risk of {risk}, control",
+    "risk_treated": "Risk of {risk}, treated",
+    "risk_difference": "Difference of the risks",
+    "days_control": "Mean {days}, control",
+    "days_treated": "Mean {days}, treated",
+    "days_difference": "Difference of the means",
 }
 REPLAY: tuple[Column, ...] = (
-    ("Quantity", lambda r: QUANTITIES[r.quantity][0]),
     ("If treatment has", lambda r: {"none": "no effect", "planned": "the planned effect"}[r.truth]),
-    ("Published", lambda r: QUANTITIES[r.quantity][1](r.published)),
-    ("Simulated mean", lambda r: QUANTITIES[r.quantity][1](r.simulated)),
+    ("Published", lambda r: _form(r)(r.published)),
+    ("Simulated mean", lambda r: _form(r)(r.simulated)),
     ("90% interval of single trials", lambda r: _between(r)),
     ("Inside?", lambda r: "yes" if r.inside else "no"),
 )
@@ -141,11 +131,22 @@ def replay_table(plan: TrialPlan) -> Table:
     """Return the published results beside those of simulated trials."""
     trials = count(int(plan.tables["replay"]["n_sim"].iloc[0])).text
     title = f"The trial that was held, against {trials} simulated ones"
-    return tabulated("replay", title, REPLAY, plan.tables["replay"])
+    columns: tuple[Column, ...] = (("Quantity", lambda r: _quantity(plan, r.quantity)), *REPLAY)
+    return tabulated("replay", title, columns, plan.tables["replay"])
+
+
+def _form(row: Any) -> Callable[[float], Fact]:
+    return percent if row.quantity.startswith("risk") else decimal
+
+
+def _quantity(plan: TrialPlan, name: str) -> str:
+    """Return the words for a published quantity."""
+    outcomes = {kind: plan.protocol.outcome_of(one) for kind, one in replayed(plan.protocol).items()}
+    return WHAT[name].format_map({kind: in_a_sentence(one.mark) for kind, one in outcomes.items()})
 
 
 def _between(row: Any) -> str:
-    form = QUANTITIES[row.quantity][1]
+    form = _form(row)
     return f"{form(row.low).text} to {form(row.high).text}"
 
 
@@ -166,14 +167,14 @@ def replay_sentences(plan: TrialPlan) -> tuple[str, ...]:
         return ()
     found: dict[frozenset[str], list[str]] = {holds: [] for holds in OUTCOMES}
     for _, rows in plan.tables["replay"].groupby("quantity", sort=False):
-        found[frozenset(rows.loc[rows["inside"], "truth"])].append(_told(rows))
+        found[frozenset(rows.loc[rows["inside"], "truth"])].append(_told(plan, rows))
     return tuple(OUTCOMES[holds].format(those="; ".join(told)) for holds, told in found.items() if told)
 
 
-def _told(rows: pd.DataFrame) -> str:
+def _told(plan: TrialPlan, rows: pd.DataFrame) -> str:
     """Return a published result with its intervals without and with the effect."""
     none, planned = rows.set_index("truth").loc[["none", "planned"]].itertuples()
-    label, form = QUANTITIES[none.quantity]
+    label, form = _quantity(plan, none.quantity), _form(none)
     return (
         f"{label[0].lower()}{label[1:]}, {form(none.published).text} ({_between(none)} without effect, "
         f"{_between(planned)} with it)"

@@ -27,7 +27,6 @@ from simsepsis.show.pages.trial.plan_tables import (
 from simsepsis.show.pages.trial.statement import statement
 from simsepsis.show.pages.trial.summary import estimand_table, summary
 from simsepsis.show.table import Column, Table, tabulated
-from simsepsis.show.trial_words import CALIBRATION
 from simsepsis.trial.planning.record import TrialPlan
 
 
@@ -38,7 +37,7 @@ def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
         *(size_table(plan, power) for power in sorted(plan.grid["power"].unique())),
         *looks_tables(plan),
         *operating_tables(plan),
-        prior_table(plan),
+        *((prior_table(plan),) if len(plan.priors) else ()),
         sensitivity_table(plan),
         pace_table(plan),
         flow_table(plan),
@@ -153,14 +152,14 @@ def markdown_of(document: Document) -> str:
     parts = [
         f"# {protocol.label}",
         protocol.question,
-        f"> {CALIBRATION.en}",
+        f"> {protocol.offer.calibration.en}",
         "## In short",
         "\n".join(f"- {sentence}" for sentence in document.summary),
         "## Sample size (DELTA2)",
         *document.statement,
         "## 症例数設定（DELTA2）",
         *document.statement_ja,
-        CALIBRATION.ja,
+        protocol.offer.calibration.phrase.ja,
         "## Estimand",
         document.estimand.markdown,
     ]
@@ -180,8 +179,8 @@ def record_of(document: Document) -> dict[str, Any]:
         "trial": protocol.name,
         "label": protocol.label,
         "question": protocol.question,
-        "calibration": CALIBRATION.en,
-        "calibration_ja": CALIBRATION.ja,
+        "calibration": protocol.offer.calibration.en,
+        "calibration_ja": protocol.offer.calibration.phrase.ja,
         "command": document.command,
         "versions": versions(),
         "seed": protocol.run.seed,
@@ -205,6 +204,7 @@ def _asked(values: dict[str, Any]) -> dict[str, Any]:
     for prior in values["priors"]:
         if prior["bias"] is not None:
             prior["bias"]["performance"] = Path(prior["bias"]["performance"]).name
+    values["study"] = Path(values["study"]).name
     values["world"]["base"] = Path(values["world"]["base"]).name
     return values
 

@@ -71,8 +71,6 @@ MIXTURE = "mixture"
 COUNTED = {1: "One", 2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
 """Numbers that begin a sentence."""
 
-RANKED_DAYS = 28
-
 
 def facts_of(plan: TrialPlan) -> Facts:
     """Return every number that the sentences of a plan may use."""
@@ -91,8 +89,7 @@ def facts_of(plan: TrialPlan) -> Facts:
 def _stated(plan: TrialPlan) -> Facts:
     protocol, given = plan.protocol, plan.size.assumptions
     arm = protocol.arms[protocol.effect_arm]
-    days = protocol.endpoint.days
-    own = protocol.words
+    own, offer = protocol.words, protocol.offer
     return {
         "arm": words(arm.name),
         "arms": words(", ".join(item.name for item in protocol.arms)),
@@ -102,15 +99,15 @@ def _stated(plan: TrialPlan) -> Facts:
         "treatment_ja": words(own.treatment_ja or arm.name),
         "control": words(own.control or protocol.control),
         "control_ja": words(own.control_ja or protocol.control),
-        "horizon": count(days if math.isfinite(days) else RANKED_DAYS),
+        "horizon": count(protocol.outcome.day or offer.horizon),
         "alpha": short_percent(protocol.test.alpha),
         "alpha_one_comparison": percent(given.alpha, digits=2),
         "power_target": short_percent(given.power),
         "effect": plain(protocol.effect.value),
-        "strata": words(listed(protocol.test.strata)),
-        "strata_ja": words(listed(protocol.test.strata, ja=True)),
-        "covariates": words(listed(protocol.test.covariates)),
-        "covariates_ja": words(listed(protocol.test.covariates, ja=True)),
+        "strata": words(listed(protocol.test.strata, offer)),
+        "strata_ja": words(listed(protocol.test.strata, offer, ja=True)),
+        "covariates": words(listed(protocol.test.covariates, offer)),
+        "covariates_ja": words(listed(protocol.test.covariates, offer, ja=True)),
         "ratio": plain(given.ratio),
         "comparisons": count(len(protocol.arms)),
         "randomized_hour": plain(protocol.population.hour),
@@ -258,6 +255,8 @@ def _conduct(plan: TrialPlan) -> Facts:
 
 
 def _beliefs(plan: TrialPlan) -> Facts:
+    if plan.priors.empty:
+        return {}
     rows = plan.priors.set_index("prior")
     facts = {}
     for name in rows.index:

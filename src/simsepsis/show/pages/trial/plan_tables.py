@@ -285,13 +285,12 @@ ASSUMPTIONS: dict[str, tuple[str, Callable[[float], Fact]]] = {
     "p_control": ("Control risk", percent),
     "attenuation": ("Part of the effect that is real", short_percent),
     "nonadherence": ("Treatment not given", short_percent),
-    "contamination": ("Open-label immunoglobulin in controls", short_percent),
+    "contamination": ("Open-label {outside} in controls", short_percent),
     "loss": ("Outcome unknown", short_percent),
     "icc": ("Intracluster correlation", third),
     "cac": ("Cluster autocorrelation", decimal),
 }
 SENSITIVITY: tuple[Column, ...] = (
-    ("Assumption", lambda r: ASSUMPTIONS[r.assumption][0]),
     ("Value", lambda r: _marked(ASSUMPTIONS[r.assumption][1](r.value), r.planned)),
     ("Treated risk", lambda r: percent(r.p_treated)),
     ("Power of the planned patients", lambda r: percent(r.power)),
@@ -301,10 +300,15 @@ SENSITIVITY: tuple[Column, ...] = (
 
 def sensitivity_table(plan: TrialPlan) -> Table:
     """Return what becomes of the power, and of the patients needed, if one assumption is wrong."""
+    outside = plan.protocol.offer.treatment.en
+    columns: tuple[Column, ...] = (
+        ("Assumption", lambda r: ASSUMPTIONS[r.assumption][0].format(outside=outside)),
+        *SENSITIVITY,
+    )
     return tabulated(
         "sensitivity",
         f"If one assumption is wrong (* the plan); the effect is the same on the plan's scale{_ranked(plan)}",
-        SENSITIVITY,
+        columns,
         plan.sensitivity,
     )
 

@@ -13,10 +13,10 @@ from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Aside, Block, Page, Section, how_made
 from simsepsis.show.pages.trial.document import SECTIONS, Document, contents_of, document_of
 from simsepsis.show.plots.trial import draw_plan
-from simsepsis.show.trial_words import CALIBRATION, Phrase
 from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
 from simsepsis.trial.protocol import TrialProtocol, load_trial
+from simsepsis.trial.protocol.offer import Phrase
 
 FIGURES = {
     "Patients": ("power", "sizes"),
@@ -42,13 +42,13 @@ def plan_page(document: Document, figures: Sequence[Figure]) -> Page:
         question=protocol.question,
         heading="In short",
         answer=document.summary,
-        aside=CALIBRATION.en,
+        aside=protocol.offer.calibration.en,
         sections=(
             Section("statement", "Sample size", (Aside(PASTE.en), *document.statement)),
             Section(
                 "statement-ja",
                 "症例数設定",
-                (Aside(PASTE.ja), *document.statement_ja, Aside(CALIBRATION.ja)),
+                (Aside(PASTE.ja), *document.statement_ja, Aside(protocol.offer.calibration.phrase.ja)),
                 lang="ja",
             ),
             Section("estimand", "Estimand", (document.estimand,)),
@@ -82,6 +82,7 @@ def plan_trial(
     path_or_plan: str | Path | TrialProtocol,
     out: Path | str,
     *,
+    study: str | None = None,
     replicates: int | None = None,
     seed: int | None = None,
     jobs: int = -1,
@@ -98,6 +99,8 @@ def plan_trial(
         Name of a shipped trial, path of a ``.toml`` file, or a protocol.
     out
         Folder; made if it does not exist. Files of an earlier plan are replaced once all new ones are there.
+    study
+        Study of a plan that names none, as in `open_study`.
     replicates
         Simulated trials under each truth; None for those of the protocol, 0 for formulas only.
     seed
@@ -121,13 +124,15 @@ def plan_trial(
     OutputError
         If the files cannot be written; then none has been replaced.
     """
-    protocol = path_or_plan if isinstance(path_or_plan, TrialProtocol) else load_trial(path_or_plan)
+    protocol = path_or_plan if isinstance(path_or_plan, TrialProtocol) else load_trial(path_or_plan, study)
     if seed is not None and seed < 0:
         raise UsageError(f"seed {seed} is negative; give 0 or more")
     folder = check_folder(out)
     effort = Effort(replicates=replicates, seed=seed, jobs=jobs, store=folder / "trials")
     plan = compute_plan(protocol, effort=effort, progress=progress)
-    write_files(folder, plan_contents(plan, command=_command(path_or_plan, protocol, replicates, seed)))
+    write_files(
+        folder, plan_contents(plan, command=_command(path_or_plan, protocol, study, replicates, seed))
+    )
     return plan
 
 
@@ -143,11 +148,15 @@ def plan_contents(plan: TrialPlan, *, command: str) -> dict[str, bytes]:
 
 
 def _command(
-    given: str | Path | TrialProtocol, protocol: TrialProtocol, replicates: int | None, seed: int | None
+    given: str | Path | TrialProtocol,
+    protocol: TrialProtocol,
+    study: str | None,
+    replicates: int | None,
+    seed: int | None,
 ) -> str:
     """Return what to type for the same plan; a file is named without its folder."""
     name = protocol.name if isinstance(given, TrialProtocol) else Path(given).name
-    options = {"--replicates": replicates, "--seed": seed}
+    options = {"--study": study, "--replicates": replicates, "--seed": seed}
     return " ".join(
         ["simsepsis plan", name, *(f"{key} {value}" for key, value in options.items() if value is not None)]
     )

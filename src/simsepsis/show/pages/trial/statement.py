@@ -12,19 +12,17 @@ from typing import NamedTuple
 
 from simsepsis.show.pages.trial.facts import Facts
 from simsepsis.show.trial_words import (
-    ENDPOINTS,
     FORMULAS,
     MULTIPLICITY,
-    RISKS,
     SCALES,
     SIDES,
     SPENDING,
     TESTS,
     UNITS,
-    Phrase,
+    words_of,
 )
 from simsepsis.trial.planning.record import TrialPlan
-from simsepsis.trial.protocol.parts import RANKED
+from simsepsis.trial.protocol.offer import Phrase
 from simsepsis.trial.sizing import Assumptions
 from simsepsis.words import literal
 
@@ -214,9 +212,9 @@ CLAUSES = (
     ),
     Clause(
         "always",
-        "With {icus} ICUs that each screen {screened_rate} septic patients a month, {eligible_share} of them "
+        "With {icus} ICUs that each screen {screened_rate} {patients} a month, {eligible_share} of them "
         "eligible and {consent} of these randomized, accrual takes {months} months.",
-        "{icus}施設のICUで1施設当たり月{screened_rate}例の敗血症患者がスクリーニングを受け、その"
+        "{icus}施設のICUで1施設当たり月{screened_rate}例の{patients_ja}がスクリーニングを受け、その"
         "{eligible_share}が適格、適格例の{consent}がランダム化されるとすると、登録期間は{months}か月となる。",
     ),
     Clause(
@@ -230,7 +228,7 @@ CLAUSES = (
 def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, ...]:
     """Return the paragraphs of the sample-size statement of a protocol."""
     holding = conditions_of(plan)
-    filled = {name: fact.text for name, fact in facts.items()} | _phrases(plan, facts, ja)
+    filled = _texts(plan, facts) | _phrases(plan, facts, ja)
     paragraphs: list[list[str]] = [[]]
     for clause in CLAUSES:
         if clause is PARAGRAPH:
@@ -240,13 +238,17 @@ def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, 
     return tuple(("" if ja else " ").join(sentences) for sentences in paragraphs)
 
 
+def _texts(plan: TrialPlan, facts: Facts) -> dict[str, str]:
+    return {name: fact.text for name, fact in facts.items()} | words_of(plan.protocol.offer)
+
+
 def conditions_of(plan: TrialPlan) -> set[str]:
     """Return what holds of a plan, by the names that clauses have for it."""
     given, protocol = plan.size.assumptions, plan.protocol
     worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
     held = {
         "always": True,
-        "ranked": protocol.endpoint.name in RANKED,
+        "ranked": protocol.outcome.rank_scale is not None,
         "risk_worded": worded,
         "risk_given": plan.screened.given and not worded,
         "risk_simulated": not plan.screened.given and not worded,
@@ -273,9 +275,15 @@ def conditions_of(plan: TrialPlan) -> set[str]:
 
 def test_phrase(plan: TrialPlan) -> Phrase:
     """Return the primary analysis in words, with places for strata and covariates."""
-    name, test = plan.protocol.endpoint.name, plan.size.assumptions.test
-    ranked = "win_ratio" if name == "win_ratio" else "ranks"
-    return TESTS[plan.protocol.test.analysis, ranked if name in RANKED else test]
+    outcome, test = plan.protocol.outcome, plan.size.assumptions.test
+    ranked = "win_ratio" if outcome.kind == "win_ratio" else "ranks"
+    return TESTS[plan.protocol.test.analysis, ranked if outcome.rank_scale else test]
+
+
+def risk_phrase(plan: TrialPlan) -> Phrase:
+    """Return how the risk is called that effects are about, with a place for its day."""
+    risk = plan.protocol.risk
+    return (risk.risk or risk).phrase
 
 
 def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
@@ -287,10 +295,10 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
         "prognostic": Phrase("{covariates}", "{covariates_ja}")
         if adjusted
         else Phrase("{strata}", "{strata_ja}"),
-        "endpoint": ENDPOINTS[protocol.endpoint.name],
-        "risk": RISKS[protocol.endpoint.risk],
+        "endpoint": protocol.outcome.phrase,
+        "risk": risk_phrase(plan),
         "scale": SCALES[protocol.planned.name],
-        "rank_scale": SCALES[RANKED.get(protocol.endpoint.name, protocol.planned.name)],
+        "rank_scale": SCALES[protocol.outcome.rank_scale or protocol.planned.name],
         "sides": SIDES[protocol.test.sides],
         "test": test_phrase(plan),
         "formula": FORMULAS[given.formula],
@@ -304,7 +312,7 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
         "control_risk": _own(own.control_risk, own.control_risk_ja),
         "rationale": _own(own.rationale, own.rationale_ja),
     }
-    texts = {name: fact.text for name, fact in facts.items()}
+    texts = _texts(plan, facts)
     return {name: phrase[ja].format_map(texts) for name, phrase in phrases.items()}
 
 
@@ -321,8 +329,8 @@ def _departures(given: Assumptions) -> Phrase:
         "試験治療群の{nonadherence}が割り付けられた治療を" + ("受けず" if both else "受けない"),
     )
     control = Phrase(
-        "{contamination} of the control group will receive immunoglobulin outside the protocol",
-        "対照群の{contamination}がプロトコル外で免疫グロブリン製剤の投与を受ける",
+        "{contamination} of the control group will receive {outside} outside the protocol",
+        "対照群の{contamination}がプロトコル外で{outside_ja}を受ける",
     )
     if both:
         return Phrase(f"{treated.en} and that {control.en}", f"{treated.ja}、{control.ja}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from simsepsis.show.pages.trial.companion_tables import replay_sentences
 from simsepsis.show.pages.trial.facts import Facts
-from simsepsis.show.pages.trial.statement import conditions_of, test_phrase
+from simsepsis.show.pages.trial.statement import conditions_of, risk_phrase, test_phrase
 from simsepsis.show.table import Table
-from simsepsis.show.trial_words import ENDPOINTS, RISKS, SCALES, in_words
+from simsepsis.show.trial_words import SCALES, in_words, words_of
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.condition import EVERYBODY
 from simsepsis.words import literal
 
 SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "always",
-        "{n_randomized} patients to randomize: {power} power by formula for a {scale} of {effect} ({risk} "
+        "{n_randomized} patients to randomize: {power} power by formula for {scale} of {effect} ({risk} "
         "{p_control} against {p_treated}).",
     ),
     (
@@ -61,8 +63,9 @@ SENTENCES: tuple[tuple[str, str], ...] = (
 def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     """Return a plan in a few sentences."""
     texts = {name: fact.text for name, fact in facts.items()}
-    texts["risk"] = RISKS[plan.protocol.endpoint.risk].en.format_map(texts)
-    texts["scale"] = SCALES[plan.protocol.planned.name].en
+    texts["risk"] = risk_phrase(plan).en.format_map(texts)
+    scale = SCALES[plan.protocol.planned.name].en
+    texts["scale"] = f"{'an' if scale[0] in 'aeiou' else 'a'} {scale}"
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)
@@ -79,7 +82,7 @@ ATTRIBUTES: tuple[tuple[str, str], ...] = (
     ),
     ("Intercurrent event: treatment stopped early", "Treatment policy: analysed as randomized."),
     (
-        "Intercurrent event: immunoglobulin outside the protocol",
+        "Intercurrent event: {outside} outside the protocol",
         "Treatment policy: analysed as randomized ({contamination} expected in the control group). A "
         "supplementary estimand is hypothetical: as if none had been given.",
     ),
@@ -94,18 +97,15 @@ ATTRIBUTES: tuple[tuple[str, str], ...] = (
     ),
     ("Population-level summary", "{summary}, treatment against control, by {test}."),
 )
-_DEATHS = {
-    "binary": "Part of the variable.",
-    "time": "The event itself.",
-    "ranked": "Composite: the worst value of the variable.",
-}
+_DEATHS = {"event": "Part of the variable.", "time": "The event itself."}
+"""Kind of outcome → what a death is; of what is compared by ranks, its worst value."""
 
 
 def estimand_table(plan: TrialPlan, facts: Facts) -> Table:
     """Return the attributes of the estimand with the strategies for intercurrent events."""
-    texts = {name: fact.text for name, fact in facts.items()}
+    texts = {name: fact.text for name, fact in facts.items()} | words_of(plan.protocol.offer)
     texts |= {name: text.format_map(texts) for name, text in _phrases(plan).items()}
-    rows = [(name, _sentence(text.format_map(texts))) for name, text in ATTRIBUTES]
+    rows = [(name.format_map(texts), _sentence(text.format_map(texts))) for name, text in ATTRIBUTES]
     return Table(
         name="estimand",
         title="Estimand of the primary analysis (ICH E9(R1))",
@@ -116,21 +116,13 @@ def estimand_table(plan: TrialPlan, facts: Facts) -> Table:
 
 def _phrases(plan: TrialPlan) -> dict[str, str]:
     protocol = plan.protocol
-    kind = (
-        "binary"
-        if protocol.endpoint.binary
-        else "time"
-        if protocol.endpoint.name == "time_to_death"
-        else "ranked"
-    )
-    in_hospital = protocol.endpoint.risk in ("icu_death", "hospital_death")
     informative = protocol.conduct.loss.dead_odds_ratio
     return {
-        "population": literal(protocol.words.population) or _population(protocol.population.where),
-        "endpoint": ENDPOINTS[protocol.endpoint.name].en,
-        "death": _DEATHS[kind],
+        "population": literal(protocol.words.population) or _population(protocol),
+        "endpoint": protocol.outcome.en,
+        "death": _DEATHS.get(protocol.outcome.kind, "Composite: the worst value of the variable."),
         "follow_up": "followed to the end of the stay"
-        if in_hospital
+        if protocol.risk.day is None
         else "followed to day {horizon} wherever they are",
         "missing": "assumed to be unrelated to the outcome, with a tipping-point analysis"
         if informative == 1.0
@@ -140,8 +132,10 @@ def _phrases(plan: TrialPlan) -> dict[str, str]:
     }
 
 
-def _population(where: str) -> str:
-    return "Septic patients of the ICU" + ("" if where == "all" else f" with {in_words(where)}")
+def _population(protocol: TrialProtocol) -> str:
+    where, patients = protocol.population.where, literal(protocol.offer.patients.en)
+    parts = "" if where == EVERYBODY else f" with {literal(in_words(where, protocol.offer))}"
+    return f"{patients[:1].upper()}{patients[1:]} of the ICU{parts}"
 
 
 def _sentence(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +71,9 @@ TOUCHING = 0.02
 
 
 @in_house_style
-def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "") -> Figure:
+def plot_enrichment(
+    rows: DataFrame, *, labels: Mapping[str, str], modified: str = "", note: str = ""
+) -> Figure:
     """Draw patients to randomize against months to the end, one mark per population and interaction."""
     figure = new_figure(9.6, 5.2, note=note)
     axes = add_panel(figure, 0.95, 1.0, 5.6, 3.9)
@@ -83,12 +86,12 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
         axes.plot(
             mine["n_randomized"],
             mine["months"],
-            marks[which],
+            marks[which % len(marks)],
             markersize=7,
             color=style["color"],
             label=labels[str(population)],
         )
-        for place, factors in _named(mine).items():
+        for place, factors in _named(mine).items() if modified else ():
             # The lines rise to the right: the names stand clear of them on the left.
             axes.annotate(
                 factors, place, xytext=(-6, 4), textcoords="offset points", fontsize=SMALL, ha="right"
@@ -103,10 +106,11 @@ def plot_enrichment(rows: DataFrame, *, labels: Mapping[str, str], note: str = "
         title="Population",
         alignment="left",
     )
+    told = f"×: factor on the log hazard ratio in {modified}; average effect held" if modified else ""
     axes.text(
         1.05,
         0.36,
-        "×: factor on the log hazard\nratio in severe or low-IgG\npatients; average effect held",
+        textwrap.fill(told, 29),
         transform=axes.transAxes,
         fontsize=SMALL + 0.5,
         va="top",

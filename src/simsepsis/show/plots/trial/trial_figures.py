@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -11,39 +11,22 @@ from simsepsis.show.plots.trial.boundaries import plot_boundaries
 from simsepsis.show.plots.trial.curves import plot_accrual, plot_assurance, plot_power, plot_sizes
 from simsepsis.show.plots.trial.flow import plot_flow
 from simsepsis.show.plots.trial.maps import plot_endpoints, plot_enrichment, plot_sensitivity
-from simsepsis.show.trial_words import CALIBRATION, SCALES, SHORT_SCALES
+from simsepsis.show.trial_words import SCALES, SHORT_SCALES, compared_outcome, population_labels
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.priors import short_labels
+from simsepsis.trial.protocol.offer import Offer
 
 AT_BOUND = ("risk_ratio", "odds_ratio", "hazard_ratio", "risk_difference")
 """Scales on which a boundary is told as an observed effect."""
-PRIORS = {
-    "all_trials": "Cochrane, all trials",
-    "low_risk_of_bias": "Cochrane, low risk of bias (IgG)",
-    "low_risk_of_bias_both": "Cochrane, low risk of bias (both)",
-    "turgeon_2007": "Turgeon 2007",
-    "sceptical": "sceptical",
-    "cohort": "cohort, corrected for bias",
-    "mixture": "mixture",
-}
-ENDPOINTS = {
-    "death_28d": "Death by day 28",
-    "icu_death": "Death in the ICU",
-    "hospital_death": "Death in hospital",
-    "time_to_death": "Time to death, day 28",
-    "ventilator_free_days": "Ventilator-free days",
-    "win_ratio": "Win ratio",
-}
-POPULATIONS = {
-    "all": "all septic patients",
-    "severe": "APACHE II ≥ 29",
-    "low_igg": "IgG < 6.5 g/L",
-    "severe_or_low_igg": "APACHE II ≥ 29\nor IgG < 6.5 g/L",
-}
+PRIORS = {"cohort": "cohort, corrected for bias", "mixture": "mixture"}
+"""Names in the figure for beliefs that are none of the study's."""
 
 
 def draw_plan(plan: TrialPlan, *, version: str) -> tuple[Figure, ...]:
     """Draw every figure of a plan, in the order of its text."""
-    note = f"Plan {plan.name}, seed {plan.protocol.run.seed}, simsepsis {version}. {CALIBRATION.en}"
+    protocol = plan.protocol
+    made = f"Plan {plan.name}, seed {protocol.run.seed}, simsepsis {version}."
+    note = f"{made} {protocol.offer.calibration.en}"
     return tuple(_figures(plan, note))
 
 
@@ -52,12 +35,13 @@ def _figures(plan: TrialPlan, note: str) -> Iterator[Figure]:
     yield sizes_figure(plan, note)
     if len(plan.looks):
         yield boundaries_figure(plan, note)
-    yield assurance_figure(plan, note)
+    if len(plan.priors):
+        yield assurance_figure(plan, note)
     yield sensitivity_figure(plan, note)
     if "endpoints" in plan.tables:
         yield endpoints_figure(plan, plan.tables["endpoints"], note)
     if "enrichment" in plan.tables:
-        yield enrichment_figure(plan.tables["enrichment"], note)
+        yield enrichment_figure(plan, plan.tables["enrichment"], note)
     yield accrual_figure(plan, note)
     yield flow_figure(plan, note)
 
@@ -131,7 +115,8 @@ def boundaries_figure(plan: TrialPlan, note: str) -> Figure:
 def assurance_figure(plan: TrialPlan, note: str) -> Figure:
     """Show assurance with its ceilings."""
     told = plan.priors.set_index("prior")["label"]
-    labels = {name: PRIORS.get(name, str(told[name])) for name in plan.assurance["prior"].unique()}
+    short = short_labels(plan.protocol.study) | PRIORS
+    labels = {name: short.get(name, str(told[name])) for name in plan.assurance["prior"].unique()}
     last = plan.priors.iloc[-1]
     return Figure(
         name="assurance",
@@ -168,31 +153,44 @@ def sensitivity_figure(plan: TrialPlan, note: str) -> Figure:
 def endpoints_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
     """Show the power of other endpoints."""
     best = rows.loc[rows["power"].idxmax()]
+    labels = {name: compared_outcome(plan.protocol, name).mark for name in rows["endpoint"]}
     return Figure(
         name="endpoints",
         title="Endpoints on the same patients",
         caption=f"Power in {int(best['n_sim']):,} simulated trials, the same patients for every endpoint; "
         f"bars: 95% Monte Carlo intervals. {note}",
-        alt=f"{ENDPOINTS[str(best['endpoint'])]} has the highest power, {best['power']:.0%}.",
-        draw=lambda: plot_endpoints(rows, labels=ENDPOINTS, n_randomized=plan.n_total, note=note),
+        alt=f"{labels[str(best['endpoint'])]} has the highest power, {best['power']:.0%}.",
+        draw=lambda: plot_endpoints(rows, labels=labels, n_randomized=plan.n_total, note=note),
         data=rows,
     )
 
 
-def enrichment_figure(rows: pd.DataFrame, note: str) -> Figure:
+def enrichment_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
     """Show patients and months of restricted trials."""
-    everybody = rows[rows["population"] == "all"].iloc[0]
-    severe = rows[(rows["population"] == "severe")].iloc[0]
+    offer, named = plan.protocol.offer, population_labels(plan.protocol.offer)
+    named |= {"all": f"all {offer.patients.en}"}
+    labels = {name: label.replace(" or ", "\nor ") for name, label in named.items()}
     return Figure(
         name="enrichment",
         title="Restricting the trial",
         caption="Patients to randomize and mean months to the end if only some patients are eligible, the "
         f"effect on average over all patients being the planned one. {note}",
-        alt=f"Without interaction, APACHE II ≥ 29 needs {severe['n_randomized']:,.0f} patients in place of "
-        f"{everybody['n_randomized']:,.0f}, but {severe['months']:.0f} months in place of "
-        f"{everybody['months']:.0f}.",
-        draw=lambda: plot_enrichment(rows, labels=POPULATIONS, note=note),
+        alt=_restricted(rows.dropna(subset=["months"]), named, offer),
+        draw=lambda: plot_enrichment(rows, labels=labels, modified=offer.modified, note=note),
         data=rows,
+    )
+
+
+def _restricted(rows: pd.DataFrame, named: Mapping[str, str], offer: Offer) -> str:
+    """Return what the first restriction that can have a trial does to patients and months."""
+    everybody, parts = rows[rows["population"] == "all"], rows[rows["population"] != "all"]
+    if everybody.empty or parts.empty:
+        return "No part of the patients can be compared with all of them."
+    whole, part = everybody.iloc[0], parts.iloc[0]
+    return (
+        f"{'Without interaction, ' if offer.modifiers else ''}{named[part['population']]} needs "
+        f"{part['n_randomized']:,.0f} patients in place of {whole['n_randomized']:,.0f}, but "
+        f"{part['months']:.0f} months in place of {whole['months']:.0f}."
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.ranks import average_ranks
-from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -20,7 +19,7 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, SOFA_DAY1
+from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, SOFA_DAY1, STUDY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +89,7 @@ def _spearman(values: FloatArray) -> tuple[FloatArray, int]:
 
 def correlation_label(name: str) -> str:
     """Return the words for a variable of the correlations."""
-    return _HIDDEN.get(name) or _OTHER.get(name) or THESIS_WORDING.row(name).removesuffix(" day 1")
+    return _HIDDEN.get(name) or _OTHER.get(name) or STUDY.wording.row(name).removesuffix(" day 1")
 
 
 @in_house_style

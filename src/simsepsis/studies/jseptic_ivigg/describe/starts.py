@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.style import (
     BLUE,
     INK,
@@ -20,7 +19,7 @@ from simsepsis.show.style import (
     in_house_style,
     new_figure,
 )
-from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
+from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, STUDY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,7 +165,7 @@ def _name_ends(axes: Axes, ends: dict[str, float]) -> None:
     apart, place = 0.085 * top, -np.inf
     for name, end in sorted(ends.items(), key=lambda item: item[1]):
         place = max(end, place + apart)
-        words = "All ICUs" if name == "all" else THESIS_WORDING.level(_POLICY, name).partition(" (")[0]
+        words = "All ICUs" if name == "all" else STUDY.wording.level(_POLICY, name).partition(" (")[0]
         axes.annotate(
             f"{words}, {end:.1f}%",
             (WINDOW_DAYS, end),

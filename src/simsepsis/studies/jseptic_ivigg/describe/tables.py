@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from simsepsis.show.study_words import THESIS_WORDING
 from simsepsis.show.table import Table
+from simsepsis.studies.jseptic_ivigg.columns import STUDY
 from simsepsis.studies.jseptic_ivigg.describe.changes import number_text
 from simsepsis.studies.jseptic_ivigg.describe.diagram import ENDPOINTS as ENDPOINT_WORDS
 from simsepsis.studies.jseptic_ivigg.describe.numbers import days, numbers_of, points, ratio
@@ -136,7 +136,7 @@ def margins_table(margins: pd.DataFrame) -> Table:
     first = ("Share of patients (%)", *(t for arm in _ARMS for t in _percents(sizes[arm], total)))
     rows = [first]
     for variable, level in MAIN_MARGINS:
-        label = THESIS_WORDING.row(variable, level)
+        label = STUDY.wording.row(variable, level)
         counted = (variable, level, "count", "ivigg") in cells
         texts = [
             text

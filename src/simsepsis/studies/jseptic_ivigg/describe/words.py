@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from simsepsis.show.study_words import THESIS_WORDING, number_label
+from simsepsis.show.outline import number_label
+from simsepsis.studies.jseptic_ivigg.columns import STUDY
 from simsepsis.studies.jseptic_ivigg.describe.diagram import RESPONSES, regimens_text
 from simsepsis.studies.jseptic_ivigg.describe.numbers import Numbers, days, numbers_of, points, ratio, share
 
@@ -124,7 +125,7 @@ def _overlap(facts: Numbers) -> str:
 def _recording(description: ScenarioDescription) -> Iterator[str]:
     observation = description.settled.observation
     if observation.omit:
-        some = ", ".join(map(THESIS_WORDING.row, observation.omit[:3]))
+        some = ", ".join(map(STUDY.wording.row, observation.omit[:3]))
         yield (
             f"The registry lacks {len(observation.omit)} columns, among them {some}; margins and pictures "
             "show them all the same."
@@ -143,7 +144,7 @@ def _fit(description: ScenarioDescription) -> str:
     near = f"{(gap <= FAR).sum()} of {len(gap)} counts and quartiles of Tables 1 to 3 lie within {FAR:g} "
     farthest = margins.loc[gap.idxmax()]
     arm = "treated" if farthest["arm"] == "ivigg" else farthest["arm"]
-    name = number_label(farthest["variable"], farthest["level"], farthest["statistic"], arm=arm)
+    name = number_label(STUDY, farthest["variable"], farthest["level"], farthest["statistic"], arm=arm)
     return (
         f"{near}sampling standard errors of print (Monte Carlo error "
         f"{description.margins['mcse_se'].max():.2f}); the farthest is {name}, "

@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.care import Adjunct, Support, Transfusion, Treatment
-from simsepsis.studies.jseptic_ivigg.world.effect import Dose, Effect, Unmeasured
+from simsepsis.studies.jseptic_ivigg.world.effect import Amount, Dose, Effect, Unmeasured
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Scores
 from simsepsis.studies.jseptic_ivigg.world.people import Icus, Patients
 from simsepsis.studies.jseptic_ivigg.world.tables import SUPPORTS, TERMS, TRANSFUSIONS, check_keys
@@ -51,6 +51,7 @@ class Scenario(world.Scenario):
     """A world: everything the generator needs, and nothing it does not."""
 
     study = "jseptic-ivigg"
+    regimen = Amount
 
     icus: Icus
     """Where."""
@@ -102,6 +103,11 @@ class Scenario(world.Scenario):
     def hazard_ratio(self) -> float:
         """Return what IVIgG does to the hazard of death of a patient without modifiers."""
         return math.exp(self.effect.log_hazard_ratio)
+
+    @property
+    def site_count(self) -> int:
+        """Return the number of ICUs."""
+        return self.icus.number or len(self.icus.roster.size)
 
     @property
     def dose_matters(self) -> bool:
