@@ -31,6 +31,7 @@ STREAMS = (
     "randomization",
     "departure",
     "loss",
+    "assumptions",
 )
 """One stream per mechanism, so that changing one mechanism leaves all other random numbers alone."""
 

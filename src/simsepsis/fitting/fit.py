@@ -23,8 +23,8 @@ MINIMUM = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FittedWorld:
-    """A world learned from a cohort.
+class LearnedWorld:
+    """A world that was learned.
 
     Attributes
     ----------
@@ -34,14 +34,11 @@ class FittedWorld:
         What was learned.
     notes
         What was decided, one sentence each.
-    source
-        The cohort's arrays, which never leave this process.
     """
 
     scenario: FittedScenario
     profile: Profile
     notes: tuple[str, ...]
-    source: CohortArrays
 
     def files(self, name: str = "base") -> dict[str, bytes]:
         """Return the files of the world: the scenario, and the profile beside it.
@@ -71,6 +68,19 @@ class FittedWorld:
         from simsepsis.files import write_files
 
         return write_files(Path(folder), self.files(name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedWorld(LearnedWorld):
+    """A world learned from a cohort.
+
+    Attributes
+    ----------
+    source
+        The cohort's arrays, which never leave this process.
+    """
+
+    source: CohortArrays
 
 
 KEYS = {
