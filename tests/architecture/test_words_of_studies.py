@@ -31,6 +31,8 @@ def words_of(name: str) -> set[str]:
     return {word.lower() for word in said}
 
 
+WRITTEN = {".py", ".pyi", ".toml", ".j2", ".css"}
+"""Ends of the names of files that are searched."""
 NAMED = re.compile("|".join(f"""['"]{re.escape(name)}['"]""" for name in study_names()))
 WORDS = {word for name in study_names() for word in words_of(name)}
 
@@ -44,7 +46,11 @@ def pieces(text: str) -> list[str]:
 
 def found() -> Counter[str]:
     """Return how many words of studies each file outside their folders says."""
-    files = [path for path in SOURCE.rglob("*.py") if "studies" not in path.relative_to(SOURCE).parts]
+    files = [
+        path
+        for path in SOURCE.rglob("*")
+        if path.suffix in WRITTEN and not {"studies", "shipped"} & {*path.relative_to(SOURCE).parts}
+    ]
     said = {path: sum(piece in WORDS for piece in pieces(path.read_text("utf-8"))) for path in files}
     return Counter({str(path.relative_to(SOURCE)): count for path, count in said.items() if count})
 

@@ -101,7 +101,7 @@ def test_every_axis_names_its_quantity_and_unit(balance, curves, scores, ratios,
     drawn = {
         "love": (plot_love(balance, words=STUDY.wording), r"\(%\)"),
         "overlap": (plot_overlap(bin_scores(scores)), r"\(logit\)"),
-        "survival": (plot_survival(curves), r"\(days\)"),
+        "survival": (plot_survival(curves, horizon=60.0), r"\(days\)"),
         "forest": (plot_forest(ratios), r"[Oo]dds ratio"),
         "pairs": (plot_pairs(pairs, marks), r"\(n\)"),
         "positions": (plot_positions(positions(comparison), STUDY), r"interval"),
@@ -162,7 +162,7 @@ def test_overlap_draws_treated_upwards_and_controls_downwards(scores):
 
 
 def test_survival_axis_runs_from_0_to_100_percent_and_60_days(curves):
-    axes = plot_survival(curves).axes[0]
+    axes = plot_survival(curves, horizon=60.0).axes[0]
     assert axes.get_ylim() == (0, 100)
     assert axes.get_xlim() == (0, 60)
     thick = [line for line in axes.lines if line.get_linewidth() > 1.5]
@@ -181,7 +181,7 @@ def test_number_at_risk_between_two_times_is_that_before_the_next_one():
             "at_risk": [9, 8, 3],
         }
     )
-    words = texts_of(plot_survival(pd.concat([curve, curve.assign(arm="control")])))
+    words = texts_of(plot_survival(pd.concat([curve, curve.assign(arm="control")]), horizon=60.0))
     assert [words.count(count) for count in ("9", "3", "8")] == [2, 4, 0]
     assert words.count("0") >= 2
 
@@ -314,7 +314,7 @@ def test_drawing_leaves_no_trace_in_global_state_or_in_its_input(balance):
 
 
 def test_the_time_axis_ends_with_follow_up(curves):
-    axes = plot_survival(curves.loc[curves["time"] <= 28]).axes[0]
+    axes = plot_survival(curves.loc[curves["time"] <= 28], horizon=60.0).axes[0]
     assert axes.get_xlim() == (0, 30)
 
 

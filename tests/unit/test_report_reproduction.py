@@ -12,6 +12,7 @@ import pytest
 
 from simsepsis.reproduction import Reproduction, reproduce
 from simsepsis.show.figure import Figure
+from simsepsis.show.page import glossary
 from simsepsis.show.pages.reproduction import ANSWER, MOST_FAILURES, question_of, reproduction_page
 from simsepsis.show.plots.drawings import draw_reproduction
 from simsepsis.study.published import open_study
@@ -177,3 +178,10 @@ def test_a_reproduction_saves_all_that_the_command_writes_and_the_same_when_it_i
     assert reproduction.command == COMMAND
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
     assert "ivigg" in set(pd.read_csv(tmp_path / "tables" / "table1.csv")["arm"])
+
+
+def test_the_page_of_another_study_explains_its_own_words():
+    terms = dict(glossary("reproduction", open_study("rhc")).blocks[0].pairs)
+    assert terms["Scenario"].endswith("in which the true effect of RHC is known.")
+    assert "IVIgG" not in terms
+    assert "IVIgG" in dict(glossary("reproduction", open_study()).blocks[0].pairs)

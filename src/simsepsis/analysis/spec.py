@@ -288,7 +288,7 @@ class AnalysisSpec:
     @property
     def later(self) -> Later:
         """Return what the model with later scores is called: by the study, or by the one that is none's."""
-        return open_study(None if self.own else self.study).layout.later
+        return opened_before(DEFAULT if self.own else str(self.study)).layout.later
 
     @property
     def adjusters(self) -> tuple[str, ...]:

@@ -138,7 +138,8 @@ def _line(row: Any) -> str:
 def show_keys(
     noun: Annotated[str, typer.Argument(help="spec, scenario, experiment, trial, study or variables.")],
     study: Annotated[
-        str | None, typer.Option(help="With scenario: whose; default: worlds that are fitted to a file.")
+        str | None,
+        typer.Option(help="With scenario and trial: whose; default: worlds that are fitted to a file."),
     ] = None,
 ) -> None:
     """Show every key of a kind of file: type, default, unit, meaning, and an example from a shipped file.

@@ -14,6 +14,7 @@ from simsepsis.errors import UsageError
 from simsepsis.words import plain
 
 if TYPE_CHECKING:
+    from simsepsis.analysis.spec import AnalysisSpec
     from simsepsis.analysis.thesis_analysis import Analysis
     from simsepsis.show.drawers import Server
     from simsepsis.show.page import Page
@@ -93,6 +94,21 @@ def reproduce(
     say(f"\nThe report is {folder / 'report.html'}")
 
 
+def _asked(cohort: Path, spec: Path | None, study: str | None) -> tuple[Path, AnalysisSpec]:
+    """Return the file of the patients and the analysis, which a study's folder names itself."""
+    from simsepsis.analysis.spec_files import load_spec
+    from simsepsis.study.published import is_study, open_study
+
+    if spec is not None and study is not None:
+        raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
+    if is_study(cohort):
+        if spec is not None or study is not None:
+            raise UsageError(f"{cohort} is a study, which says what to do; leave out --spec and --study")
+        opened = open_study(cohort)
+        return opened.patients, opened.spec
+    return cohort, open_study(study).spec if spec is None else load_spec(spec)
+
+
 @app.command()
 def analyze(
     cohort: Annotated[
@@ -115,18 +131,10 @@ def analyze(
     """
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
     from simsepsis.analysis.cohort_path import check_cohort_path
-    from simsepsis.analysis.spec_files import load_spec
-    from simsepsis.study.published import is_study, open_study
 
-    if spec is not None and study is not None:
-        raise UsageError(f'--spec and --study both say what to do; write extends = "{study}" in the spec')
     command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
     command += f" --study {study}" if study else ""
-    if is_study(cohort):
-        if spec is not None or study is not None:
-            raise UsageError(f"{cohort} is a study, which says what to do; leave out --spec and --study")
-        study, cohort = str(cohort), open_study(cohort).patients
-    chosen = open_study(study).spec if spec is None else load_spec(spec)
+    cohort, chosen = _asked(cohort, spec, study)
     check_cohort_path(cohort)
     from simsepsis.show.drawers import drawers
 

@@ -21,7 +21,7 @@ from simsepsis.estimand import Estimand
 from simsepsis.experiment.claims import Claim, parse_claim
 from simsepsis.experiment.requests import AnswerChoice, FigureChoice, check_choice
 from simsepsis.experiment.stopping import check_targets
-from simsepsis.study.published import DEFAULT, open_study
+from simsepsis.study.published import DEFAULT, is_study, open_study
 from simsepsis.words import shown
 from simsepsis.world.changes import Changed, Changes, WorldChoice, dotted
 from simsepsis.world.plans import find_plan, plan_names, read_plan, scenario_beside
@@ -309,12 +309,16 @@ def load_plan(name_or_path: str | Path) -> Plan:
 
 
 def _with_spec(document: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return a plan in which a spec's file that stands beside it is named by its whole path."""
+    """Return a plan in which a study or spec that stands beside it is named by its whole path."""
     run = document.get("run")
-    spec = run.get("spec") if isinstance(run, dict) else None
-    if not isinstance(run, dict) or not isinstance(spec, str) or not is_file(folder / spec):
+    if not isinstance(run, dict):
         return document
-    return document | {"run": run | {"spec": str((folder / spec).resolve())}}
+    beside = {}
+    for key, there in (("study", is_study), ("spec", is_file)):
+        name = run.get(key)
+        if isinstance(name, str) and there(folder / name):
+            beside[key] = str((folder / name).resolve())
+    return document | {"run": run | beside} if beside else document
 
 
 def _with_paths(plan: Plan, folder: Path) -> Plan:

@@ -82,7 +82,7 @@ def list_keys(noun: str, study: str | Path | Study | None = None) -> tuple[Key, 
     noun
         One of `SOURCES`.
     study
-        Whose scenarios; without, those of worlds that are fitted to a file.
+        Whose scenarios and treatments; without, scenarios are those of worlds that are fitted to a file.
 
     Raises
     ------
@@ -141,10 +141,15 @@ def _experiment(_: Any) -> Iterator[Key]:
     return _of_model(Plan, _examples(shipped_folder("experiments").glob("[!at]*.toml")))
 
 
-def _trial(_: Any) -> Iterator[Key]:
+def _trial(study: Any) -> Iterator[Key]:
     from simsepsis.trial.protocol.schema import TrialProtocol
+    from simsepsis.world.kinds import regimen_of
 
-    return _of_model(TrialProtocol, _examples(shipped_folder("experiments").glob("trial-*.toml")))
+    given = _examples(shipped_folder("experiments").glob("trial-*.toml"))
+    yield from _of_model(TrialProtocol, given)
+    # What a treatment is, the worlds of a study say.
+    for place in ("arms[].", "conduct.contamination."):
+        yield from _of_model(regimen_of(open_study(study).key), given, place)
 
 
 SOURCES: Mapping[str, Callable[[Any], Iterator[Key]]] = {

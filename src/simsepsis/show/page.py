@@ -6,13 +6,17 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from heapq import merge
 from importlib.resources import files
 from typing import NamedTuple
 
 import jinja2
 
+from simsepsis.documents import is_file, read_toml
+from simsepsis.errors import UsageError
 from simsepsis.show.figure import Figure
 from simsepsis.show.table import Table
+from simsepsis.study.published import Study
 from simsepsis.words import plain
 
 Line = tuple[str, tuple[str, ...]]
@@ -126,9 +130,16 @@ def how_made(command: str, facts: Iterable[tuple[str, str]], *between: str) -> S
     return Section("made", "How it was made", (Command(command), *between, Terms(tuple(facts), "facts")))
 
 
-def glossary(kind: str) -> Section:
-    """Return the terms that a kind of page explains at its end."""
-    return Section("glossary", "Glossary", (Terms(tuple(_terms()[kind].items())),))
+def glossary(kind: str, study: Study | None = None) -> Section:
+    """Return the terms that a kind of page explains at its end, those of the study it is about among them."""
+    terms = list(_terms().get(kind, {}).items())
+    if study is not None:
+        named = {"called": study.called, "treatment": study.layout.short_arms.get("treated", "the treatment")}
+        path = study.folder / "glossary.toml"
+        own = read_toml(path, UsageError).get(kind, {}) if is_file(path) else {}
+        known = [(term, words.format_map(named)) for term, words in terms]
+        terms = list(merge(known, own.items(), key=lambda term: term[0].casefold()))
+    return Section("glossary", "Glossary", (Terms(tuple(terms)),))
 
 
 @cache

@@ -77,6 +77,22 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """How survival was drawn in print.
+
+    Attributes
+    ----------
+    axis
+        Words of the axis of time; empty for the name of its column.
+    last
+        Last time that is drawn; None for all follow-up.
+    """
+
+    axis: str = ""
+    last: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The layout of a study's printed tables, as in ``layout.toml``.
 
@@ -94,6 +110,8 @@ class Layout:
         Words for steps of the flow, and for how the follow-up of the living ends by its rule, in reports.
     later
         What the model with later scores is called.
+    curve
+        How survival was drawn.
     sizes
         The table whose row ``n`` counts the patients of tables that have none themselves.
     quantities
@@ -124,6 +142,7 @@ class Layout:
     steps: Mapping[str, str] = field(default_factory=dict)
     follow_up: Mapping[str, str] = field(default_factory=dict)
     later: Later = field(default_factory=Later)
+    curve: Curve = field(default_factory=Curve)
     sizes: str = ""
     quantities: Mapping[str, str] = field(default_factory=lambda: {"n": "Patients"})
     groups: Mapping[str, str] = field(default_factory=dict)

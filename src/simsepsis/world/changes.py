@@ -16,7 +16,13 @@ from simsepsis.world.section import Section
 Changes = dict[str, Any]
 """Dotted key of a scenario → value."""
 
-NO_EFFECT = {"risk_ratio": 1.0, "odds_ratio": 1.0, "hazard_ratio": 1.0, "risk_difference": 0.0}
+NO_EFFECT = {
+    "risk_ratio": 1.0,
+    "odds_ratio": 1.0,
+    "hazard_ratio": 1.0,
+    "risk_difference": 0.0,
+    "mean_difference": 0.0,
+}
 """Measure → value at which treatment does nothing."""
 
 
@@ -79,7 +85,7 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
     values = scenario.model_dump(exclude_none=True)
     for key, value in changes.items():
         values = with_changed(values, key.split("."), value, f"{place}: {key}")
-    values = _without_solving(values)
+    values = _without_solving(values, scenario.effect_key)
     try:
         return type(scenario).model_validate(values | {"label": label})
     except ValidationError as error:
@@ -125,11 +131,12 @@ def _within(inner: Any, name: str, rest: list[str], value: Any, place: str) -> A
     return with_changed(inner, rest, value, place)
 
 
-def _without_solving(values: dict[str, Any]) -> dict[str, Any]:
+def _without_solving(values: dict[str, Any], effect_key: str) -> dict[str, Any]:
     """Return a world whose effect is stated as none with the coefficient 0, which needs no solving."""
     effect = values.get("effect", {})
     measure = effect.get("measure")
     if measure not in NO_EFFECT or effect.get("value") != NO_EFFECT[measure]:
         return values
     kept = {key: value for key, value in effect.items() if key not in ("measure", "value")}
-    return {**values, "effect": kept | {"log_hazard_ratio": 0.0}}
+    known = {"as_found": False} if "as_found" in effect else {}
+    return {**values, "effect": kept | {effect_key: 0.0} | known}

@@ -27,6 +27,9 @@ class Scenario(Section, ABC):
     regimen: ClassVar[type[Section]] = Section
     """What a trial may say of a treatment, such as its dose; nothing where there is one treatment only."""
 
+    effect_key: ClassVar[str] = "log_hazard_ratio"
+    """Key under ``effect`` whose 0 means that treatment does nothing."""
+
     name: Name
     """Short name, as in file names."""
     label: str

@@ -190,3 +190,23 @@ def test_verdicts_stand_in_order(tmp_path: Path) -> None:
     found = checked(tmp_path, put("time", [3], 0)(cohort()))
     places = found["verdict"].map(VERDICTS.index)
     assert places.is_monotonic_increasing
+
+
+def test_a_category_that_says_nothing_is_not_doubted(tmp_path: Path) -> None:
+    """Shares that leave the patient out would be lower in those with the event, in every level."""
+    frame = cohort().head(60)
+    frame["sex"] = np.where(np.arange(60) % 2, "m", "f")
+    frame["dead"] = (np.arange(60) // 2) % 2
+    found = checked(tmp_path, frame)
+    assert not found["what"].str.contains("tells nearly by itself").any()
+    frame["sex"] = np.where(frame["dead"] == 1, "m", np.where(frame["pid"] < 31, "f", "x"))
+    again = checked(tmp_path, frame)
+    assert again.loc[again["what"].str.contains("tells nearly by itself"), "column"].tolist() == ["sex"]
+
+
+def test_columns_of_lists_are_not_in_the_way(tmp_path: Path) -> None:
+    frame = cohort().assign(scans=lambda f: [[1, 2]] * len(f))
+    frame.to_parquet(tmp_path / "cohort.parquet")
+    (tmp_path / "spec.toml").write_text(SPEC)
+    found = check_cohort(tmp_path / "cohort.parquet", load_spec(tmp_path / "spec.toml"))
+    assert set(found["verdict"]) == {"decided"}

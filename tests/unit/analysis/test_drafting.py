@@ -164,6 +164,7 @@ def test_what_gives_the_arm_away_is_no_covariate(tmp_path: Path) -> None:
         (lambda f: f.assign(treated=f["treated"] + 1), ("treated",)),
         (lambda f: f.assign(treated=f["treated"].map({0: "blue", 1: "red"})), ("treated",)),
         (lambda f: f.assign(arm=f["treated"]), ("treatment",)),
+        (lambda f: f.assign(treated=f["treated"].where(f.index > 3)), ("treatment",)),
         (lambda f: f.assign(treated=np.arange(len(f)) % 3 + 1), ("arms.treated", "arms.control")),
         (lambda f: f.assign(died=f["died"] + 1), ("event.died",)),
     ],

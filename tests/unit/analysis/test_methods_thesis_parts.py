@@ -5,7 +5,7 @@ import pytest
 
 from simsepsis.analysis.methods import GROUPS, METHODS, run_methods
 from simsepsis.analysis.methods.thesis import TWIN
-from simsepsis.analysis.methods.thesis_parts import PARTS, with_parts_for
+from simsepsis.analysis.methods.thesis_parts import parts_of, with_parts_for
 from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.streams import streams
 from simsepsis.world.cohort import generate_cohort
@@ -38,7 +38,7 @@ def test_a_method_alone_gives_the_bits_that_it_gives_among_all(registries):
 def test_every_part_is_read_by_some_method_and_left_out_for_another():
     whole = with_parts_for(THESIS_SPEC, tuple(METHODS))
     assert whole == THESIS_SPEC
-    for part in PARTS:
+    for part in parts_of(THESIS_SPEC):
         readers = [name for name in GROUPS["thesis"] if part.read_by(name)]
         assert readers
         assert len(readers) < len(GROUPS["thesis"])

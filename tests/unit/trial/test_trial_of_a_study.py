@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -144,3 +145,31 @@ def test_a_world_of_another_study_is_refused(folder):
     protocol = told(folder, **{"world.base": "thesis"})
     with pytest.raises(ExperimentError, match="is a world of study"):
         compute_plan(protocol, effort=Effort(jobs=1, replicates=0))
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('[outcomes.dead]\nlabel = "Death {by}"\nen = "death"\n', "has other braces than those of {horizon}"),
+        ('[outcomes.dead]\nen = "death"\n', "outcomes.dead.label: missing"),
+        ("horizn = 30\n", "horizn: unknown key; did you mean 'horizon'"),
+    ],
+)
+def test_what_a_study_says_wrongly_of_its_trials_is_refused(folder, tmp_path, said, words):
+    shutil.copytree(folder, tmp_path / "own")
+    (tmp_path / "own" / "trial.toml").write_text(said, encoding="utf-8")
+    with pytest.raises(ExperimentError, match=words):
+        load_trial(tmp_path / "own" / "plan.toml", str(tmp_path / "own"))
+
+
+def test_words_of_a_study_go_before_those_that_follow(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "own")
+    said = (
+        '[patients]\nen = "adults with angina"\n[outcomes.dead]\nday = 60\nlabel = "Death by day {horizon}"\n'
+        'en = "death within {horizon} days"\n[plan.sites]\nnumber = 9\nsampled = true\n'
+    )
+    (tmp_path / "own" / "trial.toml").write_text(said, encoding="utf-8")
+    protocol = load_trial(tmp_path / "own" / "plan.toml", str(tmp_path / "own"))
+    assert protocol.outcome.heading == "Death by day 60"
+    assert (protocol.sites.number, protocol.sites.sampled) == (9, True)
+    assert protocol.offer.patients.phrase == ("adults with angina", "adults with angina")

@@ -16,6 +16,8 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import DataError
 
 _FORMATS = (None, "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y年%m月%d日")
+COARSE = 0.1
+"""Share of rows that repeat others from which on the columns are coarse, and nobody stands twice."""
 _ORDER = (("start", "discharge"), ("start", "death"), ("start", "last"), ("discharge", "death"))
 """What a date is of, and what cannot be before it."""
 
@@ -44,12 +46,12 @@ def file_doubts(
 
 def _twice(frame: pd.DataFrame, facts: Mapping[str, ColumnFacts]) -> Iterator[Doubt]:
     """Yield rows that repeat another row in every column that does not number them."""
-    compared = [name for name in frame.columns if not facts[str(name)].unique]
+    compared = [name for name in frame.columns if facts[str(name)].values and not facts[str(name)].unique]
     if len(compared) < 3:
         return
     again = frame[compared].astype(str).duplicated().to_numpy()
     rows = tuple((np.flatnonzero(again) + 1).tolist())
-    if rows:
+    if 0 < len(rows) < COARSE * len(frame):
         what = (
             f"{len(rows)} {'row repeats' if len(rows) == 1 else 'rows repeat'} an earlier one in every "
             "column that does not number patients"

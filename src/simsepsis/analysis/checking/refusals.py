@@ -102,7 +102,7 @@ def left_to_user(text: str, facts: Facts, place: str) -> Iterator[Doubt]:
     document = tomllib.loads(text)
     for key in left_open(document):
         likely = _candidates(key, document, facts)
-        among = f"write one of {', '.join(likely[:_MOST])}" if likely else "write it"
+        among = f"write one of {', '.join(likely[:_MOST])}" if likely else "write the name of a column"
         more = f" or {len(likely) - _MOST} more" if len(likely) > _MOST else ""
         what = f'{place}: {key} = "{LEFT_OPEN}" is left to you'
         yield Doubt(column=_column_of(key, document), what=what, count=len(likely), remedy=f"{among}{more}")
@@ -120,6 +120,8 @@ def _candidates(key: str, document: Mapping[str, Any], facts: Facts) -> list[str
     column = facts.get(_column_of(key, document))
     if column is not None:
         return [repr(one) for one in column.labels]
+    if key == "covariates":
+        return []
     role = "outcome" if "outcomes" in key else "treatment"
     outcomes = tuple(name for name in document.get("outcomes", ()) if name in facts)
     treatment = document.get("treatment")

@@ -124,15 +124,18 @@ def _gives_away(seen: Seen) -> Iterator[Doubt]:
 
 
 def _shares(codes: FloatArray, truth: FloatArray) -> FloatArray:
-    """Return for each patient the share of ones among the other patients of the level; NaN where none."""
+    """Return for each patient the share of ones in the level, drawn a little to that of all.
+
+    Notes
+    -----
+    It is the same for all of a level: without the patient it would tell who is 1, as those leave fewer.
+    """
     known = ~(np.isnan(codes) | np.isnan(truth))
     level = np.where(known, codes, 0).astype(np.int64)
-    ones = np.bincount(level[known], weights=truth[known])
-    all_ = np.bincount(level[known])
-    others = np.where(known, all_[level] - 1, 0)
-    shares: FloatArray = np.full(codes.size, np.nan)
-    np.divide(ones[level] - truth, others, out=shares, where=others > 0)
-    return shares
+    ones = np.bincount(level[known], weights=truth[known], minlength=1)
+    patients = np.bincount(level[known], minlength=1)
+    shares: FloatArray = (ones + truth[known].mean()) / (patients + 1)
+    return np.where(known, shares[level], np.nan)
 
 
 def _correlation(first: FloatArray, second: FloatArray) -> float:

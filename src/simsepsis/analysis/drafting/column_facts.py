@@ -12,6 +12,7 @@ import pandas as pd
 from simsepsis.analysis.sentinels import sentinel
 from simsepsis.analysis.values import Distinct, Place, distinct, label, parsed, yes_or_no
 from simsepsis.arrays import FloatArray
+from simsepsis.errors import DataError
 
 _MOSTLY = 0.8
 """A column of text in which so many cells are numbers is one of numbers, with odd cells."""
@@ -118,7 +119,10 @@ def facts_of(name: str, cells: pd.Series) -> ColumnFacts:
         As `read_cohort` gives them.
     """
     place = Place(source="", column=name, name=name, record=np.arange(cells.size))
-    found = distinct(cells, place)
+    try:
+        found = distinct(cells, place)
+    except DataError:  # lists and the like
+        return ColumnFacts(name=name, rows=cells.size, missing=cells.size, values=(), counts=(), numbers=None)
     counts = found.counts()
     order = np.argsort(-counts, kind="stable")
     numbers, odd = _as_numbers(cells, found)

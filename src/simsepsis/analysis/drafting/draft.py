@@ -214,12 +214,17 @@ def what_is_left(draft: Draft, folder: str | Path) -> tuple[str, ...]:
         return ()
     count = "One line is" if len(draft.open) == 1 else f"{len(draft.open)} lines are"
     place = Path(folder) / SPEC_FILE
-    options = dict.fromkeys(_OPTIONS[key.partition(".")[0]] for key in draft.open)
-    return (
+    said = (_OPTIONS.get(key.partition(".")[0]) for key in draft.open)
+    options = dict.fromkeys(option for option in said if option)
+    more = (
+        f"Or remove {folder} and write `simsepsis new` again with {' and '.join(options)}." if options else ""
+    )
+    sentences = (
         f"{count} left to you in {place}: {', '.join(draft.open)}; the comment above each names the "
         "candidates.",
-        f"Or remove {folder} and write `simsepsis new` again with {' and '.join(options)}.",
+        more,
     )
+    return tuple(filter(None, sentences))
 
 
 def _plural(noun: str, count: int) -> str:

@@ -168,13 +168,17 @@ def _names_cluster(name: str) -> bool:
     return bool(parts & COLUMNS["cluster"].parts) and rest <= BESIDE_CLUSTER
 
 
+def _may_be_cluster(column: ColumnFacts) -> bool:
+    return _names_cluster(column.name) and not column.truth and 2 <= len(column.values) <= column.rows / 2
+
+
 def _cluster(facts: Facts, chosen: Chosen) -> Chosen:
     if "cluster" in chosen.given:
         return chosen
     fits = [
         name
         for name, column in _free(facts, chosen).items()
-        if _names_cluster(name) and not column.truth and 2 <= len(column.values) <= column.rows / 2
+        if _may_be_cluster(column) and not column.missing
     ]
     if not fits:
         return chosen
@@ -216,10 +220,8 @@ def _treatment(facts: Facts, chosen: Chosen) -> Chosen:
     if "treatment" in chosen.given:
         return chosen
     free = {name: column for name, column in _free(facts, chosen).items() if not column.dates}
-    named, alone = _best(
-        free, COLUMNS["treatment"], lambda column: 2 <= len(column.values) <= MOST_ARMS and not column.missing
-    )
-    if alone:
+    named, alone = _best(free, COLUMNS["treatment"], lambda column: 2 <= len(column.values) <= MOST_ARMS)
+    if alone and not free[named[0]].missing:
         why = {named[0]: f"the name says so, and it has {len(facts[named[0]].values)} values"}
         return replace(chosen, treatment=named[0], why=chosen.because(why))
     rest = [name for name, column in free.items() if column.two_valued and not column.missing]
@@ -303,12 +305,17 @@ def _unfit(column: ColumnFacts, facts: Facts, chosen: Chosen) -> str:
     name, levels = column.name, len(column.values)
     open_ = [role for role, names in chosen.candidates.items() if name in names and role == "time"]
     reasons: tuple[tuple[bool, str], ...] = (
-        (levels == 0, "is empty"),
+        (levels == 0, "is empty, or holds lists"),
         (levels == 1, f"is {column.labels[0] if levels else ''} in every row"),
         (column.dates or (levels > 2 and COLUMNS["date"].strength(name) > 0), "dates"),
         (bool(open_), "may be the time to the event"),
         (_row_numbers(column), "numbers of rows"),
+        (
+            _may_be_cluster(column) and column.missing > 0 and chosen.cluster is None,
+            f"may name the clusters, but is empty in {column.missing} rows; fill them, and write cluster",
+        ),
         (column.unique and COLUMNS["identifier"].strength(name) > 0, "names patients"),
+        (column.two_valued and COLUMNS["outcome"].strength(name) > 1, "looks like an outcome"),
         (day_in(name) > 1, "looks recorded after the start"),
         (COLUMNS["after"].strength(name) > 0, "looks recorded after the start"),
         (COLUMNS["stay"].strength(name) > 0, "looks recorded after the start"),

@@ -287,6 +287,9 @@ def _covariates(facts: Facts, chosen: Chosen) -> str:
     )
     lines = [f"  {quoted(name)}, # {_told(facts[name])}" for name in chosen.covariates]
     lines += [f"  # {quoted(name)}, {plain(why)}" for name, why in left.items()]
+    if not chosen.covariates:
+        words = f"LEFT TO YOU: no column is left that may be a covariate. {words}"
+        lines.insert(0, f'  "{LEFT_OPEN}",')
     return entry(words, "\n".join(["covariates = [", *lines, "]"]))
 
 

@@ -87,7 +87,7 @@ def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, 
             ),
             *_readings(reproduction.readings, study),
             Section("failures", "Failures", (_failures(reproduction.failures),)),
-            glossary("reproduction"),
+            glossary("reproduction", study),
         ),
     )
 

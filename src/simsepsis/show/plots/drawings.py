@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.result import attempt
-from simsepsis.analysis.spec import default_spec
 from simsepsis.errors import ConvergenceError
 from simsepsis.show.figure import Figure
 from simsepsis.show.plots.arms import arms_of, printed_arms, sides_of, wording_of
 from simsepsis.show.plots.estimates import estimate_rows
 from simsepsis.show.plots.gallery import (
+    SURVIVAL,
     SurvivalWords,
     estimates_figure,
     forest_figure,
@@ -64,13 +64,13 @@ def draw_reproduction(reproduction: Reproduction, *, version: str) -> tuple[Figu
 
 def _printed_curves(study: Study) -> SurvivalWords:
     """Return the words of the survival figure of a reproduction."""
-    event = study.wording.said(str(study.spec.survival_event))
+    spec, words, drawn = study.spec, study.wording, study.layout.curve
+    told = f"Kaplan–Meier curves of time to {words.said(str(spec.survival_event))}, mean of the replicates."
     return SurvivalWords(
-        curves=study.layout.titles.get(
-            "curves", f"Kaplan–Meier curves of time to {event}, mean of the replicates."
-        )
-        + " Number at risk: mean of the replicates.",
+        curves=f"{study.layout.titles.get('curves', told)} Number at risk: mean of the replicates.",
         band="95% simulation interval of each curve, day by day",
+        axis=drawn.axis or axis_label(words.row(str(spec.survival_time)), spec.time_unit),
+        horizon=drawn.last,
     )
 
 
@@ -99,7 +99,7 @@ def drawing_of(
         ),
     }
     if spec.survival_time:
-        own = _own_curves(analysis, words)
+        own = _own_curves(analysis, words, study)
         steps[own.title] = lambda: survival_figure(_curves_of(analysis), comparison, own, note, arms)
     for number, outcome in enumerate(spec.outcomes, start=5):
         if f"table{number}" in analysis.tables:
@@ -165,26 +165,25 @@ def _scores_of(analysis: Analysis) -> pd.DataFrame:
     )
 
 
-def _own_curves(analysis: Analysis, words: Wording) -> SurvivalWords:
+def _own_curves(analysis: Analysis, words: Wording, study: Study | None) -> SurvivalWords:
     """Return the words of one cohort's survival figure: its own event, axis and unit of time."""
     spec = analysis.result.spec
     event, time = str(spec.survival_event), str(spec.survival_time)
     death = is_death(words.row(event))
     own = SurvivalWords(
         curves=f"Kaplan–Meier curves of matched patients, event: {words.said(event)}.",
-        band="95% confidence interval of each curve, day by day",
-        landmark=spec.rmst_horizon,
-        unit=spec.time_unit,
-    )
-    if not spec.own and time == default_spec().survival_time:
-        return own
-    return own._replace(
         band="95% confidence interval of each curve at each time",
         axis=wrapped(axis_label(words.row(time), spec.time_unit), 60, lines=1),
         free="Survival (%)" if death else wrapped(f"Without {words.said(event)} (%)", 42, lines=1),
-        title="Survival of matched patients" if death else f"Time to {words.said(event)}, matched patients",
-        horizon=None,
+        title=SURVIVAL if death else f"Time to {words.said(event)}, matched patients",
+        landmark=spec.rmst_horizon,
+        unit=spec.time_unit,
     )
+    if study is None or not study.layout.curve.axis or time != study.spec.survival_time:
+        return own
+    band = "95% confidence interval of each curve, day by day"
+    drawn = study.layout.curve
+    return own._replace(band=band, axis=drawn.axis, free="Survival (%)", title=SURVIVAL, horizon=drawn.last)
 
 
 def _curves_of(analysis: Analysis) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from simsepsis.show.plots.overlap import bin_scores, plot_overlap
 from simsepsis.show.plots.pairs import SCORE_LABELS, plot_pairs, spread_text
 from simsepsis.show.plots.positions import outside_names, plot_positions, positions
 from simsepsis.show.plots.rows import balance_rows, effect_rows, hazard_row, term_rows
-from simsepsis.show.plots.survival import PRINTED_HORIZON, plot_survival, time_ticks, until
+from simsepsis.show.plots.survival import plot_survival, time_ticks, until
 from simsepsis.show.style import wrapped
 from simsepsis.study.layout import ARMS, Layout
 from simsepsis.study.published import Study
@@ -24,6 +24,9 @@ from simsepsis.words.labels import Wording
 from simsepsis.words.numbers import with_interval
 
 _PRINTED_PAIRS = {"covariates": "", "adjuncts": "adjuncts"}
+
+
+SURVIVAL = "Survival of matched patients"
 
 
 class SurvivalWords(NamedTuple):
@@ -35,12 +38,12 @@ class SurvivalWords(NamedTuple):
 
     curves: str
     band: str
-    axis: str = "Time from ICU admission (days)"
+    axis: str
     free: str = "Survival (%)"
-    title: str = "Survival of matched patients"
+    title: str = SURVIVAL
     landmark: float = 28.0
     unit: str = "days"
-    horizon: float | None = PRINTED_HORIZON
+    horizon: float | None = None
 
 
 def positions_figure(comparison: pd.DataFrame, study: Study, note: str) -> Figure:

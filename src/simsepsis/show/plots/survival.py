@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from simsepsis.arrays import FloatArray
 
 CURVE_COLUMNS = ("arm", "time", "survival", "low", "high", "at_risk")
-PRINTED_HORIZON = 60.0
-"""Days; where printed curves end."""
 _LINE_WORDS = {"treated": "solid", "control": "dashed"}
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_STEPS = 8
@@ -50,10 +48,10 @@ _END_LETTERS, _ROW_LETTERS = 16, 10
 def plot_survival(
     curves: DataFrame,
     *,
-    horizon: float | None = PRINTED_HORIZON,
+    horizon: float | None = None,
     comment: str = "",
     band: str = "95% interval",
-    axis: str = "Time from ICU admission (days)",
+    axis: str = "Time (days)",
     free: str = "Survival (%)",
     treated: str = "Treated",
     control: str = "Control",

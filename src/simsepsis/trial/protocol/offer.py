@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from simsepsis.documents import is_file, read_toml, sentence
 from simsepsis.errors import UsageError
-from simsepsis.study.published import Study, open_study
+from simsepsis.study.published import Study, opened_before
 from simsepsis.words import literal
 from simsepsis.words.labels import Wording, is_death
 from simsepsis.world.section import Section
@@ -54,6 +54,18 @@ class Outcome(Text):
     short: str = ""
     risk: Text | None = None
     """How its risk is called."""
+
+    @model_validator(mode="after")
+    def _fillable(self) -> Self:
+        risk = self.risk or self
+        for text in (self.label, self.short, self.en, self.ja, risk.en, risk.ja):
+            try:
+                text.format(horizon=self.day)
+            except (LookupError, ValueError):
+                raise ValueError(
+                    f"{text!r} has other braces than those of {{horizon}}; double them, or leave them out"
+                ) from None
+        return self
 
     @property
     def binary(self) -> bool:
@@ -126,16 +138,19 @@ class Offer(Section):
     """In whom they make treatment do more."""
 
 
-@lru_cache
 def offer_of(study: str) -> Offer:
-    """Return what a study offers its trials.
+    """Return what a study offers its trials, as it was when `open_study` last looked at its files.
 
     Raises
     ------
     UsageError
         If there is no such study, or its ``trial.toml`` cannot be taken.
     """
-    found = open_study(study)
+    return _offer(opened_before(study))
+
+
+@lru_cache
+def _offer(found: Study) -> Offer:
     path = found.folder / FILE
     said = read_toml(path, UsageError) if is_file(path) else {}
     told = _derived(found)
@@ -162,7 +177,10 @@ def _derived(study: Study) -> dict[str, Any]:
     spec, words = study.spec, _words(study)
     known = {name: study.variables[name].level_names for name in study.variables.of("covariate")}
     parts = {
-        one.name: {"where": f"{one.column} >= {one.at_least:g}", "label": one.label or one.name}
+        one.name: {
+            "where": f"{one.column} >= {one.at_least:g}",
+            "label": one.label or f"{words.row(one.column)} ≥ {one.at_least:g}",
+        }
         for one in spec.subgroups
         if one.at_least is not None and one.column in known
     }

@@ -138,9 +138,8 @@ def _solve_effect(scenario: FittedScenario) -> FittedScenario:
         return scenario
     _check_measure(scenario, effect)
     at = _contrast(scenario, solve_population(scenario), NAMES[effect.measure], effect.population)
-    lowest, highest = sorted(
-        _known(at, side) for side in (-LARGEST_LOG_HAZARD_RATIO, LARGEST_LOG_HAZARD_RATIO)
-    )
+    ends = [_end(at, side) for side in (-LARGEST_LOG_HAZARD_RATIO, LARGEST_LOG_HAZARD_RATIO)]
+    lowest, highest = sorted(at(end)[0] for end in ends)
     if not lowest < effect.value < highest:
         raise ScenarioError(
             f"scenario '{scenario.name}': effect.value = {effect.value:g}: no such "
@@ -149,18 +148,17 @@ def _solve_effect(scenario: FittedScenario) -> FittedScenario:
         )
     found = brentq(
         lambda log_ratio: at(log_ratio)[0] - float(effect.value or 0.0),
-        -LARGEST_LOG_HAZARD_RATIO,
-        LARGEST_LOG_HAZARD_RATIO,
+        *ends,
         xtol=1e-5,
     )
     return _with(scenario, float(found))
 
 
-def _known(at: Callable[[float], tuple[float, float]], side: float) -> float:
-    """Return the measure at an end of what is tried, or as near to it as it can be computed."""
-    while not np.isfinite(value := at(side)[0]) and abs(side) > 0.1:
-        side *= 0.8
-    return value
+def _end(at: Callable[[float], tuple[float, float]], side: float) -> float:
+    """Return the farthest log ratio on a side at which the measure can be computed."""
+    while not np.isfinite(at(side)[0]) and abs(side) > 0.1:
+        side *= 0.9
+    return side
 
 
 def _check_measure(scenario: FittedScenario, effect: Effect) -> None:

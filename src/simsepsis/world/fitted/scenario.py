@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -58,7 +59,8 @@ class Effect(Section):
     """What the treatment does, stated as clinicians do or as the coefficient itself."""
 
     as_found: bool = False
-    """Whether each outcome keeps the coefficient of the treatment that the fit found."""
+    """Whether each outcome keeps the coefficient of the treatment that the fit found; an effect that
+    is stated takes its place."""
     measure: Measure | None = None
     """Scale of `value`; absent: `log_ratio` is taken as it stands."""
     outcome: str = ""
@@ -73,12 +75,17 @@ class Effect(Section):
     modifier: Modifier | None = None
     """Effect modification."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _stated_is_not_found(cls, values: Any) -> Any:
+        """Take an effect that is stated in place of the one that was found."""
+        stated = isinstance(values, Mapping) and (values.get("measure") or values.get("log_ratio"))
+        return {**values, "as_found": False} if stated else values
+
     @model_validator(mode="after")
     def _value_and_scale(self) -> Self:
         if (self.measure is None) != (self.value is None):
             raise ValueError("measure and value belong together; give both or neither")
-        if self.as_found and (self.measure is not None or self.log_ratio != 0.0):
-            raise ValueError("as_found = true leaves nothing to state; remove it, or the other keys")
         ratio = (self.measure or "").endswith("ratio")
         if ratio and not 0.01 <= (self.value or 0.0) <= 100.0:
             raise ValueError(f"a {self.measure} of {self.value:g} is beyond any treatment; give 0.01 to 100")
@@ -142,6 +149,8 @@ class Solved(Section):
 class FittedScenario(world.Scenario):
     """A world that was learned from a cohort or from printed tables."""
 
+    effect_key = "log_ratio"
+
     kind: Literal["cohort", "tables"] = "cohort"
     """What it was learned from."""
     study: str  # type: ignore[misc]  # here a world says whose it is
@@ -165,10 +174,9 @@ class FittedScenario(world.Scenario):
 
     @model_validator(mode="after")
     def _held_solves_the_effect(self) -> Self:
-        if self.unmeasured.crude == "held" and (self.effect.measure is not None or self.effect.as_found):
+        if self.unmeasured.crude == "held" and self.effect.measure is not None:
             raise ValueError(
-                'unmeasured.crude = "held" solves the effect from the crude outcome; remove effect.measure '
-                "and effect.as_found"
+                'unmeasured.crude = "held" solves the effect from the crude outcome; remove effect.measure'
             )
         return self
 

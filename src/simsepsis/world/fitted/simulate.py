@@ -230,7 +230,7 @@ def fate_of(scenario: FittedScenario, people: People, given: float | FloatArray)
     time = event = None
     lifetime = np.full(people.hidden.size, np.inf)
     if survival is not None:
-        effect = _effect(scenario, "event", ratio)
+        effect = _effect(scenario, "event", ratio, number=False)
         score = predictor(profile, "event", people.covariates, found) + shift + given * effect
         leave = predictor(profile, "leaving", people.covariates, found)
         if scenario.effect.as_found:
@@ -243,8 +243,7 @@ def fate_of(scenario: FittedScenario, people: People, given: float | FloatArray)
     for name, later in profile.later.items():
         if later.role == "outcome":
             number = later.column.kind == "number"
-            apart = number != (scenario.outcome in profile.numeric_outcomes)
-            effect = 0.0 if apart and not scenario.effect.as_found else _effect(scenario, later.model, ratio)
+            effect = _effect(scenario, later.model, ratio, number=number)
             add = shift + given * effect
             found[name] = draw_later(profile, later, people.covariates, add, found, people.luck.later[name])
             outcomes[name] = found[name]
@@ -284,8 +283,13 @@ def _level(column: Column, level: str) -> float:
     return column.values[column.levels.index(level)]
 
 
-def _effect(scenario: FittedScenario, model: str, ratio: float | FloatArray) -> float | FloatArray:
-    return scenario.learned.models[model].treatment if scenario.effect.as_found else ratio
+def _effect(
+    scenario: FittedScenario, model: str, ratio: float | FloatArray, *, number: bool
+) -> float | FloatArray:
+    """Return what the treatment adds to a predictor; a stated effect is one on events, or on a number."""
+    if scenario.effect.as_found:
+        return scenario.learned.models[model].treatment
+    return ratio if number == (scenario.outcome in scenario.learned.numeric_outcomes) else 0.0
 
 
 def _follow_up(

@@ -15,7 +15,7 @@ from simsepsis.words import literal
 SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "always",
-        "{n_randomized} patients to randomize: {power} power by formula for a {scale} of {effect} ({risk} "
+        "{n_randomized} patients to randomize: {power} power by formula for {scale} of {effect} ({risk} "
         "{p_control} against {p_treated}).",
     ),
     (
@@ -64,7 +64,8 @@ def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     """Return a plan in a few sentences."""
     texts = {name: fact.text for name, fact in facts.items()}
     texts["risk"] = risk_phrase(plan).en.format_map(texts)
-    texts["scale"] = SCALES[plan.protocol.planned.name].en
+    scale = SCALES[plan.protocol.planned.name].en
+    texts["scale"] = f"{'an' if scale[0] in 'aeiou' else 'a'} {scale}"
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)

@@ -91,7 +91,7 @@ def plot_enrichment(
             color=style["color"],
             label=labels[str(population)],
         )
-        for place, factors in _named(mine).items():
+        for place, factors in _named(mine).items() if modified else ():
             # The lines rise to the right: the names stand clear of them on the left.
             axes.annotate(
                 factors, place, xytext=(-6, 4), textcoords="offset points", fontsize=SMALL, ha="right"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from simsepsis.show.plots.trial.maps import plot_endpoints, plot_enrichment, plo
 from simsepsis.show.trial_words import SCALES, SHORT_SCALES, compared_outcome, population_labels
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.priors import short_labels
+from simsepsis.trial.protocol.offer import Offer
 
 AT_BOUND = ("risk_ratio", "odds_ratio", "hazard_ratio", "risk_difference")
 """Scales on which a boundary is told as an observed effect."""
@@ -166,8 +167,6 @@ def endpoints_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
 
 def enrichment_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
     """Show patients and months of restricted trials."""
-    everybody = rows[rows["population"] == "all"].iloc[0]
-    part = rows[rows["population"] != "all"].iloc[0]
     offer, named = plan.protocol.offer, population_labels(plan.protocol.offer)
     named |= {"all": f"all {offer.patients.en}"}
     labels = {name: label.replace(" or ", "\nor ") for name, label in named.items()}
@@ -176,11 +175,22 @@ def enrichment_figure(plan: TrialPlan, rows: pd.DataFrame, note: str) -> Figure:
         title="Restricting the trial",
         caption="Patients to randomize and mean months to the end if only some patients are eligible, the "
         f"effect on average over all patients being the planned one. {note}",
-        alt=f"Without interaction, {named[part['population']]} needs {part['n_randomized']:,.0f} patients in "
-        f"place of {everybody['n_randomized']:,.0f}, but {part['months']:.0f} months in place of "
-        f"{everybody['months']:.0f}.",
+        alt=_restricted(rows.dropna(subset=["months"]), named, offer),
         draw=lambda: plot_enrichment(rows, labels=labels, modified=offer.modified, note=note),
         data=rows,
+    )
+
+
+def _restricted(rows: pd.DataFrame, named: Mapping[str, str], offer: Offer) -> str:
+    """Return what the first restriction that can have a trial does to patients and months."""
+    everybody, parts = rows[rows["population"] == "all"], rows[rows["population"] != "all"]
+    if everybody.empty or parts.empty:
+        return "No part of the patients can be compared with all of them."
+    whole, part = everybody.iloc[0], parts.iloc[0]
+    return (
+        f"{'Without interaction, ' if offer.modifiers else ''}{named[part['population']]} needs "
+        f"{part['n_randomized']:,.0f} patients in place of {whole['n_randomized']:,.0f}, but "
+        f"{part['months']:.0f} months in place of {whole['months']:.0f}."
     )
 
 

@@ -11,6 +11,7 @@ from simsepsis.show.figure import Figure, written
 from simsepsis.show.figure import files_of as figure_files
 from simsepsis.show.page import Block, Page, Section, glossary, how_made
 from simsepsis.spreadsheet import csv_bytes
+from simsepsis.studies.jseptic_ivigg.columns import STUDY
 from simsepsis.studies.jseptic_ivigg.describe.description import ScenarioDescription, describe_scenario
 from simsepsis.studies.jseptic_ivigg.describe.scenario_figures import draw_description
 from simsepsis.studies.jseptic_ivigg.describe.tables import (
@@ -104,7 +105,7 @@ def scenario_page(description: ScenarioDescription, figures: Sequence[Figure], *
             Section("patients", "Its patients", others),
             Section("margins", "Its margins beside print", (MARGINS, margins_table(description.margins))),
             how_made(command, _facts(description)),
-            glossary("scenario"),
+            glossary("scenario", STUDY),
         ),
     )
 

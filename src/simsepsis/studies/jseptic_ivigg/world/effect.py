@@ -61,11 +61,9 @@ class Effect(Section):
         return self
 
 
-class Regimen(Section):
-    """A dose and how common it is."""
+class Amount(Section):
+    """A dose."""
 
-    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    """Share of treated patients who get it."""
     grams: Grams | None = None
     """Total dose in g, whatever the weight. The insured course in Japan is 5 g on 3 days."""
     grams_per_kg: GramsPerKg | None = None
@@ -78,11 +76,15 @@ class Regimen(Section):
         return self
 
 
-class Amount(Regimen):
-    """A dose that all of an arm get."""
+class Common(Section):
+    """How common something is."""
 
-    share: Annotated[float, Field(ge=1.0, le=1.0)] = 1.0
-    """All of them."""
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of treated patients who get it."""
+
+
+class Regimen(Amount, Common):
+    """A dose and how common it is."""
 
 
 class Dose(Section):
