@@ -22,8 +22,8 @@ from simsepsis.fitting.from_tables import fit_ensemble
 from simsepsis.fitting.printed_cohort import printed_cohort
 from simsepsis.study.published import open_study
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "studies" / "rhc"))
-from print_tables import tables_of
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.unit.studies.rhc.print_tables import tables_of
 
 PATIENTS = 1_000
 LENDERS = ("simulated_registry",)

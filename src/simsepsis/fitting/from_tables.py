@@ -23,7 +23,7 @@ from simsepsis.world.fitted.scenario import in_memory
 
 MEMBERS = 12
 C_STATISTICS = (0.60, 0.80)
-CORRELATIONS = (-0.4, 0.4)
+CORRELATIONS = (-0.6, 0.6)
 """Ends of what members assume of the prognosis: its C-statistic, its correlation with the score."""
 
 TYPICALS = (0.08, 0.25)

@@ -98,7 +98,9 @@ class Cells:
         )
 
     def _at(self, key: Key) -> str:
-        return f"{key.table}.csv, {self.printed.where(key)}: '{self.printed[key].text}'"
+        layout = self.printed.layout
+        arm = "" if key.arm in layout.arm_labels else f" ({getattr(layout.arms, key.arm)})"
+        return f"{key.table}.csv, {self.printed.where(key)}{arm}: '{self.printed[key].text}'"
 
     def _share(self, arm: Arm, keys: Mapping[tuple[str, str], Key], level: str) -> tuple[float, float] | None:
         """Return the share of a level and how far rounding may move it; None where it is not printed."""

@@ -32,6 +32,9 @@ BEYOND_CHANCE = 1.96
 OUTLIERS = float(np.log(1.3))
 """Log ratio of two SDs from which single patients far out make it, who tell nothing of the others."""
 
+ASKEW = 0.1
+"""SDs between mean and median from which a number is skewed."""
+
 ROUNDS = 40
 BENDS = (0.1, 0.5, 0.9)
 """Quantiles at which the score bends along a number whose spread differs between the arms."""
@@ -155,8 +158,8 @@ def _number(variable: Variable, treated: Row, control: Row) -> PrintedColumn:
         center=mean,
         spread=spread,
         fill=mean,
-        knots=_knots(arms, sizes, quantiles),
     )
+    column = column.model_copy(update={"knots": _knots(arms, sizes, column)})
     means = [basis(column, arm).mean(axis=1) for arm in arms]
     gap = np.asarray(means[0] - means[1])
     return PrintedColumn(
@@ -164,21 +167,22 @@ def _number(variable: Variable, treated: Row, control: Row) -> PrintedColumn:
     )
 
 
-def _knots(arms: list[FloatArray], sizes: FloatArray, quantiles: FloatArray) -> tuple[float, ...]:
-    r"""Return where the score bends: nowhere unless spreads differ by more than chance, and outliers.
+def _knots(arms: list[FloatArray], sizes: FloatArray, column: Column) -> tuple[float, ...]:
+    r"""Return where the score bends, so that both arms keep their SD; nowhere if a line does that.
 
-    The variance of a log SD is :math:`(\kappa - 1) / 4n` with the kurtosis κ.
+    A line does where the number is symmetric and the SDs differ by chance only; the variance of a log SD is
+    :math:`(\kappa - 1) / 4n` with the kurtosis κ.
     """
     spreads = np.array([arm.std() for arm in arms])
     if spreads.min() <= 0.0:
         return ()
     kurtosis = np.array([np.mean((arm - arm.mean()) ** 4) for arm in arms]) / spreads**4
     apart = abs(float(np.log(spreads[0] / spreads[1])))
-    by_chance = BEYOND_CHANCE * np.sqrt(((kurtosis - 1.0) / (4.0 * sizes)).sum())
-    knots = np.interp(ndtri(BENDS), NODES, quantiles)
-    if not by_chance < apart < OUTLIERS or np.diff(knots).min() <= 1e-3 * (knots[-1] - knots[0]):
-        return ()
-    return tuple(map(float, knots))
+    by_chance = BEYOND_CHANCE * float(np.sqrt(((kurtosis - 1.0) / (4.0 * sizes)).sum()))
+    skewed = abs(column.center - column.values[NODES.size // 2]) > ASKEW * column.spread
+    knots = np.interp(ndtri(BENDS), NODES, column.values)
+    bends = (skewed or apart > by_chance) and apart < OUTLIERS
+    return tuple(map(float, knots)) if bends and np.diff(knots).min() > 1e-3 * np.ptp(knots) else ()
 
 
 def _quantiles(variable: Variable, row: Row, other: Row) -> FloatArray:

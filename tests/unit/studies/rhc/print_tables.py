@@ -16,7 +16,7 @@ import pandas as pd
 
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.study.printed import PRINTED_COLUMNS
-from simsepsis.study.published import open_study
+from simsepsis.study.published import Study, open_study
 
 STUDY = open_study("rhc")
 ARMS = {"treated": True, "control": False}
@@ -40,16 +40,16 @@ def share(table: str, variable: str, level: str, arm: str, has: np.ndarray) -> I
     yield printed(table, variable, level, "percent", arm, 100 * has.mean(), 1)
 
 
-def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
-    cohort = encode_cohort(frame, STUDY.spec)
-    outcomes = STUDY.variables.of("outcome", "duration")
-    for table, names in (("table1", STUDY.spec.covariates), ("table2", outcomes)):
+def rows_of(frame: pd.DataFrame, study: Study) -> Iterator[Row]:
+    cohort = encode_cohort(frame, study.spec)
+    outcomes = study.variables.of("outcome", "duration")
+    for table, names in (("table1", study.spec.covariates), ("table2", outcomes)):
         for arm, treated in ARMS.items():
             yield printed(table, "n", "", "count", arm, (cohort.treated == treated).sum(), 0)
         for name in names:
             for arm, treated in ARMS.items():
                 values = cohort.column(name)[cohort.treated == treated]
-                kind, levels = STUDY.variables[name].kind, STUDY.variables[name].level_names
+                kind, levels = study.variables[name].kind, study.variables[name].level_names
                 if kind == "binary":
                     yield from share(table, name, "", arm, values == 1)
                 elif kind == "category":
@@ -62,9 +62,9 @@ def rows_of(frame: pd.DataFrame) -> Iterator[Row]:
                     yield printed(table, name, "", "sd", arm, known.std(ddof=1), digits)
 
 
-def tables_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def tables_of(frame: pd.DataFrame, study: Study = STUDY) -> dict[str, pd.DataFrame]:
     """Return the tables by name."""
-    rows = pd.DataFrame(list(rows_of(frame)), columns=list(PRINTED_COLUMNS))
+    rows = pd.DataFrame(list(rows_of(frame, study)), columns=list(PRINTED_COLUMNS))
     return {str(name): table for name, table in rows.groupby("table", sort=False)}
 
 
