@@ -2,8 +2,8 @@
 
 The public names, in the order of the river:
 
-load_scenario, generate_cohort, true_estimands; read_cohort, load_spec, analyze, run_method; reproduce,
-run_experiment, summarize;
+load_scenario, generate_cohort, true_estimands; read_cohort, load_spec, analyze, run_method; fit_world;
+reproduce, run_experiment, summarize;
 the kernels fit_logistic, fit_gee, fit_cox, kaplan_meier, match_pairs, standardized_difference, breslow_day,
 e_value and rosenbaum_gamma; the designs of trials. `HOMES` has them all.
 """
@@ -22,6 +22,7 @@ HOMES = {
     "load_spec": "analysis.spec_files",
     "analyze": "analysis.thesis_analysis",
     "true_estimands": "truth",
+    "fit_world": "fitting.fit",
     "reproduce": "reproduction",
     "summarize": "performance",
     "coverage_autopsy": "performance",

@@ -165,6 +165,9 @@ def fit(
     minimum: Annotated[
         int, typer.Option(help="Patients that every number of the world rests on at least.")
     ] = 10,
+    baseline: Annotated[
+        str, typer.Option(help="copula: no patient's row is kept; rows: covariates are patients' own.")
+    ] = "copula",
     seed: Annotated[int, typer.Option(help="Seed of the cohorts on the fidelity page, 0 or more.")] = 0,
 ) -> None:
     """Fit a world to a study's cohort: a scenario with a known truth, and a page on how it fits.
@@ -199,7 +202,7 @@ def fit(
     check_folder(folder)
     spec = opened.spec
     registry = read_cohort(patients, spec)
-    world = fit_world(registry, spec, study=opened.key, minimum=minimum)
+    world = fit_world(registry, spec, study=opened.key, minimum=minimum, baseline=baseline)
     write_files(folder, world.files(name))
     for sentence in world.notes:
         say(f"• {sentence}")

@@ -76,14 +76,21 @@ def describe(
     """
     from simsepsis.files import check_folder, write_files
     from simsepsis.study.published import open_study
+    from simsepsis.world.fitted.scenario import FittedScenario
     from simsepsis.world.kinds import room_of
 
     world = open_study(study).scenario(scenario)
     folder = check_folder(Path("worlds") / world.name if out is None else out)
     command = f"simsepsis describe {scenario} --seed {seed} --population {population}"
     command += f" --study {study}" if study else ""
-    description = room_of(world.study, "describe.page")
-    write_files(folder, description.files_of(world, seed=seed, population=population, command=command))
+    if isinstance(world, FittedScenario):
+        from simsepsis.show.pages.learned_world import learned_world_files
+
+        files_of = learned_world_files
+    else:
+        files_of = room_of(world.study, "describe.page").files_of
+    contents = files_of(world, seed=seed, population=population, command=command)
+    write_files(folder, contents)
     say(f"The page is {folder / 'report.html'}")
 
 

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from simsepsis.arrays import FloatArray
 from simsepsis.world.fitted.profile import Model, Profile
 from simsepsis.world.fitted.resolve import solve_population
+from simsepsis.world.fitted.rows import Rows
 from simsepsis.world.fitted.scenario import FittedScenario, in_memory
 from simsepsis.world.fitted.simulate import People, draw_later, fate_of, predictor, record_later
 from simsepsis.world.fitted.tabulated import tabulated
@@ -18,7 +19,7 @@ from simsepsis.world.fitted.tabulated import tabulated
 LARGEST_SHIFT = 10.0
 
 
-def calibrated(profile: Profile, means: Mapping[str, float]) -> Profile:
+def calibrated(profile: Profile, means: Mapping[str, float], rows: Rows | None = None) -> Profile:
     """Return a profile whose world, as it was found, generates the cohort's means of all that is recorded.
 
     Each model was fitted on real patients. Generated covariates hang together a little differently, so that
@@ -30,8 +31,10 @@ def calibrated(profile: Profile, means: Mapping[str, float]) -> Profile:
         What was learned.
     means
         Column → its mean in the cohort.
+    rows
+        Patients' own covariates, where these are drawn.
     """
-    world = in_memory(profile).resolved()
+    world = in_memory(profile, rows=rows).resolved()
     people = solve_population(world)
     before = [name for name, later in profile.later.items() if later.role == "before"]
     for name in before:
@@ -39,7 +42,7 @@ def calibrated(profile: Profile, means: Mapping[str, float]) -> Profile:
         people = _redrawn(people, world.learned, name)
     if before:
         # What is drawn before the treatment changes who is treated.
-        world = in_memory(world.learned).resolved()
+        world = in_memory(world.learned, rows=rows).resolved()
         people = solve_population(world)
     follow_up = [profile.survival.event] if profile.survival is not None else []
     for name in (*follow_up, *(name for name in profile.later if name not in before)):
@@ -72,7 +75,7 @@ def _model_of(profile: Profile, name: str) -> str:
 
 def _with_model(world: FittedScenario, name: str, model: Model) -> FittedScenario:
     profile = world.learned.model_copy(update={"models": world.learned.models | {name: model}})
-    return in_memory(profile, solved=world.solved)
+    return in_memory(profile, rows=world.own_rows, solved=world.solved)
 
 
 def _moved(people: People, profile: Profile, model: str, shift: float) -> People:

@@ -55,6 +55,8 @@ class Fidelity:
         ``arm, source, bin_low, bin_high, share``: log odds of treatment.
     clusters
         ``cluster, patients, real, synthetic``: share of the treated.
+    time_unit
+        Of the curves.
     detection
         Whether a classifier tells real from synthetic patients.
     estimates
@@ -68,6 +70,7 @@ class Fidelity:
     curves: pd.DataFrame
     scores: pd.DataFrame
     clusters: pd.DataFrame
+    time_unit: str
     detection: Detection
     estimates: pd.DataFrame
 
@@ -111,6 +114,7 @@ def fidelity(
         curves=_curves(spec, real, made),
         scores=pd.DataFrame(_scores(world, real, made[0])),
         clusters=_clusters(real, made),
+        time_unit=spec.time_unit,
         detection=detect(list(world.profile.columns), real, made, seed=seed),
         estimates=_estimates(spec, registry, drawn),
     )

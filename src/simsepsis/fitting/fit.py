@@ -10,13 +10,18 @@ import numpy as np
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.spec import AnalysisSpec
+from simsepsis.errors import UsageError
 from simsepsis.fitting.calibrate import calibrated
 from simsepsis.fitting.learn import learn
 from simsepsis.records import Registry
 from simsepsis.threads import one_thread
 from simsepsis.world.fitted.profile import Profile
+from simsepsis.world.fitted.rows import Rows
 from simsepsis.world.fitted.scenario import FittedScenario, in_memory
 from simsepsis.world.write import scenario_toml
+
+BASELINES = ("copula", "rows")
+"""Where covariates come from."""
 
 MINIMUM = 10
 """Patients that every number of a profile rests on at least, unless told otherwise."""
@@ -48,12 +53,13 @@ class LearnedWorld:
         name
             Of the scenario.
         """
-        profile = self.profile.json_text()
-        scenario = self.scenario.model_copy(update={"name": name, "profile": f"{name}.profile.json"})
-        return {
-            f"{name}.profile.json": profile.encode(),
-            f"{name}.toml": scenario_toml(scenario, KEYS).encode(),
-        }
+        rows = self.scenario.own_rows
+        places = {"profile": f"{name}.profile.json"} | ({} if rows is None else {"rows": f"{name}.rows.npz"})
+        scenario = self.scenario.model_copy(update={"name": name, **places})
+        contents = {places["profile"]: self.profile.json_text().encode()}
+        if rows is not None:
+            contents[places["rows"]] = rows.content
+        return contents | {f"{name}.toml": scenario_toml(scenario, KEYS).encode()}
 
     def save(self, folder: str | Path, name: str = "base") -> tuple[Path, ...]:
         """Write the files of the world into a folder.
@@ -95,7 +101,12 @@ KEYS = {
 
 @one_thread()
 def fit_world(
-    registry: Registry, spec: AnalysisSpec, *, study: str | None = None, minimum: int = MINIMUM
+    registry: Registry,
+    spec: AnalysisSpec,
+    *,
+    study: str | None = None,
+    minimum: int = MINIMUM,
+    baseline: str = "copula",
 ) -> FittedWorld:
     """Return the world that fits a cohort: ordinary in every respect, with a known truth.
 
@@ -113,11 +124,18 @@ def fit_world(
         Name or folder of the study; the spec's if None.
     minimum
         Patients that every number of the profile rests on at least.
+    baseline
+        ``copula``, of which nobody's row is part; or ``rows``: covariates are those of patients, drawn with
+        replacement within clusters, so that their dependence is the cohort's own. Such a world holds
+        patients' covariates, if neither their treatment nor their outcome, and must stay where the cohort
+        may be.
 
     Raises
     ------
     DataError
         If the cohort cannot be read, or has too few patients.
+    UsageError
+        If the baseline is unknown.
 
     Examples
     --------
@@ -132,10 +150,24 @@ def fit_world(
     Drawing covariates together *with the treatment that was received* makes sound methods look biased (Shaw P
     and colleagues, arXiv 2504.11740, 2025); here the treatment is drawn anew.
     """
+    if baseline not in BASELINES:
+        raise UsageError(f"baseline '{baseline}' is unknown; choose {' or '.join(BASELINES)}")
     cohort = encode_cohort(registry, spec)
     profile, notes = learn(cohort, spec, study=study or str(spec.study), minimum=minimum)
-    profile = calibrated(profile, means_of(cohort, profile))
-    return FittedWorld(scenario=in_memory(profile), profile=profile, notes=tuple(notes), source=cohort)
+    rows = rows_of(cohort, profile) if baseline == "rows" else None
+    profile = calibrated(profile, means_of(cohort, profile), rows)
+    return FittedWorld(
+        scenario=in_memory(profile, rows=rows), profile=profile, notes=tuple(notes), source=cohort
+    )
+
+
+def rows_of(cohort: CohortArrays, profile: Profile) -> Rows:
+    """Return patients' own covariates, cluster by cluster."""
+    cluster = np.zeros(cohort.n, dtype=np.int64) if profile.clusters is None else cohort.cluster
+    assert cluster is not None
+    order = np.argsort(cluster, kind="stable")
+    values = np.array([cohort.column(name)[order] for name in profile.columns])
+    return Rows(values=values, cluster=np.asarray(cluster[order], dtype=np.int64))
 
 
 def means_of(cohort: CohortArrays, profile: Profile) -> dict[str, float]:

@@ -587,5 +587,8 @@ def _crude(cohort: CohortArrays, spec: AnalysisSpec) -> dict[str, tuple[float, f
 
 
 def _labels(spec: AnalysisSpec) -> dict[str, str]:
+    used = set(spec.numbers_used)
     indicators = {missing_indicator(name) for name in spec.missing}
-    return {name: label for name, label in spec.labels.items() if name not in indicators}
+    known = {name: variable.label for name, variable in spec.variables.items() if variable.label != name}
+    own = {name: label for name, label in spec.labels.items() if name not in indicators}
+    return {name: label for name, label in (known | own).items() if name in used}

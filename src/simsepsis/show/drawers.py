@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from subprocess import PIPE, Popen
+from subprocess import DEVNULL, PIPE, Popen
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,19 +30,27 @@ def has_room() -> bool:
 
 @contextmanager
 def drawers() -> Iterator[Server | None]:
-    """Have a process that draws what it is given by `drawn_by`; None where there is no room for one."""
-    if not has_room():
+    """Have a process that draws what it is given by `drawn_by`; None where there is none."""
+    server = _started() if has_room() else None
+    if server is None:
         yield None
         return
-    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", _SERVE]
-    # In a session of its own it hears no Ctrl-C; this process ends it, and all that it has begun.
-    with Popen(command, stdin=PIPE, stdout=PIPE, env=alone, start_new_session=True) as server:
+    with server:
         try:
             yield server
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGKILL)
+
+
+def _started() -> Server | None:
+    # It finds modules where this process does, and not in the folder that happens to be the current one.
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-c", _SERVE]
+    # In a session of its own it hears no Ctrl-C; the other process ends it, and all that it has begun.
+    with suppress(OSError):
+        return Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=alone, start_new_session=True)
+    return None
 
 
 @contextmanager
@@ -57,9 +65,11 @@ def drawn_by(server: Server | None, figures: Sequence[Figure]) -> Iterator[None]
     with ThreadPoolExecutor(1) as waiting:
         answer = waiting.submit(server.communicate, pickle.dumps(figures))
         yield
-    for figure, drawn in zip(figures, pickle.loads(answer.result()[0] or pickle.dumps(())), strict=False):
-        if drawn is not None:
-            figure.take(drawn)
+    # A process that was killed has answered nothing, or half of it.
+    with suppress(EOFError, pickle.UnpicklingError):
+        for figure, drawn in zip(figures, pickle.loads(answer.result()[0]), strict=True):
+            if drawn is not None:
+                figure.take(drawn)
 
 
 def serve() -> None:

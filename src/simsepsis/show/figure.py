@@ -34,7 +34,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Figure:
-    """A figure, drawn when its files are asked for, and once.
+    """A figure, drawn when one of its formats is asked for, and once.
 
     Attributes
     ----------
@@ -61,35 +61,51 @@ class Figure:
     kind = "figure"
 
     @cached_property
-    def drawn(self) -> Drawn:
-        """The drawing as PNG and SVG, and the words in it that no font has, numbered."""
+    def _drawing(self) -> Drawing:
         with house_style():
-            drawing = self.draw()
-            numbered = make_legible(drawing)
-            return _saved(drawing, "png"), _saved(drawing, "svg"), tuple(numbered)
+            return self.draw()
+
+    @cached_property
+    def numbered(self) -> tuple[str, ...]:
+        """The words in the drawing that no font has, numbered; it is legible from here on."""
+        with house_style():
+            return tuple(make_legible(self._drawing))
+
+    @cached_property
+    def png(self) -> bytes:
+        """The drawing as PNG."""
+        return _saved(self, "png")
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The drawing as SVG, which is what a page shows."""
+        return _saved(self, "svg")
+
+    @property
+    def drawn(self) -> Drawn:
+        """The drawing in both formats, and its words without a font."""
+        return self.png, self.svg, self.numbered
 
     def take(self, drawn: Drawn) -> None:
         """Keep what another process has drawn."""
-        vars(self)["drawn"] = drawn
+        vars(self).update(zip(("png", "svg", "numbered"), drawn, strict=True))
 
     @property
     def full_caption(self) -> str:
         """Return the caption with the words that stand as numbers in the drawing."""
-        numbered = self.drawn[2]
-        key = f" In the drawing, numbers stand for words without a font: {'; '.join(numbered)}."
-        return self.caption + (key if numbered else "")
+        key = f" In the drawing, numbers stand for words without a font: {'; '.join(self.numbered)}."
+        return self.caption + (key if self.numbered else "")
 
     @property
     def files(self) -> dict[str, bytes]:
         """Return file name → content: the drawing twice and its numbers, each time the same bytes."""
-        png, svg, _ = self.drawn
         csv = csv_bytes(self.data, float_format="%.10g", lineterminator="\n")
-        return {f"{self.name}.png": png, f"{self.name}.svg": svg, f"{self.name}.csv": csv}
+        return {f"{self.name}.png": self.png, f"{self.name}.svg": self.svg, f"{self.name}.csv": csv}
 
     @property
     def uri(self) -> str:
         """Return the drawing as the address of a picture that stands in the page itself."""
-        return f"data:image/svg+xml;base64,{base64.b64encode(self.drawn[1]).decode('ascii')}"
+        return f"data:image/svg+xml;base64,{base64.b64encode(self.svg).decode('ascii')}"
 
     def save(self, folder: Path | str) -> tuple[Path, ...]:
         """Write PNG, SVG and CSV into a folder, made if it does not exist; return their paths."""
@@ -106,10 +122,11 @@ def files_of(figures: Iterable[Figure], folder: str = "figures") -> dict[str, by
     return {f"{folder}/{name}": data for figure in figures for name, data in figure.files.items()}
 
 
-def _saved(drawing: Drawing, kind: str) -> bytes:
+def _saved(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with house_style(), warnings.catch_warnings():
         # A letter that the chosen font has in one weight only: a box says as much as a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        drawing.savefig(buffer, format=kind, dpi=PNG_DPI, **_OPTIONS[kind])
+        _ = figure.numbered
+        figure._drawing.savefig(buffer, format=kind, dpi=PNG_DPI, **_OPTIONS[kind])
     return buffer.getvalue()

@@ -14,7 +14,7 @@ from simsepsis.words import shown
 from simsepsis.world.kinds import kind_of
 from simsepsis.world.scenario import Scenario
 
-PATHS = ("profile",)
+PATHS = ("profile", "rows")
 """Keys that name a file beside the scenario's."""
 
 LONGEST_LINE = 20
@@ -59,7 +59,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         )
     raw = read_toml(path, ScenarioError)
     for key in PATHS:
-        if isinstance(raw.get(key), str):
+        if isinstance(raw.get(key), str) and raw[key]:
             raw[key] = str((path.parent / raw[key]).resolve())
     base = raw.pop("extends", None)
     if base is None:

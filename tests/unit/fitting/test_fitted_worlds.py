@@ -288,6 +288,23 @@ def test_a_randomized_source_without_effect_is_covered_as_often_as_stated():
     assert abs(coverage(1000, 400) - 0.95) <= 3.0 * np.sqrt(0.95 * 0.05 / 400)
 
 
+def test_rows_of_patients_keep_their_covariates_and_get_a_new_treatment(tmp_path: Path):
+    world = fit_world(FRAME, SPEC, baseline="rows")
+    world.save(tmp_path)
+    made = generate_cohort(load_scenario(tmp_path / "base.toml"), seed=3, n=20_000, oracle=False).registry
+    names = ["site", "age", "smoker", "grade", "beds"]
+    assert set(map(tuple, made[names].to_numpy())) <= set(map(tuple, FRAME[names].to_numpy()))
+    assert made.groupby(names)["treated"].nunique().max() == 2
+    for arm in (0, 1):
+        gap = (
+            made.loc[made["treated"] == arm, "age"].mean() - FRAME.loc[FRAME["treated"] == arm, "age"].mean()
+        )
+        assert abs(gap) < 3.0 * FRAME["age"].std() / np.sqrt((FRAME["treated"] == arm).sum())
+    (tmp_path / "base.rows.npz").write_bytes(b"PK nothing")
+    with pytest.raises(ScenarioError, match="fit the world again"):
+        _ = load_scenario(tmp_path / "base.toml").own_rows
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [1000, 10_000])
 def test_a_randomized_source_is_covered_in_2000_replicates(n: int):

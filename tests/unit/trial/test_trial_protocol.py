@@ -43,6 +43,8 @@ REFUSED = [
     ({"population.where": "apache2 >= high"}, "'high' is no number; give one"),
     ({"test.covariates": ["icu_death"]}, "'icu_death' is not known before randomization"),
     ({"test.alhpa": 0.05}, "test.alhpa: unknown key; did you mean 'alpha'?"),
+    ({"test.sides": True}, "test.sides = true: must be a whole number"),
+    ({"conduct.contamination": {"SHARE": 0.1}}, "conduct.contamination.SHARE: unknown key"),
     ({"test.alpha": 0.0}, "test.alpha = 0.0: input should be greater than 0"),
     ({"test.analysis": "gee"}, "does not fit allocation.unit = 'individual'; use one of unadjusted"),
     ({"allocation.unit": "parallel_cluster"}, "use one of cluster_means, gee"),

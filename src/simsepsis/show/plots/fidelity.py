@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +50,7 @@ def fidelity_figures(found: Fidelity, *, version: str) -> list[Figure]:
             caption="Difference of each mean or share, world minus source, in the source's SD."
             f" The {LARGEST} farthest; the table has all.{tail}",
             alt=f"The largest difference of a margin is {found.margins['difference'].abs().max():.2f} SD.",
-            draw=lambda: plot_margins(found.margins),
+            draw=partial(plot_margins, found.margins, labels=found.world.profile.labels),
             data=found.margins,
         ),
         Figure(
@@ -56,7 +58,7 @@ def fidelity_figures(found: Fidelity, *, version: str) -> list[Figure]:
             title="Overlap of the arms",
             caption=f"Log odds of treatment, a logistic model of all covariates fitted in each.{tail}",
             alt="Distribution of the score by arm, in the source and in the world.",
-            draw=lambda: plot_scores(found.scores),
+            draw=partial(plot_scores, found.scores),
             data=found.scores,
         ),
     ]
@@ -68,7 +70,7 @@ def fidelity_figures(found: Fidelity, *, version: str) -> list[Figure]:
                 caption="Share with the event by time; the band has the middle 95% of the generated cohorts."
                 + tail,
                 alt="Cumulative events of both arms, in the source and in the world.",
-                draw=lambda: plot_curves(found.curves),
+                draw=partial(plot_curves, found.curves, unit=found.time_unit),
                 data=found.curves,
             )
         )
@@ -79,7 +81,7 @@ def fidelity_figures(found: Fidelity, *, version: str) -> list[Figure]:
                 title="Treated share by cluster",
                 caption=f"One mark a cluster; larger clusters have larger marks.{tail}",
                 alt="Share of the treated by cluster, in the source and in the world.",
-                draw=lambda: plot_clusters(found.clusters),
+                draw=partial(plot_clusters, found.clusters),
                 data=found.clusters,
             )
         )
@@ -87,7 +89,7 @@ def fidelity_figures(found: Fidelity, *, version: str) -> list[Figure]:
 
 
 @in_house_style
-def plot_margins(margins: pd.DataFrame) -> Drawing:
+def plot_margins(margins: pd.DataFrame, *, labels: Mapping[str, str]) -> Drawing:
     """Draw the difference of every mean and share from the source's, the farthest at the top."""
     order = margins["difference"].abs().sort_values(ascending=False).index[:LARGEST]
     rows = margins.loc[order].iloc[::-1]
@@ -104,7 +106,7 @@ def plot_margins(margins: pd.DataFrame) -> Drawing:
     farthest = max(0.15, float(rows["difference"].abs().max()) * 1.1)
     axes.set_xlim(-farthest, farthest)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_yticks(places, [_label(row) for row in rows.itertuples(index=False)], fontsize=SMALL)
+    axes.set_yticks(places, [_label(row, labels) for row in rows.itertuples(index=False)], fontsize=SMALL)
     axes.set_xlabel("World minus source (SD of the source)")
     keys = (("treated", "o"), ("control", "s"))
     entries = tuple(
@@ -118,9 +120,11 @@ def plot_margins(margins: pd.DataFrame) -> Drawing:
     return figure
 
 
-def _label(row: object) -> str:
+def _label(row: object, labels: Mapping[str, str]) -> str:
     name, level, arm = (str(getattr(row, key)) for key in ("variable", "level", "arm"))
-    return wrapped(f"{name}{f', {level}' if level else ''}{f' · {arm}' if arm else ''}", 42, lines=1)
+    return wrapped(
+        f"{labels.get(name, name)}{f', {level}' if level else ''}{f' · {arm}' if arm else ''}", 42, lines=1
+    )
 
 
 @in_house_style
@@ -143,7 +147,7 @@ def plot_scores(scores: pd.DataFrame) -> Drawing:
 
 
 @in_house_style
-def plot_curves(curves: pd.DataFrame) -> Drawing:
+def plot_curves(curves: pd.DataFrame, *, unit: str) -> Drawing:
     """Draw the events by time of both arms, one panel for each arm, with the world's band."""
     figure = new_figure(8.0, 4.0)
     top = float(curves[["real", "high"]].max().max()) * 1.08
@@ -156,7 +160,7 @@ def plot_curves(curves: pd.DataFrame) -> Drawing:
         axes.set_xlim(0.0, float(rows["time"].max()))
         axes.set_ylim(0.0, max(top, 1.0))
         axes.set_title(arm.capitalize(), fontsize=TEXT + 1, loc="left", fontweight="bold")
-        axes.set_xlabel("Time")
+        axes.set_xlabel(f"Time ({unit})")
         if place == 0:
             axes.set_ylabel("With the event (%)")
             add_key(axes, (("Source", _REAL), ("World, mean and 95%", _MADE)), x=0.8, y=3.8)

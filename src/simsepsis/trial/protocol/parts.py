@@ -112,7 +112,7 @@ class Test(Section):
 
     alpha: OpenProbability = 0.05
     """Type I error, of all sides."""
-    sides: Literal[1, 2] = 2
+    sides: Annotated[int, Field(ge=1, le=2)] = 2
     """Sides."""
     power: OpenProbability = 0.9
     """Wanted at the planned effect."""

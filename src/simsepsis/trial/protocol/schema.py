@@ -145,7 +145,7 @@ class TrialProtocol(Section):
     def _check_treatments(self) -> None:
         regimen = regimen_of(self.study)
         given = {f"arms.{number}": arm.treatment for number, arm in enumerate(self.arms)}
-        if self.conduct.contamination.share > 0.0:
+        if self.conduct.contamination.share > 0.0 or self.conduct.contamination.treatment:
             given["conduct.contamination"] = self.open_label
         for place, treatment in given.items():
             try:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from simsepsis.errors import ScenarioError
 from simsepsis.world import scenario as world
 from simsepsis.world.fitted.profile import Profile, read_profile
+from simsepsis.world.fitted.rows import Rows, read_rows, rows_hash
 from simsepsis.world.section import Coefficient, OpenProbability, Ratio, Section
 
 if TYPE_CHECKING:
@@ -159,6 +160,10 @@ class FittedScenario(world.Scenario):
     """Path of what was learned, beside the scenario."""
     profile_hash: str
     """Hash of its content, which must not change under a world."""
+    rows: str = ""
+    """Path of patients' own covariates, which are then drawn in place of the copula's; empty for none."""
+    rows_hash: str = ""
+    """Hash of what it holds."""
     treatment: Treatment = Treatment()
     """Who is treated."""
     effect: Effect = Effect()
@@ -198,9 +203,14 @@ class FittedScenario(world.Scenario):
         return profile
 
     @cached_property
+    def own_rows(self) -> Rows | None:
+        """Return patients' own covariates, None where the copula draws them."""
+        return read_rows(Path(self.rows), self.rows_hash) if self.rows_hash else None
+
+    @cached_property
     def hash(self) -> str:
         """Return 16 hexadecimal digits that change with any parameter, but not with names and places."""
-        return self.digest(exclude={"name", "label", "profile", "study"})
+        return self.digest(exclude={"name", "label", "profile", "study", "rows"})
 
     @property
     def outcome(self) -> str:
@@ -273,7 +283,7 @@ class FittedScenario(world.Scenario):
         return draw_candidates(self, draws, seed=seed, n=n)
 
 
-def in_memory(profile: Profile, **fields: Any) -> FittedScenario:
+def in_memory(profile: Profile, *, rows: Rows | None = None, **fields: Any) -> FittedScenario:
     """Return the world of a profile that stands in no file; `fields` are those of a scenario.
 
     Without fields it is the world as it was found.
@@ -285,8 +295,11 @@ def in_memory(profile: Profile, **fields: Any) -> FittedScenario:
         "study": profile.study,
         "profile": "",
         "profile_hash": profile.digest,
+        "rows_hash": "" if rows is None else rows_hash(rows),
         "effect": Effect(as_found=True),
     } | fields
     scenario = FittedScenario(**given)
     scenario.__dict__["learned"] = profile
+    if rows is not None:
+        scenario.__dict__["own_rows"] = rows
     return scenario

@@ -14,6 +14,7 @@ from simsepsis.streams import Streams
 from simsepsis.world.fitted.covariates import Covariates, draw_covariates
 from simsepsis.world.fitted.hidden import conditional_log_odds, draw_hidden, mean_of
 from simsepsis.world.fitted.profile import NODES, Column, Later, Profile, Survival
+from simsepsis.world.fitted.rows import draw_rows
 from simsepsis.world.fitted.tabulated import tabulated
 
 if TYPE_CHECKING:
@@ -36,12 +37,15 @@ class Roster:
         (clusters, normal variables) means in each.
     fixed
         (clusters, columns) which value all patients of a cluster share, −1 for none.
+    origin
+        (clusters,) which of the source's clusters each is.
     """
 
     shares: FloatArray
     effects: FloatArray
     means: FloatArray
     fixed: IntArray
+    origin: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,6 +123,7 @@ def roster_of(scenario: FittedScenario, rng: np.random.Generator) -> Roster:
             effects=np.zeros((1, models)),
             means=np.zeros((1, normals)),
             fixed=np.full((1, len(profile.columns)), -1),
+            origin=np.zeros(1, dtype=np.int64),
         )
     own = profile.clusters
     shares, means = np.array(own.shares), np.array(own.latents) * scenario.sites.spread
@@ -126,6 +131,7 @@ def roster_of(scenario: FittedScenario, rng: np.random.Generator) -> Roster:
     effects = effects * scenario.sites.spread
     nothing = np.full(shares.size, -1)
     fixed = np.array([own.constants.get(name, nothing) for name in profile.columns]).T
+    chosen = np.arange(shares.size)
     number = scenario.sites.number or shares.size
     if scenario.sites.sampled or number != shares.size:
         chosen = (
@@ -133,7 +139,9 @@ def roster_of(scenario: FittedScenario, rng: np.random.Generator) -> Roster:
         )
         shares, fixed = shares[chosen] / shares[chosen].sum(), fixed[chosen]
         effects, means = effects[chosen], means[chosen]
-    return Roster(shares=shares, effects=effects, means=means, fixed=np.ascontiguousarray(fixed))
+    return Roster(
+        shares=shares, effects=effects, means=means, fixed=np.ascontiguousarray(fixed), origin=chosen
+    )
 
 
 def place_patients(roster: Roster, n: int) -> IntArray:
@@ -146,15 +154,7 @@ def place_patients(roster: Roster, n: int) -> IntArray:
 def draw_people(scenario: FittedScenario, roster: Roster, cluster: IntArray, draw: Streams) -> People:
     """Return patients with all that precedes the treatment."""
     profile, n = scenario.learned, cluster.size
-    covariates = draw_covariates(
-        profile,
-        cluster,
-        roster.effects,
-        roster.means,
-        roster.fixed,
-        draw("patients"),
-        missing=scenario.observation.missing,
-    )
+    covariates = _covariates(scenario, roster, cluster, draw("patients"))
     hidden = draw_hidden(scenario.unmeasured, n, draw("unmeasured"))
     luck = _luck(profile, n, draw)
     before: dict[str, FloatArray] = {}
@@ -167,6 +167,23 @@ def draw_people(scenario: FittedScenario, roster: Roster, cluster: IntArray, dra
         before=before,
         log_odds=_log_odds(scenario, covariates, before, hidden),
         luck=luck,
+    )
+
+
+def _covariates(
+    scenario: FittedScenario, roster: Roster, cluster: IntArray, rng: np.random.Generator
+) -> Covariates:
+    profile, rows = scenario.learned, scenario.own_rows
+    if rows is not None:
+        return draw_rows(profile, rows, cluster, roster.effects, roster.origin, rng)
+    return draw_covariates(
+        profile,
+        cluster,
+        roster.effects,
+        roster.means,
+        roster.fixed,
+        rng,
+        missing=scenario.observation.missing,
     )
 
 

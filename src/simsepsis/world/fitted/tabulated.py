@@ -143,12 +143,13 @@ def tabulated(profile: Profile) -> Tables:
             ]
         ),
         missing_adds=np.array(
-            [[_if_missing(column, model, name) for name, column in columns] for _, model in models]
+            [[if_missing(column, model, name) for name, column in columns] for _, model in models]
         ),
     )
 
 
-def _if_missing(column: Column, model: Model, name: str) -> float:
+def if_missing(column: Column, model: Model, name: str) -> float:
+    """Return what a missing value adds to a predictor; NaN where the value behind it counts."""
     if name not in model.missing:
         return float("nan")
     return model.missing[name] + float(contribution(column, model, name, np.array([column.fill]))[0])

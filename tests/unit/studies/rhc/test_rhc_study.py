@@ -63,8 +63,8 @@ def test_a_number_that_is_changed_is_found(key: Key, text: str):
 
 
 def test_what_it_does_not_have_is_told():
-    with pytest.raises(UsageError, match="study 'rhc' has no scenario 'null'; it has none"):
-        STUDY.scenario("null")
+    with pytest.raises(UsageError, match="study 'rhc' has no scenario 'nul'; did you mean 'null'"):
+        STUDY.scenario("nul")
 
 
 @needs_file
