@@ -186,6 +186,23 @@ def test_what_cannot_be_is_refused_by_its_place(
     assert "\n" not in str(caught.value)
 
 
+def test_percentages_alone_do_though_they_are_rounded(study: Study, printed: PrintedCohort):
+    frame = study.printed()
+    sizes = frame["variable"] == "n"
+    rounded = printed_cohort(study, study.numbers_of(frame[sizes | (frame["statistic"] != "count")]))
+    assert rounded.crude["dead"] == pytest.approx(printed.crude["dead"], abs=0.0006)
+    stages = [one.columns["stage"].column.shares for one in (rounded, printed)]
+    assert stages[0] == pytest.approx(stages[1], abs=0.001)
+    assert stages[0] != stages[1]
+
+
+def test_one_level_that_is_not_printed_is_the_rest(study: Study, printed: PrintedCohort):
+    frame = study.printed()
+    left = printed_cohort(study, study.numbers_of(frame[frame["level"] != "early"]))
+    shares = [one.columns["stage"].column.shares for one in (left, printed)]
+    assert shares[0] == pytest.approx(shares[1], abs=1e-9)
+
+
 def test_tables_without_outcomes_are_refused(study: Study):
     frame = study.printed()
     left = frame[~frame["variable"].isin(["dead30", "dead"])]
