@@ -53,6 +53,10 @@ LINES = {
     "report": (("report", "run"), "run/answer.md"),
     "replay": (("replay", "run", "--cell", "null", "--replicate", 1), "replay/estimates.csv"),
     "verify": (("verify", "run", "--fraction", 1, "--jobs", 1), None),
+    "new": (("new", "drafted", "--from", "c.csv"), "drafted/analysis.toml"),
+    "check": (("check", "mine"), None),
+    "fit": (("fit", "mine"), "mine/fidelity/report.html"),
+    "show-keys": (("show-keys", "spec"), None),
     "plan": (("plan", "trial-ivigg-high-dose", "--replicates", 0, "--out", "p"), "p/plan.json"),
 }
 """Command → its arguments, and a file that must be there at its end."""
@@ -66,7 +70,12 @@ OTHERS = {"calibrate": (0, ("calibrate", "--check", "--patients", 2_000)), "infe
 def folder(tmp_path_factory, simsepsis_in):
     folder = tmp_path_factory.mktemp("pipes")
     (folder / "plan.toml").write_text(PLAN)
-    for line in ("run plan.toml --jobs 1 --out run", "generate null --n 400 -o c.csv"):
+    lines = (
+        "run plan.toml --jobs 1 --out run",
+        "generate null --n 400 -o c.csv",
+        "new mine --from c.csv --treatment ivigg --outcome hospital_death",
+    )
+    for line in lines:
         assert simsepsis_in(folder)(*line.split()).returncode == 0
     return folder
 
