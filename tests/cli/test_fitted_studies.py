@@ -44,6 +44,18 @@ def test_from_a_file_to_bias_and_coverage(simsepsis, tmp_path, study):
     assert again.returncode == 0, again.stderr
 
 
+def test_worlds_from_printed_tables_hold_a_band_of_the_analysis(simsepsis, tmp_path):
+    fitted = simsepsis("fit", "rhc", "--printed", "--members", 2, "--out", "printed")
+    assert fitted.returncode == 0, fitted.stderr
+    band = pd.read_csv(tmp_path / "printed" / "band.csv").set_index("quantity")
+    assert (band["low"] <= band["high"]).all()
+    crude = band.loc["crude rd_dth30_att"]
+    # 830 of 2,184 against 1,088 of 3,551 died; two cohorts of each world lie around it.
+    assert crude["low"] - 0.03 < 830 / 2184 - 1088 / 3551 < crude["high"] + 0.03
+    again = simsepsis("generate", "printed/tables-01.toml", "-o", "made.csv")
+    assert again.returncode == 0, again.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -14,6 +14,8 @@ from simsepsis.errors import DataError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simsepsis.study.published import Study
+
 
 @app.command()
 def new(
@@ -152,6 +154,25 @@ def show_keys(
         say(key.lines)
 
 
+def _fit_printed(study: Study, out: Path | None, *, members: int, seed: int) -> None:
+    """Write the worlds that could have printed a study's tables, and the band of its analysis over them."""
+    from simsepsis.files import check_folder, write_files
+    from simsepsis.fitting.bands import band, spec_of_tables
+    from simsepsis.fitting.from_tables import fit_ensemble
+    from simsepsis.spreadsheet import csv_bytes
+
+    if out is None and study.package:
+        raise UsageError(f"study '{study.name}' is installed; give --out with a folder for its worlds")
+    folder = check_folder(study.folder / "scenarios" if out is None else out)
+    ensemble = fit_ensemble(study, members=members, seed=seed)
+    found = band(ensemble, spec_of_tables(study.spec, ensemble[0].profile), seed=seed)
+    contents = {name: data for world in ensemble for name, data in world.files(world.scenario.name).items()}
+    write_files(folder, contents | {"band.csv": csv_bytes(found, lineterminator="\n")})
+    for row in found.itertuples(index=False):
+        say(f"• {row.quantity}: {row.low:.3g} to {row.high:.3g}")
+    say(f"\n{len(ensemble)} worlds that could have printed the tables are in {folder}, with band.csv")
+
+
 @app.command()
 def fit(
     study: Annotated[str, typer.Argument(help="Folder of a study that names its cohort, or a study's name.")],
@@ -168,6 +189,10 @@ def fit(
     baseline: Annotated[
         str, typer.Option(help="copula: no patient's row is kept; rows: covariates are patients' own.")
     ] = "copula",
+    printed: Annotated[
+        bool, typer.Option("--printed", help="Several worlds from the study's printed tables alone.")
+    ] = False,
+    members: Annotated[int, typer.Option(help="With --printed: how many.")] = 12,
     seed: Annotated[int, typer.Option(help="Seed of the cohorts on the fidelity page, 0 or more.")] = 0,
 ) -> None:
     """Fit a world to a study's cohort: a scenario with a known truth, and a page on how it fits.
@@ -177,6 +202,8 @@ def fit(
     Example: simsepsis new mystudy --from cohort.csv
 
     Example: simsepsis fit mystudy
+
+    Example: simsepsis fit rhc --printed --members 3 --out printed
     """
     from simsepsis.analysis.cohort_path import check_cohort_path
     from simsepsis.names import check_name
@@ -187,6 +214,9 @@ def fit(
         check_name(name)
     except ValueError as error:
         raise UsageError(f"--name {error}") from error
+    if printed:
+        _fit_printed(opened, out, members=members, seed=seed)
+        return
     if minimum < 1:
         raise UsageError(f"--minimum {minimum}: give 1 or more; 10 is usual")
     patients = opened.patients if cohort is None else cohort

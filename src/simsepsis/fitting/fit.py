@@ -91,6 +91,7 @@ class FittedWorld(LearnedWorld):
 
 KEYS = {
     "profile": "What was learned of the cohort: margins, dependence, models; no patient's row.",
+    "rows": "Patients' own covariates, where they are drawn: keep this file where the cohort may be.",
     "effect": 'As found, or stated as measure = "risk_difference", outcome = "…", value = -0.05.',
     "unmeasured": 'kind = "binary", prevalence = 0.3, or_treatment = 2, hr_outcome = 1.5.',
     "treatment": "overlap and confounding are factors on what was found.",
