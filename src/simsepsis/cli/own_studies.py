@@ -157,19 +157,23 @@ def show_keys(
 def _fit_printed(study: Study, out: Path | None, *, members: int, seed: int) -> None:
     """Write the worlds that could have printed a study's tables, and the band of its analysis over them."""
     from simsepsis.files import check_folder, write_files
-    from simsepsis.fitting.bands import band, spec_of_tables
+    from simsepsis.fitting.bands import band
     from simsepsis.fitting.from_tables import fit_ensemble
+    from simsepsis.fitting.printed_cohort import printed_cohort
     from simsepsis.spreadsheet import csv_bytes
 
     if out is None and study.package:
         raise UsageError(f"study '{study.name}' is installed; give --out with a folder for its worlds")
     folder = check_folder(study.folder / "scenarios" if out is None else out)
-    ensemble = fit_ensemble(study, members=members, seed=seed)
-    found = band(ensemble, spec_of_tables(study.spec, ensemble[0].profile), seed=seed)
+    printed = printed_cohort(study)
+    ensemble = fit_ensemble(printed, members=members, seed=seed)
+    found = band(ensemble, printed.spec, seed=seed)
     contents = {name: data for world in ensemble for name, data in world.files(world.scenario.name).items()}
     write_files(folder, contents | {"band.csv": csv_bytes(found, lineterminator="\n")})
+    for sentence in ensemble[0].notes:
+        say(f"• {sentence}")
     for row in found.itertuples(index=False):
-        say(f"• {row.quantity}: {row.low:.3g} to {row.high:.3g}")
+        say(f"• {row.quantity}: {row.low:.4g} to {row.high:.4g}")
     say(f"\n{len(ensemble)} worlds that could have printed the tables are in {folder}, with band.csv")
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.spec import AnalysisSpec, in_own_words
+from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyze
 from simsepsis.errors import DataError, NotEstimableError
 from simsepsis.fitting.fit import LearnedWorld
 from simsepsis.records import Registry
 from simsepsis.world.cohort import generate_cohort
-from simsepsis.world.fitted.profile import Profile
 from simsepsis.world.fitted.scenario import FittedScenario, Solved
 
 
@@ -59,40 +57,6 @@ def band(
     for name, own in found.items():
         frame[name] = own.mean()
     return frame.rename_axis("quantity").reset_index()
-
-
-def spec_of_tables(spec: AnalysisSpec, profile: Profile) -> AnalysisSpec:
-    """Return an analysis without the columns that tables do not print, such as times and clusters.
-
-    Parameters
-    ----------
-    spec
-        The study's own.
-    profile
-        Of a world from its tables.
-    """
-    known = {*profile.columns, *profile.derived, *profile.later}
-
-    def kept(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name in names if name in known)
-
-    timed = {spec.survival_time, spec.survival_event} <= known
-    return replace(
-        in_own_words(spec),
-        cluster=None,
-        patient=None,
-        survival_time=spec.survival_time if timed else None,
-        survival_event=spec.survival_event if timed else None,
-        covariates=kept(spec.covariates),
-        score=kept(spec.score),
-        exact=kept(spec.exact),
-        adjuncts=kept(spec.adjuncts),
-        transfusions=kept(spec.transfusions),
-        durations=kept(spec.durations),
-        later_scores=kept(spec.later_scores),
-        missing={name: rule for name, rule in spec.missing.items() if name in known},
-        subgroups=tuple(one for one in spec.subgroups if one.column in known),
-    )
 
 
 def _quantities(
