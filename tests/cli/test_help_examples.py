@@ -22,6 +22,7 @@ EXAMPLE = re.compile(r"^\s*Example: (.+)$", flags=re.MULTILINE)
 IGNORED = Path(__file__).parents[2] / ".gitignore"
 SLOW = {
     "analyze": "draws every figure of a whole registry",
+    "fit": "analyses twenty cohorts of a world; test_fitted_studies fits a smaller one",
     "calibrate": "fits the generator",
     "infer": "needs 80 worlds",
     "plan": "simulates thousands of trials",

@@ -201,11 +201,11 @@ def fit(
 ) -> None:
     """Fit a world to a study's cohort: a scenario with a known truth, and a page on how it fits.
 
-    Example: simsepsis generate thesis --seed 1 -o cohort.csv
+    Example: simsepsis generate thesis --seed 1 --n 800 -o patients.csv
 
-    Example: simsepsis new mystudy --from cohort.csv
+    Example: simsepsis new sepsis --from patients.csv --treatment ivigg
 
-    Example: simsepsis fit mystudy
+    Example: simsepsis fit sepsis
 
     Example: simsepsis fit rhc --printed --members 3 --out printed
     """
