@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from simsepsis.records import Records
 from simsepsis.streams import Streams, streams
 from simsepsis.threads import one_thread
 from simsepsis.world.cohort import Assignment, Cohort
-from simsepsis.world.fitted.profile import UNKNOWN, Column, Profile
+from simsepsis.world.fitted.profile import UNKNOWN, Profile
 from simsepsis.world.fitted.resolve import resolve
 from simsepsis.world.fitted.scenario import FittedScenario
 from simsepsis.world.fitted.simulate import (
@@ -164,18 +165,45 @@ def _columns(
 
 def _recorded(profile: Profile, columns: Mapping[str, FloatArray]) -> dict[str, Recorded]:
     """Return columns as people write them: whole numbers as such, levels of categories as words."""
-    return {name: _written(profile.columns.get(name), values) for name, values in columns.items()}
+    known = _categories(profile)
+    return {
+        name: _whole(values) if name not in known else known[name].written(values)
+        for name, values in columns.items()
+    }
 
 
-def _written(column: Column | None, values: FloatArray) -> Recorded:
-    if column is not None and column.kind == "category":
-        named = [level for _, level in sorted(zip(column.values, column.levels, strict=True))]
-        unknown = float(named.index(UNKNOWN)) if UNKNOWN in named else -1.0
-        codes = np.where(np.isnan(values) | (values == unknown), -1, values).astype(np.int64)
-        categories = [level for level in named if level != UNKNOWN]
-        return pd.Categorical.from_codes(codes - (codes > unknown) * (unknown >= 0.0), categories=categories)
-    if not np.isnan(values).any() and not (values != np.rint(values)).any() and np.abs(values).max() < 2**53:
-        return values.astype(np.int64)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Category:
+    """How a category is written: its levels, and the number of the level that stands for a missing value."""
+
+    dtype: pd.CategoricalDtype
+    unknown: int
+
+    def written(self, values: FloatArray) -> pd.Categorical:
+        """Return numbers of levels as words."""
+        codes = np.where(np.isnan(values), -1, values).astype(np.int64)
+        if self.unknown >= 0:
+            codes = np.where(codes == self.unknown, -1, codes - (codes > self.unknown))
+        return pd.Categorical.from_codes(codes, dtype=self.dtype)
+
+
+@lru_cache(maxsize=8)
+def _categories(profile: Profile) -> dict[str, _Category]:
+    found = {}
+    for name, column in profile.columns.items():
+        if column.kind == "category":
+            named = [level for _, level in sorted(zip(column.values, column.levels, strict=True))]
+            unknown = named.index(UNKNOWN) if UNKNOWN in named else -1
+            levels = [level for level in named if level != UNKNOWN]
+            found[name] = _Category(dtype=pd.CategoricalDtype(levels), unknown=unknown)
+    return found
+
+
+def _whole(values: FloatArray) -> Recorded:
+    """Return whole numbers as such; a number that is none, or missing, differs from its nearest whole one."""
+    whole = np.rint(values)
+    if np.array_equal(whole, values) and np.abs(whole).max() < 2**53:
+        return whole.astype(np.int64)
     return values
 
 
