@@ -198,15 +198,22 @@ def _translate(  # noqa: C901, PLR0915 - one loop, so that nothing of a patient 
                     at += 1
                 value = values_at[entry]
             values[c, i] = value
-            for m in range(models):
-                add = missing_adds[c, m] if missing[c, i] else np.nan
-                if np.isnan(add):
-                    if is_atom:
-                        add = atom_adds[c, m]
-                    else:
-                        add = adds[entry, m]
+            if missing[c, i]:
+                for m in range(models):
+                    add = missing_adds[c, m]
+                    if np.isnan(add):
+                        add = atom_adds[c, m] if is_atom else adds[entry, m]
                         if part > 0.0:
                             add += part * (adds[entry + 1, m] - add)
-                total[m] += add
+                    total[m] += add
+            elif is_atom:
+                for m in range(models):
+                    total[m] += atom_adds[c, m]
+            elif part > 0.0:
+                for m in range(models):
+                    total[m] += adds[entry, m] + part * (adds[entry + 1, m] - adds[entry, m])
+            else:
+                for m in range(models):
+                    total[m] += adds[entry, m]
         for m in range(models):
             predictors[m, i] = total[m]
