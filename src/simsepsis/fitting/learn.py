@@ -401,10 +401,11 @@ def _draw_by_coin(state: Learning, fit: Fit) -> None:
 def _temper_score(state: Learning, shrinkage: float, prognosis: str) -> None:
     r"""Take out of the score what it overfits, without touching the confounding.
 
-    A fitted score varies more than the true one, by the square of the shrinkage factor; its covariance with
-    the fitted prognosis, which is the confounding, is right on average, because the errors of the two fits
-    are nearly independent. So the score is split into its part along the prognosis, which stays, and the
-    rest, which is multiplied so that the variance becomes :math:`\gamma^2` times what it was.
+    A fitted score varies more than the true one, whose variance is the fitted one's times the shrinkage
+    factor :math:`\gamma`; its covariance with the fitted prognosis, which is the confounding, is right on
+    average, because the errors of the two fits are nearly independent. So the score is split into its part
+    along the prognosis, which stays, and the rest, which is multiplied so that the variance becomes γ times
+    what it was.
     """
     rows, names = state.usable, ("treatment", prognosis)
     beta, outlook = (_vector(state, state.models[name]) for name in names)
@@ -414,7 +415,7 @@ def _temper_score(state: Learning, shrinkage: float, prognosis: str) -> None:
         return
     slope = float(np.cov(score, prognostic)[0, 1]) / spread
     rest = score - slope * prognostic
-    wanted = max(shrinkage**2 * float(score.var()) - slope**2 * spread, 0.0)
+    wanted = max(shrinkage * float(score.var()) - slope**2 * spread, 0.0)
     factor = min(1.0, float(np.sqrt(wanted / max(float(rest.var()), 1e-12))))
     tempered = slope * outlook + factor * (beta - slope * outlook)
     state.models["treatment"] = state.models["treatment"].model_copy(
