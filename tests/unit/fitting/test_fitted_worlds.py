@@ -125,7 +125,8 @@ def test_a_difference_of_means_is_solved_to_its_value(world: FittedWorld):
 
 def test_no_effect_is_exactly_none(world: FittedWorld):
     rows = true_estimands(with_effect(world), population=20_000, seed=3)
-    exact = ~rows["estimand"].str.match("log_s?hr")
+    # Logarithms of quotients of equal numbers may miss 0 by a last bit.
+    exact = rows["estimand"].str.match("rd_|md_|rmst|log_rr")
     assert (rows.loc[exact, "value"] == 0.0).all()
     assert (rows.loc[~exact, "value"].abs() < 1e-9).all()
 
