@@ -201,11 +201,11 @@ def fit(
 ) -> None:
     """Fit a world to a study's cohort: a scenario with a known truth, and a page on how it fits.
 
-    Example: simsepsis generate base --study 'rhc' --n 900 -o patients.csv
+    Example: simsepsis generate thesis --seed 1 -o cohort.csv
 
-    Example: simsepsis fit 'rhc' --cohort patients.csv --out refitted
+    Example: simsepsis fit thesis --cohort cohort.csv --out refitted
 
-    Example: simsepsis fit 'rhc' --printed --members 3 --out printed
+    Example: simsepsis fit thesis --printed --members 3 --out printed
     """
     from simsepsis.analysis.cohort_path import check_cohort_path
     from simsepsis.names import check_name
