@@ -68,7 +68,7 @@ def _quantities(
 
 def _settled(scenario: FittedScenario) -> FittedScenario:
     """Return a world as it was found, whose score has its intercept already."""
-    found = Solved(mark="", score_mean=0.0, prognosis_mean=0.0, prognosis_slope=0.0, intercept=0.0)
+    found = Solved(score_mean=0.0, prognosis_mean=0.0, prognosis_slope=0.0, intercept=0.0)
     return scenario.model_copy(update={"solved": found})
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.analysis.data import CohortArrays
+from simsepsis.analysis.propensity import c_statistic
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 CELLS = 8
@@ -110,7 +111,7 @@ def _by_cells(code: IntArray, size: int, label: BoolArray, fit: BoolArray) -> fl
     total = np.bincount(code[fit], minlength=size)
     # Half a patient of each kind in every cell, so that an empty one says nothing.
     score = ((real + 0.5) / (total + 1.0))[code[~fit]]
-    return area_under_curve(score, label[~fit])
+    return c_statistic(score, label[~fit])
 
 
 def _by_all(values: Sequence[FloatArray], label: BoolArray, fit: BoolArray) -> float:
@@ -124,21 +125,10 @@ def _by_all(values: Sequence[FloatArray], label: BoolArray, fit: BoolArray) -> f
     target = np.where(label[fit], 1.0, -1.0) - (2.0 * label[fit].mean() - 1.0)
     gram = X[fit].T @ X[fit]
     weights = np.linalg.solve(gram + 0.05 * fit.sum() * np.eye(gram.shape[0]), X[fit].T @ target)
-    return area_under_curve(X[~fit] @ weights, label[~fit])
+    return c_statistic(X[~fit] @ weights, label[~fit])
 
 
 def _standard(column: FloatArray) -> FloatArray:
     known = ~np.isnan(column)
     mean, spread = float(column[known].mean()), float(column[known].std()) or 1.0
     return np.where(known, np.clip((column - mean) / spread, -5.0, 5.0), 0.0)
-
-
-def area_under_curve(score: FloatArray, positive: BoolArray) -> float:
-    """Return the area under the receiver operating characteristic, ties counted half."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(score)
-    n1, n0 = int(positive.sum()), int((~positive).sum())
-    if n1 == 0 or n0 == 0:
-        return 0.5
-    return float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))

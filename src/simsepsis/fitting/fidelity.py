@@ -11,12 +11,13 @@ import pandas as pd
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.encode import encode_cohort
 from simsepsis.analysis.logistic import fit_logistic
+from simsepsis.analysis.propensity import c_statistic
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.survival import kaplan_meier
 from simsepsis.analysis.thesis_analysis import analyze
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import SimsepsisError
-from simsepsis.fitting.detection import Detection, area_under_curve, detect
+from simsepsis.fitting.detection import Detection, detect
 from simsepsis.fitting.fit import FittedWorld
 from simsepsis.fitting.learn import normal_scores
 from simsepsis.records import Records, Registry
@@ -202,7 +203,7 @@ def _quantities(
     world: FittedWorld, spec: AnalysisSpec, real: CohortArrays, made: Sequence[CohortArrays]
 ) -> Iterator[dict[str, object]]:
     scored = [_fitted_score(world, cohort) for cohort in (real, *made)]
-    yield _row("C-statistic of the score, as fitted", [area_under_curve(*one) for one in scored])
+    yield _row("C-statistic of the score, as fitted", [c_statistic(*one) for one in scored])
     yield _row("SD of the log odds of treatment, as fitted", [float(np.std(score)) for score, _ in scored])
     yield _row("Share of the treated", [float(cohort.treated.mean()) for cohort in (real, *made)])
     for name in (*spec.outcomes, *spec.numeric_outcomes):

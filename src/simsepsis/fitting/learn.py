@@ -16,7 +16,7 @@ from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError
 from simsepsis.fitting.dependence import cluster_means, correlations, scores_of
 from simsepsis.fitting.follow_up import derived_day, fit_hazards, survival_of
-from simsepsis.fitting.margins import learn_column
+from simsepsis.fitting.margins import decimals_of, learn_column, quantile_function
 from simsepsis.fitting.refine import lower_triangle, refined
 from simsepsis.fitting.regression import Fit, fit_regression
 from simsepsis.world.fitted.profile import UNKNOWN, Clusters, Column, Derived, Later, Model, Profile, Survival
@@ -339,14 +339,11 @@ def _fit_later(
         column=column,
         within=tuple(within),
         implied_by=tuple(implied_by),
-        whole=not binary and column.decimals == 0,
     )
 
 
 def learn_later(values: FloatArray, *, binary: bool, minimum: int) -> Column:
     """Return the margin of what is recorded later: a number's quantiles, its frequent values among them."""
-    from simsepsis.fitting.margins import decimals_of, quantile_function
-
     known = values[~np.isnan(values)]
     gaps = float(np.mean(np.isnan(values))) if np.isnan(values).sum() >= minimum else 0.0
     if binary:

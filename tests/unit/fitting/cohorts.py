@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from tests.unit.own_cohorts import own_spec
 
 from simsepsis import AnalysisSpec
-
-NOTHING = {
-    "cluster": None,
-    "patient": None,
-    "adjuncts": (),
-    "transfusions": (),
-    "durations": (),
-    "later_scores": (),
-    "survival_time": None,
-    "survival_event": None,
-    "subgroups": (),
-}
 
 
 def people(n: int, seed: int) -> tuple[pd.DataFrame, np.random.Generator]:
@@ -54,8 +43,7 @@ def survival_cohort(n: int = 3000, seed: int = 1) -> tuple[pd.DataFrame, Analysi
     frame["dead"] = (death <= end).astype(int)
     frame["dead28"] = ((frame["dead"] == 1) & (frame["days"] <= 28)).astype(int)
     frame["cost"] = np.round(np.exp(7.0 + 0.3 * z + rng.normal(0.0, 0.5, n)))
-    spec = AnalysisSpec(
-        name="own",
+    spec = own_spec(
         treatment="treated",
         outcomes=("dead28",),
         numeric_outcomes=("cost",),
@@ -63,7 +51,9 @@ def survival_cohort(n: int = 3000, seed: int = 1) -> tuple[pd.DataFrame, Analysi
         missing={"marker": "indicator"},
         censoring="administrative",
         rmst_horizon=60.0,
-        **NOTHING | {"cluster": "site", "survival_time": "days", "survival_event": "dead"},
+        cluster="site",
+        survival_time="days",
+        survival_event="dead",
     )
     return frame, spec
 
@@ -74,13 +64,12 @@ def randomized_cohort(n: int = 1000, seed: int = 3) -> tuple[pd.DataFrame, Analy
     chance = 1 / (1 + np.exp(1.0 - 0.05 * (frame["age"] - 60) - 0.4 * frame["grade"]))
     frame["arm"] = np.where(rng.random(n) < 0.5, "drug", "placebo")
     frame["outcome"] = np.where(rng.random(n) < chance, "died", "survived")
-    spec = AnalysisSpec(
+    spec = own_spec(
         name="trial",
         treatment="arm",
         treated="drug",
         event="died",
         outcomes=("outcome",),
         covariates=("age", "smoker", "grade"),
-        **NOTHING,
     )
     return frame, spec

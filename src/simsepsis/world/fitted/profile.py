@@ -119,8 +119,6 @@ class Later(Section):
     """Happens only to those to whom these happened."""
     implied_by: tuple[str, ...] = ()
     """Happens to all to whom one of these happened."""
-    whole: bool = False
-    """Whether it is counted in whole numbers."""
 
 
 class Derived(Section):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -26,13 +25,6 @@ FARTHEST = 15.0
 """Largest absolute intercept that is tried."""
 
 NAMES = CONTRASTS | {"mean_difference": risk_difference}
-
-
-def mark_of(scenario: FittedScenario) -> str:
-    """Return what a world's solution depends on."""
-    parts = scenario.model_dump(mode="json", include={"profile_hash", "treatment", "unmeasured", "sites"})
-    parts["effect"] = {"outcome": scenario.effect.outcome}
-    return json.dumps(parts, sort_keys=True)
 
 
 def solve_population(scenario: FittedScenario) -> People:
@@ -86,7 +78,6 @@ def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
             f"{wanted:.0%}; raise treatment.overlap"
         )
     solved = Solved(
-        mark="",
         score_mean=float(score.mean()),
         prognosis_mean=float(outlook.mean()),
         prognosis_slope=slope,

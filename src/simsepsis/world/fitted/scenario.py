@@ -133,8 +133,6 @@ class Observation(Section):
 class Solved(Section):
     """What was solved for, once nothing is left to solve."""
 
-    mark: str
-    """What it was solved for."""
     score_mean: Coefficient
     """Mean log odds of treatment, covariates only."""
     prognosis_mean: Coefficient

@@ -20,8 +20,6 @@ from simsepsis.world.fitted.tabulated import tabulated
 if TYPE_CHECKING:
     from simsepsis.world.fitted.scenario import FittedScenario
 
-NO_CLUSTERS = np.zeros(1)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Roster:
