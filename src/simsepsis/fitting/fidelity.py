@@ -19,7 +19,7 @@ from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import SimsepsisError
 from simsepsis.fitting.detection import Detection, detect
 from simsepsis.fitting.fit import FittedWorld
-from simsepsis.fitting.learn import normal_scores
+from simsepsis.fitting.later_columns import normal_scores
 from simsepsis.records import Records, Registry
 from simsepsis.threads import one_thread
 from simsepsis.world.cohort import generate_cohort
