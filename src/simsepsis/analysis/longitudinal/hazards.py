@@ -73,13 +73,12 @@ class Hazard:
     squares: Sequence[FloatArray]
     moved: Sequence[tuple[IntArray, FloatArray]]
 
-    def survive(self, period: int, terms: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def survive(self, period: int, design: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the chance of living through a period, and the slope of its logarithm, (r,) each."""
-        linear = self.coefficients[period][0] + terms @ self.coefficients[period][1:]
+        linear = design @ self.coefficients[period]
         if self.kind == "logistic":
             return scipy.special.expit(-linear), -scipy.special.expit(linear)
         if self.continuous:
-            design = np.column_stack([np.ones(linear.size), terms])
             second = 0.5 * np.einsum("ij,ij->i", design @ self.squares[period], design)
             return np.exp(-linear - second), np.full(linear.shape, -1.0)
         return 1 - linear, -1 / (1 - linear)

@@ -41,14 +41,13 @@ class Curve:
 def standardized(hazard: Hazard, terms: Sequence[FloatArray]) -> Curve:
     """Return the mean survival of a population whose terms in each period are given, (r, p) each."""
     size, horizon = terms[0].shape[0], len(terms)
-    chance, slope = zip(*(hazard.survive(k, one) for k, one in enumerate(terms)), strict=True)
+    designs = [np.hstack([np.ones((size, 1)), one]) for one in terms]
+    chance, slope = zip(*(hazard.survive(k, design) for k, design in enumerate(designs)), strict=True)
     alive = np.cumprod(np.column_stack(chance), axis=1)
     survival = alive.mean(axis=0)
-    gradients = []
-    for k, one in enumerate(terms):
-        design = np.column_stack([np.ones(size), one])
-        reached = np.where(np.arange(horizon) >= k, alive, 0.0)
-        gradients.append((design * slope[k][:, None]).T @ reached / size)
+    gradients = [np.zeros((design.shape[1], horizon)) for design in designs]
+    for k, design in enumerate(designs):
+        gradients[k][:, k:] = design.T @ (alive[:, k:] * slope[k][:, None]) / size
     return Curve(survival=survival, gradients=gradients, own=(alive - survival) / size)
 
 
