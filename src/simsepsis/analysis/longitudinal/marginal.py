@@ -104,7 +104,7 @@ def marginal_structural_model(
     ...     long, id="id", visit="visit", treatment="treated", covariates="severity", event="died", horizon=2
     ... ).round(2)
       policy  time  survival  std_error  ci_low  ci_high
-    0  always     1      0.88       0.02    0.85     0.92
+    0  always     1      0.88       0.02    0.84     0.92
     1  always     2      0.81       0.03    0.75     0.86
     2   never     1      0.79       0.02    0.74     0.83
     3   never     2      0.61       0.03    0.55     0.67

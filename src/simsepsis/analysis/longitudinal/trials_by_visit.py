@@ -126,10 +126,10 @@ def sequential_trials(
     ...     long, id="id", visit="visit", treatment="treated", covariates="severity", event="died", horizon=2
     ... ).round(2)
       policy  time  survival  std_error  ci_low  ci_high
-    0  always     1      0.88       0.02    0.85     0.91
-    1  always     2      0.82       0.03    0.76     0.87
-    2   never     1      0.78       0.02    0.75     0.82
-    3   never     2      0.61       0.04    0.53     0.69
+    0  always     1      0.88       0.02    0.84     0.91
+    1  always     2      0.82       0.03    0.76     0.86
+    2   never     1      0.78       0.02    0.74     0.82
+    3   never     2      0.61       0.04    0.53     0.68
     """
     asked, needed = asked_policies(policies, tuple(STATIC))
     data = read_visits(

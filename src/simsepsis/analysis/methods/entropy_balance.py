@@ -47,8 +47,12 @@ def balancing_weights(X: FloatArray, target: FloatArray) -> FloatArray:
     Kullback–Leibler divergence. R:
     ``WeightIt::weightit(method = "ebal", estimand = "ATT")``.
     """
-    away = X - target
-    away = away / np.maximum(away.std(axis=0), np.finfo(np.float64).tiny)
+    varies = np.ptp(X, axis=0) > 0
+    if not np.allclose(X[0, ~varies], target[~varies]):
+        raise ConvergenceError(
+            "controls are all alike where the treated are not, so that no weights balance them"
+        )
+    away = (X[:, varies] - target[varies]) / X[:, varies].std(axis=0)
     away = away[:, independent_columns(away)]
     tilt = np.zeros(away.shape[1])
     value = _dual(away, tilt)

@@ -97,8 +97,8 @@ def multilevel_rows(task: Task) -> Iterator[Estimate]:
     cluster = np.unique(cohort.cluster[rows], return_inverse=True)[1]
     mean = np.bincount(cluster, plain[rows]) / np.bincount(cluster)
     both = np.column_stack([X[rows, 1:], mean[cluster]])
-    spread = np.maximum(both.std(axis=0), np.finfo(np.float64).tiny)
-    columns = np.column_stack([np.ones(rows.size), (both - both.mean(axis=0)) / spread])
+    both = both[:, np.ptp(both, axis=0) > 0]
+    columns = np.column_stack([np.ones(rows.size), (both - both.mean(axis=0)) / both.std(axis=0)])
     logit = plain.copy()
     logit[rows], _ = random_intercepts(
         columns[:, independent_columns(columns)], cohort.treated[rows].astype(np.float64), cluster
