@@ -152,6 +152,9 @@ class AnalysisSpec:
         Scores after day 1 that the extended model adds; patients without them leave that model.
     survival_time, survival_event
         Columns of the time and of the event of Kaplan–Meier and Cox.
+    start
+        Column of the time from the start of follow-up to that of the treatment, in `time_unit`, empty in the
+        untreated; without it ``TREATMENT_hour``, in hours, where the file has that.
     time_unit
         Unit of `survival_time`, the durations and `rmst_horizon`. Time spans and differences of dates are
         turned into it.
@@ -235,6 +238,7 @@ class AnalysisSpec:
     later_scores: tuple[str, ...] = _UNNAMED
     survival_time: str | None = _UNNAMED
     survival_event: str | None = _UNNAMED
+    start: str | None = None
     time_unit: TimeUnit = "days"
     censoring: Censoring | float = "discharge"
     rmst_horizon: float = 28.0
