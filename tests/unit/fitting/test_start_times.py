@@ -8,6 +8,7 @@ import pytest
 
 from simsepsis import AnalysisSpec, fit_world, generate_cohort, run_method, true_estimands
 from simsepsis.errors import DataError
+from simsepsis.fitting.fidelity import fidelity
 
 SPEC = AnalysisSpec(
     treatment="drug",
@@ -86,6 +87,10 @@ def test_time_before_the_start_is_immortal_as_in_the_source(source, world):
     }
     assert found["cox_time_fixed"] < -0.3
     assert abs(found["cox_time_varying"]) < 0.1
+
+
+def test_a_cohort_of_one_covariate_has_a_page(source, world):
+    assert fidelity(world, source, SPEC, seed=0).pairs.empty
 
 
 def test_delay_stretches_the_time_to_the_start(world):
