@@ -89,6 +89,16 @@ SCALES: dict[str, Scale] = {
     "md": Scale(
         label="difference of means", shown="difference of means", kind="difference", pattern="md_{outcome}"
     ),
+    "cid": Scale(
+        label="difference of cumulative incidence",
+        shown="difference of cumulative incidence",
+        kind="difference",
+        pattern="cid_{outcome}",
+        factor=100.0,
+        unit="points",
+        axis="percentage points",
+        about="column and day",
+    ),
     "rmst": Scale(
         label="difference of mean days alive",
         shown="difference of mean days alive",

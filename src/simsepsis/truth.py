@@ -42,7 +42,8 @@ def known_estimands(study: str | None = None) -> dict[str, str]:
     found = [Estimand(scale, name) for name in _events(opened) for scale in _scales(spec)]
     if spec.survival_event is not None:
         horizon = f"{spec.rmst_horizon:g}"
-        found += [Estimand("log_shr", f"{spec.survival_event}_{horizon}"), Estimand("rmst", horizon)]
+        dated = f"{spec.survival_event}_{horizon}"
+        found += [Estimand("log_shr", dated), Estimand("cid", dated), Estimand("rmst", horizon)]
     found += [Estimand("md", name) for name in spec.numeric_outcomes]
     return {
         one.of(population).name: f"{one.label()}, {whose}"
@@ -164,6 +165,12 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iter
     if event:
         hazards = _log_hazard_ratio(outcomes, event, weights, competing=True)
         yield _row(Estimand("log_shr", f"{event}_{horizon}", population), hazards, size)
+        deaths = Risks(
+            treated=outcomes.treated.lifetime <= outcomes.treated.horizon,
+            untreated=outcomes.untreated.lifetime <= outcomes.untreated.horizon,
+            weights=weights,
+        )
+        yield _row(Estimand("cid", f"{event}_{horizon}", population), risk_difference(deaths), size)
         yield _row(Estimand("rmst", horizon, population), _rmst_difference(outcomes, weights), size)
     for name, treated in outcomes.treated.number.items():
         means = Risks(treated=treated, untreated=outcomes.untreated.number[name], weights=weights)

@@ -1,6 +1,7 @@
 """Methods against R: survival and stats.
 
-`methods/methods.R` wrote the results from `kernels/patients.csv`; both can be made again in their folders.
+`methods/methods.R` and `methods/incidence.R` wrote the results from `kernels/patients.csv`; all can be made
+again in their folders.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pytest
 from agreement import agree
 
 from simsepsis.analysis.conditional_logistic import fit_conditional_logistic
+from simsepsis.analysis.methods.aalen_johansen import incidence_by
 from simsepsis.analysis.sensitivity import rosenbaum_gamma
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.time_to_death import follow_up
@@ -47,6 +49,16 @@ def test_subdistribution_hazard_of_death_by_day_28() -> None:
     r = R["subdistribution"]
     agree("R survival", "Fine–Gray by day 28: coefficient", fit.params, r["coef"], rtol=1e-8)
     agree("R survival", "Fine–Gray by day 28: standard error", fit.std_errors, r["se"], rtol=1e-8)
+
+
+def test_cumulative_incidence_of_death_with_discharge_competing() -> None:
+    written = json.loads((HERE / "methods" / "incidence.json").read_text())
+    time, cause = PATIENTS["time"].to_numpy(np.float64), np.where(PATIENTS["died"] == 1, 1.0, 2.0)
+    arms = [PATIENTS["treated"].to_numpy() == arm for arm in (0, 1)]
+    incidence, error = zip(*(incidence_by(28.0, time[arm], cause[arm]) for arm in arms), strict=True)
+    what = "Aalen–Johansen incidence by day 28"
+    agree("R survival", what, incidence, written["incidence"], rtol=1e-12)
+    agree("R survival", f"{what}: standard error", error, written["std_error"], rtol=1e-12)
 
 
 def test_rosenbaum_bounds() -> None:

@@ -11,6 +11,7 @@ import pytest
 from simsepsis.analysis.methods import GROUPS, METHODS, Method, method_names, run_method, run_methods
 from simsepsis.analysis.methods import shared as shared_steps
 from simsepsis.analysis.methods.method import Task
+from simsepsis.analysis.methods.registry import methods_of_files
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyze
@@ -61,7 +62,15 @@ BEYOND_THE_DESIGN = {"matching": {*GEE_VARIANTS, *OTHER_SCORES, *CALIPERS}}
 
 @pytest.mark.parametrize("group", NAMES)
 def test_the_names_are_those_of_the_design(group: str) -> None:
-    assert set(GROUPS[group]) == set(NAMES[group].split()) | BEYOND_THE_DESIGN.get(group, set())
+    listed = set(GROUPS[group]) - {method.name for method in methods_of_files()}
+    assert listed == set(NAMES[group].split()) | BEYOND_THE_DESIGN.get(group, set())
+
+
+def test_a_method_of_a_file_needs_no_place_in_a_list() -> None:
+    assert {method.name: METHODS[method.name] for method in methods_of_files()} == {
+        method.name: method for method in methods_of_files()
+    }
+    assert "entropy_balance" in GROUPS["adjustment"]
 
 
 def test_every_thesis_method_has_its_randomized_twin() -> None:
@@ -174,6 +183,10 @@ PLAIN = AnalysisSpec(
     survival_event=None,
     subgroups=(),
 )
+OF_FILES = {
+    need: {method.name for method in methods_of_files() if need in method.needs}
+    for need in ("clusters", "survival", "start_times")
+}
 WITHOUT = {
     "clusters": {
         "gee_full",
@@ -183,9 +196,10 @@ WITHOUT = {
         "psm_icu_first",
         "psm_cluster_se",
         *GEE_VARIANTS,
+        *OF_FILES["clusters"],
     },
     "other covariates": {"psm_registry_2007", "psm_second_score", "psm_adjuncts_only"},
-    "time": {"psm_cox", *NAMES["time"].split()},
+    "time": {"psm_cox", *NAMES["time"].split(), *OF_FILES["survival"]},
     "second score": {"psm_gee", "psm_gee_sofa", *(name for name in GROUPS["thesis"] if "adjuncts" in name)},
     "subgroups": {"breslow_day_apache2", "breslow_day_immunocompromised"},
 }
@@ -207,11 +221,15 @@ def test_a_file_without_clusters_times_and_adjuncts(registry: pd.DataFrame) -> N
 
 def test_needs_are_declared(registry: pd.DataFrame) -> None:
     assert {name for name, m in METHODS.items() if "clusters" in m.needs} == WITHOUT["clusters"]
-    assert {n for n, m in METHODS.items() if "survival" in m.needs} == set(NAMES["time"].split())
+    assert {n for n, m in METHODS.items() if "survival" in m.needs} == {
+        *NAMES["time"].split(),
+        *OF_FILES["survival"],
+    }
     assert {name for name, m in METHODS.items() if "start_times" in m.needs} == {
         "cox_time_varying",
         "landmark_day3",
         "clone_censor_weight",
+        *OF_FILES["start_times"],
     }
 
 

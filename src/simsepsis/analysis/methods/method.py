@@ -15,7 +15,7 @@ from simsepsis.errors import NotEstimableError
 from simsepsis.estimand import Estimand
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
-Need = Literal["clusters", "survival", "start_times", "oracle", "twin"]
+Need = Literal["clusters", "survival", "start_times", "daily", "oracle", "twin"]
 
 MATCHED_SET = ("pairs_matched", "max_smd_matched")
 """Estimands that describe a matched set, and are no effects: treated patients with a match, and the largest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +41,15 @@ MORE = (
 )
 
 
+def methods_of_files() -> Iterator[Method]:
+    """Yield the method of each file here that calls one ``METHOD``: such a file needs no place in a list."""
+    folder = __name__.rpartition(".")[0]
+    for file in pkgutil.iter_modules(import_module(folder).__path__, f"{folder}."):
+        method = getattr(import_module(file.name), "METHOD", None)
+        if method is not None:
+            yield method
+
+
 def methods_of(spec: AnalysisSpec) -> Mapping[str, Method]:
     """Return every method by name, in the order of lists.
 
@@ -62,8 +73,9 @@ def _methods(subgroups: tuple[Subgroup, ...], study: str) -> Mapping[str, Method
     tests = [interaction(one) for one in subgroups if one.name not in shown]
     code = known.module("methods")
     own: tuple[Method, ...] = () if code is None else code.METHODS
+    more = (*MORE, *methods_of_files())
     asked = (method for test in tests for method in (test, in_twin(test)))
-    listed = (*thesis, *KINDS, *own, *MORE, *map(in_twin, thesis), *asked)
+    listed = (*thesis, *KINDS, *own, *more, *map(in_twin, thesis), *asked)
     return MappingProxyType({method.name: method for method in listed})
 
 

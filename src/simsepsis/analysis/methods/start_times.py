@@ -14,6 +14,7 @@ from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import follow_up
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError, NotEstimableError
+from simsepsis.study.published import open_study
 
 HOURS = 24.0
 NEVER = np.inf
@@ -145,6 +146,16 @@ def course_of(task: Task) -> Course:
         start=np.where(start <= duration, start, NEVER),
         since=np.where(since < duration, since, NEVER),
     )
+
+
+def days_of_stay(task: Task, cohort: CohortArrays) -> FloatArray | None:
+    """Return the days during which alone treatment starts, (n,), inf where empty; None if not recorded."""
+    stay = open_study(None if task.spec.own else task.spec.study).stay
+    name = task.spec.columns.get(stay, stay)
+    if name not in task.shared.frame.columns:
+        return None
+    days = pd.to_numeric(task.shared.frame[name], errors="coerce").to_numpy(np.float64)[cohort.record]
+    return np.where(np.isnan(days), np.inf, days)
 
 
 def _started(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec) -> FloatArray:
