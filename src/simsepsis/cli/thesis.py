@@ -133,16 +133,16 @@ def analyze(
     Example: simsepsis analyze cohort.csv --out analysis
     """
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
-    from simsepsis.analysis.cohort_path import check_cohort_path
-
-    command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    command += f" --study {study}" if study else ""
-    command += f" --daily {daily}" if daily else ""
-    cohort, chosen = _asked(cohort, spec, study)
-    check_cohort_path(cohort)
     from simsepsis.show.drawers import drawers
 
     with drawers() as server:
+        from simsepsis.analysis.cohort_path import check_cohort_path
+
+        command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
+        command += f" --study {study}" if study else ""
+        command += f" --daily {daily}" if daily else ""
+        cohort, chosen = _asked(cohort, spec, study)
+        check_cohort_path(cohort)
         from simsepsis.analysis.cohort_file import read_cohort
         from simsepsis.files import check_folder
 
