@@ -18,7 +18,6 @@ from simsepsis.trial.planning.analyses import analyses_table, analyses_trials
 from simsepsis.trial.planning.belief import assurance_curve, prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, companion_trials
 from simsepsis.trial.planning.grids import (
-    detectable,
     power_lines,
     sensitivity_map,
     sensitivity_table,
@@ -45,7 +44,7 @@ from simsepsis.trial.simulation import (
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress
-from simsepsis.trial.sizing import PlannedSize
+from simsepsis.trial.sizing import PlannedSize, detectable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +158,7 @@ def _simulated(
         )
 
     tally.begin("truths")
-    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
+    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.stated_total is not None)
     trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
     tally.begin("analyses")
     return {

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from simsepsis.errors import UsageError
 from simsepsis.estimand import Estimand
-from simsepsis.trial.effect import SCALES, Effect
+from simsepsis.trial.effect import RATIOS, SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
     COHORT,
@@ -87,6 +87,8 @@ class PlannedEffect(Section):
     """Day at which everybody is censored, of a hazard ratio."""
     arm: str | None = None
     """Arm in which it holds; absent: the last. Other doses do what the world's dose–response says."""
+    aim: Literal["benefit", "harm"] = "benefit"
+    """What the trial is to find: an effect on the other side is refused as a slip."""
 
     @model_validator(mode="after")
     def _with_scale(self) -> Self:
@@ -218,6 +220,24 @@ class PriorWeight(Section):
     """Of an observational estimate: what the experiments measured of its method."""
 
     @model_validator(mode="after")
+    def _whole(self) -> Self:
+        own = {"estimate": self.estimate, "low": self.low, "high": self.high, "scale": self.scale}
+        missing = [name for name, value in own.items() if value is None]
+        if missing and len(missing) < len(own):
+            raise ValueError(f"has no {missing[0]}; a prior of your own has estimate, low, high and scale")
+        if self.estimate is not None and self.low is not None and self.high is not None:
+            with refusing():
+                chosen(str(self.scale), SCALES, "scale")
+            if not self.low < self.estimate < self.high:
+                raise ValueError(
+                    f"estimate = {self.estimate:g} is not between low = {self.low:g} and high = "
+                    f"{self.high:g}; give the interval as low, high"
+                )
+            if self.scale in RATIOS and self.low <= 0.0:
+                raise ValueError(f"low = {self.low:g} of a {self.scale} is not above 0; give a positive one")
+        return self
+
+    @model_validator(mode="after")
     def _one_scale(self) -> Self:
         scale = MEASURED_ON.get(self.scale or "")
         if self.bias is not None and Estimand.parse(self.bias.estimand).scale != scale:
@@ -231,8 +251,16 @@ class PriorWeight(Section):
         """Return the prior itself."""
         if self.estimate is None or self.low is None or self.high is None:
             known = load_priors(study)
-            return known[chosen(self.name, known, "prior")]
-        stated = self._stated()
+            return known[chosen(self.name, known, "name")]
+        stated = prior_from_interval(
+            self.estimate,
+            self.low,
+            self.high,
+            scale=str(self.scale),
+            name=self.name,
+            label=self.label,
+            source=self.source,
+        )
         if self.bias is None:
             return stated
         told, off = stated.components[0], self.bias.measured
@@ -247,20 +275,6 @@ class PriorWeight(Section):
             name=self.name,
         )
         return replace(corrected, source=f"{self.source}; bias of {self.bias.method} from simulation")
-
-    def _stated(self) -> Prior:
-        """Return the prior that the estimate and its interval stand for, whatever its bias."""
-        if self.estimate is None or self.low is None or self.high is None:
-            raise UsageError(f"prior '{self.name}' has no estimate with low and high; give them")
-        return prior_from_interval(
-            self.estimate,
-            self.low,
-            self.high,
-            scale=str(Effect(value=self.estimate, scale=self.scale).scale),
-            name=self.name,
-            label=self.label,
-            source=self.source,
-        )
 
 
 class Run(Section):

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from numpy.polynomial.chebyshev import chebinterpolate, chebval
+from numpy.polynomial.chebyshev import chebfit, chebpts1, chebval
 from scipy.special import ndtr
 
 from simsepsis.arrays import FloatArray
@@ -148,9 +148,6 @@ def _undrifted(plan: Boundaries, lower: tuple[float, ...]) -> tuple[Paths, ...]:
 @lru_cache(maxsize=64)
 def _powers(plan: Boundaries, follow_futility: bool) -> FloatArray:
     """Return the Chebyshev series of the power over the drift."""
-
-    def powers(shares: FloatArray) -> FloatArray:
-        ends = [plan.exits(SMOOTH * float(share), follow_futility=follow_futility) for share in shares]
-        return np.array([end.upper.sum() for end in ends])
-
-    return np.asarray(chebinterpolate(powers, DEGREE))
+    nodes = chebpts1(DEGREE + 1)
+    ends = [plan.exits(SMOOTH * float(node), follow_futility=follow_futility) for node in nodes]
+    return np.asarray(chebfit(nodes, np.array([end.upper.sum() for end in ends]), DEGREE))

@@ -148,14 +148,8 @@ def compare_arms(setting: Setting, counts: IntArray) -> Compared:
 
 
 def planned_side(setting: Setting) -> float:
-    """Return 1 where the planned effect is a benefit or none, −1 where it is harm."""
-    planned = setting.protocol.planned
-    benefit = (
-        -planned.coefficient
-        if planned.name not in ("win_ratio", "probability_index")
-        else (planned.coefficient)
-    )
-    return -1.0 if benefit < 0.0 else 1.0
+    """Return 1 where the trial is to show a benefit, −1 where it is to show harm."""
+    return -1.0 if setting.protocol.effect.aim == "harm" else 1.0
 
 
 def deaths(setting: Setting, drawn: Drawn) -> IntArray:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
+from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
 from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.designs import Design
+from simsepsis.trial.effect import effect_between
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.screen import Screened, screen
-from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, plan_size, single_look
+from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, detectable, plan_size, single_look
 
 TESTS = {"event": "two_proportions", "time": "log_rank", "free_days": "ranks", "win_ratio": "ranks"}
 """Kind of outcome → test whose formula sizes the trial."""
@@ -64,9 +66,14 @@ def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
         cv=screened.size_cv,
         inverse=screened.size_inverse,
         df=degrees_of_freedom(protocol),
-        size=allocation.cluster_size,
+        size=None if allocation.cluster_size is None else _known(protocol, allocation.cluster_size),
         steps=allocation.steps,
     )
+
+
+def _known(protocol: TrialProtocol, patients: float) -> float:
+    """Return of randomized patients those whose outcome will be known."""
+    return patients * (1.0 - protocol.conduct.loss.share)
 
 
 def level_per_comparison(protocol: TrialProtocol) -> Level:
@@ -82,13 +89,12 @@ def level_per_comparison(protocol: TrialProtocol) -> Level:
 
 def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     """Return the patients that power and assurance need by formula, or the stated ones."""
-    assumptions, allocation = assumptions_of(protocol, screened), protocol.allocation
-    if protocol.n_total is not None:
-        return plan_size(assumptions, n_randomized=protocol.n_total)
-    if allocation.cluster_size is not None:
-        everybody = protocol.sites.number * allocation.periods * allocation.cluster_size
-        return plan_size(assumptions, n_randomized=everybody)
+    assumptions = assumptions_of(protocol, screened)
+    if protocol.stated_total is not None:
+        return plan_size(assumptions, n_randomized=protocol.stated_total)
     size = plan_size(assumptions)
+    if size.n_randomized > protocol.n_max:
+        raise UsageError(f"{protocol.name}: {_too_many(protocol, assumptions, size.n_randomized)}")
     if protocol.test.assurance is None:
         return size
     assured = design_for_assurance(size.trial, protocol.prior, protocol.test.assurance)
@@ -96,6 +102,19 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     return plan_size(
         assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))
     )
+
+
+def _too_many(protocol: TrialProtocol, assumptions: Assumptions, needed: int) -> str:
+    """Return what would have to change for a trial of at most `n_max` patients."""
+    told = f"{needed:,} patients would be needed, more than n_max = {protocol.n_max:,}"
+    try:
+        change = detectable(plan_size(assumptions, n_randomized=protocol.n_max))
+    except UsageError:
+        return f"{told}, and no effect is large enough for so few; change the design, or raise n_max"
+    effect = assumptions.effect
+    treated = assumptions.p_control + math.copysign(change, assumptions.p_treated - assumptions.p_control)
+    least = effect_between(assumptions.p_control, treated, effect.name, horizon=effect.horizon)
+    return f"{told}; plan for a {effect.name} as far from none as {least.value:.4g}, or raise n_max"
 
 
 @one_thread()
@@ -134,6 +153,6 @@ def planned_total(protocol: TrialProtocol, pool: Pool | None = None) -> int:
     protocol, pool
         As in `design_fixed`.
     """
-    if protocol.n_total is not None:
-        return protocol.n_total
+    if protocol.stated_total is not None:
+        return protocol.stated_total
     return planned_size(protocol, screen(protocol, pool or build_pool(protocol))).n_randomized

@@ -75,14 +75,16 @@ def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
     outcome = protocol.offer.outcomes[name]
     if outcome.kind == "time":
         endpoint["horizon"] = protocol.endpoint.horizon or outcome.day
-    benefit = protocol.planned.coefficient < 0.0 or protocol.planned.name in (
-        "win_ratio",
-        "probability_index",
-    )
+    aim = protocol.effect.aim
     changes: dict[str, object] = {
         "endpoint": endpoint,
         # Only its side matters: the population, and with it the effect, is given.
-        "effect": {"scale": "odds_ratio", "value": 0.9 if benefit else 1.1, "arm": protocol.effect.arm},
+        "effect": {
+            "scale": "odds_ratio",
+            "value": 0.9 if aim == "benefit" else 1.1,
+            "arm": protocol.effect.arm,
+            "aim": aim,
+        },
     }
     if protocol.test.analysis == "adjusted" and not outcome.binary:
         changes["test.analysis"] = "unadjusted"

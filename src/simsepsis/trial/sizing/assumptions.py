@@ -33,6 +33,11 @@ class Clusters:
     steps: int | None = None
     size: float | None = None
 
+    @property
+    def periods(self) -> int:
+        """Periods of the trial."""
+        return 1 + self.steps if self.steps is not None else 1 if self.cac is None else 2
+
 
 _OF_CLUSTERS = ("icc", "cac")
 

@@ -245,7 +245,7 @@ def _texts(plan: TrialPlan, facts: Facts) -> dict[str, str]:
 def conditions_of(plan: TrialPlan) -> set[str]:
     """Return what holds of a plan, by the names that clauses have for it."""
     given, protocol = plan.size.assumptions, plan.protocol
-    worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
+    worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.stated_total is None
     held = {
         "always": True,
         "ranked": protocol.outcome.rank_scale is not None,
