@@ -12,11 +12,12 @@ from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.simulation.icc import world_icc
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool
 from simsepsis.trial.simulation.precision import variance_left
 from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
-from simsepsis.trial.simulation.truth import distributions, icu_correlation, risks, true_effects
+from simsepsis.trial.simulation.truth import distributions, risks, true_effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,13 +138,6 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
         reference=design.reference,
         p_control=control,
     )
-
-
-def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
-    """Return the stated ICC, or that of the population under control."""
-    if protocol.allocation.icc is not None:
-        return protocol.allocation.icc
-    return icu_correlation(pool, died(pool.courses[0], protocol.outcome).astype(np.float64))
 
 
 def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
