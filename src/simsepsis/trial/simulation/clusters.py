@@ -116,7 +116,7 @@ def _fated(setting: Setting, icu: IntArray, dies: BoolArray, uniform: FloatArray
 
 @lru_cache(maxsize=2)
 def _by_fate(setting: Setting) -> tuple[IntArray, IntArray, IntArray]:
-    """Return rows of the pool, the living of each ICU before its dead, and the deaths and patients of each."""
+    """Return rows of the pool, each ICU's living before its dead, and deaths and patients of ICUs."""
     pool = setting.pool
     deaths = np.bincount(pool.icu, setting.dead[0], minlength=pool.first.size - 1).astype(np.int64)
     return np.lexsort((setting.dead[0], pool.icu)), deaths, np.diff(pool.first)

@@ -42,10 +42,16 @@ def compare(counts: Counts, scale: str) -> Compared:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "hazard_ratio":
-            return Compared(**compare_times(counts))
-        if scale in ("win_ratio", "probability_index"):
-            return _ranked(counts, scale)
-        return _deaths(counts, scale)
+            found = Compared(**compare_times(counts))
+        else:
+            found = (_ranked if scale in ("win_ratio", "probability_index") else _deaths)(counts, scale)
+    # A ratio of which one side is 0 has no estimate, though it may have a test.
+    told = np.isfinite(found.estimate) & np.isfinite(found.std_error)
+    return Compared(
+        z=found.z,
+        estimate=np.where(told, found.estimate, np.nan),
+        std_error=np.where(told, found.std_error, np.nan),
+    )
 
 
 def _deaths(counts: Counts, scale: str) -> Compared:

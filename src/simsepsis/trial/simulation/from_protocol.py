@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
@@ -89,10 +90,10 @@ def level_per_comparison(protocol: TrialProtocol) -> Level:
 
 def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     """Return the patients that power and assurance need by formula, or the stated ones."""
-    assumptions = assumptions_of(protocol, screened)
+    size = _size_with_strata(assumptions_of(protocol, screened), screened, protocol.stated_total)
+    assumptions = size.assumptions
     if protocol.stated_total is not None:
-        return plan_size(assumptions, n_randomized=protocol.stated_total)
-    size = plan_size(assumptions)
+        return size
     if size.n_randomized > protocol.n_max:
         raise UsageError(f"{protocol.name}: {_too_many(protocol, assumptions, size.n_randomized)}")
     if protocol.test.assurance is None:
@@ -102,6 +103,25 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     return plan_size(
         assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))
     )
+
+
+ROUNDS, CLOSE = 50, 1e-4
+
+
+def _size_with_strata(assumptions: Assumptions, screened: Screened, stated: int | None) -> PlannedSize:
+    """Return a size with what sparse strata of the analysis cost, which depends on the size itself."""
+    size = plan_size(assumptions, n_randomized=stated)
+    for _ in range(ROUNDS):
+        left = screened.precision.left(size.n_analysed)
+        if math.isinf(left):
+            raise UsageError(
+                f"{size.n_randomized} patients leave no stratum of the analysis with both arms; take fewer"
+            )
+        sparse = max(left, 1.0) if left == left else 1.0
+        if abs(sparse - size.assumptions.sparse) < CLOSE:
+            break
+        size = plan_size(replace(assumptions, sparse=sparse), n_randomized=stated)
+    return size
 
 
 def _too_many(protocol: TrialProtocol, assumptions: Assumptions, needed: int) -> str:

@@ -76,6 +76,8 @@ class Assumptions:
         As in `design_log_rank`.
     ranked
         What a patient tells where ranks are compared, else None.
+    sparse
+        Patients over those that would do if all strata of the analysis held both arms.
     """
 
     test: str
@@ -100,6 +102,7 @@ class Assumptions:
     horizon: float | None = None
     averaging: float = 1.0
     ranked: RankedDeaths | None = None
+    sparse: float = 1.0
 
     def __post_init__(self) -> None:
         probability(self.p_control, "p_control")
@@ -112,6 +115,11 @@ class Assumptions:
             raise UsageError(
                 f"randomization={self.randomization!r} has no ICC; give the correlation within an ICU"
             )
+
+    @property
+    def counted(self) -> float:
+        """Share of all randomized who have an outcome in one of the two arms compared."""
+        return self.compared * (1.0 - self.loss)
 
     @property
     def level(self) -> Level:

@@ -83,7 +83,7 @@ class PlannedSize:
     @property
     def n_analysed(self) -> float:
         """Patients with an outcome that are expected in the two arms compared."""
-        return self.n_randomized * self.trial.counted
+        return self.n_randomized * self.assumptions.counted
 
     @property
     def events(self) -> float:
@@ -105,16 +105,16 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
 
     Notes
     -----
-    N of the fixed design for the diluted risks × design effect of clusters × inflation of the looks, over
-    1 − loss; rounded up to whole patients of each arm.
+    N of the fixed design for the diluted risks × design effect of clusters × inflation of the looks × what
+    sparse strata cost, over 1 − loss; rounded up to whole patients of each arm.
     """
     undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
-    counted = assumptions.compared * (1.0 - assumptions.loss)
+    counted = assumptions.counted / assumptions.sparse
     fixed = _fixed(assumptions)
     clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
     boundaries = boundaries_of(assumptions)
     trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
-    needed = trial.n_total
+    needed = trial.n_total * assumptions.sparse
     randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions)
     reached = AsRandomized(
         design=trial.with_total(randomized * counted),

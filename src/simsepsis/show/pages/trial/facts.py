@@ -183,7 +183,8 @@ def _patients(plan: TrialPlan) -> Facts:
         "n_fixed": count(math.ceil(size.n_fixed)),
         "n_clustered": count(math.ceil(size.n_clustered)),
         "n_needed": count(math.ceil(size.n_sequential)),
-        "inflation": decimal(size.n_sequential / size.n_clustered, digits=3),
+        "inflation": decimal(size.n_sequential / size.n_clustered / size.assumptions.sparse, digits=3),
+        "sparse": decimal(size.assumptions.sparse),
         "deaths": count(size.events),
         "power": percent(size.power),
         "expected_null": count(plan.expected["null"]),
@@ -269,7 +270,7 @@ def _beliefs(plan: TrialPlan) -> Facts:
 def _analyses(plan: TrialPlan) -> Facts:
     """Return what the planned analysis leaves of the variance, and the power that the formula then gives."""
     rows = plan.tables.get("analyses")
-    left = plan.screened.variance_left
+    left = plan.screened.precision.left(plan.size.n_analysed)
     facts = {"variance_left": percent(left), "power_analysis": percent(power_with(plan.size, left))}
     if rows is None or rows.empty:
         return facts

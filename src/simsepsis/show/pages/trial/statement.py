@@ -154,6 +154,12 @@ CLAUSES = (
         "以上の中間解析を考慮すると、転帰の判明した患者は{n_needed}例必要となる（膨張係数{inflation}）。",
     ),
     Clause(
+        "sparse",
+        "Strata in which only one group has patients tell nothing: with this many strata the analysis takes "
+        "{sparse} times the patients.",
+        "片方の群の患者しかいない層は比較に寄与しないため、これだけの層を用いる解析には{sparse}倍の症例数を要する。",
+    ),
+    Clause(
         "solved_loss",
         "Allowing for {loss} of patients whose outcome will remain unknown, {n_randomized} patients will be "
         "randomized: {arm_sizes}.",
@@ -267,7 +273,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
         "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
-        "gains": plan.screened.variance_left < 1.0,
+        "gains": plan.screened.precision.left(plan.size.n_analysed) < 1.0,
+        "sparse": given.sparse > 1.0,
         "checked": "analyses" in plan.tables and protocol.test.analysis != "unadjusted",
     }
     return {name for name, holds in held.items() if holds}
