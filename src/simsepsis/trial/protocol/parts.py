@@ -87,6 +87,8 @@ class PlannedEffect(Section):
     """Day at which everybody is censored, of a hazard ratio."""
     arm: str | None = None
     """Arm in which it holds; absent: the last. Other doses do what the world's dose–response says."""
+    margin: float | None = None
+    """Non-inferiority: the worst effect, on the same scale, that is no reason to reject treatment."""
     aim: Literal["benefit", "harm"] = "benefit"
     """What the trial is to find: an effect on the other side is refused as a slip."""
 

@@ -16,7 +16,8 @@ STEPS = (
     ("always", "Fixed design, nobody departs from the protocol", "n_undiluted"),
     ("diluted", "Difference diluted by departures", "n_fixed"),
     ("clustered", "Design effect of randomized ICUs", "n_clustered"),
-    ("looks", "Interim analyses", "n_needed"),
+    ("looks", "Interim analyses", "n_looked"),
+    ("sparse", "Strata with one group only", "n_needed"),
     ("solved", "Loss, all arms, whole patients in each", "n_randomized"),
     ("stated", "Stated in the protocol", "n_randomized"),
     ("always", "Power of these whole patients by formula", "power"),
@@ -48,10 +49,10 @@ def size_table(plan: TrialPlan, power: float) -> Table:
     )
     heads: list[str | Fact] = ["Control risk"]
     heads += [Fact(value=effect, text=f"{scale} {_effect(effect)}") for effect in effects]
-    percent_text = short_percent(power).text
+    percent_text, what = short_percent(power).text, "enrol" if given.clusters else "randomize"
     return Table(
         name=f"size_{round(100 * power)}",
-        title=f"Patients to randomize for a power of {percent_text}, all else as planned (* the plan)",
+        title=f"Patients to {what} for a power of {percent_text}, all else as planned (* the plan)",
         heads=tuple(heads),
         rows=rows,
     )
@@ -91,6 +92,10 @@ CHANCES: tuple[Column, ...] = (
     ("Efficacy by here, planned effect", lambda r: percent(r.cumulative_power)),
     ("z judged", lambda r: decimal(r.z_judged, digits=3)),
     ("Conditional power, planned effect", lambda r: percent(r.cp_planned)),
+    (
+        "Conditional power, planned effect, later looks and futility followed",
+        lambda r: percent(r.cp_all),
+    ),
     ("Conditional power, current trend", lambda r: percent(r.cp_trend)),
     ("Predictive power", lambda r: percent(r.predictive)),
 )

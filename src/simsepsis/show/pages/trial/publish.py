@@ -48,7 +48,12 @@ def plan_page(document: Document, figures: Sequence[Figure]) -> Page:
             Section(
                 "statement-ja",
                 "症例数設定",
-                (Aside(PASTE.ja), *document.statement_ja, Aside(protocol.offer.calibration.phrase.ja)),
+                (
+                    Aside(PASTE.ja),
+                    *document.statement_ja,
+                    Aside(protocol.offer.calibration.phrase.ja),
+                    document.estimand_ja,
+                ),
                 lang="ja",
             ),
             Section("estimand", "Estimand", (document.estimand,)),
@@ -88,7 +93,7 @@ def plan_trial(
     jobs: int = -1,
     progress: Progress | None = None,
 ) -> TrialPlan:
-    """Plan a randomized trial, and write ``plan.json``, ``plan.md``, ``report.html`` and ``figures/``.
+    """Plan a randomized trial: ``plan.json``, ``plan.md``, ``plan-ja.md``, ``report.html`` and ``figures/``.
 
     The simulated trials are kept in ``trials/`` as they come: a plan that was cut off, or whose words or
     priors have changed, simulates only what is lacking.
