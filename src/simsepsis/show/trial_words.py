@@ -42,6 +42,15 @@ TESTS = {
         "generalized estimating equations with ICUs as clusters",
         "ICUをクラスターとする一般化推定方程式（GEE）",
     ),
+    ("unadjusted", "noninferiority"): Phrase("the Farrington–Manning test", "Farrington–Manning検定"),
+    ("stratified", "noninferiority"): Phrase(
+        "the Mantel–Haenszel estimate stratified by {strata} with its confidence interval",
+        "{strata_ja}を層とするMantel–Haenszel推定値の信頼区間",
+    ),
+    ("adjusted", "noninferiority"): Phrase(
+        "the effect standardized over a logistic model with {covariates} and its confidence interval",
+        "{covariates_ja}を共変量とするロジスティックモデルにより標準化した効果の信頼区間",
+    ),
     ("unadjusted", "log_rank"): Phrase("the log-rank test", "ログランク検定"),
     ("stratified", "log_rank"): Phrase(
         "the log-rank test stratified by {strata}", "{strata_ja}を層とする層別ログランク検定"
@@ -62,6 +71,9 @@ FORMULAS = {
     "pooled": Phrase(
         "the normal approximation for two proportions with pooled variance under the null hypothesis",
         "2標本の割合の比較に対する正規近似（帰無仮説の下で分散を併合）",
+    ),
+    "farrington_manning": Phrase(
+        "the formula of Farrington and Manning for a margin", "マージンに対するFarringtonとManningの式"
     ),
     "schoenfeld": Phrase(
         "Schoenfeld's formula for the log-rank test", "ログランク検定に対するSchoenfeldの式"

@@ -21,6 +21,7 @@ from simsepsis.trial.designs import (
     Design,
     design_binary,
     design_log_rank,
+    design_noninferiority,
     design_two_proportions,
     power_two_proportions,
 )
@@ -103,6 +104,7 @@ __all__ = [
     "design_for_assurance",
     "design_group_sequential",
     "design_log_rank",
+    "design_noninferiority",
     "design_rank_sum",
     "design_two_proportions",
     "design_ventilator_free_days",

@@ -2,6 +2,7 @@
 
 from simsepsis.trial.designs.design import Design, Endpoint, Signal, fixed_design
 from simsepsis.trial.designs.log_rank import design_log_rank
+from simsepsis.trial.designs.noninferiority import design_noninferiority
 from simsepsis.trial.designs.two_proportions import (
     FORMULAS,
     design_binary,
@@ -16,6 +17,7 @@ __all__ = [
     "Signal",
     "design_binary",
     "design_log_rank",
+    "design_noninferiority",
     "design_two_proportions",
     "fixed_design",
     "power_two_proportions",

@@ -19,7 +19,7 @@ LARGEST = 20.0
 
 
 def beliefs(weighted: Sequence[tuple[float, Prior]], study: str | None) -> dict[str, Prior]:
-    """Return the priors that a plan is judged under: those of its study and its own."""
+    """Return the priors that a plan of superiority is judged under: those of its study and its own."""
     return load_priors(study) | {prior.name: prior for _, prior in weighted}
 
 

@@ -113,7 +113,7 @@ def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
 
 
 def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) -> dict[str, Any]:
-    weighted, sites, study = protocol.weighted, protocol.sites, protocol.study
+    sites = protocol.sites
     return {
         "size": size,
         "looks": boundary_table(size),
@@ -122,8 +122,7 @@ def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) ->
         "power": power_lines(size),
         "sensitivity": sensitivity_table(size, practice=protocol.offer.practice),
         "attenuation": sensitivity_map(size),
-        "priors": prior_table(size, weighted, study),
-        "assurance": assurance_curve(size, weighted, study),
+        **_believed(protocol, size),
         "accrual": accrual_curve(size, sites, screened.eligible),
         "pace": accrual_table(size, sites, screened.eligible, protocol.outcome_lag_days),
         "flow": patient_flow(size, sites, screened.eligible),
@@ -131,7 +130,20 @@ def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) ->
     }
 
 
+def _believed(protocol: TrialProtocol, size: PlannedSize) -> dict[str, pd.DataFrame]:
+    """Return the assurance under the priors; none of a margin, which no prior is about."""
+    if protocol.margin is not None:
+        return {"priors": pd.DataFrame(), "assurance": pd.DataFrame()}
+    weighted, study = protocol.weighted, protocol.study
+    return {
+        "priors": prior_table(size, weighted, study),
+        "assurance": assurance_curve(size, weighted, study),
+    }
+
+
 def _detectable(size: PlannedSize) -> float:
+    if size.assumptions.margin is not None:
+        return math.nan
     try:
         return detectable(size)
     except UsageError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
 from simsepsis.study.published import DEFAULT
+from simsepsis.trial.designs.noninferiority import margin_of
 from simsepsis.trial.effect import RISK_SCALES, Effect
 from simsepsis.trial.priors import Prior, mix_priors
 from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
@@ -192,12 +193,33 @@ class TrialProtocol(Section):
             )
         if self.endpoint.control_risk is not None and scale in RISK_SCALES:
             self.planned.treated_risk(self.endpoint.control_risk)
-        if self.planned.coefficient and self.benefit != (self.effect.aim == "benefit"):
+        if self.effect.margin is not None:
+            self._check_margin(self.effect.margin)
+        elif self.planned.coefficient and self.benefit != (self.effect.aim == "benefit"):
             does, other = ("worse", "harm") if self.effect.aim == "benefit" else ("better", "benefit")
             raise UsageError(
                 f"effect.value = {self.effect.value:g}: a {scale} of {self.effect.value:g} makes patients "
                 f"{does}, but the trial is to show {self.effect.aim}; correct the value, or write "
                 f'aim = "{other}"'
+            )
+
+    def _check_margin(self, margin: float) -> None:
+        worst = margin_of(self.planned, margin)
+        if not self.outcome.binary or self.allocation.clustered or len(self.arms) > 1 or self.priors:
+            raise UsageError(
+                f"effect.margin = {margin:g} is for one treated arm, patients randomized one by one, an "
+                f"event "
+                "endpoint and no priors; change the plan, or remove the margin"
+            )
+        if self.planned.coefficient >= worst.coefficient:
+            raise UsageError(
+                f"effect.value = {self.effect.value:g} is as bad as effect.margin = {margin:g} or worse; "
+                f"plan "
+                "for a better effect or a wider margin"
+            )
+        if self.effect.aim == "harm" or self.test.estimate not in (None, self.effect.scale):
+            raise UsageError(
+                "effect.margin: remove effect.aim and test.estimate, which do not go with a margin"
             )
 
     def _check_departures(self) -> None:
@@ -305,6 +327,11 @@ class TrialProtocol(Section):
     def planned(self) -> Effect:
         """The planned effect on its scale."""
         return self.effect.stated
+
+    @property
+    def margin(self) -> Effect | None:
+        """The margin of non-inferiority, if that is the question."""
+        return None if self.effect.margin is None else margin_of(self.planned, self.effect.margin)
 
     @property
     def benefit(self) -> bool:

@@ -63,7 +63,7 @@ class Batches:
         trials = [self._trial(streams(self.seed, replicate=replicate)) for replicate in replicates]
         compared = self._compared(trials)
         return replicates.start, Results(
-            z=planned_side(self.setting) * compared.z,
+            z=against_margin(self.setting, compared, planned_side(self.setting) * compared.z),
             estimate=compared.estimate,
             std_error=compared.std_error,
             known=np.array([trial.outcomes.sum(axis=-1) for trial in trials]),
@@ -139,12 +139,24 @@ def _adjusted(setting: Setting, drawn: Drawn) -> FloatArray:
 def compare_arms(setting: Setting, counts: IntArray) -> Compared:
     """Return each treated arm against control at each look; z is positive where the treated do better."""
     protocol = setting.protocol
-    arms = [compare(counts[..., [0, arm], :], protocol.scale) for arm in range(1, counts.shape[-2])]
+    arms = [
+        compare(counts[..., [0, arm], :], protocol.scale, protocol.margin)
+        for arm in range(1, counts.shape[-2])
+    ]
     return Compared(
         z=np.stack([arm.z for arm in arms], axis=-1),
         estimate=np.stack([arm.estimate for arm in arms], axis=-1),
         std_error=np.stack([arm.std_error for arm in arms], axis=-1),
     )
+
+
+def against_margin(setting: Setting, compared: Compared, z: FloatArray) -> FloatArray:
+    """Return z of superiority as it is; of a margin Wald's, unless the test saw it."""
+    margin = setting.protocol.margin
+    if margin is None or setting.protocol.test.analysis == "unadjusted":
+        return z
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((margin.coefficient - compared.estimate) / compared.std_error)
 
 
 def planned_side(setting: Setting) -> float:

@@ -38,7 +38,7 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         sides=protocol.test.sides,
         power=protocol.test.power,
         ratio=compared.ratio,
-        formula=FORMULAS.get(test, "pooled"),
+        formula=FORMULAS.get(test, "pooled") if protocol.effect.margin is None else "farrington_manning",
         looks=protocol.looks.information,
         spending=protocol.looks.spending,
         parameter=protocol.looks.parameter,
@@ -53,6 +53,7 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         horizon=days if days != float("inf") else None,
         averaging=screened.averaging,
         ranked=screened.ranked,
+        margin=protocol.effect.margin,
     )
 
 

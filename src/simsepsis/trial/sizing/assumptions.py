@@ -76,6 +76,8 @@ class Assumptions:
         As in `design_log_rank`.
     ranked
         What a patient tells where ranks are compared, else None.
+    margin
+        Of non-inferiority, on the scale of the effect, else None.
     sparse
         Patients over those that would do if all strata of the analysis held both arms.
     """
@@ -102,6 +104,7 @@ class Assumptions:
     horizon: float | None = None
     averaging: float = 1.0
     ranked: RankedDeaths | None = None
+    margin: float | None = None
     sparse: float = 1.0
 
     def __post_init__(self) -> None:

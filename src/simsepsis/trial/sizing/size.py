@@ -11,7 +11,13 @@ from scipy.optimize import brentq
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
-from simsepsis.trial.designs import Design, design_binary, design_log_rank, fixed_design
+from simsepsis.trial.designs import (
+    Design,
+    design_binary,
+    design_log_rank,
+    design_noninferiority,
+    fixed_design,
+)
 from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.inputs import positive
@@ -156,6 +162,15 @@ def single_look(assumptions: Assumptions) -> Design:
 
 def _fixed(assumptions: Assumptions) -> Design:
     """Return the design without looks, clusters and loss."""
+    shared: dict[str, Any] = {
+        "alpha": assumptions.alpha,
+        "sides": assumptions.sides,
+        "power": assumptions.power,
+        "ratio": assumptions.ratio,
+    }
+    control = assumptions.risks[0]
+    if assumptions.margin is not None:
+        return design_noninferiority(control, assumptions.diluted_effect, assumptions.margin, **shared)
     if assumptions.p_control == assumptions.p_treated:
         raise UsageError(
             f"{assumptions.effect.name}={assumptions.effect.value:g} is no effect, so no sample size detects "
@@ -166,14 +181,7 @@ def _fixed(assumptions: Assumptions) -> Design:
             f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} "
             "leave no difference between the arms; lower them"
         )
-    shared: dict[str, Any] = {
-        "alpha": assumptions.alpha,
-        "sides": assumptions.sides,
-        "power": assumptions.power,
-        "ratio": assumptions.ratio,
-        "formula": assumptions.formula,
-    }
-    control, effect = assumptions.risks[0], assumptions.diluted_effect
+    shared, effect = shared | {"formula": assumptions.formula}, assumptions.diluted_effect
     if assumptions.ranked is not None:
         return _ranked_design(replace(assumptions.ranked, p_control=control), assumptions)
     if assumptions.test == "log_rank":

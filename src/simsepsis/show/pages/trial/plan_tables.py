@@ -187,6 +187,7 @@ def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
     if not plan.simulated_trials:
         return ()
     arms = [arm.name for arm in plan.protocol.arms]
+    margin = plan.protocol.margin is not None
     cells = plan.operating.set_index(["arm", "truth", "measure"])
     hidden = () if len(plan.looks) else OF_LOOKS
     rows: list[tuple[Cell, ...]] = []
@@ -194,6 +195,7 @@ def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
         for measure, (label, form) in MEASURES.items():
             if (arm, "null", measure) in cells.index and measure not in hidden:
                 found = [cells.loc[(arm, truth, measure)] for truth in TRUTHS]
+                label = "Claims non-inferiority" if margin and measure == "rejection" else label
                 name = label if len(arms) == 1 else f"{arm}: {label}"
                 rows.append((name, *(form(cell["value"], cell["mcse"]) for cell in found)))
     trials = count(plan.simulated_trials).text
@@ -201,7 +203,7 @@ def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
         name="operating",
         title=f"{trials} simulated trials under each truth; Monte Carlo standard errors in brackets, of "
         f"percentages in points. Estimates are {_estimates(plan)}{_ignored(plan)}",
-        heads=("Measure", *TRUTHS.values()),
+        heads=("Measure", "Effect at the margin" if margin else "No effect", "Planned effect"),
         rows=tuple(rows),
     )
     return (table, *_simulated_looks(plan), *_tried(plan))

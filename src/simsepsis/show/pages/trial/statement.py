@@ -419,6 +419,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
 def test_phrase(plan: TrialPlan) -> Phrase:
     """Return the primary analysis in words, with places for strata and covariates."""
     outcome, test = plan.protocol.outcome, plan.size.assumptions.test
+    if plan.protocol.margin is not None:
+        test = "noninferiority"
     ranked = "win_ratio" if outcome.kind == "win_ratio" else "ranks"
     return TESTS[plan.protocol.test.analysis, ranked if outcome.rank_scale else test]
 
