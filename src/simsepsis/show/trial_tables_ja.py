@@ -103,6 +103,7 @@ WORDS = {
     "Treatment group, deaths if the plan is right": "試験治療群、計画どおりの場合のイベント数",
     "Endpoint": "評価項目",
     "Power": "検出力",
+    "True effect as randomized": "割付けどおりの真の効果",
     "Against the plan's endpoint, paired (points)": "計画の評価項目との差、対応あり（ポイント）",
     "Patients for the same power, times the plan's": "同じ検出力に要する症例数（計画比）",
     "Risk ratio": "リスク比",

@@ -20,6 +20,7 @@ from simsepsis.trial.cluster import (
 from simsepsis.trial.designs import (
     Design,
     design_binary,
+    design_follow_up,
     design_log_rank,
     design_noninferiority,
     design_two_proportions,
@@ -33,6 +34,12 @@ from simsepsis.trial.endpoints import (
     design_win_ratio,
     design_win_ratio_ordinal,
     ventilator_free_days,
+)
+from simsepsis.trial.ordinal import (
+    CommonOddsRatio,
+    common_odds_ratio,
+    design_ordinal,
+    rank_estimands,
 )
 from simsepsis.trial.priors import (
     Prior,
@@ -79,6 +86,7 @@ from simsepsis.trial.within_icus import stratified_analysis
 __all__ = [
     "Assurance",
     "Boundaries",
+    "CommonOddsRatio",
     "Design",
     "Effect",
     "Futility",
@@ -96,15 +104,18 @@ __all__ = [
     "cluster_design_effect",
     "cluster_size_for",
     "cluster_variance",
+    "common_odds_ratio",
     "compare_pairs",
     "conditional_power",
     "design_binary",
     "design_cluster",
     "design_fixed",
+    "design_follow_up",
     "design_for_assurance",
     "design_group_sequential",
     "design_log_rank",
     "design_noninferiority",
+    "design_ordinal",
     "design_rank_sum",
     "design_two_proportions",
     "design_ventilator_free_days",
@@ -125,6 +136,7 @@ __all__ = [
     "power_two_proportions",
     "predictive_power",
     "prior_from_interval",
+    "rank_estimands",
     "repeated_confidence_interval",
     "sample_size_grid",
     "sceptical_prior",
