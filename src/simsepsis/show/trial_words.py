@@ -128,6 +128,10 @@ BINDING = {
         "非拘束的であり、従わない場合も第一種の過誤は保たれる",
     ),
 }
+POWER_KINDS = {
+    True: Phrase("conditional power under the current trend", "現在の傾向の下での条件付き検出力"),
+    False: Phrase("predictive power", "予測検出力"),
+}
 HYPOTHESES = {False: Phrase("superiority", "優越性"), True: Phrase("non-inferiority", "非劣性")}
 ASSIGNED = {
     False: Phrase("assigned to", "に割り付けられた"),

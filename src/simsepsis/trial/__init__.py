@@ -7,6 +7,7 @@ from simsepsis.trial.assurance import (
     assurance_of_information,
     design_for_assurance,
 )
+from simsepsis.trial.borrowing import BetaMixture, borrowing_power, borrowing_under_bias, map_prior
 from simsepsis.trial.cluster import (
     cluster_design_effect,
     cluster_size_for,
@@ -70,6 +71,11 @@ from simsepsis.trial.sequential import (
     sequential_design,
     update_boundaries,
 )
+from simsepsis.trial.sequential.reestimate import (
+    reestimate_blinded,
+    reestimate_size,
+    reestimation_characteristics,
+)
 from simsepsis.trial.simulation import (
     Pool,
     TrialSimulation,
@@ -85,6 +91,7 @@ from simsepsis.trial.within_icus import stratified_analysis
 
 __all__ = [
     "Assurance",
+    "BetaMixture",
     "Boundaries",
     "CommonOddsRatio",
     "Design",
@@ -99,6 +106,8 @@ __all__ = [
     "assurance",
     "assurance_ceiling",
     "assurance_of_information",
+    "borrowing_power",
+    "borrowing_under_bias",
     "bridge_prior",
     "build_pool",
     "cluster_design_effect",
@@ -130,6 +139,7 @@ __all__ = [
     "load_priors",
     "load_trial",
     "look_table",
+    "map_prior",
     "mix_priors",
     "planned_total",
     "power_curve",
@@ -137,6 +147,9 @@ __all__ = [
     "predictive_power",
     "prior_from_interval",
     "rank_estimands",
+    "reestimate_blinded",
+    "reestimate_size",
+    "reestimation_characteristics",
     "repeated_confidence_interval",
     "sample_size_grid",
     "sceptical_prior",

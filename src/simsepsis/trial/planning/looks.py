@@ -57,7 +57,8 @@ def _at_interim(plan: Boundaries, planned: float) -> dict[str, list[float]]:
     for look in range(plan.looks):
         values = [math.nan] * 5
         if look < plan.looks - 1:
-            z = 0.0 if plan.futility_z is None else float(plan.futility_z[look])
+            bounded = plan.futility_z is not None and math.isfinite(plan.futility_z[look])
+            z = float(plan.futility_z[look]) if plan.futility_z is not None and bounded else 0.0
             time = float(plan.information[look])
             values = [
                 z,

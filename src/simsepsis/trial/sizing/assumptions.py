@@ -91,7 +91,7 @@ class Assumptions:
     ratio: float = 1.0
     formula: str = "pooled"
     looks: tuple[float, ...] = (1.0,)
-    spending: str = "ld_obrien_fleming"
+    spending: str | tuple[float, ...] = "ld_obrien_fleming"
     parameter: float | None = None
     futility: Futility | None = None
     nonadherence: float = 0.0

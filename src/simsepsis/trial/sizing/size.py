@@ -224,7 +224,7 @@ def _boundaries(
     looks: tuple[float, ...],
     alpha: float,
     sides: int,
-    spending: str,
+    spending: str | tuple[float, ...],
     parameter: float | None,
     futility: Futility | None,
 ) -> Boundaries:

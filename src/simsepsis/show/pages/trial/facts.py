@@ -236,12 +236,18 @@ def _looks(plan: TrialPlan) -> Facts:
     if bounds is None:
         return facts
     facts |= {"final_z": decimal(float(bounds.z[-1]), digits=3), **_bounds("interim_z", bounds.z)}
-    facts["parameter"] = NONE if bounds.parameter is None else plain(bounds.parameter)
+    looks = plan.protocol.looks
+    skipping = looks.efficacy_at is not None
+    used = spending_parameter(looks.spending, looks.parameter) if skipping else bounds.parameter
+    facts["parameter"] = NONE if used is None else plain(used)
     if futility is None or bounds.futility_z is None:
         return facts
     rule = futility.spending if isinstance(futility.spending, str) else "hsd"
     parameter = spending_parameter(rule, futility.parameter)
+    told = looks.futility
+    floor = None if told is None else told.conditional_power or told.predictive_power
     return facts | {
+        "power_floor": NONE if floor is None else short_percent(floor),
         "futility_parameter": NONE if parameter is None else plain(parameter),
         "beta": short_percent(round(1.0 - futility.power, 10)),
         **_bounds("futility_z", bounds.futility_z),
@@ -250,7 +256,9 @@ def _looks(plan: TrialPlan) -> Facts:
 
 def _bounds(name: str, bounds: FloatArray) -> Facts:
     """Return the bounds of all looks but the last as a list in both languages."""
-    texts = [decimal(float(z), digits=3).text if math.isfinite(z) else "∞" for z in bounds[:-1]]
+    texts = [
+        decimal(float(z), digits=3).text if math.isfinite(z) else f"{'−' * (z < 0)}∞" for z in bounds[:-1]
+    ]
     return {
         name: words(" and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))),
         f"{name}_ja": words("、".join(texts)),

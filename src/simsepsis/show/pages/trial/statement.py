@@ -22,6 +22,7 @@ from simsepsis.show.trial_words import (
     HYPOTHESES,
     ICC_SOURCES,
     MULTIPLICITY,
+    POWER_KINDS,
     RATIO_REASONS,
     REMEDIES,
     SCALES,
@@ -71,7 +72,8 @@ CLAUSES = (
         "(treatment group) and {or_assigned} {control} (control group), all analysed as randomized, by "
         "{test} at a {sides} "
         "significance level of {alpha}.",
-        "主要評価項目は{endpoint}とする。{treatment_ja}{assigned}試験治療群と{control_ja}{or_assigned}対照群を、"
+        "主要評価項目は{endpoint}とする。{treatment_ja}{assigned}試験治療群と{control_ja}{or_assigned}対照群"
+        "を、"
         "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}と"
         "する。",
     ),
@@ -100,7 +102,8 @@ CLAUSES = (
         "{risk} from {p_control} to {p_treated}: an absolute {reduction} of {rd} percentage points and a "
         "relative {reduction} of {rrr} (odds ratio {or}).",
         "検出すべき差（target difference）は、割付けどおりに治療を受けた患者における{scale}{effect}とした。"
-        "これは{risk}の{p_control}から{p_treated}への{reduction}{lowers}、すなわち絶対差{rd}パーセントポイント"
+        "これは{risk}の{p_control}から{p_treated}への{reduction}{lowers}、すなわち絶対差{rd}パーセントポイン"
+        "ト"
         "（相対的{reduction}{rrr}、オッズ比{or}）に相当する。",
     ),
     Clause(
@@ -229,6 +232,14 @@ CLAUSES = (
         "無益性中止の境界値はz = {futility_z_ja}（これ以下で中止）とし、第二種の過誤{beta}を"
         "{futility_spending}に従って"
         "消費する。この境界は{binding}。",
+    ),
+    Clause(
+        "futility_by_power",
+        "It stops for futility at z = {futility_z} or less, where the {power_kind} is below {power_floor}; "
+        "these "
+        "boundaries are {binding}.",
+        "{power_kind}が{power_floor}を下回るz = {futility_z_ja}（これ以下）で無益性中止とする。この境界は"
+        "{binding}。",
     ),
     Clause(
         "futility_stated",
@@ -375,6 +386,9 @@ def conditions_of(plan: TrialPlan) -> set[str]:
     """Return what holds of a plan, by the names that clauses have for it."""
     given, protocol = plan.size.assumptions, plan.protocol
     worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.stated_total is None
+    rule = protocol.looks.futility
+    stated = rule is not None and rule.z is not None
+    by_power = rule is not None and (rule.conditional_power or rule.predictive_power) is not None
     held = {
         "always": True,
         "ranked": protocol.outcome.rank_scale is not None,
@@ -400,8 +414,9 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "alike_icus": given.clusters is not None and given.clusters.inverse > 1,
         "individual": given.clusters is None,
         "looks": len(given.looks) > 1,
-        "futility_spent": given.futility is not None and given.futility.z is None,
-        "futility_stated": given.futility is not None and given.futility.z is not None,
+        "futility_spent": given.futility is not None and not stated and not by_power,
+        "futility_stated": given.futility is not None and stated,
+        "futility_by_power": given.futility is not None and by_power,
         "no_futility": len(given.looks) > 1 and given.futility is None,
         "solved": solved,
         "solved_loss": solved and lost,
@@ -434,7 +449,7 @@ def risk_phrase(plan: TrialPlan) -> Phrase:
 def statement_phrases(plan: TrialPlan) -> dict[str, Phrase]:
     """Return the words that the clauses take beside numbers."""
     protocol, given = plan.protocol, plan.size.assumptions
-    own, clusters = protocol.words, given.clusters
+    own, clusters, rule = protocol.words, given.clusters, protocol.looks.futility
     adjusted = protocol.test.analysis == "adjusted"
     harm = protocol.effect.aim == "harm"
     return {
@@ -456,6 +471,7 @@ def statement_phrases(plan: TrialPlan) -> dict[str, Phrase]:
         "spending": SPENDING[protocol.looks.spending],
         "futility_spending": FUTILITY_SPENDING[_futility_rule(given)],
         "unit": UNITS[given.randomization],
+        "power_kind": POWER_KINDS[rule is None or rule.predictive_power is None],
         "binding": BINDING[given.futility is not None and given.futility.binding],
         "control_risk": _own(own.control_risk, own.control_risk_ja),
         "rationale": _own(own.rationale, own.rationale_ja),
