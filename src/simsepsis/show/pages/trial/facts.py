@@ -257,7 +257,8 @@ def _looks(plan: TrialPlan) -> Facts:
 def _bounds(name: str, bounds: FloatArray) -> Facts:
     """Return the bounds of all looks but the last as a list in both languages."""
     texts = [
-        decimal(float(z), digits=3).text if math.isfinite(z) else f"{'−' * (z < 0)}∞" for z in bounds[:-1]
+        decimal(float(z), digits=3).text if math.isfinite(z) else ("−∞" if z < 0 else "∞")
+        for z in bounds[:-1]
     ]
     return {
         name: words(" and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))),
