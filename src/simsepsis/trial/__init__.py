@@ -1,5 +1,12 @@
 """Planning a randomized trial: fixed, clustered and sequential designs, priors and assurance, sensitivity."""
 
+from simsepsis.trial.adaptive import (
+    AdaptiveDesign,
+    AdaptiveTrials,
+    adaptive_risks,
+    calibrate_adaptive,
+    simulate_adaptive,
+)
 from simsepsis.trial.assurance import (
     Assurance,
     assurance,
@@ -90,6 +97,8 @@ from simsepsis.trial.simulation import (
 from simsepsis.trial.within_icus import stratified_analysis
 
 __all__ = [
+    "AdaptiveDesign",
+    "AdaptiveTrials",
     "Assurance",
     "BetaMixture",
     "Boundaries",
@@ -102,6 +111,7 @@ __all__ = [
     "SequentialDesign",
     "TrialProtocol",
     "TrialSimulation",
+    "adaptive_risks",
     "adjusted_inference",
     "assurance",
     "assurance_ceiling",
@@ -110,6 +120,7 @@ __all__ = [
     "borrowing_under_bias",
     "bridge_prior",
     "build_pool",
+    "calibrate_adaptive",
     "cluster_design_effect",
     "cluster_size_for",
     "cluster_variance",
@@ -154,6 +165,7 @@ __all__ = [
     "sample_size_grid",
     "sceptical_prior",
     "sequential_design",
+    "simulate_adaptive",
     "simulate_trial",
     "simulate_trials",
     "size_variation",
