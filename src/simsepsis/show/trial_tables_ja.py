@@ -9,6 +9,13 @@ from simsepsis.show.table import Cell, Fact, Table, text_of
 
 WORDS = {
     "Step": "段階",
+    "Plans side by side": "計画の比較",
+    "Plan": "計画",
+    "Effect": "効果",
+    "Expected patients, no effect": "期待症例数（効果なし）",
+    "Expected patients, planned effect": "期待症例数（計画どおりの効果）",
+    "Deaths expected": "期待イベント数",
+    "Cost": "費用",
     "Patients": "症例数",
     "Fixed design, nobody departs from the protocol": "中間解析なし、全例が割付けを遵守",
     "Difference diluted by departures": "割付けからの逸脱による差の縮小",
