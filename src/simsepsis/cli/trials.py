@@ -32,9 +32,7 @@ def plan(
     if compare:
         return _compare(trial, out, study, replicates or 0, jobs)
     if len(trial) > 1:
-        raise UsageError(
-            f"{len(trial)} trials are named; add --compare, or name one"
-        )
+        raise UsageError(f"{len(trial)} trials are named; add --compare, or name one")
     _plan(trial[0], out, replicates, seed, study, jobs)
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import betaln, expit, logit
-from scipy.stats import beta, binom
+from scipy.special import betaincc, betaln, expit, gammaln, logit, xlog1py, xlogy
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
@@ -65,7 +64,10 @@ class BetaMixture:
     def density(self) -> FloatArray:
         """Return the density over `RISKS`."""
         parts = zip(self.weights, self.a, self.b, strict=True)
-        return np.asarray(sum(w * beta.pdf(RISKS, a, b) for w, a, b in parts))
+        found = np.zeros_like(RISKS)
+        for weight, a, b in parts:
+            found += weight * np.exp((a - 1.0) * np.log(RISKS) + (b - 1.0) * np.log1p(-RISKS) - betaln(a, b))
+        return found
 
     @property
     def effective_patients(self) -> float:
@@ -174,17 +176,24 @@ def borrowing_power(
     probability(threshold, "threshold")
     control = np.array([prior.posterior(x, n_control).density() for x in range(n_control + 1)]) * MASS
     events = np.arange(n_treated + 1)[:, None]
-    above = beta.sf(RISKS, 1 + events, 1 + n_treated - events)
+    above = betaincc(1.0 + events, 1.0 + n_treated - events, RISKS)
     better = control @ (1.0 - above if lower_is_better else above).T
     found = []
     for risk in np.atleast_1d(np.asarray(p_control, np.float64)):
         treated = float(expit(logit(probability(float(risk), "p_control")) + math.log(odds_ratio)))
         chances = np.outer(
-            binom.pmf(np.arange(n_control + 1), n_control, risk),
-            binom.pmf(events.ravel(), n_treated, treated),
+            _binomial(n_control, risk),
+            _binomial(n_treated, treated),
         )
         found.append(float((chances * (better > threshold)).sum()))
     return np.array(found)
+
+
+def _binomial(n: int, risk: float) -> FloatArray:
+    """Return the probabilities of 0 to n events."""
+    k = np.arange(n + 1)
+    ways = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+    return np.asarray(np.exp(ways + xlogy(k, risk) + xlog1py(n - k, -risk)))
 
 
 def borrowing_under_bias(

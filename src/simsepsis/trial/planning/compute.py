@@ -13,13 +13,11 @@ from typing import Any
 import pandas as pd
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
+from simsepsis.trial.planning.accrual import accrual_table, patient_flow
 from simsepsis.trial.planning.analyses import analyses_table, analyses_trials
-from simsepsis.trial.planning.belief import assurance_curve, prior_table
+from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, companion_trials
 from simsepsis.trial.planning.grids import (
-    power_lines,
-    sensitivity_map,
     sensitivity_table,
     size_grid,
 )
@@ -119,26 +117,19 @@ def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) ->
         "looks": boundary_table(size),
         "expected": expected_sizes(size),
         "grid": size_grid(size.assumptions),
-        "power": power_lines(size),
         "sensitivity": sensitivity_table(size, practice=protocol.offer.practice),
-        "attenuation": sensitivity_map(size),
-        **_believed(protocol, size),
-        "accrual": accrual_curve(size, sites, screened.eligible),
+        "priors": _believed(protocol, size),
         "pace": accrual_table(size, sites, screened.eligible, protocol.outcome_lag_days),
         "flow": patient_flow(size, sites, screened.eligible),
         "detectable": _detectable(size),
     }
 
 
-def _believed(protocol: TrialProtocol, size: PlannedSize) -> dict[str, pd.DataFrame]:
+def _believed(protocol: TrialProtocol, size: PlannedSize) -> pd.DataFrame:
     """Return the assurance under the priors; none of a margin, which no prior is about."""
     if protocol.margin is not None:
-        return {"priors": pd.DataFrame(), "assurance": pd.DataFrame()}
-    weighted, study = protocol.weighted, protocol.study
-    return {
-        "priors": prior_table(size, weighted, study),
-        "assurance": assurance_curve(size, weighted, study),
-    }
+        return pd.DataFrame()
+    return prior_table(size, protocol.weighted, protocol.study)
 
 
 def _detectable(size: PlannedSize) -> float:

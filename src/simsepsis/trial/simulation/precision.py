@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.special import gammaln, xlogy
 
 from simsepsis.arrays import FloatArray
 from simsepsis.streams import streams
@@ -82,7 +82,8 @@ def _expected_weights(patients: FloatArray, ratio: float, block: tuple[int, int]
     rest = n % sum(block)
     # Within a block the treated are hypergeometric; whole blocks are as planned.
     weight = both * (n - rest * (sum(block) - rest) / max(sum(block) - 1, 1) / n)
-    chances = poisson.pmf(n, np.minimum(patients, LARGE_STRATUM)[:, None])
+    small = np.minimum(patients, LARGE_STRATUM)[:, None]
+    chances = np.exp(xlogy(n, small) - small - gammaln(n + 1.0))
     expected = chances @ weight, chances @ (weight / np.maximum(n - 1, 1))
     return np.where(patients > LARGE_STRATUM, both * np.array([patients, np.ones_like(patients)]), expected)
 

@@ -106,7 +106,7 @@ def plan_trial(
     study
         Study of a plan that names none, as in `open_study`.
     replicates
-        Simulated trials under each truth; None for those of the protocol, 0 for formulas only, without figures.
+        Simulated trials under each truth; None for those of the protocol, 0 for formulas without figures.
     seed
         Seed of population and trials; None for that of the protocol.
     jobs
