@@ -9,8 +9,8 @@ import pytest
 
 from simsepsis.errors import UsageError
 from simsepsis.trial import Effect, design_binary, design_group_sequential, diluted_risks
-from simsepsis.trial.assurance import assurance
 from simsepsis.trial.effect import effect_between
+from simsepsis.trial.expected_power import assurance
 from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.grids import sensitivity_table, size_grid
 from simsepsis.trial.planning.looks import boundary_table

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from simsepsis.trial.assurance import assurance, assurance_ceiling
 from simsepsis.trial.effect import Effect
+from simsepsis.trial.expected_power import assurance, assurance_ceiling
 from simsepsis.trial.priors import Component, Prior, load_priors
 from simsepsis.trial.sizing.size import PlannedSize
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
-from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.designs import Design
 from simsepsis.trial.effect import effect_between
+from simsepsis.trial.expected_power import design_for_assurance
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.clusters import degrees_of_freedom

@@ -40,8 +40,8 @@ def tournament(
     -------
     DataFrame
         One row per endpoint: endpoint, n_total, power, power_mcse, difference (from the protocol's own
-        endpoint, over the same trials), difference_mcse, expected_n, expected_months, effect_scale, effect
-        (in the population; the logarithm of a ratio).
+        endpoint, over the same trials), difference_mcse, expected_n, expected_months, scale, effect_scale
+        and effect (in the population; the logarithm of a ratio).
 
     Notes
     -----
@@ -110,6 +110,7 @@ def _row(name: str, simulation: TrialSimulation, own: FloatArray) -> dict[str, o
         "difference_mcse": float(gap.mcse),
         "expected_n": simulation.measure("expected_n")[0],
         "expected_months": simulation.measure("expected_months")[0],
+        "scale": simulation.protocol.scale,
         "effect_scale": truth["measure"],
         "effect": float(truth["value"]),
     }

@@ -33,11 +33,10 @@ def endpoints_table(plan: TrialPlan) -> Table:
 
 
 def _true_effect(row: Any) -> Fact:
-    name = "" if math.isnan(row.effect) else row.effect_scale.removesuffix("_minus_half").removeprefix("log_")
-    if not name:
+    if math.isnan(row.effect):
         return NONE
-    value = effect_from_coefficient(row.effect, name, horizon=1.0).value
-    return Fact(value=value, text=f"{SHORT_SCALES[name]} {decimal(value, digits=3).text}")
+    value = effect_from_coefficient(row.effect, row.scale, horizon=1.0).value
+    return Fact(value=value, text=f"{SHORT_SCALES[row.scale]} {decimal(value, digits=3).text}")
 
 
 def _gain(row: Any) -> Cell:

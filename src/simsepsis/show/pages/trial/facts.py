@@ -172,7 +172,7 @@ def _risks(plan: TrialPlan) -> Facts:
         ),
         "p_treated": percent(treated),
         "rd": points(treated - control),
-        "rrr": percent(1.0 - treated / control),
+        "rrr": percent(abs(1.0 - treated / control)),
         "rr": decimal(treated / control),
         "or": decimal(effect_between(control, treated, "odds_ratio").value),
         "p_control_itt": percent(arms[0]),
