@@ -13,14 +13,11 @@ from typing import Any
 import pandas as pd
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
+from simsepsis.trial.planning.accrual import accrual_table, patient_flow
 from simsepsis.trial.planning.analyses import analyses_table, analyses_trials
-from simsepsis.trial.planning.belief import assurance_curve, prior_table
+from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, companion_trials
 from simsepsis.trial.planning.grids import (
-    detectable,
-    power_lines,
-    sensitivity_map,
     sensitivity_table,
     size_grid,
 )
@@ -45,7 +42,7 @@ from simsepsis.trial.simulation import (
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress
-from simsepsis.trial.sizing import PlannedSize
+from simsepsis.trial.sizing import PlannedSize, detectable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,25 +111,30 @@ def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
 
 
 def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) -> dict[str, Any]:
-    weighted, sites, study = protocol.weighted, protocol.sites, protocol.study
+    sites = protocol.sites
     return {
         "size": size,
         "looks": boundary_table(size),
         "expected": expected_sizes(size),
         "grid": size_grid(size.assumptions),
-        "power": power_lines(size),
         "sensitivity": sensitivity_table(size, practice=protocol.offer.practice),
-        "attenuation": sensitivity_map(size),
-        "priors": prior_table(size, weighted, study),
-        "assurance": assurance_curve(size, weighted, study),
-        "accrual": accrual_curve(size, sites, screened.eligible),
+        "priors": _believed(protocol, size),
         "pace": accrual_table(size, sites, screened.eligible, protocol.outcome_lag_days),
         "flow": patient_flow(size, sites, screened.eligible),
         "detectable": _detectable(size),
     }
 
 
+def _believed(protocol: TrialProtocol, size: PlannedSize) -> pd.DataFrame:
+    """Return the assurance under the priors; none of a margin, which no prior is about."""
+    if protocol.margin is not None:
+        return pd.DataFrame()
+    return prior_table(size, protocol.weighted, protocol.study)
+
+
 def _detectable(size: PlannedSize) -> float:
+    if size.assumptions.margin is not None:
+        return math.nan
     try:
         return detectable(size)
     except UsageError:
@@ -159,7 +161,7 @@ def _simulated(
         )
 
     tally.begin("truths")
-    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
+    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.stated_total is not None)
     trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
     tally.begin("analyses")
     return {

@@ -13,7 +13,7 @@ from simsepsis.errors import ConvergenceError, UsageError
 from simsepsis.trial.inputs import number, positive, probability
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.interim import observed_look
-from simsepsis.trial.sequential.recursion import above, below, reaching
+from simsepsis.trial.sequential.recursion import above, below
 
 _WIDEST = 40.0
 
@@ -113,7 +113,7 @@ def exceedance(boundaries: Boundaries, look: int, z: float, drift: float) -> flo
     last = look - 1
     stopped_low = z <= lower[last]
     total = 0.0
-    for index, paths in enumerate(reaching(boundaries.information, lower, boundaries.z, drift)):
+    for index, paths in enumerate(boundaries.reaching(drift, lower)):
         side, bounds = (below, lower) if stopped_low else (above, boundaries.z)
         bound = z if index == last else float(bounds[index])
         total += side(paths, float(boundaries.information[index]), bound, drift)
@@ -126,7 +126,7 @@ def exceedances(boundaries: Boundaries, z: FloatArray, drift: float) -> FloatArr
     """Return `exceedance` at every look for many values of Z."""
     lower, passed, sunk = _relied(boundaries), 0.0, 0.0
     rows = []
-    for index, paths in enumerate(reaching(boundaries.information, lower, boundaries.z, drift)):
+    for index, paths in enumerate(boundaries.reaching(drift, lower)):
         time = float(boundaries.information[index])
         upward = passed + np.array([above(paths, time, float(value), drift) for value in z])
         downward = sunk + np.array([below(paths, time, float(value), drift) for value in z])

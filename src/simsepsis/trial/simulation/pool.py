@@ -237,6 +237,14 @@ def build_pool(protocol: TrialProtocol) -> Pool:
     return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
 
 
+def null_pool(protocol: TrialProtocol, pool: Pool) -> Pool:
+    """Return the population under the null hypothesis: no effect, or one as bad as the margin."""
+    if protocol.effect.margin is None:
+        return pool.null()
+    worst = protocol.effect.model_copy(update={"value": protocol.effect.margin, "margin": None})
+    return build_pool(protocol.model_copy(update={"effect": worst}))
+
+
 @lru_cache(maxsize=4)
 def _pool(protocol: TrialProtocol) -> Pool:
     """Return the population of a protocol from which all that it does not depend on has been taken."""

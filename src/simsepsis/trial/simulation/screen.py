@@ -12,11 +12,12 @@ from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.simulation.icc import world_icc
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool
-from simsepsis.trial.simulation.precision import variance_left
+from simsepsis.trial.simulation.precision import Precision, precision_of
 from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
-from simsepsis.trial.simulation.truth import distributions, icu_correlation, risks, true_effects
+from simsepsis.trial.simulation.truth import distributions, risks, true_effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,9 +45,8 @@ class Screened:
         the risks at its end: 1 with proportional hazards, and for other endpoints.
     ranked
         What a patient tells where ranks are compared, else None.
-    variance_left
-        Variance of the planned analysis over that of the unadjusted one that the formula is for; NaN where
-        that is known from simulation only.
+    precision
+        What the planned analysis makes of the variance of the unadjusted one that the formula is for.
     """
 
     p_control: float
@@ -60,7 +60,7 @@ class Screened:
     size_inverse: float
     averaging: float
     ranked: RankedDeaths | None
-    variance_left: float
+    precision: Precision
 
 
 def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Screened:
@@ -83,7 +83,7 @@ def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Sc
         size_inverse=inverse,
         averaging=_averaging(setting),
         ranked=_ranked(setting),
-        variance_left=variance_left(setting),
+        precision=precision_of(setting),
     )
 
 
@@ -137,13 +137,6 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
         reference=design.reference,
         p_control=control,
     )
-
-
-def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
-    """Return the stated ICC, or that of the population under control."""
-    if protocol.allocation.icc is not None:
-        return protocol.allocation.icc
-    return icu_correlation(pool, died(pool.courses[0], protocol.outcome).astype(np.float64))
 
 
 def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:

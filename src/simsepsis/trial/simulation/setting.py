@@ -14,6 +14,7 @@ from simsepsis.errors import ExperimentError
 from simsepsis.trial.protocol import Departure, Loss, TrialProtocol
 from simsepsis.trial.protocol.schema import SITE
 from simsepsis.trial.simulation.adjusted import covariate_matrix
+from simsepsis.trial.simulation.icc import icc_drawn
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
 from simsepsis.trial.simulation.pool import Pool, patient_weights
 
@@ -88,6 +89,8 @@ class Setting:
         What the randomization and the analysis are stratified by.
     covariates
         (n, q) covariates of an adjusted analysis, none otherwise.
+    icc
+        Where ICUs are randomized: correlation within them that trials should have, and that of the pool.
     """
 
     protocol: TrialProtocol
@@ -103,6 +106,7 @@ class Setting:
     factors: Factors
     strata: Factors
     covariates: FloatArray
+    icc: tuple[float, float]
 
     @property
     def weights(self) -> FloatArray:
@@ -145,6 +149,7 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
         factors=factors_of(protocol, pool, protocol.allocation.factors),
         strata=factors_of(protocol, pool, strata),
         covariates=_covariates(protocol, pool),
+        icc=icc_drawn(protocol, pool),
     )
     if setting.at_looks[0] < 4 * len(setting.ratio):
         raise ExperimentError(

@@ -33,6 +33,11 @@ class Clusters:
     steps: int | None = None
     size: float | None = None
 
+    @property
+    def periods(self) -> int:
+        """Periods of the trial."""
+        return 1 + self.steps if self.steps is not None else 1 if self.cac is None else 2
+
 
 _OF_CLUSTERS = ("icc", "cac")
 
@@ -71,6 +76,10 @@ class Assumptions:
         As in `design_log_rank`.
     ranked
         What a patient tells where ranks are compared, else None.
+    margin
+        Of non-inferiority, on the scale of the effect, else None.
+    sparse
+        Patients over those that would do if all strata of the analysis held both arms.
     """
 
     test: str
@@ -82,7 +91,7 @@ class Assumptions:
     ratio: float = 1.0
     formula: str = "pooled"
     looks: tuple[float, ...] = (1.0,)
-    spending: str = "ld_obrien_fleming"
+    spending: str | tuple[float, ...] = "ld_obrien_fleming"
     parameter: float | None = None
     futility: Futility | None = None
     nonadherence: float = 0.0
@@ -95,6 +104,8 @@ class Assumptions:
     horizon: float | None = None
     averaging: float = 1.0
     ranked: RankedDeaths | None = None
+    margin: float | None = None
+    sparse: float = 1.0
 
     def __post_init__(self) -> None:
         probability(self.p_control, "p_control")
@@ -107,6 +118,11 @@ class Assumptions:
             raise UsageError(
                 f"randomization={self.randomization!r} has no ICC; give the correlation within an ICU"
             )
+
+    @property
+    def counted(self) -> float:
+        """Share of all randomized who have an outcome in one of the two arms compared."""
+        return self.compared * (1.0 - self.loss)
 
     @property
     def level(self) -> Level:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from simsepsis.show.pages.trial.facts import count, decimal, percent, plain
+from simsepsis.show.pages.trial.facts import NONE, count, decimal, percent, plain
 from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
-from simsepsis.show.trial_words import compared_outcome, listed, population_labels
+from simsepsis.show.trial_words import SHORT_SCALES, compared_outcome, listed, population_labels
+from simsepsis.trial.effect import effect_from_coefficient
 from simsepsis.trial.planning.companions import replayed
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.words.labels import in_a_sentence
@@ -21,12 +23,20 @@ def endpoints_table(plan: TrialPlan) -> Table:
     columns: tuple[Column, ...] = (
         ("Endpoint", lambda r: compared_outcome(plan.protocol, r.endpoint).heading),
         ("Power", lambda r: percent(r.power, r.power_mcse)),
+        ("True effect as randomized", _true_effect),
         ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
         ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
     )
     trials = count(int(rows["n_sim"].iloc[0])).text
     title = f"Endpoints on the same patients and looks ({trials} simulated trials)"
     return tabulated("endpoints", title, columns, rows)
+
+
+def _true_effect(row: Any) -> Fact:
+    if math.isnan(row.effect):
+        return NONE
+    value = effect_from_coefficient(row.effect, row.scale, horizon=1.0).value
+    return Fact(value=value, text=f"{SHORT_SCALES[row.scale]} {decimal(value, digits=3).text}")
 
 
 def _gain(row: Any) -> Cell:
