@@ -104,8 +104,8 @@ def _methods() -> Iterator[str]:
 
     yield from ("# Methods", "", "Names for `methods` in a spec or an experiment, and for `run_method`.")
     for group, members in groupby(METHODS.values(), key=lambda method: method.group):
-        rows = [(f"`{method.name}`", _plain(method.label)) for method in members]
-        yield from ("", f"## {group}", "", *_table(("method", "what it is"), rows))
+        rows = [(f"`{method.name}`", _plain(method.label), method.needed) for method in members]
+        yield from ("", f"## {group}", "", *_table(("method", "what it is", "needs"), rows))
 
 
 def _gallery(out: Path) -> Iterator[str]:

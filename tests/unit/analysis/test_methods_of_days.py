@@ -147,10 +147,28 @@ def test_a_world_records_the_days_without_changing_anything_else() -> None:
     assert same.hash == world.hash
     before, after = (generate_cohort(one, seed=1, n=600).registry for one in (world, daily))
     pd.testing.assert_frame_equal(after[before.columns], before)
-    assert [name for name in after if name not in before] == [f"daily_sofa_{day}" for day in range(1, 8)]
-    organs = [name for name in before if name.startswith("sofa_") and name.endswith("day3")]
-    assert_allclose(after["daily_sofa_3"], before[organs].sum(axis=1, skipna=False))
-    assert after["daily_sofa_5"].isna().equals(after["hospital_days"] < 5)
+    daily = [name for name in after if name not in before]
+    assert len(daily) == 6 * 7
+    for organ in ("resp", "coag", "liver", "cv", "cns", "renal"):
+        assert_allclose(after[f"daily_sofa_{organ}_3"], before[f"sofa_{organ}_day3"])
+        assert_allclose(after[f"daily_sofa_{organ}_7"], before[f"sofa_{organ}_day7"])
+        assert after[f"daily_sofa_{organ}_5"].isna().equals(after["hospital_days"] < 5)
+        steps = after[[f"daily_sofa_{organ}_{day}" for day in range(1, 8)]].diff(axis=1)
+        assert steps.abs().mean().max() < 1
+
+
+def test_trials_that_know_the_true_severity_need_a_world_that_has_it() -> None:
+    world = load_scenario("thesis")
+    seen = world.observation.model_copy(update={"timing": True})
+    cohort = generate_cohort(world.model_copy(update={"observation": seen}), seed=2, n=1_200)
+    assert run_method("oracle_trials", cohort.registry, oracle=cohort.oracle)["converged"].all()
+
+    class Plain:
+        propensity = np.full(1_200, 0.5)
+        unmeasured = np.zeros(1_200)
+
+    row = run_method("oracle_trials", cohort.registry, oracle=Plain()).iloc[0]  # type: ignore[arg-type]
+    assert row["failure"].startswith("needs the severity of each day")
 
 
 def test_the_study_s_own_world_gives_all_daily_methods_what_they_need() -> None:

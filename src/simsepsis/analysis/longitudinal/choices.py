@@ -77,7 +77,7 @@ class Factor:
     sign
         1 above the bar, −1 below it.
     rows, places
-        (r,) each: rows of the weights, and the places of the same visits in the model.
+        (r,) each: rows of the weights, and the places of the same visits in the model; a slice of all.
     influence
         (n, q): how far each of n persons moves the model's coefficients.
     """
@@ -85,7 +85,7 @@ class Factor:
     choice: Choice
     sign: int
     rows: IntArray
-    places: IntArray
+    places: IntArray | slice
     influence: FloatArray
 
 
@@ -120,10 +120,11 @@ class Weights:
         """
         if not self.factors:
             return 0.0
-        from_here = np.cumsum(np.where(self.cut[:, None], 0.0, by_row)[::-1], axis=0)[::-1]
-        size = np.bincount(self.start, minlength=self.start.size)
-        end = self.start + size[self.start]
-        later = from_here - np.vstack([from_here, np.zeros((1, by_row.shape[1]))])[end]
+        from_here = np.zeros((by_row.shape[0] + 1, by_row.shape[1]))
+        free = np.where(self.cut[:, None], 0.0, by_row) if self.cut.any() else by_row
+        np.cumsum(free[::-1], axis=0, out=from_here[-2::-1])
+        end = self.start + np.bincount(self.start)[self.start]
+        later = from_here[:-1] - from_here[end]
         moved = np.zeros((self.factors[0].influence.shape[0], by_row.shape[1]))
         for one in self.factors:
             moved += one.influence @ (one.sign * one.choice.score[one.places].T @ later[one.rows])

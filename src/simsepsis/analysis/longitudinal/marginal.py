@@ -125,7 +125,7 @@ def marginal_structural_model(
         name: standardized(fitted, [_fixed(STATIC[name], data, k, hazard) for k in range(data.horizon)])
         for name in needed
     }
-    return curves_of(curves, policies=asked, hazard=fitted, weights=weights, person=data.person, n=data.n)
+    return curves_of(curves, policies=asked, hazard=fitted, weights=weights, person=data.person)
 
 
 def _history(data: Visits, k: int, rows: IntArray, hazard: str) -> FloatArray:
@@ -196,7 +196,7 @@ def _stabilized(data: Visits, truncate: float | None) -> Weights:
                 choice=choice,
                 sign=sign,
                 rows=rows,
-                places=np.arange(rows.size),
+                places=slice(None),
                 influence=choice.influence(data.person, data.n),
             )
             for choice, sign in ((above, 1), (below, -1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simsepsis.analysis.longitudinal.choices import Weights, sums_by_person
+from simsepsis.analysis.longitudinal.choices import Weights
 from simsepsis.analysis.longitudinal.hazards import Hazard
 from simsepsis.analysis.numeric import normal_quantile
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
@@ -30,7 +30,7 @@ class Curve:
     gradients
         Of each period: derivatives of `survival` by the coefficients of the hazard, (1 + p, h).
     own
-        How far each person moves `survival` by being there, (n, h) or (1, h) of zeros.
+        How far each person moves `survival` by being there, (n, h).
     """
 
     survival: FloatArray
@@ -58,15 +58,15 @@ def curves_of(
     hazard: Hazard,
     weights: Weights,
     person: IntArray,
-    n: int,
 ) -> pd.DataFrame:
-    """Return survival under each policy with a sandwich over persons, weights estimated."""
+    """Return survival under each policy with a sandwich over persons, by whom the rows stand in order."""
     names = list(curves)
     horizon = curves[names[0]].survival.size
     gradients = [np.hstack(parts) for parts in zip(*(curves[name].gradients for name in names), strict=True)]
     by_row = hazard.influence(gradients, person.size)
-    moved = sums_by_person(by_row, person, n) + weights.influence(by_row)
-    moved += np.hstack([np.broadcast_to(curves[name].own, (n, horizon)) for name in names])
+    first = np.flatnonzero(np.r_[True, person[1:] != person[:-1]])
+    moved = np.add.reduceat(by_row, first, axis=0) + weights.influence(by_row)
+    moved += np.hstack([curves[name].own for name in names])
     influence = {name: moved[:, k * horizon : (k + 1) * horizon] for k, name in enumerate(names)}
     return policy_frame(policies, {name: curves[name].survival for name in names}, influence)
 

@@ -177,7 +177,7 @@ def g_formula(
     names = [covariates] if isinstance(covariates, str) else [*covariates]
     models = Models(covariates=_covariate_parts(data, names), treatment=_treatment_parts(data))
     curves = {name: _simulated(name, data, fitted, models, np.random.default_rng(seed)) for name in needed}
-    return curves_of(curves, policies=asked, hazard=fitted, weights=weights, person=data.person, n=data.n)
+    return curves_of(curves, policies=asked, hazard=fitted, weights=weights, person=data.person)
 
 
 def _treatment_parts(data: Visits) -> dict[float, Part]:

@@ -152,9 +152,7 @@ def sequential_trials(
         )
         for name in needed
     }
-    return curves_of(
-        curves, policies=asked, hazard=fitted, weights=weights, person=data.person[trials.row], n=data.n
-    )
+    return curves_of(curves, policies=asked, hazard=fitted, weights=weights, person=data.person[trials.row])
 
 
 def expanded(data: Visits) -> Trials:
@@ -210,7 +208,7 @@ def _staying_weights(data: Visits, trials: Trials, truncate: float | None) -> We
                 choice=choice, sign=sign, rows=rows, places=places, influence=choice.influence(whose, data.n)
             )
             for choice, sign, places, whose in (
-                (above, 1, np.arange(rows.size), person),
+                (above, 1, slice(None), person),
                 (below, -1, place[trials.row[rows]], data.person),
             )
         ]

@@ -56,8 +56,15 @@ class PatientDays:
         return np.where(self.starts, chance, 1 - chance)
 
 
-def patient_days(task: Task) -> PatientDays:
+def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
     """Return the days on which treatment may start.
+
+    Parameters
+    ----------
+    task
+        Its registry.
+    recorded
+        What is known of each patient's days, (n, days, q); None: what the registry records.
 
     Raises
     ------
@@ -70,15 +77,15 @@ def patient_days(task: Task) -> PatientDays:
     course = course_of(task)
     stay = days_of_stay(task, cohort)
     stay = course.duration if stay is None else np.minimum(stay, course.duration)
-    values = _daily(task, cohort)
+    values = _daily(task, cohort) if recorded is None else recorded
     start = np.maximum(np.ceil(course.start), 1.0)
     patient, column = np.nonzero(
         np.arange(1, values.shape[1] + 1) <= np.minimum(np.ceil(stay), start)[:, None]
     )
     day = column + 1
     dies = course.event[patient] & (course.duration[patient] <= day)
-    recorded = np.isfinite(values[patient, column]).all(axis=1)
-    patient, column, day = (part[~dies & recorded] for part in (patient, column, day))
+    complete = np.isfinite(values[patient, column]).all(axis=1)
+    patient, column, day = (part[~dies & complete] for part in (patient, column, day))
     starts = start[patient] == day
     leaves = stay[patient] <= day
     if not starts.any():

@@ -23,7 +23,11 @@ def trial_rows(task: Task) -> Iterator[Estimate]:
     A Cox model stratified by trial, patients weighted by the day's chance of their arm, and those who go on
     untreated for those who do not, by the chances of later days.
     """
-    days = patient_days(task)
+    return rows_of(task, patient_days(task))
+
+
+def rows_of(task: Task, days: PatientDays) -> Iterator[Estimate]:
+    """Yield the same given the days on which treatment may start."""
     trial, entry, until, weight = followed(days)
     patient = days.patient[trial]
     fit = fit_cox(

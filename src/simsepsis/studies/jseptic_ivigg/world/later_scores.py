@@ -98,7 +98,7 @@ def _with_therapies(
     return changed
 
 
-def daily_totals(
+def daily_scores(
     world: World,
     patients: Patients,
     path: FloatArray,
@@ -106,10 +106,10 @@ def daily_totals(
     starts: dict[str, FloatArray],
     rngs: tuple[np.random.Generator, np.random.Generator],
 ) -> dict[str, FloatArray]:
-    """Return the total SOFA score of days 1 to 7, NaN after death or discharge from hospital.
+    """Return the SOFA organs of days 1 to 7, NaN after death or discharge from hospital.
 
-    On days 1, 3 and 7 it is the sum of the recorded organs; between them the noise of each organ leads from
-    one to the other and has the same spread. `rngs` are those of the later scores, as they drew, and of what
+    On days 1, 3 and 7 they are those recorded anyway; between them the noise of each organ leads from one to
+    the other and has the same spread. `rngs` are those of the later scores, as they drew, and of what
     is drawn here.
     """
     n = path.shape[0]
@@ -127,7 +127,8 @@ def daily_totals(
             for k, name in enumerate(NAMES)
         }
         scored = _with_therapies(scored, starts, day)
-        organs = [scored[name] if day > 1 else patients.columns[_column(name, 1)] for name in ORGANS]
         gone = exits.hospital_time <= day - 1
-        columns[f"daily_sofa_{day}"] = np.where(gone, np.nan, sum(organs))
+        for name in ORGANS:
+            value = scored[name] if day > 1 else patients.columns[_column(name, 1)]
+            columns[f"daily_sofa_{name}_{day}"] = np.where(gone, np.nan, value)
     return columns

@@ -33,7 +33,7 @@ class Observation(Section):
     timing: bool = False
     """Whether the registry records the hours at which IVIgG and the adjuncts started."""
     daily: bool = False
-    """Whether the registry records the total SOFA score of each of days 1 to 7, as ``daily_sofa_<day>``."""
+    """Whether the registry records SOFA organs of days 1 to 7, as ``daily_sofa_<organ>_<day>``."""
     omit: tuple[str, ...] = ()
     """Columns that the registry does not have at all, such as the severity scores of a claims database."""
 
