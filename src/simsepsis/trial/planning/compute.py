@@ -42,6 +42,7 @@ from simsepsis.trial.simulation import (
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress
+from simsepsis.trial.simulation.strategies import strategies_table
 from simsepsis.trial.sizing import PlannedSize, detectable
 
 
@@ -77,6 +78,7 @@ def compute_plan(
         parts = _analytic(chosen, screened, simulated.pop("size", size))
     with _timed(seconds, "comparisons"):
         tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
+        tables["strategies"] = strategies_table(chosen, pool)
         tables = {name: table for name, table in tables.items() if len(table)}
     tally.end()
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)

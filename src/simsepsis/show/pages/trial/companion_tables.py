@@ -45,6 +45,30 @@ def _gain(row: Any) -> Cell:
     return decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
 
 
+STRATEGY_WORDS = {
+    "treatment_policy": "Treatment policy (primary): as randomized",
+    "hypothetical": "Hypothetical: as if nobody departed",
+    "composite": "Composite: a departure counts as an event",
+    "while_on_treatment": "While on treatment: events after a departure do not count",
+    "principal_stratum": "Principal stratum: patients who depart in neither group",
+}
+STRATEGIES: tuple[Column, ...] = (
+    ("Strategy for departures", lambda r: STRATEGY_WORDS[r.strategy]),
+    ("Control risk", lambda r: percent(r.p_control)),
+    ("Treated risk", lambda r: percent(r.p_treated)),
+    (
+        "True effect",
+        lambda r: Fact(value=r.effect, text=f"{SHORT_SCALES[r.scale]} {decimal(r.effect, digits=3).text}"),
+    ),
+)
+
+
+def strategies_table(plan: TrialPlan) -> Table:
+    """Return what each strategy for departures from the arms would estimate."""
+    title = "What each strategy for departures from the arms would estimate in the simulated cohort"
+    return tabulated("strategies", title, STRATEGIES, plan.tables["strategies"])
+
+
 DOSES: tuple[Column, ...] = (
     ("Control risk", lambda r: percent(r.p_control)),
     ("Treated risk", lambda r: percent(r.p_treated)),
@@ -192,6 +216,7 @@ def _told(plan: TrialPlan, rows: pd.DataFrame) -> str:
 
 
 EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
+    "strategies": strategies_table,
     "analyses": analyses_table,
     "endpoints": endpoints_table,
     "doses": doses_table,
