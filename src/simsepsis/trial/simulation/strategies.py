@@ -25,7 +25,7 @@ STRATEGIES: dict[str, Strategy] = {
         dead @ (w * np.prod(1.0 - departs, axis=0)) / (w @ np.prod(1.0 - departs, axis=0))
     ),
 }
-"""As if nobody departed; a departure is an event; events after one do not count; patients who depart in no arm."""
+"""As if nobody departed; a departure is an event; events after one do not count; who departs in no arm."""
 
 
 def strategy_risks(setting: Setting) -> dict[str, FloatArray]:

@@ -35,8 +35,11 @@ def endpoints_table(plan: TrialPlan) -> Table:
 def _true_effect(row: Any) -> Fact:
     if math.isnan(row.effect):
         return NONE
-    value = effect_from_coefficient(row.effect, row.scale, horizon=1.0).value
-    return Fact(value=value, text=f"{SHORT_SCALES[row.scale]} {decimal(value, digits=3).text}")
+    return _scaled(effect_from_coefficient(row.effect, row.scale, horizon=1.0).value, row.scale)
+
+
+def _scaled(value: float, scale: str) -> Fact:
+    return Fact(value=value, text=f"{SHORT_SCALES[scale]} {decimal(value, digits=3).text}")
 
 
 def _gain(row: Any) -> Cell:
@@ -56,10 +59,7 @@ STRATEGIES: tuple[Column, ...] = (
     ("Strategy for departures", lambda r: STRATEGY_WORDS[r.strategy]),
     ("Control risk", lambda r: percent(r.p_control)),
     ("Treated risk", lambda r: percent(r.p_treated)),
-    (
-        "True effect",
-        lambda r: Fact(value=r.effect, text=f"{SHORT_SCALES[r.scale]} {decimal(r.effect, digits=3).text}"),
-    ),
+    ("True effect", lambda r: _scaled(r.effect, r.scale)),
 )
 
 
