@@ -61,8 +61,8 @@ class Candidates(candidates.Candidates):
         """Return everybody's course under a treatment, None for control."""
         if support_ratio != 1.0:
             raise ExperimentError(
-                f"effect.support_hazard_ratio = {support_ratio:g}, but a world learned from a file has no days "
-                "of organ support; remove it"
+                f"effect.support_hazard_ratio = {support_ratio:g}, but a world learned from a file has no "
+                "days of organ support; remove it"
             )
         row = np.zeros(self.icu.size) if treatment is None else self.log_hazard_ratio[treatment]
         solved = self.world.solved
