@@ -9,6 +9,16 @@ from simsepsis.show.table import Cell, Fact, Table, text_of
 
 WORDS = {
     "Step": "段階",
+    "Strategy for departures": "逸脱に対するストラテジー",
+    "True effect": "真の効果",
+    "Treatment policy (primary): as randomized": "治療方針（主要）：割付けどおり",
+    "Hypothetical: as if nobody departed": "仮想：逸脱がないとした場合",
+    "Composite: a departure counts as an event": "複合：逸脱をイベントに含める",
+    "While on treatment: events after a departure do not count": "治療中：逸脱後のイベントは数えない",
+    "Principal stratum: patients who depart in neither group": "主要層：いずれの群でも逸脱しない患者",
+    "What each strategy for departures from the arms would estimate in the simulated cohort": (
+        "逸脱に対する各ストラテジーがシミュレーションコホートで推定する量"
+    ),
     "Plans side by side": "計画の比較",
     "Plan": "計画",
     "Effect": "効果",

@@ -50,17 +50,7 @@ def restricted_risks(
 def distance_and_variance(
     risks: tuple[FloatArray, FloatArray], spread: tuple[FloatArray, FloatArray], margin: Effect
 ) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """Return how far risks are on the good side of the margin, and one patient's variance in each arm.
-
-    Parameters
-    ----------
-    risks
-        As seen, control first.
-    spread
-        Those whose variance is taken: restricted to the margin, or the same.
-    margin
-        The margin.
-    """
+    """Return how far risks are on the good side of the margin, and one patient's variance in each arm."""
     (p0, p1), (s0, s1), m = risks, spread, margin.value
     if margin.name == "odds_ratio":
         logits = np.log(p1 / (1.0 - p1)) - np.log(p0 / (1.0 - p0))

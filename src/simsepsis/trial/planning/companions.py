@@ -128,19 +128,7 @@ def _enrichment(
 def replay(
     protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Set the results of a trial that has been held against simulated trials as it was planned.
-
-    Parameters
-    ----------
-    protocol, size, pool, jobs, progress
-        As in `endpoint_tournament`.
-
-    Returns
-    -------
-    DataFrame
-        quantity, truth (none, planned), published, simulated (mean), mcse, low, high (90 % interval of single
-        trials), inside, n_sim. No rows where the protocol has nothing published.
-    """
+    """Set the results of a trial that has been held against simulated trials as it was planned."""
     if not protocol.published:
         return pd.DataFrame()
     rows = []

@@ -42,15 +42,13 @@ from simsepsis.trial.simulation import (
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress
+from simsepsis.trial.simulation.strategies import strategies_table
 from simsepsis.trial.sizing import PlannedSize, detectable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none.
-
-    In the folder `store`, if there is one, the trials of the plan are kept.
-    """
+    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none."""
 
     replicates: int | None = None
     seed: int | None = None
@@ -65,24 +63,7 @@ class Effort:
 def compute_plan(
     protocol: TrialProtocol, *, effort: Effort | None = None, progress: Progress | None = None
 ) -> TrialPlan:
-    """Return the plan of a trial: by formulas, then simulated on the cohort.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    effort
-        How much is simulated.
-    progress
-        Called after each batch of trials with those computed, and those and all that are still to come.
-
-    Raises
-    ------
-    ExperimentError
-        If the population cannot have what the protocol asks for.
-    UsageError
-        If a number is out of range, or no number of patients is enough.
-    """
+    """Return the plan of a trial: by formulas, then simulated on the cohort."""
     spent = effort or Effort()
     chosen = _seeded(protocol, spent)
     tally = Tally(show=progress or (lambda done, total: None), parts=_parts(chosen))
@@ -97,6 +78,7 @@ def compute_plan(
         parts = _analytic(chosen, screened, simulated.pop("size", size))
     with _timed(seconds, "comparisons"):
         tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
+        tables["strategies"] = strategies_table(chosen, pool)
         tables = {name: table for name, table in tables.items() if len(table)}
     tally.end()
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)

@@ -105,25 +105,7 @@ def sensitivity_table(
     values: dict[str, tuple[float, ...]] | None = None,
     practice: float | None = None,
 ) -> pd.DataFrame:
-    """Power of the planned patients, and the patients needed, if one assumption is wrong.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    values
-        Assumption → what it may be instead; None for `SENSITIVITY`, and `CLUSTERS` where ICUs are randomized.
-        ``attenuation`` is the share of the risk difference that is left; where the control risk changes, the
-        effect stays the same on the scale of the plan.
-    practice
-        Share who get the treatment where there is no trial: one more value of the contamination.
-
-    Returns
-    -------
-    DataFrame
-        assumption, value, planned (whether it is the plan's), p_control, p_treated, power (of the planned
-        patients), n_needed (for the target), failure.
-    """
+    """Power of the planned patients, and the patients needed, if one assumption is wrong."""
     rows = []
     for assumption, levels in (_supposed(size, practice) if values is None else values).items():
         here = 1.0 if assumption == "attenuation" else size.assumptions.valued(assumption)

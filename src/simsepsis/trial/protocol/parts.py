@@ -96,6 +96,8 @@ class PlannedEffect(Section):
     """Day at which everybody is censored, of a hazard ratio."""
     arm: str | None = None
     """Arm in which it holds; absent: the last. Other doses do what the world's dose–response says."""
+    support_hazard_ratio: Positive = 1.0
+    """Hazard of coming off organ support, treated against control, beside the effect on deaths."""
     margin: float | None = None
     """Non-inferiority: the worst effect, on the same scale, that is no reason to reject treatment."""
     aim: Literal["benefit", "harm"] = "benefit"

@@ -193,6 +193,10 @@ class TrialProtocol(Section):
             )
         if self.endpoint.control_risk is not None and scale in RISK_SCALES:
             self.planned.treated_risk(self.endpoint.control_risk)
+        if self.effect.support_hazard_ratio != 1.0 and self.planned.coefficient == 0.0:
+            raise UsageError(
+                "effect.support_hazard_ratio: sizes follow the effect on deaths; state one that is not none"
+            )
         if self.effect.margin is not None:
             self._check_margin(self.effect.margin)
         elif self.planned.coefficient and self.benefit != (self.effect.aim == "benefit"):

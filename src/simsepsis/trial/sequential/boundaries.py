@@ -106,12 +106,7 @@ class Boundaries:
         return root_of(lambda drift: self.power(drift) - power, 0.0, high)
 
     def inflation(self, power: float) -> float:
-        """Return maximum information over that of the fixed design with the same errors.
-
-        Notes
-        -----
-        η²/(z_α + z_β)².
-        """
+        """Return maximum information over that of the fixed design with the same errors."""
         return (self.drift(power) / (self.level.z + self.level.z_power(power))) ** 2
 
     def stopping_probabilities(self, drift: float, *, follow_futility: bool = True) -> pd.DataFrame:

@@ -20,11 +20,7 @@ _WIDEST = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustedInference:
-    """Stage-wise adjusted results; estimate and limits on the scale of the standard error given.
-
-    `estimate` is median unbiased. `naive` is z × standard error, which is too far from zero after an early
-    stop.
-    """
+    """Stage-wise adjusted results; estimate and limits on the scale of the standard error given."""
 
     look: int
     estimate: float
@@ -96,19 +92,7 @@ def adjusted_inference(
 
 
 def exceedance(boundaries: Boundaries, look: int, z: float, drift: float) -> float:
-    """Return the probability of a result at least as extreme upwards as stopping at a look with Z = z.
-
-    Parameters
-    ----------
-    boundaries
-        Of the trial.
-    look
-        Number of the look, from 1.
-    z
-        Statistic there.
-    drift
-        θ√I_max under which the probability is taken.
-    """
+    """Return the probability of a result at least as extreme upwards as stopping at a look with Z = z."""
     lower = _relied(boundaries)
     last = look - 1
     stopped_low = z <= lower[last]

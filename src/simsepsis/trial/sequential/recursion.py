@@ -24,10 +24,7 @@ _PANEL_WIDTH = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Paths:
-    """Trials that go on after a look: where B stands, and with what probability.
-
-    `time` is the information fraction of the look, `position` and `mass` have shape (nodes,).
-    """
+    """Trials that go on after a look: where B stands, and with what probability."""
 
     time: float
     position: FloatArray
@@ -73,14 +70,7 @@ def advance(
     fineness: float = 1.0,
     spare: float = 0.0,
 ) -> Paths:
-    """Return the trials that go on after a look, far enough for drifts that differ by `spare`.
-
-    Notes
-    -----
-    The recursion of Armitage, McPherson and Rowe. The density is analytic between the bounds, so
-    Gauss–Legendre panels converge much faster than Simpson's rule on the grid of Jennison and Turnbull
-    (2000, section 19.2).
-    """
+    """Return the trials that go on after a look, far enough for drifts that differ by `spare`."""
     step = time - paths.time
     root = math.sqrt(time)
     low = max(bounds[0] * root, (drift - spare) * time - _REACH * root)
@@ -147,13 +137,9 @@ def tilted(paths: Paths, drift: float) -> Paths:
 def exits(
     times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float, *, fineness: float = 1.0
 ) -> Exits:
-    """Return the probabilities of leaving through each bound at each look.
-
-    References
-    ----------
-    Armitage P, McPherson CK, Rowe BC. J R Stat Soc A 1969;132:235.
-    Jennison C, Turnbull BW. Group Sequential Methods. Chapman & Hall 2000, chapter 19.
-    """
+    """Return the probabilities of leaving through each bound at each look."""
+    # Armitage P, McPherson CK, Rowe BC. J R Stat Soc A 1969;132:235. Jennison C, Turnbull BW. Group
+    # Sequential Methods. Chapman & Hall 2000, chapter 19.
     return exits_of(reaching(times, lower, upper, drift, fineness=fineness), times, lower, upper, drift)
 
 

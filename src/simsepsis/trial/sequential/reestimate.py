@@ -20,11 +20,7 @@ ZONES = ("stops for efficacy", "favourable", "promising", "unfavourable")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reestimated:
-    """A sample size estimated anew at the first of two looks.
-
-    `cut` is the bound of the second stage's own z, which keeps the type I error whatever the new size;
-    `conditional_power` is that of the planned size under the current trend.
-    """
+    """A sample size estimated anew at the first of two looks."""
 
     zone: str
     cut: float

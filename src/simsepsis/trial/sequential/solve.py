@@ -21,11 +21,7 @@ _UNSOLVED = 1e-8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EfficacyTest:
-    """The test that efficacy bounds belong to.
-
-    `times` (K,) are the information fractions, `lower` (K,) the binding futility bounds (−inf for none) and
-    `error` the type I error of one side.
-    """
+    """The test that efficacy bounds belong to."""
 
     times: FloatArray
     lower: FloatArray
@@ -143,10 +139,7 @@ def beta_spending_bounds(
     start: float,
     held: FloatArray,
 ) -> Solution:
-    """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly.
-
-    `held` are the futility bounds of the first looks, which have been held; the rest spends what they left.
-    """
+    """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly."""
 
     def excess(drift: float) -> float:
         return _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding, held=held)[1]

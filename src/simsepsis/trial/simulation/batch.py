@@ -20,19 +20,7 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Results:
-    """What trials would find at each of their looks.
-
-    Attributes
-    ----------
-    z, estimate, std_error
-        (trials, looks, arms) of each treated arm against control; z is positive on the planned side.
-    known, dead
-        (trials, looks, arms + 1) patients with a known outcome, and deaths among them, control first.
-    randomized
-        (trials, looks) patients randomized when the look is taken.
-    months
-        (trials, looks) months from the opening of the first ICU to the look.
-    """
+    """What trials would find at each of their looks."""
 
     z: FloatArray
     estimate: FloatArray
@@ -45,15 +33,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batches:
-    """Simulates a range of trials; can be sent to a worker process.
-
-    Attributes
-    ----------
-    setting
-        The trial.
-    seed
-        Seed of all its random numbers.
-    """
+    """Simulates a range of trials; can be sent to a worker process."""
 
     setting: Setting
     seed: int
@@ -105,18 +85,7 @@ MADE_ONE_BY_ONE = ("adjusted", "cluster_means", "gee")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One trial before its comparison.
-
-    Attributes
-    ----------
-    summary
-        (looks, strata, arms + 1, categories) counts; or (3, looks, arms) z, estimate and standard error,
-        where counts do not say enough.
-    outcomes
-        (looks, arms + 1, 2) known outcomes, alive and dead.
-    randomized, months
-        (looks,) as in `Results`.
-    """
+    """One trial before its comparison."""
 
     summary: IntArray | FloatArray
     outcomes: IntArray

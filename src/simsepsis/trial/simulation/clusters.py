@@ -27,17 +27,7 @@ NOBODY: FloatArray = np.zeros(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clustered:
-    """The patients of one trial of ICUs.
-
-    Attributes
-    ----------
-    drawn
-        The patients; `site` is the ICU of the trial.
-    period
-        (n,) period of each patient, from 0.
-    schedule
-        (ICUs, periods) 1 where the ICU treats.
-    """
+    """The patients of one trial of ICUs."""
 
     drawn: Drawn
     period: IntArray
@@ -59,13 +49,7 @@ def schedule_of(setting: Setting, rng: np.random.Generator) -> IntArray:
 
 
 def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
-    """Return the patients of one trial of ICUs.
-
-    An ICU recruits as many patients in every period. With a correlation between periods below that within
-    them, an ICU sometimes has the patients of another one for a period: with probability 1 − √cac, which
-    makes the ratio of the two correlations cac and leaves the correlation within a period alone. Where the
-    pool's ICUs are more alike within than they should be, single patients come from other ICUs.
-    """
+    """Return the patients of one trial of ICUs."""
     pool, sites = setting.pool, setting.protocol.sites
     periods = setting.protocol.allocation.periods
     rng = draw("sites")
@@ -74,12 +58,15 @@ def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
     schedule = schedule_of(setting, draw("randomization"))
     size = np.maximum(allocate(pool.rates[chosen], setting.n_total // periods), 1)
     like = np.repeat(chosen[:, None], periods, axis=1)
+    # In another period an ICU has the patients of another one with probability 1 − √cac, which makes the
+    # ratio of the two correlations cac and leaves the correlation within a period alone.
     changed = rng.random(like.shape) >= np.sqrt(setting.protocol.allocation.cac)
     like = np.where(changed, rng.choice(everywhere, size=like.shape), like)
     site = np.repeat(np.tile(np.arange(chosen.size), periods), np.tile(size, periods))
     period = np.repeat(np.arange(periods), size.sum())
     uniform, wanted, there = draw("recruitment").random(site.size), *setting.icc
     if wanted <= there:
+        # The pool's ICUs are more alike within than they should be: single patients come from others.
         stray = rng.random(site.size) >= np.sqrt(wanted / there)
         origin = np.where(stray, rng.choice(everywhere, size=site.size), like[site, period])
         patient = patients_of(pool, origin, uniform)
@@ -137,12 +124,7 @@ def degrees_of_freedom(protocol: TrialProtocol) -> float:
 
 
 def compare_clusters(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
-    """Return z (positive for fewer deaths), effect and standard error of one trial of ICUs.
-
-    Notes
-    -----
-    z is the normal quantile that corresponds to t, so that one bound serves all tests.
-    """
+    """Return z (positive for fewer deaths), effect and standard error of one trial of ICUs."""
     if setting.protocol.test.analysis == "gee":
         statistic, estimate, error = _by_gee(setting, trial)
     else:

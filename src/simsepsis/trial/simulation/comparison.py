@@ -21,11 +21,7 @@ Counts = NDArray[np.int64] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compared:
-    """Results of many trials; arrays of one shape, NaN where there is none.
-
-    `z` is the test statistic, `estimate` the effect (the logarithm of a ratio), `std_error` its standard
-    error.
-    """
+    """Results of many trials; arrays of one shape, NaN where there is none."""
 
     z: FloatArray
     estimate: FloatArray
@@ -33,16 +29,7 @@ class Compared:
 
 
 def compare(counts: Counts, scale: str, margin: Effect | None = None) -> Compared:
-    """Return test and estimate of each trial.
-
-    Notes
-    -----
-    Deaths: Cochran–Mantel–Haenszel test without continuity correction, for one stratum the pooled test of two
-    proportions times √((n − 1)/n); Mantel–Haenszel estimates. Time to death: stratified log-rank test and
-    Breslow's partial likelihood. Days without support: van Elteren's test, for one stratum that of Wilcoxon
-    and Mann–Whitney, with the probability index. Win ratio: Wald test of its logarithm. With a margin and
-    one stratum the test of Farrington and Manning.
-    """
+    """Return test and estimate of each trial."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "hazard_ratio":
             found = Compared(**compare_times(counts))
@@ -193,12 +180,8 @@ class _Pairs:
         return np.asarray((self.control * self._below(self.treated)).sum(axis=-1) / (self.n0 * self.n1))
 
     def variance(self, gain: FloatArray, cost: FloatArray) -> FloatArray:
-        """Return the variance by stratum of the mean over pairs of gain × win − cost × loss.
-
-        References
-        ----------
-        Bebu I, Lachin JM. Biostatistics 2016;17:178: variance of the two projections of a U-statistic.
-        """
+        """Return the variance by stratum of the mean over pairs of gain × win − cost × loss."""
+        # Bebu I, Lachin JM. Biostatistics 2016;17:178: variance of the two projections of a U-statistic.
         up, down = gain[..., None, None], cost[..., None, None]
         of_treated = (up * self._below(self.control) - down * self._above(self.control)) / self.n0[..., None]
         of_control = (up * self._above(self.treated) - down * self._below(self.treated)) / self.n1[..., None]

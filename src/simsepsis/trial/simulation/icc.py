@@ -14,14 +14,7 @@ REFERENCE = 200_000
 
 
 def icu_correlation(pool: Pool, values: FloatArray, *, chance: bool = False) -> float:
-    """Return the correlation ρ of two patients of one ICU, ICUs counted alike.
-
-    Notes
-    -----
-    Variance of the ICUs' means over that of an outcome. With `chance` it is that of trials that draw from
-    this pool, whose ICUs differ by the luck of their finite number of patients as well; without, the
-    expected part of that luck, the mean of p(1 − p)/(n − 1) over ICUs, is taken off.
-    """
+    """Return the correlation ρ of two patients of one ICU, ICUs counted alike."""
     counts = np.bincount(pool.icu, minlength=pool.rates.size)
     seen = counts > 1
     n = counts[seen]

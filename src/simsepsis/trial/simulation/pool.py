@@ -136,6 +136,7 @@ class _World:
             log_hazard_ratio=log_hazard_ratio,
             delay=self.protocol.population.hour / HOURS,
             hazard_factor=self.hazard_factor,
+            support_ratio=self.protocol.effect.support_hazard_ratio,
         )
 
     def weights(self, eligible: BoolArray) -> FloatArray:

@@ -22,22 +22,7 @@ LARGE = 400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Precision:
-    """What the planned analysis makes of the variance of the unadjusted one.
-
-    Attributes
-    ----------
-    lasting
-        Variance left where strata are large; NaN where it is known from simulation only.
-    shares, risks, gaps
-        (strata,) share of the patients compared, mean risk of its arms and their difference; none without
-        strata.
-    block
-        Controls and treated in a block within these strata, None where patients are not balanced in them.
-    ratio
-        Treated patients for each control.
-    sites
-        ICUs of a trial over those of the population, where the strata are ICUs' own.
-    """
+    """What the planned analysis makes of the variance of the unadjusted one."""
 
     lasting: float
     shares: FloatArray = field(default_factory=lambda: np.zeros(0))
@@ -89,15 +74,7 @@ def _expected_weights(patients: FloatArray, ratio: float, block: tuple[int, int]
 
 
 def precision_of(setting: Setting) -> Precision:
-    """Return what the planned analysis makes of the variance of the unadjusted one.
-
-    Notes
-    -----
-    Mantel–Haenszel: variance within strata, Σ f·p̄(1 − p̄) over p̄(1 − p̄) of all, f the share of a stratum and
-    p̄ the mean risk of its arms. Stratified log-rank: the hazard ratio within strata is farther from 1, so
-    [ln HR/ln HR within strata]². Adjusted: variance of the standardized risk difference over that of the
-    crude one in a trial of 400,000 patients.
-    """
+    """Return what the planned analysis makes of the variance of the unadjusted one."""
     protocol = setting.protocol
     analysis, outcome = protocol.test.analysis, protocol.outcome
     if analysis == "adjusted":
@@ -138,10 +115,7 @@ def _sites(setting: Setting) -> float:
 
 
 def variance_left(setting: Setting) -> float:
-    """Return the variance of the planned analysis over that of the unadjusted one, with its own patients.
-
-    A trial with N patients has the power that the formula of the unadjusted analysis gives N over this.
-    """
+    """Return the variance of the planned analysis over that of the unadjusted one, with its own patients."""
     protocol = setting.protocol
     arm = protocol.arms[protocol.effect_arm].ratio
     compared = (1.0 + arm) / float(setting.ratio.sum()) * (1.0 - protocol.conduct.loss.share)

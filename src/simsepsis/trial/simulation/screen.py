@@ -22,32 +22,7 @@ from simsepsis.trial.simulation.truth import distributions, risks, true_effects
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Screened:
-    """What the world says of its patients under the protocol.
-
-    Attributes
-    ----------
-    p_control, p_control_mcse
-        Risk of death under control and its Monte Carlo standard error; 0 where the protocol gives the risk.
-    given
-        Whether the protocol gives the control risk.
-    effect
-        The planned effect on a scale of risks, where it is stated on the endpoint's own.
-    eligible
-        Share of the screened who are eligible.
-    open_label
-        Part of the risk difference that treatment outside the protocol makes in a control.
-    icc
-        Correlation of the outcome within an ICU, on the scale of risks.
-    size_cv, size_inverse
-        What unequal ICUs are to the analysis, as in `cluster_design_effect`.
-    averaging
-        Logarithm of the hazard ratio that the partial likelihood averages over the follow-up, over that of
-        the risks at its end: 1 with proportional hazards, and for other endpoints.
-    ranked
-        What a patient tells where ranks are compared, else None.
-    precision
-        What the planned analysis makes of the variance of the unadjusted one that the formula is for.
-    """
+    """What the world says of its patients under the protocol."""
 
     p_control: float
     p_control_mcse: float
@@ -140,14 +115,7 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
 
 
 def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
-    """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`.
-
-    Notes
-    -----
-    Where ICUs count alike and differ twentyfold in size, the formula promises up to one point of power too
-    much: the means have unequal variances, so that t has fewer degrees of freedom than ICUs less two, and
-    ICUs differ in the risk difference that one hazard ratio makes of their risks.
-    """
+    """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`."""
     sizes = pool.rates[pool.rates > 0.0]
     if protocol.allocation.unit == "stepped_wedge":
         return 0.0, 1.0

@@ -35,29 +35,7 @@ from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSize:
-    """A sample size with its steps.
-
-    Attributes
-    ----------
-    assumptions
-        What it rests on.
-    trial
-        The trial with these patients: its power at any effect of treatment taken.
-    n_undiluted
-        Patients of the fixed design if everybody followed the protocol and nobody were lost; not rounded.
-    n_fixed
-        The same with the diluted effect.
-    n_clustered
-        The same after the design effect; equal to `n_fixed` without clusters.
-    n_sequential
-        Patients with an outcome at the last look.
-    n_randomized
-        Whole patients to randomize, those that are lost included.
-    reference
-        Where the formula is from.
-    cluster_size
-        Patients of an ICU and period with an outcome, None where patients are randomized.
-    """
+    """A sample size with its steps."""
 
     assumptions: Assumptions
     trial: AsRandomized
@@ -100,20 +78,7 @@ class PlannedSize:
 
 
 def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> PlannedSize:
-    """Sample size of a trial with all that inflates it, rounded up, and its power computed anew.
-
-    Parameters
-    ----------
-    assumptions
-        What it rests on.
-    n_randomized
-        Patients to randomize where they are given; None to solve for them.
-
-    Notes
-    -----
-    N of the fixed design for the diluted risks × design effect of clusters × inflation of the looks × what
-    sparse strata cost, over 1 − loss; rounded up to whole patients of each arm.
-    """
+    """Sample size of a trial with all that inflates it, rounded up, and its power computed anew."""
     undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
     counted = assumptions.counted / assumptions.sparse
     fixed = _fixed(assumptions)
@@ -145,18 +110,7 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
 
 
 def single_look(assumptions: Assumptions) -> Design:
-    """Return the design with one analysis and nobody lost, for the effect between the arms as randomized.
-
-    Parameters
-    ----------
-    assumptions
-        What it rests on.
-
-    Raises
-    ------
-    UsageError
-        When departures from the arms leave no effect.
-    """
+    """Return the design with one analysis and nobody lost, for the effect between the arms as randomized."""
     return _clustered(_fixed(assumptions), assumptions, None)
 
 
@@ -235,15 +189,7 @@ def _boundaries(
 
 
 def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
-    """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period.
-
-    Parameters
-    ----------
-    n_compared
-        Patients of the two arms compared, not rounded.
-    assumptions
-        With the allocation.
-    """
+    """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period."""
     clusters = assumptions.clusters
     if clusters is not None:
         cells = clusters.number * clusters.periods

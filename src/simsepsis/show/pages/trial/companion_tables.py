@@ -35,14 +35,38 @@ def endpoints_table(plan: TrialPlan) -> Table:
 def _true_effect(row: Any) -> Fact:
     if math.isnan(row.effect):
         return NONE
-    value = effect_from_coefficient(row.effect, row.scale, horizon=1.0).value
-    return Fact(value=value, text=f"{SHORT_SCALES[row.scale]} {decimal(value, digits=3).text}")
+    return _scaled(effect_from_coefficient(row.effect, row.scale, horizon=1.0).value, row.scale)
+
+
+def _scaled(value: float, scale: str) -> Fact:
+    return Fact(value=value, text=f"{SHORT_SCALES[scale]} {decimal(value, digits=3).text}")
 
 
 def _gain(row: Any) -> Cell:
     if row.difference_mcse == 0:
         return "–"
     return decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
+
+
+STRATEGY_WORDS = {
+    "treatment_policy": "Treatment policy (primary): as randomized",
+    "hypothetical": "Hypothetical: as if nobody departed",
+    "composite": "Composite: a departure counts as an event",
+    "while_on_treatment": "While on treatment: events after a departure do not count",
+    "principal_stratum": "Principal stratum: patients who depart in neither group",
+}
+STRATEGIES: tuple[Column, ...] = (
+    ("Strategy for departures", lambda r: STRATEGY_WORDS[r.strategy]),
+    ("Control risk", lambda r: percent(r.p_control)),
+    ("Treated risk", lambda r: percent(r.p_treated)),
+    ("True effect", lambda r: _scaled(r.effect, r.scale)),
+)
+
+
+def strategies_table(plan: TrialPlan) -> Table:
+    """Return what each strategy for departures from the arms would estimate."""
+    title = "What each strategy for departures from the arms would estimate in the simulated cohort"
+    return tabulated("strategies", title, STRATEGIES, plan.tables["strategies"])
 
 
 DOSES: tuple[Column, ...] = (
@@ -192,6 +216,7 @@ def _told(plan: TrialPlan, rows: pd.DataFrame) -> str:
 
 
 EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
+    "strategies": strategies_table,
     "analyses": analyses_table,
     "endpoints": endpoints_table,
     "doses": doses_table,

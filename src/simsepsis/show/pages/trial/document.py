@@ -87,6 +87,7 @@ def flow_table(plan: TrialPlan) -> Table:
 
 
 SECTIONS = (
+    ("Strategies", ("strategies",)),
     ("Patients", ("steps", "size_80", "size_90")),
     ("Interim analyses", ("looks", "chances")),
     ("Simulated trials", ("operating", "simulated_looks", "analyses", "tried", "replay")),

@@ -121,6 +121,11 @@ CLAUSES = (
         "{estimate_value}.",
         "結果は{estimate_scale}により報告し、この尺度では上記の検出すべき差は{estimate_value}に相当する。",
     ),
+    Clause(
+        "support",
+        "Treatment is also taken to multiply the hazard of coming off organ support by {support}.",
+        "あわせて、試験治療により臓器補助から離脱するハザードが{support}倍になると仮定した。",
+    ),
     Clause("based", "This difference is held to be {basis}.", "この差は{basis}と考えられる。"),
     Clause("rationale", "{rationale}", "{rationale}"),
     Clause(
@@ -399,6 +404,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "risk_given": plan.screened.given and not worded,
         "risk_simulated": not plan.screened.given and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
+        "support": protocol.effect.support_hazard_ratio != 1.0,
         "based": bool(protocol.words.basis),
         "baseless": not (protocol.words.basis and protocol.words.rationale),
         "averaged": round(given.averaging, 2) != 1.0,

@@ -227,4 +227,4 @@ def _population(protocol: TrialProtocol) -> Phrase:
 def _sentence(text: str, *, ja: bool) -> str:
     end = "。" if ja else "."
     ended = text if text.endswith(end) else f"{text}{end}"
-    return ended[:1].upper() + ended[1:]
+    return ended if ja else ended[:1].upper() + ended[1:]
