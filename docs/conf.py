@@ -12,7 +12,7 @@ from generated_pages import write
 write(HERE)
 
 project = "simsepsis"
-author = "the simsepsis authors"
+author = "the simsepsis founders"
 release = importlib.metadata.version("simsepsis")
 language = "en"
 
