@@ -9,7 +9,7 @@ import typer
 
 from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
-from simsepsis.cli.show import say, show_comparison, show_estimates
+from simsepsis.cli.show import say, show_comparison, show_estimates, show_fit
 from simsepsis.errors import UsageError
 from simsepsis.words import plain
 
@@ -88,6 +88,7 @@ def reproduce(
         )
     named = result.command.replace(f"--scenario {world.name} ", f"--scenario {scenario or world.name} ")
     result.save(folder, command=named)
+    show_fit(result.fit)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
         say(f"• {sentence}")

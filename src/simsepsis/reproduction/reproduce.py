@@ -16,6 +16,7 @@ from simsepsis.files import write_files
 from simsepsis.replication import run_replicates
 from simsepsis.reproduction.comparison import compare, curves_of, failures_of
 from simsepsis.reproduction.evidence import gather
+from simsepsis.reproduction.fit import Fit, goodness_of_fit
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
@@ -53,7 +54,9 @@ class Reproduction:
     failures
         ``step, reason, replicates, first``: what failed, how often, in which replicate first.
     summary
-        Sentences, computed.
+        Sentences, computed; the goodness of fit first.
+    fit
+        Goodness of fit by block, in the literal reading and, with readings, in all others and their joints.
     readings
         The same for the other readings of the thesis's methods; None where they were not run.
     """
@@ -71,6 +74,7 @@ class Reproduction:
     scores: pd.DataFrame | None
     failures: pd.DataFrame
     summary: tuple[str, ...]
+    fit: Fit
     readings: ReadingsComparison | None = None
 
     def values(self, *key: str) -> FloatArray:
@@ -147,9 +151,12 @@ def reproduce(
     keys = tuple(study.numbers)
     begin = perf_counter()
     chosen = study.readings if readings else study.readings[:1]
-    task = SimulatedThesis(scenario=world, seed=seed, keys=keys, spec=study.spec, readings=chosen)
+    judged = (*chosen, *study.joint_readings) if readings else chosen
+    task = SimulatedThesis(scenario=world, seed=seed, keys=keys, spec=study.spec, readings=judged)
     kept = run_replicates(task, replicates, jobs=jobs, progress=progress)
     draws = np.stack([one.values for one in kept])
+    by_reading = np.stack([one.by_reading for one in kept])
+    fit = goodness_of_fit(study, {r.name: by_reading[:, k] for k, r in enumerate(judged)}, judged)
     comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
     null = world.is_null
@@ -166,10 +173,12 @@ def reproduce(
         curves=curves_of([one.survival for one in kept], [one.at_risk for one in kept]),
         scores=kept[0].scores,
         failures=failures,
-        summary=summarize_in_words(gather(study, comparison, draws, failures, null=null)),
-        readings=compare_readings(study, chosen, np.stack([one.by_reading for one in kept]))
-        if readings
-        else None,
+        summary=(
+            *fit.summary,
+            *summarize_in_words(gather(study, comparison, draws, failures, null=null)),
+        ),
+        fit=fit,
+        readings=compare_readings(study, chosen, by_reading[:, : len(chosen)]) if readings else None,
     )
 
 

@@ -200,6 +200,14 @@ class Study:
         )
         return readings
 
+    @cached_property
+    def joint_readings(self) -> tuple[Reading, ...]:
+        """Return the readings that join several others, by which a fit is judged beside them."""
+        found: tuple[Reading, ...] = opened("analysis.readings", "load_joint_readings")(
+            self.folder / "readings.toml", self.readings
+        )
+        return found
+
     def scenario(self, name: str | Path) -> Any:
         """Return one of the study's worlds, by its name or from a file."""
         return opened("world.files", "load_scenario")(self.place("scenarios", name))
