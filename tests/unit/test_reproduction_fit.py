@@ -132,6 +132,27 @@ class TestFit:
         width, given = row["high"] - row["low"], row["high_given_before"] - row["low_given_before"]
         assert given / width == pytest.approx(row["narrower"], rel=0.01)
 
+    def test_what_was_chosen_after_looking_is_told_with_the_half_that_was_kept_from_it(self):
+        draws = draws_of()
+        row = ("text", "matched_pairs", "")
+        draws[:, KEYS.index(PAIRS)] *= 1.5
+        fit = goodness_of_fit(STUDY, {LITERAL: draws}, STUDY.readings, ("deaths come earlier",))
+        halves = fit.readings[LITERAL].halves
+        off = "held_out" if STUDY.halves[row] else "looked_at"
+        assert halves[off].observed > 1.0
+        assert min(half.observed for half in halves.values()) < 0.3
+        told = " ".join(fit.summary)
+        assert "had been seen: deaths come earlier." in told
+        assert (
+            f"{halves['held_out'].observed:.2f} against {halves['looked_at'].observed:.2f} (literal)" in told
+        )
+        assert "had been seen" not in " ".join(fit_of(draws).summary)
+
+    def test_the_stored_draw_has_every_row_that_is_judged(self):
+        rows = {item.keys[0][:3] for item in items_of(STUDY)}
+        assert rows <= set(STUDY.halves)
+        assert abs(sum(STUDY.halves.values()) - len(STUDY.halves) / 2) <= 1
+
     def test_few_replicates_are_told(self):
         fit = fit_of(draws_of()[:3])
         assert fit.table["p"].isna().all()

@@ -50,6 +50,8 @@ class ReadingFit:
         How many numbers do not vary in this world, and how many of these were printed otherwise.
     given_before
         The prediction of the items from the printed cells before matching.
+    halves
+        ``looked_at`` and ``held_out`` → their mean squared distance, by a stored random draw; empty without.
     """
 
     items: tuple[Item, ...]
@@ -59,6 +61,7 @@ class ReadingFit:
     fixed: int
     missed: int
     given_before: Prediction
+    halves: Mapping[str, Judged]
 
     @property
     def inside_given_before(self) -> float:
@@ -79,11 +82,19 @@ class Fit:
         Name of the reading → its fit; the literal one first.
     names
         Name of the reading → its words.
+    declared
+        What of the world was chosen after held-out numbers had been seen.
     """
 
     labels: Mapping[str, str]
     readings: Mapping[str, ReadingFit]
     names: Mapping[str, str]
+    declared: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> str:
+        """Return the name of the reading that fits best."""
+        return min(self.readings, key=lambda name: self.readings[name].blocks[ALL].observed)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -107,11 +118,29 @@ class Fit:
         first, *others = self.readings
         if not self.readings[first].items:
             return ()
-        words = (*_words(self.readings[first], self.labels),)
+        words = (*_words(self.readings[first], self.labels), *self._declared())
         compared = [f"{self.names[name]} {self.readings[name].blocks[ALL].observed:.2f}" for name in others]
         if not compared:
             return words
         return (*words, sentence(f"Mean squared distance in other readings: {listed(compared)}"))
+
+    def _declared(self) -> Iterator[str]:
+        """Yield what was chosen after looking, and what that does to numbers that were kept from it."""
+        if not self.declared:
+            return
+        yield sentence("Chosen after held-out numbers had been seen: " + "; ".join(self.declared))
+        chosen = dict.fromkeys((next(iter(self.readings)), self.best))
+        told = [
+            f"{half['held_out'].observed:.2f} against {half['looked_at'].observed:.2f} ({self.names[name]})"
+            for name in chosen
+            for half in (self.readings[name].halves,)
+            if half
+        ]
+        if told:
+            yield sentence(
+                "Mean squared distance of the half of these numbers, by a stored random draw, by which no",
+                f"value was chosen, against that of the other half: {listed(told)}",
+            )
 
 
 def _words(fit: ReadingFit, labels: Mapping[str, str]) -> Iterator[str]:
@@ -153,7 +182,12 @@ def _given_before(fit: ReadingFit) -> Iterator[str]:
         )
 
 
-def goodness_of_fit(study: Study, draws: Mapping[str, FloatArray], readings: tuple[Reading, ...]) -> Fit:
+def goodness_of_fit(
+    study: Study,
+    draws: Mapping[str, FloatArray],
+    readings: tuple[Reading, ...],
+    declared: tuple[str, ...] = (),
+) -> Fit:
     """Return how well a world fits a study's held-out numbers in each reading of the methods.
 
     Parameters
@@ -164,6 +198,8 @@ def goodness_of_fit(study: Study, draws: Mapping[str, FloatArray], readings: tup
         Name of the reading → (replicates, numbers), in the order of the study's numbers.
     readings
         The readings, for their words.
+    declared
+        What of the world was chosen after held-out numbers had been seen.
     """
     printed = study.printed(corrected=True)["printed"].to_numpy(np.float64)
     places = {key: place for place, key in enumerate(study.numbers)}
@@ -173,14 +209,16 @@ def goodness_of_fit(study: Study, draws: Mapping[str, FloatArray], readings: tup
     return Fit(
         labels={ALL: WHOLE} | labels,
         readings={
-            name: _of_reading(items, before, related, printed, values, places, (ALL, *labels))
+            name: _of_reading(study, items, before, related, printed, values, places, (ALL, *labels))
             for name, values in draws.items()
         },
         names={reading.name: reading.label for reading in readings},
+        declared=declared,
     )
 
 
 def _of_reading(
+    study: Study,
     items: tuple[Item, ...],
     before: tuple[Item, ...],
     related: list[list[int]],
@@ -203,7 +241,16 @@ def _of_reading(
         fixed=int(fixed.sum()),
         missed=int((np.abs(middle - every.observed[fixed]) > 1e-9).sum()),
         given_before=predict(vectors_of(before, printed, draws, places), vectors, akin),
+        halves=_halves(study, kept, vectors),
     )
+
+
+def _halves(study: Study, items: tuple[Item, ...], vectors: Vectors) -> dict[str, Judged]:
+    """Return the fit of both halves of a study's stored draw; empty where it has none."""
+    if not study.halves:
+        return {}
+    apart = np.array([study.halves.get(item.keys[0][:3], False) for item in items], dtype=np.bool_)
+    return {"looked_at": mean_square(vectors.of(~apart)), "held_out": mean_square(vectors.of(apart))}
 
 
 def _member(items: tuple[Item, ...], block: str) -> BoolArray:

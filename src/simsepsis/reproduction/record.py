@@ -69,6 +69,7 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
         "interval_holds": round(held(reproduction.replicates), 5),
         "summary": [*reproduction.summary, *(reproduction.readings.summary if reproduction.readings else ())],
         "fit": fit_record(reproduction.fit),
+        "fitted_after_looking": list(reproduction.fit.declared),
         "inside": _counts(reproduction),
         "readings": _readings(reproduction),
         "failures": reproduction.failures.to_dict("records"),
@@ -92,6 +93,7 @@ def fit_record(fit: Fit) -> dict[str, Any]:
             "distance_per_item": _number(one.distance.observed),
             "distance_p": _number(one.distance.p),
             "inside_given_before": _number(one.inside_given_before),
+            "halves": {half: _number(judged.observed) for half, judged in one.halves.items()},
         }
         for name, one in fit.readings.items()
     }

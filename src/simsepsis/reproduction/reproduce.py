@@ -156,7 +156,9 @@ def reproduce(
     kept = run_replicates(task, replicates, jobs=jobs, progress=progress)
     draws = np.stack([one.values for one in kept])
     by_reading = np.stack([one.by_reading for one in kept])
-    fit = goodness_of_fit(study, {r.name: by_reading[:, k] for k, r in enumerate(judged)}, judged)
+    fit = goodness_of_fit(
+        study, {r.name: by_reading[:, k] for k, r in enumerate(judged)}, judged, world.fitted_after_looking
+    )
     comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
     null = world.is_null

@@ -59,7 +59,7 @@ def _chance(evidence: Evidence) -> Iterator[str]:
         yield sentence(
             f"A replicate of this world has {100 * share.mean():.1f}% of these numbers in the intervals of",
             f"the others, and at least {100 * np.quantile(share, TAIL):.1f}% in 39 of 40 replicates;",
-            f"print has {100 * rows['inside_corrected'].astype(bool).mean():.1f}%. Many of them hang together",
+            f"print has {100 * rows['inside_corrected'].astype(bool).mean():.1f}%. Many hang together",
             "(a count and its percentage, a ratio and its limits), so that the count is no measure of fit",
         )
 

@@ -38,6 +38,7 @@ _WATCHED = (STUDY_FILE, "variables.csv", "analysis.toml", "tables/layout.toml")
 """Files of a folder that a user may change between two calls."""
 LISTS = ("also", "words")
 """Keys of ``study.toml`` that list texts."""
+HALVES_COLUMNS = ("table", "variable", "level", "half")
 LITERATURE_COLUMNS = ("source", "quantity", "printed", "text", "unit", "note")
 
 
@@ -128,6 +129,21 @@ class Study:
         """Return the words for settings of the study's scenarios, by dotted key."""
         path = self.folder / "settings.toml"
         return read_toml(path, UsageError) if is_file(path) else {}
+
+    @cached_property
+    def halves(self) -> dict[tuple[str, str, str], bool]:
+        """Return for rows of tables (table, variable, level) whether a random draw keeps them from fitting.
+
+        Empty where the study has no ``halves.csv``.
+        """
+        from simsepsis.study.printed import read_numbers
+
+        path = self.folder / "halves.csv"
+        if not is_file(path):
+            return {}
+        frame = read_numbers(path, HALVES_COLUMNS)
+        rows = zip(*(frame[name] for name in HALVES_COLUMNS), strict=True)
+        return {(table, variable, level): half == "held_out" for table, variable, level, half in rows}
 
     @cached_property
     def _tables(self) -> pd.DataFrame:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simsepsis.world.potential import Outcomes
 
 
+WORDS = ("name", "label", "fitted_after_looking")
+"""Fields that tell of a world and change nothing in it."""
+
+
 class Scenario(Section, ABC):
     """A world: everything its generator needs, and nothing it does not. Each study has a class of its own."""
 
@@ -36,6 +40,8 @@ class Scenario(Section, ABC):
     """One line for people."""
     n: Annotated[int, Field(ge=1, le=10_000_000)]
     """Patients registered."""
+    fitted_after_looking: tuple[str, ...] = ()
+    """What was chosen after printed numbers that it should predict had been seen, one sentence each."""
 
     @property
     @abstractmethod
@@ -103,7 +109,7 @@ class Scenario(Section, ABC):
     @cached_property
     def hash(self) -> str:
         """Return 16 hexadecimal digits that change with any parameter, but not with the names."""
-        return self.digest(exclude={"name", "label"})
+        return self.digest(exclude=set(WORDS))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields replaced, whose hash is its own."""

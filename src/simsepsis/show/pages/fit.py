@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simsepsis.reproduction.fit import ALL
-from simsepsis.show.page import Section
+from simsepsis.show.page import Bullets, Section
 from simsepsis.show.table import Table
 from simsepsis.words.numbers import fixed, p_value
 
@@ -24,20 +24,23 @@ READ = (
 )
 
 
+DECLARED = "Of this world the following was chosen after numbers that it should predict had been seen:"
+
+
 def fit_sections(fit: Fit) -> Iterator[Section]:
     """Yield the section on goodness of fit; none where nothing is held out."""
     first = next(iter(fit.readings.values()))
     if first.items:
         tables = tuple(_blocks(fit)) + ((_readings(fit),) if len(fit.readings) > 1 else ())
-        yield Section("fit", "Goodness of fit", (READ, *tables))
+        declared = (DECLARED, Bullets(fit.declared, small=True)) if fit.declared else ()
+        yield Section("fit", "Goodness of fit", (READ, *tables, *declared))
 
 
 def _blocks(fit: Fit) -> Iterator[Table]:
     """Yield the table of blocks: the first reading and, where others were run, the best one beside it."""
     chosen = list(fit.readings)[:1]
     if len(fit.readings) > 1:
-        best = min(fit.readings, key=lambda name: fit.readings[name].blocks[ALL].observed)
-        chosen += [best] if best not in chosen else []
+        chosen += [fit.best] if fit.best not in chosen else []
     table = fit.table.set_index(["reading", "block"])
     yield Table(
         title="Mean squared distance by block",

@@ -80,9 +80,12 @@ class Scenario(world.Scenario):
 
     @model_validator(mode="after")
     def _held_solves_the_effect(self) -> Self:
-        if self.unmeasured.crude == "held" and self.effect.measure is not None:
+        crude = self.unmeasured.crude
+        if crude != "free" and self.effect.measure is not None:
+            remedy = "" if crude == "held" else " and give effect.log_hazard_ratio"
             raise ValueError(
-                'unmeasured.crude = "held" solves the effect from crude mortality; remove effect.measure'
+                f'unmeasured.crude = "{crude}" solves the effect or the hazards from crude mortality; remove '
+                f"effect.measure{remedy}"
             )
         return self
 
