@@ -70,7 +70,7 @@ def predict(known: Vectors, wanted: Vectors, related: Sequence[Sequence[int]] = 
     Golub GH, Heath M, Wahba G. Technometrics 1979;21:215.
     """
     d, n = wanted.observed.size, len(wanted.draws)
-    if n < FEWEST or not known.observed.size:
+    if n < FEWEST or not d or not known.observed.size:
         nothing = np.full(d, np.nan)
         return Prediction(mean=nothing, sd=nothing, narrower=nothing)
     features, here = _standardized(known)
@@ -90,9 +90,12 @@ def predict(known: Vectors, wanted: Vectors, related: Sequence[Sequence[int]] = 
 
 def _standardized(known: Vectors) -> tuple[FloatArray, FloatArray]:
     """Return the known coordinates of replicates and observation, centred and scaled; constant ones as 0."""
-    mean, sd = np.nanmean(known.draws, axis=0), np.nanstd(known.draws, axis=0)
-    scale = np.where(known.varies, sd, np.inf)
-    return np.nan_to_num((known.draws - mean) / scale), np.nan_to_num((known.observed - mean) / scale)
+    features, here = np.zeros_like(known.draws), np.zeros_like(known.observed)
+    usable = known.of(known.varies)
+    mean, sd = np.nanmean(usable.draws, axis=0), np.nanstd(usable.draws, axis=0)
+    features[:, known.varies] = np.nan_to_num((usable.draws - mean) / sd)
+    here[known.varies] = np.nan_to_num((usable.observed - mean) / sd)
+    return features, here
 
 
 def _ridge(features: FloatArray, here: FloatArray, response: FloatArray, best: _Best) -> None:

@@ -56,10 +56,12 @@ class Vectors:
     @property
     def varies(self) -> BoolArray:
         """Return which coordinates vary enough to be judged, (d,)."""
-        middle = np.nanmedian(np.where(np.isfinite(self.draws), self.draws, np.nan), axis=0)
-        other = np.mean(np.isfinite(self.draws) & (self.draws != middle), axis=0)
-        varied: BoolArray = (other >= VARIES) & np.isfinite(self.observed)
-        return varied
+        known = np.isfinite(self.draws).any(axis=0) & np.isfinite(self.observed)
+        values = self.draws[:, known]
+        other = np.isfinite(values) & (values != np.nanmedian(values, axis=0))
+        varied = known.copy()
+        varied[known] = other.mean(axis=0) >= VARIES
+        return varied if len(self.draws) >= FEWEST else np.zeros_like(known)
 
     def of(self, chosen: BoolArray) -> Vectors:
         """Return some coordinates."""

@@ -66,6 +66,8 @@ class ReadingFit:
     @property
     def inside_given_before(self) -> float:
         """Return the share of items inside their intervals given what is known from before matching."""
+        if not self.items:
+            return float("nan")
         gaps = np.abs(self.vectors.observed - self.given_before.mean) / self.given_before.sd
         return float(np.mean(gaps <= Z_95))
 
@@ -84,12 +86,15 @@ class Fit:
         Name of the reading → its words.
     declared
         What of the world was chosen after held-out numbers had been seen.
+    few
+        Whether there are too few replicates to judge.
     """
 
     labels: Mapping[str, str]
     readings: Mapping[str, ReadingFit]
     names: Mapping[str, str]
     declared: tuple[str, ...] = ()
+    few: bool = False
 
     @property
     def best(self) -> str:
@@ -116,6 +121,10 @@ class Fit:
     def summary(self) -> tuple[str, ...]:
         """Return the fit in words: the literal reading, and what the others reach."""
         first, *others = self.readings
+        if self.few:
+            return (
+                sentence(f"Goodness of fit: fewer than {FEWEST} replicates cannot be judged by each other"),
+            )
         if not self.readings[first].items:
             return ()
         words = (*_words(self.readings[first], self.labels), *self._declared())
@@ -145,9 +154,6 @@ class Fit:
 
 def _words(fit: ReadingFit, labels: Mapping[str, str]) -> Iterator[str]:
     whole, apart = fit.blocks[ALL], fit.distance
-    if not np.isfinite(whole.observed):
-        yield sentence(f"Goodness of fit: fewer than {FEWEST} replicates cannot be judged by each other")
-        return
     bad = [
         f"{labels[block]} {judged.observed:.2f}"
         for block, judged in fit.blocks.items()
@@ -214,6 +220,7 @@ def goodness_of_fit(
         },
         names={reading.name: reading.label for reading in readings},
         declared=declared,
+        few=bool(items) and len(next(iter(draws.values()))) < FEWEST,
     )
 
 
@@ -231,6 +238,7 @@ def _of_reading(
     chosen = every.varies
     kept, vectors = tuple(item for item, keep in zip(items, chosen, strict=True) if keep), every.of(chosen)
     fixed = ~chosen & np.isfinite(every.observed) & np.isfinite(every.draws).any(axis=0)
+    fixed &= len(draws) >= FEWEST
     middle = np.nanmedian(every.draws[:, fixed], axis=0)
     akin = [columns for columns, keep in zip(related, chosen, strict=True) if keep]
     return ReadingFit(
