@@ -54,6 +54,10 @@ def reproduce(
         bool,
         typer.Option("--readings", help="Run every reading of the thesis's words, not the literal one only."),
     ] = False,
+    ensemble: Annotated[
+        int,
+        typer.Option(help="Worlds calibrated anew, to tell how uncertain the world is; 0 for none."),
+    ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -84,6 +88,7 @@ def reproduce(
             jobs=jobs,
             seed=seed,
             readings=readings,
+            ensemble=ensemble,
             progress=progress,
         )
     named = result.command.replace(f"--scenario {world.name} ", f"--scenario {scenario or world.name} ")

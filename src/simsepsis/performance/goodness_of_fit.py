@@ -87,12 +87,18 @@ def squared_z(vectors: Vectors) -> tuple[FloatArray, FloatArray]:
     """
     n, mean, variance = _moments(vectors.draws)
     v = vectors.rounding
-    observed = ((vectors.observed - mean) ** 2 + v) / (variance * (1.0 + 1.0 / n) + v)
+    observed = squared_distances(vectors.observed, vectors.draws, v)
     gap = vectors.draws - mean
     others = np.maximum((n - 1.0) * variance - n / (n - 1.0) * gap**2, 0.0) / (n - 2.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         each = ((gap * n / (n - 1.0)) ** 2 + v) / (others * n / (n - 1.0) + v)
     return observed, each
+
+
+def squared_distances(rows: FloatArray, draws: FloatArray, rounding: FloatArray) -> FloatArray:
+    """Return the squared standardized distances of some vectors (k, d) from draws (n, d), as `squared_z`."""
+    n, mean, variance = _moments(draws)
+    return np.asarray(((rows - mean) ** 2 + rounding) / (variance * (1.0 + 1.0 / n) + rounding))
 
 
 def mean_square(vectors: Vectors) -> Judged:

@@ -105,7 +105,7 @@ class Fit:
     def table(self) -> pd.DataFrame:
         """Return the `COLUMNS`, one row per reading and block."""
         rows = [
-            (name, block, int(_member(fit.items, block).sum()), judged.observed, judged.p)
+            (name, block, int(member(fit.items, block).sum()), judged.observed, judged.p)
             for name, fit in self.readings.items()
             for block, judged in fit.blocks.items()
         ]
@@ -244,7 +244,7 @@ def _of_reading(
     return ReadingFit(
         items=kept,
         vectors=vectors,
-        blocks={block: mean_square(vectors.of(_member(kept, block))) for block in blocks},
+        blocks={block: mean_square(vectors.of(member(kept, block))) for block in blocks},
         distance=distance(vectors),
         fixed=int(fixed.sum()),
         missed=int((np.abs(middle - every.observed[fixed]) > 1e-9).sum()),
@@ -261,7 +261,7 @@ def _halves(study: Study, items: tuple[Item, ...], vectors: Vectors) -> dict[str
     return {"looked_at": mean_square(vectors.of(~apart)), "held_out": mean_square(vectors.of(apart))}
 
 
-def _member(items: tuple[Item, ...], block: str) -> BoolArray:
+def member(items: tuple[Item, ...], block: str) -> BoolArray:
     """Return which items belong to a block, (items,)."""
     return np.array([block in (ALL, item.block) for item in items], dtype=np.bool_)
 

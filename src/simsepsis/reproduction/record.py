@@ -46,6 +46,10 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     for name, frame in (("fit", fit.table), ("conditional", fit.conditional)):
         written = reproduction.study.layout.written(frame)
         tables[f"tables/{name}.csv"] = csv_bytes(written, float_format=DIGITS, lineterminator="\n")
+    if reproduction.ensemble is not None:
+        tables["tables/ensemble.csv"] = csv_bytes(
+            reproduction.ensemble.table, float_format=DIGITS, lineterminator="\n"
+        )
     if reproduction.readings is not None:
         table = reproduction.study.layout.written(reproduction.readings.table)
         tables["tables/readings.csv"] = csv_bytes(table, float_format=DIGITS, lineterminator="\n")

@@ -15,6 +15,7 @@ from simsepsis.errors import UsageError
 from simsepsis.files import write_files
 from simsepsis.replication import run_replicates
 from simsepsis.reproduction.comparison import compare, curves_of, failures_of
+from simsepsis.reproduction.ensemble import FEWEST_WORLDS, Ensemble, ensemble_of
 from simsepsis.reproduction.evidence import gather
 from simsepsis.reproduction.fit import Fit, goodness_of_fit
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
@@ -59,6 +60,8 @@ class Reproduction:
         Goodness of fit by block, in the literal reading and, with readings, in all others and their joints.
     readings
         The same for the other readings of the thesis's methods; None where they were not run.
+    ensemble
+        The fit of worlds calibrated anew; None where there are none.
     """
 
     study: Study
@@ -76,6 +79,7 @@ class Reproduction:
     summary: tuple[str, ...]
     fit: Fit
     readings: ReadingsComparison | None = None
+    ensemble: Ensemble | None = None
 
     def values(self, *key: str) -> FloatArray:
         """Return one number in every replicate, (replicates,), by its key."""
@@ -87,7 +91,8 @@ class Reproduction:
         """Return the line that does it again."""
         study = "" if self.study.name == DEFAULT else f" --study {self.study.key}"
         settings = f"--scenario {self.scenario.name} --replicates {self.replicates} --seed {self.seed}"
-        return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}"
+        more = f" --ensemble {self.ensemble.worlds}" if self.ensemble else ""
+        return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}{more}"
 
     def save(self, out: str | Path, *, command: str | None = None) -> tuple[Path, ...]:
         """Write tables, figures, record and report into a folder, and return their paths.
@@ -118,6 +123,7 @@ def reproduce(
     jobs: int = -1,
     seed: int = DEFAULT_SEED,
     readings: bool = False,
+    ensemble: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """Simulate a study's registry, run its whole analysis on each replicate and compare with print.
@@ -137,16 +143,20 @@ def reproduce(
         ≥ 0; replicate r is the registry that ``generate_cohort(scenario, seed=seed, replicate=r)`` gives.
     readings
         Whether to run every reading of the thesis's methods on the same replicates.
+    ensemble
+        Worlds that are calibrated anew beside the one, to tell its uncertainty; 0 for none, else 3 or more.
     progress
         Called with replicates done and in all.
 
     Raises
     ------
     UsageError
-        If `replicates`, `jobs` or `seed` is out of range.
+        If `replicates`, `jobs`, `seed` or `ensemble` is out of range.
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
+    if 0 != ensemble < FEWEST_WORLDS:
+        raise UsageError(f"{ensemble} worlds are no ensemble; give {FEWEST_WORLDS} or more, such as 20")
     study, world = study_and_world(study, scenario)
     keys = tuple(study.numbers)
     begin = perf_counter()
@@ -162,6 +172,10 @@ def reproduce(
     comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
     null = world.is_null
+    anew = None
+    if ensemble:
+        judged = (study.readings[0], *study.joint_readings)
+        anew = ensemble_of(study, world, ensemble, judged, seed=seed, jobs=jobs)
     return Reproduction(
         study=study,
         scenario=world,
@@ -177,10 +191,12 @@ def reproduce(
         failures=failures,
         summary=(
             *fit.summary,
+            *(() if anew is None else anew.summary),
             *summarize_in_words(gather(study, comparison, draws, failures, null=null)),
         ),
         fit=fit,
         readings=compare_readings(study, chosen, by_reading[:, : len(chosen)]) if readings else None,
+        ensemble=anew,
     )
 
 

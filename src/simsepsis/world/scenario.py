@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
+from simsepsis.errors import UsageError
 from simsepsis.world.section import Name, Section
 
 if TYPE_CHECKING:
@@ -72,6 +73,19 @@ class Scenario(Section, ABC):
         ScenarioError
             If the world that is asked for does not exist; the message says what does.
         """
+
+    def recalibrated(self, *, seed: int) -> Scenario:
+        """Return the world calibrated anew to what a registry of its own would print, with other sites.
+
+        Raises
+        ------
+        UsageError
+            If it was not calibrated to printed tables.
+        """
+        raise UsageError(
+            f"scenario '{self.name}' was not calibrated to printed tables, and cannot be so anew; leave "
+            "out --ensemble"
+        )
 
     @abstractmethod
     def generate(

@@ -125,6 +125,12 @@ class Scenario(world.Scenario):
 
         return resolve(self)
 
+    def recalibrated(self, *, seed: int) -> Scenario:
+        """Return the world calibrated anew to the tables of one of its own registries, with other ICUs."""
+        from simsepsis.studies.jseptic_ivigg.world.calibration.anew import recalibrate
+
+        return recalibrate(self, seed=seed)
+
     def generate(
         self, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment
     ) -> Cohort:

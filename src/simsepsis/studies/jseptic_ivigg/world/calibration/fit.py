@@ -94,7 +94,11 @@ def _unfitted(assumptions: dict[str, Any]) -> dict[str, Any]:
 
 @one_thread()
 def fit_calibration(
-    added: Sequence[str] | None = None, *, seed: int = 0, say: Say = lambda _: None
+    added: Sequence[str] | None = None,
+    *,
+    targets: Targets | None = None,
+    seed: int = 0,
+    say: Say = lambda _: None,
 ) -> Scenario:
     """Return the scenario fitted to the before-matching columns of Tables 1 to 3.
 
@@ -102,6 +106,8 @@ def fit_calibration(
     ----------
     added
         Names of `mechanisms` beyond the first world's assumptions; None: all, none: ``thesis-v1``.
+    targets
+        What it is fitted to; None: the printed tables.
     seed
         Of the roster and the population.
     say
@@ -114,7 +120,7 @@ def fit_calibration(
     support one at a time. Nothing after matching is looked at.
     """
     added = tuple(mechanisms()) if added is None else tuple(added)
-    targets, assumptions = load_targets(), load_assumptions(added)
+    targets, assumptions = targets or load_targets(), load_assumptions(added)
     say("patients and ICUs from Table 1")
     population: Population = draw_population(draft(targets, assumptions, added, seed), targets, seed)
     say("deaths and stays from Table 3, treatment from Table 1")
