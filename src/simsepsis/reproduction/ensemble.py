@@ -54,7 +54,7 @@ class Ensemble:
         return (
             sentence(
                 f"With {self.worlds} worlds, each calibrated anew to tables that this one prints and with",
-                f"other sites, the mean squared distance of print from all of them is {listed(told)}; between",
+                f"other sites, the mean squared distance of print from all is {listed(told)}; between",
                 f"these worlds a number differs by {spread:.2f} of its standard deviation within one",
             ),
         )
