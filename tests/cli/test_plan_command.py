@@ -107,3 +107,26 @@ def test_plan_has_help_with_an_example(simsepsis):
     result = simsepsis("plan", "--help")
     assert result.returncode == 0
     assert "Example: simsepsis plan" in result.stdout
+
+
+def test_plans_stand_side_by_side(simsepsis, tmp_path):
+    (tmp_path / "one.toml").write_text(TINY, encoding="utf-8")
+    costs = TINY + "\n[sites]\ncost_per_icu = 1000.0\ncost_per_patient = 10.0\n"
+    (tmp_path / "two.toml").write_text(costs, encoding="utf-8")
+    result = simsepsis("plan", "one.toml", "two.toml", "--compare", "--out", "c")
+    assert result.returncode == 0, result.stderr
+    names = {path.name for path in (tmp_path / "c").iterdir()}
+    assert {"compared.md", "compared.csv", "compared.json", "compared.html"} <= names
+    record = json.loads((tmp_path / "c" / "compared.json").read_text("utf-8"))
+    rows = [[cell["text"] for cell in row] for row in record["rows"]]
+    assert [row[0] for row in rows] == ["one", "two"]
+    heads = [head["text"] for head in record["heads"]]
+    assert {"Randomized", "Power", "Deaths expected", "Cost"} <= set(heads)
+    assert rows[0][heads.index("Cost")] == "–" != rows[1][heads.index("Cost")]
+    assert rows[0][heads.index("Randomized")] == rows[1][heads.index("Randomized")]
+
+
+def test_several_plans_without_comparison_are_refused(simsepsis):
+    result = simsepsis("plan", "trial-sbits", "trial-cigma")
+    assert result.returncode == 2
+    assert "add --compare, or name one" in result.stderr

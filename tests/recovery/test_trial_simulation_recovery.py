@@ -101,7 +101,7 @@ def test_power_of_a_fixed_design(name):
     told = _protocol(FIXED[name])
     pool = build_pool(told)
     found = simulate_trials(told, replicates=TRIALS, jobs=1, pool=pool)
-    left = screen(told, pool).variance_left
+    left = screen(told, pool).precision.lasting
     expected = design_fixed(told, pool).with_total(found.n_total / left).power
     print(f"\n{name}: N {found.n_total}, analytic {expected:.4f}, simulated {found.measure('rejection')}")
     assert abs(_distance(found, expected)) < 3
@@ -138,13 +138,13 @@ def test_the_high_dose_plan_beats_its_formula_by_what_the_strata_take_of_the_var
     screened = screen(planned, pool)
     size = planned_size(planned, screened)
     for told, expected in (
-        (planned, power_with(size, screened.variance_left)),
+        (planned, power_with(size, screened.precision.lasting)),
         (planned.changed(UNADJUSTED), size.power),
     ):
         found = simulate_trials(told, replicates=TRIALS, jobs=1, n_total=size.n_randomized, pool=pool)
         print(f"\n{told.test.analysis}: analytic {expected:.4f}, simulated {found.measure('rejection')}")
         assert abs(_distance(found, expected)) < 3
-    assert screened.variance_left < 0.985
+    assert screened.precision.lasting < 0.985
 
 
 @pytest.mark.parametrize("name", CLUSTERED)

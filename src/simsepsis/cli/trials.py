@@ -10,11 +10,12 @@ import typer
 from simsepsis.cli.app import Jobs, StudyName, app
 from simsepsis.cli.progress import progress_bar
 from simsepsis.cli.show import say
+from simsepsis.errors import UsageError
 
 
 @app.command()
 def plan(
-    trial: Annotated[str, typer.Argument(help="Name of a shipped trial, or path of a .toml file.")],
+    trial: Annotated[list[str], typer.Argument(help="Name of a shipped trial, or path of a .toml file.")],
     out: Annotated[Path | None, typer.Option(help="Folder; default: plans/NAME.")] = None,
     replicates: Annotated[
         int | None, typer.Option(help="Simulated trials, in place of the protocol's; 0: formulas only.")
@@ -22,11 +23,37 @@ def plan(
     seed: Annotated[int | None, typer.Option(help="Seed, in place of the protocol's.")] = None,
     study: StudyName = None,
     jobs: Jobs = -1,
+    compare: Annotated[bool, typer.Option("--compare", help="Set several trials side by side.")] = False,
 ) -> None:
     """Plan a randomized trial: patients, looks, assurance, what if, months, with text to paste.
 
     Example: simsepsis plan trial-sbits --replicates 200
     """
+    if compare:
+        return _compare(trial, out, study, replicates or 0, jobs)
+    if len(trial) > 1:
+        raise UsageError(f"{len(trial)} trials are named; add --compare, or name one")
+    _plan(trial[0], out, replicates, seed, study, jobs)
+
+
+def _compare(trials: list[str], out: Path | None, study: str | None, replicates: int, jobs: int) -> None:
+    from simsepsis.show.pages.trial import compare_trials
+    from simsepsis.show.pages.trial.side_by_side import compared_table
+    from simsepsis.study.published import open_study
+
+    folder = Path("plans") / "compared" if out is None else out
+    places = [open_study(study).place("trials", trial) for trial in trials]
+    with progress_bar("Simulated trials") as progress:
+        rows = compare_trials(
+            places, folder, study=study, replicates=replicates, jobs=jobs, progress=progress
+        )
+    say(compared_table(rows).markdown)
+    say(f"Table and page are in {folder}")
+
+
+def _plan(
+    trial: str, out: Path | None, replicates: int | None, seed: int | None, study: str | None, jobs: int
+) -> None:
     from simsepsis.study.published import open_study
     from simsepsis.trial.protocol import load_trial
 

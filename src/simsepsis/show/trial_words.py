@@ -42,6 +42,15 @@ TESTS = {
         "generalized estimating equations with ICUs as clusters",
         "ICUをクラスターとする一般化推定方程式（GEE）",
     ),
+    ("unadjusted", "noninferiority"): Phrase("the Farrington–Manning test", "Farrington–Manning検定"),
+    ("stratified", "noninferiority"): Phrase(
+        "the Mantel–Haenszel estimate stratified by {strata} with its confidence interval",
+        "{strata_ja}を層とするMantel–Haenszel推定値の信頼区間",
+    ),
+    ("adjusted", "noninferiority"): Phrase(
+        "the effect standardized over a logistic model with {covariates} and its confidence interval",
+        "{covariates_ja}を共変量とするロジスティックモデルにより標準化した効果の信頼区間",
+    ),
     ("unadjusted", "log_rank"): Phrase("the log-rank test", "ログランク検定"),
     ("stratified", "log_rank"): Phrase(
         "the log-rank test stratified by {strata}", "{strata_ja}を層とする層別ログランク検定"
@@ -63,6 +72,9 @@ FORMULAS = {
         "the normal approximation for two proportions with pooled variance under the null hypothesis",
         "2標本の割合の比較に対する正規近似（帰無仮説の下で分散を併合）",
     ),
+    "farrington_manning": Phrase(
+        "the formula of Farrington and Manning for a margin", "マージンに対するFarringtonとManningの式"
+    ),
     "schoenfeld": Phrase(
         "Schoenfeld's formula for the log-rank test", "ログランク検定に対するSchoenfeldの式"
     ),
@@ -74,15 +86,95 @@ FORMULAS = {
 SPENDING = {
     "obrien_fleming": Phrase("O'Brien–Fleming boundaries", "O'Brien–Fleming型の中止境界"),
     "pocock": Phrase("Pocock boundaries", "Pocock型の中止境界"),
-    "wang_tsiatis": Phrase("Wang–Tsiatis boundaries", "Wang–Tsiatis型の中止境界"),
-    "haybittle_peto": Phrase("Haybittle–Peto boundaries", "Haybittle–Peto型の中止境界"),
+    "wang_tsiatis": Phrase(
+        "Wang–Tsiatis boundaries (Δ = {parameter})", "Wang–Tsiatis型の中止境界（Δ = {parameter}）"
+    ),
+    "haybittle_peto": Phrase(
+        "Haybittle–Peto boundaries (z = {parameter} until the final analysis)",
+        "Haybittle–Peto型の中止境界（最終解析前はz = {parameter}）",
+    ),
     "ld_obrien_fleming": Phrase(
         "the Lan–DeMets spending function of O'Brien–Fleming type",
         "O'Brien–Fleming型のLan–DeMets α消費関数",
     ),
     "ld_pocock": Phrase("the Lan–DeMets spending function of Pocock type", "Pocock型のLan–DeMets α消費関数"),
-    "hsd": Phrase("the Hwang–Shih–DeCani spending function", "Hwang–Shih–DeCani α消費関数"),
-    "kim_demets": Phrase("the Kim–DeMets spending function", "Kim–DeMets α消費関数"),
+    "hsd": Phrase(
+        "the Hwang–Shih–DeCani spending function (γ = {parameter})",
+        "Hwang–Shih–DeCani α消費関数（γ = {parameter}）",
+    ),
+    "kim_demets": Phrase(
+        "the Kim–DeMets spending function (ρ = {parameter})", "Kim–DeMets α消費関数（ρ = {parameter}）"
+    ),
+}
+FUTILITY_SPENDING = {
+    "ld_obrien_fleming": Phrase(
+        "the Lan–DeMets function of O'Brien–Fleming type", "O'Brien–Fleming型のLan–DeMets消費関数"
+    ),
+    "ld_pocock": Phrase("the Lan–DeMets function of Pocock type", "Pocock型のLan–DeMets消費関数"),
+    "hsd": Phrase(
+        "the Hwang–Shih–DeCani function (γ = {futility_parameter})",
+        "Hwang–Shih–DeCani消費関数（γ = {futility_parameter}）",
+    ),
+    "kim_demets": Phrase(
+        "the Kim–DeMets function (ρ = {futility_parameter})", "Kim–DeMets消費関数（ρ = {futility_parameter}）"
+    ),
+}
+BINDING = {
+    True: Phrase(
+        "binding: the boundaries for efficacy rely on them", "拘束的であり、有効性の境界はこれを前提とする"
+    ),
+    False: Phrase(
+        "non-binding: the type I error holds whether or not they are followed",
+        "非拘束的であり、従わない場合も第一種の過誤は保たれる",
+    ),
+}
+POWER_KINDS = {
+    True: Phrase("conditional power under the current trend", "現在の傾向の下での条件付き検出力"),
+    False: Phrase("predictive power", "予測検出力"),
+}
+HYPOTHESES = {False: Phrase("superiority", "優越性"), True: Phrase("non-inferiority", "非劣性")}
+ASSIGNED = {
+    False: Phrase("assigned to", "に割り付けられた"),
+    True: Phrase("of ICUs assigned to", "に割り付けられたICUの患者からなる"),
+}
+UNDER_NULL = {
+    False: Phrase("with no effect at all", "効果が全くない場合"),
+    True: Phrase("with an effect as bad as the margin", "真の効果が非劣性マージンに等しい場合"),
+}
+BASES = {
+    "important": Phrase("important to patients and clinicians", "患者および臨床医にとって重要な差である"),
+    "realistic": Phrase("realistic", "現実的に期待しうる差である"),
+    "both": Phrase("both important and realistic", "重要かつ現実的に期待しうる差である"),
+}
+RATIO_REASONS = {
+    "equal": Phrase(
+        "equal groups need the fewest patients", "1対1の割付けは必要症例数を最小にするためである"
+    ),
+    "several": Phrase("groups of one size are of equal interest", "各群の重要性を同等とみなすためである"),
+    "unstated": Phrase("the protocol does not say why", "この割付比の理由は実施計画書に示されていない"),
+}
+ICC_SOURCES = {
+    "simulated": Phrase("as in the simulated cohort", "シミュレーションコホートの値"),
+    "unstated": Phrase("the protocol states no source", "実施計画書に根拠の記載なし"),
+}
+ENROLMENT = {
+    False: Phrase("{n_randomized} patients will be randomized", "計{n_randomized}例をランダム化する"),
+    True: Phrase(
+        "{clusters} ICUs will be randomized and enrol {n_randomized} patients",
+        "{clusters}施設のICUをランダム化し、計{n_randomized}例を登録する",
+    ),
+}
+REMEDIES = {
+    (False, True): Phrase(
+        "{icus_needed} ICUs, or {consent_needed} of eligible patients enrolled,",
+        "{icus_needed}施設のICU、または適格例の{consent_needed}の登録",
+    ),
+    (False, False): Phrase("{icus_needed} ICUs", "{icus_needed}施設のICU"),
+    (True, True): Phrase("{consent_needed} of eligible patients enrolled", "適格例の{consent_needed}の登録"),
+    (True, False): Phrase(
+        "{icus_needed} ICUs of the same size, with a new calculation,",
+        "同規模の{icus_needed}施設のICU（症例数の再計算を要する）",
+    ),
 }
 MULTIPLICITY = {
     "dunnett": Phrase("Dunnett's single-step test", "Dunnettの検定"),
@@ -92,17 +184,18 @@ MULTIPLICITY = {
     "bonferroni": Phrase("Bonferroni's correction", "Bonferroni法"),
 }
 UNITS = {
-    "individual": Phrase("Patients are randomized one by one", "患者を個別にランダム化する"),
-    "parallel_cluster": Phrase("ICUs are randomized to one arm each", "ICU単位で並行群にランダム化する"),
+    "individual": Phrase("patients are randomized one by one", "患者を個別にランダム化する"),
+    "parallel_cluster": Phrase("to one of two parallel groups each", "ICU単位の並行群間比較"),
     "cluster_crossover": Phrase(
-        "ICUs are randomized to the order in which they use both treatments, one period each",
-        "ICU単位で両治療の実施順序をランダム化する（クラスター・クロスオーバー、各1期）",
+        "to the order in which they use both treatments, one period each (cluster crossover)",
+        "各期1治療ずつ両治療を用いる順序をランダム化するクラスター・クロスオーバー",
     ),
     "stepped_wedge": Phrase(
-        "ICUs are randomized to the step at which they change to treatment",
-        "ICU単位で介入へ移行する時期をランダム化する（stepped wedge）",
+        "to the step at which they change from control to treatment (stepped wedge)",
+        "対照から介入へ移行する時期をランダム化するstepped wedgeデザイン",
     ),
 }
+CONTROLS_JA = {"placebo": "プラセボ", "usual care": "通常治療"}
 FACTORS = {"icu": Phrase("ICU", "ICU")}
 SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠", "<": "<", ">": ">"}
 

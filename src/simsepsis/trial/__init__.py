@@ -1,140 +1,54 @@
-"""Planning a randomized trial: fixed, clustered and sequential designs, priors and assurance, sensitivity."""
+"""Planning a randomized trial: fixed, clustered, sequential and adaptive designs, priors and assurance."""
 
-from simsepsis.trial.assurance import (
-    Assurance,
-    assurance,
-    assurance_ceiling,
-    assurance_of_information,
-    design_for_assurance,
-)
-from simsepsis.trial.cluster import (
-    cluster_design_effect,
-    cluster_size_for,
-    cluster_variance,
-    design_cluster,
-    inverse_size,
-    size_variation,
-    small_sample_factor,
-    stepped_wedge_schedule,
-)
-from simsepsis.trial.designs import (
-    Design,
-    design_binary,
-    design_log_rank,
-    design_two_proportions,
-    power_two_proportions,
-)
-from simsepsis.trial.effect import Effect, effect_between
-from simsepsis.trial.endpoints import (
-    compare_pairs,
-    design_rank_sum,
-    design_ventilator_free_days,
-    design_win_ratio,
-    design_win_ratio_ordinal,
-    ventilator_free_days,
-)
-from simsepsis.trial.priors import (
-    Prior,
-    bridge_prior,
-    load_priors,
-    mix_priors,
-    prior_from_interval,
-    sceptical_prior,
-)
-from simsepsis.trial.protocol import TrialProtocol, load_trial, trial_names
-from simsepsis.trial.sensitivity import (
-    detectable_effect,
-    diluted_risks,
-    inflated_for_loss,
-    power_curve,
-    sample_size_grid,
-)
-from simsepsis.trial.sequential import (
-    Boundaries,
-    Futility,
-    SequentialDesign,
-    adjusted_inference,
-    conditional_power,
-    design_group_sequential,
-    look_table,
-    predictive_power,
-    repeated_confidence_interval,
-    sequential_design,
-    update_boundaries,
-)
-from simsepsis.trial.simulation import (
-    Pool,
-    TrialSimulation,
-    build_pool,
-    design_fixed,
-    enrichment_map,
-    planned_total,
-    simulate_trial,
-    simulate_trials,
-    tournament,
-)
-from simsepsis.trial.within_icus import stratified_analysis
+from importlib import import_module
+from typing import Any
 
-__all__ = [
-    "Assurance",
-    "Boundaries",
-    "Design",
-    "Effect",
-    "Futility",
-    "Pool",
-    "Prior",
-    "SequentialDesign",
-    "TrialProtocol",
-    "TrialSimulation",
-    "adjusted_inference",
-    "assurance",
-    "assurance_ceiling",
-    "assurance_of_information",
-    "bridge_prior",
-    "build_pool",
-    "cluster_design_effect",
-    "cluster_size_for",
-    "cluster_variance",
-    "compare_pairs",
-    "conditional_power",
-    "design_binary",
-    "design_cluster",
-    "design_fixed",
-    "design_for_assurance",
-    "design_group_sequential",
-    "design_log_rank",
-    "design_rank_sum",
-    "design_two_proportions",
-    "design_ventilator_free_days",
-    "design_win_ratio",
-    "design_win_ratio_ordinal",
-    "detectable_effect",
-    "diluted_risks",
-    "effect_between",
-    "enrichment_map",
-    "inflated_for_loss",
-    "inverse_size",
-    "load_priors",
-    "load_trial",
-    "look_table",
-    "mix_priors",
-    "planned_total",
-    "power_curve",
-    "power_two_proportions",
-    "predictive_power",
-    "prior_from_interval",
-    "repeated_confidence_interval",
-    "sample_size_grid",
-    "sceptical_prior",
-    "sequential_design",
-    "simulate_trial",
-    "simulate_trials",
-    "size_variation",
-    "small_sample_factor",
-    "stepped_wedge_schedule",
-    "stratified_analysis",
-    "tournament",
-    "trial_names",
-    "update_boundaries",
-    "ventilator_free_days",
-]
+HOMES = {
+    "adaptive": "AdaptiveDesign AdaptiveTrials adaptive_risks calibrate_adaptive simulate_adaptive",
+    "expected_power": "Assurance assurance assurance_ceiling assurance_of_information design_for_assurance",
+    "borrowing": "BetaMixture borrowing_power borrowing_under_bias map_prior",
+    "cluster": "cluster_design_effect cluster_size_for cluster_variance design_cluster inverse_size "
+    "size_variation small_sample_factor stepped_wedge_schedule",
+    "designs.design": "Design",
+    "designs.follow_up": "design_follow_up",
+    "designs.log_rank": "design_log_rank",
+    "designs.noninferiority": "design_noninferiority",
+    "designs.two_proportions": "design_binary design_two_proportions power_two_proportions",
+    "effect": "Effect effect_between",
+    "endpoints": "compare_pairs design_rank_sum design_ventilator_free_days design_win_ratio "
+    "design_win_ratio_ordinal ventilator_free_days",
+    "ordinal": "CommonOddsRatio common_odds_ratio design_ordinal rank_estimands",
+    "priors": "Prior bridge_prior load_priors mix_priors prior_from_interval sceptical_prior",
+    "protocol.files": "load_trial trial_names",
+    "protocol.schema": "TrialProtocol",
+    "sensitivity": "detectable_effect diluted_risks inflated_for_loss power_curve sample_size_grid",
+    "sequential.boundaries": "Boundaries",
+    "sequential.design": "SequentialDesign look_table sequential_design",
+    "sequential.inference": "adjusted_inference",
+    "sequential.interim": "conditional_power predictive_power repeated_confidence_interval",
+    "sequential.planning": "design_group_sequential update_boundaries",
+    "sequential.reestimate": "reestimate_blinded reestimate_size reestimation_characteristics",
+    "sequential.schedule": "Futility",
+    "simulation.enrichment": "enrichment_map",
+    "simulation.from_protocol": "design_fixed planned_total",
+    "simulation.pool": "Pool build_pool",
+    "simulation.simulate": "TrialSimulation simulate_trial simulate_trials",
+    "simulation.tournament": "tournament",
+    "within_icus": "stratified_analysis",
+}
+"""Module → the public names that are at home in it; it is opened when one of them is asked for."""
+
+_FOUND = {name: module for module, names in HOMES.items() for name in names.split()}
+__all__ = sorted(_FOUND)
+
+
+def __getattr__(name: str) -> Any:
+    """Return a public name from its home."""
+    if name not in _FOUND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FOUND[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

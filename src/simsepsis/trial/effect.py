@@ -84,12 +84,7 @@ class Effect:
         return math.log(self.value) if self.scale in RATIOS else self.value - self.null
 
     def treated_risk(self, p_control: float) -> float:
-        """Return the risk under treatment.
-
-        Notes
-        -----
-        p₀ + RD, p₀·RR, odds₀·OR/(1 + odds₀·OR), 1 − (1 − p₀)^HR.
-        """
+        """Return the risk under treatment."""
         if self.scale not in RISK_SCALES:
             raise UsageError(
                 f"a {self.name} of {self.value:g} does not give a risk; use one of {', '.join(RISK_SCALES)}"

@@ -29,11 +29,7 @@ _RANK_REFERENCES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """How pairs of a treated patient and a control compare, and how surely a trial tells.
-
-    `win`, `loss`, `tie` are shares of all pairs. `sd_index`, `sd_index_null` and `sd_log_win_ratio` are SDs
-    of √N × the probability index (true and null) and of √N × the log win ratio, N patients in both arms.
-    """
+    """How pairs of a treated patient and a control compare, and how surely a trial tells."""
 
     win: float
     loss: float

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.assurance import PlannedTrial
 from simsepsis.trial.designs.two_proportions import design_binary, power_two_proportions
 from simsepsis.trial.effect import Effect, effect_between, with_scale
+from simsepsis.trial.expected_power import PlannedTrial
 from simsepsis.trial.inputs import positive, probability, within
 
 _SMALLEST_RISK = 1e-9

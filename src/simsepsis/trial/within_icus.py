@@ -12,12 +12,7 @@ from simsepsis.trial.inputs import within
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StratifiedAnalysis:
-    """What the ICC does to a trial that randomizes patients within ICUs.
-
-    `variance_factor` is 1 − ρ, of a stratified analysis against one of independent patients. The
-    unstratified test counts variance that the design has removed: `unstratified_alpha` and
-    `unstratified_power` are what it has left.
-    """
+    """What the ICC does to a trial that randomizes patients within ICUs."""
 
     icc: float
     variance_factor: float

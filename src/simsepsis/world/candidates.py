@@ -97,7 +97,13 @@ class Candidates(ABC):
 
     @abstractmethod
     def course(
-        self, treatment: int | None, *, log_hazard_ratio: float, delay: float, hazard_factor: float
+        self,
+        treatment: int | None,
+        *,
+        log_hazard_ratio: float,
+        delay: float,
+        hazard_factor: float,
+        support_ratio: float = 1.0,
     ) -> Course:
         """Return everybody's course under a treatment, with the same luck under every one.
 
@@ -111,6 +117,8 @@ class Candidates(ABC):
             Days from the start of follow-up to randomization.
         hazard_factor
             Factor on the hazards of death.
+        support_ratio
+            Hazard of coming off organ support under the treatment, against control.
         """
 
     def subset(self, rows: IntArray) -> Self:

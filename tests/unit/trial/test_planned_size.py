@@ -9,14 +9,14 @@ import pytest
 
 from simsepsis.errors import UsageError
 from simsepsis.trial import Effect, design_binary, design_group_sequential, diluted_risks
-from simsepsis.trial.assurance import assurance
 from simsepsis.trial.effect import effect_between
+from simsepsis.trial.expected_power import assurance
 from simsepsis.trial.planning.belief import prior_table
-from simsepsis.trial.planning.grids import detectable, sensitivity_table, size_grid
+from simsepsis.trial.planning.grids import sensitivity_table, size_grid
 from simsepsis.trial.planning.looks import boundary_table
 from simsepsis.trial.priors import load_priors
 from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
-from simsepsis.trial.sizing.size import plan_size
+from simsepsis.trial.sizing.size import detectable, plan_size
 
 PLAIN = Assumptions(
     test="two_proportions",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import ttest_ind
@@ -8,7 +10,8 @@ from simsepsis.streams import streams
 from simsepsis.trial import build_pool, design_fixed, planned_total, simulate_trials
 from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
 from simsepsis.trial.simulation.from_protocol import assumptions_of
-from simsepsis.trial.simulation.screen import screen, world_icc
+from simsepsis.trial.simulation.icc import icu_correlation, world_icc
+from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.sizing.size import plan_size
 
@@ -122,3 +125,49 @@ def test_registry_icus_differ_in_size(protocol):
     sizes = np.bincount(draw_clusters(setting, streams(1)).drawn.site)
     assert sizes.size == 42
     assert sizes.max() > 3 * np.median(sizes)
+
+
+def test_the_correlation_of_a_world_does_not_follow_the_size_of_its_pool(protocol):
+    sized = {"allocation.unit": "parallel_cluster", "test.analysis": "gee", "effect.value": 0.7}
+    small, large = (protocol(sized | {"run.pool": number}) for number in (10_000, 60_000))
+    assert world_icc(small, build_pool(small)) == world_icc(large, build_pool(large))
+    # The size follows the risk of the pool, which has its own error; the correlation adds none.
+    given = {"endpoint.control_risk": 0.3}
+    assert planned_total(small.changed(given)) == pytest.approx(planned_total(large.changed(given)), rel=0.02)
+
+
+def test_the_luck_of_few_patients_is_no_correlation():
+    rng = np.random.default_rng(1)
+    icus, each = 300, 40
+    risk = rng.beta(0.25 * 49, 0.75 * 49, icus)
+    pool = SimpleNamespace(icu=np.repeat(np.arange(icus), each), rates=np.full(icus, 1 / icus))
+    found = [
+        icu_correlation(pool, (rng.random(icus * each) < np.repeat(risk, each)).astype(float), chance=chance)
+        for _ in range(40)
+        for chance in (False, True)
+    ]
+    true = risk.var() / (risk.mean() * (1 - risk.mean()))
+    assert np.mean(found[::2]) == pytest.approx(true, rel=0.05)
+    assert np.mean(found[1::2]) == pytest.approx(true + (1 - true) / each, rel=0.05)
+
+
+@pytest.mark.parametrize("icc", [None, 0.002, 0.08])
+def test_simulated_icus_are_as_alike_as_is_planned(protocol, icc):
+    """The variance of the difference of two arms of ICUs is what the ICC makes of it."""
+    told = protocol(PARALLEL | {"allocation.icc": icc, "allocation.cluster_size": 30})
+    pool = build_pool(told)
+    setting = prepare(told, pool, planned_total(told))
+    found = []
+    for replicate in range(80):
+        drawn = draw_clusters(setting, streams(3, replicate=replicate)).drawn
+        dead = setting.dead[0, drawn.patient]
+        found.append(np.bincount(drawn.site, dead) / np.bincount(drawn.site))
+    means = np.array(found)
+    p, m = means.mean(), 30
+    icus = means.size
+    expected = world_icc(told, pool)
+    design = means.var(ddof=1) / (p * (1 - p) / m)
+    assert design == pytest.approx(
+        1 + (m - 1) * expected, abs=4 * (1 + (m - 1) * expected) * np.sqrt(2 / icus)
+    )
+    assert p == pytest.approx(pool.weights @ setting.dead[0], abs=0.01)

@@ -21,7 +21,8 @@ ON_RISKS = [
 
 @pytest.mark.parametrize(("scale", "value", "measure"), ON_RISKS)
 def test_the_planned_effect_holds_in_the_pool(protocol, scale, value, measure):
-    told = protocol({"effect": {"scale": scale, "value": value}})
+    aim = "harm" if value > 1.0 else "benefit"
+    told = protocol({"effect": {"scale": scale, "value": value, "aim": aim}})
     control, treated = risks(prepare(told, build_pool(told), 1_000))
     # One patient more or less is the finest step that a finite pool can take.
     assert measure(treated, control) == pytest.approx(value, abs=2e-3)

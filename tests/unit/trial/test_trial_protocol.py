@@ -10,6 +10,13 @@ from simsepsis.experiment import experiment_names
 from simsepsis.trial import Effect, load_trial, trial_names
 from simsepsis.trial.protocol import parse_condition
 
+OWN = {"name": "mine", "weight": 1.0, "estimate": 0.9, "low": 0.8, "high": 1.0, "scale": "risk_ratio"}
+CROSSOVER = {
+    "allocation.unit": "cluster_crossover",
+    "allocation.cluster_size": 20,
+    "test.analysis": "gee",
+}
+
 REFUSED = [
     ({"effect.scale": None}, 'value = 0.81 has no scale; write scale = "risk_ratio" beside it'),
     ({"effect.scale": "hazard_ratio"}, "hazard ratio 0.81 has no horizon; give the day"),
@@ -31,7 +38,26 @@ REFUSED = [
         "test.assurance = 0.5 is above the ceiling 0.421 of the priors",
     ),
     ({"priors": [{"name": "low_risk_of_bias", "weight": 0.5}]}, "sum to 0.5; make them sum to 1"),
-    ({"priors": [{"name": "low_bias", "weight": 1.0}]}, "prior='low_bias' is none of"),
+    ({"priors": [{"name": "low_bias", "weight": 1.0}]}, "priors.0: name='low_bias' is none of"),
+    ({"priors": [OWN | {"scale": None}]}, "priors.0: has no scale; a prior of your own has"),
+    ({"priors": [OWN | {"low": None}]}, "priors.0: has no low; a prior of your own has"),
+    ({"priors": [OWN | {"low": 1.0, "high": 0.8}]}, "priors.0: estimate = 0.9 is not between low = 1 and"),
+    ({"priors": [OWN | {"low": 0.0}]}, "priors.0: low = 0 of a risk_ratio is not above 0"),
+    ({"priors": [OWN | {"scale": "ratio"}]}, "priors.0: scale='ratio' is none of"),
+    ({"effect.value": 1.2}, 'makes patients worse, .* to show benefit; .* write aim = "harm"'),
+    ({"effect.aim": "harm"}, 'makes patients better, .* to show harm; .* write aim = "benefit"'),
+    (
+        {"effect": {"scale": "win_ratio", "value": 0.9}, "endpoint.name": "win_ratio"},
+        "a win_ratio of 0.9 makes patients worse",
+    ),
+    (
+        {"conduct": {"nonadherence": {"share": 0.9}, "contamination": {"share": 0.1, "grams": 15.0}}},
+        "leave no more treated patients in the treated arm than among controls",
+    ),
+    (
+        CROSSOVER | {"n_total": 1000},
+        "n_total = 1000, but allocation.cluster_size = 20 in 42 ICUs and 2 periods makes 1680; state one",
+    ),
     ({"test.assurance": 0.5}, "needs priors"),
     (
         {"population.where": "apache > 29"},
@@ -127,7 +153,7 @@ def test_the_planned_side_decides_the_ceiling(protocol):
         {"name": "mine", "weight": 1.0, "estimate": 0.8, "low": 0.6, "high": 1.0667, "scale": "risk_ratio"}
     ]
     benefit = protocol({"priors": prior}).assurance_ceiling
-    harm = protocol({"priors": prior, "effect.value": 1.2}).assurance_ceiling
+    harm = protocol({"priors": prior, "effect.value": 1.2, "effect.aim": "harm"}).assurance_ceiling
     assert benefit + harm == pytest.approx(1.0)
     assert benefit == pytest.approx(
         0.5 * math.erfc(math.log(0.8) / (math.log(1.0667 / 0.6) / 3.92) / 2**0.5), abs=1e-4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -283,3 +284,86 @@ def test_refusals_of_updates_and_combinations():
         update_boundaries(design_group_sequential([0.5, 1]), [0.5, 1.0])
     with pytest.raises(UsageError, match=r"one-sided type I error of 0.025, boundaries have 0.05"):
         sequential_design(design_two_proportions(0.3, 0.2), design_group_sequential([0.5, 1], alpha=0.05))
+
+
+@pytest.mark.parametrize("spending", ["ld_obrien_fleming", "ld_pocock", "hsd", "kim_demets"])
+@pytest.mark.parametrize(
+    ("observed", "final", "unplanned"),
+    [
+        ([0.3], False, [1]),
+        ([0.45, 0.6], False, [2]),
+        ([0.3, 0.5, 0.6, 0.9], False, [1, 3, 4]),
+        ([0.2, 0.4, 0.6, 0.8, 1.0], True, [1, 3]),
+        ([0.45, 1.3], True, []),
+        ([0.45, 0.7], True, []),
+        ([0.62], True, []),
+    ],
+)
+@pytest.mark.parametrize("sides", [1, 2])
+def test_unplanned_looks_and_running_over_or_under_spend_alpha_exactly(
+    spending, observed, final, unplanned, sides
+):
+    plan = design_group_sequential([0.5, 1], alpha=0.05, sides=sides, spending=spending)
+    seen = update_boundaries(plan, observed, final=final, unplanned=unplanned)
+    held = len(observed)
+    ahead = [] if final else [t for t in plan.information[held - len(unplanned) :] if t > observed[-1]]
+    end = observed[-1] if final else 1.0
+    np.testing.assert_allclose(seen.information * end, [*observed, *ahead])
+    assert seen.cumulative_alpha[-1] == pytest.approx(0.05, abs=1e-10)
+    null = seen.stopping_probabilities(0.0)
+    assert null["efficacy"].sum() + null["harm"].sum() == pytest.approx(0.05, abs=1e-10)
+    spent = sides * spent_by(spending, np.array(observed), 0.05 / sides)
+    until = held - final
+    np.testing.assert_allclose(seen.cumulative_alpha[:until], spent[:until], atol=1e-10)
+    # What a later look adds leaves the bounds of the looks before it alone.
+    if held > 1:
+        before = update_boundaries(plan, observed[:-1], unplanned=[k for k in unplanned if k < held])
+        np.testing.assert_allclose(seen.z[: held - 1], before.z[: held - 1])
+
+
+@pytest.mark.parametrize("binding", [True, False])
+@pytest.mark.parametrize("rule", [Futility(spending="hsd"), Futility(spending="ld_pocock", power=0.8)])
+def test_futility_bounds_of_looks_that_were_held_stay(binding, rule):
+    stop = replace(rule, binding=binding)
+    plan = design_group_sequential([0.4, 0.7, 1], futility=stop)
+    observed, unplanned = [0.35, 0.5, 0.72, 1.15], [2]
+    bounds = []
+    for held in range(1, 5):
+        seen = update_boundaries(
+            plan, observed[:held], final=held == 4, unplanned=[k for k in unplanned if k <= held]
+        )
+        np.testing.assert_allclose(seen.futility_z[: held - 1], bounds)
+        bounds.append(seen.futility_z[held - 1])
+        out = seen.exits(0.0, follow_futility=binding)
+        assert out.upper.sum() == pytest.approx(0.025, abs=1e-10)
+        drift = seen.drift(stop.power)
+        assert seen.exits(drift).lower.sum() == pytest.approx(1.0 - stop.power, abs=1e-8)
+    alone = design_group_sequential([0.4, 0.7, 1], futility=stop)
+    assert bounds[0] != pytest.approx(alone.futility_z[0])
+
+
+def test_stated_futility_bounds_stay_with_their_looks():
+    plan = design_group_sequential([0.4, 0.7, 1], futility=Futility(z=(0.0, 0.5)))
+    assert update_boundaries(plan, [0.45]).futility_z[:2].tolist() == [0.0, 0.5]
+    extra = update_boundaries(plan, [0.45, 0.6], unplanned=[2])
+    assert extra.futility_z[:3].tolist() == [0.0, -math.inf, 0.5]
+    ended = update_boundaries(plan, [0.45, 0.6], unplanned=[2], final=True)
+    assert ended.futility_z.tolist() == [0.0, ended.z[-1]]
+
+
+def test_paths_without_drift_serve_every_drift():
+    for rule in (None, Futility(), Futility(z=(0.0, -1.0))):
+        plan = design_group_sequential([0.1, 0.7, 1], futility=rule)
+        for drift in (-15.0, -3.0, 0.5, 3.0, 8.0, 15.0):
+            direct = exits(plan.information, plan.lower(), plan.z, drift, fineness=2.0)
+            np.testing.assert_allclose(plan.exits(drift).upper, direct.upper, atol=1e-12)
+            np.testing.assert_allclose(plan.exits(drift).lower, direct.lower, atol=1e-12)
+            assert plan.power(drift) == pytest.approx(direct.upper.sum(), abs=1e-11)
+
+
+def test_updates_that_make_no_sense_are_refused():
+    plan = design_group_sequential([0.5, 1])
+    with pytest.raises(UsageError, match=r"unplanned=\[3\] names no look"):
+        update_boundaries(plan, [0.5], unplanned=[3])
+    with pytest.raises(UsageError, match="reaches the planned maximum before its last look"):
+        update_boundaries(plan, [0.5, 1.1, 1.2], final=True)

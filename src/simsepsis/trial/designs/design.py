@@ -17,12 +17,7 @@ RANDOMIZATIONS = ("individual", "parallel_cluster", "cluster_crossover", "steppe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """What one patient tells about an effect.
-
-    With N patients in all, √N·(estimate) is about normal with mean `delta`·√N, positive in the planned
-    direction, `sd_null` being the SD that the test assumes and `sd_true` the real one. `shift`/√N is taken
-    off by a continuity correction.
-    """
+    """What one patient tells about an effect."""
 
     delta: float
     sd_null: float
@@ -168,32 +163,7 @@ def fixed_design(
     horizon: float | None = None,
     notes: tuple[str, ...] = (),
 ) -> Design:
-    """Return the design that has a power at an effect.
-
-    Parameters
-    ----------
-    endpoint
-        What is tested, and how.
-    effect
-        Planned effect.
-    level
-        Type I error and sides.
-    power
-        To be had at the planned effect.
-    ratio
-        Treated patients for each control.
-    formula, reference
-        Name of the formula and where it is from.
-    p_control, horizon
-        Control risk and the day by which it counts, where there is one.
-    notes
-        Sentences that belong beside the number.
-
-    Raises
-    ------
-    UsageError
-        When the planned effect is none.
-    """
+    """Return the design that has a power at an effect."""
     told = endpoint.signal(effect)
     if told.delta == 0:
         raise UsageError(

@@ -10,25 +10,7 @@ from simsepsis.trial.effect import Effect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedDeaths:
-    """A rank statistic whose effect follows the risk of death.
-
-    A treated group of which a share s responds is a mixture of the two distributions, so that the probability
-    index less ½ and the risk difference are both s times what they are where all respond: exact for the
-    index, to first order for the log win ratio. The SDs stay those of the planned effect.
-
-    Attributes
-    ----------
-    scale
-        ``probability_index`` or ``win_ratio``.
-    slope
-        Effect on that scale for a risk difference of 1.
-    sd_null, sd_true
-        As in `Signal`.
-    reference
-        Where the variance is from.
-    p_control
-        Risk of death under control.
-    """
+    """A rank statistic whose effect follows the risk of death."""
 
     scale: str
     slope: float

@@ -23,12 +23,7 @@ def patients_per_month(sites: Sites, eligible: float) -> float:
 
 
 def months_to(patients: float, sites: Sites, eligible: float) -> float:
-    """Return the month by which so many patients are expected to be randomized.
-
-    Notes
-    -----
-    The expected number by month t is r·Σ max(0, t − tᵢ); it is inverted piece by piece.
-    """
+    """Return the month by which so many patients are expected to be randomized."""
     opens, rate = opening_months(sites), patients_per_month(sites, eligible)
     reached = rate * np.array([np.sum(np.maximum(0.0, month - opens)) for month in opens])
     active = int(np.searchsorted(reached, patients, side="right"))

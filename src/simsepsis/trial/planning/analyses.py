@@ -83,4 +83,4 @@ def _row(
 
 def power_with(size: PlannedSize, left: float) -> float:
     """Return the power of planned patients by an analysis that leaves a part of the variance."""
-    return size.trial.with_total(size.n_randomized / left).power
+    return size.trial.with_total(size.n_randomized * size.assumptions.sparse / left).power

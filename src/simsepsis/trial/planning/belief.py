@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from simsepsis.trial.assurance import assurance, assurance_ceiling
 from simsepsis.trial.effect import Effect
+from simsepsis.trial.expected_power import assurance, assurance_ceiling
 from simsepsis.trial.priors import Component, Prior, load_priors
 from simsepsis.trial.sizing.size import PlannedSize
 
@@ -19,7 +19,7 @@ LARGEST = 20.0
 
 
 def beliefs(weighted: Sequence[tuple[float, Prior]], study: str | None) -> dict[str, Prior]:
-    """Return the priors that a plan is judged under: those of its study and its own."""
+    """Return the priors that a plan of superiority is judged under: those of its study and its own."""
     return load_priors(study) | {prior.name: prior for _, prior in weighted}
 
 

@@ -37,7 +37,7 @@ def endpoint_tournament(
     protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
     """Compare endpoints on the same simulated patients."""
-    if protocol.allocation.clustered:
+    if protocol.allocation.clustered or protocol.margin:
         return pd.DataFrame()
     number = min(protocol.run.trials, MOST_TRIALS)
     rows = tournament(
@@ -128,19 +128,7 @@ def _enrichment(
 def replay(
     protocol: TrialProtocol, size: PlannedSize, pool: Pool, jobs: int, progress: Progress | None = None
 ) -> pd.DataFrame:
-    """Set the results of a trial that has been held against simulated trials as it was planned.
-
-    Parameters
-    ----------
-    protocol, size, pool, jobs, progress
-        As in `endpoint_tournament`.
-
-    Returns
-    -------
-    DataFrame
-        quantity, truth (none, planned), published, simulated (mean), mcse, low, high (90 % interval of single
-        trials), inside, n_sim. No rows where the protocol has nothing published.
-    """
+    """Set the results of a trial that has been held against simulated trials as it was planned."""
     if not protocol.published:
         return pd.DataFrame()
     rows = []
@@ -212,7 +200,7 @@ def _counted(number: int, progress: Progress | None) -> Iterator[int]:
 
 def companion_trials(protocol: TrialProtocol) -> dict[str, int]:
     """Return how many trials each of `COMPANIONS` simulates."""
-    endpoints = 0 if protocol.allocation.clustered else len(protocol.offer.outcomes)
+    endpoints = 0 if protocol.allocation.clustered or protocol.margin else len(protocol.offer.outcomes)
     replicas = 2 * len(replayed(protocol)) * bool(protocol.published)
     return {
         "endpoints": endpoints * min(protocol.run.trials, MOST_TRIALS),

@@ -13,14 +13,11 @@ from typing import Any
 import pandas as pd
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
+from simsepsis.trial.planning.accrual import accrual_table, patient_flow
 from simsepsis.trial.planning.analyses import analyses_table, analyses_trials
-from simsepsis.trial.planning.belief import assurance_curve, prior_table
+from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, companion_trials
 from simsepsis.trial.planning.grids import (
-    detectable,
-    power_lines,
-    sensitivity_map,
     sensitivity_table,
     size_grid,
 )
@@ -45,15 +42,13 @@ from simsepsis.trial.simulation import (
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress
-from simsepsis.trial.sizing import PlannedSize
+from simsepsis.trial.simulation.strategies import strategies_table
+from simsepsis.trial.sizing import PlannedSize, detectable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none.
-
-    In the folder `store`, if there is one, the trials of the plan are kept.
-    """
+    """How much is simulated, by how many processes; `replicates` None: the protocol's, 0: none."""
 
     replicates: int | None = None
     seed: int | None = None
@@ -68,24 +63,7 @@ class Effort:
 def compute_plan(
     protocol: TrialProtocol, *, effort: Effort | None = None, progress: Progress | None = None
 ) -> TrialPlan:
-    """Return the plan of a trial: by formulas, then simulated on the cohort.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    effort
-        How much is simulated.
-    progress
-        Called after each batch of trials with those computed, and those and all that are still to come.
-
-    Raises
-    ------
-    ExperimentError
-        If the population cannot have what the protocol asks for.
-    UsageError
-        If a number is out of range, or no number of patients is enough.
-    """
+    """Return the plan of a trial: by formulas, then simulated on the cohort."""
     spent = effort or Effort()
     chosen = _seeded(protocol, spent)
     tally = Tally(show=progress or (lambda done, total: None), parts=_parts(chosen))
@@ -100,6 +78,7 @@ def compute_plan(
         parts = _analytic(chosen, screened, simulated.pop("size", size))
     with _timed(seconds, "comparisons"):
         tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
+        tables["strategies"] = strategies_table(chosen, pool)
         tables = {name: table for name, table in tables.items() if len(table)}
     tally.end()
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
@@ -114,25 +93,30 @@ def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
 
 
 def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) -> dict[str, Any]:
-    weighted, sites, study = protocol.weighted, protocol.sites, protocol.study
+    sites = protocol.sites
     return {
         "size": size,
         "looks": boundary_table(size),
         "expected": expected_sizes(size),
         "grid": size_grid(size.assumptions),
-        "power": power_lines(size),
         "sensitivity": sensitivity_table(size, practice=protocol.offer.practice),
-        "attenuation": sensitivity_map(size),
-        "priors": prior_table(size, weighted, study),
-        "assurance": assurance_curve(size, weighted, study),
-        "accrual": accrual_curve(size, sites, screened.eligible),
+        "priors": _believed(protocol, size),
         "pace": accrual_table(size, sites, screened.eligible, protocol.outcome_lag_days),
         "flow": patient_flow(size, sites, screened.eligible),
         "detectable": _detectable(size),
     }
 
 
+def _believed(protocol: TrialProtocol, size: PlannedSize) -> pd.DataFrame:
+    """Return the assurance under the priors; none of a margin, which no prior is about."""
+    if protocol.margin is not None:
+        return pd.DataFrame()
+    return prior_table(size, protocol.weighted, protocol.study)
+
+
 def _detectable(size: PlannedSize) -> float:
+    if size.assumptions.margin is not None:
+        return math.nan
     try:
         return detectable(size)
     except UsageError:
@@ -159,7 +143,7 @@ def _simulated(
         )
 
     tally.begin("truths")
-    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.n_total is not None)
+    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.stated_total is not None)
     trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
     tally.begin("analyses")
     return {

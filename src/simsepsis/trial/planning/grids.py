@@ -9,10 +9,8 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.effect import effect_between
 from simsepsis.trial.sizing.assumptions import Assumptions
 from simsepsis.trial.sizing.size import PlannedSize, plan_size
 
@@ -24,7 +22,6 @@ EFFECTS = {
     "risk_difference": (-0.08, -0.07, -0.06, -0.05, -0.04, -0.03),
 }
 POWERS = (0.80, 0.90)
-_SMALLEST = 1e-6
 
 
 def size_grid(
@@ -36,7 +33,8 @@ def size_grid(
 ) -> pd.DataFrame:
     """Sample size over control risk × effect × power, all else as planned."""
     risks = _with(control_risks, assumptions.p_control)
-    values = _with(EFFECTS[assumptions.effect.name] if effects is None else effects, assumptions.effect.value)
+    usual = EFFECTS[assumptions.effect.name] if assumptions.margin is None else ()
+    values = _with(usual if effects is None else effects, assumptions.effect.value)
     rows = []
     for risk, value, power in product(risks, values, powers):
         effect = replace(assumptions.effect, value=value)
@@ -107,25 +105,7 @@ def sensitivity_table(
     values: dict[str, tuple[float, ...]] | None = None,
     practice: float | None = None,
 ) -> pd.DataFrame:
-    """Power of the planned patients, and the patients needed, if one assumption is wrong.
-
-    Parameters
-    ----------
-    size
-        As returned by `plan_size`.
-    values
-        Assumption → what it may be instead; None for `SENSITIVITY`, and `CLUSTERS` where ICUs are randomized.
-        ``attenuation`` is the share of the risk difference that is left; where the control risk changes, the
-        effect stays the same on the scale of the plan.
-    practice
-        Share who get the treatment where there is no trial: one more value of the contamination.
-
-    Returns
-    -------
-    DataFrame
-        assumption, value, planned (whether it is the plan's), p_control, p_treated, power (of the planned
-        patients), n_needed (for the target), failure.
-    """
+    """Power of the planned patients, and the patients needed, if one assumption is wrong."""
     rows = []
     for assumption, levels in (_supposed(size, practice) if values is None else values).items():
         here = 1.0 if assumption == "attenuation" else size.assumptions.valued(assumption)
@@ -183,20 +163,3 @@ def sensitivity_map(
             }
         )
     return pd.DataFrame(rows)
-
-
-def detectable(size: PlannedSize) -> float:
-    """Return the smallest reduction of risk that the planned patients detect with the target power."""
-    control, target = size.assumptions.p_control, size.assumptions.power
-
-    def missing(treated: float) -> float:
-        return size.trial.power_at(effect_between(control, treated, "risk_difference")) - target
-
-    least = _SMALLEST * control
-    if missing(least) < 0:
-        raise UsageError(
-            f"n_total={size.n_randomized} detects no reduction of a control risk of {control:g} with a power "
-            f"of {target:g}; plan more patients"
-        )
-    treated = float(brentq(missing, least, control * (1.0 - _SMALLEST), xtol=1e-12))
-    return control - treated

@@ -51,15 +51,19 @@ def _whole_deaths(trial: SequentialDesign, table: pd.DataFrame) -> dict[str, Flo
 
 def _at_interim(plan: Boundaries, planned: float) -> dict[str, list[float]]:
     """Return conditional and predictive power at the futility boundary of each look but the last."""
-    columns: dict[str, list[float]] = {"z_judged": [], "cp_planned": [], "cp_trend": [], "predictive": []}
+    columns: dict[str, list[float]] = {
+        name: [] for name in ("z_judged", "cp_planned", "cp_all", "cp_trend", "predictive")
+    }
     for look in range(plan.looks):
-        values = [math.nan] * 4
+        values = [math.nan] * 5
         if look < plan.looks - 1:
-            z = 0.0 if plan.futility_z is None else float(plan.futility_z[look])
+            bounded = plan.futility_z is not None and math.isfinite(plan.futility_z[look])
+            z = float(plan.futility_z[look]) if plan.futility_z is not None and bounded else 0.0
             time = float(plan.information[look])
             values = [
                 z,
                 conditional_power(plan, z, time, drift=planned),
+                conditional_power(plan, z, time, drift=planned, looks="all"),
                 conditional_power(plan, z, time),
                 predictive_power(plan, z, time),
             ]

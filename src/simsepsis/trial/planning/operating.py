@@ -25,17 +25,7 @@ Simulate = Callable[[int, bool], TrialSimulation]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Confirmed:
-    """A size that simulation has confirmed, or the last that was tried.
-
-    Attributes
-    ----------
-    size
-        The size.
-    trials
-        Its simulated trials under the planned effect.
-    tried
-        n_randomized, power, mcse of every size tried, in order.
-    """
+    """A size that simulation has confirmed, or the last that was tried."""
 
     size: PlannedSize
     trials: TrialSimulation
@@ -43,12 +33,7 @@ class Confirmed:
 
 
 def confirm_size(size: PlannedSize, simulate: Simulate, *, fixed: bool) -> Confirmed:
-    """Simulate a planned size, and enlarge it while its power is below the target beyond chance.
-
-    Notes
-    -----
-    The simulated power tells the information of a patient: N grows by [(z_α + z_target)/(z_α + z_power)]².
-    """
+    """Simulate a planned size, and enlarge it while its power is below the target beyond chance."""
     tried: list[tuple[int, float, float]] = []
     for _ in range(ROUNDS):
         trials = simulate(size.n_randomized, False)

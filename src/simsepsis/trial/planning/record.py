@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from simsepsis.trial.planning.accrual import accrual_curve
+from simsepsis.trial.planning.belief import assurance_curve
+from simsepsis.trial.planning.grids import power_lines, sensitivity_map
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.screen import Screened
 from simsepsis.trial.sizing import PlannedSize
@@ -29,14 +32,12 @@ class TrialPlan:
         Expected randomized patients at the end: null, planned.
     grid
         Patients over control risk × effect × power (`size_grid`).
-    power
-        Power over patients (`power_lines`).
-    sensitivity, attenuation
-        One assumption at a time (`sensitivity_table`), and control risk × attenuation (`sensitivity_map`).
-    priors, assurance
-        Assurance of the trial, and over patients.
-    accrual, pace, flow
-        Expected accrual, months and the flow of patients.
+    sensitivity
+        One assumption at a time (`sensitivity_table`).
+    priors
+        Assurance of the trial.
+    pace, flow
+        Months and the flow of patients.
     operating
         Operating characteristics of the simulated trials: truth, measure, value, mcse.
     simulated_trials
@@ -55,12 +56,8 @@ class TrialPlan:
     looks: pd.DataFrame
     expected: dict[str, float]
     grid: pd.DataFrame
-    power: pd.DataFrame
     sensitivity: pd.DataFrame
-    attenuation: pd.DataFrame
     priors: pd.DataFrame
-    assurance: pd.DataFrame
-    accrual: pd.DataFrame
     pace: pd.DataFrame
     flow: pd.DataFrame
     operating: pd.DataFrame
@@ -68,6 +65,26 @@ class TrialPlan:
     detectable: float
     tables: dict[str, pd.DataFrame]
     seconds: dict[str, float]
+
+    @property
+    def power(self) -> pd.DataFrame:
+        """Power over patients (`power_lines`)."""
+        return power_lines(self.size)
+
+    @property
+    def attenuation(self) -> pd.DataFrame:
+        """Power over control risk × attenuation (`sensitivity_map`)."""
+        return sensitivity_map(self.size)
+
+    @property
+    def assurance(self) -> pd.DataFrame:
+        """Assurance over patients."""
+        return assurance_curve(self.size, self.protocol.weighted, self.protocol.study)
+
+    @property
+    def accrual(self) -> pd.DataFrame:
+        """Expected accrual by month."""
+        return accrual_curve(self.size, self.protocol.sites, self.screened.eligible)
 
     @property
     def name(self) -> str:

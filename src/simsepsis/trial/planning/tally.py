@@ -10,22 +10,7 @@ from simsepsis.trial.simulation.simulate import Progress
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What `simulate_trials` calls in one part of a plan after the other.
-
-    Trials that were kept from an earlier call count neither as done nor as to come.
-
-    Attributes
-    ----------
-    show
-        Called with the trials computed so far, and with those and all that are still to come.
-    parts
-        Part → trials that it simulates; a part is taken out when it begins.
-    computed, own
-        Trials computed, and trials of the present part that are still to come.
-    seen
-        Done and number of the present simulation. One ends with all its trials done, so that the next one is
-        known by its first call, which has no more.
-    """
+    """What `simulate_trials` calls in one part of a plan after the other."""
 
     show: Progress
     parts: dict[str, int]

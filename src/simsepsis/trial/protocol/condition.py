@@ -66,21 +66,7 @@ class Condition:
 
 
 def parse_condition(text: str, known: Known | None = None) -> Condition:
-    """Return a condition, read from words.
-
-    Parameters
-    ----------
-    text
-        ``all``, or comparisons joined by ``and`` and ``or``; ``and`` binds more closely.
-    known
-        Columns that it may use and their levels; None for those of the study that stands where none is
-        named.
-
-    Raises
-    ------
-    UsageError
-        When a part is no comparison, or its column or level is unknown.
-    """
+    """Return a condition, read from words."""
     known = offer_of(DEFAULT).known if known is None else known
     if text.strip() == EVERYBODY:
         return Condition(text=EVERYBODY, groups=())

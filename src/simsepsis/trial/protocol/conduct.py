@@ -87,6 +87,16 @@ class Sites(Section):
     """Share of eligible patients who are randomized. Judgement."""
     startup_months: NonNegative = 12.0
     """Months until all ICUs recruit; they open one after the other, at even intervals. Judgement."""
+    cost_per_icu: NonNegative | None = None
+    """Cost of an ICU that takes part, in any unit."""
+    cost_per_patient: NonNegative | None = None
+    """Cost of a randomized patient, in the same unit."""
+
+    def cost(self, patients: float) -> float:
+        """Return what so many patients cost; NaN where the plan states no cost."""
+        if self.cost_per_icu is None and self.cost_per_patient is None:
+            return float("nan")
+        return self.number * (self.cost_per_icu or 0.0) + patients * (self.cost_per_patient or 0.0)
 
 
 class Departure(Section):

@@ -139,13 +139,7 @@ class Offer(Section):
 
 
 def offer_of(study: str) -> Offer:
-    """Return what a study offers its trials, as it was when `open_study` last looked at its files.
-
-    Raises
-    ------
-    UsageError
-        If there is no such study, or its ``trial.toml`` cannot be taken.
-    """
+    """Return what a study offers its trials, as it was when `open_study` last looked at its files."""
     return _offer(opened_before(study))
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import ConfigDict, Field, model_validator
+from scipy.special import ndtri
 
 from simsepsis.errors import UsageError
 from simsepsis.estimand import Estimand
-from simsepsis.trial.effect import SCALES, Effect
+from simsepsis.trial.effect import RATIOS, SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
 from simsepsis.trial.priors import (
     COHORT,
@@ -22,7 +25,13 @@ from simsepsis.trial.priors import (
     prior_from_interval,
 )
 from simsepsis.trial.protocol.bias import MEASURED_ON, MeasuredBias
-from simsepsis.trial.sequential import Boundaries, Futility, design_group_sequential
+from simsepsis.trial.sequential import (
+    SPENDING,
+    Boundaries,
+    Futility,
+    design_group_sequential,
+    spent_by,
+)
 from simsepsis.world.section import OpenProbability, Positive, Section
 
 
@@ -87,6 +96,12 @@ class PlannedEffect(Section):
     """Day at which everybody is censored, of a hazard ratio."""
     arm: str | None = None
     """Arm in which it holds; absent: the last. Other doses do what the world's dose–response says."""
+    support_hazard_ratio: Positive = 1.0
+    """Hazard of coming off organ support, treated against control, beside the effect on deaths."""
+    margin: float | None = None
+    """Non-inferiority: the worst effect, on the same scale, that is no reason to reject treatment."""
+    aim: Literal["benefit", "harm"] = "benefit"
+    """What the trial is to find: an effect on the other side is refused as a slip."""
 
     @model_validator(mode="after")
     def _with_scale(self) -> Self:
@@ -152,10 +167,30 @@ class FutilityRule(Section):
     """Its parameter."""
     z: tuple[float, ...] | None = None
     """Bounds of all looks but the last, in place of spending."""
+    conditional_power: OpenProbability | None = None
+    """Conditional power under the current trend below which it stops, in place of spending."""
+    predictive_power: OpenProbability | None = None
+    """The same of predictive power, nothing being known beforehand."""
+    at: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    """Numbers of the looks that may stop for it; absent: all but the last."""
     binding: bool = False
     """Whether the efficacy bounds rely on it."""
     followed: bool = True
     """Whether the simulated trials stop for it; a rule that binds is always followed."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        stated = {
+            "z": self.z,
+            "conditional_power": self.conditional_power,
+            "predictive_power": self.predictive_power,
+        }
+        told = [name for name, value in stated.items() if value is not None]
+        if len(told) > 1:
+            raise ValueError(f"{' and '.join(told)} are two rules; keep one")
+        if told and told[0] != "z" and self.binding:
+            raise ValueError(f"binding = true does not go with {told[0]}, which rests on the efficacy bounds")
+        return self
 
 
 class Looks(Section):
@@ -168,6 +203,8 @@ class Looks(Section):
     kim_demets."""
     parameter: float | None = None
     """Parameter of the rule."""
+    efficacy_at: tuple[Annotated[int, Field(ge=1)], ...] | None = None
+    """Numbers of the looks that may stop for efficacy, of a spending function; absent: all."""
     futility: FutilityRule | None = None
     """Stopping for futility; one-sided tests only."""
 
@@ -175,24 +212,57 @@ class Looks(Section):
 @lru_cache(maxsize=64)
 def boundaries_of(looks: Looks, test: Test, comparisons: int = 1) -> Boundaries:
     """Return the boundaries of a test."""
-    rule = looks.futility
-    futility = None
-    if rule is not None:
-        futility = Futility(
-            spending=rule.spending,
-            parameter=rule.parameter,
-            z=rule.z,
-            binding=rule.binding,
-            power=test.power,
+    shared: dict[str, Any] = {"alpha": test.alpha / comparisons, "sides": test.sides}
+    spending, parameter = _efficacy(looks, Level(**shared))
+    rule, times = looks.futility, looks.information
+
+    def bounded(futility: Futility | None) -> Boundaries:
+        return design_group_sequential(
+            times, spending=spending, parameter=parameter, futility=futility, **shared
         )
-    return design_group_sequential(
-        looks.information,
-        alpha=test.alpha / comparisons,
-        sides=test.sides,
-        spending=looks.spending,
-        parameter=looks.parameter,
-        futility=futility,
+
+    if rule is None:
+        return bounded(None)
+    stated = rule.z
+    if rule.conditional_power is not None or rule.predictive_power is not None:
+        stated = _bounds_of_power(rule, bounded(None))
+    kept = Futility(
+        spending=rule.spending, parameter=rule.parameter, z=stated, binding=rule.binding, power=test.power
     )
+    found = bounded(kept)
+    if rule.at is None or found.futility_z is None:
+        return found
+    _known(rule.at, len(times) - 1, "futility.at")
+    bounds = [float(z) if look in rule.at else -math.inf for look, z in enumerate(found.futility_z[:-1], 1)]
+    return bounded(replace(kept, z=tuple(bounds)))
+
+
+def _efficacy(looks: Looks, level: Level) -> tuple[str | tuple[float, ...], float | None]:
+    """Return the spending of α and its parameter: as it is, or by look where some looks spend nothing."""
+    if looks.efficacy_at is None:
+        return looks.spending, looks.parameter
+    _known(looks.efficacy_at, len(looks.information), "efficacy_at")
+    if looks.spending not in SPENDING:
+        raise UsageError(f"efficacy_at needs a spending function, not '{looks.spending}'")
+    spent, errors = 0.0, []
+    cumulative = spent_by(looks.spending, np.array(looks.information), level.one_sided, looks.parameter)
+    for look, error in enumerate(cumulative, 1):
+        spent = float(error) if look in (*looks.efficacy_at, len(cumulative)) else spent
+        errors.append(level.sides * spent)
+    return tuple(errors), None
+
+
+def _known(numbers: tuple[int, ...], looks: int, key: str) -> None:
+    if not numbers or max(numbers) > looks:
+        raise UsageError(f"looks.{key} = {list(numbers)} names no look; number them from 1 to {looks}")
+
+
+def _bounds_of_power(rule: FutilityRule, free: Boundaries) -> tuple[float, ...]:
+    """Return the z of each interim look at which conditional or predictive power is the stated one."""
+    time, last = free.information[:-1], float(free.z[-1])
+    if rule.conditional_power is not None:
+        return tuple(np.sqrt(time) * (last + np.sqrt(1.0 - time) * ndtri(rule.conditional_power)))
+    return tuple(last * np.sqrt(time) + np.sqrt(1.0 - time) * ndtri(rule.predictive_power))
 
 
 class PriorWeight(Section):
@@ -218,6 +288,24 @@ class PriorWeight(Section):
     """Of an observational estimate: what the experiments measured of its method."""
 
     @model_validator(mode="after")
+    def _whole(self) -> Self:
+        own = {"estimate": self.estimate, "low": self.low, "high": self.high, "scale": self.scale}
+        missing = [name for name, value in own.items() if value is None]
+        if missing and len(missing) < len(own):
+            raise ValueError(f"has no {missing[0]}; a prior of your own has estimate, low, high and scale")
+        if self.estimate is not None and self.low is not None and self.high is not None:
+            with refusing():
+                chosen(str(self.scale), SCALES, "scale")
+            if not self.low < self.estimate < self.high:
+                raise ValueError(
+                    f"estimate = {self.estimate:g} is not between low = {self.low:g} and high = "
+                    f"{self.high:g}; give the interval as low, high"
+                )
+            if self.scale in RATIOS and self.low <= 0.0:
+                raise ValueError(f"low = {self.low:g} of a {self.scale} is not above 0; give a positive one")
+        return self
+
+    @model_validator(mode="after")
     def _one_scale(self) -> Self:
         scale = MEASURED_ON.get(self.scale or "")
         if self.bias is not None and Estimand.parse(self.bias.estimand).scale != scale:
@@ -231,8 +319,16 @@ class PriorWeight(Section):
         """Return the prior itself."""
         if self.estimate is None or self.low is None or self.high is None:
             known = load_priors(study)
-            return known[chosen(self.name, known, "prior")]
-        stated = self._stated()
+            return known[chosen(self.name, known, "name")]
+        stated = prior_from_interval(
+            self.estimate,
+            self.low,
+            self.high,
+            scale=str(self.scale),
+            name=self.name,
+            label=self.label,
+            source=self.source,
+        )
         if self.bias is None:
             return stated
         told, off = stated.components[0], self.bias.measured
@@ -247,20 +343,6 @@ class PriorWeight(Section):
             name=self.name,
         )
         return replace(corrected, source=f"{self.source}; bias of {self.bias.method} from simulation")
-
-    def _stated(self) -> Prior:
-        """Return the prior that the estimate and its interval stand for, whatever its bias."""
-        if self.estimate is None or self.low is None or self.high is None:
-            raise UsageError(f"prior '{self.name}' has no estimate with low and high; give them")
-        return prior_from_interval(
-            self.estimate,
-            self.low,
-            self.high,
-            scale=str(Effect(value=self.estimate, scale=self.scale).scale),
-            name=self.name,
-            label=self.label,
-            source=self.source,
-        )
 
 
 class Run(Section):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError, UsageError, did_you_mean
 from simsepsis.study.published import DEFAULT
+from simsepsis.trial.designs.noninferiority import margin_of
 from simsepsis.trial.effect import RISK_SCALES, Effect
 from simsepsis.trial.priors import Prior, mix_priors
 from simsepsis.trial.protocol.condition import Condition, check_column, parse_condition
@@ -70,6 +71,8 @@ class TrialProtocol(Section):
     """How it is tested."""
     n_total: Annotated[int, Field(ge=10, le=1_000_000)] | None = None
     """Patients randomized, all arms; absent: what the power needs."""
+    n_max: Annotated[int, Field(ge=10)] = 1_000_000
+    """Most patients that a solved size may have: more is no trial that could be held."""
     allocation: Allocation = Allocation()
     """Patients or ICUs, and how."""
     sites: Sites = Sites()
@@ -110,7 +113,9 @@ class TrialProtocol(Section):
             self._check_treatments()
             self._check_arms()
             self._check_effect()
+            self._check_departures()
             self._check_analysis()
+            self._check_stated_size()
             self._check_looks()
             self._check_assurance()
         return self
@@ -188,6 +193,46 @@ class TrialProtocol(Section):
             )
         if self.endpoint.control_risk is not None and scale in RISK_SCALES:
             self.planned.treated_risk(self.endpoint.control_risk)
+        if self.effect.support_hazard_ratio != 1.0 and self.planned.coefficient == 0.0:
+            raise UsageError(
+                "effect.support_hazard_ratio: sizes follow the effect on deaths; state one that is not none"
+            )
+        if self.effect.margin is not None:
+            self._check_margin(self.effect.margin)
+        elif self.planned.coefficient and self.benefit != (self.effect.aim == "benefit"):
+            does, other = ("worse", "harm") if self.effect.aim == "benefit" else ("better", "benefit")
+            raise UsageError(
+                f"effect.value = {self.effect.value:g}: a {scale} of {self.effect.value:g} makes patients "
+                f"{does}, but the trial is to show {self.effect.aim}; correct the value, or write "
+                f'aim = "{other}"'
+            )
+
+    def _check_margin(self, margin: float) -> None:
+        worst = margin_of(self.planned, margin)
+        if not self.outcome.binary or self.allocation.clustered or len(self.arms) > 1 or self.priors:
+            raise UsageError(
+                f"effect.margin = {margin:g} is for one treated arm, patients randomized one by one, an "
+                f"event "
+                "endpoint and no priors; change the plan, or remove the margin"
+            )
+        if self.planned.coefficient >= worst.coefficient:
+            raise UsageError(
+                f"effect.value = {self.effect.value:g} is as bad as effect.margin = {margin:g} or worse; "
+                f"plan "
+                "for a better effect or a wider margin"
+            )
+        if self.effect.aim == "harm" or self.test.estimate not in (None, self.effect.scale):
+            raise UsageError(
+                "effect.margin: remove effect.aim and test.estimate, which do not go with a margin"
+            )
+
+    def _check_departures(self) -> None:
+        missed, gained = self.conduct.nonadherence.share, self.conduct.contamination.share
+        if missed + gained >= 1.0:
+            raise UsageError(
+                f"conduct.nonadherence.share = {missed:g} and conduct.contamination.share = {gained:g} leave "
+                "no more treated patients in the treated arm than among controls; make their sum less than 1"
+            )
 
     def _check_analysis(self) -> None:
         analysis, unit = self.test.analysis, self.allocation.unit
@@ -211,6 +256,14 @@ class TrialProtocol(Section):
                 f"{self.endpoint.name}; use unadjusted or stratified, with patients randomized"
             )
 
+    def _check_stated_size(self) -> None:
+        each, cells = self.allocation.cluster_size, self.sites.number * self.allocation.periods
+        if each is not None and self.n_total not in (None, each * cells):
+            raise UsageError(
+                f"n_total = {self.n_total}, but allocation.cluster_size = {each} in {self.sites.number} ICUs "
+                f"and {self.allocation.periods} periods makes {each * cells}; state one of the two"
+            )
+
     def _check_looks(self) -> None:
         many = len(self.looks.information) > 1
         _ = self.boundaries
@@ -230,6 +283,9 @@ class TrialProtocol(Section):
             if self.test.assurance is not None:
                 raise UsageError(f"test.assurance = {self.test.assurance:g} needs priors; give them")
             return
+        total = sum(part.weight for part in self.priors)
+        if abs(total - 1.0) > 1e-9:
+            raise UsageError(f"priors: their weights sum to {total:g}; make them sum to 1")
         ceiling = self.assurance_ceiling
         if self.test.assurance is not None and self.test.assurance >= ceiling:
             raise UsageError(
@@ -277,6 +333,24 @@ class TrialProtocol(Section):
         return self.effect.stated
 
     @property
+    def margin(self) -> Effect | None:
+        """The margin of non-inferiority, if that is the question."""
+        return None if self.effect.margin is None else margin_of(self.planned, self.effect.margin)
+
+    @property
+    def benefit(self) -> bool:
+        """Whether the planned effect makes patients better."""
+        higher_is_better = self.planned.name in ("win_ratio", "probability_index")
+        return (self.planned.coefficient > 0.0) == higher_is_better
+
+    @property
+    def stated_total(self) -> int | None:
+        """Patients randomized if the file says how many, in all or in each ICU and period; else None."""
+        if self.n_total is None and self.allocation.cluster_size is not None:
+            return self.allocation.cluster_size * self.sites.number * self.allocation.periods
+        return self.n_total
+
+    @property
     def effect_arm(self) -> int:
         """Index among the treated arms of the one in which the planned effect holds."""
         names = [arm.name for arm in self.arms]
@@ -303,7 +377,13 @@ class TrialProtocol(Section):
     @property
     def weighted(self) -> list[tuple[float, Prior]]:
         """The priors with their weights."""
-        return [(part.weight, part.prior(self.study)) for part in self.priors]
+        found = []
+        for number, part in enumerate(self.priors):
+            try:
+                found.append((part.weight, part.prior(self.study)))
+            except UsageError as error:
+                raise UsageError(f"priors.{number}: {error}") from error
+        return found
 
     @property
     def prior(self) -> Prior:

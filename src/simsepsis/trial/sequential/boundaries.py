@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from numpy.polynomial.chebyshev import chebfit, chebpts1, chebval
 from scipy.special import ndtr
 
 from simsepsis.arrays import FloatArray
 from simsepsis.trial.inputs import Level
-from simsepsis.trial.sequential.recursion import Exits, exits
+from simsepsis.trial.sequential.recursion import (
+    TILTABLE,
+    Exits,
+    Paths,
+    exits_of,
+    reaching,
+    tilted,
+    undrifted,
+)
 from simsepsis.trial.sequential.schedule import Futility
 from simsepsis.trial.sequential.solve import root_of
+
+SMOOTH, DEGREE = 12.0, 160
+"""Drifts, either way, over which the power is kept as a Chebyshev series, to about 1e-13, and its degree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,11 +83,19 @@ class Boundaries:
     def exits(self, drift: float, *, follow_futility: bool = True) -> Exits:
         """Return the probabilities of stopping at each look through each bound."""
         below = self.lower(follow_futility=follow_futility)
-        return exits(self.information, below, self.z, drift, fineness=self.fineness)
+        return exits_of(self.reaching(drift, below), self.information, below, self.z, drift)
+
+    def reaching(self, drift: float, lower: FloatArray) -> Iterator[Paths]:
+        """Yield, look by look, the trials that reach it between given lower and the upper bounds."""
+        if abs(drift) > TILTABLE:
+            return reaching(self.information, lower, self.z, drift, fineness=self.fineness)
+        return (tilted(paths, drift) for paths in _undrifted(self, tuple(lower.tolist())))
 
     def power(self, drift: float, *, follow_futility: bool = True) -> float:
         """Return the probability of stopping for efficacy, in the direction of benefit."""
-        return float(self.exits(drift, follow_futility=follow_futility).upper.sum())
+        if abs(drift) >= SMOOTH:
+            return float(self.exits(drift, follow_futility=follow_futility).upper.sum())
+        return float(chebval(drift / SMOOTH, _powers(self, follow_futility)))
 
     def drift(self, power: float) -> float:
         """Return the drift θ√I_max at which the trial has a given power."""
@@ -84,12 +106,7 @@ class Boundaries:
         return root_of(lambda drift: self.power(drift) - power, 0.0, high)
 
     def inflation(self, power: float) -> float:
-        """Return maximum information over that of the fixed design with the same errors.
-
-        Notes
-        -----
-        η²/(z_α + z_β)².
-        """
+        """Return maximum information over that of the fixed design with the same errors."""
         return (self.drift(power) / (self.level.z + self.level.z_power(power))) ** 2
 
     def stopping_probabilities(self, drift: float, *, follow_futility: bool = True) -> pd.DataFrame:
@@ -115,3 +132,17 @@ class Boundaries:
         """Return the expected information at the end, as a fraction of the maximum."""
         stop = self.stopping_probabilities(drift, follow_futility=follow_futility)["stop"].to_numpy()
         return float(stop @ self.information)
+
+
+@lru_cache(maxsize=64)
+def _undrifted(plan: Boundaries, lower: tuple[float, ...]) -> tuple[Paths, ...]:
+    """Return the paths without drift of boundaries, once for all drifts."""
+    return undrifted(plan.information, np.array(lower), plan.z, fineness=plan.fineness)
+
+
+@lru_cache(maxsize=64)
+def _powers(plan: Boundaries, follow_futility: bool) -> FloatArray:
+    """Return the Chebyshev series of the power over the drift."""
+    nodes = chebpts1(DEGREE + 1)
+    ends = [plan.exits(SMOOTH * float(node), follow_futility=follow_futility) for node in nodes]
+    return np.asarray(chebfit(nodes, np.array([end.upper.sum() for end in ends]), DEGREE))

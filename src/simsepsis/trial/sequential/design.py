@@ -58,12 +58,7 @@ class SequentialDesign:
         return self.power_at(self.effect)
 
     def drift_at(self, effect: Effect) -> float:
-        """Return the expectation of Z at the last look; positive for an effect in the planned direction.
-
-        Notes
-        -----
-        The SD is the mean of the null and the true one with weights z_α and z_β, as in the fixed design.
-        """
+        """Return the expectation of Z at the last look; positive for an effect in the planned direction."""
         told = self.fixed.signal_at(effect)
         z_alpha, z_beta = self.fixed.level.z, self.fixed.level.z_power(self.fixed.power)
         spread = (z_alpha * told.sd_null + z_beta * told.sd_true) / (z_alpha + z_beta)

@@ -13,18 +13,14 @@ from simsepsis.errors import ConvergenceError, UsageError
 from simsepsis.trial.inputs import number, positive, probability
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.interim import observed_look
-from simsepsis.trial.sequential.recursion import above, below, reaching
+from simsepsis.trial.sequential.recursion import above, below
 
 _WIDEST = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustedInference:
-    """Stage-wise adjusted results; estimate and limits on the scale of the standard error given.
-
-    `estimate` is median unbiased. `naive` is z × standard error, which is too far from zero after an early
-    stop.
-    """
+    """Stage-wise adjusted results; estimate and limits on the scale of the standard error given."""
 
     look: int
     estimate: float
@@ -96,24 +92,12 @@ def adjusted_inference(
 
 
 def exceedance(boundaries: Boundaries, look: int, z: float, drift: float) -> float:
-    """Return the probability of a result at least as extreme upwards as stopping at a look with Z = z.
-
-    Parameters
-    ----------
-    boundaries
-        Of the trial.
-    look
-        Number of the look, from 1.
-    z
-        Statistic there.
-    drift
-        θ√I_max under which the probability is taken.
-    """
+    """Return the probability of a result at least as extreme upwards as stopping at a look with Z = z."""
     lower = _relied(boundaries)
     last = look - 1
     stopped_low = z <= lower[last]
     total = 0.0
-    for index, paths in enumerate(reaching(boundaries.information, lower, boundaries.z, drift)):
+    for index, paths in enumerate(boundaries.reaching(drift, lower)):
         side, bounds = (below, lower) if stopped_low else (above, boundaries.z)
         bound = z if index == last else float(bounds[index])
         total += side(paths, float(boundaries.information[index]), bound, drift)
@@ -126,7 +110,7 @@ def exceedances(boundaries: Boundaries, z: FloatArray, drift: float) -> FloatArr
     """Return `exceedance` at every look for many values of Z."""
     lower, passed, sunk = _relied(boundaries), 0.0, 0.0
     rows = []
-    for index, paths in enumerate(reaching(boundaries.information, lower, boundaries.z, drift)):
+    for index, paths in enumerate(boundaries.reaching(drift, lower)):
         time = float(boundaries.information[index])
         upward = passed + np.array([above(paths, time, float(value), drift) for value in z])
         downward = sunk + np.array([below(paths, time, float(value), drift) for value in z])

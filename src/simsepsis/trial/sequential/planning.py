@@ -91,29 +91,44 @@ def design_group_sequential(
     """
     times = information_fractions(information)
     clock = times if spending_time is None else _clock(spending_time, times.size)
-    level = Level(alpha=alpha, sides=sides)
     stop = Futility(spending=futility) if isinstance(futility, str) else futility
+    level = Level(alpha=alpha, sides=sides)
+    return _solved(times, clock, level, (spending, parameter), stop, fineness, held=np.zeros(0))
+
+
+def _solved(
+    times: FloatArray,
+    clock: FloatArray,
+    level: Level,
+    efficacy: tuple[str | Sequence[float], float | None],
+    stop: Futility | None,
+    fineness: float,
+    *,
+    held: FloatArray,
+) -> Boundaries:
+    """Return the boundaries, those of futility being given for the looks that have been held."""
+    spending, parameter = efficacy
     rule = _rule(spending, parameter, clock, level)
     test = EfficacyTest(
         times=times,
         lower=_binding_bounds(stop, times.size),
         error=level.one_sided,
-        two_sided=sides == 2,
+        two_sided=level.sides == 2,
         fineness=positive(fineness, "fineness"),
     )
-    upper, lower = _bounds(test, rule, stop, clock, level)
+    upper, lower = _bounds(test, rule, stop, clock, level, held)
     relied = lower if stop is not None and stop.binding and lower is not None else test.lower
     return Boundaries(
         information=times,
         spending_time=clock,
         alpha=level.alpha,
-        sides=sides,
+        sides=level.sides,
         spending=rule.name,
         parameter=rule.parameter,
         z=upper,
         futility_z=lower,
         futility=stop,
-        cumulative_alpha=sides * np.cumsum(replace(test, lower=relied).spent(upper)),
+        cumulative_alpha=level.sides * np.cumsum(replace(test, lower=relied).spent(upper)),
         fineness=fineness,
     )
 
@@ -177,7 +192,12 @@ def _stated_bounds(stop: Futility, looks: int) -> FloatArray:
 
 
 def _bounds(
-    test: EfficacyTest, rule: _Rule, stop: Futility | None, clock: FloatArray, level: Level
+    test: EfficacyTest,
+    rule: _Rule,
+    stop: Futility | None,
+    clock: FloatArray,
+    level: Level,
+    held: FloatArray,
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return efficacy and futility bounds."""
     if stop is not None and level.sides == 2:
@@ -188,7 +208,7 @@ def _bounds(
     if stop is None:
         return _efficacy(test, rule), None
     if stop.z is None:
-        solution = _beta_spending(test, rule, stop, clock, level)
+        solution = _beta_spending(test, rule, stop, clock, level, held)
         return solution.upper, solution.lower
     upper = _efficacy(test, rule)
     lower = np.append(_stated_bounds(stop, upper.size), upper[-1])
@@ -210,7 +230,7 @@ def _efficacy(test: EfficacyTest, rule: _Rule) -> FloatArray:
 
 
 def _beta_spending(
-    test: EfficacyTest, rule: _Rule, stop: Futility, clock: FloatArray, level: Level
+    test: EfficacyTest, rule: _Rule, stop: Futility, clock: FloatArray, level: Level, held: FloatArray
 ) -> Solution:
     errors = rule.errors
     if errors is None and stop.binding:
@@ -222,7 +242,7 @@ def _beta_spending(
         errors = test.spent(_efficacy(test, rule))
     beta = _beta_errors(stop, clock)
     start = level.z + level.z_power(1.0 - float(beta.sum()))
-    return beta_spending_bounds(test, errors, beta, binding=stop.binding, start=start)
+    return beta_spending_bounds(test, errors, beta, binding=stop.binding, start=start, held=held)
 
 
 def _beta_errors(stop: Futility, clock: FloatArray) -> FloatArray:
@@ -234,7 +254,13 @@ def _beta_errors(stop: Futility, clock: FloatArray) -> FloatArray:
     return np.diff(spent, prepend=0.0)
 
 
-def update_boundaries(boundaries: Boundaries, observed: ArrayLike, *, final: bool = False) -> Boundaries:
+def update_boundaries(
+    boundaries: Boundaries,
+    observed: ArrayLike,
+    *,
+    final: bool = False,
+    unplanned: Sequence[int] = (),
+) -> Boundaries:
     """Boundaries at the information that was in fact observed.
 
     Parameters
@@ -242,17 +268,20 @@ def update_boundaries(boundaries: Boundaries, observed: ArrayLike, *, final: boo
     boundaries
         As planned, from a spending function.
     observed
-        Observed information at the looks held so far, as fractions of the planned maximum; shape (≤ K,).
+        Observed information at all looks held so far, as fractions of the planned maximum; shape (k,).
     final
         Whether the last of them is the final analysis. It then spends all that is left, also when the
         maximum was exceeded or not reached.
+    unplanned
+        Numbers, from 1, of the observed looks that take no planned look's place.
 
     Returns
     -------
     Boundaries
         With `information` as fractions of the information at the end: of the planned maximum, or of what the
-        final analysis has. Each observed look takes the place of a planned one; later looks are kept as
-        planned.
+        final analysis has. Each other observed look takes the place of a planned one; later looks are kept
+        as planned. Futility bounds of looks that have been held stay what they were then; an unplanned look
+        has none where the bounds were stated.
 
     Raises
     ------
@@ -262,7 +291,17 @@ def update_boundaries(boundaries: Boundaries, observed: ArrayLike, *, final: boo
     Notes
     -----
     The errors are spent at the observed fractions of the planned maximum; the correlations are those of the
-    observed information.
+    observed information. R: ``rpact::getDesignGroupSequential(typeOfDesign = "asUser")``.
+
+    References
+    ----------
+    Lan KKG, DeMets DL. Biometrika 1983;70:659.
+
+    Examples
+    --------
+    >>> plan = design_group_sequential([0.5, 1])
+    >>> update_boundaries(plan, [0.5, 0.7], unplanned=[2]).z.round(3).tolist()
+    [2.963, 2.462, 2.002]
     """
     if not isinstance(boundaries.spending, str) or boundaries.spending not in SPENDING:
         raise UsageError(
@@ -270,21 +309,49 @@ def update_boundaries(boundaries: Boundaries, observed: ArrayLike, *, final: boo
             f"{', '.join(SPENDING)} to follow the observed information"
         )
     seen = listed(observed, "observed")
-    later = boundaries.information[seen.size :]
-    ahead = later[later > seen[-1] + 1e-9]
-    if not final and ahead.size == 0:
+    extra = sorted(set(unplanned))
+    if extra and not (extra[0] >= 1 and extra[-1] <= seen.size):
+        raise UsageError(f"unplanned={list(unplanned)} names no look; number those observed from 1")
+    if np.any(seen[:-1] >= 1.0):
+        raise UsageError(
+            f"observed={seen.tolist()} reaches the planned maximum before its last look, where all of alpha "
+            "is spent; end there with final=True"
+        )
+    held, found = np.zeros(0), boundaries
+    for number in range(1, seen.size + 1):
+        last = number == seen.size
+        if last or (boundaries.futility is not None and boundaries.futility.z is None):
+            found = _updated(boundaries, seen[:number], extra, held, final=final and last)
+            held = np.zeros(0) if found.futility_z is None else found.futility_z[:number]
+    return found
+
+
+def _updated(
+    plan: Boundaries, seen: FloatArray, extra: Sequence[int], held: FloatArray, *, final: bool
+) -> Boundaries:
+    """Return the boundaries after the looks seen, with the futility bounds held before the last of them."""
+    places = [number not in extra for number in range(1, seen.size + 1)]
+    later = np.arange(plan.looks) >= sum(places)
+    later &= plan.information > seen[-1] + 1e-9
+    if not final and not later.any():
+        later = (np.arange(plan.looks) == plan.looks - 1) & (seen[-1] < 1.0 - 1e-9)
+    if not final and not later.any():
         raise UsageError(
             f"observed information {seen[-1]:g} leaves no look for the rest of the trial; say final=True"
         )
-    fractions = seen if final else np.append(seen, ahead)
-    clock = np.append(fractions[:-1], 1.0)
-    return design_group_sequential(
-        fractions / fractions[-1],
-        alpha=boundaries.alpha,
-        sides=boundaries.sides,
-        spending=boundaries.spending,
-        futility=boundaries.futility,
-        parameter=boundaries.parameter,
-        spending_time=clock,
-        fineness=boundaries.fineness,
+    fractions = seen if final else np.append(seen, plan.information[later])
+    stop = plan.futility
+    if stop is not None and stop.z is not None:
+        stated = iter(stop.z)
+        bounds = [next(stated, -np.inf) if place else -np.inf for place in places]
+        bounds += [] if final else [stop.z[k] for k in np.flatnonzero(later[:-1])]
+        stop = replace(stop, z=tuple(bounds[: fractions.size - 1]))
+    return _solved(
+        information_fractions(fractions / fractions[-1]),
+        _clock(np.append(fractions[:-1], 1.0), fractions.size),
+        plan.level,
+        (plan.spending, plan.parameter),
+        stop,
+        plan.fineness,
+        held=held,
     )

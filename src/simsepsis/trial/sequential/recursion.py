@@ -7,7 +7,7 @@ increments are independent, so that the trials still running after one look tell
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +24,7 @@ _PANEL_WIDTH = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Paths:
-    """Trials that go on after a look: where B stands, and with what probability.
-
-    `time` is the information fraction of the look, `position` and `mass` have shape (nodes,).
-    """
+    """Trials that go on after a look: where B stands, and with what probability."""
 
     time: float
     position: FloatArray
@@ -71,19 +68,13 @@ def advance(
     *,
     next_time: float,
     fineness: float = 1.0,
+    spare: float = 0.0,
 ) -> Paths:
-    """Return the trials that go on after a look.
-
-    Notes
-    -----
-    The recursion of Armitage, McPherson and Rowe. The density is analytic between the bounds, so
-    Gauss–Legendre panels converge much faster than Simpson's rule on the grid of Jennison and Turnbull
-    (2000, section 19.2).
-    """
+    """Return the trials that go on after a look, far enough for drifts that differ by `spare`."""
     step = time - paths.time
     root = math.sqrt(time)
-    low = max(bounds[0] * root, drift * time - _REACH * root)
-    high = min(bounds[1] * root, drift * time + _REACH * root)
+    low = max(bounds[0] * root, (drift - spare) * time - _REACH * root)
+    high = min(bounds[1] * root, (drift + spare) * time + _REACH * root)
     if not low < high:
         return Paths(time=time, position=np.zeros(0), mass=np.zeros(0))
     width = _PANEL_WIDTH * math.sqrt(min(step, next_time - time)) / fineness
@@ -120,18 +111,44 @@ def reaching(
         paths = advance(paths, float(time), bounds, drift, next_time=ahead, fineness=fineness)
 
 
+TILTABLE = 20.0
+"""Largest drift, either way, that paths without drift are made to serve."""
+
+
+def undrifted(
+    times: FloatArray, lower: FloatArray, upper: FloatArray, *, fineness: float = 1.0
+) -> tuple[Paths, ...]:
+    """Return, look by look, the trials that reach it without drift, wide enough for any of `TILTABLE`."""
+    paths, reached = begin(), []
+    for look, time in enumerate(map(float, times)):
+        reached.append(paths)
+        bounds = (float(lower[look]), float(upper[look]))
+        ahead = next_after(times, look)
+        paths = advance(paths, time, bounds, 0.0, next_time=ahead, fineness=fineness, spare=TILTABLE)
+    return tuple(reached)
+
+
+def tilted(paths: Paths, drift: float) -> Paths:
+    """Return paths with a drift from those without: each is as much likelier as exp(ηB − η²t/2)."""
+    factor = np.exp(drift * paths.position - 0.5 * drift * drift * paths.time)
+    return Paths(time=paths.time, position=paths.position, mass=paths.mass * factor)
+
+
 def exits(
     times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float, *, fineness: float = 1.0
 ) -> Exits:
-    """Return the probabilities of leaving through each bound at each look.
+    """Return the probabilities of leaving through each bound at each look."""
+    # Armitage P, McPherson CK, Rowe BC. J R Stat Soc A 1969;132:235. Jennison C, Turnbull BW. Group
+    # Sequential Methods. Chapman & Hall 2000, chapter 19.
+    return exits_of(reaching(times, lower, upper, drift, fineness=fineness), times, lower, upper, drift)
 
-    References
-    ----------
-    Armitage P, McPherson CK, Rowe BC. J R Stat Soc A 1969;132:235.
-    Jennison C, Turnbull BW. Group Sequential Methods. Chapman & Hall 2000, chapter 19.
-    """
+
+def exits_of(
+    reached: Iterable[Paths], times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float
+) -> Exits:
+    """Return the probabilities of leaving from the trials that reach each look."""
     up, down = np.zeros(times.size), np.zeros(times.size)
-    for look, paths in enumerate(reaching(times, lower, upper, drift, fineness=fineness)):
+    for look, paths in enumerate(reached):
         up[look] = above(paths, float(times[look]), float(upper[look]), drift)
         down[look] = below(paths, float(times[look]), float(lower[look]), drift)
     return Exits(upper=up, lower=down)

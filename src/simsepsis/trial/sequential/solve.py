@@ -21,11 +21,7 @@ _UNSOLVED = 1e-8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EfficacyTest:
-    """The test that efficacy bounds belong to.
-
-    `times` (K,) are the information fractions, `lower` (K,) the binding futility bounds (−inf for none) and
-    `error` the type I error of one side.
-    """
+    """The test that efficacy bounds belong to."""
 
     times: FloatArray
     lower: FloatArray
@@ -135,12 +131,18 @@ def haybittle_peto_bounds(test: EfficacyTest, early: float) -> FloatArray:
 
 
 def beta_spending_bounds(
-    test: EfficacyTest, alpha_errors: FloatArray, beta_errors: FloatArray, *, binding: bool, start: float
+    test: EfficacyTest,
+    alpha_errors: FloatArray,
+    beta_errors: FloatArray,
+    *,
+    binding: bool,
+    start: float,
+    held: FloatArray,
 ) -> Solution:
     """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly."""
 
     def excess(drift: float) -> float:
-        return _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)[1]
+        return _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding, held=held)[1]
 
     low, high = 0.98 * start, 1.2 * start
     while excess(high) > 0:
@@ -148,7 +150,7 @@ def beta_spending_bounds(
     while excess(low) < 0:
         low *= 0.9
     drift = root_of(excess, low, high)
-    solution, left = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding)
+    solution, left = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding, held=held)
     if abs(left) > _UNSOLVED:
         raise UsageError(
             f"no bounds spend both alpha={alpha_errors.sum():g} and beta={beta_errors.sum():g} at these "
@@ -158,22 +160,33 @@ def beta_spending_bounds(
 
 
 def _both_bounds(
-    test: EfficacyTest, alpha_errors: FloatArray, beta_errors: FloatArray, drift: float, *, binding: bool
+    test: EfficacyTest,
+    alpha_errors: FloatArray,
+    beta_errors: FloatArray,
+    drift: float,
+    *,
+    binding: bool,
+    held: FloatArray,
 ) -> tuple[Solution, float]:
     """Return the bounds at a drift, and how much of β is overspent at the last look."""
     upper, lower = np.full(test.times.size, np.inf), np.full(test.times.size, -np.inf)
     null, other = begin(), begin()
-    last = test.times.size - 1
+    last, owed = test.times.size - 1, 0.0
     for look, time in enumerate(map(float, test.times)):
         upper[look] = upper_bound(null, time, float(alpha_errors[look]))
         if look == last:
             break
-        lower[look] = lower_bound(other, time, float(beta_errors[look]), drift, float(upper[look]))
+        error = float(beta_errors[look]) + owed
+        if look < held.size:
+            lower[look] = min(float(held[look]), float(upper[look]))
+            owed = error - below(other, time, float(lower[look]), drift)
+        else:
+            lower[look], owed = lower_bound(other, time, error, drift, float(upper[look])), 0.0
         ahead = next_after(test.times, look)
         relied = lower[look] if binding else -np.inf
         bounds = float(lower[look]), float(upper[look])
         null = advance(null, time, (float(relied), bounds[1]), 0.0, next_time=ahead, fineness=test.fineness)
         other = advance(other, time, bounds, drift, next_time=ahead, fineness=test.fineness)
     lower[last] = upper[last]
-    overspent = below(other, 1.0, float(upper[last]), drift) - float(beta_errors[last])
+    overspent = below(other, 1.0, float(upper[last]), drift) - float(beta_errors[last]) - owed
     return Solution(upper=upper, lower=lower, drift=drift), overspent

@@ -82,19 +82,6 @@ def spending_parameter(name: str, parameter: float | None) -> float | None:
 
 
 def spent_by(name: str, time: FloatArray, error: float, parameter: float | None = None) -> FloatArray:
-    """Return the error that may have been spent by each information fraction.
-
-    Parameters
-    ----------
-    name
-        ``"ld_obrien_fleming"`` 2Φ̄(z_(1−α/2)/√t), ``"ld_pocock"`` α·ln(1+(e−1)t), ``"hsd"``
-        α(1−e^(−γt))/(1−e^(−γ)) or ``"kim_demets"`` α·t^ρ.
-    time
-        Information fractions in [0, 1], shape (K,).
-    error
-        α of one side, or β.
-    parameter
-        As in `spending_parameter`.
-    """
+    """Return the error that may have been spent by each information fraction."""
     value = spending_parameter(name, parameter)
     return SPENDING[name].spent(np.asarray(time, np.float64), error, 0.0 if value is None else value)

@@ -55,19 +55,8 @@ class Standardized:
 
 
 def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, arms: int) -> Standardized:
-    r"""Return the risk of each arm, standardized over all patients of the trial.
-
-    Notes
-    -----
-    Logistic model with the arms and the covariates; :math:`\hat\mu_a = \sum_i m_a(x_i)/n`. Variance from
-    the influence functions :math:`m_a(x_i) - \mu_a + J_a' A^{-1} x_i (y_i - m_i)`, :math:`J_a` the mean slope
-    of :math:`m_a` in the coefficients and :math:`A` the information of one patient; right also where the
-    model is wrong.
-
-    References
-    ----------
-    Ge M et al. Drug Inf J 2011;45:481. Ye T et al. Stat Theory Relat Fields 2023;7:159. R: ``RobinCar``.
-    """
+    r"""Return the risk of each arm, standardized over all patients of the trial."""
+    # Ge M et al. Drug Inf J 2011;45:481. Ye T et al. Stat Theory Relat Fields 2023;7:159. R: ``RobinCar``.
     n = arm.size
     assigned = (arm[:, None] == np.arange(1, arms)).astype(np.float64)
     fitted = _fit(np.column_stack([np.ones(n), assigned, covariates]), dead, arms)
@@ -92,11 +81,7 @@ def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, ar
 
 
 def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit] | None:
-    """Return the columns that have finite coefficients and their fit; None if an arm has none.
-
-    A level of which all patients die, or all live, joins the first level: the choice does not look at the
-    arms, so that the comparison stays valid.
-    """
+    """Return the columns that have finite coefficients and their fit; None if an arm has none."""
     while True:
         fit = fit_logistic(design, dead)
         finite = np.isfinite(fit.params)

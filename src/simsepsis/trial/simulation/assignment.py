@@ -32,15 +32,8 @@ def permuted_blocks(stratum: IntArray, strata: int, block: IntArray, uniform: Fl
 def minimized(
     level: IntArray, levels: int, ratio: FloatArray, probability: float, uniform: FloatArray
 ) -> IntArray:
-    """Return arms (n,) by minimization with a biased coin.
-
-    Each factor's imbalance is the range over arms of patients with the new one's level, divided by the arm's
-    ratio; the arm with the least sum of imbalances is chosen with the given probability.
-
-    References
-    ----------
-    Pocock SJ, Simon R. Biometrics 1975;31:103.
-    """
+    """Return arms (n,) by minimization with a biased coin."""
+    # Pocock SJ, Simon R. Biometrics 1975;31:103.
     factors, n = level.shape
     arms = ratio.size
     seen = np.zeros((factors, levels, arms))

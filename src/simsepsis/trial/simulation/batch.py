@@ -20,19 +20,7 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Results:
-    """What trials would find at each of their looks.
-
-    Attributes
-    ----------
-    z, estimate, std_error
-        (trials, looks, arms) of each treated arm against control; z is positive on the planned side.
-    known, dead
-        (trials, looks, arms + 1) patients with a known outcome, and deaths among them, control first.
-    randomized
-        (trials, looks) patients randomized when the look is taken.
-    months
-        (trials, looks) months from the opening of the first ICU to the look.
-    """
+    """What trials would find at each of their looks."""
 
     z: FloatArray
     estimate: FloatArray
@@ -45,15 +33,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batches:
-    """Simulates a range of trials; can be sent to a worker process.
-
-    Attributes
-    ----------
-    setting
-        The trial.
-    seed
-        Seed of all its random numbers.
-    """
+    """Simulates a range of trials; can be sent to a worker process."""
 
     setting: Setting
     seed: int
@@ -63,7 +43,7 @@ class Batches:
         trials = [self._trial(streams(self.seed, replicate=replicate)) for replicate in replicates]
         compared = self._compared(trials)
         return replicates.start, Results(
-            z=planned_side(self.setting) * compared.z,
+            z=against_margin(self.setting, compared, planned_side(self.setting) * compared.z),
             estimate=compared.estimate,
             std_error=compared.std_error,
             known=np.array([trial.outcomes.sum(axis=-1) for trial in trials]),
@@ -105,18 +85,7 @@ MADE_ONE_BY_ONE = ("adjusted", "cluster_means", "gee")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One trial before its comparison.
-
-    Attributes
-    ----------
-    summary
-        (looks, strata, arms + 1, categories) counts; or (3, looks, arms) z, estimate and standard error,
-        where counts do not say enough.
-    outcomes
-        (looks, arms + 1, 2) known outcomes, alive and dead.
-    randomized, months
-        (looks,) as in `Results`.
-    """
+    """One trial before its comparison."""
 
     summary: IntArray | FloatArray
     outcomes: IntArray
@@ -139,7 +108,10 @@ def _adjusted(setting: Setting, drawn: Drawn) -> FloatArray:
 def compare_arms(setting: Setting, counts: IntArray) -> Compared:
     """Return each treated arm against control at each look; z is positive where the treated do better."""
     protocol = setting.protocol
-    arms = [compare(counts[..., [0, arm], :], protocol.scale) for arm in range(1, counts.shape[-2])]
+    arms = [
+        compare(counts[..., [0, arm], :], protocol.scale, protocol.margin)
+        for arm in range(1, counts.shape[-2])
+    ]
     return Compared(
         z=np.stack([arm.z for arm in arms], axis=-1),
         estimate=np.stack([arm.estimate for arm in arms], axis=-1),
@@ -147,15 +119,18 @@ def compare_arms(setting: Setting, counts: IntArray) -> Compared:
     )
 
 
+def against_margin(setting: Setting, compared: Compared, z: FloatArray) -> FloatArray:
+    """Return z of superiority as it is; of a margin Wald's, unless the test saw it."""
+    margin = setting.protocol.margin
+    if margin is None or setting.protocol.test.analysis == "unadjusted":
+        return z
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((margin.coefficient - compared.estimate) / compared.std_error)
+
+
 def planned_side(setting: Setting) -> float:
-    """Return 1 where the planned effect is a benefit or none, −1 where it is harm."""
-    planned = setting.protocol.planned
-    benefit = (
-        -planned.coefficient
-        if planned.name not in ("win_ratio", "probability_index")
-        else (planned.coefficient)
-    )
-    return -1.0 if benefit < 0.0 else 1.0
+    """Return 1 where the trial is to show a benefit, −1 where it is to show harm."""
+    return -1.0 if setting.protocol.effect.aim == "harm" else 1.0
 
 
 def deaths(setting: Setting, drawn: Drawn) -> IntArray:

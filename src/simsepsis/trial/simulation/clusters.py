@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtri, stdtr
 
 from simsepsis.analysis.gee import fit_gee
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.streams import Streams
 from simsepsis.trial.cluster import stepped_wedge_schedule
 from simsepsis.trial.protocol import TrialProtocol
@@ -26,17 +27,7 @@ NOBODY: FloatArray = np.zeros(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clustered:
-    """The patients of one trial of ICUs.
-
-    Attributes
-    ----------
-    drawn
-        The patients; `site` is the ICU of the trial.
-    period
-        (n,) period of each patient, from 0.
-    schedule
-        (ICUs, periods) 1 where the ICU treats.
-    """
+    """The patients of one trial of ICUs."""
 
     drawn: Drawn
     period: IntArray
@@ -58,12 +49,7 @@ def schedule_of(setting: Setting, rng: np.random.Generator) -> IntArray:
 
 
 def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
-    """Return the patients of one trial of ICUs.
-
-    An ICU recruits as many patients in every period. With a correlation between periods below that within
-    them, an ICU sometimes has the patients of another one for a period: with probability 1 − √cac, which
-    makes the ratio of the two correlations cac and leaves the correlation within a period alone.
-    """
+    """Return the patients of one trial of ICUs."""
     pool, sites = setting.pool, setting.protocol.sites
     periods = setting.protocol.allocation.periods
     rng = draw("sites")
@@ -72,13 +58,55 @@ def draw_clusters(setting: Setting, draw: Streams) -> Clustered:
     schedule = schedule_of(setting, draw("randomization"))
     size = np.maximum(allocate(pool.rates[chosen], setting.n_total // periods), 1)
     like = np.repeat(chosen[:, None], periods, axis=1)
+    # In another period an ICU has the patients of another one with probability 1 − √cac, which makes the
+    # ratio of the two correlations cac and leaves the correlation within a period alone.
     changed = rng.random(like.shape) >= np.sqrt(setting.protocol.allocation.cac)
     like = np.where(changed, rng.choice(everywhere, size=like.shape), like)
     site = np.repeat(np.tile(np.arange(chosen.size), periods), np.tile(size, periods))
     period = np.repeat(np.arange(periods), size.sum())
-    patient = patients_of(pool, like[site, period], draw("recruitment").random(site.size))
+    uniform, wanted, there = draw("recruitment").random(site.size), *setting.icc
+    if wanted <= there:
+        # The pool's ICUs are more alike within than they should be: single patients come from others.
+        stray = rng.random(site.size) >= np.sqrt(wanted / there)
+        origin = np.where(stray, rng.choice(everywhere, size=site.size), like[site, period])
+        patient = patients_of(pool, origin, uniform)
+    else:
+        risk = _spread_risks(setting, like, changed, rng)
+        dies = rng.random(site.size) < risk[site, period]
+        patient = _fated(setting, like[site, period], dies, uniform)
     drawn = followed(setting, patient, site, schedule[site, period], draw)
     return Clustered(drawn=drawn, period=period, schedule=schedule)
+
+
+def _spread_risks(
+    setting: Setting, like: IntArray, changed: BoolArray, rng: np.random.Generator
+) -> FloatArray:
+    """Return control risks of ICUs and periods, (ICUs, periods), that differ by as much more as is stated."""
+    wanted, there = setting.icc
+    _, deaths, size = _by_fate(setting)
+    risk = np.clip(deaths / np.maximum(size, 1), 1e-6, 1.0 - 1e-6)[like]
+    # A beta distribution adds share·p(1 − p) to the variance between ICUs and leaves their mean alone.
+    share = (wanted - there) / (1.0 - there)
+    total = 1.0 / share - 1.0
+    kept = rng.beta(risk[:, :1] * total, (1.0 - risk[:, :1]) * total)
+    return np.where(changed, rng.beta(risk * total, (1.0 - risk) * total), kept)
+
+
+def _fated(setting: Setting, icu: IntArray, dies: BoolArray, uniform: FloatArray) -> IntArray:
+    """Return (n,) patients of given ICUs who die, or live, under control as asked; others where none do."""
+    order, deaths, size = _by_fate(setting)
+    dead, alive = deaths[icu], size[icu] - deaths[icu]
+    dies = (dies | (alive == 0)) & (dead > 0)
+    place = np.where(dies, alive + uniform * dead, uniform * alive).astype(np.int64)
+    return np.asarray(order[setting.pool.first[icu] + place])
+
+
+@lru_cache(maxsize=2)
+def _by_fate(setting: Setting) -> tuple[IntArray, IntArray, IntArray]:
+    """Return rows of the pool, each ICU's living before its dead, and deaths and patients of ICUs."""
+    pool = setting.pool
+    deaths = np.bincount(pool.icu, setting.dead[0], minlength=pool.first.size - 1).astype(np.int64)
+    return np.lexsort((setting.dead[0], pool.icu)), deaths, np.diff(pool.first)
 
 
 def degrees_of_freedom(protocol: TrialProtocol) -> float:
@@ -96,12 +124,7 @@ def degrees_of_freedom(protocol: TrialProtocol) -> float:
 
 
 def compare_clusters(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
-    """Return z (positive for fewer deaths), effect and standard error of one trial of ICUs.
-
-    Notes
-    -----
-    z is the normal quantile that corresponds to t, so that one bound serves all tests.
-    """
+    """Return z (positive for fewer deaths), effect and standard error of one trial of ICUs."""
     if setting.protocol.test.analysis == "gee":
         statistic, estimate, error = _by_gee(setting, trial)
     else:

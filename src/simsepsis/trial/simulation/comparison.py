@@ -6,12 +6,14 @@ Counts have shape (…, strata, 2, categories), control first. z is positive whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsepsis.arrays import FloatArray
+from simsepsis.trial.designs.noninferiority import farrington_manning
+from simsepsis.trial.effect import Effect
 from simsepsis.trial.simulation.survival import compare_times
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
@@ -19,33 +21,29 @@ Counts = NDArray[np.int64] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compared:
-    """Results of many trials; arrays of one shape, NaN where there is none.
-
-    `z` is the test statistic, `estimate` the effect (the logarithm of a ratio), `std_error` its standard
-    error.
-    """
+    """Results of many trials; arrays of one shape, NaN where there is none."""
 
     z: FloatArray
     estimate: FloatArray
     std_error: FloatArray
 
 
-def compare(counts: Counts, scale: str) -> Compared:
-    """Return test and estimate of each trial.
-
-    Notes
-    -----
-    Deaths: Cochran–Mantel–Haenszel test without continuity correction, for one stratum the pooled test of two
-    proportions times √((n − 1)/n); Mantel–Haenszel estimates. Time to death: stratified log-rank test and
-    Breslow's partial likelihood. Days without support: van Elteren's test, for one stratum that of Wilcoxon
-    and Mann–Whitney, with the probability index. Win ratio: Wald test of its logarithm.
-    """
+def compare(counts: Counts, scale: str, margin: Effect | None = None) -> Compared:
+    """Return test and estimate of each trial."""
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "hazard_ratio":
-            return Compared(**compare_times(counts))
-        if scale in ("win_ratio", "probability_index"):
-            return _ranked(counts, scale)
-        return _deaths(counts, scale)
+            found = Compared(**compare_times(counts))
+        elif margin is not None and counts.shape[-3] == 1:
+            found = replace(_deaths(counts, scale), z=_not_inferior(counts, margin))
+        else:
+            found = (_ranked if scale in ("win_ratio", "probability_index") else _deaths)(counts, scale)
+    # A ratio of which one side is 0 has no estimate, though it may have a test.
+    told = np.isfinite(found.estimate) & np.isfinite(found.std_error)
+    return Compared(
+        z=found.z,
+        estimate=np.where(told, found.estimate, np.nan),
+        std_error=np.where(told, found.std_error, np.nan),
+    )
 
 
 def _deaths(counts: Counts, scale: str) -> Compared:
@@ -56,6 +54,12 @@ def _deaths(counts: Counts, scale: str) -> Compared:
     )
     estimate, std_error = SCALES[scale](arms)
     return Compared(z=_cochran_mantel_haenszel(arms), estimate=estimate, std_error=std_error)
+
+
+def _not_inferior(counts: Counts, margin: Effect) -> FloatArray:
+    arms = counts[..., 0, :, :].astype(np.float64)
+    n, dead = arms.sum(axis=-1), arms[..., 1]
+    return farrington_manning(n[..., 0], dead[..., 0], n[..., 1], dead[..., 1], margin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -176,12 +180,8 @@ class _Pairs:
         return np.asarray((self.control * self._below(self.treated)).sum(axis=-1) / (self.n0 * self.n1))
 
     def variance(self, gain: FloatArray, cost: FloatArray) -> FloatArray:
-        """Return the variance by stratum of the mean over pairs of gain × win − cost × loss.
-
-        References
-        ----------
-        Bebu I, Lachin JM. Biostatistics 2016;17:178: variance of the two projections of a U-statistic.
-        """
+        """Return the variance by stratum of the mean over pairs of gain × win − cost × loss."""
+        # Bebu I, Lachin JM. Biostatistics 2016;17:178: variance of the two projections of a U-statistic.
         up, down = gain[..., None, None], cost[..., None, None]
         of_treated = (up * self._below(self.control) - down * self._above(self.control)) / self.n0[..., None]
         of_control = (up * self._above(self.treated) - down * self._below(self.treated)) / self.n1[..., None]

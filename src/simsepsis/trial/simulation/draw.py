@@ -18,23 +18,7 @@ DAYS_PER_MONTH = 365.25 / 12.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
-    """The patients of one trial, in the order of their randomization.
-
-    Attributes
-    ----------
-    patient
-        (n,) row of the pool.
-    site
-        (n,) ICU of the trial, from 0.
-    arm
-        (n,) 0 for control, then the treated arms.
-    course
-        (n,) which of the pool's courses the patient takes.
-    observed
-        (n,) whether the outcome is ever known.
-    month
-        (n,) months from the opening of the first ICU to randomization.
-    """
+    """The patients of one trial, in the order of their randomization."""
 
     patient: IntArray
     site: IntArray
@@ -119,10 +103,7 @@ def _given(setting: Setting, patient: IntArray, arm: IntArray, rng: np.random.Ge
 
 
 def _months(setting: Setting, gaps: FloatArray) -> FloatArray:
-    """Return when patients are randomized: a Poisson process whose rate rises during the start-up.
-
-    Who comes does not depend on when, so that the trial's patients are those of the pool.
-    """
+    """Return when patients are randomized: a Poisson process whose rate rises during the start-up."""
     full, startup = setting.per_month, setting.protocol.sites.startup_months
     expected = np.cumsum(gaps)
     steady = expected / full + 0.5 * startup

@@ -76,7 +76,7 @@ def enrichment_map(
 
 def enrichment_cells(protocol: TrialProtocol) -> int:
     """Return how many cells the study's own map has; none where ICUs are randomized or it knows no parts."""
-    if protocol.allocation.clustered or not protocol.offer.populations:
+    if protocol.allocation.clustered or protocol.margin or not protocol.offer.populations:
         return 0
     return len(_parts(protocol)) * len(_factors(protocol))
 

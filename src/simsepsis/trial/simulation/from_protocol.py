@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
-from simsepsis.trial.assurance import design_for_assurance
 from simsepsis.trial.designs import Design
+from simsepsis.trial.effect import effect_between
+from simsepsis.trial.expected_power import design_for_assurance
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.screen import Screened, screen
-from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, plan_size, single_look
+from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, detectable, plan_size, single_look
 
 TESTS = {"event": "two_proportions", "time": "log_rank", "free_days": "ranks", "win_ratio": "ranks"}
 """Kind of outcome → test whose formula sizes the trial."""
@@ -35,10 +38,10 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         sides=protocol.test.sides,
         power=protocol.test.power,
         ratio=compared.ratio,
-        formula=FORMULAS.get(test, "pooled"),
+        formula=FORMULAS.get(test, "pooled") if protocol.effect.margin is None else "farrington_manning",
         looks=protocol.looks.information,
-        spending=protocol.looks.spending,
-        parameter=protocol.looks.parameter,
+        spending=protocol.boundaries.spending,
+        parameter=protocol.looks.parameter if protocol.looks.efficacy_at is None else None,
         futility=protocol.boundaries.futility,
         nonadherence=protocol.conduct.nonadherence.share,
         contamination=protocol.conduct.contamination.share,
@@ -50,6 +53,7 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         horizon=days if days != float("inf") else None,
         averaging=screened.averaging,
         ranked=screened.ranked,
+        margin=protocol.effect.margin,
     )
 
 
@@ -64,9 +68,14 @@ def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
         cv=screened.size_cv,
         inverse=screened.size_inverse,
         df=degrees_of_freedom(protocol),
-        size=allocation.cluster_size,
+        size=None if allocation.cluster_size is None else _known(protocol, allocation.cluster_size),
         steps=allocation.steps,
     )
+
+
+def _known(protocol: TrialProtocol, patients: float) -> float:
+    """Return of randomized patients those whose outcome will be known."""
+    return patients * (1.0 - protocol.conduct.loss.share)
 
 
 def level_per_comparison(protocol: TrialProtocol) -> Level:
@@ -82,13 +91,12 @@ def level_per_comparison(protocol: TrialProtocol) -> Level:
 
 def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     """Return the patients that power and assurance need by formula, or the stated ones."""
-    assumptions, allocation = assumptions_of(protocol, screened), protocol.allocation
-    if protocol.n_total is not None:
-        return plan_size(assumptions, n_randomized=protocol.n_total)
-    if allocation.cluster_size is not None:
-        everybody = protocol.sites.number * allocation.periods * allocation.cluster_size
-        return plan_size(assumptions, n_randomized=everybody)
-    size = plan_size(assumptions)
+    size = _size_with_strata(assumptions_of(protocol, screened), screened, protocol.stated_total)
+    assumptions = size.assumptions
+    if protocol.stated_total is not None:
+        return size
+    if size.n_randomized > protocol.n_max:
+        raise UsageError(f"{protocol.name}: {_too_many(protocol, assumptions, size.n_randomized)}")
     if protocol.test.assurance is None:
         return size
     assured = design_for_assurance(size.trial, protocol.prior, protocol.test.assurance)
@@ -96,6 +104,38 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     return plan_size(
         assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))
     )
+
+
+ROUNDS, CLOSE = 50, 1e-4
+
+
+def _size_with_strata(assumptions: Assumptions, screened: Screened, stated: int | None) -> PlannedSize:
+    """Return a size with what sparse strata of the analysis cost, which depends on the size itself."""
+    size = plan_size(assumptions, n_randomized=stated)
+    for _ in range(ROUNDS):
+        left = screened.precision.left(size.n_analysed)
+        if math.isinf(left):
+            raise UsageError(
+                f"{size.n_randomized} patients leave no stratum of the analysis with both arms; take fewer"
+            )
+        sparse = max(left, 1.0) if left == left else 1.0
+        if abs(sparse - size.assumptions.sparse) < CLOSE:
+            break
+        size = plan_size(replace(assumptions, sparse=sparse), n_randomized=stated)
+    return size
+
+
+def _too_many(protocol: TrialProtocol, assumptions: Assumptions, needed: int) -> str:
+    """Return what would have to change for a trial of at most `n_max` patients."""
+    told = f"{needed:,} patients would be needed, more than n_max = {protocol.n_max:,}"
+    try:
+        change = detectable(plan_size(assumptions, n_randomized=protocol.n_max))
+    except UsageError:
+        return f"{told}, and no effect is large enough for so few; change the design, or raise n_max"
+    effect = assumptions.effect
+    treated = assumptions.p_control + math.copysign(change, assumptions.p_treated - assumptions.p_control)
+    least = effect_between(assumptions.p_control, treated, effect.name, horizon=effect.horizon)
+    return f"{told}; plan for a {effect.name} as far from none as {least.value:.4g}, or raise n_max"
 
 
 @one_thread()
@@ -134,6 +174,6 @@ def planned_total(protocol: TrialProtocol, pool: Pool | None = None) -> int:
     protocol, pool
         As in `design_fixed`.
     """
-    if protocol.n_total is not None:
-        return protocol.n_total
+    if protocol.stated_total is not None:
+        return protocol.stated_total
     return planned_size(protocol, screen(protocol, pool or build_pool(protocol))).n_randomized

@@ -30,19 +30,7 @@ PER_LOOK = ("randomized", "months")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Where the trials of one setting are kept: parts of a store, one row per trial, arm and look.
-
-    Attributes
-    ----------
-    folder
-        Of the parts; it is there when one is written.
-    cell
-        Number that changes with anything the trials depend on.
-    arms
-        Names of the arms, control first.
-    looks
-        Number of looks.
-    """
+    """Where the trials of one setting are kept: parts of a store, one row per trial, arm and look."""
 
     folder: Path
     cell: int

@@ -17,18 +17,8 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(96)
 
 @lru_cache(maxsize=256)
 def dunnett_critical_value(ratios: tuple[float, ...], alpha: float, sides: int) -> float:
-    r"""Return the critical value of the largest of several comparisons with one control.
-
-    Notes
-    -----
-    :math:`Z_i = \sqrt{1-\lambda_i^2}\,X_i - \lambda_i X_0`, :math:`\lambda_i^2 = r_i/(1+r_i)`: correlation ½
-    with equal arms. Given :math:`X_0` the comparisons are independent, so that the probability is one
-    integral, by Gauss–Hermite. R: ``mvtnorm::qmvnorm``.
-
-    References
-    ----------
-    Dunnett CW. J Am Stat Assoc 1955;50:1096.
-    """
+    r"""Return the critical value of the largest of several comparisons with one control."""
+    # Dunnett CW. J Am Stat Assoc 1955;50:1096.
     level = Level(alpha=alpha, sides=sides)
     shared = np.sqrt(np.array(ratios) / (1.0 + np.array(ratios)))
     own = np.sqrt(1.0 - shared**2)
@@ -46,12 +36,8 @@ def dunnett_critical_value(ratios: tuple[float, ...], alpha: float, sides: int) 
 
 
 def rejected(z: FloatArray, ratios: Sequence[float], level: Level, method: str) -> BoolArray:
-    """Return which comparisons are rejected on the planned side, for many trials.
-
-    References
-    ----------
-    Marcus R, Peritz E, Gabriel KR. Biometrika 1976;63:655. Dunnett CW, Tamhane AC. Stat Med 1991;10:939.
-    """
+    """Return which comparisons are rejected on the planned side, for many trials."""
+    # Marcus R, Peritz E, Gabriel KR. Biometrika 1976;63:655. Dunnett CW, Tamhane AC. Stat Med 1991;10:939.
     arms = tuple(float(ratio) for ratio in ratios)
     size = np.nan_to_num(np.abs(z) if level.sides == 2 else z, nan=-np.inf)
     if method == "bonferroni":

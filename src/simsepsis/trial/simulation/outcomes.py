@@ -16,13 +16,7 @@ Categories = NDArray[np.int16]
 
 
 def died(course: Course, outcome: Outcome) -> BoolArray:
-    """Return whether the patient dies the death that an effect on a scale of risks is about.
-
-    Raises
-    ------
-    UsageError
-        If the world knows no such event, and the outcome has no day by which deaths count.
-    """
+    """Return whether the patient dies the death that an effect on a scale of risks is about."""
     if outcome.name in course.event:
         return course.event[outcome.name]
     if outcome.day is None:

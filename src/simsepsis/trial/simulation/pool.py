@@ -136,6 +136,7 @@ class _World:
             log_hazard_ratio=log_hazard_ratio,
             delay=self.protocol.population.hour / HOURS,
             hazard_factor=self.hazard_factor,
+            support_ratio=self.protocol.effect.support_hazard_ratio,
         )
 
     def weights(self, eligible: BoolArray) -> FloatArray:
@@ -235,6 +236,14 @@ def build_pool(protocol: TrialProtocol) -> Pool:
     told = {"label": "", "question": "", "test": test, "looks": Looks(), "priors": (), "n_total": None}
     told |= {"words": Words(), "published": ()}
     return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
+
+
+def null_pool(protocol: TrialProtocol, pool: Pool) -> Pool:
+    """Return the population under the null hypothesis: no effect, or one as bad as the margin."""
+    if protocol.effect.margin is None:
+        return pool.null()
+    worst = protocol.effect.model_copy(update={"value": protocol.effect.margin, "margin": None})
+    return build_pool(protocol.model_copy(update={"effect": worst}))
 
 
 @lru_cache(maxsize=4)

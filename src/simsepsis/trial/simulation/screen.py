@@ -12,42 +12,17 @@ from simsepsis.trial.designs.ranked_deaths import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.simulation.icc import world_icc
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool
-from simsepsis.trial.simulation.precision import variance_left
+from simsepsis.trial.simulation.precision import Precision, precision_of
 from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
-from simsepsis.trial.simulation.truth import distributions, icu_correlation, risks, true_effects
+from simsepsis.trial.simulation.truth import distributions, risks, true_effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Screened:
-    """What the world says of its patients under the protocol.
-
-    Attributes
-    ----------
-    p_control, p_control_mcse
-        Risk of death under control and its Monte Carlo standard error; 0 where the protocol gives the risk.
-    given
-        Whether the protocol gives the control risk.
-    effect
-        The planned effect on a scale of risks, where it is stated on the endpoint's own.
-    eligible
-        Share of the screened who are eligible.
-    open_label
-        Part of the risk difference that treatment outside the protocol makes in a control.
-    icc
-        Correlation of the outcome within an ICU, on the scale of risks.
-    size_cv, size_inverse
-        What unequal ICUs are to the analysis, as in `cluster_design_effect`.
-    averaging
-        Logarithm of the hazard ratio that the partial likelihood averages over the follow-up, over that of
-        the risks at its end: 1 with proportional hazards, and for other endpoints.
-    ranked
-        What a patient tells where ranks are compared, else None.
-    variance_left
-        Variance of the planned analysis over that of the unadjusted one that the formula is for; NaN where
-        that is known from simulation only.
-    """
+    """What the world says of its patients under the protocol."""
 
     p_control: float
     p_control_mcse: float
@@ -60,7 +35,7 @@ class Screened:
     size_inverse: float
     averaging: float
     ranked: RankedDeaths | None
-    variance_left: float
+    precision: Precision
 
 
 def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Screened:
@@ -83,7 +58,7 @@ def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Sc
         size_inverse=inverse,
         averaging=_averaging(setting),
         ranked=_ranked(setting),
-        variance_left=variance_left(setting),
+        precision=precision_of(setting),
     )
 
 
@@ -139,22 +114,8 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
     )
 
 
-def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
-    """Return the stated ICC, or that of the population under control."""
-    if protocol.allocation.icc is not None:
-        return protocol.allocation.icc
-    return icu_correlation(pool, died(pool.courses[0], protocol.outcome).astype(np.float64))
-
-
 def size_spread(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
-    """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`.
-
-    Notes
-    -----
-    Where ICUs count alike and differ twentyfold in size, the formula promises up to one point of power too
-    much: the means have unequal variances, so that t has fewer degrees of freedom than ICUs less two, and
-    ICUs differ in the risk difference that one hazard ratio makes of their risks.
-    """
+    """Return what unequal ICUs are to the analysis: `cv` and `inverse` of `cluster_design_effect`."""
     sizes = pool.rates[pool.rates > 0.0]
     if protocol.allocation.unit == "stepped_wedge":
         return 0.0, 1.0

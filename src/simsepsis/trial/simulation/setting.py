@@ -14,6 +14,7 @@ from simsepsis.errors import ExperimentError
 from simsepsis.trial.protocol import Departure, Loss, TrialProtocol
 from simsepsis.trial.protocol.schema import SITE
 from simsepsis.trial.simulation.adjusted import covariate_matrix
+from simsepsis.trial.simulation.icc import icc_drawn
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
 from simsepsis.trial.simulation.pool import Pool, patient_weights
 
@@ -23,15 +24,7 @@ UNSIZED = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Factors:
-    """What patients are stratified by.
-
-    Attributes
-    ----------
-    by_icu
-        Whether the ICU is one of the factors.
-    codes
-        (factors, n) 0 or 1 of each condition.
-    """
+    """What patients are stratified by."""
 
     by_icu: bool
     codes: IntArray
@@ -62,33 +55,7 @@ def factors_of(protocol: TrialProtocol, pool: Pool, names: tuple[str, ...]) -> F
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Setting:
-    """All that the trials of a protocol have in common.
-
-    Attributes
-    ----------
-    protocol, pool
-        The trial and its population.
-    n_total
-        Patients randomized, all arms.
-    ratio
-        (arms + 1,) patients of each arm for one control, control first.
-    at_looks
-        (looks,) patients whose outcome is due at each look.
-    codes
-        (courses, n) category of the endpoint.
-    dead
-        (courses, n) 1 for who dies the death that the endpoint is about.
-    lost
-        (courses, n) probability that the outcome is never known, or None.
-    untreated
-        (n,) probability that a treated patient gets nothing, or None.
-    open_label
-        (n,) probability that a control gets open-label treatment, or None.
-    factors, strata
-        What the randomization and the analysis are stratified by.
-    covariates
-        (n, q) covariates of an adjusted analysis, none otherwise.
-    """
+    """All that the trials of a protocol have in common."""
 
     protocol: TrialProtocol
     pool: Pool
@@ -103,6 +70,7 @@ class Setting:
     factors: Factors
     strata: Factors
     covariates: FloatArray
+    icc: tuple[float, float]
 
     @property
     def weights(self) -> FloatArray:
@@ -145,6 +113,7 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
         factors=factors_of(protocol, pool, protocol.allocation.factors),
         strata=factors_of(protocol, pool, strata),
         covariates=_covariates(protocol, pool),
+        icc=icc_drawn(protocol, pool),
     )
     if setting.at_looks[0] < 4 * len(setting.ratio):
         raise ExperimentError(

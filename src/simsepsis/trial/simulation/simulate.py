@@ -18,7 +18,7 @@ from simsepsis.trial.simulation.characteristics import characteristics, look_cha
 from simsepsis.trial.simulation.decide import trial_rows
 from simsepsis.trial.simulation.from_protocol import planned_total
 from simsepsis.trial.simulation.kept import Kept, kept_in
-from simsepsis.trial.simulation.pool import Pool, build_pool
+from simsepsis.trial.simulation.pool import Pool, build_pool, null_pool
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import truth_table
 
@@ -138,7 +138,7 @@ def simulate_trials(
         raise UsageError(f"replicates = {number}: give a whole number of 1 or more")
     planned = pool or build_pool(protocol)
     total = planned_total(protocol, planned) if n_total is None else n_total
-    setting = prepare(protocol, planned.null() if null else planned, total)
+    setting = prepare(protocol, null_pool(protocol, planned) if null else planned, total)
     used = protocol.run.seed if seed is None else seed
     task = Batches(setting=setting.lean(), seed=used)
     if store is None:

@@ -58,13 +58,7 @@ class Adjusted:
 
 
 def adjusted(z: FloatArray, look: IntArray, looks: Looks, test: Test, comparisons: int) -> Adjusted:
-    """Return median-unbiased estimate, interval and p-value of each trial.
-
-    Notes
-    -----
-    As `adjusted_inference`, from tables of drift against z at every look: 81 × 151 points, interpolated by
-    monotone cubics; the error is below 1e-3 standard errors.
-    """
+    """Return median-unbiased estimate, interval and p-value of each trial."""
     # The tables know nothing of the analysis: all of a level share theirs.
     level = Test(alpha=test.alpha, sides=test.sides, power=test.power)
     table = _tables(looks, level, comparisons)

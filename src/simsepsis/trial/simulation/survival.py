@@ -11,13 +11,7 @@ NEWTON_STEPS = 8
 
 
 def compare_times(counts: NDArray[np.int64] | NDArray[np.float64]) -> dict[str, FloatArray]:
-    """Return stratified log-rank test, log hazard ratio and its standard error of each trial.
-
-    Notes
-    -----
-    Deaths of one day are tied; the variance of the test is hypergeometric. R: ``survival::survdiff``,
-    ``survival::coxph(ties = "breslow")``.
-    """
+    """Return stratified log-rank test, log hazard ratio and its standard error of each trial."""
     lived = counts.astype(np.float64)
     at_risk = np.cumsum(lived[..., ::-1], axis=-1)[..., ::-1][..., :-1]
     risk0, risk1 = at_risk[..., 0, :], at_risk[..., 1, :]

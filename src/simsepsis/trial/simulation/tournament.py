@@ -40,8 +40,8 @@ def tournament(
     -------
     DataFrame
         One row per endpoint: endpoint, n_total, power, power_mcse, difference (from the protocol's own
-        endpoint, over the same trials), difference_mcse, expected_n, expected_months, effect_scale, effect
-        (in the population; the logarithm of a ratio).
+        endpoint, over the same trials), difference_mcse, expected_n, expected_months, scale, effect_scale
+        and effect (in the population; the logarithm of a ratio).
 
     Notes
     -----
@@ -75,14 +75,16 @@ def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
     outcome = protocol.offer.outcomes[name]
     if outcome.kind == "time":
         endpoint["horizon"] = protocol.endpoint.horizon or outcome.day
-    benefit = protocol.planned.coefficient < 0.0 or protocol.planned.name in (
-        "win_ratio",
-        "probability_index",
-    )
+    aim = protocol.effect.aim
     changes: dict[str, object] = {
         "endpoint": endpoint,
         # Only its side matters: the population, and with it the effect, is given.
-        "effect": {"scale": "odds_ratio", "value": 0.9 if benefit else 1.1, "arm": protocol.effect.arm},
+        "effect": {
+            "scale": "odds_ratio",
+            "value": 0.9 if aim == "benefit" else 1.1,
+            "arm": protocol.effect.arm,
+            "aim": aim,
+        },
     }
     if protocol.test.analysis == "adjusted" and not outcome.binary:
         changes["test.analysis"] = "unadjusted"
@@ -108,6 +110,7 @@ def _row(name: str, simulation: TrialSimulation, own: FloatArray) -> dict[str, o
         "difference_mcse": float(gap.mcse),
         "expected_n": simulation.measure("expected_n")[0],
         "expected_months": simulation.measure("expected_months")[0],
+        "scale": simulation.protocol.scale,
         "effect_scale": truth["measure"],
         "effect": float(truth["value"]),
     }

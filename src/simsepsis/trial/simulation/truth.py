@@ -10,7 +10,6 @@ from simsepsis.trial.effect import RATIOS
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.comparison import compare
 from simsepsis.trial.simulation.outcomes import categories
-from simsepsis.trial.simulation.pool import Pool
 from simsepsis.trial.simulation.setting import Setting
 
 GROUPS = 50
@@ -119,18 +118,3 @@ def _error(parts: FloatArray) -> FloatArray:
 
 def _row(arm: str, strategy: str, measure: str, value: float, mcse: float) -> dict[str, object]:
     return {"arm": arm, "strategy": strategy, "measure": measure, "value": float(value), "mcse": float(mcse)}
-
-
-def icu_correlation(pool: Pool, values: FloatArray) -> float:
-    """Return the correlation ρ of two patients of one ICU, ICUs counted alike.
-
-    Notes
-    -----
-    Variance of the ICUs' means over that of an outcome: exact for trials that draw from this pool, whose ICUs
-    differ by the chance of their finite number of patients as well.
-    """
-    counts = np.bincount(pool.icu, minlength=pool.rates.size)
-    seen = counts > 0
-    means = np.bincount(pool.icu, weights=values, minlength=pool.rates.size)[seen] / counts[seen]
-    overall = float(means.mean())
-    return float(means.var()) / (overall * (1.0 - overall))

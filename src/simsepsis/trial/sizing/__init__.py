@@ -2,13 +2,14 @@
 
 from simsepsis.trial.sizing.as_randomized import AsRandomized
 from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
-from simsepsis.trial.sizing.size import PlannedSize, plan_size, single_look, whole_patients
+from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, single_look, whole_patients
 
 __all__ = [
     "AsRandomized",
     "Assumptions",
     "Clusters",
     "PlannedSize",
+    "detectable",
     "plan_size",
     "single_look",
     "whole_patients",

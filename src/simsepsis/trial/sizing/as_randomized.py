@@ -13,11 +13,7 @@ from simsepsis.trial.sequential import SequentialDesign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsRandomized:
-    """A design of patients with outcome, told in randomized patients and in effects of treatment taken.
-
-    It can stand wherever a design can: `power_at` and `n_total` are those of the trial as randomized.
-    `counted` is the share of all randomized who have an outcome in one of the two arms compared.
-    """
+    """A design of patients with outcome, told in randomized patients and in effects of treatment taken."""
 
     design: Design | SequentialDesign
     p_control: float

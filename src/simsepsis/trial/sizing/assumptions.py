@@ -16,13 +16,7 @@ from simsepsis.trial.sequential.schedule import Futility
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clusters:
-    """How ICUs are randomized.
-
-    `icc` is the correlation in an ICU and period, `cac` that in another period over it, `cv` and `inverse`
-    what unequal ICU sizes are to the analysis, `df` the degrees of freedom of its test, `number` the ICUs
-    that there are, `size` the patients of an ICU and period, or None where the ICUs share the patients needed
-    among them, and `steps` those of a stepped wedge.
-    """
+    """How ICUs are randomized."""
 
     icc: float
     number: int
@@ -33,45 +27,18 @@ class Clusters:
     steps: int | None = None
     size: float | None = None
 
+    @property
+    def periods(self) -> int:
+        """Periods of the trial."""
+        return 1 + self.steps if self.steps is not None else 1 if self.cac is None else 2
+
 
 _OF_CLUSTERS = ("icc", "cac")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """The numbers behind a sample size.
-
-    Attributes
-    ----------
-    test
-        ``two_proportions``, ``log_rank`` or ``ranks``.
-    p_control
-        Risk under control, none of the controls treated.
-    effect
-        Of treatment that is taken, on its named scale.
-    alpha, sides, power, ratio, formula
-        As in `design_two_proportions`.
-    looks
-        Information fractions, increasing to 1; one look is a fixed design.
-    spending, parameter, futility
-        As in `design_group_sequential`.
-    nonadherence, contamination, loss
-        Shares, as in `diluted_risks` and `inflated_for_loss`.
-    open_label
-        Part of the risk difference that treatment outside the protocol makes in a control.
-    compared
-        Share of all randomized that is in the two arms compared: 1 with two arms.
-    randomization
-        ``individual`` or a design of `design_cluster`.
-    clusters
-        None where patients are randomized one by one.
-    horizon
-        Day by which the endpoint counts, or None.
-    averaging
-        As in `design_log_rank`.
-    ranked
-        What a patient tells where ranks are compared, else None.
-    """
+    """The numbers behind a sample size."""
 
     test: str
     p_control: float
@@ -82,7 +49,7 @@ class Assumptions:
     ratio: float = 1.0
     formula: str = "pooled"
     looks: tuple[float, ...] = (1.0,)
-    spending: str = "ld_obrien_fleming"
+    spending: str | tuple[float, ...] = "ld_obrien_fleming"
     parameter: float | None = None
     futility: Futility | None = None
     nonadherence: float = 0.0
@@ -95,6 +62,8 @@ class Assumptions:
     horizon: float | None = None
     averaging: float = 1.0
     ranked: RankedDeaths | None = None
+    margin: float | None = None
+    sparse: float = 1.0
 
     def __post_init__(self) -> None:
         probability(self.p_control, "p_control")
@@ -107,6 +76,11 @@ class Assumptions:
             raise UsageError(
                 f"randomization={self.randomization!r} has no ICC; give the correlation within an ICU"
             )
+
+    @property
+    def counted(self) -> float:
+        """Share of all randomized who have an outcome in one of the two arms compared."""
+        return self.compared * (1.0 - self.loss)
 
     @property
     def level(self) -> Level:

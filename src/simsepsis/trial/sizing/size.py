@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from scipy.optimize import brentq
+
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
-from simsepsis.trial.designs import Design, design_binary, design_log_rank, fixed_design
+from simsepsis.trial.designs import (
+    Design,
+    design_binary,
+    design_log_rank,
+    design_noninferiority,
+    fixed_design,
+)
 from simsepsis.trial.designs.ranked_deaths import RankedDeaths
+from simsepsis.trial.effect import effect_between
 from simsepsis.trial.inputs import positive
 from simsepsis.trial.sensitivity import inflated_for_loss
 from simsepsis.trial.sequential import (
@@ -23,34 +32,10 @@ from simsepsis.trial.sequential import (
 from simsepsis.trial.sizing.as_randomized import AsRandomized
 from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
 
-PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSize:
-    """A sample size with its steps.
-
-    Attributes
-    ----------
-    assumptions
-        What it rests on.
-    trial
-        The trial with these patients: its power at any effect of treatment taken.
-    n_undiluted
-        Patients of the fixed design if everybody followed the protocol and nobody were lost; not rounded.
-    n_fixed
-        The same with the diluted effect.
-    n_clustered
-        The same after the design effect; equal to `n_fixed` without clusters.
-    n_sequential
-        Patients with an outcome at the last look.
-    n_randomized
-        Whole patients to randomize, those that are lost included.
-    reference
-        Where the formula is from.
-    cluster_size
-        Patients of an ICU and period with an outcome, None where patients are randomized.
-    """
+    """A sample size with its steps."""
 
     assumptions: Assumptions
     trial: AsRandomized
@@ -82,7 +67,7 @@ class PlannedSize:
     @property
     def n_analysed(self) -> float:
         """Patients with an outcome that are expected in the two arms compared."""
-        return self.n_randomized * self.trial.counted
+        return self.n_randomized * self.assumptions.counted
 
     @property
     def events(self) -> float:
@@ -93,27 +78,14 @@ class PlannedSize:
 
 
 def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> PlannedSize:
-    """Sample size of a trial with all that inflates it, rounded up, and its power computed anew.
-
-    Parameters
-    ----------
-    assumptions
-        What it rests on.
-    n_randomized
-        Patients to randomize where they are given; None to solve for them.
-
-    Notes
-    -----
-    N of the fixed design for the diluted risks × design effect of clusters × inflation of the looks, over
-    1 − loss; rounded up to whole patients of each arm.
-    """
+    """Sample size of a trial with all that inflates it, rounded up, and its power computed anew."""
     undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
-    counted = assumptions.compared * (1.0 - assumptions.loss)
+    counted = assumptions.counted / assumptions.sparse
     fixed = _fixed(assumptions)
     clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
     boundaries = boundaries_of(assumptions)
     trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
-    needed = trial.n_total
+    needed = trial.n_total * assumptions.sparse
     randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions)
     reached = AsRandomized(
         design=trial.with_total(randomized * counted),
@@ -133,28 +105,26 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
         n_sequential=needed,
         n_randomized=randomized,
         reference=fixed.reference,
-        cluster_size=None if clustered.clusters is None else _per_period(clustered, assumptions, reached),
+        cluster_size=None if clustered.clusters is None else _per_period(assumptions, reached),
     )
 
 
 def single_look(assumptions: Assumptions) -> Design:
-    """Return the design with one analysis and nobody lost, for the effect between the arms as randomized.
-
-    Parameters
-    ----------
-    assumptions
-        What it rests on.
-
-    Raises
-    ------
-    UsageError
-        When departures from the arms leave no effect.
-    """
+    """Return the design with one analysis and nobody lost, for the effect between the arms as randomized."""
     return _clustered(_fixed(assumptions), assumptions, None)
 
 
 def _fixed(assumptions: Assumptions) -> Design:
     """Return the design without looks, clusters and loss."""
+    shared: dict[str, Any] = {
+        "alpha": assumptions.alpha,
+        "sides": assumptions.sides,
+        "power": assumptions.power,
+        "ratio": assumptions.ratio,
+    }
+    control = assumptions.risks[0]
+    if assumptions.margin is not None:
+        return design_noninferiority(control, assumptions.diluted_effect, assumptions.margin, **shared)
     if assumptions.p_control == assumptions.p_treated:
         raise UsageError(
             f"{assumptions.effect.name}={assumptions.effect.value:g} is no effect, so no sample size detects "
@@ -165,14 +135,7 @@ def _fixed(assumptions: Assumptions) -> Design:
             f"nonadherence={assumptions.nonadherence:g} and contamination={assumptions.contamination:g} "
             "leave no difference between the arms; lower them"
         )
-    shared: dict[str, Any] = {
-        "alpha": assumptions.alpha,
-        "sides": assumptions.sides,
-        "power": assumptions.power,
-        "ratio": assumptions.ratio,
-        "formula": assumptions.formula,
-    }
-    control, effect = assumptions.risks[0], assumptions.diluted_effect
+    shared, effect = shared | {"formula": assumptions.formula}, assumptions.diluted_effect
     if assumptions.ranked is not None:
         return _ranked_design(replace(assumptions.ranked, p_control=control), assumptions)
     if assumptions.test == "log_rank":
@@ -215,7 +178,7 @@ def _boundaries(
     looks: tuple[float, ...],
     alpha: float,
     sides: int,
-    spending: str,
+    spending: str | tuple[float, ...],
     parameter: float | None,
     futility: Futility | None,
 ) -> Boundaries:
@@ -226,18 +189,10 @@ def _boundaries(
 
 
 def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
-    """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period.
-
-    Parameters
-    ----------
-    n_compared
-        Patients of the two arms compared, not rounded.
-    assumptions
-        With the allocation.
-    """
+    """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period."""
     clusters = assumptions.clusters
-    if clusters is not None and assumptions.randomization in PERIODS:
-        cells = clusters.number * PERIODS[assumptions.randomization]
+    if clusters is not None:
+        cells = clusters.number * clusters.periods
         return cells * math.ceil(n_compared / cells - 1e-9)
     control = n_compared / (1.0 + positive(assumptions.ratio, "ratio"))
     others = n_compared / assumptions.compared - n_compared
@@ -248,10 +203,16 @@ def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -
     clusters = assumptions.clusters
     if clusters is None:
         return fixed
+    return _with_size(fixed, assumptions, cluster_size(fixed, assumptions, clusters, counted))
+
+
+def _with_size(fixed: Design, assumptions: Assumptions, size: float) -> Design:
+    clusters = assumptions.clusters
+    assert clusters is not None
     return design_cluster(
         fixed,
         randomization=assumptions.randomization,
-        cluster_size=cluster_size(fixed, assumptions, clusters, counted),
+        cluster_size=size,
         icc=clusters.icc,
         cac=clusters.cac,
         cv=clusters.cv,
@@ -265,10 +226,11 @@ def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, co
     """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have."""
     if clusters.size is not None:
         return clusters.size
-    if assumptions.randomization == "stepped_wedge":
-        raise UsageError("cluster_size is missing; give the patients of each ICU and period of the wedge")
+    cells = float(clusters.number * clusters.periods)
     if counted is not None:
-        return counted / (clusters.number * PERIODS[assumptions.randomization])
+        return counted / cells
+    if clusters.steps is not None:
+        return _size_in_a_wedge(fixed, assumptions)
     return cluster_size_for(
         fixed,
         clusters.number,
@@ -281,14 +243,54 @@ def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, co
     )
 
 
-def _per_period(clustered: Design, assumptions: Assumptions, reached: AsRandomized) -> float:
+def _size_in_a_wedge(fixed: Design, assumptions: Assumptions) -> float:
+    """Return the patients of an ICU and period with which the ICUs that there are reach the power."""
+    number = assumptions.clusters.number if assumptions.clusters else 0
+
+    def lacking(log_size: float) -> float:
+        return float(_with_size(fixed, assumptions, math.exp(log_size)).clusters or 0.0) - number
+
+    if lacking(LARGEST_LOG_SIZE) > 0.0:
+        raise UsageError(
+            f"{number} ICUs never reach a power of {fixed.power:g} in {assumptions.randomization}, whatever "
+            "their size; take more ICUs or steps"
+        )
+    return math.exp(brentq(lacking, 0.0, LARGEST_LOG_SIZE)) if lacking(0.0) > 0.0 else 1.0
+
+
+LARGEST_LOG_SIZE = 14.0
+
+
+def _per_period(assumptions: Assumptions, reached: AsRandomized) -> float:
     """Return the patients of an ICU and period."""
     given = assumptions.clusters
-    if given is not None and given.size is not None:
-        return given.size
-    number = clustered.clusters if given is None else given.number
-    return reached.design.n_total / (float(number or 1) * PERIODS[assumptions.randomization])
+    assert given is not None
+    return reached.design.n_total / float(given.number * given.periods)
 
 
 def _looked_at(fixed: Design, boundaries: Boundaries) -> SequentialDesign:
     return sequential_design(replace(fixed, alpha=boundaries.alpha, sides=boundaries.sides), boundaries)
+
+
+SMALLEST_RISK = 1e-6
+"""Share of a risk that is as good as none."""
+
+
+def detectable(size: PlannedSize) -> float:
+    """Return the smallest change of risk, to the planned side, that is detected with the target power."""
+    given = size.assumptions
+    control, target = given.p_control, given.power
+    lowers = given.p_treated <= control
+    room = control if lowers else 1.0 - control
+
+    def missing(change: float) -> float:
+        treated = control - change if lowers else control + change
+        return size.trial.power_at(effect_between(control, treated, "risk_difference")) - target
+
+    most = room * (1.0 - SMALLEST_RISK)
+    if missing(most) < 0:
+        raise UsageError(
+            f"n_total={size.n_randomized} detects no {'reduction' if lowers else 'increase'} of a control "
+            f"risk of {control:g} with a power of {target:g}; plan more patients"
+        )
+    return float(brentq(missing, room * SMALLEST_RISK, most, xtol=1e-12))

@@ -50,9 +50,20 @@ class Candidates(candidates.Candidates):
     people: People
 
     def course(
-        self, treatment: int | None, *, log_hazard_ratio: float, delay: float, hazard_factor: float
+        self,
+        treatment: int | None,
+        *,
+        log_hazard_ratio: float,
+        delay: float,
+        hazard_factor: float,
+        support_ratio: float = 1.0,
     ) -> Course:
         """Return everybody's course under a treatment, None for control."""
+        if support_ratio != 1.0:
+            raise ExperimentError(
+                f"effect.support_hazard_ratio = {support_ratio:g}, but a world learned from a file has no "
+                "days of organ support; remove it"
+            )
         row = np.zeros(self.icu.size) if treatment is None else self.log_hazard_ratio[treatment]
         solved = self.world.solved
         assert solved is not None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from simsepsis.show.pages.trial.facts import count, decimal, percent, plain
+from simsepsis.show.pages.trial.facts import NONE, count, decimal, percent, plain
 from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
-from simsepsis.show.trial_words import compared_outcome, listed, population_labels
+from simsepsis.show.trial_words import SHORT_SCALES, compared_outcome, listed, population_labels
+from simsepsis.trial.effect import effect_from_coefficient
 from simsepsis.trial.planning.companions import replayed
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.words.labels import in_a_sentence
@@ -21,6 +23,7 @@ def endpoints_table(plan: TrialPlan) -> Table:
     columns: tuple[Column, ...] = (
         ("Endpoint", lambda r: compared_outcome(plan.protocol, r.endpoint).heading),
         ("Power", lambda r: percent(r.power, r.power_mcse)),
+        ("True effect as randomized", _true_effect),
         ("Against the plan's endpoint, paired (points)", lambda r: _gain(r)),
         ("Patients for the same power, times the plan's", lambda r: decimal(r.n_ratio)),
     )
@@ -29,10 +32,41 @@ def endpoints_table(plan: TrialPlan) -> Table:
     return tabulated("endpoints", title, columns, rows)
 
 
+def _true_effect(row: Any) -> Fact:
+    if math.isnan(row.effect):
+        return NONE
+    return _scaled(effect_from_coefficient(row.effect, row.scale, horizon=1.0).value, row.scale)
+
+
+def _scaled(value: float, scale: str) -> Fact:
+    return Fact(value=value, text=f"{SHORT_SCALES[scale]} {decimal(value, digits=3).text}")
+
+
 def _gain(row: Any) -> Cell:
     if row.difference_mcse == 0:
         return "–"
     return decimal(100 * row.difference, 100 * row.difference_mcse, digits=1)
+
+
+STRATEGY_WORDS = {
+    "treatment_policy": "Treatment policy (primary): as randomized",
+    "hypothetical": "Hypothetical: as if nobody departed",
+    "composite": "Composite: a departure counts as an event",
+    "while_on_treatment": "While on treatment: events after a departure do not count",
+    "principal_stratum": "Principal stratum: patients who depart in neither group",
+}
+STRATEGIES: tuple[Column, ...] = (
+    ("Strategy for departures", lambda r: STRATEGY_WORDS[r.strategy]),
+    ("Control risk", lambda r: percent(r.p_control)),
+    ("Treated risk", lambda r: percent(r.p_treated)),
+    ("True effect", lambda r: _scaled(r.effect, r.scale)),
+)
+
+
+def strategies_table(plan: TrialPlan) -> Table:
+    """Return what each strategy for departures from the arms would estimate."""
+    title = "What each strategy for departures from the arms would estimate in the simulated cohort"
+    return tabulated("strategies", title, STRATEGIES, plan.tables["strategies"])
 
 
 DOSES: tuple[Column, ...] = (
@@ -182,6 +216,7 @@ def _told(plan: TrialPlan, rows: pd.DataFrame) -> str:
 
 
 EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
+    "strategies": strategies_table,
     "analyses": analyses_table,
     "endpoints": endpoints_table,
     "doses": doses_table,

@@ -27,7 +27,10 @@ from simsepsis.show.pages.trial.plan_tables import (
 from simsepsis.show.pages.trial.statement import statement
 from simsepsis.show.pages.trial.summary import estimand_table, summary
 from simsepsis.show.table import Column, Table, tabulated
+from simsepsis.show.trial_tables_ja import japanese
+from simsepsis.show.trial_words import compared_outcome
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.protocol.offer import Outcome
 
 
 def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
@@ -84,6 +87,7 @@ def flow_table(plan: TrialPlan) -> Table:
 
 
 SECTIONS = (
+    ("Strategies", ("strategies",)),
     ("Patients", ("steps", "size_80", "size_90")),
     ("Interim analyses", ("looks", "chances")),
     ("Simulated trials", ("operating", "simulated_looks", "analyses", "tried", "replay")),
@@ -109,7 +113,7 @@ class Document:
         Sentences, the answer first.
     statement, statement_ja
         Paragraphs of the sample-size statement to paste into a protocol.
-    estimand
+    estimand, estimand_ja
         The estimand by its attributes.
     tables
         The other tables, in the order of the text.
@@ -123,6 +127,7 @@ class Document:
     statement: tuple[str, ...]
     statement_ja: tuple[str, ...]
     estimand: Table
+    estimand_ja: Table
     tables: tuple[Table, ...]
     command: str
 
@@ -141,6 +146,7 @@ def document_of(plan: TrialPlan, *, command: str) -> Document:
         statement=statement(plan, facts),
         statement_ja=statement(plan, facts, ja=True),
         estimand=estimand_table(plan, facts),
+        estimand_ja=estimand_table(plan, facts, ja=True),
         tables=tables_of(plan, facts),
         command=command,
     )
@@ -169,6 +175,30 @@ def markdown_of(document: Document) -> str:
             parts += [f"## {heading}", *(table.markdown for table in tables)]
     parts += ["## How it was made", f"    {document.command}"]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def markdown_ja_of(document: Document) -> str:
+    """Return a plan in Japanese: the statement, the estimand and every table."""
+    protocol, offer = document.plan.protocol, document.plan.protocol.offer
+    own = {
+        outcome.heading: outcome.phrase.ja.format(horizon=outcome.day)
+        for outcome in offered_outcomes(document)
+    }
+    parts = [
+        f"# {protocol.label}",
+        "## 症例数設定（DELTA2）",
+        *document.statement_ja,
+        offer.calibration.phrase.ja,
+        document.estimand_ja.markdown,
+        *(japanese(table, own).markdown for table in document.tables),
+    ]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def offered_outcomes(document: Document) -> list[Outcome]:
+    """Return the study's outcomes as the plan compares them."""
+    protocol = document.plan.protocol
+    return [compared_outcome(protocol, name) for name in protocol.offer.outcomes]
 
 
 def record_of(document: Document) -> dict[str, Any]:
@@ -212,4 +242,8 @@ def _asked(values: dict[str, Any]) -> dict[str, Any]:
 def contents_of(document: Document) -> dict[str, bytes]:
     """Return the files of words and numbers by name."""
     record = json.dumps(record_of(document), indent=1, ensure_ascii=False, allow_nan=False)
-    return {"plan.json": f"{record}\n".encode(), "plan.md": markdown_of(document).encode()}
+    return {
+        "plan.json": f"{record}\n".encode(),
+        "plan.md": markdown_of(document).encode(),
+        "plan-ja.md": markdown_ja_of(document).encode(),
+    }

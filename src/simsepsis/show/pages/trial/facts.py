@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from importlib.metadata import version
 
+from simsepsis.arrays import FloatArray
 from simsepsis.show.table import Fact
-from simsepsis.show.trial_words import listed
-from simsepsis.trial.effect import effect_between, effect_from_coefficient
+from simsepsis.show.trial_words import CONTROLS_JA, listed
+from simsepsis.trial.effect import RISK_SCALES, effect_between, effect_from_coefficient
+from simsepsis.trial.planning.accrual import patients_per_month
 from simsepsis.trial.planning.analyses import power_with
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.sequential.spending import spending_parameter
 from simsepsis.trial.simulation.characteristics import ANY
 from simsepsis.words import numbers
 from simsepsis.words.numbers import DASH, error_text, fixed
@@ -98,12 +101,14 @@ def _stated(plan: TrialPlan) -> Facts:
         "treatment": words(own.treatment or arm.name),
         "treatment_ja": words(own.treatment_ja or arm.name),
         "control": words(own.control or protocol.control),
-        "control_ja": words(own.control_ja or protocol.control),
+        "control_ja": words(own.control_ja or CONTROLS_JA.get(protocol.control, protocol.control)),
+        **_allocation(plan),
         "horizon": count(protocol.outcome.day or offer.horizon),
         "alpha": short_percent(protocol.test.alpha),
         "alpha_one_comparison": percent(given.alpha, digits=2),
         "power_target": short_percent(given.power),
         "effect": plain(protocol.effect.value),
+        "support": plain(protocol.effect.support_hazard_ratio),
         "strata": words(listed(protocol.test.strata, offer)),
         "strata_ja": words(listed(protocol.test.strata, offer, ja=True)),
         "covariates": words(listed(protocol.test.covariates, offer)),
@@ -115,6 +120,24 @@ def _stated(plan: TrialPlan) -> Facts:
         "seed": Fact(value=protocol.run.seed, text=str(protocol.run.seed)),
         "reference": words(plan.size.reference),
     }
+
+
+def _allocation(plan: TrialPlan) -> Facts:
+    """Return the groups and their ratio, the treated first."""
+    protocol, given = plan.protocol, plan.size.assumptions
+    ratios = [f"{arm.ratio:g}" for arm in protocol.arms] + ["1"]
+    facts = {
+        "group_count": words({2: "two", 3: "three", 4: "four"}.get(len(ratios), str(len(ratios)))),
+        "group_count_ja": count(len(ratios)),
+        "allocation": words(":".join(ratios)),
+        "allocation_ja": words("：".join(ratios)),
+    }
+    if protocol.scale in RISK_SCALES:
+        found = effect_between(given.p_control, given.p_treated, protocol.scale, horizon=given.horizon)
+        facts["estimate_value"] = plain(float(f"{found.value:.3g}"))
+    if protocol.effect.margin is not None:
+        facts["margin"] = plain(protocol.effect.margin)
+    return facts
 
 
 def _arm_sizes(plan: TrialPlan) -> Facts:
@@ -142,10 +165,15 @@ def _risks(plan: TrialPlan) -> Facts:
     arms = given.risks
     return {
         "p_control": percent(control),
-        "p_control_mcse": percent(screened.p_control_mcse, digits=2),
+        "p_control_mcse": decimal(100 * screened.p_control_mcse),
+        "averaging": decimal(given.averaging),
+        "hr_averaged": decimal(
+            effect_between(*arms, "hazard_ratio", horizon=given.horizon or 1.0).value ** given.averaging,
+            digits=3,
+        ),
         "p_treated": percent(treated),
         "rd": points(treated - control),
-        "rrr": percent(1.0 - treated / control),
+        "rrr": percent(abs(1.0 - treated / control)),
         "rr": decimal(treated / control),
         "or": decimal(effect_between(control, treated, "odds_ratio").value),
         "p_control_itt": percent(arms[0]),
@@ -183,8 +211,11 @@ def _patients(plan: TrialPlan) -> Facts:
         "n_fixed": count(math.ceil(size.n_fixed)),
         "n_clustered": count(math.ceil(size.n_clustered)),
         "n_needed": count(math.ceil(size.n_sequential)),
-        "inflation": decimal(size.n_sequential / size.n_clustered, digits=3),
+        "n_looked": count(math.ceil(size.n_sequential / size.assumptions.sparse)),
+        "inflation": decimal(size.n_sequential / size.n_clustered / size.assumptions.sparse, digits=3),
+        "sparse": decimal(size.assumptions.sparse),
         "deaths": count(size.events),
+        "deaths_fixed": count(math.ceil(size.n_fixed / size.n_analysed * size.events)),
         "power": percent(size.power),
         "expected_null": count(plan.expected["null"]),
         "expected_planned": count(plan.expected["planned"]),
@@ -193,18 +224,46 @@ def _patients(plan: TrialPlan) -> Facts:
 
 
 def _looks(plan: TrialPlan) -> Facts:
-    given = plan.size.assumptions
+    given, bounds = plan.size.assumptions, plan.size.boundaries
     futility, interims = given.futility, len(given.looks) - 1
     verb = "analysis is" if interims == 1 else "analyses are"
-    return {
+    facts = {
         "looks": count(len(given.looks)),
         "interims": words(f"{COUNTED.get(interims, str(interims))} interim {verb}"),
         "interims_ja": count(interims),
         "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
         "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
-        "gamma": plain(
-            futility.parameter if futility is not None and futility.parameter is not None else -4.0
-        ),
+    }
+    if bounds is None:
+        return facts
+    facts |= {"final_z": decimal(float(bounds.z[-1]), digits=3), **_bounds("interim_z", bounds.z)}
+    looks = plan.protocol.looks
+    skipping = looks.efficacy_at is not None
+    used = spending_parameter(looks.spending, looks.parameter) if skipping else bounds.parameter
+    facts["parameter"] = NONE if used is None else plain(used)
+    if futility is None or bounds.futility_z is None:
+        return facts
+    rule = futility.spending if isinstance(futility.spending, str) else "hsd"
+    parameter = spending_parameter(rule, futility.parameter)
+    told = looks.futility
+    floor = None if told is None else told.conditional_power or told.predictive_power
+    return facts | {
+        "power_floor": NONE if floor is None else short_percent(floor),
+        "futility_parameter": NONE if parameter is None else plain(parameter),
+        "beta": short_percent(round(1.0 - futility.power, 10)),
+        **_bounds("futility_z", bounds.futility_z),
+    }
+
+
+def _bounds(name: str, bounds: FloatArray) -> Facts:
+    """Return the bounds of all looks but the last as a list in both languages."""
+    texts = [
+        decimal(float(z), digits=3).text if math.isfinite(z) else ("−∞" if z < 0 else "∞")
+        for z in bounds[:-1]
+    ]
+    return {
+        name: words(" and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))),
+        f"{name}_ja": words("、".join(texts)),
     }
 
 
@@ -228,8 +287,40 @@ def _clusters(plan: TrialPlan) -> Facts:
         "size_cv": decimal(clusters.cv),
         "size_inverse": decimal(clusters.inverse),
         "clusters_df": count(clusters.df),
-        "cluster_size": count(size.cluster_size or math.nan),
+        "cluster_size": plain(round(size.cluster_size or math.nan, 1)),
+        "periods": count(clusters.periods),
+        **_period(plan, clusters.periods * clusters.number),
         "design_effect": decimal(size.n_clustered / size.n_fixed),
+    }
+
+
+def _period(plan: TrialPlan, cells: int) -> Facts:
+    """Return how long a period lasts if ICUs recruit as planned."""
+    rate = patients_per_month(plan.protocol.sites, plan.screened.eligible)
+    return {
+        "icu_month": decimal(rate),
+        "period_months": decimal(plan.n_total / cells / rate, digits=1),
+    }
+
+
+FEASIBLE_MONTHS = 60
+"""Months of accrual beyond which a trial is said to be too slow."""
+
+
+def consent_needed(plan: TrialPlan) -> float:
+    """Return the consent with which the same ICUs would be done within the feasible months."""
+    sites = plan.protocol.sites
+    steady = max(FEASIBLE_MONTHS - 0.5 * sites.startup_months, 1.0)
+    return plan.n_total / (sites.screened_per_month * plan.screened.eligible * steady * sites.number)
+
+
+def _remedies(plan: TrialPlan) -> Facts:
+    """Return how many ICUs, and what consent, would bring the accrual under the feasible months."""
+    sites, consent = plan.protocol.sites, consent_needed(plan)
+    return {
+        "feasible_months": count(FEASIBLE_MONTHS),
+        "icus_needed": count(math.ceil(consent / sites.consent * sites.number)),
+        "consent_needed": short_percent(math.ceil(100 * consent) / 100),
     }
 
 
@@ -238,6 +329,7 @@ def _conduct(plan: TrialPlan) -> Facts:
     flow = plan.flow.set_index("step")["patients"]
     slow = plan.pace.iloc[-1]
     return {
+        **_remedies(plan),
         "icus": count(sites.number),
         "per_month": decimal(first["per_month"], digits=1),
         "startup": plain(sites.startup_months),
@@ -269,7 +361,7 @@ def _beliefs(plan: TrialPlan) -> Facts:
 def _analyses(plan: TrialPlan) -> Facts:
     """Return what the planned analysis leaves of the variance, and the power that the formula then gives."""
     rows = plan.tables.get("analyses")
-    left = plan.screened.variance_left
+    left = plan.screened.precision.left(plan.size.n_analysed)
     facts = {"variance_left": percent(left), "power_analysis": percent(power_with(plan.size, left))}
     if rows is None or rows.empty:
         return facts

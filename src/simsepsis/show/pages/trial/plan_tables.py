@@ -16,7 +16,8 @@ STEPS = (
     ("always", "Fixed design, nobody departs from the protocol", "n_undiluted"),
     ("diluted", "Difference diluted by departures", "n_fixed"),
     ("clustered", "Design effect of randomized ICUs", "n_clustered"),
-    ("looks", "Interim analyses", "n_needed"),
+    ("looks", "Interim analyses", "n_looked"),
+    ("sparse", "Strata with one group only", "n_needed"),
     ("solved", "Loss, all arms, whole patients in each", "n_randomized"),
     ("stated", "Stated in the protocol", "n_randomized"),
     ("always", "Power of these whole patients by formula", "power"),
@@ -48,10 +49,10 @@ def size_table(plan: TrialPlan, power: float) -> Table:
     )
     heads: list[str | Fact] = ["Control risk"]
     heads += [Fact(value=effect, text=f"{scale} {_effect(effect)}") for effect in effects]
-    percent_text = short_percent(power).text
+    percent_text, what = short_percent(power).text, "enrol" if given.clusters else "randomize"
     return Table(
         name=f"size_{round(100 * power)}",
-        title=f"Patients to randomize for a power of {percent_text}, all else as planned (* the plan)",
+        title=f"Patients to {what} for a power of {percent_text}, all else as planned (* the plan)",
         heads=tuple(heads),
         rows=rows,
     )
@@ -91,6 +92,10 @@ CHANCES: tuple[Column, ...] = (
     ("Efficacy by here, planned effect", lambda r: percent(r.cumulative_power)),
     ("z judged", lambda r: decimal(r.z_judged, digits=3)),
     ("Conditional power, planned effect", lambda r: percent(r.cp_planned)),
+    (
+        "Conditional power, planned effect, later looks and futility followed",
+        lambda r: percent(r.cp_all),
+    ),
     ("Conditional power, current trend", lambda r: percent(r.cp_trend)),
     ("Predictive power", lambda r: percent(r.predictive)),
 )
@@ -182,6 +187,7 @@ def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
     if not plan.simulated_trials:
         return ()
     arms = [arm.name for arm in plan.protocol.arms]
+    margin = plan.protocol.margin is not None
     cells = plan.operating.set_index(["arm", "truth", "measure"])
     hidden = () if len(plan.looks) else OF_LOOKS
     rows: list[tuple[Cell, ...]] = []
@@ -189,6 +195,7 @@ def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
         for measure, (label, form) in MEASURES.items():
             if (arm, "null", measure) in cells.index and measure not in hidden:
                 found = [cells.loc[(arm, truth, measure)] for truth in TRUTHS]
+                label = "Claims non-inferiority" if margin and measure == "rejection" else label
                 name = label if len(arms) == 1 else f"{arm}: {label}"
                 rows.append((name, *(form(cell["value"], cell["mcse"]) for cell in found)))
     trials = count(plan.simulated_trials).text
@@ -196,7 +203,7 @@ def operating_tables(plan: TrialPlan) -> tuple[Table, ...]:
         name="operating",
         title=f"{trials} simulated trials under each truth; Monte Carlo standard errors in brackets, of "
         f"percentages in points. Estimates are {_estimates(plan)}{_ignored(plan)}",
-        heads=("Measure", *TRUTHS.values()),
+        heads=("Measure", "Effect at the margin" if margin else "No effect", "Planned effect"),
         rows=tuple(rows),
     )
     return (table, *_simulated_looks(plan), *_tried(plan))

@@ -12,7 +12,6 @@ from simsepsis.files import check_folder, write_files
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Aside, Block, Page, Section, how_made
 from simsepsis.show.pages.trial.document import SECTIONS, Document, contents_of, document_of
-from simsepsis.show.plots.trial import draw_plan
 from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
 from simsepsis.trial.protocol import TrialProtocol, load_trial
@@ -48,7 +47,12 @@ def plan_page(document: Document, figures: Sequence[Figure]) -> Page:
             Section(
                 "statement-ja",
                 "症例数設定",
-                (Aside(PASTE.ja), *document.statement_ja, Aside(protocol.offer.calibration.phrase.ja)),
+                (
+                    Aside(PASTE.ja),
+                    *document.statement_ja,
+                    Aside(protocol.offer.calibration.phrase.ja),
+                    document.estimand_ja,
+                ),
                 lang="ja",
             ),
             Section("estimand", "Estimand", (document.estimand,)),
@@ -88,7 +92,7 @@ def plan_trial(
     jobs: int = -1,
     progress: Progress | None = None,
 ) -> TrialPlan:
-    """Plan a randomized trial, and write ``plan.json``, ``plan.md``, ``report.html`` and ``figures/``.
+    """Plan a randomized trial: ``plan.json``, ``plan.md``, ``plan-ja.md``, ``report.html`` and ``figures/``.
 
     The simulated trials are kept in ``trials/`` as they come: a plan that was cut off, or whose words or
     priors have changed, simulates only what is lacking.
@@ -102,7 +106,7 @@ def plan_trial(
     study
         Study of a plan that names none, as in `open_study`.
     replicates
-        Simulated trials under each truth; None for those of the protocol, 0 for formulas only.
+        Simulated trials under each truth; None for those of the protocol, 0 for formulas without figures.
     seed
         Seed of population and trials; None for that of the protocol.
     jobs
@@ -139,12 +143,21 @@ def plan_trial(
 def plan_contents(plan: TrialPlan, *, command: str) -> dict[str, bytes]:
     """Return every file of a plan by its name in the folder."""
     document = document_of(plan, command=command)
-    figures = draw_plan(plan, version=version("simsepsis"))
+    figures = _figures(plan)
     return (
         contents_of(document)
         | files_of(figures)
         | {"report.html": plan_page(document, figures).html.encode()}
     )
+
+
+def _figures(plan: TrialPlan) -> tuple[Figure, ...]:
+    """Return the figures; none of formulas alone, whose answer is wanted at once."""
+    if not plan.simulated_trials:
+        return ()
+    from simsepsis.show.plots.trial import draw_plan
+
+    return draw_plan(plan, version=version("simsepsis"))
 
 
 def _command(

@@ -8,20 +8,34 @@ reporting the sample size calculation for a randomised controlled trial. BMJ 201
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from simsepsis.show.pages.trial.facts import Facts
+from simsepsis.show.pages.trial.facts import FEASIBLE_MONTHS, Facts, consent_needed
 from simsepsis.show.trial_words import (
+    ASSIGNED,
+    BASES,
+    BINDING,
+    ENROLMENT,
     FORMULAS,
+    FUTILITY_SPENDING,
+    HYPOTHESES,
+    ICC_SOURCES,
     MULTIPLICITY,
+    POWER_KINDS,
+    RATIO_REASONS,
+    REMEDIES,
     SCALES,
     SIDES,
     SPENDING,
     TESTS,
+    UNDER_NULL,
     UNITS,
     words_of,
 )
+from simsepsis.trial.effect import RISK_SCALES
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.offer import Phrase
 from simsepsis.trial.sizing import Assumptions
 from simsepsis.words import literal
@@ -40,12 +54,28 @@ PARAGRAPH = Clause("always", "", "")
 
 CLAUSES = (
     Clause(
+        "parallel",
+        "This is a {hypothesis} trial with {group_count} parallel groups, patients being allocated "
+        "{allocation} "
+        "(treatment to control); {ratio_reason}.",
+        "本試験は{group_count_ja}群の並行群間比較による{hypothesis}試験であり、割付比（試験治療群：対照群）は"
+        "{allocation_ja}とする。{ratio_reason}。",
+    ),
+    Clause(
+        "clustered",
+        "This is a {hypothesis} trial in which ICUs, not patients, are randomized: {unit}.",
+        "本試験は患者ではなくICUをランダム化する{hypothesis}試験である（{unit}）。",
+    ),
+    Clause(
         "always",
-        "The primary outcome is {endpoint}. It is compared between patients assigned to {treatment} "
-        "(treatment group) and to {control} (control group), all analysed as randomized, by {test} at a "
-        "{sides} significance level of {alpha}.",
-        "主要評価項目は{endpoint}とする。{treatment_ja}に割り付けられた試験治療群と{control_ja}に割り付けられた対照群を、"
-        "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}とする。",
+        "The primary outcome is {endpoint}. It is compared between patients {assigned} {treatment} "
+        "(treatment group) and {or_assigned} {control} (control group), all analysed as randomized, by "
+        "{test} at a {sides} "
+        "significance level of {alpha}.",
+        "主要評価項目は{endpoint}とする。{treatment_ja}{assigned}試験治療群と{control_ja}{or_assigned}対照群"
+        "を、"
+        "割付けどおりの全例（intention-to-treat集団）において{test}により比較し、有意水準は{sides}{alpha}と"
+        "する。",
     ),
     Clause(
         "risk_worded",
@@ -54,31 +84,61 @@ CLAUSES = (
     ),
     Clause(
         "risk_given",
-        "In the control group we assume that {risk} will be {p_control}.",
-        "対照群の{risk}は{p_control}と仮定した。",
+        "In the control group we assume that {risk} will be {p_control}; the protocol does not state the "
+        "source "
+        "of this risk.",
+        "対照群の{risk}は{p_control}と仮定した（この値の根拠は実施計画書に示されていない）。",
     ),
     Clause(
         "risk_simulated",
         "In the control group we assume that {risk} will be {p_control}, as in eligible patients of the "
-        "simulated cohort (Monte Carlo standard error {p_control_mcse}).",
+        "simulated cohort (Monte Carlo standard error {p_control_mcse} percentage points).",
         "対照群の{risk}は、シミュレーションコホートの適格患者における値に基づき{p_control}と仮定した"
-        "（モンテカルロ標準誤差{p_control_mcse}）。",
+        "（モンテカルロ標準誤差{p_control_mcse}パーセントポイント）。",
     ),
     Clause(
-        "always",
-        "The target difference is a {scale} of {effect} in patients who are treated as assigned. It lowers "
-        "{risk} from {p_control} to {p_treated}: an absolute reduction of {rd} percentage points and a "
-        "relative reduction of {rrr}.",
+        "superiority",
+        "The target difference is {scale} of {effect} in patients who are treated as assigned. It {lowers} "
+        "{risk} from {p_control} to {p_treated}: an absolute {reduction} of {rd} percentage points and a "
+        "relative {reduction} of {rrr} (odds ratio {or}).",
         "検出すべき差（target difference）は、割付けどおりに治療を受けた患者における{scale}{effect}とした。"
-        "これは{risk}の{p_control}から{p_treated}への低下、すなわち絶対差{rd}ポイント、"
-        "相対リスク減少{rrr}に相当する。",
+        "これは{risk}の{p_control}から{p_treated}への{reduction}{lowers}、すなわち絶対差{rd}パーセントポイン"
+        "ト"
+        "（相対的{reduction}{rrr}、オッズ比{or}）に相当する。",
     ),
+    Clause(
+        "noninferiority",
+        "Treatment is not inferior if the confidence interval of the {margin_scale} excludes {margin} to its "
+        "disadvantage; with {scale} of {effect} in truth, {risk} is {p_control} in the control group and "
+        "{p_treated} in the treatment group.",
+        "{margin_scale}の信頼区間が試験治療群に不利な方向に{margin}を含まない場合に非劣性と判断する。真の"
+        "{scale}を"
+        "{effect}とすると、{risk}は対照群で{p_control}、試験治療群で{p_treated}となる。",
+    ),
+    Clause(
+        "estimated_otherwise",
+        "The trial will report {estimate_scale}; the same target difference on that scale is "
+        "{estimate_value}.",
+        "結果は{estimate_scale}により報告し、この尺度では上記の検出すべき差は{estimate_value}に相当する。",
+    ),
+    Clause(
+        "support",
+        "Treatment is also taken to multiply the hazard of coming off organ support by {support}.",
+        "あわせて、試験治療により臓器補助から離脱するハザードが{support}倍になると仮定した。",
+    ),
+    Clause("based", "This difference is held to be {basis}.", "この差は{basis}と考えられる。"),
     Clause("rationale", "{rationale}", "{rationale}"),
+    Clause(
+        "baseless",
+        "The protocol does not state {missing_basis}.",
+        "{missing_basis}は実施計画書に示されていない。",
+    ),
     Clause(
         "ranked",
         "On the primary outcome the target difference is a {rank_scale} of {rank_effect} between the groups "
         "as randomized, found in the simulated cohort.",
-        "この検出すべき差は、主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間における"
+        "この検出すべき差は、主要評価項目においては、シミュレーションコホートで求めた、割付けどおりの群間に"
+        "おける"
         "{rank_scale}{rank_effect}に相当する。",
     ),
     PARAGRAPH,
@@ -87,45 +147,70 @@ CLAUSES = (
         "Each of the {comparisons} treatment groups ({arms}) is compared with the control group, all "
         "comparisons together at the level above by {multiplicity}. The effect above is that of {arm}; the "
         "number of patients is that of a single comparison at a level of {alpha_one_comparison}.",
-        "{comparisons}つの試験治療群（{arms_ja}）をそれぞれ対照群と比較し、全比較を通じた有意水準を{multiplicity}により"
-        "上記の値に保つ。上記の効果は{arm}群のものであり、症例数は1比較当たりの有意水準を{alpha_one_comparison}として"
+        "{comparisons}つの試験治療群（{arms_ja}）をそれぞれ対照群と比較し、全比較を通じた有意水準を"
+        "{multiplicity}により"
+        "上記の値に保つ。上記の効果は{arm}群のものであり、症例数は1比較当たりの有意水準を"
+        "{alpha_one_comparison}として"
         "算出した。",
     ),
     Clause(
         "diluted",
         "We expect that {departures}. Analysed as randomized, the difference then is {rd_itt} percentage "
         "points ({p_control_itt} against {p_treated_itt}; risk ratio {rr_itt}).",
-        "{departures}と見込むと、割付けどおりに解析した場合の差は{rd_itt}ポイント"
+        "{departures}と見込むと、割付けどおりに解析した場合の差は{rd_itt}パーセントポイント"
         "（{p_control_itt}対{p_treated_itt}、リスク比{rr_itt}）に縮小する。",
     ),
     Clause(
+        "averaged",
+        "Hazards are not proportional in the simulated cohort: averaged over the follow-up to day "
+        "{horizon}, the "
+        "hazard ratio as randomized is {hr_averaged} (its logarithm is {averaging} times that of the risks "
+        "at "
+        "day {horizon}).",
+        "シミュレーションコホートでは比例ハザード性が成り立たず、{horizon}日までの追跡期間で平均した割付けど"
+        "おりの"
+        "ハザード比は{hr_averaged}となる（その対数は{horizon}日時点のリスクに基づく対数ハザード比の"
+        "{averaging}倍）。",
+    ),
+    Clause(
         "always",
-        "By {formula} ({reference}), a single analysis of {n_fixed} patients with a known outcome has a "
-        "power of {power_target}.",
+        "By {formula} ({reference}), a single analysis of {n_fixed} patients with a known outcome{of_whom} "
+        "has "
+        "a power of {power_target}.",
         "{formula}（{reference}）を用いると、中間解析を行わない場合に検出力{power_target}を得るには、"
-        "転帰の判明した患者が{n_fixed}例必要である。",
+        "転帰の判明した患者が{n_fixed}例{of_whom}必要である。",
     ),
     Clause(
         "clustered",
-        "{unit}. With an intracluster correlation of {icc}, a cluster autocorrelation of {cac} and "
-        "{cluster_size} patients per ICU and period in {clusters} ICUs, the design effect is "
-        "{design_effect}, and {n_clustered} patients are needed.",
-        "{unit}。級内相関係数を{icc}、期間間の相関の比（cluster autocorrelation）を{cac}とし、"
-        "{clusters}施設のICUで各期{cluster_size}例とすると、デザイン効果は{design_effect}となり、"
-        "{n_clustered}例が必要となる。",
+        "With an intracluster correlation of {icc} ({icc_source}){with_cac} and {cluster_size} patients "
+        "with a "
+        "known outcome per ICU and period in {clusters} ICUs, the design effect is {design_effect}, and "
+        "{n_clustered} patients are needed.",
+        "級内相関係数を{icc}（{icc_source}）{with_cac}とし、{clusters}施設のICUで各期{cluster_size}例の転帰"
+        "が判明すると"
+        "すると、デザイン効果は{design_effect}となり、{n_clustered}例が必要となる。",
+    ),
+    Clause(
+        "periods",
+        "At {icu_month} patients per ICU and month, each of the {periods} periods lasts {period_months} "
+        "months.",
+        "1施設当たり月{icu_month}例の登録を見込むと、{periods}期の各期間は{period_months}か月となる。",
     ),
     Clause(
         "weighted_icus",
-        "It includes ICUs of unequal size, weighted by their patients (coefficient of variation {size_cv}), "
-        "and a t test on {clusters_df} degrees of freedom.",
+        "The design effect includes ICUs of unequal size, weighted by their patients (coefficient of "
+        "variation "
+        "{size_cv}), and a t test on {clusters_df} degrees of freedom.",
         "このデザイン効果には、ICUの規模の不均一（患者数による重み付け、変動係数{size_cv}）と自由度"
         "{clusters_df}のt検定を考慮した。",
     ),
     Clause(
         "alike_icus",
-        "It includes that every ICU counts alike whatever its size, which takes {size_inverse} times the "
-        "patients of ICUs of one size, and a t test on {clusters_df} degrees of freedom.",
-        "このデザイン効果には、規模にかかわらず各ICUを等しく扱うこと（規模が同じ場合の{size_inverse}倍の患者を"
+        "The design effect includes that every ICU counts alike whatever its size, which takes "
+        "{size_inverse} "
+        "times the patients of ICUs of one size, and a t test on {clusters_df} degrees of freedom.",
+        "このデザイン効果には、規模にかかわらず各ICUを等しく扱うこと（規模が同じ場合の{size_inverse}倍の患者"
+        "を"
         "要する）と自由度{clusters_df}のt検定を考慮した。",
     ),
     Clause(
@@ -136,53 +221,84 @@ CLAUSES = (
     Clause(
         "looks",
         "{interims} planned before the final one, when the outcomes of {fractions} of the patients are "
-        "known. The trial stops early for efficacy by {spending}.",
-        "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims_ja}回の中間解析を行い、"
-        "{spending}に基づいて有効中止を判断する。",
+        "known. The trial stops early for efficacy by {spending}: at z = {interim_z}, the final analysis "
+        "needing "
+        "z = {final_z}.",
+        "最終解析の前に、予定した患者の{fractions_ja}の転帰が判明した時点で計{interims_ja}回の中間解析を行い"
+        "、"
+        "{spending}に基づいて有効中止を判断する（中間解析の境界値z = {interim_z_ja}、最終解析の棄却限界値z ="
+        " {final_z}）。",
     ),
     Clause(
         "futility_spent",
-        "Futility boundaries, which are {binding}, spend the type II error by the Hwang–Shih–DeCani function "
-        "with γ = {gamma}.",
-        "無益性中止の境界（{binding}）には、第二種の過誤に対するHwang–Shih–DeCani消費関数（γ = "
-        "{gamma}）を用いる。",
+        "It stops for futility at z = {futility_z} or less; these boundaries spend a type II error of "
+        "{beta} by "
+        "{futility_spending} and are {binding}.",
+        "無益性中止の境界値はz = {futility_z_ja}（これ以下で中止）とし、第二種の過誤{beta}を"
+        "{futility_spending}に従って"
+        "消費する。この境界は{binding}。",
     ),
     Clause(
+        "futility_by_power",
+        "It stops for futility at z = {futility_z} or less, where the {power_kind} is below {power_floor}; "
+        "these "
+        "boundaries are {binding}.",
+        "{power_kind}が{power_floor}を下回るz = {futility_z_ja}（これ以下）で無益性中止とする。この境界は"
+        "{binding}。",
+    ),
+    Clause(
+        "futility_stated",
+        "It stops for futility at z = {futility_z} or less, as stated in the protocol; these boundaries are "
+        "{binding}.",
+        "無益性中止の境界値は実施計画書で定めたz = {futility_z_ja}（これ以下で中止）とする。この境界は"
+        "{binding}。",
+    ),
+    Clause("no_futility", "There is no rule for futility.", "無益性中止の規準は設けない。"),
+    Clause(
         "looks",
-        "With these looks, {n_needed} patients with a known outcome are needed (inflation factor "
+        "With these looks, {n_looked} patients with a known outcome are needed (inflation factor "
         "{inflation}).",
-        "以上の中間解析を考慮すると、転帰の判明した患者は{n_needed}例必要となる（膨張係数{inflation}）。",
+        "以上の中間解析を考慮すると、転帰の判明した患者は{n_looked}例必要となる（膨張係数{inflation}）。",
+    ),
+    Clause(
+        "sparse",
+        "Strata in which only one group has patients tell nothing: with this many strata the analysis takes "
+        "{sparse} times the patients.",
+        "片方の群の患者しかいない層は比較に寄与しないため、これだけの層を用いる解析には{sparse}倍の症例数を"
+        "要する。",
     ),
     Clause(
         "solved_loss",
-        "Allowing for {loss} of patients whose outcome will remain unknown, {n_randomized} patients will be "
-        "randomized: {arm_sizes}.",
-        "転帰が不明となる患者を{loss}と見込み、計{n_randomized}例（{arm_sizes_ja}）をランダム化する。",
+        "Allowing for {loss} of patients whose outcome will remain unknown, {enrolment}: {arm_sizes}.",
+        "転帰が不明となる患者を{loss}と見込み、{enrolment}（{arm_sizes_ja}）。",
     ),
     Clause(
         "solved_whole",
-        "In all, {n_randomized} patients will be randomized: {arm_sizes}.",
-        "以上より、計{n_randomized}例（{arm_sizes_ja}）をランダム化する。",
+        "In all, {enrolment}: {arm_sizes}.",
+        "以上より、{enrolment}（{arm_sizes_ja}）。",
     ),
     Clause(
         "stated",
-        "The trial randomizes {n_randomized} patients ({arm_sizes}), of whom {n_known} are expected to have "
-        "a known outcome.",
-        "本試験では{n_randomized}例（{arm_sizes_ja}）をランダム化し、"
-        "うち{n_known}例で転帰が判明すると見込む。",
+        "As the protocol states, {enrolment} ({arm_sizes}), of whom {n_known} are expected to have a known "
+        "outcome.",
+        "実施計画書の定めにより、{enrolment}（{arm_sizes_ja}）。うち{n_known}例で転帰が判明すると見込む。",
     ),
     Clause(
         "enlarged",
         "This is more than the {n_formula} of the formula, which had a power of {power_formula} in simulated "
         "trials.",
-        "これは計算式による{n_formula}例を上回る。{n_formula}例では、シミュレーションによる検出力が{power_formula}に"
+        "これは計算式による{n_formula}例を上回る。{n_formula}例では、シミュレーションによる検出力が"
+        "{power_formula}に"
         "とどまったためである。",
     ),
     PARAGRAPH,
     Clause(
         "always",
-        "The power of these whole numbers, computed anew, is {power}.",
-        "この整数化した症例数について改めて計算した検出力は{power}である。",
+        "The power of these whole numbers, computed anew, is {power}; among the patients with a known "
+        "outcome "
+        "{deaths} events are expected ({event}).",
+        "この整数化した症例数について改めて計算した検出力は{power}であり、転帰の判明した患者のうち{deaths}例"
+        "にイベント（{event}）が生じると見込む。",
     ),
     Clause(
         "gains",
@@ -194,13 +310,25 @@ CLAUSES = (
         "見込んでいない。",
     ),
     Clause(
+        "detects",
+        "With a power of {power_target} they detect {a_change} of {risk} by {detectable} percentage points "
+        "or "
+        "more.",
+        "検出力{power_target}で検出しうる{risk}の{a_change}は{detectable}パーセントポイント以上である。",
+    ),
+    Clause(
+        "detects_none",
+        "No difference of {risk}, however large, is detected with a power of {power_target}.",
+        "検出力{power_target}では、いかに大きな{risk}の差も検出できない。",
+    ),
+    Clause(
         "simulated",
         "In {trials} simulated trials of patients drawn from the calibrated cohort, under the same "
-        "assumptions, the planned analysis had a power of {rejection_planned}; with no "
-        "effect at all, the trial claimed a benefit in {claimed_null} (Monte Carlo standard errors in "
-        "brackets, in percentage points).",
+        "assumptions, the planned analysis had a power of {rejection_planned}; {under_null}, the trial "
+        "claimed "
+        "{claim} in {claimed_null} (Monte Carlo standard errors in brackets, in percentage points).",
         "較正したコホートから患者を抽出し、同じ仮定の下で行った{trials}回の"
-        "試験シミュレーションでは、予定した解析の検出力は{rejection_planned}、効果が全くない場合に有効と"
+        "試験シミュレーションでは、予定した解析の検出力は{rejection_planned}、{under_null}に{claim}と"
         "判定される割合は{claimed_null}であった（括弧内はモンテカルロ標準誤差、単位はパーセントポイント）。",
     ),
     Clause(
@@ -213,9 +341,14 @@ CLAUSES = (
     Clause(
         "always",
         "With {icus} ICUs that each screen {screened_rate} {patients} a month, {eligible_share} of them "
-        "eligible and {consent} of these randomized, accrual takes {months} months.",
+        "eligible and {consent} of these enrolled, accrual takes {months} months.",
         "{icus}施設のICUで1施設当たり月{screened_rate}例の{patients_ja}がスクリーニングを受け、その"
-        "{eligible_share}が適格、適格例の{consent}がランダム化されるとすると、登録期間は{months}か月となる。",
+        "{eligible_share}が適格、適格例の{consent}が登録されるとすると、登録期間は{months}か月となる。",
+    ),
+    Clause(
+        "slow",
+        "That is longer than {feasible_months} months; {remedy} would bring it under.",
+        "これは{feasible_months}か月を超える。{feasible_months}か月以内とするには{remedy}が必要である。",
     ),
     Clause(
         "always",
@@ -225,10 +358,22 @@ CLAUSES = (
 )
 
 
+class Words(dict[str, str]):
+    """Texts by their places, and phrases that take other texts, filled when a clause asks for them."""
+
+    def __init__(self, texts: dict[str, str], phrases: dict[str, Phrase], *, ja: bool = False) -> None:
+        super().__init__(texts)
+        self.phrases, self.ja = phrases, ja
+
+    def __missing__(self, name: str) -> str:
+        """Return a phrase in the language."""
+        return self.phrases[name][self.ja].format_map(self)
+
+
 def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, ...]:
     """Return the paragraphs of the sample-size statement of a protocol."""
     holding = conditions_of(plan)
-    filled = _texts(plan, facts) | _phrases(plan, facts, ja)
+    filled = Words(_texts(plan, facts), statement_phrases(plan), ja=ja)
     paragraphs: list[list[str]] = [[]]
     for clause in CLAUSES:
         if clause is PARAGRAPH:
@@ -245,13 +390,28 @@ def _texts(plan: TrialPlan, facts: Facts) -> dict[str, str]:
 def conditions_of(plan: TrialPlan) -> set[str]:
     """Return what holds of a plan, by the names that clauses have for it."""
     given, protocol = plan.size.assumptions, plan.protocol
-    worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.n_total is None
+    worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.stated_total is None
+    rule = protocol.looks.futility
+    stated = rule is not None and rule.z is not None
+    by_power = rule is not None and (rule.conditional_power or rule.predictive_power) is not None
     held = {
         "always": True,
         "ranked": protocol.outcome.rank_scale is not None,
+        "parallel": given.clusters is None,
+        "superiority": protocol.effect.margin is None,
+        "noninferiority": protocol.effect.margin is not None,
         "risk_worded": worded,
         "risk_given": plan.screened.given and not worded,
         "risk_simulated": not plan.screened.given and not worded,
+        "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
+        "support": protocol.effect.support_hazard_ratio != 1.0,
+        "based": bool(protocol.words.basis),
+        "baseless": not (protocol.words.basis and protocol.words.rationale),
+        "averaged": round(given.averaging, 2) != 1.0,
+        "periods": given.clusters is not None and given.clusters.periods > 1,
+        "detects": not math.isnan(plan.detectable) and protocol.effect.margin is None,
+        "detects_none": math.isnan(plan.detectable) and protocol.effect.margin is None,
+        "slow": plan.pace["months_accrual"].iloc[0] > FEASIBLE_MONTHS,
         "rationale": bool(protocol.words.rationale),
         "several": len(protocol.arms) > 1,
         "diluted": given.nonadherence > 0 or given.contamination > 0,
@@ -260,14 +420,18 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "alike_icus": given.clusters is not None and given.clusters.inverse > 1,
         "individual": given.clusters is None,
         "looks": len(given.looks) > 1,
-        "futility_spent": given.futility is not None and given.futility.spending == "hsd",
+        "futility_spent": given.futility is not None and not stated and not by_power,
+        "futility_stated": given.futility is not None and stated,
+        "futility_by_power": given.futility is not None and by_power,
+        "no_futility": len(given.looks) > 1 and given.futility is None,
         "solved": solved,
         "solved_loss": solved and lost,
         "solved_whole": solved and not lost,
         "stated": not solved,
         "simulated": plan.simulated_trials > 0,
         "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
-        "gains": plan.screened.variance_left < 1.0,
+        "gains": plan.screened.precision.left(plan.size.n_analysed) < 1.0,
+        "sparse": given.sparse > 1.0,
         "checked": "analyses" in plan.tables and protocol.test.analysis != "unadjusted",
     }
     return {name for name, holds in held.items() if holds}
@@ -276,6 +440,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
 def test_phrase(plan: TrialPlan) -> Phrase:
     """Return the primary analysis in words, with places for strata and covariates."""
     outcome, test = plan.protocol.outcome, plan.size.assumptions.test
+    if plan.protocol.margin is not None:
+        test = "noninferiority"
     ranked = "win_ratio" if outcome.kind == "win_ratio" else "ranks"
     return TESTS[plan.protocol.test.analysis, ranked if outcome.rank_scale else test]
 
@@ -286,18 +452,22 @@ def risk_phrase(plan: TrialPlan) -> Phrase:
     return (risk.risk or risk).phrase
 
 
-def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
+def statement_phrases(plan: TrialPlan) -> dict[str, Phrase]:
     """Return the words that the clauses take beside numbers."""
     protocol, given = plan.protocol, plan.size.assumptions
-    own, futility = protocol.words, given.futility
+    own, clusters, rule = protocol.words, given.clusters, protocol.looks.futility
     adjusted = protocol.test.analysis == "adjusted"
-    phrases: dict[str, Phrase] = {
+    harm = protocol.effect.aim == "harm"
+    return {
         "prognostic": Phrase("{covariates}", "{covariates_ja}")
         if adjusted
         else Phrase("{strata}", "{strata_ja}"),
         "endpoint": protocol.outcome.phrase,
         "risk": risk_phrase(plan),
-        "scale": SCALES[protocol.planned.name],
+        "event": risk_event(plan),
+        "scale": _with_article(SCALES[protocol.planned.name]),
+        "margin_scale": SCALES[protocol.planned.name],
+        "estimate_scale": _with_article(SCALES[protocol.scale]),
         "rank_scale": SCALES[protocol.outcome.rank_scale or protocol.planned.name],
         "sides": SIDES[protocol.test.sides],
         "test": test_phrase(plan),
@@ -305,15 +475,92 @@ def _phrases(plan: TrialPlan, facts: Facts, ja: bool) -> dict[str, str]:
         "departures": _departures(given),
         "multiplicity": MULTIPLICITY[protocol.test.multiplicity],
         "spending": SPENDING[protocol.looks.spending],
+        "futility_spending": FUTILITY_SPENDING[_futility_rule(given)],
         "unit": UNITS[given.randomization],
-        "binding": Phrase("binding", "拘束的")
-        if futility is not None and futility.binding
-        else Phrase("non-binding", "非拘束的"),
+        "power_kind": POWER_KINDS[rule is None or rule.predictive_power is None],
+        "binding": BINDING[given.futility is not None and given.futility.binding],
         "control_risk": _own(own.control_risk, own.control_risk_ja),
         "rationale": _own(own.rationale, own.rationale_ja),
+        "hypothesis": HYPOTHESES[protocol.effect.margin is not None],
+        "assigned": ASSIGNED[clusters is not None],
+        "or_assigned": Phrase("to", ASSIGNED[False].ja) if clusters is None else ASSIGNED[True],
+        "lowers": Phrase("raises", "") if harm else Phrase("lowers", ""),
+        "reduction": Phrase("increase", "上昇") if harm else Phrase("reduction", "低下"),
+        "a_change": Phrase("a rise", "上昇") if harm else Phrase("a fall", "低下"),
+        "claim": _claim(protocol),
+        "under_null": UNDER_NULL[protocol.effect.margin is not None],
+        "basis": BASES[own.basis or "important"],
+        "missing_basis": _missing_basis(protocol),
+        "ratio_reason": _ratio_reason(protocol),
+        "of_whom": Phrase(", {deaths_fixed} of them with {event},", "（うち{event}{deaths_fixed}例）")
+        if given.test == "log_rank"
+        else Phrase("", ""),
+        "icc_source": _icc_source(protocol),
+        "with_cac": _cac(protocol),
+        "enrolment": ENROLMENT[clusters is not None],
+        "remedy": REMEDIES[(protocol.allocation.clustered, consent_needed(plan) <= 1.0)],
     }
-    texts = _texts(plan, facts)
-    return {name: phrase[ja].format_map(texts) for name, phrase in phrases.items()}
+
+
+def _with_article(scale: Phrase) -> Phrase:
+    return Phrase(f"{'an' if scale.en[0] in 'aeiou' else 'a'} {scale.en}", scale.ja)
+
+
+def _futility_rule(given: Assumptions) -> str:
+    rule = "" if given.futility is None else given.futility.spending
+    return rule if isinstance(rule, str) and rule in FUTILITY_SPENDING else "hsd"
+
+
+def _claim(protocol: TrialProtocol) -> Phrase:
+    if protocol.effect.margin is not None:
+        return Phrase("non-inferiority", "非劣性")
+    return Phrase("harm", "有害") if protocol.effect.aim == "harm" else Phrase("a benefit", "有効")
+
+
+def _missing_basis(protocol: TrialProtocol) -> Phrase:
+    """Return what DELTA2 asks of a target difference and the protocol does not say."""
+    told = []
+    if not protocol.words.basis:
+        told.append(
+            Phrase("whether this difference is important or realistic", "この差が重要なものか現実的なものか")
+        )
+    if not protocol.words.rationale:
+        told.append(Phrase("where it is from", "その根拠"))
+    return Phrase(", nor ".join(one.en for one in told), "、また".join(one.ja for one in told))
+
+
+def _ratio_reason(protocol: TrialProtocol) -> Phrase:
+    if protocol.words.ratio_reason:
+        return _own(protocol.words.ratio_reason, protocol.words.ratio_reason_ja)
+    equal = all(arm.ratio == 1.0 for arm in protocol.arms)
+    return RATIO_REASONS["equal" if equal and len(protocol.arms) == 1 else "several" if equal else "unstated"]
+
+
+def _icc_source(protocol: TrialProtocol) -> Phrase:
+    if protocol.words.icc:
+        return _own(protocol.words.icc, protocol.words.icc_ja)
+    return ICC_SOURCES["simulated" if protocol.allocation.icc is None else "unstated"]
+
+
+def _cac(protocol: TrialProtocol) -> Phrase:
+    if protocol.allocation.unit == "parallel_cluster":
+        return Phrase("", "")
+    own = protocol.words
+    source = _own(own.cac, own.cac_ja) if own.cac else ICC_SOURCES["unstated"]
+    return Phrase(
+        f", a cluster autocorrelation of {{cac}} ({source.en})",
+        f"、期間間の相関の比（cluster autocorrelation）を{{cac}}（{source.ja}）",
+    )
+
+
+def risk_event(plan: TrialPlan) -> Phrase:
+    """Return how the event is called that the risk is about."""
+    outcome = plan.protocol.risk
+    if outcome.kind == "event":
+        return outcome.phrase
+    if plan.protocol.endpoint.name == "time_to_death":
+        return Phrase("death by day {horizon}", "{horizon}日までの死亡")
+    return Phrase("the event by day {horizon}", "{horizon}日までのイベント")
 
 
 def _own(text: str, text_ja: str) -> Phrase:

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from simsepsis.show.pages.trial.companion_tables import replay_sentences
 from simsepsis.show.pages.trial.facts import Facts
-from simsepsis.show.pages.trial.statement import conditions_of, risk_phrase, test_phrase
+from simsepsis.show.pages.trial.statement import (
+    Words,
+    conditions_of,
+    risk_phrase,
+    statement_phrases,
+    test_phrase,
+)
 from simsepsis.show.table import Table
 from simsepsis.show.trial_words import SCALES, in_words, words_of
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import EVERYBODY
+from simsepsis.trial.protocol.offer import Phrase
 from simsepsis.words import literal
 
 SENTENCES: tuple[tuple[str, str], ...] = (
     (
-        "always",
-        "{n_randomized} patients to randomize: {power} power by formula for {scale} of {effect} ({risk} "
+        "superiority",
+        "{enrolled}: {power} power by formula for {scale} of {effect} ({risk} "
         "{p_control} against {p_treated}).",
     ),
     (
+        "noninferiority",
+        "{enrolled}: {power} power by formula to show that treatment is not worse by a margin of {margin} "
+        "({risk} {p_control} against {p_treated}).",
+    ),
+    (
         "simulated",
-        "Simulated on the cohort, {trials} trials: power {rejection_planned}, benefit claimed without any "
-        "effect in {claimed_null} (Monte Carlo standard error in brackets).",
+        "Simulated on the cohort, {trials} trials: power {rejection_planned}, {claim} claimed {under_null} "
+        "in "
+        "{claimed_null} (Monte Carlo standard error in brackets).",
     ),
     (
         "gains",
@@ -54,8 +67,12 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "always",
-        "{icus} ICUs randomize {per_month} patients a month: {months} months to the last patient, "
+        "{icus} ICUs enrol {per_month} patients a month: {months} months to the last patient, "
         "{months_slow} at {pace_slow} of the pace.",
+    ),
+    (
+        "slow",
+        "That is longer than {feasible_months} months; {remedy} would bring it under.",
     ),
 )
 
@@ -66,78 +83,148 @@ def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     texts["risk"] = risk_phrase(plan).en.format_map(texts)
     scale = SCALES[plan.protocol.planned.name].en
     texts["scale"] = f"{'an' if scale[0] in 'aeiou' else 'a'} {scale}"
+    phrases = statement_phrases(plan)
+    texts |= {name: phrases[name].en.format_map(texts) for name in ("claim", "under_null", "remedy")}
+    cells = "{clusters} ICUs to randomize with {n_randomized} patients"
+    one_by_one = "{n_randomized} patients to randomize"
+    texts["enrolled"] = (cells if plan.protocol.allocation.clustered else one_by_one).format_map(texts)
     holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)
 
 
-ATTRIBUTES: tuple[tuple[str, str], ...] = (
-    ("Population", "{population}, randomized {randomized_hour} hours after admission to the ICU."),
-    ("Treatment condition", "{treatment}, first dose at randomization, on top of usual care."),
-    ("Alternative condition", "{control}, on top of usual care."),
-    ("Variable", "{endpoint}"),
+ATTRIBUTES: tuple[tuple[Phrase, Phrase], ...] = (
     (
-        "Intercurrent event: assigned treatment not given",
-        "Treatment policy: analysed as randomized ({nonadherence} expected in the treatment group).",
-    ),
-    ("Intercurrent event: treatment stopped early", "Treatment policy: analysed as randomized."),
-    (
-        "Intercurrent event: {outside} outside the protocol",
-        "Treatment policy: analysed as randomized ({contamination} expected in the control group). A "
-        "supplementary estimand is hypothetical: as if none had been given.",
-    ),
-    ("Intercurrent event: death", "{death}"),
-    (
-        "Intercurrent event: discharge or transfer",
-        "Treatment policy: {follow_up}.",
+        Phrase("Population", "対象集団"),
+        Phrase(
+            "{population}, {enrolled} {randomized_hour} hours after admission to the ICU.",
+            "{population}（ICU入室{randomized_hour}時間後に{enrolled}）。",
+        ),
     ),
     (
-        "Missing outcome (withdrawal of consent, loss to follow-up)",
-        "No intercurrent event. {loss} expected; {missing}.",
+        Phrase("Treatment condition", "試験治療"),
+        Phrase(
+            "{treatment}, first dose at randomization, on top of usual care.",
+            "{treatment_ja}（通常治療に上乗せ）。",
+        ),
     ),
-    ("Population-level summary", "{summary}, treatment against control, by {test}."),
+    (
+        Phrase("Alternative condition", "対照治療"),
+        Phrase("{control}, on top of usual care.", "{control_ja}（通常治療に上乗せ）。"),
+    ),
+    (Phrase("Variable", "変数（評価項目）"), Phrase("{endpoint}", "{endpoint}。")),
+    (
+        Phrase(
+            "Intercurrent event: assigned treatment not given", "中間事象：割り付けられた治療が行われない"
+        ),
+        Phrase(
+            "Treatment policy: analysed as randomized ({nonadherence} expected in the treatment group).",
+            "治療方針ストラテジー：割付けどおりに解析（試験治療群の{nonadherence}と見込む）。",
+        ),
+    ),
+    (
+        Phrase("Intercurrent event: treatment stopped early", "中間事象：治療の早期中止"),
+        Phrase("Treatment policy: analysed as randomized.", "治療方針ストラテジー：割付けどおりに解析。"),
+    ),
+    (
+        Phrase("Intercurrent event: {outside} outside the protocol", "中間事象：プロトコル外の{outside_ja}"),
+        Phrase(
+            "Treatment policy: analysed as randomized ({contamination} expected in the control group). A "
+            "supplementary estimand is hypothetical: as if none had been given.",
+            "治療方針ストラテジー：割付けどおりに解析（対照群の{contamination}と見込む）。補足的estimandとし"
+            "て、"
+            "行われなかった場合を想定する仮想ストラテジーを用いる。",
+        ),
+    ),
+    (Phrase("Intercurrent event: death", "中間事象：死亡"), Phrase("{death}", "{death}")),
+    (
+        Phrase("Intercurrent event: discharge or transfer", "中間事象：退院・転院"),
+        Phrase("Treatment policy: {follow_up}.", "治療方針ストラテジー：{follow_up}。"),
+    ),
+    (
+        Phrase(
+            "Missing outcome (withdrawal of consent, loss to follow-up)", "転帰の欠測（同意撤回、追跡不能）"
+        ),
+        Phrase(
+            "No intercurrent event. {loss} expected; {missing}.",
+            "中間事象ではない。{loss}と見込む。{missing}。",
+        ),
+    ),
+    (
+        Phrase("Population-level summary", "集団レベルの要約"),
+        Phrase(
+            "{summary}, treatment against control, by {test}.",
+            "試験治療群の対照群に対する{summary}（{test}）。",
+        ),
+    ),
 )
-_DEATHS = {"event": "Part of the variable.", "time": "The event itself."}
-"""Kind of outcome → what a death is; of what is compared by ranks, its worst value."""
+_DEATHS = {
+    "event": Phrase("Part of the variable.", "評価項目に含まれる。"),
+    "time": Phrase("The event itself.", "評価項目のイベントそのもの。"),
+    "ranked": Phrase(
+        "Composite: the worst value of the variable.", "複合ストラテジー：評価項目の最悪値とする。"
+    ),
+}
+"""Kind of outcome → what a death is."""
 
 
-def estimand_table(plan: TrialPlan, facts: Facts) -> Table:
+def estimand_table(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> Table:
     """Return the attributes of the estimand with the strategies for intercurrent events."""
-    texts = {name: fact.text for name, fact in facts.items()} | words_of(plan.protocol.offer)
-    texts |= {name: text.format_map(texts) for name, text in _phrases(plan).items()}
-    rows = [(name.format_map(texts), _sentence(text.format_map(texts))) for name, text in ATTRIBUTES]
+    texts = Words(
+        {name: fact.text for name, fact in facts.items()} | words_of(plan.protocol.offer),
+        _phrases(plan),
+        ja=ja,
+    )
+    said = [(name[ja].format_map(texts), text[ja].format_map(texts)) for name, text in ATTRIBUTES]
+    rows = [(name, _sentence(text, ja=ja)) for name, text in said]
+    heads = ("属性", "定義とストラテジー") if ja else ("Attribute", "Definition and strategy")
     return Table(
         name="estimand",
-        title="Estimand of the primary analysis (ICH E9(R1))",
-        heads=("Attribute", "Definition and strategy"),
+        title="主要解析のestimand（ICH E9(R1)）" if ja else "Estimand of the primary analysis (ICH E9(R1))",
+        heads=heads,
         rows=tuple(rows),
     )
 
 
-def _phrases(plan: TrialPlan) -> dict[str, str]:
+def _phrases(plan: TrialPlan) -> dict[str, Phrase]:
     protocol = plan.protocol
-    informative = protocol.conduct.loss.dead_odds_ratio
+    informative, kind = protocol.conduct.loss.dead_odds_ratio, protocol.outcome.kind
+    population = protocol.words.population, protocol.words.population_ja or protocol.words.population
+    clustered = protocol.allocation.clustered
     return {
-        "population": literal(protocol.words.population) or _population(protocol),
-        "endpoint": protocol.outcome.en,
-        "death": _DEATHS.get(protocol.outcome.kind, "Composite: the worst value of the variable."),
-        "follow_up": "followed to the end of the stay"
+        "population": Phrase(*map(literal, population)) if population[0] else _population(protocol),
+        "enrolled": Phrase("enrolled", "登録") if clustered else Phrase("randomized", "ランダム化"),
+        "endpoint": protocol.outcome.phrase,
+        "death": _DEATHS.get(kind, _DEATHS["ranked"]),
+        "follow_up": Phrase("followed to the end of the stay", "退院まで追跡")
         if protocol.risk.day is None
-        else "followed to day {horizon} wherever they are",
-        "missing": "assumed to be unrelated to the outcome, with a tipping-point analysis"
+        else Phrase("followed to day {horizon} wherever they are", "所在を問わず{horizon}日まで追跡"),
+        "missing": Phrase(
+            "assumed to be unrelated to the outcome, with a tipping-point analysis",
+            "転帰とは無関係と仮定し、tipping-point解析を行う",
+        )
         if informative == 1.0
-        else f"simulated with odds of {informative:g} in those who die against those who live",
-        "summary": SCALES[protocol.scale].en,
-        "test": test_phrase(plan).en,
+        else Phrase(
+            f"simulated with odds of {informative:g} in those who die against those who live",
+            f"死亡例の欠測のオッズを生存例の{informative:g}倍としてシミュレーションした",
+        ),
+        "summary": SCALES[protocol.scale],
+        "test": test_phrase(plan),
     }
 
 
-def _population(protocol: TrialProtocol) -> str:
-    where, patients = protocol.population.where, literal(protocol.offer.patients.en)
-    parts = "" if where == EVERYBODY else f" with {literal(in_words(where, protocol.offer))}"
-    return f"{patients[:1].upper()}{patients[1:]} of the ICU{parts}"
+def _population(protocol: TrialProtocol) -> Phrase:
+    where, patients = protocol.population.where, protocol.offer.patients.phrase
+    said = [literal(in_words(where, protocol.offer, ja=ja)) for ja in (False, True)]
+    en, ja = (literal(text) for text in patients)
+    everybody = where == EVERYBODY
+    return Phrase(
+        f"{en[:1].upper()}{en[1:]} of the ICU{'' if everybody else f' with {said[0]}'}",
+        f"{'' if everybody else f'{said[1]}の'}ICUの{ja}",
+    )
 
 
-def _sentence(text: str) -> str:
-    ended = text if text.endswith(".") else f"{text}."
-    return ended[:1].upper() + ended[1:]
+def _sentence(text: str, *, ja: bool) -> str:
+    end = "。" if ja else "."
+    ended = text if text.endswith(end) else f"{text}{end}"
+    return ended if ja else ended[:1].upper() + ended[1:]

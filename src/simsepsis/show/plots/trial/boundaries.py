@@ -75,9 +75,10 @@ def _draw_z(axes: Axes, x: np.ndarray, looks: DataFrame) -> None:
     upper, lower = (looks[name].to_numpy(np.float64) for name in ("z", "futility_z"))
     axes.set_title("Statistic z", fontsize=TEXT + 1, loc="left")
     top = float(np.nanmax(upper[np.isfinite(upper)]))
-    axes.set_ylim(min(-0.6, float(np.nanmin(lower)) - 0.6 if np.isfinite(lower).any() else 0.0), top + 0.9)
+    there = lower[np.isfinite(lower)]
+    axes.set_ylim(min(-0.6, float(there.min()) - 0.6 if there.size else 0.0), top + 0.9)
     _line(axes, x, upper, BLUE, [f"{value:.2f}" for value in upper], [10.0] * x.size)
-    if np.isfinite(lower).any():
+    if there.size:
         axes.fill_between(x, lower, upper, color=MUTED, alpha=0.12, linewidth=0)
         before = np.where(np.arange(x.size) < x.size - 1, lower, np.nan)
         axes.plot(x, lower, color=OCHRE, linewidth=1.8, linestyle=(0, (5, 2)))
