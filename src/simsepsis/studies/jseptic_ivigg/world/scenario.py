@@ -97,9 +97,12 @@ class Scenario(world.Scenario):
 
     @model_validator(mode="after")
     def _held_solves_the_effect(self) -> Self:
-        if self.unmeasured.crude == "held" and self.effect.measure is not None:
+        crude = self.unmeasured.crude
+        if crude != "free" and self.effect.measure is not None:
+            remedy = "" if crude == "held" else " and give effect.log_hazard_ratio"
             raise ValueError(
-                'unmeasured.crude = "held" solves the effect from crude mortality; remove effect.measure'
+                f'unmeasured.crude = "{crude}" solves the effect or the hazards from crude mortality; remove '
+                f"effect.measure{remedy}"
             )
         return self
 
@@ -138,6 +141,12 @@ class Scenario(world.Scenario):
         from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
 
         return resolve(self)
+
+    def recalibrated(self, *, seed: int) -> Scenario:
+        """Return the world calibrated anew to the tables of one of its own registries, with other ICUs."""
+        from simsepsis.studies.jseptic_ivigg.world.calibration.anew import recalibrate
+
+        return recalibrate(self, seed=seed)
 
     def generate(
         self, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment
