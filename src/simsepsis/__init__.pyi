@@ -4,9 +4,13 @@ from simsepsis.analysis.balance import standardized_difference as standardized_d
 from simsepsis.analysis.cohort_file import read_cohort as read_cohort
 from simsepsis.analysis.gee import fit_gee as fit_gee
 from simsepsis.analysis.logistic import fit_logistic as fit_logistic
+from simsepsis.analysis.longitudinal import g_formula as g_formula
+from simsepsis.analysis.longitudinal import marginal_structural_model as marginal_structural_model
+from simsepsis.analysis.longitudinal import sequential_trials as sequential_trials
 from simsepsis.analysis.matching import match_pairs as match_pairs
 from simsepsis.analysis.methods import run_method as run_method
 from simsepsis.analysis.sensitivity import e_value as e_value
+from simsepsis.analysis.sensitivity import empirical_calibration as empirical_calibration
 from simsepsis.analysis.sensitivity import rosenbaum_gamma as rosenbaum_gamma
 from simsepsis.analysis.spec import AnalysisSpec as AnalysisSpec
 from simsepsis.analysis.spec import Subgroup as Subgroup

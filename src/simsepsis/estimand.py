@@ -89,6 +89,16 @@ SCALES: dict[str, Scale] = {
     "md": Scale(
         label="difference of means", shown="difference of means", kind="difference", pattern="md_{outcome}"
     ),
+    "cid": Scale(
+        label="difference of cumulative incidence",
+        shown="difference of cumulative incidence",
+        kind="difference",
+        pattern="cid_{outcome}",
+        factor=100.0,
+        unit="points",
+        axis="percentage points",
+        about="column and day",
+    ),
     "rmst": Scale(
         label="difference of mean days alive",
         shown="difference of mean days alive",
@@ -203,16 +213,18 @@ class Estimand:
         Parameters
         ----------
         outcome
-            The outcome in words; without, its column's name.
+            The outcome in words; without, as `outcome_words`.
 
         Examples
         --------
-        >>> Estimand.parse("log_hr_hospital_death_twin").label("death in hospital")
-        'log hazard ratio of death in hospital'
+        >>> Estimand.parse("log_hr_death_30d_twin").label()
+        'log hazard ratio of death by day 30'
+        >>> Estimand.parse("rd_dead").label("death from any cause")
+        'risk difference of death from any cause'
         """
         if self.scale not in SCALES:
             return self.name.replace("_", " ")
-        words = outcome or self.outcome.replace("_", " ")
+        words = outcome or outcome_words(self.outcome)
         return f"{self.on.label} of {words}" if self.column else self.on.label
 
     @classmethod
@@ -230,6 +242,12 @@ class Estimand:
         readings = _readings(name)
         known = frozenset(outcomes)
         return next((reading for reading in readings if reading.column in known), readings[0])
+
+
+def outcome_words(outcome: str) -> str:
+    """Return an outcome's name in words: ``death_30d`` is death by day 30."""
+    words = re.sub(r"_(\d+)d?$", r" by day \1", outcome).replace("_", " ")
+    return re.sub(r"\bicu\b", "ICU", words)
 
 
 @lru_cache(maxsize=4096)

@@ -18,6 +18,7 @@ STREAMS = (
     "supports",
     "course",
     "scores",
+    "daily",
     "observation",
     "unmeasured",
     "dose",

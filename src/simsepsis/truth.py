@@ -15,7 +15,7 @@ from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
-from simsepsis.estimand import POPULATIONS, Estimand
+from simsepsis.estimand import POPULATIONS, Estimand, outcome_words
 from simsepsis.records import Registry
 from simsepsis.streams import stream
 from simsepsis.study.published import Study, open_study
@@ -27,13 +27,6 @@ from simsepsis.world.scenario import Scenario
 
 CONTRASTS = {"rd": risk_difference, "log_rr": log_risk_ratio, "log_or": log_odds_ratio}
 """Scale → contrast of two risks."""
-
-ENDPOINT_LABELS = {
-    "icu_death": "death in the ICU",
-    "hospital_death": "death in hospital",
-    "death_28d": "death by day 28",
-    "hospital_death_28": "death by day 28",
-}
 
 
 def known_estimands(study: str | None = None) -> dict[str, str]:
@@ -49,10 +42,11 @@ def known_estimands(study: str | None = None) -> dict[str, str]:
     found = [Estimand(scale, name) for name in _events(opened) for scale in _scales(spec)]
     if spec.survival_event is not None:
         horizon = f"{spec.rmst_horizon:g}"
-        found += [Estimand("log_shr", f"{spec.survival_event}_{horizon}"), Estimand("rmst", horizon)]
+        dated = f"{spec.survival_event}_{horizon}"
+        found += [Estimand("log_shr", dated), Estimand("cid", dated), Estimand("rmst", horizon)]
     found += [Estimand("md", name) for name in spec.numeric_outcomes]
     return {
-        one.of(population).name: f"{one.label(ENDPOINT_LABELS.get(one.outcome, ''))}, {whose}"
+        one.of(population).name: f"{one.label()}, {whose}"
         for population, whose in POPULATIONS.items()
         for one in found
         if not one.of(population).is_conditional
@@ -80,9 +74,7 @@ def estimands_by_experiment(study: str | None = None) -> dict[str, str]:
         As in `open_study`.
     """
     return {
-        Estimand(
-            scale, name, population
-        ).name: f"{words} of {ENDPOINT_LABELS.get(name, name.replace('_', ' '))}"
+        Estimand(scale, name, population).name: f"{words} of {outcome_words(name)}"
         for name in _events(open_study(study))
         for scale, population, words in (
             (
@@ -173,6 +165,12 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iter
     if event:
         hazards = _log_hazard_ratio(outcomes, event, weights, competing=True)
         yield _row(Estimand("log_shr", f"{event}_{horizon}", population), hazards, size)
+        deaths = Risks(
+            treated=outcomes.treated.lifetime <= outcomes.treated.horizon,
+            untreated=outcomes.untreated.lifetime <= outcomes.untreated.horizon,
+            weights=weights,
+        )
+        yield _row(Estimand("cid", f"{event}_{horizon}", population), risk_difference(deaths), size)
         yield _row(Estimand("rmst", horizon, population), _rmst_difference(outcomes, weights), size)
     for name, treated in outcomes.treated.number.items():
         means = Risks(treated=treated, untreated=outcomes.untreated.number[name], weights=weights)
@@ -193,7 +191,7 @@ def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Gene
 def matched_outcomes(
     scenario: Scenario, *, population: int, seed: int, spec: AnalysisSpec | None = None
 ) -> Outcomes:
-    """Return the potential outcomes of the treated patients whom the thesis's matching keeps.
+    """Return the potential outcomes of the treated patients whom the matching keeps.
 
     Registries of the scenario's size are simulated and matched until `population` patients have been
     registered: what a matched analysis can at best estimate.
@@ -252,12 +250,12 @@ def true_estimands(
 ) -> pd.DataFrame:
     """Return the truth of every estimand with its Monte Carlo standard error.
 
-    ``rd_*``, ``log_rr_*``, ``log_or_*`` and ``log_hr_*`` of ICU death, hospital death and death by day 28,
-    and ``rmst28_difference``; suffix ``_att``: in patients given IVIgG (weighted by their probability e of
-    it); ``_ate``: in everybody; ``_ato``: in the overlap (weighted by e(1 − e)); ``_twin``: in everybody,
-    which is what the unadjusted analysis of a world randomized by coin converges to, odds and hazard
-    ratios excepted: methods call the *conditional* ones so; ``_matched``: in the treated whom the
-    thesis's matching keeps.
+    ``rd_*``, ``log_rr_*``, ``log_or_*`` and ``log_hr_*`` of each outcome that happens or not, ``log_shr_*``
+    and ``rmst*_difference`` to the horizon, ``md_*`` of numbers; suffix ``_att``: in the treated (patients
+    weighted by their probability e of treatment); ``_ate``: in everybody; ``_ato``: in the overlap (weighted
+    by e(1 − e)); ``_twin``: in everybody, which is what the unadjusted analysis of a world randomized by coin
+    converges to, odds and hazard ratios excepted: methods call the *conditional* ones so; ``_matched``: in
+    the treated whom the study's matching keeps.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def test_a_run_ends_with_figures_answer_and_report_and_makes_them_again(simsepsi
         r"Replicates: 12 of 12, in 0:\d\d:\d\d, [\d.]+/s, 0 failed rows, worst MCSE of coverage 0", end
     )
     folder = tmp_path / "r"
-    assert "• How far off: The bias of the risk difference of death in hospital goes from " in result.stdout
+    assert "• How far off: The bias of the risk difference of hospital death goes from " in result.stdout
     assert "On the same replicates the bias of crude" in result.stdout
     names = {path.name for path in (folder / "figures").iterdir()}
     assert names == files_of("zip", "by-severity")

@@ -28,18 +28,21 @@ class Seen:
 
     propensity: np.ndarray
     unmeasured: np.ndarray
+    path: np.ndarray
 
 
 def oracle_of(registry: pd.DataFrame) -> Seen:
     rng = np.random.default_rng(3)
-    return Seen(rng.uniform(0.05, 0.95, len(registry)), rng.normal(size=len(registry)))
+    n = len(registry)
+    return Seen(rng.uniform(0.05, 0.95, n), rng.normal(size=n), rng.normal(size=(n, 7)))
 
 
 def with_hours(registry: pd.DataFrame) -> pd.DataFrame:
     rng = np.random.default_rng(4)
     latest = 24.0 * np.minimum(registry["hospital_days"], 7.0)
     hours = latest * rng.random(len(registry)) ** 2
-    return registry.assign(ivigg_hour=np.where(registry["ivigg"] == 1, hours, np.nan))
+    days = {f"daily_lactate_{day}": rng.normal(size=len(registry)) for day in range(1, 8)}
+    return registry.assign(ivigg_hour=np.where(registry["ivigg"] == 1, hours, np.nan), **days)
 
 
 def all_rows(registry: pd.DataFrame) -> pd.DataFrame:
@@ -116,6 +119,8 @@ AWFUL: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "negative hours": lambda f: f.assign(ivigg_hour=-f["ivigg_hour"]),
     "hours in words": lambda f: f.assign(ivigg_hour=f["ivigg_hour"].map(str)),
     "no adjunct": lambda f: f.assign(**dict.fromkeys(THESIS_SPEC.adjusters, 0)),
+    "no records of a day": lambda f: f.assign(daily_lactate_2=np.nan),
+    "days in words": assign(daily_lactate_3="high"),
     "no later scores": lambda f: f.assign(**dict.fromkeys(THESIS_SPEC.later_scores, np.nan)),
 }
 
@@ -156,7 +161,9 @@ QUICK = ("thesis", "null")
 )
 def test_shipped_scenarios(scenario: str) -> None:
     world = load_scenario(scenario)
-    world = world.model_copy(update={"observation": world.observation.model_copy(update={"timing": True})})
+    world = world.model_copy(
+        update={"observation": world.observation.model_copy(update={"timing": True, "daily": True})}
+    )
     cohort = generate_cohort(world, seed=3, n=900)
     rows = run_methods(
         tuple(METHODS), cohort.registry, draw=streams(3), oracle=cohort.oracle, twin=cohort.registry

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from agreement import agree
 from kernels.make_data import make_patients
-from numpy.testing import assert_allclose
 
 from simsepsis.analysis.gee import fit_gee
 from simsepsis.analysis.logistic import fit_logistic, sandwich_covariance
@@ -60,12 +60,14 @@ def test_the_patients_can_be_made_again() -> None:
 )
 def test_logistic(name: str, options: dict[str, Any]) -> None:
     fit = fit_logistic(X, column("died"), **options)
-    assert_allclose(fit.params, R[name]["coef"], rtol=1e-8)
-    assert_allclose(fit.covariance, R[name]["vcov"], rtol=1e-6, atol=1e-12)
+    source = "R brglm2" if name == "firth" else "R stats::glm"
+    agree(source, f"{name}: coefficients", fit.params, R[name]["coef"], rtol=1e-8)
+    agree(source, f"{name}: covariance", fit.covariance, R[name]["vcov"], rtol=1e-6, atol=1e-12)
 
 
 def test_logistic_likelihood() -> None:
-    assert fit_logistic(X, column("died")).log_likelihood == pytest.approx(R["logistic"]["loglik"], rel=1e-12)
+    ours = fit_logistic(X, column("died")).log_likelihood
+    agree("R stats::glm", "logistic: log likelihood", ours, R["logistic"]["loglik"], rtol=1e-12)
 
 
 def test_logistic_drops_the_columns_that_r_drops() -> None:
@@ -77,7 +79,7 @@ def test_logistic_drops_the_columns_that_r_drops() -> None:
     r = np.array(R["logistic_aliased"]["coef"], dtype=float)
     assert fit.converged
     assert fit.dropped == tuple(np.flatnonzero(np.isnan(r))) == (3, 5)
-    assert_allclose(fit.params, r, rtol=1e-6)
+    agree("R stats::glm", "aliased columns: coefficients", fit.params, r, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -93,22 +95,24 @@ def test_sandwich(name: str, weights: str | None, cluster: str | None) -> None:
     fit = fit_logistic(X, column("died"), weights=w)
     labels = None if cluster is None else column(cluster)
     robust = sandwich_covariance(X, column("died"), fit, weights=w, cluster=labels)
-    assert_allclose(robust, R[name], rtol=1e-7, atol=1e-13)
+    agree("R sandwich", name, robust, R[name], rtol=1e-7, atol=1e-13)
 
 
 @pytest.mark.parametrize("correlation", ["exchangeable", "independence"])
 def test_gee_with_the_moments_of_geepack(correlation: str) -> None:
     r = R[f"gee_{correlation}"]
     fit = fit_gee(X, column("died"), column("cluster"), correlation=correlation, moment="geepack")
-    assert_allclose(fit.params, r["coef"], rtol=1e-8)
-    assert_allclose(fit.covariance, r["vcov"], rtol=1e-7, atol=1e-12)
-    assert fit.correlation == pytest.approx(r["alpha"], rel=1e-8)
+    agree("R geepack", f"GEE, {correlation}: coefficients", fit.params, r["coef"], rtol=1e-8)
+    agree("R geepack", f"GEE, {correlation}: covariance", fit.covariance, r["vcov"], rtol=1e-7, atol=1e-12)
+    if r["alpha"] is not None:
+        agree("R geepack", f"GEE, {correlation}: correlation", fit.correlation, r["alpha"], rtol=1e-8)
 
 
 @pytest.mark.parametrize("covariance", list(R["gee_covariances"]))
 def test_gee_corrections_in_their_textbook_form(covariance: str) -> None:
     fit = fit_gee(X, column("died"), column("cluster"), covariance=covariance, moment="geepack")
-    assert_allclose(fit.covariance, R["gee_covariances"][covariance], rtol=1e-7, atol=1e-12)
+    theirs = R["gee_covariances"][covariance]
+    agree("R geepack", f"GEE, {covariance}: covariance", fit.covariance, theirs, rtol=1e-7, atol=1e-12)
 
 
 EVERYTHING = {"entry": column("entry"), "weights": column("weight"), "strata": column("stratum")}
@@ -124,9 +128,10 @@ def test_cox(ties: str, name: str, options: dict[str, Any], clustered: bool) -> 
     cluster = column("cluster") if clustered else None
     fit = fit_cox(COVARIATES, column("time"), column("died"), ties=ties, cluster=cluster, **options)
     assert fit.converged
-    assert_allclose(fit.params, r["coef"], rtol=1e-9)
-    assert_allclose(fit.covariance, r["vcov"], rtol=1e-8, atol=1e-14)
-    assert fit.log_likelihood == pytest.approx(r["loglik"], rel=1e-12)
+    what = f"Cox, {ties}{name.replace('_', ', ')}"
+    agree("R survival", f"{what}: coefficients", fit.params, r["coef"], rtol=1e-9)
+    agree("R survival", f"{what}: covariance", fit.covariance, r["vcov"], rtol=1e-8, atol=1e-14)
+    agree("R survival", f"{what}: log likelihood", fit.log_likelihood, r["loglik"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
@@ -137,7 +142,8 @@ def test_proportional_hazards(ties: str, transform: str, name: str, options: dic
     fit = fit_cox(*data, ties=ties, **options)
     test = proportional_hazards_test(fit, *data, transform=transform, ties=ties, **options)
     r = R[f"cox_{ties}{name}"][transform]
-    assert_allclose([*test.statistic, test.global_statistic], r, rtol=1e-8)
+    what = f"cox.zph, {ties}{name.replace('_', ', ')}, {transform}"
+    agree("R survival", what, [*test.statistic, test.global_statistic], r, rtol=1e-8)
 
 
 @pytest.mark.parametrize("interval", ["log", "log_log", "plain"])
@@ -145,8 +151,10 @@ def test_kaplan_meier(interval: str) -> None:
     r = R["survival"][interval]
     table = kaplan_meier(column("time"), column("died"), interval=interval)
     for ours, theirs in {"survival": "survival", "ci_low": "low", "ci_high": "high"}.items():
-        assert_allclose(table[ours], np.array(r[theirs], dtype=float), rtol=1e-12)
-    assert_allclose(table["std_error"], np.array(r["std_error"], dtype=float), rtol=1e-12)
+        what = f"Kaplan–Meier, {interval}: {theirs}"
+        agree("R survival", what, table[ours], np.array(r[theirs], dtype=float), rtol=1e-12)
+    error = np.array(r["std_error"], dtype=float)
+    agree("R survival", f"Kaplan–Meier, {interval}: standard error", table["std_error"], error, rtol=1e-12)
     assert list(table["time"]) == r["time"]
     assert list(table["at_risk"]) == r["at_risk"]
     assert list(table["events"]) == r["events"]
@@ -155,13 +163,14 @@ def test_kaplan_meier(interval: str) -> None:
 def test_log_rank() -> None:
     two = log_rank(column("time"), column("died"), column("treated"))
     three = log_rank(column("time"), column("died"), column("stratum"))
-    assert two[0] == pytest.approx(R["log_rank"]["two"], rel=1e-12)
-    assert three[0] == pytest.approx(R["log_rank"]["three"], rel=1e-12)
+    agree("R survival", "log-rank test of two groups", two[0], R["log_rank"]["two"], rtol=1e-12)
+    agree("R survival", "log-rank test of three groups", three[0], R["log_rank"]["three"], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("name", "horizon"), [("a", 28.0), ("b", 10.5)])
 def test_restricted_mean(name: str, horizon: float) -> None:
-    assert_allclose(rmst(column("time"), column("died"), horizon), R["rmst"][name], rtol=1e-12)
+    ours = rmst(column("time"), column("died"), horizon)
+    agree("R survival", f"restricted mean to {horizon:g} days", ours, R["rmst"][name], rtol=1e-12)
 
 
 def test_cumulative_incidence_against_survival() -> None:
@@ -169,7 +178,8 @@ def test_cumulative_incidence_against_survival() -> None:
     for cause, name in ((1, "first"), (2, "second")):
         ours = table[table["cause"] == cause]
         assert list(ours["time"]) == R["incidence"]["time"]
-        assert_allclose(ours["incidence"], R["incidence"][name], rtol=1e-12)
+        what = f"cumulative incidence, {name} cause"
+        agree("R survival", what, ours["incidence"], R["incidence"][name], rtol=1e-12)
 
 
 def test_incidence_error_is_near_that_of_cmprsk() -> None:
@@ -177,8 +187,10 @@ def test_incidence_error_is_near_that_of_cmprsk() -> None:
     table = cumulative_incidence(column("time"), column("cause")).set_index(["cause", "time"])
     for cause in (1, 2):
         ours = table.loc[cause].loc[R["cuminc"]["times"]]
-        assert_allclose(ours["incidence"], R["cuminc"]["estimate"][cause - 1], rtol=1e-12)
-        assert_allclose(ours["std_error"], np.sqrt(R["cuminc"]["variance"][cause - 1]), rtol=0.01)
+        theirs, variance = (R["cuminc"][name][cause - 1] for name in ("estimate", "variance"))
+        what = f"cumulative incidence, cause {cause}"
+        agree("R cmprsk", what, ours["incidence"], theirs, rtol=1e-12)
+        agree("R cmprsk", f"{what}: standard error", ours["std_error"], np.sqrt(variance), rtol=0.01)
 
 
 def test_association() -> None:
@@ -190,22 +202,26 @@ def test_association() -> None:
         (mcnemar(LARGE), "mcnemar"),
         (mcnemar(LARGE, correction=True), "mcnemar_corrected"),
     ):
-        assert test.statistic == pytest.approx(r[name]["statistic"], rel=1e-12)
-        assert test.p_value == pytest.approx(r[name]["p.value"], rel=1e-9)
-    assert mcnemar(LARGE, exact=True).p_value == pytest.approx(r["binomial"], rel=1e-9)
+        agree("R stats", f"{name}: statistic", test.statistic, r[name]["statistic"], rtol=1e-12)
+        agree("R stats", f"{name}: p", test.p_value, r[name]["p.value"], rtol=1e-9)
+    agree("R stats", "exact McNemar: p", mcnemar(LARGE, exact=True).p_value, r["binomial"], rtol=1e-9)
     for sides, p_value in r["fisher"].items():
-        assert fisher(SMALL, sides=sides).p_value == pytest.approx(p_value, rel=1e-9)
+        agree("R stats", f"Fisher, {sides}: p", fisher(SMALL, sides=sides).p_value, p_value, rtol=1e-9)
 
 
 def test_stratified_tables() -> None:
     r = R["tables"]
     common = mantel_haenszel(r["strata"])
-    assert_allclose([common.estimate, common.ci_low, common.ci_high], r["common"], rtol=1e-10)
+    ours = [common.estimate, common.ci_low, common.ci_high]
+    agree("R stats", "Mantel–Haenszel odds ratio and limits", ours, r["common"], rtol=1e-10)
     result = breslow_day(r["strata"])
-    assert_allclose([result.statistic, result.p_value], r["breslow_day"], rtol=1e-9)
+    agree(
+        "R epiR", "Breslow–Day: statistic, p", [result.statistic, result.p_value], r["breslow_day"], rtol=1e-9
+    )
 
 
 def test_mann_whitney() -> None:
     names = list(R["mann_whitney"])
     ours = mann_whitney(PATIENTS[names].to_numpy(), column("treated"))
-    assert_allclose(ours, [R["mann_whitney"][name] for name in names], rtol=1e-9)
+    theirs = [R["mann_whitney"][name] for name in names]
+    agree("R stats", "Mann–Whitney: p", ours, theirs, rtol=1e-9)

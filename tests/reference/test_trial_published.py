@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from agreement import agree
 
 from simsepsis.trial import (
     Boundaries,
@@ -187,7 +188,8 @@ def test_a_published_number(row: dict):
     else:
         arguments, power = CASES[row["case"]]
         found = value_of(design_group_sequential(**arguments), row["quantity"], power)
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=row["tolerance"])
+    source = row.get("source", "") or "published boundaries"
+    agree(source, f"{row['case']}: {row['quantity']}", found, wanted, atol=row["tolerance"])
 
 
 @pytest.mark.parametrize("case", STORED)
@@ -195,7 +197,8 @@ def test_the_recursion_against_the_multivariate_normal(case: dict):
     time, lower, upper = (np.array(case[name], dtype=float) for name in ("time", "lower", "upper"))
     out = exits(time, lower, upper, case["drift"][0])
     going_on = 1.0 - np.cumsum(out.upper + out.lower)
-    np.testing.assert_allclose(going_on, case["going_on"], rtol=0, atol=2e-9)
+    what = f"chance to go on after {len(time)} looks, drift {case['drift'][0]:g}"
+    agree("R mvtnorm", what, going_on, case["going_on"], atol=2e-9)
 
 
 def test_adjusted_results_of_rpacts_survival_example():
@@ -204,14 +207,15 @@ def test_adjusted_results_of_rpacts_survival_example():
     )
     error = 2 / math.sqrt(29)  # 29 events, equal arms
     out = adjusted_inference(plan, look=3, information_fraction=0.6, z=2.9, std_error=error)
-    np.testing.assert_allclose(plan.z, [2.4878815, 2.4031352, 2.3549063, 2.2955206], atol=1e-6)
-    assert out.p_value == pytest.approx(0.013371274, abs=1e-8)
+    source = "rpact, survival example"
+    agree(source, "boundaries", plan.z, [2.4878815, 2.4031352, 2.3549063, 2.2955206], atol=1e-6)
+    agree(source, "adjusted p", out.p_value, 0.013371274, atol=1e-8)
     found = np.exp([out.estimate, out.ci_low, out.ci_high])
-    np.testing.assert_allclose(found, [2.632639, 1.1294538, 5.6956842], rtol=1e-6)
+    agree(source, "adjusted hazard ratio and limits", found, [2.632639, 1.1294538, 5.6956842], rtol=1e-6)
     repeated = repeated_confidence_interval(
         plan, look=3, information_fraction=0.6, estimate=2.9 * error, std_error=error
     )
-    np.testing.assert_allclose(np.exp(repeated), [1.2243899, 7.0401059], rtol=1e-6)
+    agree(source, "repeated confidence interval", np.exp(repeated), [1.2243899, 7.0401059], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("z", "p_value"), [(2.7777778, 0.0042246203), (2.4192811, 0.0089457853)])
@@ -219,13 +223,14 @@ def test_adjusted_p_values_of_rpacts_rates_example(z: float, p_value: float):
     plan = design_group_sequential(
         [0.2, 0.4, 0.8, 1], spending="kim_demets", parameter=2.8, futility=Futility(z=(-0.5, 0, 0.5))
     )
-    assert exceedance(plan, 3, z, 0.0) == pytest.approx(p_value, abs=1e-8)
+    agree("rpact, rates example", f"adjusted p of z = {z:g}", exceedance(plan, 3, z, 0.0), p_value, atol=1e-8)
 
 
 def test_two_proportions_as_printed():
     assert design_two_proportions(0.33, 0.27).n_total == pytest.approx(2447.6, abs=0.05)
     # R 4.2.2: 2 * power.prop.test(p1 = .33, p2 = .27, power = .9)$n, its root found to 1e-4
-    assert design_two_proportions(0.33, 0.27).n_total == pytest.approx(2447.575218, abs=1e-3)
+    ours = design_two_proportions(0.33, 0.27).n_total
+    agree("R stats", "power.prop.test, .33 against .27, 90%: N", ours, 2447.575218, atol=1e-3)
     assert design_two_proportions(0.36, 0.29, power=0.87).n_control == pytest.approx(851.2, abs=0.05)
 
 

@@ -9,27 +9,17 @@ import pandas as pd
 
 from simsepsis.analysis.spec import AnalysisSpec
 
-ABSENT: dict[str, Any] = {
+USUAL: dict[str, Any] = {
     "name": "own",
-    "study": "own",
     "treatment": "drug",
     "outcomes": ("dead",),
     "covariates": ("age", "sex"),
-    "cluster": None,
-    "patient": None,
-    "adjuncts": (),
-    "transfusions": (),
-    "durations": (),
-    "later_scores": (),
-    "survival_time": None,
-    "survival_event": None,
-    "subgroups": (),
 }
 
 
 def own_spec(**settings: Any) -> AnalysisSpec:
     """Return a spec that names treatment, outcome and two covariates, and what is added."""
-    return AnalysisSpec(**(ABSENT | settings))
+    return AnalysisSpec(**(USUAL | settings))
 
 
 def own_cohort(n: int = 600, seed: int = 8) -> pd.DataFrame:

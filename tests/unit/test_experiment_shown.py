@@ -248,7 +248,7 @@ def test_each_kind_is_drawn_with_caption_and_numbers(findings, kind):
     assert plate is not None
     for words in ("Experiment little", "4 replicates per cell", "seed 5", "simsepsis 9.9"):
         assert words in plate.caption
-    assert "risk difference of death in hospital" in plate.title
+    assert "risk difference of hospital death" in plate.title
     png, svg, csv = plate.files.values()
     assert png.startswith(b"\x89PNG")
     assert b"<svg" in svg
@@ -301,7 +301,7 @@ def test_tables_of_the_page_hold_every_series(findings):
     lines = [row for row in performance.rows if len(row) > 1]
     assert len(lines) == 4 * 4 * 2
     assert len([row for row in performance.rows if len(row) == 1]) == 4 * 2
-    assert performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of death in hospital",)
+    assert performance.rows[0] == ("n=240, by_severity=0.0: Log odds ratio of hospital death",)
     assert performance.rows[1][0] == "crude [att]"
     truths = [row for row in page["truth"].tables[0].rows if len(row) > 1]
     assert all(row[2].startswith("0") and row[2].endswith("(exact)") for row in truths)
@@ -317,9 +317,7 @@ def test_tables_of_the_page_hold_every_series(findings):
 def test_a_ladder_of_the_page_shows_every_component(findings):
     page = experiment_page(findings, ())
     (table,) = (
-        t
-        for t in page["ladder"].tables
-        if t.title == "Ladder “matching”: risk difference of death in hospital"
+        t for t in page["ladder"].tables if t.title == "Ladder “matching”: risk difference of hospital death"
     )
     assert table.heads[1] == "truth [randomized_twin_psm]"
     assert "hidden confounding [psm]" in table.heads

@@ -20,7 +20,7 @@ from simsepsis.analysis.inputs import (
     design_matrix,
     label_codes,
 )
-from simsepsis.analysis.logistic import solve_logistic
+from simsepsis.analysis.logistic_newton import solve_logistic
 from simsepsis.analysis.rank import independent_columns
 from simsepsis.analysis.separation import Reduction, reduce_separated, reduced_fit, whole
 from simsepsis.arrays import FloatArray, IntArray, stable_order

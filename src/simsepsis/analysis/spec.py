@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -81,16 +81,36 @@ class Subgroup:
         return f"{self.value}, or not" if self.at_least is None else f"{self.at_least:g} or more, or less"
 
 
-def _of_default_study(name: str) -> Any:
-    """Return a field whose default is what the study has that stands where none is named."""
-    return field(default_factory=lambda: getattr(default_spec(), name))
+ABSENT: Mapping[str, Any] = {
+    "name": "analysis",
+    "cluster": None,
+    "patient": None,
+    "adjuncts": (),
+    "transfusions": (),
+    "durations": (),
+    "later_scores": (),
+    "survival_time": None,
+    "survival_event": None,
+    "subgroups": (),
+}
+"""What is not named of an analysis that is no study's: there is none of it."""
+REQUIRED = ("treatment", "covariates", "outcomes")
+"""What such an analysis has to name."""
+
+
+class _Unnamed:
+    """Stands for what was not named, until the spec knows whose it is."""
+
+
+_UNNAMED: Any = _Unnamed()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisSpec:
     """What an analysis uses and does.
 
-    What is not named is as in the study that stands where none is named, so that ``AnalysisSpec()`` is that
+    With a treatment of its own it is anybody's: it names covariates and outcomes, and of the rest what there
+    is. Otherwise columns that are not named are those of the study, so that ``AnalysisSpec()`` is the default
     study's analysis in its literal reading.
 
     Attributes
@@ -132,6 +152,9 @@ class AnalysisSpec:
         Scores after day 1 that the extended model adds; patients without them leave that model.
     survival_time, survival_event
         Columns of the time and of the event of Kaplan–Meier and Cox.
+    start
+        Column of the time from the start of follow-up to that of the treatment, in `time_unit`, empty in the
+        untreated; without it ``TREATMENT_hour``, in hours, where the file has that.
     time_unit
         Unit of `survival_time`, the durations and `rmst_horizon`. Time spans and differences of dates are
         turned into it.
@@ -195,26 +218,27 @@ class AnalysisSpec:
         Column → its name in figures and reports.
     """
 
-    name: str = "thesis"
-    treatment: str = _of_default_study("treatment")
+    name: str = _UNNAMED
+    treatment: str = _UNNAMED
     treated: Scalar | tuple[Scalar, ...] | None = None
     arms: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict, hash=False)
     event: Scalar | Mapping[str, Scalar | tuple[Scalar, ...]] | None = field(default=None, hash=False)
     study: str | None = None
-    outcomes: tuple[str, ...] = _of_default_study("outcomes")
+    outcomes: tuple[str, ...] = _UNNAMED
     numeric_outcomes: tuple[str, ...] = ()
-    cluster: str | None = _of_default_study("cluster")
-    patient: str | None = _of_default_study("patient")
-    covariates: tuple[str, ...] = _of_default_study("covariates")
+    cluster: str | None = _UNNAMED
+    patient: str | None = _UNNAMED
+    covariates: tuple[str, ...] = _UNNAMED
     score: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     score_categories: tuple[str, ...] = ()
-    adjuncts: tuple[str, ...] = _of_default_study("adjuncts")
-    transfusions: tuple[str, ...] = _of_default_study("transfusions")
-    durations: tuple[str, ...] = _of_default_study("durations")
-    later_scores: tuple[str, ...] = _of_default_study("later_scores")
-    survival_time: str | None = _of_default_study("survival_time")
-    survival_event: str | None = _of_default_study("survival_event")
+    adjuncts: tuple[str, ...] = _UNNAMED
+    transfusions: tuple[str, ...] = _UNNAMED
+    durations: tuple[str, ...] = _UNNAMED
+    later_scores: tuple[str, ...] = _UNNAMED
+    survival_time: str | None = _UNNAMED
+    survival_event: str | None = _UNNAMED
+    start: str | None = None
     time_unit: TimeUnit = "days"
     censoring: Censoring | float = "discharge"
     rmst_horizon: float = 28.0
@@ -232,7 +256,7 @@ class AnalysisSpec:
     cox_adjusted: bool = False
     chi_square: ChiSquare = "plain"
     fisher: Fisher = "two-sided"
-    subgroups: tuple[Subgroup, ...] = _of_default_study("subgroups")
+    subgroups: tuple[Subgroup, ...] = _UNNAMED
     methods: tuple[str, ...] = ()
     min_adjunct_users: int = 5
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -256,14 +280,32 @@ class AnalysisSpec:
         UsageError
             With the setting, its value and what it may be.
         """
-        if self.study is None:
-            own = self.treatment != default_spec().treatment
-            object.__setattr__(self, "study", OWN if own else DEFAULT)
-        elif self.study != OWN:
-            object.__setattr__(self, "study", open_study(self.study).key)
+        self._take_what_was_not_named()
         binary = tuple(name for name in self.outcomes if name not in self.numeric_outcomes)
         object.__setattr__(self, "outcomes", binary)
         check_spec(self)
+
+    def _take_what_was_not_named(self) -> None:
+        """Set the study, and each field that was not named as the study has it, or as absent."""
+        named = self.treatment is not _UNNAMED
+        if self.study is None:
+            own = named and self.treatment != default_spec().treatment
+            object.__setattr__(self, "study", OWN if own else DEFAULT)
+        elif self.study != OWN:
+            object.__setattr__(self, "study", open_study(self.study).key)
+        open_fields = [item.name for item in fields(self) if getattr(self, item.name) is _UNNAMED]
+        if not open_fields:
+            return
+        if self.own:
+            values = {**ABSENT, **({"outcomes": ()} if self.numeric_outcomes else {})}
+            for name in REQUIRED:
+                if name in open_fields and name not in values:
+                    raise UsageError(f"'{name}' is missing; an analysis of your own names it")
+        else:
+            spec = open_study(self.study).spec
+            values = {name: getattr(spec, name) for name in open_fields}
+        for name in open_fields:
+            object.__setattr__(self, name, values[name])
 
     @property
     def all_outcomes(self) -> tuple[str, ...]:

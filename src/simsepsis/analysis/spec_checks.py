@@ -144,6 +144,7 @@ def _known_later(spec: AnalysisSpec) -> Iterator[tuple[str, str]]:
         (spec.adjusters, "an adjunct"),
         (spec.later_scores, "a later score"),
         (spec.durations, "a duration"),
+        ((spec.start,), "the start of the treatment"),
         ((spec.survival_event,), "the survival event"),
         ((spec.survival_time,), "the survival time"),
         (spec.all_outcomes, "an outcome"),

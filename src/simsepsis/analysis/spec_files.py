@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from simsepsis.analysis.eligibility import Rule
-from simsepsis.analysis.spec import OWN, AnalysisSpec, Subgroup
+from simsepsis.analysis.spec import ABSENT, OWN, REQUIRED, AnalysisSpec, Subgroup
 from simsepsis.documents import frozen, is_file, read_toml, refuse_unknown, sentence, shipped_folder
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.study.published import DEFAULT, Study, open_study
@@ -18,19 +18,6 @@ Made = TypeVar("Made", AnalysisSpec, Subgroup)
 
 LEFT_OPEN = "?"
 """Stands in a drafted spec where the user has to choose."""
-_REQUIRED = ("treatment", "covariates", "outcomes")
-_ABSENT: dict[str, Any] = {
-    "name": "analysis",
-    "cluster": None,
-    "patient": None,
-    "adjuncts": (),
-    "transfusions": (),
-    "durations": (),
-    "later_scores": (),
-    "survival_time": None,
-    "survival_event": None,
-    "subgroups": (),
-}
 
 
 def spec_names() -> list[str]:
@@ -131,10 +118,10 @@ def _complete(document: dict[str, Any], place: str, study: str) -> AnalysisSpec:
             "of them"
         )
     refuse_unknown(document, [item.name for item in fields(AnalysisSpec)], place, DataError)
-    document = {**_ABSENT, "study": study, **document}
+    document = {**ABSENT, "study": study, **document}
     if "numeric_outcomes" in document:
         document.setdefault("outcomes", ())
-    for name in _REQUIRED:
+    for name in REQUIRED:
         if name not in document:
             raise DataError(f"{place}: '{name}' is missing; name it, or add extends = \"{DEFAULT}\"")
     return _validate(document, place)
@@ -142,7 +129,7 @@ def _complete(document: dict[str, Any], place: str, study: str) -> AnalysisSpec:
 
 def defaults_of_file() -> dict[str, Any]:
     """Return what is taken of a key that a file does not have, where that is not the spec's own default."""
-    return {**_ABSENT, "study": OWN, **dict.fromkeys(_REQUIRED, MISSING)}
+    return {**ABSENT, "study": OWN, **dict.fromkeys(REQUIRED, MISSING)}
 
 
 _RECORDS: dict[str, type[Any]] = {"subgroups": Subgroup, "exclude": Rule, "include": Rule}

@@ -34,18 +34,24 @@ __all__ = ["Analysis", "Cells", "Key", "ThesisResult", "analyze", "cells", "run_
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Analysis:
-    """The analysis of one cohort as frames for people and files; all but the first are made when asked for.
+    """The analysis of one cohort as frames for people and files, each made when it is asked for.
 
     Attributes
     ----------
-    estimates
-        One row per result, columns as in `simsepsis.analysis.estimates.Estimate`.
     result
-        What all of this was made from.
+        What all of this is made from.
+    further
+        Rows of the methods that the spec asks for besides.
     """
 
-    estimates: pd.DataFrame
     result: ThesisResult
+    further: tuple[Estimate, ...] = ()
+
+    @cached_property
+    @one_thread()
+    def estimates(self) -> pd.DataFrame:
+        """One row per result, columns as in `simsepsis.analysis.estimates.Estimate`."""
+        return estimates_frame((*thesis_estimates(self.result), *self.further))
 
     @cached_property
     @one_thread()
@@ -125,9 +131,7 @@ def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: i
     spec = default_spec() if spec is None else spec
     wanted = further_methods(spec)
     result = run_thesis_analysis(registry, spec, rng=stream(seed, "matching"))
-    rows = thesis_estimates(result)
-    estimates = estimates_frame((*rows, *_further_rows(registry, spec, wanted, rows, seed)))
-    return Analysis(estimates=estimates, result=result)
+    return Analysis(result=result, further=_further_rows(registry, result, wanted, seed))
 
 
 def further_methods(spec: AnalysisSpec) -> tuple[str, ...]:
@@ -159,13 +163,11 @@ def further_methods(spec: AnalysisSpec) -> tuple[str, ...]:
 
 
 def _further_rows(
-    registry: pd.DataFrame,
-    spec: AnalysisSpec,
-    wanted: tuple[str, ...],
-    rows: tuple[Estimate, ...],
-    seed: int,
-) -> list[Estimate]:
+    registry: pd.DataFrame, result: ThesisResult, wanted: tuple[str, ...], seed: int
+) -> tuple[Estimate, ...]:
     """Return the rows of the methods that the analysis itself does not have."""
-    there = {"rmst28" if row.method.startswith("rmst") else row.method for row in rows}
+    if not wanted:
+        return ()
+    there = {"rmst28" if row.method.startswith("rmst") else row.method for row in thesis_estimates(result)}
     left = tuple(name for name in wanted if name not in there)
-    return method_rows(left, registry, draw=streams(seed), spec=spec) if left else []
+    return tuple(method_rows(left, registry, draw=streams(seed), spec=result.spec)) if left else ()

@@ -25,7 +25,10 @@ def _studies(_: str | None) -> Rows:
 def _methods(study: str | None) -> Rows:
     from simsepsis.analysis.methods import methods_of
 
-    rows = [(name, method.label) for name, method in methods_of(open_study(study).spec).items()]
+    rows = [
+        (name, f"{method.label} (needs {method.needed})" if method.needed else method.label)
+        for name, method in methods_of(open_study(study).spec).items()
+    ]
     return [*rows, ("breslow_day_NAME", "Interaction with any subgroup NAME of a spec")]
 
 

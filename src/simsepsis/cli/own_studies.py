@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from simsepsis.cli.app import StudyName, app
 from simsepsis.cli.show import say
 from simsepsis.errors import DataError, UsageError
+from simsepsis.estimand import Estimand, outcome_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +25,7 @@ def new(
         Path, typer.Argument(help="Folder of the study, which is made; its name is the study's.")
     ],
     cohort: Annotated[
-        Path, typer.Option("--from", help="The patients: a table in any of the usual formats.")
+        Path, typer.Option("--from", help="The patients in any usual format, or a printed table.")
     ],
     treatment: Annotated[str | None, typer.Option(help="Column of the treatment.")] = None,
     outcome: Annotated[
@@ -37,6 +39,8 @@ def new(
 ) -> None:
     """Draft a study from a file of patients: what each column is, guessed, with the reason of every guess.
 
+    From a printed table (variable, level, statistic, arm, text) it drafts one that worlds can be fitted to.
+
     Example: simsepsis generate thesis --seed 1 -o cohort.csv
 
     Example: simsepsis new mystudy --from cohort.csv
@@ -45,6 +49,7 @@ def new(
 
     check_cohort_path(cohort)
     from simsepsis.analysis.drafting.draft import Named, draft_study, what_is_left
+    from simsepsis.analysis.drafting.printed_draft import draft_printed, is_printed
     from simsepsis.files import check_folder, write_files
 
     named = Named(
@@ -56,7 +61,8 @@ def new(
         treated=treated,
         event=event,
     )
-    draft = draft_study(cohort, folder, named)
+    printed = is_printed(cohort)
+    draft = (draft_printed if printed else draft_study)(cohort, folder, named)
     there = next((name for name in draft.files if (folder / name).exists()), None)
     if there is not None:
         raise UsageError(f"{folder / there}: is there already and is not overwritten; name another folder")
@@ -68,7 +74,8 @@ def new(
     left = what_is_left(draft, folder)
     for sentence in left:
         say(sentence)
-    say(f"Next: simsepsis {'check' if left else 'analyze'} {folder}")
+    following = f"fit {folder} --printed" if printed else f"{'check' if left else 'analyze'} {folder}"
+    say(f"Next: simsepsis {following}")
 
 
 @app.command()
@@ -154,6 +161,27 @@ def show_keys(
         say(key.lines)
 
 
+_DESCRIBED = {
+    "c_statistic": ("C-statistic of the score", "{:.3f}"),
+    "pairs": ("Matched pairs", "{:,.0f}"),
+    "largest_smd_percent": ("Largest standardized difference after matching", "{:.1f}%"),
+}
+
+
+def _band_line(row: Any) -> str:
+    """Return the band of a number as people read it: ratios as such, differences of risks in points."""
+    method, _, name = row.quantity.rpartition(" ")
+    estimand = Estimand.parse(name)
+    scale = estimand.on
+    words, form = _DESCRIBED.get(
+        name, (f"{scale.shown.capitalize()} of {outcome_words(estimand.outcome)}, {method}", "")
+    )
+    ends = (math.exp(end) if scale.kind == "ratio" else scale.factor * end for end in (row.low, row.high))
+    form = form or ("{:.2f}" if scale.kind == "ratio" else "{:+.1f}")
+    unit = f" {scale.unit}" if scale.unit else ""
+    return f"{words}: {' to '.join(form.format(end) for end in ends)}{unit}"
+
+
 def _fit_printed(study: Study, out: Path | None, *, members: int, seed: int) -> None:
     """Write the worlds that could have printed a study's tables, and the band of its analysis over them."""
     from simsepsis.files import check_folder, write_files
@@ -173,7 +201,7 @@ def _fit_printed(study: Study, out: Path | None, *, members: int, seed: int) -> 
     for sentence in ensemble[0].notes:
         say(f"• {sentence}")
     for row in found.itertuples(index=False):
-        say(f"• {row.quantity}: {row.low:.4g} to {row.high:.4g}")
+        say(f"• {_band_line(row)}")
     say(f"\n{len(ensemble)} worlds that could have printed the tables are in {folder}, with band.csv")
 
 

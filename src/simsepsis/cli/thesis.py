@@ -118,6 +118,9 @@ def analyze(
         Path | None, typer.Option(help="What the columns are and what to do: a .toml file.")
     ] = None,
     study: StudyName = None,
+    daily: Annotated[
+        Path | None, typer.Option(help="What is recorded of each day: one row per patient and day.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for tables, figures, pairs and estimates.")] = Path(
         "analysis"
     ),
@@ -130,19 +133,24 @@ def analyze(
     Example: simsepsis analyze cohort.csv --out analysis
     """
     # Each room is opened when what comes before it was in order, so that a refusal is quick.
-    from simsepsis.analysis.cohort_path import check_cohort_path
-
-    command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
-    command += f" --study {study}" if study else ""
-    cohort, chosen = _asked(cohort, spec, study)
-    check_cohort_path(cohort)
     from simsepsis.show.drawers import drawers
 
     with drawers() as server:
+        from simsepsis.analysis.cohort_path import check_cohort_path
+
+        command = f"simsepsis analyze {cohort} --seed {seed}" + (f" --spec {spec}" if spec else "")
+        command += f" --study {study}" if study else ""
+        command += f" --daily {daily}" if daily else ""
+        cohort, chosen = _asked(cohort, spec, study)
+        check_cohort_path(cohort)
         from simsepsis.analysis.cohort_file import read_cohort
         from simsepsis.files import check_folder
 
         patients = read_cohort(cohort, chosen)
+        if daily is not None:
+            from simsepsis.analysis.daily_records import with_days
+
+            patients = with_days(patients, read_cohort(daily), chosen)
         check_folder(out)
         from simsepsis.analysis.thesis_analysis import analyze as run_analysis
 

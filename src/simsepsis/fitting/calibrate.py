@@ -14,6 +14,7 @@ from simsepsis.world.fitted.resolve import solve_population
 from simsepsis.world.fitted.rows import Rows
 from simsepsis.world.fitted.scenario import FittedScenario, in_memory
 from simsepsis.world.fitted.simulate import People, draw_later, fate_of, predictor, record_later
+from simsepsis.world.fitted.starts import starts_of
 from simsepsis.world.fitted.tabulated import tabulated
 
 LARGEST_SHIFT = 10.0
@@ -87,8 +88,9 @@ def _moved(people: People, profile: Profile, model: str, shift: float) -> People
 
 def _drawn(world: FittedScenario, people: People, name: str) -> FloatArray:
     """Return a column of everybody as they are treated."""
-    given = people.treated.astype(np.float64)
-    fate = fate_of(world, people, given)
+    starts = starts_of(world, people)
+    given = starts.treated.astype(np.float64)
+    fate = fate_of(world, people, given, starts.begins)
     survival = world.learned.survival
     if survival is not None and name == survival.event and fate.event is not None:
         return fate.event.astype(np.float64)
@@ -123,8 +125,9 @@ def _standardized(world: FittedScenario, people: People, name: str) -> Model:
     profile = world.learned
     model_name = _model_of(profile, name)
     model = profile.models[model_name]
-    given = people.treated.astype(np.float64)
-    fate = fate_of(world, people, given)
+    starts = starts_of(world, people)
+    given = starts.treated.astype(np.float64)
+    fate = fate_of(world, people, given, starts.begins)
     earlier = dict(people.before) | dict(fate.outcomes)
     if profile.survival is not None and fate.event is not None:
         earlier[profile.survival.event] = fate.event.astype(np.float64)

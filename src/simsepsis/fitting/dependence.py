@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtri
 
-from simsepsis.arrays import FloatArray, IntArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.world.fitted.profile import Column
 
 ORDER = 30
@@ -26,6 +26,10 @@ LEAST_EIGENVALUE = 2e-3
 MOST_STEPS = 300
 WITHIN = 5.0
 """Weight of the correlation, which must be 0, between two normal variables behind one column."""
+
+LEVELS = 0.02
+"""Weight of the correlation between those of two levels of a category: nobody shows both, so that 0 is only
+the simplest, and others may be needed for what the levels have to do with other columns."""
 
 USUAL = 0.2
 """Size that a correlation between covariates usually has."""
@@ -45,12 +49,15 @@ class Scores:
         (normals,) variance of each score: 1 where everything is seen.
     column
         (normals,) number of the column that it is behind.
+    level
+        (normals,) whether it decides on a level of a category.
     """
 
     values: FloatArray
     hermite: FloatArray
     variance: FloatArray
     column: IntArray
+    level: BoolArray
 
 
 def scores_of(columns: Mapping[str, Column], values: Mapping[str, FloatArray]) -> Scores:
@@ -62,7 +69,14 @@ def scores_of(columns: Mapping[str, Column], values: Mapping[str, FloatArray]) -
         hermite=np.array([hermite for _, hermite, _ in scored]),
         variance=np.array([variance for _, _, variance in scored]),
         column=np.repeat(np.arange(len(columns)), [column.latents for column in columns.values()]),
+        level=np.array([flag for column in columns.values() for flag in _levels(column)]),
     )
+
+
+def _levels(column: Column) -> list[bool]:
+    """Return, for each normal variable of a column, whether it decides on a level."""
+    sticks = len(column.values) - 1 if column.kind == "category" else 0
+    return [False] * (column.latents - sticks) + [True] * sticks
 
 
 def _parts(column: Column, values: FloatArray) -> list[tuple[IntArray, int]]:
@@ -159,13 +173,14 @@ def correlations(scores: Scores) -> FloatArray:
 def weights_of(scores: Scores) -> FloatArray:
     """Return how much the correlation of each pair matters: as far as it can be seen, and is known.
 
-    Normal variables behind one column must not hang together, or its shares would not be the cohort's.
+    Normal variables behind one column must not hang together, or its shares would not be the cohort's; those
+    of the levels of a category may, as their limits are found then.
     """
     slopes = np.outer(scores.hermite[:, 0], scores.hermite[:, 0])
     known = (~np.isnan(scores.values)).astype(float)
     weights = slopes**2 * (known @ known.T) / scores.values.shape[1] * reliability(scores)
     own = scores.column[:, None] == scores.column
-    return np.asarray(np.where(own, WITHIN, weights))
+    return np.asarray(np.where(own, np.where(np.outer(scores.level, scores.level), LEVELS, WITHIN), weights))
 
 
 def reliability(scores: Scores) -> FloatArray:

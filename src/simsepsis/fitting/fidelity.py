@@ -184,8 +184,10 @@ def _pairs(world: FittedWorld, real: CohortArrays, made: Sequence[CohortArrays])
     """Return the correlations of all pairs of covariates; levels of a category count by their number."""
     names = [name for name in world.profile.columns if np.nanstd(real.column(name)) > 0.0]
     with np.errstate(invalid="ignore"):
-        own = np.asarray(np.nan_to_num(np.corrcoef(coded(names, real))), dtype=np.float64)
-        others = [np.nan_to_num(np.corrcoef(coded(names, cohort))) for cohort in made[:5]]
+        # of one covariate numpy returns no matrix but a number
+        own, *others = (
+            np.atleast_2d(np.nan_to_num(np.corrcoef(coded(names, cohort)))) for cohort in (real, *made[:5])
+        )
     synthetic = np.asarray(np.sum(others, axis=0) / len(others))
     first, second = np.triu_indices(len(names), 1)
     frame = pd.DataFrame(

@@ -9,11 +9,12 @@ import numpy as np
 
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.encode import encode_cohort
+from simsepsis.analysis.methods.start_times import start_times
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.errors import UsageError
 from simsepsis.fitting.calibrate import calibrated
 from simsepsis.fitting.learn import learn
-from simsepsis.records import Registry
+from simsepsis.records import Registry, frame_of
 from simsepsis.threads import one_thread
 from simsepsis.world.fitted.profile import Profile
 from simsepsis.world.fitted.rows import Rows
@@ -94,7 +95,7 @@ KEYS = {
     "rows": "Patients' own covariates, where they are drawn: keep this file where the cohort may be.",
     "effect": 'As found, or stated as measure = "risk_difference", outcome = "…", value = -0.05.',
     "unmeasured": 'kind = "binary", prevalence = 0.3, or_treatment = 2, hr_outcome = 1.5.',
-    "treatment": "overlap and confounding are factors on what was found.",
+    "treatment": "overlap and confounding are factors on what was found, delay on the time to its start.",
     "sites": "number, sampled = true for new clusters of the same kind, spread as a factor.",
 }
 """Comments in the scenario's file."""
@@ -112,8 +113,9 @@ def fit_world(
     """Return the world that fits a cohort: ordinary in every respect, with a known truth.
 
     Covariates come from a Gaussian copula with the cohort's margins and clusters; the treatment from a fitted
-    score; events from piecewise constant hazards or logistic models; all else that the spec names in the
-    order of time, each from what came before it. Nobody's row is in it.
+    score, or where its start was recorded from a hazard of starting in whoever is still there; events from
+    piecewise constant hazards or logistic models; all else that the spec names in the order of time, each
+    from what came before it. Nobody's row is in it.
 
     Parameters
     ----------
@@ -154,7 +156,15 @@ def fit_world(
     if baseline not in BASELINES:
         raise UsageError(f"baseline '{baseline}' is unknown; choose {' or '.join(BASELINES)}")
     cohort = encode_cohort(registry, spec)
-    profile, notes = learn(cohort, spec, study=study or str(spec.study), minimum=minimum)
+    began = start_times(frame_of(registry), cohort, spec)
+    profile, notes = learn(
+        cohort,
+        spec,
+        study=study or str(spec.study),
+        minimum=minimum,
+        begins=None if began is None else began.time,
+        recorded=("", 1.0) if began is None else (began.column, began.scale),
+    )
     rows = rows_of(cohort, profile) if baseline == "rows" else None
     profile = calibrated(profile, means_of(cohort, profile), rows)
     return FittedWorld(

@@ -44,7 +44,7 @@ def survival_of(time: FloatArray, event: BoolArray, spec: AnalysisSpec) -> tuple
     if np.mean(time == end) < AT_THE_END:
         # The longest follow-up is one patient's own: the end is a mean of several.
         end = float(np.sort(time)[-min(10, time.size) :].mean())
-    cuts = _cuts(shown[event], np.sort(shown), end)
+    cuts = ends_of_pieces(shown[event], np.sort(shown), end)
     survival = Survival(
         time=str(spec.survival_time),
         event=str(spec.survival_event),
@@ -59,7 +59,7 @@ def survival_of(time: FloatArray, event: BoolArray, spec: AnalysisSpec) -> tuple
     return survival, np.minimum(np.maximum(shown, 0.0), end)
 
 
-def _cuts(dead: FloatArray, ordered: FloatArray, end: float) -> FloatArray:
+def ends_of_pieces(dead: FloatArray, ordered: FloatArray, end: float) -> FloatArray:
     """Return ends of pieces with about equally many events; quantiles of all times without events."""
     source = np.sort(dead) if dead.size else ordered
     pieces = int(np.clip(source.size // EVENTS_PER_PIECE, 1, PIECES))
@@ -79,12 +79,14 @@ def fit_hazards(
     ended: BoolArray,
     cuts: FloatArray,
     score_given: Callable[[FloatArray], FloatArray],
-) -> FloatArray:
-    r"""Return the hazard of each piece; the predictor is fitted beside it.
+    since: FloatArray | None = None,
+) -> tuple[FloatArray, float]:
+    r"""Return the hazard of each piece, and the log hazard ratio from `since` on, beside the predictor.
 
     With hazards :math:`h_k e^{\eta_i}` the likelihood is that of Poisson counts with mean
     :math:`\Lambda_0(t_i) e^{\eta_i}`: the predictor is fitted with the log cumulative hazard as offset, then
-    :math:`h_k = D_k / \sum_i e^{\eta_i} t_{ik}`, until nothing changes.
+    :math:`h_k = D_k / \sum_i e^{\eta_i} t_{ik}`, until nothing changes. Time after a start counts
+    :math:`e^\beta` times, with :math:`e^\beta` the events after starts over those expected without effect.
 
     Parameters
     ----------
@@ -94,23 +96,32 @@ def fit_hazards(
         Ends of the pieces.
     score_given
         From the log cumulative baseline hazards to the predictor, (n,) both.
+    since
+        (n,) when a treatment started that acts from then on, infinite for never; None for none.
     """
     spent = exposure_in(time, cuts)
+    after = spent - exposure_in(np.minimum(time, time if since is None else since), cuts)
     piece = np.clip(np.searchsorted(cuts, time, side="left") - 1, 0, len(cuts) - 2)
     deaths = np.bincount(piece[ended], minlength=len(cuts) - 1).astype(float)
     hazards: FloatArray = deaths / np.maximum(spent.sum(axis=0), 1e-9)
+    change = 0.0
     if not ended.any():
         score_given(np.zeros(time.size))
-        return hazards
+        return hazards, change
+    started = 0 if since is None else int(np.count_nonzero(ended & (since < time)))
     for _ in range(ROUNDS):
-        bearing: FloatArray = np.log(np.maximum(spent @ hazards, 1e-8))
+        counts = spent + np.expm1(change) * after
+        bearing: FloatArray = np.log(np.maximum(counts @ hazards, 1e-8))
         score = score_given(bearing)
-        found: FloatArray = deaths / np.maximum(np.exp(score) @ spent, 1e-9)
-        change = np.max(np.abs(np.log(np.maximum(found, 1e-12) / np.maximum(hazards, 1e-12))))
+        if started:
+            change = float(np.log(started / max(float(np.exp(score) @ (after @ hazards)), 1e-9)))
+            counts = spent + np.expm1(change) * after
+        found: FloatArray = deaths / np.maximum(np.exp(score) @ counts, 1e-9)
+        moved = np.max(np.abs(np.log(np.maximum(found, 1e-12) / np.maximum(hazards, 1e-12))))
         hazards = found
-        if change < 1e-3:
+        if moved < 1e-3:
             break
-    return hazards
+    return hazards, change
 
 
 def derived_day(outcome: FloatArray, time: FloatArray, event: BoolArray) -> float | None:

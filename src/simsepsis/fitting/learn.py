@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -15,11 +14,12 @@ from simsepsis.errors import DataError
 from simsepsis.fitting.dependence import cluster_means, correlations, scores_of
 from simsepsis.fitting.follow_up import derived_day, fit_hazards, survival_of
 from simsepsis.fitting.later_columns import fit_after, fit_before, fit_outcomes
-from simsepsis.fitting.learning import Learning, columns_of, fit_model, known_rows
+from simsepsis.fitting.learning import Learning, bounded, columns_of, hazard_score, known_rows
 from simsepsis.fitting.margins import learn_column
 from simsepsis.fitting.refine import lower_triangle, refined
+from simsepsis.fitting.start_times import fit_starts, shown_starts
 from simsepsis.fitting.treatment_score import draw_by_coin, fit_treatment, prognosis_model, temper_score
-from simsepsis.world.fitted.profile import UNKNOWN, Clusters, Derived, Model, Profile, Survival
+from simsepsis.world.fitted.profile import UNKNOWN, Clusters, Derived, Profile, Survival
 from simsepsis.world.fitted.tabulated import basis
 
 EVENTS_PER_TERM = 10
@@ -30,7 +30,15 @@ RANDOMIZED = 0.01
 """p value of the score above which a coin is taken to have treated."""
 
 
-def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int) -> tuple[Profile, list[str]]:
+def learn(
+    cohort: CohortArrays,
+    spec: AnalysisSpec,
+    *,
+    study: str,
+    minimum: int,
+    begins: FloatArray | None = None,
+    recorded: tuple[str, float] = ("", 1.0),
+) -> tuple[Profile, list[str]]:
     """Return what was learned of a cohort, and what was decided, one sentence each.
 
     Parameters
@@ -43,6 +51,10 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         Name of the study.
     minimum
         Patients that every number rests on at least.
+    begins
+        (n,) time to the start of treatment, infinite in the untreated; None where it was not recorded.
+    recorded
+        Column of starts, and what is recorded in it per unit of follow-up.
 
     Raises
     ------
@@ -53,9 +65,12 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
     state = _begun(cohort, spec, minimum)
     later = fit_before(state, minimum)
     earlier = dict.fromkeys(later, 1.0)
-    fit = fit_treatment(state, earlier)
+    if begins is None:
+        fit, start = fit_treatment(state, earlier), None
+    else:
+        fit, start = fit_starts(state, earlier, begins, recorded)
     randomized = fit.p_value > RANDOMIZED
-    survival, derived = _fit_survival(state, earlier)
+    survival, derived = _fit_survival(state, earlier, begins)
     later |= fit_outcomes(state, survival, derived, later, minimum)
     if randomized:
         draw_by_coin(state, fit)
@@ -75,6 +90,7 @@ def learn(cohort: CohortArrays, spec: AnalysisSpec, *, study: str, minimum: int)
         correlation=lower_triangle(correlations(scores)),
         models=state.models,
         survival=survival,
+        start=start,
         derived=derived,
         later=later,
         clusters=_clusters(state, scores, minimum),
@@ -204,7 +220,7 @@ def _may_bend(cohort: CohortArrays, spec: AnalysisSpec, names: Sequence[str]) ->
 
 
 def _fit_survival(
-    state: Learning, earlier: Mapping[str, float]
+    state: Learning, earlier: Mapping[str, float], begins: FloatArray | None
 ) -> tuple[Survival | None, dict[str, Derived]]:
     """Fit the time to the event and to leaving without it, and find the outcomes that follow from them."""
     spec, cohort = state.spec, state.cohort
@@ -214,50 +230,25 @@ def _fit_survival(
     time, event = cohort.column(spec.survival_time), cohort.column(spec.survival_event) == 1
     survival, shown = survival_of(time[rows], event[rows], spec)
     after = columns_of(state, earlier)
-    ends = {"event": event, "leaving": ~event & (time < survival.cuts[-1])}
-    hazards = {
-        name: fit_hazards(
-            shown,
-            ended[rows],
-            np.array(survival.cuts),
-            partial(_hazard_score, state, name, ended, rows, after),
-        )
-        for name, ended in ends.items()
-    }
-    found = survival.model_copy(
-        update={"hazards": tuple(hazards["event"]), "leaving": tuple(hazards["leaving"])}
+    since = None if begins is None else shown_starts(begins, survival)[rows]
+    found = {}
+    for name, ended in {"event": event, "leaving": ~event & (time < survival.cuts[-1])}.items():
+
+        def score_given(offset: FloatArray, name: str = name, ended: BoolArray = ended) -> FloatArray:
+            return hazard_score(state, name, ended, rows, after, offset, treated=begins is None)[1]
+
+        found[name], change = fit_hazards(shown, ended[rows], np.array(survival.cuts), score_given, since)
+        if begins is not None:
+            state.models[name] = state.models[name].model_copy(update={"treatment": bounded(change)})
+    survival = survival.model_copy(
+        update={"hazards": tuple(found["event"]), "leaving": tuple(found["leaving"])}
     )
     derived = {}
     for name in spec.outcomes:
         same = derived_day(cohort.column(name), time, event)
         if same is not None:
             derived[name] = Derived(day=same if np.isfinite(same) else None)
-    return found, derived
-
-
-def _hazard_score(
-    state: Learning,
-    name: str,
-    ended: BoolArray,
-    rows: BoolArray,
-    after: Mapping[str, FloatArray],
-    offset: FloatArray,
-) -> FloatArray:
-    """Fit the log hazard ratios given each patient's log cumulative baseline hazard; return the predictor."""
-    whole = np.zeros(state.cohort.n)
-    whole[rows] = offset
-    if ended[rows].sum() == 0:
-        state.models[name] = Model(kind="hazard")
-        return np.zeros(int(rows.sum()))
-    fit = fit_model(
-        state, name, ended.astype(float), rows, kind="hazard", treated=True, after=after, offset=whole
-    )
-    model = state.models[name]
-    parts = [state.design[rows], *(after[column][rows, None] for column in model.after)]
-    X = np.concatenate([*parts, state.cohort.treated[rows, None].astype(float)], axis=1)
-    own = fit.clusters[state.cohort.cluster[rows]] if state.cohort.cluster is not None else 0.0
-    score: FloatArray = model.intercept + X @ fit.coefficients + own
-    return score
+    return survival, derived
 
 
 def _clusters(state: Learning, scores: object, minimum: int) -> Clusters | None:

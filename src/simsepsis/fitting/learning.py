@@ -111,3 +111,31 @@ def known_rows(state: Learning, *names: str) -> BoolArray:
 def columns_of(state: Learning, names: Iterable[str]) -> dict[str, FloatArray]:
     """Return columns of the cohort, 0 where they are missing."""
     return {name: np.nan_to_num(state.cohort.column(name)) for name in names}
+
+
+def hazard_score(
+    state: Learning,
+    name: str,
+    ended: BoolArray,
+    rows: BoolArray,
+    after: Mapping[str, FloatArray],
+    offset: FloatArray,
+    *,
+    treated: bool,
+) -> tuple[Fit | None, FloatArray]:
+    """Fit log hazard ratios given each patient's log cumulative hazard; return the fit and the predictor."""
+    cohort, whole = state.cohort, np.zeros(state.cohort.n)
+    whole[rows] = offset
+    if ended[rows].sum() == 0:
+        state.models[name] = Model(kind="hazard")
+        return None, np.zeros(int(rows.sum()))
+    fit = fit_model(
+        state, name, ended.astype(float), rows, kind="hazard", treated=treated, after=after, offset=whole
+    )
+    model = state.models[name]
+    parts = [state.design[rows], *(after[column][rows, None] for column in model.after)]
+    if treated:
+        parts.append(cohort.treated[rows, None].astype(float))
+    own = fit.clusters[cohort.cluster[rows]] if cohort.cluster is not None else 0.0
+    score: FloatArray = model.intercept + np.concatenate(parts, axis=1) @ fit.coefficients + own
+    return fit, score

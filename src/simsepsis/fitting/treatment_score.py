@@ -34,8 +34,8 @@ def draw_by_coin(state: Learning, fit: Fit) -> None:
     A score of chance differences would make every registry of the world differ in the same way, which is
     confounding that the source did not have.
     """
-    share = float(state.cohort.treated[state.usable].mean())
-    state.models["treatment"] = Model(kind="logistic", intercept=bounded(np.log(share / (1.0 - share))))
+    share, kind = float(state.cohort.treated[state.usable].mean()), state.models["treatment"].kind
+    state.models["treatment"] = Model(kind=kind, intercept=bounded(np.log(share / (1.0 - share))))
     state.notes.append(
         f"The arms are as alike as chance makes them (likelihood ratio test, p = {fit.p_value:.2g}), so "
         "a coin treats, as in a trial."

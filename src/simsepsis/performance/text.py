@@ -9,7 +9,6 @@ import pandas as pd
 from simsepsis.estimand import Estimand
 from simsepsis.performance.mcse import wilson_limits
 from simsepsis.performance.measures import MEASURES
-from simsepsis.truth import ENDPOINT_LABELS
 from simsepsis.words.numbers import aside, decimals_for, with_error
 
 ENOUGH = 0.95
@@ -97,5 +96,4 @@ def is_contrast(estimand: str) -> bool:
 
 def estimand_text(estimand: str) -> str:
     """Return an estimand in words, whose truth it is left out."""
-    read = Estimand.parse(estimand)
-    return read.label(ENDPOINT_LABELS.get(read.outcome, ""))
+    return Estimand.parse(estimand).label()

@@ -170,11 +170,11 @@ def read_tables(folder: Path, variables: Variables, layout: Layout) -> pd.DataFr
     names = [*layout.tables, *(name for name in found if name not in layout.tables)]
     if not names:
         raise DataError(f"{folder}: has no printed tables; write them as CSV, such as table1.csv")
-    frame = pd.concat([_read_table(folder / f"{name}.csv") for name in names], ignore_index=True)
+    frame = pd.concat([read_table(folder / f"{name}.csv") for name in names], ignore_index=True)
     return check_printed(layout.read(frame), variables, layout)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
     """Return one table with all `PRINTED_COLUMNS`, of which a file needs `SHORT_COLUMNS` only."""
     header = pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns if is_file(path) else PRINTED_COLUMNS
     if not set(SHORT_COLUMNS) <= set(header) <= set(PRINTED_COLUMNS) or set(header) == set(PRINTED_COLUMNS):

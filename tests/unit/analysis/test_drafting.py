@@ -188,6 +188,30 @@ def test_what_the_user_names_goes_before_every_guess(tmp_path: Path) -> None:
     assert analysed(folder)["converged"].all()
 
 
+def timed(frame: pd.DataFrame, **more: object) -> pd.DataFrame:
+    """Return patients with a follow-up, and starts in the treated before its end."""
+    days = np.random.default_rng(4).exponential(20, len(frame)).round() + 5
+    start = np.where(frame["treated"] == 1, np.arange(len(frame)) % 5, np.nan)
+    return frame.assign(days=days, begin=start).assign(**more)
+
+
+@pytest.mark.parametrize("words", [None, {1: "drug", 0: "usual care"}])
+def test_a_span_that_only_the_treated_have_is_the_start(tmp_path: Path, words) -> None:
+    frame = timed(cohort(), dose=lambda f: f["begin"] * 3 + 500)
+    frame["treated"] = frame["treated"] if words is None else frame["treated"].map(words)
+    _, spec, _ = drafted(tmp_path, frame, treatment="treated", outcome=("died",), time="days")
+    assert spec["start"] == "begin"
+    assert not {"begin", "dose"} & set(spec["covariates"])
+
+
+def test_what_begins_after_the_end_is_no_start(tmp_path: Path) -> None:
+    frame = timed(cohort())
+    late = frame.assign(begin=frame["begin"] + 300)
+    _, spec, _ = drafted(tmp_path, late, treatment="treated", outcome=("died",), time="days")
+    assert "start" not in spec
+    assert "begin" not in spec["covariates"]
+
+
 @pytest.mark.parametrize(
     ("named", "sentence"),
     [

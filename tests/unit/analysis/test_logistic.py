@@ -249,8 +249,9 @@ def test_columns_of_zeros_only() -> None:
 
 def test_too_few_steps_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = patients(25)
-    monkeypatch.setattr("simsepsis.analysis.logistic._PATIENCE", 1)
-    monkeypatch.setattr("simsepsis.analysis.logistic._MAX_ITERATIONS", 1)
+    monkeypatch.setattr("simsepsis.analysis.logistic_newton._PATIENCE", 1)
+    for room in ("logistic", "logistic_newton"):
+        monkeypatch.setattr(f"simsepsis.analysis.{room}.MOST_FACTORS", 1)
     for fit, steps in ((fit_logistic(X, y), 1), (fit_logistic(X, y, firth=True), 2)):
         assert f"no convergence in {steps}" in str(fit.failure)
         assert np.isnan(fit.params).all()

@@ -11,6 +11,7 @@ import pytest
 from simsepsis.analysis.methods import GROUPS, METHODS, Method, method_names, run_method, run_methods
 from simsepsis.analysis.methods import shared as shared_steps
 from simsepsis.analysis.methods.method import Task
+from simsepsis.analysis.methods.registry import methods_of_files
 from simsepsis.analysis.methods.shared import Shared
 from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec
 from simsepsis.analysis.thesis_analysis import analyze
@@ -61,7 +62,15 @@ BEYOND_THE_DESIGN = {"matching": {*GEE_VARIANTS, *OTHER_SCORES, *CALIPERS}}
 
 @pytest.mark.parametrize("group", NAMES)
 def test_the_names_are_those_of_the_design(group: str) -> None:
-    assert set(GROUPS[group]) == set(NAMES[group].split()) | BEYOND_THE_DESIGN.get(group, set())
+    listed = set(GROUPS[group]) - {method.name for method in methods_of_files()}
+    assert listed == set(NAMES[group].split()) | BEYOND_THE_DESIGN.get(group, set())
+
+
+def test_a_method_of_a_file_needs_no_place_in_a_list() -> None:
+    assert {method.name: METHODS[method.name] for method in methods_of_files()} == {
+        method.name: method for method in methods_of_files()
+    }
+    assert "entropy_balance" in GROUPS["adjustment"]
 
 
 def test_every_thesis_method_has_its_randomized_twin() -> None:
@@ -122,7 +131,9 @@ def test_ten_methods_of_the_thesis_cost_one_analysis(
 
 
 def test_a_group_stands_for_its_methods() -> None:
-    assert method_names(["oracle", "psm", "thesis"])[:4] == ("oracle_ps", "psm_with_u", "psm", "crude")
+    oracle = GROUPS["oracle"]
+    assert oracle[:2] == ("oracle_ps", "psm_with_u")
+    assert method_names(["oracle", "psm", "thesis"])[: len(oracle) + 2] == (*oracle, "psm", "crude")
     assert len(method_names(["psm", "thesis", "psm"])) == len(GROUPS["thesis"])
 
 
@@ -174,6 +185,10 @@ PLAIN = AnalysisSpec(
     survival_event=None,
     subgroups=(),
 )
+OF_FILES = {
+    need: {method.name for method in methods_of_files() if need in method.needs}
+    for need in ("clusters", "survival", "start_times")
+}
 WITHOUT = {
     "clusters": {
         "gee_full",
@@ -183,9 +198,10 @@ WITHOUT = {
         "psm_icu_first",
         "psm_cluster_se",
         *GEE_VARIANTS,
+        *OF_FILES["clusters"],
     },
     "other covariates": {"psm_registry_2007", "psm_second_score", "psm_adjuncts_only"},
-    "time": {"psm_cox", *NAMES["time"].split()},
+    "time": {"psm_cox", *NAMES["time"].split(), *OF_FILES["survival"]},
     "second score": {"psm_gee", "psm_gee_sofa", *(name for name in GROUPS["thesis"] if "adjuncts" in name)},
     "subgroups": {"breslow_day_apache2", "breslow_day_immunocompromised"},
 }
@@ -207,11 +223,15 @@ def test_a_file_without_clusters_times_and_adjuncts(registry: pd.DataFrame) -> N
 
 def test_needs_are_declared(registry: pd.DataFrame) -> None:
     assert {name for name, m in METHODS.items() if "clusters" in m.needs} == WITHOUT["clusters"]
-    assert {n for n, m in METHODS.items() if "survival" in m.needs} == set(NAMES["time"].split())
+    assert {n for n, m in METHODS.items() if "survival" in m.needs} == {
+        *NAMES["time"].split(),
+        *OF_FILES["survival"],
+    }
     assert {name for name, m in METHODS.items() if "start_times" in m.needs} == {
         "cox_time_varying",
         "landmark_day3",
         "clone_censor_weight",
+        *OF_FILES["start_times"],
     }
 
 
@@ -246,14 +266,18 @@ def test_a_task_without_an_oracle_says_so(registry: pd.DataFrame) -> None:
 
 
 def test_every_function_yields_what_its_method_declares(registry: pd.DataFrame) -> None:
-    hours = np.where(registry["ivigg"] == 1, 1.0, np.nan)
-    shared = Shared(
-        registry=registry.assign(ivigg_hour=hours), spec=THESIS_SPEC, draw=streams(0), randomized=registry
-    )
+    shared = Shared(registry=by_day(registry), spec=THESIS_SPEC, draw=streams(0), randomized=registry)
     for method in METHODS.values():
         rows = list(method.function(Task(method=method.name, shared=shared, oracle=Made(len(registry)))))
         assert [row.method for row in rows] == [method.name] * len(rows)
         assert sorted(row.estimand for row in rows) == sorted(method.estimands_of(THESIS_SPEC))
+
+
+def by_day(registry: pd.DataFrame) -> pd.DataFrame:
+    """Return the registry with hours of start, and something that is recorded of each day."""
+    rng = np.random.default_rng(3)
+    days = {f"daily_lactate_{day}": rng.normal(size=len(registry)) for day in range(1, 8)}
+    return registry.assign(ivigg_hour=np.where(registry["ivigg"] == 1, 1.0, np.nan), **days)
 
 
 class Made:
@@ -262,6 +286,7 @@ class Made:
     def __init__(self, n: int) -> None:
         self.propensity = np.random.default_rng(1).uniform(0.1, 0.9, n)
         self.unmeasured = np.random.default_rng(2).normal(size=n)
+        self.path = np.random.default_rng(4).normal(size=(n, 7))
 
 
 @pytest.mark.parametrize(
@@ -283,10 +308,9 @@ def test_every_reading_of_the_spec_runs_every_method(
     registry: pd.DataFrame, changes: dict[str, object]
 ) -> None:
     spec = replace(THESIS_SPEC, **changes)  # type: ignore[arg-type]
-    hours = np.where(registry["ivigg"] == 1, 1.0, np.nan)
     rows = run_methods(
         tuple(METHODS),
-        registry.assign(ivigg_hour=hours),
+        by_day(registry),
         draw=streams(0),
         oracle=Made(len(registry)),
         twin=registry,

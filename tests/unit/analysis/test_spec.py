@@ -11,6 +11,7 @@ from simsepsis.analysis.spec import THESIS_SPEC, AnalysisSpec, Subgroup
 from simsepsis.analysis.spec_files import load_spec
 from simsepsis.errors import DataError, UsageError
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, SCORE_COVARIATES
+from simsepsis.study.published import open_study
 
 OTHER = """
 treatment = "swang1"
@@ -109,6 +110,30 @@ def test_bad_spec_is_one_sentence(tmp_path: Path, text: str, words: list[str]) -
 def test_wrong_settings_are_refused_at_once(settings: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         AnalysisSpec(**settings)  # type: ignore[arg-type]
+
+
+def test_an_analysis_of_ones_own_takes_nothing_of_a_study():
+    own = AnalysisSpec(treatment="drug", outcomes=("dead",), covariates=("age",))
+    thesis = AnalysisSpec()
+    assert own.study == "own"
+    lacking = (own.cluster, own.patient, own.adjusters, own.durations, own.later_scores, own.subgroups)
+    assert lacking == (None, None, (), (), (), ())
+    assert all((thesis.adjusters, thesis.cluster, thesis.subgroups))
+    numbers = AnalysisSpec(treatment="drug", numeric_outcomes=("cost",), covariates=("age",))
+    assert numbers.all_outcomes == ("cost",)
+    with pytest.raises(UsageError, match="'covariates' is missing"):
+        AnalysisSpec(treatment="drug", outcomes=("dead",))
+
+
+def test_columns_that_are_not_named_are_those_of_the_study():
+    spec = open_study("rhc").spec
+    named = AnalysisSpec(study="rhc", covariates=("age",))
+    assert (named.treatment, named.outcomes, named.survival_time) == (
+        spec.treatment,
+        spec.outcomes,
+        spec.survival_time,
+    )
+    assert named.covariates == ("age",)
 
 
 def test_missing_file_names_its_path(tmp_path: Path) -> None:

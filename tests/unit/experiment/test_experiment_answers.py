@@ -75,7 +75,7 @@ def test_extremes_name_value_error_method_and_cell(findings_of):
     findings = findings_of({("psm", "bias"): [0.01, 0.02, 0.03, 0.04, 0.05, -0.06]})
     (sentence,) = say(findings, kind="extremes")
     assert sentence == (
-        "The bias of the risk difference of death in hospital goes from −6.00 points (0.10), psm in "
+        "The bias of the risk difference of hospital death goes from −6.00 points (0.10), psm in "
         "by_severity=2.0, n=300, to +5.00 points (0.10), psm in by_severity=2.0, n=200."
     )
     (sentence,) = say(findings, kind="extremes", where={Y: 200})
@@ -111,7 +111,7 @@ def test_a_verdict_follows_the_monte_carlo_limits(findings_of, value, mcse, word
     findings = findings_of({("psm", "coverage"): [value]}, mcse=mcse, n_used=10_000)
     head, sentence = say(findings, kind="verdict", cells="by_severity=0.0, n=200")
     doubt = " (undecided: Monte Carlo limits reach across an end of it)"
-    about = "Coverage of the risk difference of death in hospital, against the band 93% to 97%"
+    about = "Coverage of the risk difference of hospital death, against the band 93% to 97%"
     assert head == f"{about}, in by_severity=0.0, n=200{doubt if value == 0.965 else ''}:"
     assert sentence == words
 
@@ -129,7 +129,7 @@ def test_answers_about_some_of_the_cells_say_which(findings_of):
     findings = findings_of({("psm", "bias"): [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]})
     (sentence,) = say(findings, kind="extremes", cells="by_severity=1.0, n=300")
     assert sentence.startswith(
-        "The bias of the risk difference of death in hospital, in by_severity=1.0, n=300, is"
+        "The bias of the risk difference of hospital death, in by_severity=1.0, n=300, is"
     )
     heads = [
         say(findings, kind="frontier", measure="bias", level=0.1, x=X, where={Y: n})[0] for n in (200, 300)
@@ -205,8 +205,8 @@ def test_a_contour_says_where_a_value_is_reached(findings_of):
     numbers = {("psm", "mean"): [0.0, 0.0, 0.02, 0.001, 0.04, 0.002]}
     head, sentence = say(findings_of(numbers), kind="contour", x=X, y=Y, level=0.03)
     assert head == (
-        "Where over log odds of a gap per SD and patients the mean estimate of the risk difference of death "
-        "in hospital is 3 points:"
+        "Where over log odds of a gap per SD and patients the mean estimate of the risk difference of "
+        "hospital death is 3 points:"
     )
     assert sentence == (
         "psm: at patients = 200 and log odds of a gap per SD = 1.5 (95% Monte Carlo interval from 1.4 to "
@@ -220,7 +220,7 @@ def test_a_contour_of_a_ratio_is_sought_on_the_log_scale(findings_of):
     findings = findings_of(numbers, changes=changes)
     findings.performance["estimand"] = "log_or_hospital_death_att"
     head, sentence = say(findings, kind="contour", x=X, y=Y, ratio=0.957)
-    assert head.endswith("the mean estimate of the log odds ratio of death in hospital is log(0.957):")
+    assert head.endswith("the mean estimate of the log odds ratio of hospital death is log(0.957):")
     # log(0.957) = −0.04395: 0.78 of the way from −0.2 to 0.
     assert "log odds of a gap per SD = 0.78 (" in sentence
 
@@ -260,7 +260,7 @@ def test_a_contrast_is_judged_by_its_paired_error(findings_of, value, mcse, word
 
 def test_a_contrast_without_common_estimates_is_said_so(findings_of):
     (sentence,) = say(findings_of({("psm", "bias"): [0.1]}), kind="contrast", methods=("psm", "crude"))
-    assert "no estimate of the risk difference of death in hospital in common" in sentence
+    assert "no estimate of the risk difference of hospital death in common" in sentence
 
 
 def test_a_ladder_is_told_where_its_estimate_is_furthest_off(findings_of):

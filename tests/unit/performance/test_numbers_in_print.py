@@ -37,9 +37,9 @@ def test_a_share_that_all_replicates_agree_on_has_its_wilson_limit():
 def test_levels_and_names():
     assert plain_text("coverage", "rd_x", 0.93) == "93%"
     assert plain_text("bias", "rd_x", -0.005) == "−0.5 points"
-    assert estimand_text("log_hr_hospital_death_twin") == "log hazard ratio of death in hospital"
+    assert estimand_text("log_hr_hospital_death_twin") == "log hazard ratio of hospital death"
     assert estimand_text("rmst28_difference") == "difference of mean days alive"
-    assert estimand_text("log_or_ratio_icu_death") == "log ratio of odds ratios of death in the ICU"
+    assert estimand_text("log_or_ratio_icu_death") == "log ratio of odds ratios of ICU death"
     assert estimand_text("pairs_matched") == "number of matched pairs"
     assert estimand_text("anything_else") == "anything else"
     assert [decimals_for(error) for error in (12.0, 1.0, 0.1, 0.011, 0.0)] == [0, 1, 2, 3, 3]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from simsepsis.analysis.sentinels import sentinel
 from simsepsis.analysis.values import Distinct, Place, distinct, label, parsed, yes_or_no
-from simsepsis.arrays import FloatArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 
 _MOSTLY = 0.8
@@ -40,6 +40,8 @@ class ColumnFacts:
         The different values as they are written, the most frequent first, and the rows of each.
     numbers
         (patients,): the column as numbers, yes as 1 and no as 0; None where it holds words or dates.
+    codes
+        (patients,): which of the values each has, −1 for none.
     odd
         Words in a column of numbers.
     dates
@@ -52,6 +54,7 @@ class ColumnFacts:
     values: tuple[Any, ...]
     counts: tuple[int, ...]
     numbers: FloatArray | None
+    codes: IntArray
     odd: tuple[str, ...] = ()
     dates: bool = False
 
@@ -122,7 +125,10 @@ def facts_of(name: str, cells: pd.Series) -> ColumnFacts:
     try:
         found = distinct(cells, place)
     except DataError:  # lists and the like
-        return ColumnFacts(name=name, rows=cells.size, missing=cells.size, values=(), counts=(), numbers=None)
+        nothing = np.full(cells.size, -1)
+        return ColumnFacts(
+            name=name, rows=cells.size, missing=cells.size, values=(), counts=(), numbers=None, codes=nothing
+        )
     counts = found.counts()
     order = np.argsort(-counts, kind="stable")
     numbers, odd = _as_numbers(cells, found)
@@ -133,6 +139,7 @@ def facts_of(name: str, cells: pd.Series) -> ColumnFacts:
         values=tuple(found.values[i] for i in order),
         counts=tuple(int(counts[i]) for i in order),
         numbers=numbers,
+        codes=np.append(np.argsort(order), -1)[found.codes],
         odd=odd,
         dates=_are_dates(cells, found, numbers),
     )

@@ -44,6 +44,8 @@ class Chosen:
         to the user.
     time, event
         Columns of the survival analysis, both or neither.
+    start
+        Column of the time to the treatment, in who was treated.
     patient, cluster
         Columns of the identifier and of the cluster, where there are any.
     durations, covariates
@@ -63,6 +65,7 @@ class Chosen:
     amounts: tuple[str, ...] = ()
     time: str | None = None
     event: str | None = None
+    start: str | None = None
     patient: str | None = None
     cluster: str | None = None
     durations: tuple[str, ...] = ()
@@ -81,7 +84,7 @@ class Chosen:
     @property
     def taken(self) -> set[str]:
         """Return the columns that have a role already."""
-        single = (self.treatment, self.time, self.event, self.patient, self.cluster)
+        single = (self.treatment, self.time, self.event, self.start, self.patient, self.cluster)
         return {name for name in (*single, *self.all_outcomes, *self.durations, *self.covariates) if name}
 
     def because(self, words: Mapping[str, str]) -> Mapping[str, str]:
@@ -96,6 +99,7 @@ class Chosen:
             ("site", (self.cluster,)),
             ("outcome", (*self.all_outcomes, self.event)),
             ("time", (self.time,)),
+            ("start", (self.start,)),
             ("duration", self.durations),
             ("covariate", self.covariates),
         )
@@ -113,7 +117,7 @@ def choose(facts: Facts, given: Chosen) -> Chosen:
         What the user named.
     """
     chosen = given
-    for step in (_patient, _cluster, _outcomes, _time, _treatment, _durations, _covariates):
+    for step in (_patient, _cluster, _outcomes, _time, _treatment, _start, _durations, _covariates):
         chosen = step(facts, chosen)
     return chosen
 
@@ -272,6 +276,29 @@ def _with_event(chosen: Chosen, events: tuple[str, ...]) -> Chosen:
     return replace(chosen, event=events[0]) if events else replace(chosen, time=None)
 
 
+def _of_one_arm(column: ColumnFacts, treatment: ColumnFacts) -> bool:
+    """Return whether exactly the patients of one of two arms have a value."""
+    first, known = treatment.codes == 0, column.codes >= 0
+    if not treatment.two_valued or treatment.missing:
+        return False
+    return bool((known == first).all() or (known != first).all())
+
+
+def _start(facts: Facts, chosen: Chosen) -> Chosen:
+    """Choose the time to the treatment: a span that one arm has, ending while patients are followed."""
+    if chosen.treatment is None or chosen.time is None:
+        return chosen
+    end, arms = facts[chosen.time].numbers, facts[chosen.treatment]
+    for name, column in _free(facts, chosen).items():
+        own = column.numbers
+        if own is None or end is None or not _is_span(column) or not _of_one_arm(column, arms):
+            continue
+        if not (own > end).any():
+            why = f"only one arm of '{chosen.treatment}' has it, and it is never after '{chosen.time}'"
+            return replace(chosen, start=name, why=chosen.because({name: why}))
+    return chosen
+
+
 def _durations(facts: Facts, chosen: Chosen) -> Chosen:
     """Choose the spans that are no time to an event; times that may be one are left out."""
     found = tuple(
@@ -310,6 +337,10 @@ def _unfit(column: ColumnFacts, facts: Facts, chosen: Chosen) -> str:
         (column.dates or (levels > 2 and COLUMNS["date"].strength(name) > 0), "dates"),
         (bool(open_), "may be the time to the event"),
         (_row_numbers(column), "numbers of rows"),
+        (
+            chosen.treatment is not None and _of_one_arm(column, facts[chosen.treatment]),
+            "is known in one arm only",
+        ),
         (
             _may_be_cluster(column) and column.missing > 0 and chosen.cluster is None,
             f"may name the clusters, but is empty in {column.missing} rows; fill them, and write cluster",

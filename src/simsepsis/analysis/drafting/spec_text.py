@@ -216,6 +216,12 @@ def _survival(facts: Facts, chosen: Chosen) -> Iterator[str]:
         'censoring = "administrative"',
     )
     yield _unit(facts, chosen)
+    if chosen.start is not None:
+        yield entry(
+            f"'{chosen.start}' is the time to the treatment: {_reason(chosen, chosen.start)}. It is counted "
+            "from the start of follow-up, in the same unit. If it is not, leave this line out.",
+            f"start = {quoted(chosen.start)}",
+        )
 
 
 def unit_of(name: str) -> str | None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import scipy.special
 
 from simsepsis.analysis.data import CohortArrays
@@ -15,12 +14,11 @@ from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.analysis.methods.rows import coefficient_row
 from simsepsis.analysis.methods.shared import known
-from simsepsis.analysis.methods.start_times import course_of
+from simsepsis.analysis.methods.start_times import course_of, days_of_stay
 from simsepsis.analysis.methods.timing import LOG_HR
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
-from simsepsis.study.published import open_study
 
 GRACE = 3
 """Days within which treatment has to start."""
@@ -100,11 +98,9 @@ def _days(task: Task, cohort: CohortArrays) -> Days:
     start = _whole_days(np.minimum(course.start, LAST_DAY + 1))
     chance = last
     # Without the days during which alone treatment starts: until death or discharge.
-    stay = open_study(None if task.spec.own else task.spec.study).stay
-    name = task.spec.columns.get(stay, stay)
-    if name in task.shared.frame.columns:
-        days = pd.to_numeric(task.shared.frame[name], errors="coerce").to_numpy(np.float64)[cohort.record]
-        chance = np.minimum(last, _whole_days(np.where(np.isnan(days), np.inf, days)))
+    days = days_of_stay(task, cohort)
+    if days is not None:
+        chance = np.minimum(last, _whole_days(days))
     chance = np.maximum(chance, np.where(start <= LAST_DAY, start, 1))
     return Days(last=last, event=course.event, start=start, chance=chance)
 

@@ -66,7 +66,7 @@ def _arm(
     n = dead.size
     inside = treated == side
     model = fit_logistic(X[inside], dead[inside])
-    fitted = _fitted_risk(X, model)
+    fitted = fitted_risk(X, model)
     weight = np.where(inside, weights, 0.0)
     value = fitted + weight * (dead - fitted)
     slope = np.where(inside, (-1.0 if side else 1.0) * (weights - 1.0), 0.0)
@@ -80,7 +80,7 @@ def _arm(
     return risk, (value - risk) / n + by_score + by_model
 
 
-def _fitted_risk(X: FloatArray, model: Fit) -> FloatArray:
+def fitted_risk(X: FloatArray, model: Fit) -> FloatArray:
     """Return the fitted risk of everybody; refuse a model that decides too many patients."""
     predictor = linear_predictor(X, model)
     if np.isnan(predictor).any():

@@ -15,7 +15,17 @@ from simsepsis.errors import NotEstimableError
 from simsepsis.estimand import Estimand
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
-Need = Literal["clusters", "survival", "start_times", "oracle", "twin"]
+Need = Literal["clusters", "survival", "start_times", "daily", "oracle", "twin"]
+
+NEEDS: dict[Need, str] = {
+    "clusters": "clusters",
+    "survival": "a time to death",
+    "start_times": "the start of treatment",
+    "daily": "records of each day",
+    "oracle": "the oracle",
+    "twin": "the randomized twin",
+}
+"""What a method may need, in words."""
 
 MATCHED_SET = ("pairs_matched", "max_smd_matched")
 """Estimands that describe a matched set, and are no effects: treated patients with a match, and the largest
@@ -95,6 +105,11 @@ class Method:
     reference: str = ""
     numeric: tuple[str, ...] = ()
     subgroup: str | None = None
+
+    @property
+    def needed(self) -> str:
+        """Return what it needs in words; empty where any cohort will do."""
+        return " and ".join(NEEDS[need] for need in self.needs)
 
     @property
     def populations(self) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from simsepsis.analysis.methods.clone_censor import CLONE_CENSOR_WEIGHT
 from simsepsis.analysis.methods.competing import FINE_GRAY
@@ -13,7 +15,7 @@ from simsepsis.analysis.methods.doubly_robust import AIPW
 from simsepsis.analysis.methods.gee_variants import GEE_METHODS
 from simsepsis.analysis.methods.instrument import ICU_PREFERENCE
 from simsepsis.analysis.methods.matcher_variants import MATCHER_METHODS
-from simsepsis.analysis.methods.method import Method
+from simsepsis.analysis.methods.method import Group, Method
 from simsepsis.analysis.methods.missing_data import MISSING_METHODS
 from simsepsis.analysis.methods.oracle import ORACLE_METHODS
 from simsepsis.analysis.methods.other_scores import OTHER_SCORES
@@ -39,6 +41,15 @@ MORE = (
 )
 
 
+def methods_of_files() -> Iterator[Method]:
+    """Yield the method of each file here that calls one ``METHOD``: such a file needs no place in a list."""
+    folder = __name__.rpartition(".")[0]
+    for file in pkgutil.iter_modules(import_module(folder).__path__, f"{folder}."):
+        method = getattr(import_module(file.name), "METHOD", None)
+        if method is not None:
+            yield method
+
+
 def methods_of(spec: AnalysisSpec) -> Mapping[str, Method]:
     """Return every method by name, in the order of lists.
 
@@ -62,8 +73,9 @@ def _methods(subgroups: tuple[Subgroup, ...], study: str) -> Mapping[str, Method
     tests = [interaction(one) for one in subgroups if one.name not in shown]
     code = known.module("methods")
     own: tuple[Method, ...] = () if code is None else code.METHODS
+    more = sorted((*MORE, *methods_of_files()), key=lambda method: get_args(Group).index(method.group))
     asked = (method for test in tests for method in (test, in_twin(test)))
-    listed = (*thesis, *KINDS, *own, *MORE, *map(in_twin, thesis), *asked)
+    listed = (*thesis, *KINDS, *own, *more, *map(in_twin, thesis), *asked)
     return MappingProxyType({method.name: method for method in listed})
 
 

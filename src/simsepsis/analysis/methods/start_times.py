@@ -14,6 +14,7 @@ from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.time_to_death import follow_up
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import DataError, NotEstimableError
+from simsepsis.study.published import open_study
 
 HOURS = 24.0
 NEVER = np.inf
@@ -39,10 +40,75 @@ class Course:
     since: FloatArray
 
 
-def hour_column(spec: AnalysisSpec) -> str:
-    """Return the name that the file has for the hours from admission to the start of treatment."""
-    name = f"{spec.treatment}_hour"
-    return spec.columns.get(name, name)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StartTimes:
+    """When treatment began.
+
+    Attributes
+    ----------
+    column
+        In which it is recorded.
+    scale
+        What is recorded there per unit of follow-up: 24 for hours beside days.
+    time
+        (n,) from the start of follow-up, in its unit; inf in the untreated.
+    """
+
+    column: str
+    scale: float
+    time: FloatArray
+
+
+def start_column(spec: AnalysisSpec) -> tuple[str, float]:
+    """Return the column of the start of treatment, and what is recorded in it per unit of follow-up."""
+    name = spec.start or f"{spec.treatment}_hour"
+    return spec.columns.get(name, name), 1.0 if spec.start else HOURS
+
+
+def start_times(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec) -> StartTimes | None:
+    """Return when treatment began; None where that is not recorded.
+
+    Parameters
+    ----------
+    registry
+        The patients as they were read.
+    cohort
+        Those of them who take part.
+    spec
+        Names the columns.
+
+    Raises
+    ------
+    DataError
+        If the column that the spec names is not there, a treated patient has no start, an untreated one has
+        one, or one is negative or after the end of follow-up.
+    """
+    name, scale = start_column(spec)
+    if name not in registry.columns:
+        if spec.start:
+            raise DataError(
+                f"{cohort.source}: start = '{spec.start}' is no column; correct it or leave it out"
+            )
+        return None
+    values = pd.to_numeric(registry[name], errors="coerce").to_numpy(np.float64)[cohort.record]
+    wrong = np.where(cohort.treated, ~((values >= 0) & np.isfinite(values)), ~np.isnan(values))
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        kind = "treated" if cohort.treated[place] else "untreated"
+        what = "times" if spec.start else "hours"
+        raise DataError(
+            f"{cohort.source}: '{name}' is {values[place]:g} in row {int(cohort.record[place]) + 1}, where "
+            f"the patient was {kind}; give {what} of 0 or more to the treated and leave the others empty"
+        )
+    time = np.where(cohort.treated, values / scale, NEVER)
+    if spec.survival_time is not None:
+        late = np.flatnonzero(np.isfinite(time) & (time > cohort.column(spec.survival_time)))
+        if late.size:
+            raise DataError(
+                f"{cohort.source}: '{name}' is after the end of follow-up in row "
+                f"{int(cohort.record[late[0]]) + 1}; correct it"
+            )
+    return StartTimes(column=name, scale=scale, time=time)
 
 
 def recorded_times(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[FloatArray, FloatArray]:
@@ -71,13 +137,7 @@ def course_of(task: Task) -> Course:
     """
     cohort = known(task.shared.cohort)
     duration, event = times_to_death(task)
-    start = _start_days(task.shared.frame, cohort, task.spec)
-    late = np.flatnonzero(np.isfinite(start) & (start > recorded_times(cohort, task.spec)[0]))
-    if late.size:
-        raise DataError(
-            f"{cohort.source}: '{hour_column(task.spec)}' is after the end of follow-up in row "
-            f"{int(cohort.record[late[0]]) + 1}; correct it"
-        )
+    start = _started(task.shared.frame, cohort, task.spec)
     by_the_day = bool((duration == np.rint(duration)).all())
     since = np.ceil(start) if by_the_day else start
     return Course(
@@ -88,21 +148,22 @@ def course_of(task: Task) -> Course:
     )
 
 
-def _start_days(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec) -> FloatArray:
-    """Return days from admission to the start of treatment, inf for the untreated."""
-    name = hour_column(spec)
-    if name not in registry.columns:
+def days_of_stay(task: Task, cohort: CohortArrays) -> FloatArray | None:
+    """Return the days during which alone treatment starts, (n,), inf where empty; None if not recorded."""
+    stay = open_study(None if task.spec.own else task.spec.study).stay
+    name = task.spec.columns.get(stay, stay)
+    if name not in task.shared.frame.columns:
+        return None
+    days = pd.to_numeric(task.shared.frame[name], errors="coerce").to_numpy(np.float64)[cohort.record]
+    return np.where(np.isnan(days), np.inf, days)
+
+
+def _started(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec) -> FloatArray:
+    """Return the time to the start of treatment, inf for the untreated."""
+    found = start_times(registry, cohort, spec)
+    if found is None:
         raise NotEstimableError(
-            f"needs the column '{name}', hours from admission to the start of treatment; "
+            f"needs the column '{start_column(spec)[0]}', hours from admission to the start of treatment; "
             "this registry does not record it"
         )
-    hours = pd.to_numeric(registry[name], errors="coerce").to_numpy(np.float64)[cohort.record]
-    wrong = np.where(cohort.treated, ~((hours >= 0) & np.isfinite(hours)), ~np.isnan(hours))
-    if wrong.any():
-        place = int(np.argmax(wrong))
-        kind = "treated" if cohort.treated[place] else "untreated"
-        raise DataError(
-            f"{cohort.source}: '{name}' is {hours[place]:g} in row {int(cohort.record[place]) + 1}, where "
-            f"the patient was {kind}; give hours of 0 or more to the treated and leave the others empty"
-        )
-    return np.where(cohort.treated, hours / HOURS, NEVER)
+    return found.time

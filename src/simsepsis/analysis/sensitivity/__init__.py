@@ -18,6 +18,7 @@ from simsepsis.analysis.sensitivity.e_values import (
     risk_ratio_of_odds_ratio,
 )
 from simsepsis.analysis.sensitivity.immortal_time import PersonTime, expected_person_time, person_time
+from simsepsis.analysis.sensitivity.negative_controls import Calibration, empirical_calibration
 from simsepsis.analysis.sensitivity.rosenbaum import (
     rosenbaum_gamma,
     rosenbaum_p_value,
@@ -28,11 +29,13 @@ from simsepsis.analysis.sensitivity.table import SENSITIVITY_COLUMNS, sensitivit
 
 __all__ = [
     "SENSITIVITY_COLUMNS",
+    "Calibration",
     "PersonTime",
     "attenuated_log_odds_ratio",
     "binary_confounder_bias",
     "bounding_factor",
     "e_value",
+    "empirical_calibration",
     "expected_person_time",
     "marginal_log_odds_ratio",
     "normal_confounder_bias",

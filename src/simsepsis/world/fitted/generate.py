@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import UsageError
@@ -30,6 +29,7 @@ from simsepsis.world.fitted.simulate import (
     record_later,
     roster_of,
 )
+from simsepsis.world.fitted.starts import Starts, start_column, starts_of
 from simsepsis.world.potential import Outcomes, Potential, join_outcomes, join_potentials
 
 BLOCK = 16_384
@@ -109,15 +109,12 @@ def generate(
     first = 1
     for people, draw in blocks_of(settled, seed=seed, n=size, replicate=replicate):
         count = people.hidden.size
-        treated = _assigned(settled, people, draw, assignment)
-        untreated_fate, treated_fate = (
-            (fate_of(settled, people, 0.0), fate_of(settled, people, 1.0)) if oracle else (None, None)
-        )
-        given = treated.astype(np.float64)
-        fate = fate_of(settled, people, given)
-        parts.append(_columns(settled, people, fate, given, np.arange(first, first + count)))
-        if treated_fate is not None and untreated_fate is not None:
-            oracles.append(_oracle(settled, people, treated_fate, untreated_fate, parts[-1]))
+        starts = starts_of(settled, people)
+        given = _assigned(settled, starts, draw, assignment).astype(np.float64)
+        fate = fate_of(settled, people, given, starts.begins)
+        parts.append(_columns(settled, people, fate, given, starts, np.arange(first, first + count)))
+        if oracle:
+            oracles.append(_oracle(settled, people, starts, parts[-1]))
         first += count
     columns = (
         parts[0] if len(parts) == 1 else {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
@@ -131,17 +128,22 @@ def generate(
     )
 
 
-def _assigned(scenario: FittedScenario, people: People, draw: Streams, assignment: Assignment) -> BoolArray:
+def _assigned(scenario: FittedScenario, starts: Starts, draw: Streams, assignment: Assignment) -> BoolArray:
     """Return who is treated: as the indication decides, or by a coin at the same rate."""
     if assignment == "indication":
-        return people.treated
+        return starts.treated
     share = scenario.treatment.prevalence or scenario.learned.prevalence
-    coin: BoolArray = draw("coin").random(people.hidden.size) < share
+    coin: BoolArray = draw("coin").random(starts.treated.size) < share
     return coin
 
 
 def _columns(
-    scenario: FittedScenario, people: People, fate: Fate, given: FloatArray, number: IntArray
+    scenario: FittedScenario,
+    people: People,
+    fate: Fate,
+    given: FloatArray,
+    starts: Starts,
+    number: IntArray,
 ) -> dict[str, FloatArray]:
     """Return what is recorded of a block, as numbers."""
     profile, covariates = scenario.learned, people.covariates
@@ -156,6 +158,8 @@ def _columns(
             values = np.asarray(np.where(covariates.missing[row], np.nan, values), dtype=np.float64)
         columns[name] = values
     columns[profile.treatment] = given
+    if profile.start is not None:
+        columns[profile.start.column] = start_column(profile.start, starts, given, fate.time)
     later = record_later(scenario, people, fate, given)
     if profile.survival is not None and fate.time is not None:
         columns[profile.survival.time] = fate.time
@@ -208,21 +212,26 @@ def _whole(values: FloatArray) -> Recorded:
 
 
 def _oracle(
-    scenario: FittedScenario,
-    people: People,
-    treated: Fate,
-    untreated: Fate,
-    columns: Mapping[str, FloatArray],
+    scenario: FittedScenario, people: People, starts: Starts, columns: Mapping[str, FloatArray]
 ) -> Oracle:
-    profile, propensity = scenario.learned, people.propensity
+    profile, n = scenario.learned, people.hidden.size
     name = profile.patient or "row"
-    number = columns[name].astype(np.int64) if profile.patient else np.arange(1, propensity.size + 1)
+    outcomes = _outcomes(scenario, people, starts)
     return Oracle(
-        key=(name, number),
-        propensity=propensity,
+        key=(name, columns[name].astype(np.int64) if profile.patient else np.arange(1, n + 1)),
+        propensity=starts.chance,
         unmeasured=people.hidden,
-        treated=potential_of(profile, treated),
-        untreated=potential_of(profile, untreated),
+        treated=outcomes.treated,
+        untreated=outcomes.untreated,
+    )
+
+
+def _outcomes(scenario: FittedScenario, people: People, starts: Starts) -> Outcomes:
+    profile = scenario.learned
+    return Outcomes(
+        treated=potential_of(profile, fate_of(scenario, people, 1.0, starts.begins)),
+        untreated=potential_of(profile, fate_of(scenario, people, 0.0)),
+        propensity=starts.chance,
     )
 
 
@@ -263,13 +272,8 @@ def _joined(parts: list[Oracle]) -> Oracle:
 def potential_outcomes(scenario: FittedScenario, *, population: int, seed: int) -> Outcomes:
     """Return the potential outcomes of a large population."""
     settled = resolve(scenario)
-    profile = settled.learned
     parts = [
-        Outcomes(
-            treated=potential_of(profile, fate_of(settled, people, 1.0)),
-            untreated=potential_of(profile, fate_of(settled, people, 0.0)),
-            propensity=expit(people.log_odds),
-        )
+        _outcomes(settled, people, starts_of(settled, people))
         for people, _ in blocks_of(settled, seed=seed, n=population)
     ]
     return join_outcomes(parts)

@@ -156,6 +156,37 @@ class Survival(Section):
         return self
 
 
+class Start(Section):
+    """When the treatment starts, by a hazard in everybody who is still there and untreated.
+
+    Where it is given, the predictor of the model `treatment` is a log hazard ratio.
+    """
+
+    column: str
+    cuts: tuple[Annotated[float, Field(ge=-1.0, le=1e9)], ...]
+    """Ends of the pieces in which the hazard is constant; from −1, where some start at once, to the last."""
+    hazards: tuple[Annotated[float, Field(ge=0.0, le=1e9)], ...]
+    """Hazard of starting in each piece, for a linear predictor of 0."""
+    scale: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
+    """What is recorded per unit of follow-up: 24 for hours beside days."""
+    rounding: Literal["none", "up", "down"] = "none"
+    """How times are recorded: as they are, or as whole numbers."""
+    decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+
+    @model_validator(mode="after")
+    def _pieces(self) -> Self:
+        if len(self.cuts) < 2 or self.cuts[0] not in (0.0, -1.0) or list(self.cuts) != sorted(set(self.cuts)):
+            raise ValueError("cuts: begin with 0, or with −1 where some start at once, and rise")
+        if len(self.hazards) != len(self.cuts) - 1 or not any(self.hazards):
+            raise ValueError("hazards: give one for each piece between the cuts, and not only zeros")
+        return self
+
+    @property
+    def cumulative(self) -> np.ndarray:
+        """Return the cumulative hazard at the cuts."""
+        return np.concatenate([[0.0], np.cumsum(np.array(self.hazards) * np.diff(self.cuts))])
+
+
 class Clusters(Section):
     """The clusters of the cohort, each with what is special about it."""
 
@@ -204,6 +235,8 @@ class Profile(Section):
     """Predictors; `treatment`, and those that `survival` and `later` name."""
     survival: Survival | None = None
     """Models `event` and `leaving`."""
+    start: Start | None = None
+    """When the treatment starts, where that was recorded."""
     derived: dict[str, Derived] = Field(default_factory=dict)
     """Outcomes that follow from it."""
     later: dict[str, Later] = Field(default_factory=dict)
@@ -251,6 +284,9 @@ class Profile(Section):
         needed |= {"event", "leaving"} if self.survival else set()
         for name in sorted(needed - set(self.models)):
             raise ValueError(f"models: '{name}' is missing")
+        kind = "logistic" if self.start is None else "hazard"
+        if self.models["treatment"].kind != kind:
+            raise ValueError(f'models.treatment: kind must be "{kind}", as start is there or not')
         known = {
             *self.later,
             *self.columns,

@@ -15,7 +15,16 @@ from simsepsis.streams import streams
 from simsepsis.threads import one_thread
 from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Contrast, Risks, risk_difference
 from simsepsis.world.fitted.scenario import Effect, FittedScenario, Solved
-from simsepsis.world.fitted.simulate import People, draw_people, fate_of, place_patients, prognosis, roster_of
+from simsepsis.world.fitted.simulate import (
+    People,
+    draw_people,
+    fate_of,
+    place_patients,
+    prognosis,
+    roster_of,
+    untreated_stay,
+)
+from simsepsis.world.fitted.starts import LARGEST, reach, starts_of
 
 POPULATION = 100_000
 """Patients on whom worlds are solved: a risk is then known to 0.15 percentage points, a contrast better."""
@@ -69,8 +78,10 @@ def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
     spread = (score - score.mean() + extra * (outlook - outlook.mean())) / knobs.overlap
     wanted = knobs.prevalence or scenario.learned.prevalence
 
+    chance = _chance_of(bare, people)
+
     def gap(intercept: float) -> float:
-        return float(expit(intercept + spread).mean()) - wanted
+        return float(chance(intercept + spread).mean()) - wanted
 
     if gap(-FARTHEST) > 0.0 or gap(FARTHEST) < 0.0:
         raise ScenarioError(
@@ -83,8 +94,17 @@ def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
         prognosis_slope=slope,
         intercept=float(brentq(gap, -FARTHEST, FARTHEST, xtol=1e-8)),
     )
-    _refuse_no_overlap(scenario, expit(solved.intercept + spread))
+    _refuse_no_overlap(scenario, chance(solved.intercept + spread))
     return scenario.model_copy(update={"solved": solved})
+
+
+def _chance_of(scenario: FittedScenario, people: People) -> Callable[[FloatArray], FloatArray]:
+    """Return the function from the treatment's predictor to its probability."""
+    start = scenario.learned.start
+    if start is None:
+        return lambda score: np.asarray(expit(score))
+    limit = reach(start, untreated_stay(scenario, people), scenario.treatment.delay)
+    return lambda score: np.asarray(-np.expm1(-np.exp(np.clip(score, -LARGEST, LARGEST)) * limit))
 
 
 def _refuse_no_overlap(scenario: FittedScenario, chance: FloatArray) -> None:
@@ -101,14 +121,12 @@ def _contrast(
     scenario: FittedScenario, people: People, contrast: Contrast, population: str
 ) -> Callable[[float], tuple[float, float]]:
     """Return the function from a log ratio to the stated measure of the outcome, and its MCSE."""
-    outcome, weights = (
-        scenario.outcome,
-        people.propensity if population == "treated" else np.ones_like(people.hidden),
-    )
+    outcome, starts = scenario.outcome, starts_of(scenario, people)
+    weights = starts.chance if population == "treated" else np.ones_like(people.hidden)
     untreated = fate_of(scenario, people, 0.0).outcomes[outcome]
 
     def at(log_ratio: float) -> tuple[float, float]:
-        treated = fate_of(_with(scenario, log_ratio), people, 1.0).outcomes[outcome]
+        treated = fate_of(_with(scenario, log_ratio), people, 1.0, starts.begins).outcomes[outcome]
         return contrast(Risks(treated=treated, untreated=untreated, weights=weights))
 
     return at
@@ -177,7 +195,8 @@ def _hold_crude(scenario: FittedScenario) -> FittedScenario:
         )
     free = scenario.unmeasured
     people, outcome = solve_population(scenario), scenario.outcome
-    chance = people.propensity
+    starts = starts_of(scenario, people)
+    chance = starts.chance
 
     def control(shift: float) -> float:
         fate = fate_of(_shifted(_with(scenario, 0.0), shift), people, 0.0)
@@ -186,7 +205,7 @@ def _hold_crude(scenario: FittedScenario) -> FittedScenario:
     shift = _root(control, scenario, "control", crude[1])
 
     def treated(log_ratio: float) -> float:
-        fate = fate_of(_shifted(_with(scenario, log_ratio), shift), people, 1.0)
+        fate = fate_of(_shifted(_with(scenario, log_ratio), shift), people, 1.0, starts.begins)
         return float(np.average(fate.outcomes[outcome], weights=chance)) - crude[0]
 
     found = _with(scenario, _root(treated, scenario, "treated", crude[0]))

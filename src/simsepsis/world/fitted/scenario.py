@@ -35,6 +35,8 @@ class Treatment(Section):
     """The larger, the more alike are the arms: the spread of the log odds of treatment is divided by it."""
     confounding: Factor = 1.0
     """Factor on that part of the log odds of treatment that also predicts the outcome."""
+    delay: Annotated[float, Field(gt=0.0, le=100.0)] = 1.0
+    """Factor on the time to the start of treatment, where the cohort recorded it."""
 
 
 class Modifier(Section):

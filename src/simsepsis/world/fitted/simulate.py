@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,24 +71,16 @@ class Luck:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class People:
-    """Patients before treatment does anything: (n,) each; `before`: what is drawn before it."""
+    """Patients before treatment does anything: (n,) each; `before`: what is drawn before it.
+
+    `log_odds` are those of treatment, or the log hazard ratio of starting it where starts are in time.
+    """
 
     covariates: Covariates
     hidden: FloatArray
     before: Mapping[str, FloatArray]
     log_odds: FloatArray
     luck: Luck
-
-    @property
-    def propensity(self) -> FloatArray:
-        """Return the probability of treatment given all that precedes it."""
-        return np.asarray(expit(self.log_odds))
-
-    @property
-    def treated(self) -> BoolArray:
-        """Return who is treated where the indication decides."""
-        treated: BoolArray = self.luck.treatment < self.propensity
-        return treated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -230,15 +222,21 @@ def _log_odds(
             extra = (knobs.confounding - 1.0) * solved.prognosis_slope
             score = score + extra * (prognosis(scenario, covariates) - solved.prognosis_mean)
         score = solved.intercept + score / knobs.overlap
+    if scenario.learned.start is not None:
+        slope = np.log(scenario.unmeasured.or_treatment)
+        return np.asarray(score + slope * (hidden - mean_of(scenario.unmeasured)))
     return conditional_log_odds(score, hidden, scenario.unmeasured)
 
 
-def fate_of(scenario: FittedScenario, people: People, given: float | FloatArray) -> Fate:
-    """Return what becomes of patients who are given the treatment (1) or not (0)."""
+def fate_of(
+    scenario: FittedScenario,
+    people: People,
+    given: float | FloatArray,
+    begins: float | FloatArray = 0.0,
+) -> Fate:
+    """Return what becomes of patients who are given the treatment (1) or not (0), and when it begins."""
     profile, survival = scenario.learned, scenario.learned.survival
-    shift = (0.0 if scenario.solved is None else scenario.solved.shift) + np.log(
-        scenario.unmeasured.hr_outcome
-    ) * (people.hidden - mean_of(scenario.unmeasured))
+    shift = _shift(scenario, people)
     ratio = _ratio(scenario, people)
     found: dict[str, FloatArray] = dict(people.before)
     outcomes: dict[str, FloatArray] = {}
@@ -246,11 +244,13 @@ def fate_of(scenario: FittedScenario, people: People, given: float | FloatArray)
     lifetime = np.full(people.hidden.size, np.inf)
     if survival is not None:
         effect = _effect(scenario, "event", ratio, number=False)
-        score = predictor(profile, "event", people.covariates, found) + shift + given * effect
+        score = predictor(profile, "event", people.covariates, found) + shift
         leave = predictor(profile, "leaving", people.covariates, found)
-        if scenario.effect.as_found:
-            leave = leave + given * profile.models["leaving"].treatment
-        time, event, lifetime = _follow_up(survival, people.luck, score, leave)
+        change = profile.models["leaving"].treatment if scenario.effect.as_found else 0.0
+        cuts, luck = np.array(survival.cuts), people.luck
+        dead = _reached(cuts, survival.hazards, luck.event, score, given * effect, begins)
+        left = _reached(cuts, survival.leaving, luck.leaving, leave, given * change, begins)
+        time, event, lifetime = _follow_up(survival, dead, np.minimum(left, cuts[-1]))
         found[survival.event] = event.astype(np.float64)
         for name, derived in profile.derived.items():
             happened = event if derived.day is None else event & (time <= derived.day)
@@ -307,24 +307,61 @@ def _effect(
     return ratio if number == (scenario.outcome in scenario.learned.numeric_outcomes) else 0.0
 
 
+def untreated_stay(scenario: FittedScenario, people: People) -> FloatArray:
+    """Return how long untreated patients are there, as it is and not as it is recorded; infinite for ever."""
+    profile, survival = scenario.learned, scenario.learned.survival
+    if survival is None:
+        return np.full(people.hidden.size, np.inf)
+    cuts, luck, covariates = np.array(survival.cuts), people.luck, people.covariates
+    score = predictor(profile, "event", covariates, people.before) + _shift(scenario, people)
+    leave = predictor(profile, "leaving", covariates, people.before)
+    dead = _reached(cuts, survival.hazards, luck.event, score, 0.0, 0.0)
+    left = _reached(cuts, survival.leaving, luck.leaving, leave, 0.0, 0.0)
+    return np.asarray(np.minimum(np.minimum(dead, left), cuts[-1]))
+
+
+def _shift(scenario: FittedScenario, people: People) -> FloatArray:
+    """Return what is added to every outcome's predictor: what was solved, and the hidden confounder."""
+    solved, hidden = scenario.solved, scenario.unmeasured
+    slope = float(np.log(hidden.hr_outcome))
+    shift = 0.0 if solved is None else solved.shift
+    return np.asarray(shift + slope * (people.hidden - mean_of(hidden)))
+
+
 def _follow_up(
-    survival: Survival, luck: Luck, score: FloatArray, leave: FloatArray
+    survival: Survival, dead: FloatArray, left: FloatArray
 ) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Return time, whether it ended with the event, and the time to the event if nothing else ends it."""
-    cuts = np.array(survival.cuts)
-    dead = _inverse(cuts, np.array(survival.hazards), luck.event * np.exp(-score))
-    left = _inverse(cuts, np.array(survival.leaving), luck.leaving * np.exp(-leave))
-    left = np.minimum(left, cuts[-1])
     event = dead <= left
-    time = np.where(event, dead, left)
-    if survival.rounding == "up":
-        time = np.ceil(time)
-    elif survival.rounding == "down":
-        time = np.floor(time)
-    elif survival.decimals is not None:
-        time = np.round(time, survival.decimals)
+    time = recorded(np.where(event, dead, left), survival.rounding, survival.decimals)
     lifetime = np.where(event, time, np.inf) if survival.discharge else dead
     return time, event, lifetime
+
+
+def recorded(time: FloatArray, rounding: str, decimals: int | None) -> FloatArray:
+    """Return times as they are recorded."""
+    if rounding == "up":
+        return np.ceil(time)
+    if rounding == "down":
+        return np.floor(time)
+    return time if decimals is None else np.round(time, decimals)
+
+
+def _reached(
+    cuts: FloatArray,
+    hazards: Sequence[float],
+    luck: FloatArray,
+    score: FloatArray,
+    change: float | FloatArray,
+    begins: float | FloatArray,
+) -> FloatArray:
+    """Return when each patient's hazard is used up; `change` is added to the predictor from `begins` on."""
+    own = np.array(hazards)
+    if np.ndim(begins) == 0:
+        return _inverse(cuts, own, luck * np.exp(-(score + change)))
+    bears = luck * np.exp(-score)
+    until = np.interp(begins, cuts, np.concatenate([[0.0], np.cumsum(own * np.diff(cuts))]))
+    return _inverse(cuts, own, np.where(bears > until, until + (bears - until) * np.exp(-change), bears))
 
 
 def _inverse(cuts: FloatArray, hazards: FloatArray, exposure: FloatArray) -> FloatArray:

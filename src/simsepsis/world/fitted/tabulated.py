@@ -11,6 +11,9 @@ from scipy.special import ndtri
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.world.fitted.profile import NODES, Column, Model, Profile
 
+STICK_DRAWS = 200_000
+"""Patients among whom the limits of a category are found: a share is then right to 0.1 percentage points."""
+
 NUMBER, STEPS, STICKS = 0, 1, 2
 """How a value comes from its normal variables: by quantiles, by thresholds, by level after level."""
 
@@ -109,7 +112,12 @@ def tabulated(profile: Profile) -> Tables:
     """Return a profile's covariates as arrays."""
     columns = list(profile.columns.items())
     models = list(profile.models.items())
-    entries = [_entries(column) for _, column in columns]
+    first = np.cumsum([0, *(column.latents for _, column in columns)])
+    matrix = profile.matrix
+    entries = [
+        _entries(column, matrix[start:end, start:end])
+        for (_, column), start, end in zip(columns, first, first[1:], strict=False)
+    ]
     sizes = np.array([limits.size for limits, _ in entries])
     adds = [
         [
@@ -122,7 +130,7 @@ def tabulated(profile: Profile) -> Tables:
         names=tuple(name for name, _ in columns),
         models=tuple(name for name, _ in models),
         kind=np.array([_kind(column) for _, column in columns]),
-        first=np.cumsum([0, *(column.latents for _, column in columns)])[:-1],
+        first=first[:-1],
         start=np.cumsum([0, *sizes])[:-1],
         size=sizes,
         missing=ndtri([column.missing for _, column in columns]),
@@ -169,18 +177,42 @@ def _snaps(column: Column) -> BoolArray:
     return jumps
 
 
-def _entries(column: Column) -> tuple[FloatArray, FloatArray]:
+def _entries(column: Column, correlation: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the normal values that decide, and the values that they decide between."""
     values = np.array(column.values)
     if column.kind == "number":
         return NODES, values
     shares = np.array(column.shares)
     if column.kind == "category":
-        left = 1.0 - np.concatenate([[0.0], np.cumsum(shares)[:-1]])
-        return ndtri(np.clip(np.where(left > 1e-12, shares / np.maximum(left, 1e-12), 1.0), 0.0, 1.0)), values
+        sticks = len(values) - 1
+        own = correlation[-sticks:, -sticks:] if sticks else np.eye(0)
+        return _stick_limits(column.shares, tuple(map(tuple, own.tolist()))), values
     limits = ndtri(np.clip(np.cumsum(shares), 0.0, 1.0))
     limits[-1] = np.inf
     return limits, values
+
+
+@lru_cache(maxsize=256)
+def _stick_limits(shares: tuple[float, ...], correlations: tuple[tuple[float, ...], ...]) -> FloatArray:
+    """Return below which value of its normal variable each level is taken by whom no level before it took.
+
+    Where the variables are independent, that is the quantile of the share of those who are left; otherwise
+    it is found level after level among simulated patients.
+    """
+    correlation = np.array(correlations).reshape(len(correlations), -1)
+    left = 1.0 - np.concatenate([[0.0], np.cumsum(shares)[:-1]])
+    part = np.clip(np.where(left > 1e-12, np.array(shares) / np.maximum(left, 1e-12), 1.0), 0.0, 1.0)
+    limits = ndtri(part)
+    if np.abs(correlation - np.eye(len(correlation))).max(initial=0.0) == 0.0:
+        return np.asarray(limits)
+    draws = np.random.default_rng(0).standard_normal((len(correlation), STICK_DRAWS))
+    values, vectors = np.linalg.eigh(correlation)
+    normal = (vectors * np.sqrt(np.maximum(values, 0.0))) @ draws
+    for place in range(1, len(correlation)):
+        normal = normal[:, normal[place - 1] >= limits[place - 1]]
+        if 0.0 < part[place] < 1.0 and normal.shape[1]:
+            limits[place] = np.quantile(normal[place], part[place])
+    return np.asarray(limits)
 
 
 @lru_cache(maxsize=8)

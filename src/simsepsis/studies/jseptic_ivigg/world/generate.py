@@ -13,7 +13,7 @@ from simsepsis.streams import Streams, streams
 from simsepsis.studies.jseptic_ivigg.world.adjuncts import draw_adjuncts, draw_units
 from simsepsis.studies.jseptic_ivigg.world.course import Exits
 from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
-from simsepsis.studies.jseptic_ivigg.world.later_scores import later_scores
+from simsepsis.studies.jseptic_ivigg.world.later_scores import daily_scores, later_scores
 from simsepsis.studies.jseptic_ivigg.world.observation import observe, records_of
 from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles, oracle_of, potential_of
 from simsepsis.studies.jseptic_ivigg.world.prepared import World, settle
@@ -85,6 +85,9 @@ def _block(world: World, icu: IntArray, draw: Streams, assignment: Assignment) -
     columns = dict(simulated.patients.columns)
     columns |= _stay(exits)
     columns |= later_scores(world, simulated.patients, path, exits, starts, draw("scores"))
+    if world.scenario.observation.daily:
+        rngs = draw("scores"), draw("daily")
+        columns |= daily_scores(world, simulated.patients, path, exits, starts, rngs)
     columns |= _care(world, simulated, starts, draw("supports"))
     columns |= {name: np.isfinite(start).astype(np.int64) for name, start in starts.items()}
     columns["ivigg"] = np.isfinite(simulated.ivigg_day).astype(np.int64)

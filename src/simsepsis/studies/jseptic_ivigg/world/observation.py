@@ -22,6 +22,8 @@ BLEEDING = (-1.35, 0.2, -0.25)
 """Probit of a bleeding complication: intercept, per SD of severity, per SD of platelets. Judgement."""
 
 HOURS = 24.0
+DAILY = "daily_"
+"""How the names of what is recorded of each day begin."""
 
 CATEGORIES = {
     name: pd.CategoricalDtype(column.level_names)
@@ -88,7 +90,9 @@ def observe(
 
 
 def records_of(columns: Columns) -> Records:
-    """Return the registry: one value per patient, columns of the data dictionary in its order, then hours."""
+    """Return the registry: one value per patient, columns of the data dictionary in its order, then hours
+    and what is recorded of each day.
+    """
     n = columns["icu_id"].size
     table: dict[str, Column] = {"patient_id": np.arange(1, n + 1)}
     for name in COLUMNS:
@@ -99,5 +103,7 @@ def records_of(columns: Columns) -> Records:
             table[name] = pd.Categorical.from_codes(codes, dtype=CATEGORIES[name], validate=False)
         else:
             table[name] = columns[name]
-    hours = {name: value for name, value in columns.items() if name.endswith("_hour")}
-    return Records(columns=table | hours)
+    beside = {
+        name: value for name, value in columns.items() if name.endswith("_hour") or name.startswith(DAILY)
+    }
+    return Records(columns=table | beside)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
@@ -32,8 +32,16 @@ class Observation(Section):
     """Change of the log odds of a missing item or laboratory value per SD of severity; 0: at random."""
     timing: bool = False
     """Whether the registry records the hours at which IVIgG and the adjuncts started."""
+    daily: bool = False
+    """Whether the registry records SOFA organs of days 1 to 7, as ``daily_sofa_<organ>_<day>``."""
     omit: tuple[str, ...] = ()
     """Columns that the registry does not have at all, such as the severity scores of a claims database."""
+
+    @model_serializer(mode="wrap")
+    def _content(self, content: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what came later while it is as it always was, so that no world of before changes."""
+        values: dict[str, Any] = content(self)
+        return values if self.daily else {name: value for name, value in values.items() if name != "daily"}
 
     @field_validator("omit")
     @classmethod
