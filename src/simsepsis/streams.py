@@ -19,6 +19,7 @@ STREAMS = (
     "course",
     "scores",
     "daily",
+    "controls",
     "observation",
     "unmeasured",
     "dose",

@@ -34,25 +34,30 @@ KEY = ["command", "file"]
 CLOCK = ["seconds"]
 """Columns that differ from run to run."""
 
-PREPARED = "generate thesis --seed 1 -o cohort.csv --oracle oracle.csv"
+PREPARED = "generate thesis-v1 --seed 1 -o cohort.csv --oracle oracle.csv"
 """What other commands read."""
+HIDDEN = (
+    '[unmeasured]\nkind = "binary"\nprevalence = 0.3\nor_treatment = 2.0\nhr_death = 2.0\ncrude = "held"\n'
+)
+WORLDS = {"unmeasured-held": HIDDEN, "late-start": "[treatment]\nseverity = 1.0\nlate_share = 0.6\n"}
+"""Worlds of the first calibration, which the ledger was frozen on, under the names that they had then."""
 COMMANDS: dict[str, tuple[str, ...]] = {
     "audit": ("audit --out {out}",),
     "generate": (
-        "generate thesis --seed 1 -o {out}/cohort.csv --oracle {out}/oracle.csv",
-        "generate unmeasured-held --seed 2 -o {out}/held.csv --oracle {out}/held-oracle.csv",
-        "generate late-start --seed 3 -o {out}/late.csv --oracle {out}/late-oracle.csv",
+        "generate thesis-v1 --seed 1 -o {out}/cohort.csv --oracle {out}/oracle.csv",
+        "generate unmeasured-held.toml --seed 2 -o {out}/held.csv --oracle {out}/held-oracle.csv",
+        "generate late-start.toml --seed 3 -o {out}/late.csv --oracle {out}/late-oracle.csv",
     ),
     "analyze-simulated": ("analyze cohort.csv --out {out}",),
     "analyze-rhc": ("analyze {rhc} --spec analysis-rhc --out {out}",),
-    "reproduce": ("reproduce --readings --replicates 20 --out {out}",),
+    "reproduce": ("reproduce --scenario thesis-v1 --readings --replicates 20 --out {out}",),
     "run-null": ("run null --replicates 20 --out {out}", "verify {out} --fraction 0.1"),
     "run-interaction": ("run interaction --replicates 20 --out {out}",),
     "run-timing": ("run timing --replicates 20 --out {out}",),
     "run-adjuncts": ("run adjuncts --replicates 20 --out {out}",),
     "plan-high-dose": ("plan trial-ivigg-high-dose --replicates 300 --out {out}",),
     "plan-cluster": ("plan trial-ivigg-cluster-crossover --replicates 300 --out {out}",),
-    "describe": ("describe thesis --out {out}",),
+    "describe": ("describe thesis-v1 --out {out}",),
 }
 """Name of a line in the ledger → the commands that make its files."""
 
@@ -76,6 +81,8 @@ def simsepsis(line: str, folder: Path) -> None:
 def compute(folder: Path, only: str) -> Iterator[str]:
     """Run the commands into folders of their names; yield each name when its files are there."""
     rhc = cohort_of_rhc()
+    for name, text in WORLDS.items():
+        (folder / f"{name}.toml").write_text(f'extends = "thesis-v1"\n{text}', encoding="utf-8")
     simsepsis(PREPARED, folder)
     for name, lines in COMMANDS.items():
         if only not in name or ("{rhc}" in "".join(lines) and rhc is None):

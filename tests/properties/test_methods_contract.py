@@ -42,7 +42,8 @@ def with_hours(registry: pd.DataFrame) -> pd.DataFrame:
     latest = 24.0 * np.minimum(registry["hospital_days"], 7.0)
     hours = latest * rng.random(len(registry)) ** 2
     days = {f"daily_lactate_{day}": rng.normal(size=len(registry)) for day in range(1, 8)}
-    return registry.assign(ivigg_hour=np.where(registry["ivigg"] == 1, hours, np.nan), **days)
+    controls = {f"control_{k}": rng.integers(0, 2, len(registry)) for k in range(8)}
+    return registry.assign(ivigg_hour=np.where(registry["ivigg"] == 1, hours, np.nan), **days, **controls)
 
 
 def all_rows(registry: pd.DataFrame) -> pd.DataFrame:
@@ -120,6 +121,8 @@ AWFUL: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "hours in words": lambda f: f.assign(ivigg_hour=f["ivigg_hour"].map(str)),
     "no adjunct": lambda f: f.assign(**dict.fromkeys(THESIS_SPEC.adjusters, 0)),
     "no records of a day": lambda f: f.assign(daily_lactate_2=np.nan),
+    "controls that never happen": lambda f: f.assign(**{f"control_{k}": 0 for k in range(8)}),
+    "controls that are treatment": lambda f: f.assign(**{f"control_{k}": f["ivigg"] for k in range(8)}),
     "days in words": assign(daily_lactate_3="high"),
     "no later scores": lambda f: f.assign(**dict.fromkeys(THESIS_SPEC.later_scores, np.nan)),
 }
@@ -161,9 +164,8 @@ QUICK = ("thesis", "null")
 )
 def test_shipped_scenarios(scenario: str) -> None:
     world = load_scenario(scenario)
-    world = world.model_copy(
-        update={"observation": world.observation.model_copy(update={"timing": True, "daily": True})}
-    )
+    seen = world.observation.model_copy(update={"timing": True, "daily": True, "controls": 8})
+    world = world.model_copy(update={"observation": seen})
     cohort = generate_cohort(world, seed=3, n=900)
     rows = run_methods(
         tuple(METHODS), cohort.registry, draw=streams(3), oracle=cohort.oracle, twin=cohort.registry

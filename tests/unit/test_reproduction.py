@@ -22,6 +22,7 @@ from simsepsis.reproduction.comparison import (
     curves_of,
     failures_of,
     held,
+    inside_of_replicates,
     spread_of,
 )
 from simsepsis.reproduction.evidence import gather, position
@@ -358,13 +359,11 @@ class TestSummary:
         assert "of 1 outside, 1 have their percentage inside" in line
 
     def test_few_replicates_are_told_before_all_else(self):
-        first, *_ = lines = words_of(draws_of(19))
+        first, *_ = words_of(draws_of(19))
         assert first == (
             "19 replicates are too few for a 95% interval: each interval here runs from the lowest to the "
             "highest value and holds a further one in 90% of cases only; give --replicates 39 or more."
         )
-        count = int(line_with(lines, "by chance").split(" of ")[1].split(" ")[0])
-        assert f"about {0.1 * count:.0f} of {count} held-out numbers" in line_with(lines, "by chance")
         assert not [line for line in words_of(draws_of(39)) if "too few" in line]
 
     def test_failures_and_gaps_are_told(self):
@@ -380,12 +379,15 @@ class TestSummary:
         assert "Printed but not simulated" in " ".join(lines)
         assert "nan" not in " ".join(lines)
 
-    def test_chance_is_reckoned_over_held_out_numbers(self):
-        draws = draws_of()
-        line = line_with(words_of(draws), "by chance")
+    def test_held_out_numbers_are_counted_against_those_of_replicates(self):
+        draws = draws_of(200) * (1 + 0.05 * np.random.default_rng(3).standard_normal((200, len(KEYS))))
+        line = line_with(words_of(draws), "A replicate of this world")
         comparison = compare(STUDY, draws)
         own = comparison[~comparison["fitted"] & (comparison["repeats"] == "")]
-        assert f"about {0.05 * len(own):.0f} of {len(own)} held-out numbers" in line
+        share = inside_of_replicates(own, draws[:, own.index])
+        assert 0.94 < share.mean() < 0.97
+        assert f"has {100 * share.mean():.1f}% of these numbers" in line
+        assert f"print has {100 * own['inside_corrected'].mean():.1f}%" in line
 
 
 class TestWords:
@@ -451,10 +453,10 @@ class TestReproduce:
         paths = write_reproduction(alone, tmp_path / "run")
         assert [path.name for path in paths] == [
             *(f"table{i}.csv" for i in range(1, 7)),
-            "text.csv",
+            *("text.csv", "fit.csv", "conditional.csv"),
             "reproduction.json",
         ]
-        tables = [pd.read_csv(path, keep_default_na=False) for path in paths[:-1]]
+        tables = [pd.read_csv(path, keep_default_na=False) for path in paths[:7]]
         assert sum(map(len, tables)) == len(THESIS)
         assert all(tuple(table.columns[:10]) == CONTRACT for table in tables)
         record = json.loads(paths[-1].read_text("utf-8"))

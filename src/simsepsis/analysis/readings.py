@@ -84,6 +84,35 @@ def load_readings(path: Path) -> tuple[Reading, ...]:
         raise DataError(f"{path}: is no list of readings ({error}); write [[readings]] tables") from error
 
 
+def load_joint_readings(path: Path, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+    """Return the readings of a TOML file that join several of its readings.
+
+    Parameters
+    ----------
+    path
+        Of a file that may have a list ``joint``, each with ``name``, ``label`` and the readings it ``joins``.
+    readings
+        Those that can be joined.
+
+    Raises
+    ------
+    DataError
+        If the list names a reading that the file does not have.
+    """
+    known = {reading.name: reading for reading in readings}
+    tables = read_toml(path, DataError).get("joint", []) if is_file(path) else []
+    found = []
+    for table in tables:
+        unknown = next((name for name in table["joins"] if name not in known), None)
+        if unknown is not None:
+            raise DataError(f"{path}: joint reading '{table['name']}' joins '{unknown}', which is none")
+        parts = [known[name] for name in table["joins"]]
+        settings = {key: value for part in parts for key, value in part.settings.items()}
+        words = {name: "; ".join(getattr(part, name) for part in parts) for name in ("changes", "concerns")}
+        found.append(Reading(name=table["name"], label=table["label"], settings=settings, **words))
+    return tuple(found)
+
+
 @one_thread()
 def run_readings(
     registry: Registry,

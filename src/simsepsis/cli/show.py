@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from simsepsis.reproduction.fit import Fit
+
 TABLE_WIDTH = 110
 """Columns of a table where the output is not a terminal."""
 
@@ -89,6 +91,21 @@ def show_estimates(estimates: pd.DataFrame) -> None:
     heads = {"method": "method", "estimand": "estimand", "estimate": "estimate", "interval": "95% interval"}
     heads |= {"p": "p", "n_used": "n", "failure": "failure"}
     show_table(shown, "Estimates", heads, right=("estimate", "p", "n_used"))
+
+
+def show_fit(fit: Fit) -> None:
+    """Print the goodness of fit of the literal reading, block by block."""
+    table = fit.table
+    rows = table[table["reading"] == table["reading"].iloc[0]]
+    shown = rows.assign(
+        block=[fit.labels[block] for block in rows["block"]],
+        items=[str(number) for number in rows["items"]],
+        mean_z2=[f"{value:.2f}" for value in rows["mean_z2"]],
+        p=[f"{value:.3f}" for value in rows["p"]],
+    )
+    heads = {"block": "block", "items": "numbers", "mean_z2": "mean z² (1 expected)", "p": "p"}
+    if rows["items"].sum():
+        show_table(shown, "Goodness of fit", heads, right=("items", "mean_z2", "p"))
 
 
 def show_comparison(comparison: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from simsepsis.cli.app import Jobs, Seed, StudyName, app
 from simsepsis.cli.progress import progress_bar
-from simsepsis.cli.show import say, show_comparison, show_estimates
+from simsepsis.cli.show import say, show_comparison, show_estimates, show_fit
 from simsepsis.errors import UsageError
 from simsepsis.words import plain
 
@@ -54,6 +54,10 @@ def reproduce(
         bool,
         typer.Option("--readings", help="Run every reading of the thesis's words, not the literal one only."),
     ] = False,
+    ensemble: Annotated[
+        int,
+        typer.Option(help="Worlds calibrated anew, to tell how uncertain the world is; 0 for none."),
+    ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -84,10 +88,12 @@ def reproduce(
             jobs=jobs,
             seed=seed,
             readings=readings,
+            ensemble=ensemble,
             progress=progress,
         )
     named = result.command.replace(f"--scenario {world.name} ", f"--scenario {scenario or world.name} ")
     result.save(folder, command=named)
+    show_fit(result.fit)
     show_comparison(result.comparison)
     for sentence in (*result.summary, *(result.readings.summary if result.readings else ())):
         say(f"• {sentence}")

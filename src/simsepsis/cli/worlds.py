@@ -101,10 +101,14 @@ def calibrate(
     ] = False,
     scenario: Annotated[str, typer.Option(help="With --check: the scenario to measure.")] = "thesis",
     out: Annotated[
-        Path, typer.Option(help="Folder for thesis.toml or, with --check, calibration.csv.")
+        Path, typer.Option(help="Folder for the scenario's file or, with --check, calibration.csv.")
     ] = Path("calibration"),
     seed: Seed = 0,
     patients: Annotated[int, typer.Option(help="Patients simulated to measure the fit.")] = 500_000,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="A mechanism that is left out of the world; once for each, or all."),
+    ] = None,
 ) -> None:
     """Fit the generator to the printed tables, or measure how well a scenario fits them.
 
@@ -121,8 +125,9 @@ def calibrate(
     if check:
         raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
     calibration = room_of(DEFAULT, "world.calibration.fit")
-    fitted = calibration.fit_calibration(seed=seed, say=lambda line: say(f"  {line}"))
-    (path,) = write_files(out, {"thesis.toml": calibration.calibrated_toml(fitted).encode()})
+    added = calibration.mechanisms_without(without or ())
+    fitted = calibration.fit_calibration(added, seed=seed, say=lambda line: say(f"  {line}"))
+    (path,) = write_files(out, {f"{fitted.name}.toml": calibration.calibrated_toml(fitted).encode()})
     status = _check(fitted, patients, seed + 1, out)
     say(f"\nThe scenario is in {path}")
     raise typer.Exit(status)

@@ -12,12 +12,15 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.reproduction.replicate import CURVE_DAYS
 from simsepsis.study.layout import ARMS, Key
 from simsepsis.study.published import Study
+from simsepsis.words.numbers import DECIMALS
 
 TAIL = 0.025
 LEAST = 39
 """Replicates from which on the 2.5% quantile lies among them: the least n with 0.025 (n + 1) ≥ 1."""
 RATIOS = ("odds_ratio", "hazard_ratio", "ci_low", "ci_high")
 QUANTILES = ("median", "q1", "q3")
+LEAST_P = 0.001
+"""P values below this are printed as an upper bound."""
 TABLE_COLUMNS = (
     "variable",
     "level",
@@ -102,13 +105,18 @@ def _limits(draws: FloatArray, n_used: IntArray, occurring: BoolArray) -> tuple[
     return low, high
 
 
-def _at(ordered: FloatArray, tail: float, n_used: IntArray, occurring: BoolArray) -> FloatArray:
-    """Return the quantile of each column's ordered values; NaN where there is none."""
+def _at(
+    ordered: FloatArray, tail: float, n_used: IntArray, occurring: BoolArray, left_out: IntArray | None = None
+) -> FloatArray:
+    """Return the quantile of each column's ordered values, without one whose rank is given; NaN if none."""
     last = np.maximum(n_used, 1)
     place = np.clip(tail * (n_used + 1), 1.0, last)
     before = np.floor(place).astype(np.int64)
     columns = np.arange(ordered.shape[1])
-    low, high = ordered[before - 1, columns], ordered[np.minimum(before + 1, last) - 1, columns]
+    lower, upper = before - 1, np.minimum(before + 1, last) - 1
+    if left_out is not None:
+        lower, upper = lower + (lower >= left_out), upper + (upper >= left_out)
+    low, high = ordered[lower, columns], ordered[upper, columns]
     beyond = np.where(occurring, np.rint(place - before), place - before)
     return np.asarray(np.where(low == high, low, low + beyond * (high - low)))
 
@@ -124,7 +132,7 @@ def compare(study: Study, draws: FloatArray) -> pd.DataFrame:
     keys = list(study.numbers)
     ratio, quartile = (printed["statistic"].isin(names).to_numpy() for names in (RATIOS, QUANTILES))
     spread = spread_of(draws, ratio, quartile)
-    low, high = _as_printed(printed, spread)
+    low, high = _as_printed(printed, spread.low, spread.high)
     misprint = corrected["corrected"].to_numpy()
     inside = _inside(printed, printed["printed"].to_numpy(), low, high)
     bound = printed["bound"].mask(misprint, "")
@@ -145,8 +153,8 @@ def compare(study: Study, draws: FloatArray) -> pd.DataFrame:
     return printed.assign(**columns)[["table", *TABLE_COLUMNS]]
 
 
-def _as_printed(printed: pd.DataFrame, spread: Spread) -> tuple[FloatArray, FloatArray]:
-    """Return the limits with the printed number of decimals.
+def _as_printed(printed: pd.DataFrame, *numbers: FloatArray) -> tuple[FloatArray, ...]:
+    """Return numbers with the printed number of decimals; the last axis is that of the frame.
 
     Quartiles are printed as they fall (6.5 beside 6) and stay as they are; so do the limits of upper
     bounds. P values and ratios have three decimals, though a last 0 or those of large ratios are not printed.
@@ -154,16 +162,47 @@ def _as_printed(printed: pd.DataFrame, spread: Spread) -> tuple[FloatArray, Floa
     exact = printed["statistic"].isin(QUANTILES).to_numpy() | (printed["bound"] != "").to_numpy()
     least = np.where(printed["statistic"].isin(("p_value", *RATIOS)), 3, 0)
     scale = 10.0 ** np.maximum(printed["decimals"].to_numpy(), least)
-    low, high = (np.where(exact, end, np.round(end * scale) / scale) for end in (spread.low, spread.high))
-    return low, high
+    return tuple(np.where(exact, one, np.round(one * scale) / scale) for one in numbers)
 
 
 def _inside(printed: pd.DataFrame, numbers: FloatArray, low: FloatArray, high: FloatArray) -> pd.Series:
     bounded = (printed["bound"] != "").to_numpy()
+    verdict = np.where(bounded, low < numbers, _within(numbers, low, high))
+    return pd.Series(verdict, index=printed.index, dtype="boolean").mask(np.isnan(low))
+
+
+def _within(numbers: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray:
     slack = 1e-9 * (1.0 + np.abs(numbers))
-    within = (low - slack <= numbers) & (numbers <= high + slack)
-    verdict = pd.Series(np.where(bounded, low < numbers, within), index=printed.index, dtype="boolean")
-    return verdict.mask(np.isnan(low))
+    within: BoolArray = (low - slack <= numbers) & (numbers <= high + slack)
+    return within
+
+
+def inside_of_replicates(comparison: pd.DataFrame, draws: FloatArray) -> FloatArray:
+    """Return what share of the compared numbers each replicate has inside the intervals of the others.
+
+    Parameters
+    ----------
+    comparison
+        Rows of `compare`.
+    draws
+        (replicates, rows): the same numbers in the replicates.
+
+    Notes
+    -----
+    What the printed numbers are held against: that many lie inside where the world is right. A replicate's
+    numbers are rounded as those in print are.
+    """
+    exact = comparison["statistic"].isin(QUANTILES).to_numpy()
+    n_used = np.isfinite(draws).sum(axis=0)
+    ordered = np.sort(draws, axis=0)  # NaN last
+    rank = np.argsort(np.argsort(draws, axis=0, kind="stable"), axis=0, kind="stable")
+    low, high = (_at(ordered, tail, n_used - 1, exact, rank) for tail in (TAIL, 1.0 - TAIL))
+    frame = comparison.assign(bound="", decimals=comparison["statistic"].map(DECIMALS).fillna(0))
+    numbers, low, high = _as_printed(frame, draws, low, high)
+    tiny = (comparison["statistic"] == "p_value").to_numpy() & (draws < LEAST_P)
+    inside = np.where(tiny, low < LEAST_P, _within(numbers, low, high)).astype(np.float64)
+    inside[~np.isfinite(draws)] = np.nan
+    return np.asarray(np.nanmean(inside, axis=1))
 
 
 def _is_fitted(key: Key) -> bool:

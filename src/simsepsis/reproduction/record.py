@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from simsepsis.environment import versions
 from simsepsis.files import write_files
 from simsepsis.reproduction.comparison import TABLE_COLUMNS, held
+from simsepsis.reproduction.fit import ALL, Fit
 from simsepsis.reproduction.reproduce import Reproduction
 from simsepsis.spreadsheet import csv_bytes
 
@@ -16,7 +18,7 @@ DIGITS = "%.6g"
 
 
 def write_reproduction(reproduction: Reproduction, out: Path | str) -> tuple[Path, ...]:
-    """Write ``tables/table1.csv`` … ``tables/text.csv`` and ``reproduction.json``, and return their paths.
+    """Write the compared tables, the fit and the record of the run, and return their paths.
 
     Parameters
     ----------
@@ -40,6 +42,14 @@ def contents_of(reproduction: Reproduction) -> dict[str, bytes]:
     """
     record = json.dumps(record_of(reproduction), indent=2, ensure_ascii=False) + "\n"
     tables = {f"tables/{table}.csv": _csv(reproduction, table) for table in reproduction.study.layout.tables}
+    fit = reproduction.fit
+    for name, frame in (("fit", fit.table), ("conditional", fit.conditional)):
+        written = reproduction.study.layout.written(frame)
+        tables[f"tables/{name}.csv"] = csv_bytes(written, float_format=DIGITS, lineterminator="\n")
+    if reproduction.ensemble is not None:
+        tables["tables/ensemble.csv"] = csv_bytes(
+            reproduction.ensemble.table, float_format=DIGITS, lineterminator="\n"
+        )
     if reproduction.readings is not None:
         table = reproduction.study.layout.written(reproduction.readings.table)
         tables["tables/readings.csv"] = csv_bytes(table, float_format=DIGITS, lineterminator="\n")
@@ -62,6 +72,8 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
         "replicates": reproduction.replicates,
         "interval_holds": round(held(reproduction.replicates), 5),
         "summary": [*reproduction.summary, *(reproduction.readings.summary if reproduction.readings else ())],
+        "fit": fit_record(reproduction.fit),
+        "fitted_after_looking": list(reproduction.fit.declared),
         "inside": _counts(reproduction),
         "readings": _readings(reproduction),
         "failures": reproduction.failures.to_dict("records"),
@@ -72,6 +84,27 @@ def record_of(reproduction: Reproduction) -> dict[str, Any]:
             "seconds_per_replicate": round(reproduction.seconds / reproduction.replicates, 5),
         },
     }
+
+
+def fit_record(fit: Fit) -> dict[str, Any]:
+    """Return the overall fit of each reading: what was judged, and how far print lies."""
+    return {
+        name: {
+            "items": len(one.items),
+            "not_judged": {"numbers": one.fixed, "printed_otherwise": one.missed},
+            "mean_z2": _number(one.blocks[ALL].observed),
+            "p": _number(one.blocks[ALL].p),
+            "distance_per_item": _number(one.distance.observed),
+            "distance_p": _number(one.distance.p),
+            "inside_given_before": _number(one.inside_given_before),
+            "halves": {half: _number(judged.observed) for half, judged in one.halves.items()},
+        }
+        for name, one in fit.readings.items()
+    }
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None
 
 
 def _readings(reproduction: Reproduction) -> list[dict[str, str]]:

@@ -15,7 +15,9 @@ from simsepsis.errors import UsageError
 from simsepsis.files import write_files
 from simsepsis.replication import run_replicates
 from simsepsis.reproduction.comparison import compare, curves_of, failures_of
+from simsepsis.reproduction.ensemble import FEWEST_WORLDS, Ensemble, ensemble_of
 from simsepsis.reproduction.evidence import gather
+from simsepsis.reproduction.fit import Fit, goodness_of_fit
 from simsepsis.reproduction.readings import ReadingsComparison, compare_readings
 from simsepsis.reproduction.replicate import SimulatedThesis
 from simsepsis.reproduction.summary import summarize_in_words
@@ -53,9 +55,13 @@ class Reproduction:
     failures
         ``step, reason, replicates, first``: what failed, how often, in which replicate first.
     summary
-        Sentences, computed.
+        Sentences, computed; the goodness of fit first.
+    fit
+        Goodness of fit by block, in the literal reading and, with readings, in all others and their joints.
     readings
         The same for the other readings of the thesis's methods; None where they were not run.
+    ensemble
+        The fit of worlds calibrated anew; None where there are none.
     """
 
     study: Study
@@ -71,7 +77,9 @@ class Reproduction:
     scores: pd.DataFrame | None
     failures: pd.DataFrame
     summary: tuple[str, ...]
+    fit: Fit
     readings: ReadingsComparison | None = None
+    ensemble: Ensemble | None = None
 
     def values(self, *key: str) -> FloatArray:
         """Return one number in every replicate, (replicates,), by its key."""
@@ -83,7 +91,8 @@ class Reproduction:
         """Return the line that does it again."""
         study = "" if self.study.name == DEFAULT else f" --study {self.study.key}"
         settings = f"--scenario {self.scenario.name} --replicates {self.replicates} --seed {self.seed}"
-        return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}"
+        more = f" --ensemble {self.ensemble.worlds}" if self.ensemble else ""
+        return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}{more}"
 
     def save(self, out: str | Path, *, command: str | None = None) -> tuple[Path, ...]:
         """Write tables, figures, record and report into a folder, and return their paths.
@@ -114,6 +123,7 @@ def reproduce(
     jobs: int = -1,
     seed: int = DEFAULT_SEED,
     readings: bool = False,
+    ensemble: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """Simulate a study's registry, run its whole analysis on each replicate and compare with print.
@@ -133,26 +143,39 @@ def reproduce(
         ≥ 0; replicate r is the registry that ``generate_cohort(scenario, seed=seed, replicate=r)`` gives.
     readings
         Whether to run every reading of the thesis's methods on the same replicates.
+    ensemble
+        Worlds that are calibrated anew beside the one, to tell its uncertainty; 0 for none, else 3 or more.
     progress
         Called with replicates done and in all.
 
     Raises
     ------
     UsageError
-        If `replicates`, `jobs` or `seed` is out of range.
+        If `replicates`, `jobs`, `seed` or `ensemble` is out of range.
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")
+    if 0 != ensemble < FEWEST_WORLDS:
+        raise UsageError(f"{ensemble} worlds are no ensemble; give {FEWEST_WORLDS} or more, such as 20")
     study, world = study_and_world(study, scenario)
     keys = tuple(study.numbers)
     begin = perf_counter()
     chosen = study.readings if readings else study.readings[:1]
-    task = SimulatedThesis(scenario=world, seed=seed, keys=keys, spec=study.spec, readings=chosen)
+    judged = (*chosen, *study.joint_readings) if readings else chosen
+    task = SimulatedThesis(scenario=world, seed=seed, keys=keys, spec=study.spec, readings=judged)
     kept = run_replicates(task, replicates, jobs=jobs, progress=progress)
     draws = np.stack([one.values for one in kept])
+    by_reading = np.stack([one.by_reading for one in kept])
+    fit = goodness_of_fit(
+        study, {r.name: by_reading[:, k] for k, r in enumerate(judged)}, judged, world.fitted_after_looking
+    )
     comparison = compare(study, draws)
     failures = failures_of([one.failures for one in kept])
     null = world.is_null
+    anew = None
+    if ensemble:
+        judged = (study.readings[0], *study.joint_readings)
+        anew = ensemble_of(study, world, ensemble, judged, seed=seed, jobs=jobs)
     return Reproduction(
         study=study,
         scenario=world,
@@ -166,10 +189,14 @@ def reproduce(
         curves=curves_of([one.survival for one in kept], [one.at_risk for one in kept]),
         scores=kept[0].scores,
         failures=failures,
-        summary=summarize_in_words(gather(study, comparison, draws, failures, null=null)),
-        readings=compare_readings(study, chosen, np.stack([one.by_reading for one in kept]))
-        if readings
-        else None,
+        summary=(
+            *fit.summary,
+            *(() if anew is None else anew.summary),
+            *summarize_in_words(gather(study, comparison, draws, failures, null=null)),
+        ),
+        fit=fit,
+        readings=compare_readings(study, chosen, by_reading[:, : len(chosen)]) if readings else None,
+        ensemble=anew,
     )
 
 

@@ -93,6 +93,42 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Numbers after matching, chosen by parts of their keys; a part that names nothing allows all.
+
+    Attributes
+    ----------
+    tables, variables, levels, statistics
+        Of the keys. ``ci_low`` stands for the width of the interval.
+    per
+        Variable whose number of the same level each is divided by; empty: none.
+    """
+
+    tables: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+    per: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Held-out numbers that a fit is judged by together.
+
+    Attributes
+    ----------
+    name, label
+        Key in files, and words for people.
+    numbers
+        What belongs to it.
+    """
+
+    name: str
+    label: str = ""
+    numbers: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """The layout of a study's printed tables, as in ``layout.toml``.
 
@@ -130,6 +166,10 @@ class Layout:
         Event → a wider event, of which it cannot have more.
     sums, within
         Numbers of patients on the way from everybody to the analysed that must fit.
+    blocks
+        Held-out numbers, none of which follows from another, by what they tell of; none: by table.
+    recorded_in
+        Variable → unit in which it is recorded, where print does not show it.
     """
 
     tables: tuple[str, ...] = ()
@@ -153,6 +193,8 @@ class Layout:
     parts: Mapping[str, str] = field(default_factory=dict)
     sums: tuple[Sum, ...] = ()
     within: tuple[Within, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    recorded_in: Mapping[str, float] = field(default_factory=dict)
 
     def written(self, frame: DataFrame) -> DataFrame:
         """Return a frame that calls the arms as the study's files do, in cells and in names of columns."""

@@ -192,7 +192,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def read_numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """Return a CSV file of printed numbers; every column is text but the number and its decimals."""
-    types = dict.fromkeys(columns, "str") | {"printed": "float64"}
+    types = dict.fromkeys(columns, "str") | ({"printed": "float64"} if "printed" in columns else {})
     if "decimals" in columns:
         types["decimals"] = "int64"
     if not is_file(path):

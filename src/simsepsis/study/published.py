@@ -38,6 +38,7 @@ _WATCHED = (STUDY_FILE, "variables.csv", "analysis.toml", "tables/layout.toml")
 """Files of a folder that a user may change between two calls."""
 LISTS = ("also", "words")
 """Keys of ``study.toml`` that list texts."""
+HALVES_COLUMNS = ("table", "variable", "level", "half")
 LITERATURE_COLUMNS = ("source", "quantity", "printed", "text", "unit", "note")
 
 
@@ -130,6 +131,21 @@ class Study:
         return read_toml(path, UsageError) if is_file(path) else {}
 
     @cached_property
+    def halves(self) -> dict[tuple[str, str, str], bool]:
+        """Return for rows of tables (table, variable, level) whether a random draw keeps them from fitting.
+
+        Empty where the study has no ``halves.csv``.
+        """
+        from simsepsis.study.printed import read_numbers
+
+        path = self.folder / "halves.csv"
+        if not is_file(path):
+            return {}
+        frame = read_numbers(path, HALVES_COLUMNS)
+        rows = zip(*(frame[name] for name in HALVES_COLUMNS), strict=True)
+        return {(table, variable, level): half == "held_out" for table, variable, level, half in rows}
+
+    @cached_property
     def _tables(self) -> pd.DataFrame:
         from simsepsis.study.printed import read_tables
 
@@ -199,6 +215,14 @@ class Study:
             self.folder / "readings.toml"
         )
         return readings
+
+    @cached_property
+    def joint_readings(self) -> tuple[Reading, ...]:
+        """Return the readings that join several others, by which a fit is judged beside them."""
+        found: tuple[Reading, ...] = opened("analysis.readings", "load_joint_readings")(
+            self.folder / "readings.toml", self.readings
+        )
+        return found
 
     def scenario(self, name: str | Path) -> Any:
         """Return one of the study's worlds, by its name or from a file."""

@@ -41,12 +41,13 @@ def _find(name_or_path: str | Path) -> Path:
     return shipped_folder("scenarios") / f"{name_or_path}.toml"
 
 
-def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return nested tables with those of another over them."""
+    found = dict(base)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
+        both = isinstance(value, dict) and isinstance(found.get(key), dict)
+        found[key] = merged(found[key], value) if both else value
+    return found
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ScenarioError(f'{path}: extends = {shown(base)}: must be a name in quotes, such as "thesis"')
     inherited = _read(_base(base, path.parent), (*seen, place))
     # A world is known by its own name, never by that of what it extends.
-    return _merge({key: value for key, value in inherited.items() if key not in ("name", "label")}, raw)
+    return merged({key: value for key, value in inherited.items() if key not in ("name", "label")}, raw)
 
 
 def _base(base: str, folder: Path) -> Path:

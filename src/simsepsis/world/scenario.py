@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
+from simsepsis.errors import UsageError
 from simsepsis.world.section import Name, Section
 
 if TYPE_CHECKING:
     from simsepsis.world.candidates import Candidates, Draws
     from simsepsis.world.cohort import Assignment, Cohort
     from simsepsis.world.potential import Outcomes
+
+
+WORDS = ("name", "label", "fitted_after_looking")
+"""Fields that tell of a world and change nothing in it."""
 
 
 class Scenario(Section, ABC):
@@ -36,6 +41,8 @@ class Scenario(Section, ABC):
     """One line for people."""
     n: Annotated[int, Field(ge=1, le=10_000_000)]
     """Patients registered."""
+    fitted_after_looking: tuple[str, ...] = ()
+    """What was chosen after printed numbers that it should predict had been seen, one sentence each."""
 
     @property
     @abstractmethod
@@ -66,6 +73,19 @@ class Scenario(Section, ABC):
         ScenarioError
             If the world that is asked for does not exist; the message says what does.
         """
+
+    def recalibrated(self, *, seed: int) -> Scenario:
+        """Return the world calibrated anew to what a registry of its own would print, with other sites.
+
+        Raises
+        ------
+        UsageError
+            If it was not calibrated to printed tables.
+        """
+        raise UsageError(
+            f"scenario '{self.name}' was not calibrated to printed tables, and cannot be so anew; leave "
+            "out --ensemble"
+        )
 
     @abstractmethod
     def generate(
@@ -103,7 +123,7 @@ class Scenario(Section, ABC):
     @cached_property
     def hash(self) -> str:
         """Return 16 hexadecimal digits that change with any parameter, but not with the names."""
-        return self.digest(exclude={"name", "label"})
+        return self.digest(exclude=set(WORDS))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields replaced, whose hash is its own."""

@@ -24,7 +24,7 @@ def _wrapped(items: list[str]) -> str:
         return flat
     lines, line = [], "   "
     for item in items:
-        if len(line) + len(item) + 2 > WIDTH:
+        if line.strip() and len(line) + len(item) + 2 > WIDTH:
             lines.append(line)
             line = "   "
         line += f" {item},"

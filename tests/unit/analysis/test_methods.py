@@ -187,7 +187,7 @@ PLAIN = AnalysisSpec(
 )
 OF_FILES = {
     need: {method.name for method in methods_of_files() if need in method.needs}
-    for need in ("clusters", "survival", "start_times")
+    for need in ("clusters", "survival", "start_times", "controls")
 }
 WITHOUT = {
     "clusters": {
@@ -202,6 +202,7 @@ WITHOUT = {
     },
     "other covariates": {"psm_registry_2007", "psm_second_score", "psm_adjuncts_only"},
     "time": {"psm_cox", *NAMES["time"].split(), *OF_FILES["survival"]},
+    "controls": OF_FILES["controls"],
     "second score": {"psm_gee", "psm_gee_sofa", *(name for name in GROUPS["thesis"] if "adjuncts" in name)},
     "subgroups": {"breslow_day_apache2", "breslow_day_immunocompromised"},
 }
@@ -274,10 +275,12 @@ def test_every_function_yields_what_its_method_declares(registry: pd.DataFrame) 
 
 
 def by_day(registry: pd.DataFrame) -> pd.DataFrame:
-    """Return the registry with hours of start, and something that is recorded of each day."""
+    """Return the registry with hours of start, records of each day, and outcomes that cannot be effects."""
     rng = np.random.default_rng(3)
     days = {f"daily_lactate_{day}": rng.normal(size=len(registry)) for day in range(1, 8)}
-    return registry.assign(ivigg_hour=np.where(registry["ivigg"] == 1, 1.0, np.nan), **days)
+    controls = {f"control_{k}": rng.integers(0, 2, len(registry)) for k in range(8)}
+    hours = np.where(registry["ivigg"] == 1, 1.0, np.nan)
+    return registry.assign(ivigg_hour=hours, **days, **controls)
 
 
 class Made:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from simsepsis import empirical_calibration
+from simsepsis import empirical_calibration, generate_cohort, load_scenario
+from simsepsis.analysis.methods import run_method
+from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.errors import ConvergenceError, DataError, MissingColumnError
 
 FOLDER = Path(os.environ.get("SIMSEPSIS_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -91,3 +94,47 @@ def test_an_estimate_that_no_truth_fits_is_refused():
         found.apply(90.0, 0.1)
     with pytest.raises(DataError, match="give standard errors above 0"):
         found.apply(0.1, 0.0)
+
+
+def test_matching_is_calibrated_by_the_controls_of_a_registry(registry: pd.DataFrame) -> None:
+    """The same matching gives each control its estimate; the calibration is that of these."""
+    rng = np.random.default_rng(9)
+    pull = 0.25 + 0.25 * registry["ivigg"]
+    frame = registry.assign(
+        **{f"control_{k}": (rng.random(len(registry)) < pull).astype(int) for k in range(12)}
+    )
+    found = run_method("psm_calibrated", frame).set_index("estimand")
+    names = [f"control_{k}" for k in range(12)]
+    estimand = "log_rr_hospital_death_matched"
+    plain = run_method("psm_literal", frame).set_index("estimand").loc[estimand]
+    spec = replace(THESIS_SPEC, outcomes=tuple(names))
+    rows = run_method("psm_literal", frame, spec=spec).set_index("estimand")
+    used = rows.loc[[f"log_rr_{name}_matched" for name in names]]
+    seen = pd.DataFrame({"log_rr": used["estimate"], "se_log_rr": used["std_error"], "true_log_rr": 0.0})
+    expected = empirical_calibration(seen).apply(plain["estimate"], plain["std_error"])
+    assert found.loc[estimand, "estimate"] == pytest.approx(expected["estimate"], abs=1e-9)
+    assert found.loc[estimand, "std_error"] == pytest.approx(expected["std_error"], abs=1e-9)
+    assert found.loc[estimand, "estimate"] < plain["estimate"] - 0.3
+
+
+def test_a_registry_without_controls_says_so(registry: pd.DataFrame) -> None:
+    rows = run_method("psm_calibrated", registry)
+    assert rows["failure"].str.startswith("needs 5 negative-control outcomes").all()
+    assert (rows["failure_kind"] == "not available").all()
+
+
+def test_controls_of_a_world_know_the_hidden_confounder_by_their_share() -> None:
+    world = load_scenario("thesis")
+    hidden = world.unmeasured.model_copy(update={"kind": "binary", "hr_death": 4.0})
+    rates = {}
+    for share in (0.0, 1.0):
+        seen = world.observation.model_copy(update={"controls": 20, "controls_share": share})
+        changed = world.model_copy(update={"observation": seen, "unmeasured": hidden})
+        cohort = generate_cohort(changed, seed=3, n=4_000)
+        controls = cohort.registry[[f"control_{k}" for k in range(1, 21)]].mean(axis=1)
+        assert controls.mean() == pytest.approx(0.27, abs=0.05)
+        assert cohort.oracle is not None
+        u = cohort.oracle.unmeasured == 1
+        rates[share] = controls[u].mean() / controls[~u].mean()
+    assert rates[0.0] == pytest.approx(1, abs=0.05)
+    assert rates[1.0] > 1.8

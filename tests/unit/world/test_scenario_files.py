@@ -1,5 +1,6 @@
 """Scenarios: read, written, inherited, and refused with one sentence."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from simsepsis.errors import ScenarioError
+from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario, scenario_names
 from simsepsis.world.write import scenario_schema, scenario_toml
 
@@ -131,3 +133,11 @@ def test_the_exported_schema_is_the_current_one():
 def _unwrapped(part: dict) -> dict:
     (reference,) = part.pop("allOf", [{}])
     return part | reference
+
+
+def test_the_first_world_stays_what_it_was_to_the_bit():
+    scenario = load_scenario("thesis-v1")
+    assert scenario.hash == "5a05a40946473111"
+    cohort = generate_cohort(scenario, seed=1, n=1000).registry.round(6)
+    assert hashlib.sha256(cohort.to_csv(index=False).encode()).hexdigest()[:16] == "ea1c5a8e6d5f9261"
+    assert scenario.fitted_after_looking == ()

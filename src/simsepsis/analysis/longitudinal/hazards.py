@@ -63,8 +63,8 @@ class Hazard:
     coefficients, squares
         Of each period, the constant first: (1 + p,); and (additive) their steps squared, (1 + p, 1 + p).
     moved
-        Of each period: how far its rows move a vector of parameters, (r, d), and what these parameters are to
-        its own coefficients, (d, 1 + p).
+        Of each period: its rows, and how far they move its coefficients, (r, 1 + p); of a pooled regression
+        once, all rows, and how far they move the constants of all periods and the common coefficients.
     """
 
     kind: HazardName

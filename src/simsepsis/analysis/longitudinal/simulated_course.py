@@ -20,7 +20,7 @@ from simsepsis.threads import one_thread
 
 NATURAL = "natural_course"
 """The policy under which treatment is given as it was."""
-PATHS = 10_000
+PATHS = 5_000
 """Courses drawn under each policy, at least; every person begins the same number of them."""
 
 

@@ -15,13 +15,14 @@ from simsepsis.errors import NotEstimableError
 from simsepsis.estimand import Estimand
 
 Group = Literal["thesis", "matching", "adjustment", "time", "oracle", "randomized_twin"]
-Need = Literal["clusters", "survival", "start_times", "daily", "oracle", "twin"]
+Need = Literal["clusters", "survival", "start_times", "daily", "controls", "oracle", "twin"]
 
 NEEDS: dict[Need, str] = {
     "clusters": "clusters",
     "survival": "a time to death",
     "start_times": "the start of treatment",
     "daily": "records of each day",
+    "controls": "negative-control outcomes",
     "oracle": "the oracle",
     "twin": "the randomized twin",
 }

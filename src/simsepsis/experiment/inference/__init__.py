@@ -1,5 +1,6 @@
 """Which worlds make a whole set of printed results likely: synthetic likelihood over the cells of a run."""
 
+from simsepsis.experiment.inference.checks import Checks, checks_of
 from simsepsis.experiment.inference.infer import Inference, infer_thesis, inference_table, inference_words
 from simsepsis.experiment.inference.posterior import PRIORS, Prior
 from simsepsis.experiment.inference.printed_results import (
@@ -13,11 +14,13 @@ from simsepsis.experiment.inference.synthetic import Adequacy, Likelihood, adequ
 __all__ = [
     "PRIORS",
     "Adequacy",
+    "Checks",
     "Inference",
     "Likelihood",
     "Prior",
     "Result",
     "adequacy",
+    "checks_of",
     "infer_thesis",
     "inference_table",
     "inference_words",

@@ -12,6 +12,7 @@ import pandas as pd
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.cells import worlds
+from simsepsis.experiment.inference.checks import NOTHING, Checks, checks_of
 from simsepsis.experiment.inference.posterior import PRIORS, Setting, levels_of, posterior, profile
 from simsepsis.experiment.inference.printed_results import (
     Result,
@@ -41,6 +42,12 @@ RESULT_SETS: dict[str, tuple[str, ...]] = {
 
 TABLE = "inference.csv"
 AXES = "inference-axes.csv"
+CHECKS = {
+    "inference-influence.csv": "influence",
+    "inference-conflicts.csv": "conflicts",
+    "inference-coverage.csv": "coverage",
+}
+"""File → the part of the checks in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +71,8 @@ class Inference:
         For each set of results, the weight of the pooled covariance.
     names
         Setting of a scenario → what the study's answers call it.
+    checks
+        Of all results together: what drives them, what conflicts, whether the truth is covered.
     """
 
     table: pd.DataFrame
@@ -71,6 +80,7 @@ class Inference:
     adequacy: dict[str, Adequacy]
     shrinkage: dict[str, float]
     names: Mapping[str, str] = field(default_factory=dict)
+    checks: Checks | None = None
 
 
 @one_thread()
@@ -86,7 +96,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
     samples
         Bootstrap samples.
     write
-        Whether to write ``inference.csv`` and ``inference-axes.csv`` into the folder.
+        Whether to write ``inference.csv``, ``inference-axes.csv`` and `CHECKS` into the folder.
 
     Raises
     ------
@@ -106,8 +116,16 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
         parts.append((name, found, adequacy(vectors, found.shrinkage)))
     table = pd.concat([inference_table(settings, found, name) for name, found, _ in parts], ignore_index=True)
     axes = pd.concat([axes_table(settings, found, name) for name, found, _ in parts], ignore_index=True)
+    observed = printed_vector(study, results)
+    checks = checks_of(
+        settings, draws, observed, results, shrinkage=parts[0][1].shrinkage, rng=np.random.default_rng(seed)
+    )
     if write:
-        contents = {TABLE: table, AXES: axes}
+        contents = {
+            TABLE: table,
+            AXES: axes,
+            **{name: getattr(checks, part) for name, part in CHECKS.items()},
+        }
         write_files(folder.path, {name: csv_bytes(one) for name, one in contents.items()})
     return Inference(
         table=table,
@@ -115,6 +133,7 @@ def infer_thesis(path: str | Path, *, seed: int = 0, samples: int = 200, write: 
         adequacy={name: fit for name, _, fit in parts},
         shrinkage={name: found.shrinkage for name, found, _ in parts},
         names=names_of(study),
+        checks=checks,
     )
 
 
@@ -180,6 +199,10 @@ def axes_table(settings: Sequence[Setting], found: Likelihood, results: str) -> 
     return pd.concat(tables, ignore_index=True)
 
 
+FITS = 0.05
+"""Share of a world's own replicates that must lie farther than print for it to fit."""
+ADDS_LITTLE = 0.7
+"""Standard deviation after the results, as a share of that before, above which they add little."""
 TOLD_APART = 1.92
 """Fall of the profile log likelihood that makes a value unlikely: half the 95% quantile of χ²(1)."""
 
@@ -195,13 +218,15 @@ def inference_words(found: Inference, results: str = "all") -> tuple[str, ...]:
     """Return the answer: the likeliest worlds, each axis, the fit, and how far it can be believed."""
     table = found.table[found.table["results"] == results]
     axes = found.axes[found.axes["results"] == results]
+    fits = float(table.loc[table["log_likelihood"].idxmax(), "share_farther"]) >= FITS
     return (
         *_best(table),
         *(
             sentence
             for key in axes["key"].unique()
-            for sentence in _axis(axes[axes["key"] == key], found.names.get(str(key), str(key)))
+            for sentence in _axis(axes[axes["key"] == key], found.names.get(str(key), str(key)), fits=fits)
         ),
+        *(_checked(found.checks, found.names) if results == "all" and found.checks else ()),
         *_believed(found, results, table),
     )
 
@@ -215,14 +240,18 @@ def _best(table: pd.DataFrame) -> Iterator[str]:
         "within Monte Carlo error."
     )
     share = float(first["share_farther"])
-    fits = "it fits" if share >= 0.05 else "no world of the grid fits well"
+    fits = (
+        "it fits"
+        if share >= FITS
+        else "no world of the grid fits well, and what follows are weights among worlds that are all wrong"
+    )
     yield (
         f"In that world {100 * share:.0f}% of its own replicates lie farther from their mean than the "
         f"printed results do: {fits}."
     )
 
 
-def _axis(axis: pd.DataFrame, name: str) -> Iterator[str]:
+def _axis(axis: pd.DataFrame, name: str, *, fits: bool) -> Iterator[str]:
     out = axis[axis["profile"] + 2.0 * axis["profile_mcse"] < -TOLD_APART]
     shares = {prior.name: _shares(axis, prior.name) for prior in PRIORS}
     said = "; ".join(f"{name} prior: {text}" for name, text in shares.items())
@@ -230,12 +259,48 @@ def _axis(axis: pd.DataFrame, name: str) -> Iterator[str]:
         verdict = "the results do not tell its values apart"
     else:
         verdict = "the results speak against " + ", ".join(f"{value:g}" for value in out["value"])
-    yield f"The {name}: {verdict} (probabilities, {said})."
+    kind = "probabilities" if fits else "weights"
+    yield f"The {name}: {verdict} ({kind}, {said})."
 
 
 def _shares(axis: pd.DataFrame, prior: str) -> str:
     rows = zip(axis["value"], axis[f"posterior_{prior}"], axis[f"mcse_posterior_{prior}"], strict=True)
     return ", ".join(f"{value:g} {share:.2f} ± {error:.2f}" for value, share, error in rows)
+
+
+def _checked(checks: Checks, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield what the results add to the prior, what drives them, what conflicts, and what is covered."""
+    by_key = checks.influence.set_index(["key", "dropped"])
+    for key in dict.fromkeys(checks.influence["key"]):
+        rows = by_key.loc[key]
+        whole, name = rows.loc[NOTHING], names.get(str(key), str(key))
+        ratio = whole["sd_discrepancy"] / whole["prior_sd"]
+        little = ": the data add little to the prior" if ratio > ADDS_LITTLE else ""
+        others = ", ".join(
+            f"{row['mean']:.3g} without the {part}" for part, row in rows.iterrows() if part != NOTHING
+        )
+        yield (
+            f"The {name} has mean {whole['prior_mean']:.3g} and standard deviation {whole['prior_sd']:.2g} "
+            f"before the results, {whole['mean']:.3g} and {whole['sd']:.2g} after them, "
+            f"{whole['mean_discrepancy']:.3g} and {whole['sd_discrepancy']:.2g} where every part may be off "
+            f"by about one standard deviation{little}; the mean is {others}."
+        )
+    worst = checks.conflicts.iloc[0]
+    if worst["p"] < FITS / len(checks.conflicts):
+        one, other = (str(worst[name]).replace("_", " ") for name in ("one", "other"))
+        yield (
+            f"{one[:1].upper()}{one[1:]} and {other} cannot both come from any of these worlds: from the "
+            f"nearest they lie at a squared distance of {worst['distance']:.1f} (p = {worst['p']:.1g})."
+        )
+    for level, covered in checks.coverage.groupby("level"):
+        told = ", ".join(
+            f"{names.get(str(row.key), str(row.key))} {100 * row.covered:.0f}% ± {100 * row.mcse:.0f}"
+            for row in covered.itertuples()
+        )
+        yield (
+            f"Where replicates are taken for print, sets of {100 * float(str(level)):.0f}% hold the truth "
+            f"in: {told}."
+        )
 
 
 def _believed(found: Inference, results: str, table: pd.DataFrame) -> Iterator[str]:

@@ -98,7 +98,7 @@ def synthetic_likelihood(
     whole = [complete(one) for one in draws]
     _check(whole, observed)
     weight = choose_shrinkage(whole) if shrinkage is None else shrinkage
-    means, covariances = _moments(whole)
+    means, covariances = moments(whole)
     value, distance = log_density(observed, means, shrunk(covariances, weight))
     farther = [np.mean(held > own) for held, own in zip(held_out(whole, weight), distance, strict=True)]
     return Likelihood(
@@ -126,7 +126,8 @@ def _check(whole: Sequence[FloatArray], observed: FloatArray) -> None:
             )
 
 
-def _moments(whole: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+def moments(whole: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Return means (k, d) and covariances (k, d, d) of each world's vectors."""
     means = np.stack([one.mean(axis=0) for one in whole])
     return means, np.stack([np.atleast_2d(np.cov(one, rowvar=False)) for one in whole])
 
@@ -179,7 +180,7 @@ def _fold(
     whole: Sequence[FloatArray], fold: int, weight: float
 ) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
     out = [np.arange(len(one)) % FOLDS == fold for one in whole]
-    means, covariances = _moments([one[~aside] for one, aside in zip(whole, out, strict=True)])
+    means, covariances = moments([one[~aside] for one, aside in zip(whole, out, strict=True)])
     held = [one[aside] for one, aside in zip(whole, out, strict=True)]
     return means, shrunk(covariances, weight), held
 

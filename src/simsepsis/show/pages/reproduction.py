@@ -10,6 +10,7 @@ from simsepsis.environment import versions
 from simsepsis.reproduction.record import contents_of
 from simsepsis.show.figure import Figure
 from simsepsis.show.page import Block, Bullets, Page, Section, glossary, how_made
+from simsepsis.show.pages.fit import fit_sections
 from simsepsis.show.pages.layout import lay_out
 from simsepsis.show.pages.readings import reading_tables
 from simsepsis.show.plots.arms import printed_arms
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from simsepsis.world.scenario import Scenario
 
 MOST_FAILURES = 30
-ANSWER = 11
+ANSWER = 14
 """Sentences of the summary that answer the question; the others go into detail."""
 
 
@@ -71,6 +72,7 @@ def reproduction_page(reproduction: Reproduction, figures: Sequence[Figure], *, 
         question=question_of(reproduction.scenario, study),
         answer=reproduction.summary[:ANSWER],
         sections=(
+            *fit_sections(reproduction.fit),
             how_made(command, _facts(reproduction)),
             Section("read", "How to read it", read),
             Section("figures", "Figures", figures),

@@ -72,6 +72,7 @@ reading of the methods gives in no world, so that they tell of the reading and n
 
 WORDS = {
     "effect.value": "risk ratio of hospital death",
+    "effect.log_hazard_ratio": "log hazard ratio of death under IVIgG",
     "unmeasured.or_treatment": "odds ratio of IVIgG of the hidden confounder",
     "treatment.decay": "fall of the log hazard of a start per day",
     "treatment.severity": "log hazard of a start per SD of the day's severity",

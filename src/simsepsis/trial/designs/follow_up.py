@@ -118,7 +118,7 @@ def design_follow_up(
     Notes
     -----
     P(λ) = λ/(λ + η)·(1 − mean of exp(−(λ + η)·time left at entry)); N = d over the mean of P, with d of
-    `design_log_rank`; or √N·|ln HR| = z_α/√(π(1 − π)P(λ̄)) + z_β·√(1/[(1 − π)P(λ₀)] + 1/[πP(λ₁)]).
+    `design_log_rank`; or √N·abs(ln HR) = z_α/√(π(1 − π)P(λ̄)) + z_β·√(1/[(1 − π)P(λ₀)] + 1/[πP(λ₁)]).
     R: ``rpact::getSampleSizeSurvival``, ``gsDesign::nSurvival``.
 
     References

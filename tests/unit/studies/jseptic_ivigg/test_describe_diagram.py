@@ -52,6 +52,7 @@ def full(thesis: Scenario) -> Scenario:
             "regimens": (Regimen(share=0.5, grams=15.0), Regimen(share=0.5, grams_per_kg=1.0)),
         },
         observation={"by_severity": 0.7, "incomplete_day1": 0.1},
+        course={"ward_death": thesis.course.ward_death.model_copy(update={"care": -0.3})},
     )
     return world.model_copy(update={"adjuncts": adjuncts})
 

@@ -159,3 +159,47 @@ def test_impossible_values_are_refused_when_written(build, words):
 def test_icus_that_differ_more_than_patients_can_are_refused():
     with pytest.raises(ScenarioError, match=r"more than all of the variance of .*smaller icus.spread"):
         build_world(changed("icus", spread=4.0))
+
+
+@pytest.mark.parametrize(("crude", "care"), [("held_by_care", -0.3), ("held_by_intercepts", 0.0)])
+def test_crude_mortality_is_held_whatever_care_does(crude, care):
+    course = THESIS.course
+    hazards = {"ward_death": course.ward_death.model_copy(update={"care": care})}
+    log_hazard_ratio = -0.3 if crude == "held_by_care" else 0.0
+    asked = changed("unmeasured", crude=crude).model_copy(
+        update={
+            "course": course.model_copy(update=hazards),
+            "effect": THESIS.effect.model_copy(update={"log_hazard_ratio": log_hazard_ratio}),
+        }
+    )
+    resolution = resolve_scenario(asked)
+    (reached,) = resolution.reached
+    assert reached.value <= (0.1 if crude == "held_by_care" else 1.0)
+    solved = resolution.scenario
+    assert solved.effect.log_hazard_ratio == log_hazard_ratio
+    if crude == "held_by_care":
+        # What protects less than it did takes the place of an effect that protects.
+        assert solved.course.ward_death.care > care
+    else:
+        assert solved.course.ward_death.care == 0.0
+    table = check_calibration(solved, patients=120_000)
+    deaths = table[table["variable"].isin(["icu_death", "hospital_death"])]
+    assert deaths["difference_se"].abs().max() < 2.0
+
+
+def test_crude_mortality_that_intercepts_alone_cannot_hold_is_refused():
+    asked = changed("unmeasured", crude="held_by_intercepts")
+    effect = THESIS.effect.model_copy(update={"log_hazard_ratio": -0.5})
+    with pytest.raises(ScenarioError, match="a weaker effect can be held, or give crude"):
+        resolve(asked.model_copy(update={"effect": effect}))
+
+
+def test_held_hazards_need_an_effect_as_a_hazard_ratio():
+    with pytest.raises(ValueError, match=r"remove effect\.measure and give"):
+        type(THESIS).model_validate(
+            THESIS.model_dump()
+            | {
+                "unmeasured": {"crude": "held_by_care"},
+                "effect": {"measure": "risk_ratio", "endpoint": "hospital_death", "value": 0.8},
+            }
+        )

@@ -129,6 +129,9 @@ class Unmeasured(Section):
     """Odds ratio of IVIgG: marginal for a binary u; per SD, as a ratio of hazards, for a normal one."""
     hr_death: Ratio = 1.0
     """Hazard ratio of death, per SD for a normal u."""
-    crude: Literal["free", "held"] = "free"
-    """free: the effect is as stated, and crude mortality moves with u. held: the effect is solved so that
-    crude mortality in both arms stays that of Table 3."""
+    crude: Literal["free", "held", "held_by_care", "held_by_intercepts"] = "free"
+    """free: the effect is as stated, and crude mortality moves with it and with u. The others keep crude
+    mortality of both arms where Table 3 has it. held: the effect is solved, with the intercepts of death and
+    what the hidden intensity of care does to death on the ward. held_by_care: the effect is as stated, and
+    the intercepts and what care does to death in the ICU and on the ward are solved: care takes up what the
+    effect leaves. held_by_intercepts: the effect and care are as stated, and the intercepts are solved."""

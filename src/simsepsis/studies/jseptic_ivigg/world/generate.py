@@ -14,7 +14,7 @@ from simsepsis.studies.jseptic_ivigg.world.adjuncts import draw_adjuncts, draw_u
 from simsepsis.studies.jseptic_ivigg.world.course import Exits
 from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
 from simsepsis.studies.jseptic_ivigg.world.later_scores import daily_scores, later_scores
-from simsepsis.studies.jseptic_ivigg.world.observation import observe, records_of
+from simsepsis.studies.jseptic_ivigg.world.observation import negative_controls, observe, records_of
 from simsepsis.studies.jseptic_ivigg.world.oracle import Oracle, join_oracles, oracle_of, potential_of
 from simsepsis.studies.jseptic_ivigg.world.prepared import World, settle
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
@@ -88,6 +88,8 @@ def _block(world: World, icu: IntArray, draw: Streams, assignment: Assignment) -
     if world.scenario.observation.daily:
         rngs = draw("scores"), draw("daily")
         columns |= daily_scores(world, simulated.patients, path, exits, starts, rngs)
+    if world.scenario.observation.controls:
+        columns |= negative_controls(world.scenario, simulated.patients, draw("controls"))
     columns |= _care(world, simulated, starts, draw("supports"))
     columns |= {name: np.isfinite(start).astype(np.int64) for name, start in starts.items()}
     columns["ivigg"] = np.isfinite(simulated.ivigg_day).astype(np.int64)

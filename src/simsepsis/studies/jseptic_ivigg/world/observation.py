@@ -22,8 +22,13 @@ BLEEDING = (-1.35, 0.2, -0.25)
 """Probit of a bleeding complication: intercept, per SD of severity, per SD of platelets. Judgement."""
 
 HOURS = 24.0
-DAILY = "daily_"
-"""How the names of what is recorded of each day begin."""
+BESIDE = ("daily_", "control_")
+"""How the names begin of what is recorded of each day, and of negative-control outcomes."""
+
+CONTROL_RISKS = (0.1, 0.4)
+"""Least and greatest risk of a negative-control outcome. Judgement."""
+CONTROL_SEVERITY = 0.5
+"""Change of its log odds per SD of severity. Judgement."""
 
 CATEGORIES = {
     name: pd.CategoricalDtype(column.level_names)
@@ -89,6 +94,21 @@ def observe(
     return recorded
 
 
+def negative_controls(scenario: Scenario, patients: Patients, rng: np.random.Generator) -> Columns:
+    """Return outcomes that treatment cannot change, and that the unmeasured confounder does in part."""
+    u, number = scenario.unmeasured, scenario.observation.controls
+    hidden = np.zeros(patients.icu.size)
+    if u.kind != "none":
+        centre = u.prevalence if u.kind == "binary" else 0.0
+        hidden = scenario.observation.controls_share * np.log(u.hr_death) * (patients.unmeasured - centre)
+    own = CONTROL_SEVERITY * patients.severity + hidden
+    uniform = rng.random((number, patients.icu.size))
+    return {
+        f"control_{k + 1}": (uniform[k] < expit(logit(risk) + own)).astype(np.int64)
+        for k, risk in enumerate(np.linspace(*CONTROL_RISKS, number))
+    }
+
+
 def records_of(columns: Columns) -> Records:
     """Return the registry: one value per patient, columns of the data dictionary in its order, then hours
     and what is recorded of each day.
@@ -104,6 +124,6 @@ def records_of(columns: Columns) -> Records:
         else:
             table[name] = columns[name]
     beside = {
-        name: value for name, value in columns.items() if name.endswith("_hour") or name.startswith(DAILY)
+        name: value for name, value in columns.items() if name.endswith("_hour") or name.startswith(BESIDE)
     }
     return Records(columns=table | beside)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from typing import cast
 
 import numpy as np
 from scipy.optimize import brentq, least_squares
@@ -37,6 +38,7 @@ from simsepsis.studies.jseptic_ivigg.world.simulate import (
 from simsepsis.threads import one_thread
 from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Risks
 from simsepsis.world.potential import Potential
+from simsepsis.world.section import Section
 
 POPULATION_SEED = 0
 REGISTRIES = 30
@@ -140,14 +142,14 @@ def solve_treatment(population: Population, scenario: Scenario, start: TiltStart
 
 
 def _solve_margins(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
-    unsolved = scenario.treatment.late_share is not None or scenario.unmeasured.crude == "held"
+    unsolved = scenario.treatment.late_share is not None or scenario.unmeasured.crude != "free"
     if scenario.treatment.solved_for == treatment_mark(scenario) and not unsolved:
         return scenario, ()
     population = draw_population(scenario, load_targets(), POPULATION_SEED)
     try:
         timed, reached = _solve_timing(population, scenario)
         solved = solve_treatment(population, timed)
-        if scenario.unmeasured.crude == "held":
+        if scenario.unmeasured.crude != "free":
             solved, held = _hold_crude(population, solved)
             reached += held
     except ConvergenceError as error:
@@ -158,19 +160,47 @@ def _solve_margins(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
 # --- crude mortality held -------------------------------------------------------------------------
 
 
-def _held(scenario: Scenario, values: FloatArray) -> Scenario:
-    """Return the scenario with the effect replaced, and what calibration fits to mortality with it.
+Place = tuple[str, ...]
+INTERCEPTS: tuple[Place, ...] = (("course", "icu_death", "intercept"), ("course", "ward_death", "intercept"))
+WARD_CARE: Place = ("course", "ward_death", "care")
+EFFECT: Place = ("effect", "log_hazard_ratio")
+HELD: dict[str, tuple[Place, ...]] = {
+    "held": (*INTERCEPTS, WARD_CARE, EFFECT),
+    "held_by_care": (*INTERCEPTS, WARD_CARE, ("course", "icu_death", "care")),
+    "held_by_intercepts": INTERCEPTS,
+}
+"""What is solved so that the four mortalities of Table 3 stay, by how they are held."""
+REMEDIES = {
+    "held": "a weaker confounder can be held",
+    "held_by_care": "a weaker effect can be held",
+    "held_by_intercepts": 'a weaker effect can be held, or give crude = "held_by_care"',
+}
+FIRST_EFFECT = -0.1
+"""Where the search for an effect begins."""
 
-    Four numbers for four mortalities: both intercepts, the loading of ward death on care, the effect.
-    """
-    icu, ward, care, log_hazard_ratio = (float(value) for value in values)
-    course = scenario.course
-    hazards = {
-        "icu_death": course.icu_death.model_copy(update={"intercept": icu}),
-        "ward_death": course.ward_death.model_copy(update={"intercept": ward, "care": care}),
-    }
-    effect = scenario.effect.model_copy(update={"log_hazard_ratio": log_hazard_ratio})
-    return scenario.model_copy(update={"course": course.model_copy(update=hazards), "effect": effect})
+
+def _with(section: Section, place: Place, value: float) -> Section:
+    """Return a section with the value at a place below it replaced."""
+    name, *rest = place
+    inner = _with(getattr(section, name), tuple(rest), value) if rest else value
+    return section.model_copy(update={name: inner})
+
+
+def _held(scenario: Scenario, values: FloatArray) -> Scenario:
+    """Return the scenario with what holds crude mortality replaced."""
+    for place, value in zip(HELD[scenario.unmeasured.crude], values, strict=True):
+        scenario = cast("Scenario", _with(scenario, place, float(value)))
+    return scenario
+
+
+def _where_held(scenario: Scenario) -> FloatArray:
+    """Return where the search for the values of `_held` begins."""
+    return np.array(
+        [
+            FIRST_EFFECT if place == EFFECT else reduce(getattr, place, scenario)
+            for place in HELD[scenario.unmeasured.crude]
+        ]
+    )
 
 
 def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) -> FloatArray:
@@ -197,10 +227,8 @@ def slopes_of(function: Callable[[FloatArray], FloatArray], values: FloatArray, 
 
 
 def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
-    """Return the scenario whose effect, given u, leaves crude mortality of both arms where it was printed."""
-    course, start = scenario.course, TiltStart()
-    ward = course.ward_death
-    first = np.array([course.icu_death.intercept, ward.intercept, ward.care, -0.1])
+    """Return the scenario in which crude mortality of both arms is where it was printed."""
+    start, first = TiltStart(), _where_held(scenario)
     known: dict[bytes, FloatArray] = {}
 
     def gaps_at(values: FloatArray) -> FloatArray:
@@ -222,7 +250,7 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
         raise ScenarioError(
             f"unmeasured: with an odds ratio of {scenario.unmeasured.or_treatment} and a hazard ratio of "
             f"{scenario.unmeasured.hr_death} crude mortality stays {gaps.max():.1f} standard errors from "
-            "Table 3; a weaker confounder can be held"
+            f"Table 3; {REMEDIES[scenario.unmeasured.crude]}"
         )
     solved = solve_treatment(population, _held(scenario, found.x), start)
     reached = Reached(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.studies.jseptic_ivigg.columns import ADJUNCTS, COLUMNS
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from simsepsis.world.potential import Outcomes
 
 
+LATER = ("daily", "controls", "controls_share")
+"""What worlds were given later to record."""
+
+
 class Observation(Section):
     """What the registry fails to record, and what an ideal one would add."""
 
@@ -34,6 +38,10 @@ class Observation(Section):
     """Whether the registry records the hours at which IVIgG and the adjuncts started."""
     daily: bool = False
     """Whether the registry records SOFA organs of days 1 to 7, as ``daily_sofa_<organ>_<day>``."""
+    controls: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """Number of negative-control outcomes, ``control_1`` …: events that IVIgG cannot change."""
+    controls_share: Annotated[float, Field(ge=-10.0, le=10.0)] = 1.0
+    """Share of the unmeasured confounder's log hazard ratio of death that the controls carry."""
     omit: tuple[str, ...] = ()
     """Columns that the registry does not have at all, such as the severity scores of a claims database."""
 
@@ -41,7 +49,8 @@ class Observation(Section):
     def _content(self, content: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what came later while it is as it always was, so that no world of before changes."""
         values: dict[str, Any] = content(self)
-        return values if self.daily else {name: value for name, value in values.items() if name != "daily"}
+        as_ever = [name for name in LATER if values[name] == type(self).model_fields[name].default]
+        return {name: value for name, value in values.items() if name not in as_ever}
 
     @field_validator("omit")
     @classmethod
@@ -88,9 +97,12 @@ class Scenario(world.Scenario):
 
     @model_validator(mode="after")
     def _held_solves_the_effect(self) -> Self:
-        if self.unmeasured.crude == "held" and self.effect.measure is not None:
+        crude = self.unmeasured.crude
+        if crude != "free" and self.effect.measure is not None:
+            remedy = "" if crude == "held" else " and give effect.log_hazard_ratio"
             raise ValueError(
-                'unmeasured.crude = "held" solves the effect from crude mortality; remove effect.measure'
+                f'unmeasured.crude = "{crude}" solves the effect or the hazards from crude mortality; remove '
+                f"effect.measure{remedy}"
             )
         return self
 
@@ -129,6 +141,12 @@ class Scenario(world.Scenario):
         from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
 
         return resolve(self)
+
+    def recalibrated(self, *, seed: int) -> Scenario:
+        """Return the world calibrated anew to the tables of one of its own registries, with other ICUs."""
+        from simsepsis.studies.jseptic_ivigg.world.calibration.anew import recalibrate
+
+        return recalibrate(self, seed=seed)
 
     def generate(
         self, *, seed: int, n: int | None, replicate: int, oracle: bool, assignment: Assignment

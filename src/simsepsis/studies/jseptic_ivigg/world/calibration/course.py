@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import TiltStart
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Hazard
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 
-PARAMETERS = (
+Moved = tuple[str, str, float, float]
+PARAMETERS: tuple[Moved, ...] = (
     ("icu_death", "intercept", -4.8, 0.7),
     ("icu_death", "early", 0.3, 0.3),
     ("icu_death", "log_day", -0.2, 0.2),
@@ -51,24 +53,42 @@ FIXED = {
 }
 """Weights of risk factors and of the ICU's effect, by judgement."""
 
-DEATHS_BY_DAY_7 = (0.105, 0.02)
-"""Share dead by day 7 and how well that is known: US and French septic shock, scaled to this mortality."""
-
 DEATHS_COUNT = 2.0
 """Weight of the four mortalities against the quartiles of stays: every analysis rests on them."""
 
 
-def hazards(values: FloatArray) -> dict[str, Hazard]:
-    """Return the four hazards from a parameter vector in the order of `PARAMETERS`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """What the course is fitted under.
+
+    Attributes
+    ----------
+    deaths_by_day_7
+        Share dead by day 7, and how well that is known.
+    care_deaths
+        Whether the hidden intensity of care may act on death after the ICU; if not it acts on no death.
+    """
+
+    deaths_by_day_7: tuple[float, float]
+    care_deaths: bool
+
+    @property
+    def parameters(self) -> tuple[Moved, ...]:
+        """Return those of `PARAMETERS` that are fitted."""
+        return tuple(p for p in PARAMETERS if self.care_deaths or p[:2] != ("ward_death", "care"))
+
+
+def hazards(values: FloatArray, parameters: tuple[Moved, ...] = PARAMETERS) -> dict[str, Hazard]:
+    """Return the four hazards from a vector of parameters."""
     table: dict[str, dict[str, float]] = {name: dict(fixed) for name, fixed in FIXED.items()}
-    for (hazard, parameter, _, _), value in zip(PARAMETERS, values, strict=True):
+    for (hazard, parameter, _, _), value in zip(parameters, values, strict=True):
         table[hazard][parameter] = round(float(value), 4)
     return {name: Hazard.model_validate(parameters) for name, parameters in table.items()}
 
 
-def judged() -> tuple[FloatArray, FloatArray]:
+def judged(parameters: tuple[Moved, ...] = PARAMETERS) -> tuple[FloatArray, FloatArray]:
     """Return the judged values and their spreads."""
-    return np.array([p[2] for p in PARAMETERS]), np.array([p[3] for p in PARAMETERS])
+    return np.array([p[2] for p in parameters]), np.array([p[3] for p in parameters])
 
 
 def with_course(scenario: Scenario, course: dict[str, Any]) -> Scenario:
@@ -77,7 +97,7 @@ def with_course(scenario: Scenario, course: dict[str, Any]) -> Scenario:
     return scenario.model_copy(update={"course": changed})
 
 
-def _gaps(population: Population, treated: Treated) -> FloatArray:
+def _gaps(population: Population, treated: Treated, early_deaths: tuple[float, float]) -> FloatArray:
     targets, exits = population.targets, treated.exits
     weights = arm_weights(treated.probability)
     early = np.mean(exits.hospital_death & (exits.hospital_time <= 7.0))
@@ -89,19 +109,20 @@ def _gaps(population: Population, treated: Treated) -> FloatArray:
             ),
             quartile_residuals(targets, "icu_days", np.ceil(exits.icu_time), weights),
             quartile_residuals(targets, "hospital_days", np.ceil(exits.hospital_time), weights),
-            [(early - DEATHS_BY_DAY_7[0]) / DEATHS_BY_DAY_7[1]],
+            [(early - early_deaths[0]) / early_deaths[1]],
         ]
     )
 
 
-def fit_course(population: Population) -> tuple[Scenario, Treated, FloatArray]:
+def fit_course(population: Population, supposed: Supposed) -> tuple[Scenario, Treated, FloatArray]:
     """Return the scenario with fitted hazards, the population's treatment under it, and the tilt."""
     found = TiltStart()
 
     def trial(values: FloatArray) -> tuple[Scenario, Treated]:
-        scenario = with_course(population.scenario, dict(hazards(values)))
+        scenario = with_course(population.scenario, dict(hazards(values, supposed.parameters)))
         return scenario, treated_population(population, scenario, found)
 
-    start, spread = judged()
-    values = fit_parameters(lambda v: _gaps(population, trial(v)[1]), start, spread)
+    start, spread = judged(supposed.parameters)
+    early = supposed.deaths_by_day_7
+    values = fit_parameters(lambda v: _gaps(population, trial(v)[1], early), start, spread)
     return *trial(values), found.required()

@@ -3,69 +3,130 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.streams import stream
 from simsepsis.studies.jseptic_ivigg.world.calibration.care import fit_adjuncts, fit_support, fit_transfusion
-from simsepsis.studies.jseptic_ivigg.world.calibration.course import fit_course, hazards, judged
+from simsepsis.studies.jseptic_ivigg.world.calibration.course import Supposed, fit_course, hazards, judged
 from simsepsis.studies.jseptic_ivigg.world.calibration.margins import fit_patients
 from simsepsis.studies.jseptic_ivigg.world.calibration.population import Population, draw_population
-from simsepsis.studies.jseptic_ivigg.world.calibration.provenance import HEADER, NOTES
+from simsepsis.studies.jseptic_ivigg.world.calibration.provenance import LOOKED_AT, NOTES, UNSEEN
 from simsepsis.studies.jseptic_ivigg.world.calibration.roster import fit_roster
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import Targets, load_targets
 from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import treatment_mark, treatment_section
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.threads import one_thread
+from simsepsis.world.files import merged
 from simsepsis.world.write import scenario_toml
 
 Say = Callable[[str], None]
 
 
-def load_assumptions() -> dict[str, Any]:
-    """Return the assumptions that the calibration takes as given."""
-    text = files(__package__).joinpath("assumptions.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+@cache
+def mechanisms() -> Mapping[str, Mapping[str, Any]]:
+    """Return what was added to the first world after held-out numbers had been looked at, by name."""
+    return _read("mechanisms.toml")
 
 
-def _draft(targets: Targets, assumptions: dict[str, Any], seed: int) -> Scenario:
+def mechanisms_without(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the `mechanisms` that are left without some, or without all."""
+    known = mechanisms()
+    for name in names:
+        if name not in (*known, "all"):
+            near = did_you_mean(name, known) or f"; known are all, {', '.join(known)}"
+            raise UsageError(f"--without {name}: there is no such mechanism{near}")
+    return () if "all" in names else tuple(name for name in known if name not in names)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def load_assumptions(added: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the assumptions that the calibration takes as given, with those of some `mechanisms`."""
+    assumptions = _read("assumptions.toml")
+    for name in added:
+        assumptions = merged(assumptions, mechanisms()[name]["assumptions"])
+    return assumptions
+
+
+def draft(targets: Targets, assumptions: dict[str, Any], added: Sequence[str], seed: int) -> Scenario:
     """Return a scenario with fitted patients and ICUs, and everything after admission as judged."""
     n = assumptions["n"]
     roster = fit_roster(targets, assumptions["between_icus"], n, stream(seed, "icus"))
     course = assumptions["course"] | {k: v.model_dump() for k, v in hazards(judged()[0]).items()}
     return Scenario.model_validate(
         {
-            "name": "thesis",
+            "name": "thesis" if added else "thesis-v1",
             "label": "The registry that the thesis analysed, under no treatment effect",
             "n": n,
             "icus": {"roster": roster},
             "patients": fit_patients(targets, assumptions),
             "treatment": {"intercept": 0.0, "numbers": {}, "levels": {}, **assumptions["treatment"]},
             "course": course,
-            "supports": {},
-            "adjuncts": {},
-            "transfusions": {},
+            **_unfitted(assumptions),
             "scores": assumptions["scores"],
             "observation": assumptions["observation"],
             "effect": assumptions["effect"],
+            "fitted_after_looking": [str(mechanisms()[name]["words"]) for name in added],
         }
     )
 
 
+def _unfitted(assumptions: dict[str, Any]) -> dict[str, Any]:
+    """Return supports, adjuncts and transfusions as assumed; what is fitted is 0 until it is."""
+    nothing = {"intercept": 0.0, "care": 0.0}
+
+    def begun(assumed: dict[str, Any]) -> dict[str, Any]:
+        inner = {key: nothing | value for key, value in assumed.items() if isinstance(value, dict)}
+        return assumed | inner
+
+    return {
+        "supports": {name: begun(assumed) for name, assumed in assumptions["supports"].items()},
+        "adjuncts": {name: nothing | assumed for name, assumed in assumptions["adjuncts"].items()},
+        "transfusions": {name: begun(assumed) for name, assumed in assumptions["transfusions"].items()},
+    }
+
+
 @one_thread()
-def fit_calibration(*, seed: int = 0, say: Say = lambda _: None) -> Scenario:
+def fit_calibration(
+    added: Sequence[str] | None = None,
+    *,
+    targets: Targets | None = None,
+    seed: int = 0,
+    say: Say = lambda _: None,
+) -> Scenario:
     """Return the scenario fitted to the before-matching columns of Tables 1 to 3.
 
+    Parameters
+    ----------
+    added
+        Names of `mechanisms` beyond the first world's assumptions; None: all, none: ``thesis-v1``.
+    targets
+        What it is fitted to; None: the printed tables.
+    seed
+        Of the roster and the population.
+    say
+        Called with each step.
+
+    Notes
+    -----
     In order: roster and pooled margins from Table 1; hazards of death and discharge from Table 3, each
     trial with the treatment tilt of Table 1 solved anew; then adjuncts, transfusions and organ
     support one at a time. Nothing after matching is looked at.
     """
-    targets, assumptions = load_targets(), load_assumptions()
+    added = tuple(mechanisms()) if added is None else tuple(added)
+    targets, assumptions = targets or load_targets(), load_assumptions(added)
     say("patients and ICUs from Table 1")
-    population: Population = draw_population(_draft(targets, assumptions, seed), targets, seed)
+    population: Population = draw_population(draft(targets, assumptions, added, seed), targets, seed)
     say("deaths and stays from Table 3, treatment from Table 1")
-    scenario, treated, beta = fit_course(population)
+    early, free = (assumptions["supposed"][name] for name in ("deaths_by_day_7", "care_deaths"))
+    supposed = Supposed(deaths_by_day_7=tuple(early), care_deaths=free)
+    scenario, treated, beta = fit_course(population, supposed)
     treatment = scenario.treatment.model_copy(update=treatment_section(population.tilt, beta))
     scenario = scenario.model_copy(update={"treatment": treatment})
     say("adjuncts and transfusions from Table 2")
@@ -97,4 +158,5 @@ def _rounded(value: Any) -> Any:
 
 def calibrated_toml(scenario: Scenario) -> str:
     """Return the calibrated scenario as a file that says of each part where it comes from."""
-    return HEADER + scenario_toml(scenario, NOTES)
+    header = LOOKED_AT if scenario.fitted_after_looking else UNSEEN
+    return header + scenario_toml(scenario, NOTES)

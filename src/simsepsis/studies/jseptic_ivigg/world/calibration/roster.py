@@ -114,6 +114,15 @@ def _unrelated(value: FloatArray, to: FloatArray, sizes: IntArray) -> FloatArray
     return np.asarray(left / np.sqrt(np.average(left**2, weights=sizes)))
 
 
+def _is_active(codes: dict[str, IntArray]) -> BoolArray:
+    return np.asarray(codes["dic_policy"] == COLUMNS["dic_policy"].level_names.index("active"))
+
+
+def _beds_and_policy(codes: dict[str, IntArray]) -> FloatArray:
+    """Return log beds where the policy is active, and the reverse elsewhere."""
+    return np.asarray(np.log(codes["icu_beds"] / np.median(codes["icu_beds"])) * _is_active(codes))
+
+
 def _effects(
     between: dict[str, float], codes: dict[str, IntArray], sizes: IntArray, rng: np.random.Generator
 ) -> dict[str, FloatArray]:
@@ -133,6 +142,14 @@ def _effects(
     emergency = codes["icu_type"] == COLUMNS["icu_type"].level_names.index("er")
     shift = np.where(emergency, -TYPE_ROUTE_SHIFT, TYPE_ROUTE_SHIFT)
     scaled = {name: value * between[name] for name, value in effects.items()}
+    if "ivigg_elsewhere" in between:
+        factor = np.where(_is_active(codes), 1.0, between["ivigg_elsewhere"] / between["ivigg"])
+        scaled["ivigg"] = scaled["ivigg"] * factor
+    if between.get("beds_and_policy"):
+        joint = _beds_and_policy(codes)
+        scaled["ivigg"] = scaled["ivigg"] + between["beds_and_policy"] * _unrelated(
+            joint, _traits(codes), sizes
+        )
     scaled["route"] = scaled["route"] + shift - np.average(shift, weights=sizes)
     return {name: np.round(value, 3) for name, value in scaled.items()}
 

@@ -66,7 +66,11 @@ def fitted_cells(frame: pd.DataFrame | None = None) -> pd.DataFrame:
 
 def load_targets() -> Targets:
     """Return the targets of the calibration from the package's copy of the tables."""
-    frame = fitted_cells()
+    return targets_of(fitted_cells())
+
+
+def targets_of(frame: pd.DataFrame) -> Targets:
+    """Return the targets in a frame of before-matching cells."""
     keys = zip(frame["variable"], frame["level"], frame["statistic"], frame["arm"], strict=True)
     cells = dict(zip(keys, frame["printed"].astype(float), strict=True))
     size = {arm: int(cells["n", "", "count", arm]) for arm in ARMS}
