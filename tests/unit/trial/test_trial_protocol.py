@@ -58,6 +58,10 @@ REFUSED = [
         CROSSOVER | {"n_total": 1000},
         "n_total = 1000, but allocation.cluster_size = 20 in 42 ICUs and 2 periods makes 1680; state one",
     ),
+    (
+        CROSSOVER | {"allocation.cluster_size": None, "n_total": 1001},
+        "n_total = 1001 does not divide among 2 periods; write n_total = 1002",
+    ),
     ({"test.assurance": 0.5}, "needs priors"),
     (
         {"population.where": "apache > 29"},

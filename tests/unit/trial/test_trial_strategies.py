@@ -59,3 +59,11 @@ def test_a_plan_prints_the_truth_of_each_strategy(protocol):
     table = {one.name: one for one in document.tables}["strategies"]
     assert len(table.rows) == 5
     assert table.rows[0][3].text.startswith("RR 0.8")
+
+
+@pytest.mark.parametrize("endpoint", ["hospital_death", "icu_death", "ventilator_free_days"])
+def test_every_kind_of_endpoint_has_its_strategies(protocol, endpoint):
+    told = protocol(DEPART | {"endpoint.name": endpoint})
+    table = strategies_table(told, build_pool(told))
+    assert table["strategy"].is_unique
+    assert np.isfinite(table["effect"]).all()

@@ -263,6 +263,12 @@ class TrialProtocol(Section):
                 f"n_total = {self.n_total}, but allocation.cluster_size = {each} in {self.sites.number} ICUs "
                 f"and {self.allocation.periods} periods makes {each * cells}; state one of the two"
             )
+        periods = self.allocation.periods
+        if self.n_total is not None and self.allocation.clustered and self.n_total % periods:
+            raise UsageError(
+                f"n_total = {self.n_total} does not divide among {periods} periods; write "
+                f"n_total = {self.n_total + periods - self.n_total % periods}"
+            )
 
     def _check_looks(self) -> None:
         many = len(self.looks.information) > 1

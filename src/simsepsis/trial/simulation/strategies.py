@@ -51,7 +51,7 @@ def strategies_table(protocol: TrialProtocol, pool: Pool) -> pd.DataFrame:
     rows = []
     for name, risks in strategy_risks(prepare(protocol, pool, UNSIZED)).items():
         control, treated = float(risks[0]), float(risks[1 + protocol.effect_arm])
-        effect = effect_between(control, treated, scale, horizon=protocol.outcome.days).value
+        effect = effect_between(control, treated, scale, horizon=protocol.outcome.day or 1.0).value
         rows.append(
             {"strategy": name, "p_control": control, "p_treated": treated, "scale": scale, "effect": effect}
         )

@@ -48,7 +48,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "looks",
         "With the planned looks {expected_planned} patients are expected if the plan is right, "
-        "{expected_null} if nothing works.",
+        "{expected_null} {under_null}.",
     ),
     (
         "individual",
