@@ -211,12 +211,15 @@ def infer(
     shown = show_findings(_summarized(folder))
     plan = shown.findings.plan
     note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
-    x, y, *_ = plan.settings
-    figure = likelihood_figure(found.table[found.table["results"] == "all"], x=x, y=y, note=note)
-    figure.save(folder / "figures")
+    figures = []
+    if len(plan.settings) > 1:
+        x, y, *_ = plan.settings
+        figures = [likelihood_figure(found.table[found.table["results"] == "all"], x=x, y=y, note=note)]
+    for figure in figures:
+        figure.save(folder / "figures")
     words = [line for results in ("all", "first score") for line in inference_words(found, results)]
     answer = (*((line, ()) for line in words), *shown.answer)
-    page = experiment_page(shown.findings, (figure, *shown.figures), answer)
+    page = experiment_page(shown.findings, (*figures, *shown.figures), answer)
     text = "\n".join(f"- {line}" for line in words) + "\n"
     write_files(folder, {"inference.md": text.encode(), "report.html": page.html.encode()})
     for line in words:

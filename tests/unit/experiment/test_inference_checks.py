@@ -17,6 +17,7 @@ from simsepsis.experiment.inference.checks import (
     likelihood_with_discrepancy,
 )
 from simsepsis.experiment.inference.infer import axes_table
+from simsepsis.show.plots.experiment.likelihood import likelihood_figure
 
 EFFECTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 SIDES = ("left", "right")
@@ -154,3 +155,32 @@ def test_data_that_add_little_are_said_to():
     )
     assert "the data add little to the prior" in " ".join(inference_words(inference))
     assert "add little" not in words(np.array([0.5, 0.5, 0.4, 0.0]))
+
+
+def test_worlds_known_from_too_few_replicates_are_said_to_be():
+    rng = np.random.default_rng(6)
+    draws = [rng.multivariate_normal(mean_of(world), COVARIANCE, size=16) for world in SETTINGS]
+    wide = [np.hstack([one, rng.standard_normal((16, 5))]) for one in draws]
+    results = (*RESULTS, *RESULTS[:1] * 5)
+    observed = np.zeros(9)
+    found = checks_of(SETTINGS, wide, observed, results, shrinkage=0.0, rng=rng)
+    assert (found.coverage["covered"] < found.coverage["level"]).any()
+    effects = [{"scenario": world["scenario"], "effect": world["effect"]} for world in SETTINGS]
+    likelihood = likelihood_of(draws_of(300), np.zeros(4), rng=rng)
+    inference = Inference(
+        table=inference_table(effects, likelihood, "all"),
+        axes=axes_table(effects, likelihood, "all"),
+        adequacy={"all": adequacy(draws_of(300), likelihood.shrinkage)},
+        shrinkage={"all": likelihood.shrinkage},
+        checks=found,
+    )
+    assert "too sure of itself" in " ".join(inference_words(inference))
+    assert "too sure of itself" not in words(np.zeros(4))
+
+
+def test_a_grid_of_two_axes_has_one_panel():
+    found = likelihood_of(draws_of(300), np.zeros(4), rng=np.random.default_rng(2))
+    settings = [{**world, "side": float(world["side"] == "right")} for world in SETTINGS]
+    plate = likelihood_figure(inference_table(settings, found, "all"), x="effect", y="side", note="n")
+    assert len(plate.draw().axes) == 1
+    assert len(plate.data) == len(settings)

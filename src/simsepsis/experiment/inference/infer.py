@@ -301,6 +301,12 @@ def _checked(checks: Checks, names: Mapping[str, str]) -> Iterator[str]:
             f"Where replicates are taken for print, sets of {100 * float(str(level)):.0f}% hold the truth "
             f"in: {told}."
         )
+    short = checks.coverage["level"] - checks.coverage["covered"] > 3.0 * checks.coverage["mcse"]
+    if short.any():
+        yield (
+            "These sets hold the truth too rarely, so that what stands above is too sure of itself: worlds "
+            "are known from too few replicates; run more."
+        )
 
 
 def _believed(found: Inference, results: str, table: pd.DataFrame) -> Iterator[str]:

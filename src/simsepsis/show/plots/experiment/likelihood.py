@@ -32,7 +32,7 @@ def likelihood_rows(table: pd.DataFrame, *, x: str, y: str) -> pd.DataFrame:
     fall = table["log_likelihood"] - table["log_likelihood"].max()
     panels = [
         ", ".join(f"{short(key)} {value:g}" for key, value in zip(others, values, strict=True))
-        for values in table[others].itertuples(index=False, name=None)
+        for values in table[others].to_numpy().tolist()
     ]
     return pd.DataFrame(
         {
