@@ -147,8 +147,9 @@ class Fit:
         ]
         if told:
             yield sentence(
-                "Mean squared distance of the half of these numbers, by a stored random draw, by which no",
-                f"value was chosen, against that of the other half: {listed(told)}",
+                "Mean squared distance of the half of these numbers (a stored random draw) that the last",
+                "choice left out, against that of the other half; all had been seen before, so that neither",
+                f"is an untouched test: {listed(told)}",
             )
 
 
