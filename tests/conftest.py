@@ -154,7 +154,7 @@ methods = "m"
 performance = "p"
 
 [world]
-base = "null"
+base = "thesis-v1"
 set = { n = 260 }
 
 [vary]

@@ -23,7 +23,7 @@ import pytest
 
 from simsepsis.experiment import open_run, run_experiment
 
-EACH = 120
+EACH = 200
 """Replicates of each cell: so many that a run outlives its first batches on a crowded machine."""
 BOTH = 2 * EACH
 PROGRAM = str(Path(sys.executable).with_name("simsepsis"))

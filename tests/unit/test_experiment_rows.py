@@ -25,7 +25,7 @@ methods = "m"
 performance = "p"
 
 [world]
-base = "null"
+base = "thesis-v1"
 
 [vary]
 n = [150, 400]

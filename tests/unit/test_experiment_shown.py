@@ -42,7 +42,7 @@ methods = "m"
 performance = "p"
 
 [world]
-base = "null"
+base = "thesis-v1"
 
 [vary]
 n = [240, 300]

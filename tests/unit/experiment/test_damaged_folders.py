@@ -16,7 +16,7 @@ from simsepsis.experiment import load_plan, open_run, run_experiment, summarize_
 from simsepsis.experiment.sealed import close_seal, open_seal, run_mark, seal_of, stored_truth, write_truth
 from simsepsis.replication import scan_parts, write_part
 
-EFFECT = (('base = "null"', 'base = "thesis"'), ("seed = 5", "seed = 5\ntruth_population = 1000"))
+EFFECT = (('base = "thesis-v1"', 'base = "thesis"'), ("seed = 5", "seed = 5\ntruth_population = 1000"))
 RESULTS = ("performance.csv", "accept.csv")
 
 
@@ -362,7 +362,7 @@ def test_verify_tells_rounding_from_what_is_wrong(run):
     part = scan_parts(run / "estimates", lambda _: True).parts[0]
     for factor, beyond in ((1 + 1e-12, 0), (1 + 1e-4, 1)):
         rows = pd.read_parquet(part.path)
-        rows.loc[rows.index[rows["estimate"].notna()][0], "estimate"] *= factor
+        rows.loc[rows.index[rows["estimate"].abs() > 0][0], "estimate"] *= factor
         part.path.unlink()
         part = write_part(run / "estimates", part.batch, rows)
         found = verify(run, fraction=1.0, jobs=1)

@@ -93,7 +93,7 @@ def test_shipped_plans_are_legal_and_say_what_they_are():
 
 def test_a_scenario_beside_the_plan_may_be_the_base(plan_file, tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text('extends = "null"\n')
-    path = plan_file(('base = "null"', 'base = "mine.toml"'))
+    path = plan_file(('base = "thesis-v1"', 'base = "mine.toml"'))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert len(cells_of(load_plan(path))) == 2
@@ -162,4 +162,4 @@ def test_unknown_names_are_refused(plan_file, tmp_path):
     with pytest.raises(ExperimentError, match="no such plan"):
         load_plan(tmp_path / "none.toml")
     with pytest.raises(ScenarioError, match="scenario 'nulll' is unknown"):
-        cells_of(load_plan(plan_file(('base = "null"', 'base = "nulll"'))))
+        cells_of(load_plan(plan_file(('base = "thesis-v1"', 'base = "nulll"'))))

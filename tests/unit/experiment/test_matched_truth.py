@@ -14,7 +14,11 @@ from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
 
 N = 900
-MATCHED = [name for name, method in METHODS.items() if "matched" in method.populations]
+MATCHED = [
+    name
+    for name, method in METHODS.items()
+    if "matched" in method.populations and "controls" not in method.needs  # which this world has not
+]
 WITH_PAIRS = [name for name in MATCHED if "pairs_matched" in METHODS[name].estimands]
 
 

@@ -14,7 +14,7 @@ PLAIN: dict[str, Any] = {
     "name": "plain",
     "label": "IVIgG 1.5 g/kg against placebo",
     "question": "Does it lower death by day 28?",
-    "world": {"base": "thesis", "set": {"dose.response": "log_linear"}},
+    "world": {"base": "thesis-v1", "set": {"dose.response": "log_linear"}},
     "arms": [{"name": "IVIgG", "grams_per_kg": 1.5}],
     "endpoint": {"name": "death_28d"},
     "effect": {"scale": "risk_ratio", "value": 0.81},
@@ -38,7 +38,7 @@ label = "IVIgG 1.5 g/kg against placebo"
 question = "Does it lower death by day 28?"
 
 [world]
-base = "thesis"
+base = "thesis-v1"
 
 [world.set]
 "dose.response" = "log_linear"

@@ -55,6 +55,15 @@ class PatientDays:
         """Return the chance of what happened, given that of a start."""
         return np.where(self.starts, chance, 1 - chance)
 
+    def weight(self, chance: FloatArray) -> FloatArray:
+        """Return the chance of what happened over that given the covariates, which must leave it open."""
+        own = self.happened(self.hazard)
+        if (own <= 0.0).any():
+            raise NotEstimableError(
+                "on some day the covariates decide who starts, so that weights are infinite"
+            )
+        return self.happened(chance) / own
+
 
 def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
     """Return the days on which treatment may start.

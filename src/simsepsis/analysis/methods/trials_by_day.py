@@ -46,7 +46,7 @@ def rows_of(task: Task, days: PatientDays) -> Iterator[Estimate]:
 def followed(days: PatientDays) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
     """Return the follow-up of all trials in pieces: place of the trial among the days, from, to, weight."""
     share = (np.bincount(days.day, days.starts) / np.maximum(np.bincount(days.day), 1))[days.day]
-    entered = days.happened(share) / days.happened(days.hazard)
+    entered = days.weight(share)
     product = until_each_day(np.where(days.starts, 1.0, entered), days.patient)
     last = np.searchsorted(days.patient, days.patient, side="right") - 1
     trials = np.flatnonzero(days.stays)

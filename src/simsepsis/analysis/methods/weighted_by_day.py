@@ -40,7 +40,7 @@ def weighted_rows(task: Task) -> Iterator[Estimate]:
 
 def pieces(days: PatientDays, n: int) -> tuple[IntArray, FloatArray, FloatArray, BoolArray, FloatArray]:
     """Return everybody's follow-up in pieces of one weight: patient, from, to, treated, weight."""
-    product = until_each_day(days.happened(days.steady) / days.happened(days.hazard), days.patient)
+    product = until_each_day(days.weight(days.steady), days.patient)
     first = np.r_[True, days.patient[1:] != days.patient[:-1]]
     last = np.r_[first[1:], True]
     before = np.where(first, 1.0, np.roll(product, 1))
