@@ -23,7 +23,7 @@ import pytest
 
 from simsepsis.experiment import open_run, run_experiment
 
-EACH = 60
+EACH = 120
 """Replicates of each cell: so many that a run outlives its first batches."""
 BOTH = 2 * EACH
 PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
