@@ -35,7 +35,9 @@ def agree(
     rtol, atol
         As of `numpy.testing.assert_allclose`.
     """
-    found, wanted = (np.asarray(one, dtype=np.float64).ravel() for one in (ours, theirs))
+    found, wanted = (np.squeeze(np.asarray(one, dtype=np.float64)) for one in (ours, theirs))
+    assert found.shape == wanted.shape, f"{source}: {quantity}"
+    found, wanted = found.ravel(), wanted.ravel()
     assert_allclose(found, wanted, rtol=rtol, atol=atol, err_msg=f"{source}: {quantity}")
     places = np.flatnonzero(np.isfinite(wanted))
     if places.size > MOST:

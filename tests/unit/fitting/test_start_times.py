@@ -93,6 +93,15 @@ def test_a_cohort_of_one_covariate_has_a_page(source, world):
     assert fidelity(world, source, SPEC, seed=0).pairs.empty
 
 
+def test_a_hidden_confounder_leaves_the_share_of_the_treated(source, world):
+    hidden = type(world.scenario.unmeasured)(kind="binary", prevalence=0.3, or_treatment=3.0, hr_outcome=3.0)
+    for crude in ("free", "held"):
+        u = hidden.model_copy(update={"crude": crude})
+        made = generate_cohort(world.scenario.model_copy(update={"unmeasured": u}), seed=1, n=30_000)
+        # 3 standard errors of a share; holding the crude outcome moves how long patients stay a little
+        assert made.registry["drug"].mean() == pytest.approx(source["drug"].mean(), abs=0.01)
+
+
 def test_delay_stretches_the_time_to_the_start(world):
     scenario = world.scenario
     later = scenario.model_copy(update={"treatment": scenario.treatment.model_copy(update={"delay": 2.0})})

@@ -95,21 +95,11 @@ def g_formula(
 
     Parameters
     ----------
-    long
-        One row for each person and visit at risk, from a first visit that all have in common.
-    id, visit, treatment, event
-        Columns: whose row it is; the number of the visit; treatment during it, 0 or 1; 1 where the person
-        dies before the next visit.
+    long, id, visit, treatment, event, duration, horizon, hazard
+        As in `marginal_structural_model`.
     covariates
-        Columns of what is known at the visit and decides on treatment, in the order in which they arise.
-        Those of 0 and 1 are drawn by logistic, others by linear regression with normal residuals.
-    duration
-        Column of the time at risk within the visit, 0 to 1 of the time between visits; None where only the
-        visit of a death is known.
-    horizon
-        Number of visits to follow.
-    hazard
-        ``"additive"`` (Aalen, each visit apart) or ``"logistic"`` (pooled, with a constant for each visit).
+        As there, in the order in which they arise. Those of 0 and 1 are drawn by logistic, others by linear
+        regression with normal residuals.
     truncate
         None: there are no weights.
     policies

@@ -64,24 +64,8 @@ def sequential_trials(
 
     Parameters
     ----------
-    long
-        One row for each person and visit at risk, from a first visit that all have in common.
-    id, visit, treatment, event
-        Columns: whose row it is; the number of the visit; treatment during it, 0 or 1; 1 where the person
-        dies before the next visit.
-    covariates
-        Columns of what is known at the visit and decides on treatment.
-    duration
-        Column of the time at risk within the visit, 0 to 1 of the time between visits; None where only the
-        visit of a death is known.
-    horizon
-        Number of visits to follow.
-    hazard
-        ``"additive"`` (Aalen, each visit apart) or ``"logistic"`` (pooled, with a constant for each visit).
-    truncate
-        Quantile of the weights that none exceeds, such as 0.99; None leaves them alone.
-    policies
-        ``"always"``, ``"never"``, or a difference such as ``"always - never"``.
+    long, id, visit, treatment, covariates, event, duration, horizon, hazard, truncate, policies
+        As in `marginal_structural_model`.
 
     Returns
     -------

@@ -77,8 +77,12 @@ def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
     extra = (knobs.confounding - 1.0) * slope
     spread = (score - score.mean() + extra * (outlook - outlook.mean())) / knobs.overlap
     wanted = knobs.prevalence or scenario.learned.prevalence
-
-    chance = _chance_of(bare, people)
+    everybody = people
+    if scenario.learned.start is not None:
+        # With starts in time u moves both who is still there and who starts.
+        everybody = solve_population(scenario.model_copy(update={"solved": None}))
+        spread = spread + everybody.log_odds - score
+    chance = _chance_of(scenario, everybody)
 
     def gap(intercept: float) -> float:
         return float(chance(intercept + spread).mean()) - wanted
@@ -195,18 +199,18 @@ def _hold_crude(scenario: FittedScenario) -> FittedScenario:
         )
     free = scenario.unmeasured
     people, outcome = solve_population(scenario), scenario.outcome
-    starts = starts_of(scenario, people)
-    chance = starts.chance
 
     def control(shift: float) -> float:
-        fate = fate_of(_shifted(_with(scenario, 0.0), shift), people, 0.0)
+        world = _shifted(_with(scenario, 0.0), shift)
+        fate, chance = fate_of(world, people, 0.0), starts_of(world, people).chance
         return float(np.average(fate.outcomes[outcome], weights=1.0 - chance)) - crude[1]
 
     shift = _root(control, scenario, "control", crude[1])
+    starts = starts_of(_shifted(_with(scenario, 0.0), shift), people)
 
     def treated(log_ratio: float) -> float:
         fate = fate_of(_shifted(_with(scenario, log_ratio), shift), people, 1.0, starts.begins)
-        return float(np.average(fate.outcomes[outcome], weights=chance)) - crude[0]
+        return float(np.average(fate.outcomes[outcome], weights=starts.chance)) - crude[0]
 
     found = _with(scenario, _root(treated, scenario, "treated", crude[0]))
     settled = _shifted(found, shift)
