@@ -13,7 +13,7 @@ from simsepsis.show.pages.trial import plan_contents
 from simsepsis.show.pages.trial.companion_tables import replay_sentences
 from simsepsis.show.pages.trial.document import document_of
 from simsepsis.show.pages.trial.facts import count, decimal, facts_of, p_value, percent, points, short_percent
-from simsepsis.show.pages.trial.statement import CLAUSES
+from simsepsis.show.pages.trial.statement_clauses import CLAUSES
 from simsepsis.show.pages.trial.summary import summary
 from simsepsis.show.plots.trial import draw_plan
 from simsepsis.trial.planning import Effort, compute_plan

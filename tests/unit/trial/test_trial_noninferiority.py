@@ -49,6 +49,7 @@ def test_power_and_level_are_those_of_20000_trials(scale, ratio):
         dead = rng.binomial(arms[0], 0.3, trials), rng.binomial(arms[1], treated, trials)
         z = farrington_manning(*map(np.asarray, (arms[0], dead[0], arms[1], dead[1])), margin)
         mcse = np.sqrt(expected * (1 - expected) / trials)
+        # Three MCSEs for each of twelve comparisons together: by Bonferroni 3.5.
         assert abs(np.mean(z >= design.level.z) - expected) < 3.5 * mcse
 
 
