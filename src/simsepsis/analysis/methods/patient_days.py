@@ -57,12 +57,12 @@ class PatientDays:
 
     def weight(self, chance: FloatArray) -> FloatArray:
         """Return the chance of what happened over that given the covariates, which must leave it open."""
-        own = self.happened(self.hazard)
-        if (own <= 0.0).any():
+        own, other = self.happened(self.hazard), self.happened(chance)
+        if (np.minimum(own, other) <= 0.0).any():
             raise NotEstimableError(
-                "on some day the covariates decide who starts, so that weights are infinite"
+                "on some day the covariates decide who starts, so that weights are infinite or none"
             )
-        return self.happened(chance) / own
+        return other / own
 
 
 def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
