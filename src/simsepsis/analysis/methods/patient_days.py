@@ -86,7 +86,7 @@ def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
     course = course_of(task)
     stay = days_of_stay(task, cohort)
     stay = course.duration if stay is None else np.minimum(stay, course.duration)
-    values = _daily(task, cohort) if recorded is None else recorded
+    values = daily_records(task, cohort) if recorded is None else recorded
     start = np.maximum(np.ceil(course.start), 1.0)
     patient, column = np.nonzero(
         np.arange(1, values.shape[1] + 1) <= np.minimum(np.ceil(stay), start)[:, None]
@@ -122,7 +122,7 @@ def _hazard(X: FloatArray, starts: BoolArray) -> FloatArray:
     return np.asarray(scipy.special.expit(predictor))
 
 
-def _daily(task: Task, cohort: CohortArrays) -> FloatArray:
+def daily_records(task: Task, cohort: CohortArrays) -> FloatArray:
     """Return what is recorded of each day, (n, days, q)."""
     found: dict[str, dict[int, str]] = {}
     for column in task.shared.frame.columns:
