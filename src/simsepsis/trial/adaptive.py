@@ -234,33 +234,7 @@ def calibrate_adaptive(
     seed: int = 0,
     tolerance: float = 1e-3,
 ) -> tuple[AdaptiveDesign, float, float]:
-    """Search the threshold of superiority at which arms that do not differ are rarely called superior.
-
-    Parameters
-    ----------
-    design
-        Whose threshold is replaced.
-    risk, arms
-        Risk in every arm, and their number.
-    target
-        Type I error, not exceeded in the simulated trials.
-    trials, seed
-        Of each step; the same random numbers in all.
-    tolerance
-        Width of the interval of thresholds at which the search ends.
-
-    Returns
-    -------
-    tuple
-        The calibrated design, its type I error and Monte Carlo standard error.
-
-    Examples
-    --------
-    >>> design = AdaptiveDesign(looks=(100, 200), randomized=(150, 200))
-    >>> found, error, mcse = calibrate_adaptive(design, 0.25, 2, target=0.05, trials=300)
-    >>> error <= 0.05 and found.superiority > 0.9
-    True
-    """
+    """Search the threshold of superiority at which arms that do not differ are rarely called superior."""
     low, high = 0.5, 1.0 - 1e-6
     best, error, mcse = replace(design, superiority=high), 0.0, 0.0
     while high - low > tolerance:

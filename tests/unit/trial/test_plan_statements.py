@@ -110,7 +110,7 @@ def test_every_rule_for_efficacy_is_told_with_its_parameter_and_bounds(protocol,
     words, parameter = SPENDING[name]
     looks = {"information": [0.4, 0.8, 1.0], "spending": name, "parameter": parameter}
     document, text, ja = shown(protocol(), {"looks": looks})
-    bounds = document.plan.size.boundaries
+    bounds = document.plan.size.assumptions.boundaries
     for said in (text, ja):
         for z in bounds.z:
             assert f"{z:.3f}" in said
@@ -137,7 +137,7 @@ def test_every_rule_for_futility_is_told_with_its_bounds(protocol, rule, words, 
     looks = {"information": [0.4, 0.7, 1.0], "futility": rule | {"binding": binding}}
     document, text, ja = shown(protocol(), ONE_SIDED | {"looks": looks})
     for said in (text, ja):
-        for z in document.plan.size.boundaries.futility_z[:-1]:
+        for z in document.plan.size.assumptions.boundaries.futility_z[:-1]:
             assert f"{z:.3f}".replace("-", "−") in said
     assert words in text
     assert ("stated in the protocol" in text) == ("z" in rule)

@@ -22,8 +22,8 @@ from simsepsis.trial.sequential.recursion import (
     tilted,
     undrifted,
 )
-from simsepsis.trial.sequential.schedule import Futility
 from simsepsis.trial.sequential.solve import root_of
+from simsepsis.trial.sequential.spending import Futility
 
 SMOOTH, DEGREE = 12.0, 160
 """Drifts, either way, over which the power is kept as a Chebyshev series, to about 1e-13, and its degree."""

@@ -13,7 +13,6 @@ from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
 from simsepsis.trial.inputs import Level, chosen, positive, probability, within
 from simsepsis.trial.sequential.boundaries import Boundaries
-from simsepsis.trial.sequential.schedule import Futility, cumulative_errors, information_fractions, listed
 from simsepsis.trial.sequential.solve import (
     EfficacyTest,
     Solution,
@@ -22,7 +21,15 @@ from simsepsis.trial.sequential.solve import (
     shaped_bounds,
     spending_bounds,
 )
-from simsepsis.trial.sequential.spending import SPENDING, spending_parameter, spent_by
+from simsepsis.trial.sequential.spending import (
+    SPENDING,
+    Futility,
+    cumulative_errors,
+    information_fractions,
+    listed,
+    spending_parameter,
+    spent_by,
+)
 
 # δ of Wang and Tsiatis; None where the user chooses it.
 _SHAPES: dict[str, float | None] = {"obrien_fleming": 0.0, "pocock": 0.5, "wang_tsiatis": None}

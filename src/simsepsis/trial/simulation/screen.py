@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsepsis.trial.cluster import inverse_size, size_variation
-from simsepsis.trial.designs.ranked_deaths import RankedDeaths
+from simsepsis.trial.designs.design import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation.icc import world_icc
 from simsepsis.trial.simulation.outcomes import died
-from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.pool import Pool, world_icc
 from simsepsis.trial.simulation.precision import Precision, precision_of
 from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
 from simsepsis.trial.simulation.truth import distributions, risks, true_effects

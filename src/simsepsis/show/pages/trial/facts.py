@@ -10,7 +10,7 @@ from simsepsis.show.table import Fact
 from simsepsis.show.trial_words import CONTROLS_JA, listed
 from simsepsis.trial.effect import RISK_SCALES, effect_between, effect_from_coefficient
 from simsepsis.trial.planning.accrual import patients_per_month
-from simsepsis.trial.planning.analyses import power_with
+from simsepsis.trial.planning.companions import power_with
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.sequential.spending import spending_parameter
 from simsepsis.trial.simulation.characteristics import ANY
@@ -224,15 +224,15 @@ def _patients(plan: TrialPlan) -> Facts:
 
 
 def _looks(plan: TrialPlan) -> Facts:
-    given, bounds = plan.size.assumptions, plan.size.boundaries
-    futility, interims = given.futility, len(given.looks) - 1
+    bounds, times = plan.size.assumptions.boundaries, plan.protocol.looks.information
+    futility, interims = plan.size.assumptions.futility, len(times) - 1
     verb = "analysis is" if interims == 1 else "analyses are"
     facts = {
-        "looks": count(len(given.looks)),
+        "looks": count(len(times)),
         "interims": words(f"{COUNTED.get(interims, str(interims))} interim {verb}"),
         "interims_ja": count(interims),
-        "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
-        "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
+        "fractions": words(_joined(times[:-1], ", ", " and ")),
+        "fractions_ja": words(_joined(times[:-1], "、", "および")),
     }
     if bounds is None:
         return facts
