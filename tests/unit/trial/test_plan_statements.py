@@ -187,3 +187,17 @@ def test_what_the_protocol_does_not_justify_is_said_to_be_missing(protocol):
     _, icus, _ = shown(protocol(), cluster)
     assert "intracluster correlation of 0.020 (the protocol states no source)" in icus
     assert "autocorrelation" not in icus
+
+
+def test_two_sided_futility_is_said_simulated_and_sized(protocol):
+    looks = {"looks.information": [0.5, 1.0], "looks.futility": {"spending": "hsd", "parameter": -2.0}}
+    told = protocol(looks | {"effect.value": 0.6})
+    plan = compute_plan(told, effort=Effort(replicates=0))
+    assert plan.n_total > compute_plan(protocol({"effect.value": 0.6}), effort=Effort(replicates=0)).n_total
+    document = document_of(plan, command="")
+    assert "It stops for futility at |z| = " in " ".join(document.statement)
+    assert "無益性中止の境界値は|z| = " in "".join(document.statement_ja)
+    found = simulate_trials(told, replicates=400, jobs=1, null=True, n_total=plan.n_total)
+    value, mcse = found.measure("futility")
+    expected = plan.size.assumptions.boundaries.stopping_probabilities(0.0)["futility"].iloc[0]
+    assert abs(value - expected) < 3 * mcse

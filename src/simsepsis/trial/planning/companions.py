@@ -188,7 +188,7 @@ def dose_arms(bench: Bench) -> pd.DataFrame:
         protocol.world.base, protocol.world.set, place=protocol.name, label=protocol.label
     )
     doses = protocol.offer.doses
-    if doses is None or not world.dose_matters or len(protocol.arms) > 1:
+    if doses is None or not world.dose_matters or len(protocol.arms) > 1 or protocol.support_alone:
         return pd.DataFrame()
     others = tuple(
         Arm.model_validate({"name": f"{dose:g} {doses.unit}", doses.key: dose}) for dose in doses.values

@@ -100,14 +100,14 @@ def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) ->
 
 
 def _believed(protocol: TrialProtocol, size: PlannedSize) -> pd.DataFrame:
-    """Return the assurance under the priors; none of a margin, which no prior is about."""
-    if protocol.margin is not None:
+    """Return the assurance under the priors; none of what no prior is about."""
+    if protocol.margin is not None or protocol.support_alone:
         return pd.DataFrame()
     return prior_table(size, protocol.weighted, protocol.study)
 
 
 def _detectable(size: PlannedSize) -> float:
-    if size.assumptions.margin is not None:
+    if size.assumptions.margin is not None or size.assumptions.deathless:
         return math.nan
     try:
         return detectable(size)

@@ -101,9 +101,10 @@ def _effect(protocol: TrialProtocol) -> None:
         )
     if protocol.endpoint.control_risk is not None and scale in RISK_SCALES:
         protocol.planned.treated_risk(protocol.endpoint.control_risk)
-    if effect.support_hazard_ratio != 1.0 and protocol.planned.coefficient == 0.0:
+    if protocol.support_alone and (own is None or protocol.priors or effect.support_hazard_ratio < 1.0):
         raise UsageError(
-            "effect.support_hazard_ratio: sizes follow the effect on deaths; state one that is not none"
+            f"effect.support_hazard_ratio = {effect.support_hazard_ratio:g} without an effect on deaths is "
+            "for a benefit (above 1) on days without organ support, and no priors; state an effect on deaths"
         )
     if effect.margin is not None:
         _margin(protocol, effect.margin)

@@ -95,7 +95,8 @@ class PlannedEffect(Section):
     arm: str | None = None
     """Arm in which it holds; absent: the last. Other doses do what the world's dose–response says."""
     support_hazard_ratio: Positive = 1.0
-    """Hazard of coming off organ support, treated against control, beside the effect on deaths."""
+    """Hazard of coming off organ support, treated against control, beside the effect on deaths; alone where
+    that is none, for days without support."""
     margin: float | None = None
     """Non-inferiority: the worst effect, on the same scale, that is no reason to reject treatment."""
     aim: Literal["benefit", "harm"] = "benefit"
@@ -204,7 +205,7 @@ class Looks(Section):
     efficacy_at: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     """Numbers of the looks that may stop for efficacy, of a spending function; absent: all."""
     futility: FutilityRule | None = None
-    """Stopping for futility; one-sided tests only."""
+    """Stopping for futility; in a two-sided test where |z| is small, which does not bind."""
 
 
 class MeasuredBias(Section):
@@ -434,6 +435,11 @@ class Conduct(Section):
     """Days from randomization until an outcome is known; absent: those of the endpoint, and 60 for death
     in hospital or in the ICU, which has no fixed day."""
 
+    @property
+    def adhering(self) -> float:
+        """Part of a difference that departures leave, where open-label use does what the arm's does."""
+        return 1.0 - self.nonadherence.share - self.contamination.share
+
 
 class Words(Section):
     """Words for statement and estimand; what is absent is made from the rest."""
@@ -597,6 +603,11 @@ class TrialProtocol(Section):
     def margin(self) -> Effect | None:
         """The margin of non-inferiority, if that is the question."""
         return None if self.effect.margin is None else margin_of(self.planned, self.effect.margin)
+
+    @property
+    def support_alone(self) -> bool:
+        """Whether treatment is planned to shorten organ support and to save nobody."""
+        return self.planned.coefficient == 0.0 and self.effect.support_hazard_ratio != 1.0
 
     @property
     def benefit(self) -> bool:

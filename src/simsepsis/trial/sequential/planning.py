@@ -20,6 +20,7 @@ from simsepsis.trial.sequential.solve import (
     haybittle_peto_bounds,
     shaped_bounds,
     spending_bounds,
+    wedge_bounds,
 )
 from simsepsis.trial.sequential.spending import (
     SPENDING,
@@ -207,10 +208,10 @@ def _bounds(
     held: FloatArray,
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return efficacy and futility bounds."""
-    if stop is not None and level.sides == 2:
+    if stop is not None and level.sides == 2 and stop.binding:
         raise UsageError(
-            "a futility rule has no single side in a test with sides=2; use sides=1 with "
-            f"alpha={level.one_sided:g}"
+            "binding=True goes with sides=1: in a two-sided test futility stops where |z| is small, and does "
+            f"not bind; remove it, or use sides=1 with alpha={level.one_sided:g}"
         )
     if stop is None:
         return _efficacy(test, rule), None
@@ -248,6 +249,9 @@ def _beta_spending(
     if errors is None:
         errors = test.spent(_efficacy(test, rule))
     beta = _beta_errors(stop, clock)
+    if level.sides == 2:
+        start = level.z + level.z_power(1.0 - float(beta.sum()))
+        return wedge_bounds(test, _efficacy(test, rule), beta, start=start, held=held)
     start = level.z + level.z_power(1.0 - float(beta.sum()))
     return beta_spending_bounds(test, errors, beta, binding=stop.binding, start=start, held=held)
 

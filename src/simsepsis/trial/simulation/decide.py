@@ -41,8 +41,11 @@ class Stops:
 def stop(z: FloatArray, boundaries: Boundaries, *, follow_futility: bool) -> Stops:
     """Return at which look each trial stops, and why."""
     lower = boundaries.lower(follow_futility=follow_futility)
-    upward, downward = z >= boundaries.z, z <= lower
-    crossed = upward | downward
+    upward, downward, inside = z >= boundaries.z, z <= lower, np.zeros(z.shape, np.bool_)
+    holes = boundaries.holes(follow_futility=follow_futility)
+    if holes is not None:
+        inside[:, :-1] = (np.abs(z) <= holes[1])[:, :-1]
+    crossed = upward | downward | inside
     look = np.where(crossed.any(axis=1), crossed.argmax(axis=1), z.shape[1] - 1)
     rows = np.arange(z.shape[0])
     below = DECISIONS.index("harm" if boundaries.sides == 2 else "futility")
@@ -50,7 +53,8 @@ def stop(z: FloatArray, boundaries: Boundaries, *, follow_futility: bool) -> Sto
     # At the last look of a one-sided test, not to reject is no stop for futility.
     last = look == z.shape[1] - 1
     counted = downward[rows, look] & ((boundaries.sides == 2) | ~last)
-    return Stops(look=look, decision=np.where(counted, below, decision))
+    decision = np.where(counted, below, decision)
+    return Stops(look=look, decision=np.where(inside[rows, look], DECISIONS.index("futility"), decision))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -98,14 +98,16 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
         return None
     shares = distributions(setting.unstratified())[0, 0]
     control, treated = (float(risk) for risk in risks(setting)[[0, arm]])
-    if np.array_equal(shares[0], shares[arm]) or control == treated:
+    alone = protocol.support_alone
+    if np.array_equal(shares[0], shares[arm]) or (control == treated and not alone):
         return None
     sized = {"free_days": design_ventilator_free_days, "win_ratio": design_win_ratio_ordinal}
     design = sized[protocol.outcome.kind](shares[0], shares[arm], ratio=float(setting.ratio[arm]))
     told = design.endpoint.signal(design.effect)
     return RankedDeaths(
         scale=design.effect.name,
-        slope=told.delta / (control - treated),
+        slope=0.0 if alone else told.delta / (control - treated),
+        base=told.delta / protocol.conduct.adhering if alone else 0.0,
         sd_null=told.sd_null,
         sd_true=told.sd_true,
         reference=design.reference,

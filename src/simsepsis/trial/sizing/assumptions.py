@@ -100,6 +100,11 @@ class Assumptions:
         return None if self.boundaries is None else self.boundaries.futility
 
     @property
+    def deathless(self) -> bool:
+        """Whether the planned effect is on time without support alone."""
+        return self.ranked is not None and self.ranked.base != 0.0
+
+    @property
     def p_treated(self) -> float:
         """Risk of patients who are treated."""
         return self.effect.treated_risk(self.p_control)
@@ -119,10 +124,6 @@ class Assumptions:
         """Effect between the arms as randomized, on the scale of the plan."""
         return effect_between(*self.risks, self.effect.name, horizon=self.effect.horizon)
 
-    def with_effect(self, effect: Effect) -> Assumptions:
-        """Return the same trial planned for another effect; parameter: the effect."""
-        return replace(self, effect=effect)
-
     def altered(self, name: str, value: float) -> Assumptions:
         """Return the trial planned with another number in one place."""
         changed: dict[str, Any] = {name: value}
@@ -137,9 +138,9 @@ class Assumptions:
     def attenuated(self, share: float) -> Assumptions:
         """Return the trial planned for a part of the effect."""
         treated = self.p_control + share * (self.p_treated - self.p_control)
-        return self.with_effect(
-            effect_between(self.p_control, treated, self.effect.name, horizon=self.effect.horizon)
-        )
+        effect = effect_between(self.p_control, treated, self.effect.name, horizon=self.effect.horizon)
+        ranked = self.ranked and replace(self.ranked, base=share * self.ranked.base)
+        return replace(self, effect=effect, ranked=ranked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

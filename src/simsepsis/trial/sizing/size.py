@@ -115,6 +115,8 @@ def _fixed(assumptions: Assumptions) -> Design:
     control = assumptions.risks[0]
     if assumptions.margin is not None:
         return design_noninferiority(control, assumptions.diluted_effect, assumptions.margin, **shared)
+    if assumptions.ranked is not None and assumptions.ranked.base:
+        return _ranked_design(assumptions.ranked, assumptions)
     if assumptions.p_control == assumptions.p_treated:
         raise UsageError(
             f"{assumptions.effect.name}={assumptions.effect.value:g} is no effect, so no sample size detects "
@@ -127,14 +129,16 @@ def _fixed(assumptions: Assumptions) -> Design:
         )
     shared, effect = shared | {"formula": assumptions.formula}, assumptions.diluted_effect
     if assumptions.ranked is not None:
-        return _ranked_design(replace(assumptions.ranked, p_control=control), assumptions)
+        return _ranked_design(assumptions.ranked, assumptions)
     if assumptions.test == "log_rank":
         averaging, horizon = assumptions.averaging, assumptions.horizon
         return design_log_rank(effect, control, horizon=horizon, averaging=averaging, **shared)
     return design_binary(control, effect, **shared)
 
 
-def _ranked_design(endpoint: RankedDeaths, assumptions: Assumptions) -> Design:
+def _ranked_design(ranked: RankedDeaths, assumptions: Assumptions) -> Design:
+    left = 1.0 - assumptions.nonadherence - assumptions.contamination
+    endpoint = replace(ranked, p_control=assumptions.risks[0], base=ranked.base * left)
     return fixed_design(
         endpoint,
         assumptions.diluted_effect,

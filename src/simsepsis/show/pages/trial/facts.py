@@ -195,7 +195,10 @@ def _ranks(plan: TrialPlan) -> Facts:
     if given.ranked is None:
         return {}
     control, treated = given.risks
-    found = effect_from_coefficient(given.ranked.slope * (control - treated), given.ranked.scale)
+    left = 1.0 - given.nonadherence - given.contamination
+    found = effect_from_coefficient(
+        given.ranked.base * left + given.ranked.slope * (control - treated), given.ranked.scale
+    )
     return {"rank_effect": decimal(found.value, digits=3)}
 
 
@@ -251,6 +254,7 @@ def _looks(plan: TrialPlan) -> Facts:
         "power_floor": NONE if floor is None else short_percent(floor),
         "futility_parameter": NONE if parameter is None else plain(parameter),
         "beta": short_percent(round(1.0 - futility.power, 10)),
+        "z_sign": words("z" if bounds.sides == 1 else "|z|"),
         **_bounds("futility_z", bounds.futility_z),
     }
 

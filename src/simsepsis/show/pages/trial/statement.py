@@ -77,23 +77,25 @@ def conditions_of(plan: TrialPlan) -> set[str]:
     rule, futility = protocol.looks.futility, given.futility
     stated = rule is not None and rule.z is not None
     by_power = rule is not None and (rule.conditional_power or rule.predictive_power) is not None
+    of_deaths = protocol.effect.margin is None and not protocol.support_alone
     held = {
         "always": True,
         "ranked": protocol.outcome.rank_scale is not None,
         "parallel": given.clusters is None,
-        "superiority": protocol.effect.margin is None,
+        "superiority": of_deaths,
+        "support_alone": protocol.support_alone,
         "noninferiority": protocol.effect.margin is not None,
         "risk_worded": worded,
         "risk_given": plan.screened.given and not worded,
         "risk_simulated": not plan.screened.given and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
-        "support": protocol.effect.support_hazard_ratio != 1.0,
+        "support": protocol.effect.support_hazard_ratio != 1.0 and not protocol.support_alone,
         "based": bool(protocol.words.basis),
         "baseless": not (protocol.words.basis and protocol.words.rationale),
         "averaged": round(given.averaging, 2) != 1.0,
         "periods": given.clusters is not None and given.clusters.periods > 1,
-        "detects": not math.isnan(plan.detectable) and protocol.effect.margin is None,
-        "detects_none": math.isnan(plan.detectable) and protocol.effect.margin is None,
+        "detects": of_deaths and not math.isnan(plan.detectable),
+        "detects_none": of_deaths and math.isnan(plan.detectable),
         "slow": plan.pace["months_accrual"].iloc[0] > FEASIBLE_MONTHS,
         "rationale": bool(protocol.words.rationale),
         "several": len(protocol.arms) > 1,
