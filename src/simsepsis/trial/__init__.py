@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 HOMES = {
-    "adaptive": "AdaptiveDesign AdaptiveTrials adaptive_risks calibrate_adaptive simulate_adaptive",
+    "adaptive": "AdaptiveDesign AdaptiveTrials calibrate_adaptive simulate_adaptive",
     "expected_power": "Assurance assurance assurance_ceiling assurance_of_information design_for_assurance",
     "borrowing": "BetaMixture borrowing_power borrowing_under_bias map_prior",
     "cluster": "cluster_design_effect cluster_size_for cluster_variance design_cluster inverse_size "
@@ -18,6 +18,7 @@ HOMES = {
     "endpoints": "compare_pairs design_rank_sum design_ventilator_free_days design_win_ratio "
     "design_win_ratio_ordinal ventilator_free_days",
     "ordinal": "CommonOddsRatio common_odds_ratio design_ordinal rank_estimands",
+    "planning.variants": "adaptive_risks",
     "priors": "Prior bridge_prior load_priors mix_priors prior_from_interval",
     "protocol.files": "load_trial trial_names",
     "protocol.schema": "TrialProtocol",

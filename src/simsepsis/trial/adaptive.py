@@ -13,10 +13,6 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
 from simsepsis.trial.inputs import probability, within
-from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation.pool import build_pool
-from simsepsis.trial.simulation.setting import UNSIZED, prepare
-from simsepsis.trial.simulation.truth import risks
 
 GRID = 500
 """Steps over which posterior densities of a risk are integrated."""
@@ -248,8 +244,3 @@ def calibrate_adaptive(
         else:
             high, best, error, mcse = middle, tried, rate, spread
     return best, error, mcse
-
-
-def adaptive_risks(protocol: TrialProtocol) -> tuple[float, ...]:
-    """Return the risks of a protocol's arms as randomized in its world, control first."""
-    return tuple(risks(prepare(protocol, build_pool(protocol), UNSIZED)).tolist())

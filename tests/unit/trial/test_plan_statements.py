@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 
 from simsepsis.show.pages.trial.document import contents_of, document_of
-from simsepsis.trial import load_trial, trial_names
+from simsepsis.trial import load_trial, simulate_trials, trial_names
 from simsepsis.trial.planning import Effort, compute_plan
 
 DELTA2 = {

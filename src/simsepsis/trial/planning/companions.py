@@ -17,6 +17,7 @@ from simsepsis.performance.mcse import mean_of
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.protocol import Arm, TrialProtocol
+from simsepsis.trial.protocol.schema import VARIANTS
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
 from simsepsis.trial.simulation.from_protocol import planned_size
@@ -141,7 +142,7 @@ def with_endpoint(protocol: TrialProtocol, name: str) -> TrialProtocol:
     # Only the side of the effect matters: the population, and with it the effect, is given.
     value = 0.9 if aim == "benefit" else 1.1
     effect = {"scale": "odds_ratio", "value": value, "arm": protocol.effect.arm, "aim": aim}
-    changes: dict[str, object] = {"endpoint": endpoint, "effect": effect}
+    changes: dict[str, object] = {"endpoint": endpoint, "effect": effect, **dict.fromkeys(VARIANTS)}
     if protocol.test.analysis == "adjusted" and not outcome.binary:
         # An adjusted analysis is one of deaths.
         changes["test.analysis"] = "unadjusted"

@@ -23,6 +23,7 @@ from simsepsis.trial.planning.grids import (
 )
 from simsepsis.trial.planning.looks import boundary_table, expected_sizes
 from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.variants import BY_FORMULA, adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation import (
     Pool,
@@ -71,6 +72,8 @@ def compute_plan(
     with _timed(seconds, "comparisons"):
         tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
         tables["strategies"] = strategies_table(chosen, pool)
+        bench = Bench(protocol=chosen, size=parts["size"], pool=pool)
+        tables |= {name: build(bench) for name, build in BY_FORMULA.items()}
         tables = {name: table for name, table in tables.items() if len(table)}
     tally.end()
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
@@ -161,7 +164,7 @@ def _compared(
     for name, build in COMPANIONS.items():
         tally.begin(name)
         tables[name] = build(bench)
-    return tables
+    return tables | {"adaptive": adaptive_table(bench)}
 
 
 def _parts(protocol: TrialProtocol) -> dict[str, int]:

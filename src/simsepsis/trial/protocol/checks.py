@@ -211,6 +211,25 @@ def _assurance(protocol: TrialProtocol) -> None:
         )
 
 
+def _variants(protocol: TrialProtocol) -> None:
+    adaptive, arms = protocol.adaptive, 1 + len(protocol.arms)
+    if adaptive is not None and adaptive.risks is None and not protocol.outcome.binary:
+        raise UsageError(
+            f"adaptive is about an event, not about {protocol.endpoint.name}; state adaptive.risks, such as "
+            "risks = [0.30, 0.25]"
+        )
+    if adaptive is not None and adaptive.risks is not None and len(adaptive.risks) != arms:
+        raise UsageError(
+            f"adaptive.risks = {list(adaptive.risks)} has {len(adaptive.risks)} risks for {arms} arms; give "
+            "one for each, control first"
+        )
+    if protocol.borrowing is not None and not protocol.outcome.binary and protocol.borrowing.rates is None:
+        raise UsageError(
+            f"borrowing is about an event, not about {protocol.endpoint.name}; state borrowing.rates, such "
+            "as rates = [0.2, 0.3]"
+        )
+
+
 CHECKS = (
     _endpoint,
     _columns,
@@ -222,4 +241,5 @@ CHECKS = (
     _stated_size,
     _looks,
     _assurance,
+    _variants,
 )

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from simsepsis.errors import ExperimentError
 from simsepsis.files import write_files
+from simsepsis.trial.protocol.schema import VARIANTS
 from simsepsis.trial.simulation.batch import BATCH, Results, joined
 from simsepsis.trial.simulation.setting import Setting
 
-WORDS = ("name", "label", "question", "words", "priors", "published")
+WORDS = ("name", "label", "question", "words", "priors", "published", *VARIANTS)
 """What a protocol says that no simulated trial depends on."""
 
 

@@ -18,7 +18,7 @@ from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
-from simsepsis.trial.protocol.schema import Words
+from simsepsis.trial.protocol.schema import VARIANTS, Words
 from simsepsis.trial.simulation.outcomes import categories, coded, died
 from simsepsis.world.candidates import Candidates, Course, Draws
 from simsepsis.world.changes import changed_scenario
@@ -200,7 +200,7 @@ def build_pool(protocol: TrialProtocol) -> Pool:
     # or on the average ICU where the analysis counts every ICU alike.
     test = Test(analysis=ICUS_ALIKE) if protocol.test.analysis == ICUS_ALIKE else Test()
     told = {"label": "", "question": "", "test": test, "looks": Looks(), "priors": (), "n_total": None}
-    told |= {"words": Words(), "published": ()}
+    told |= {"words": Words(), "published": (), **dict.fromkeys(VARIANTS)}
     return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
 
 
