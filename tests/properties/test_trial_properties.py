@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.trial import (
     Effect,
@@ -19,7 +20,6 @@ from simsepsis.trial import (
     design_group_sequential,
     design_log_rank,
     design_two_proportions,
-    detectable_effect,
     diluted_risks,
     prior_from_interval,
     update_boundaries,
@@ -29,7 +29,7 @@ from simsepsis.trial.designs import FORMULAS
 from simsepsis.trial.effect import RISK_SCALES, effect_between
 from simsepsis.trial.sequential import RULES, SPENDING, exceedance
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = examples(25)
 RISKS = st.floats(0.05, 0.95)
 RULE = st.sampled_from([rule for rule in RULES if rule != "haybittle_peto"])
 
@@ -222,10 +222,3 @@ def test_assurance_lies_between_error_and_ceiling(estimate, width, n):
 def test_dilution_never_widens_the_gap(control, treated, missed, gained):
     arms = diluted_risks(control, treated, nonadherence=missed, contamination=gained)
     assert arms[1] - arms[0] == pytest.approx((treated - control) * (1 - missed - gained), abs=1e-12)
-
-
-@FEW
-@given(control=st.floats(0.1, 0.8), n=st.floats(500, 1e5))
-def test_the_detectable_effect_needs_what_there_is(control, n):
-    effect = detectable_effect(control, n, scale="risk_ratio")
-    assert design_binary(control, effect).n_total == pytest.approx(n, rel=1e-5)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import UsageError
@@ -205,10 +206,15 @@ def _categories(profile: Profile) -> dict[str, _Category]:
 
 def _whole(values: FloatArray) -> Recorded:
     """Return whole numbers as such; a number that is none, or missing, differs from its nearest whole one."""
-    whole = np.rint(values)
-    if np.array_equal(whole, values) and np.abs(whole).max() < 2**53:
-        return whole.astype(np.int64)
-    return values
+    return values.astype(np.int64) if _are_whole(values) else values
+
+
+@njit(cache=True)
+def _are_whole(values: FloatArray) -> bool:
+    for value in values:
+        if not abs(value) < 2.0**53 or value != np.rint(value):
+            return False
+    return True
 
 
 def _oracle(
@@ -273,7 +279,21 @@ def potential_outcomes(scenario: FittedScenario, *, population: int, seed: int) 
     """Return the potential outcomes of a large population."""
     settled = resolve(scenario)
     parts = [
-        _outcomes(settled, people, starts_of(settled, people))
+        _policies(settled, people, starts_of(settled, people))
         for people, _ in blocks_of(settled, seed=seed, n=population)
     ]
     return join_outcomes(parts)
+
+
+def _policies(scenario: FittedScenario, people: People, starts: Starts) -> Outcomes:
+    """Return the potential outcomes with those of the policies, where treatment has a clock."""
+    outcomes, start = _outcomes(scenario, people, starts), scenario.learned.start
+    if start is None:
+        return outcomes
+    given, by_then = starts.treated.astype(np.float64), starts.treated & (starts.begins <= start.early)
+    early = np.where(by_then, starts.begins, start.early)
+    return replace(
+        outcomes,
+        given=potential_of(scenario.learned, fate_of(scenario, people, given, starts.begins)),
+        early=potential_of(scenario.learned, fate_of(scenario, people, 1.0, early)),
+    )
