@@ -388,7 +388,7 @@ FAULTS = (
     ),
     Fault(
         "the luck of a small pool counts as correlation within ICUs",
-        "trial/simulation/icc.py",
+        "trial/simulation/pool.py",
         "luck = 0.0 if chance else",
         "luck = 0.0 if not chance else",
         ("unit/trial/test_trial_of_icus.py",),

@@ -20,7 +20,6 @@ from simsepsis.trial import (
     design_group_sequential,
     design_log_rank,
     design_two_proportions,
-    detectable_effect,
     diluted_risks,
     prior_from_interval,
     update_boundaries,
@@ -223,10 +222,3 @@ def test_assurance_lies_between_error_and_ceiling(estimate, width, n):
 def test_dilution_never_widens_the_gap(control, treated, missed, gained):
     arms = diluted_risks(control, treated, nonadherence=missed, contamination=gained)
     assert arms[1] - arms[0] == pytest.approx((treated - control) * (1 - missed - gained), abs=1e-12)
-
-
-@FEW
-@given(control=st.floats(0.1, 0.8), n=st.floats(500, 1e5))
-def test_the_detectable_effect_needs_what_there_is(control, n):
-    effect = detectable_effect(control, n, scale="risk_ratio")
-    assert design_binary(control, effect).n_total == pytest.approx(n, rel=1e-5)

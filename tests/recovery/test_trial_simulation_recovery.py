@@ -16,8 +16,8 @@ from simsepsis.trial import (
     sequential_design,
     simulate_trials,
 )
-from simsepsis.trial.planning.analyses import PLAIN as UNADJUSTED
-from simsepsis.trial.planning.analyses import power_with
+from simsepsis.trial.planning.companions import PLAIN as UNADJUSTED
+from simsepsis.trial.planning.companions import power_with
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import screen
 

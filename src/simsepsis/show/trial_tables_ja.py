@@ -19,6 +19,30 @@ WORDS = {
     "What each strategy for departures from the arms would estimate in the simulated cohort": (
         "逸脱に対する各ストラテジーがシミュレーションコホートで推定する量"
     ),
+    "Calls an arm superior": "いずれかの群を優越と判定",
+    "Stops because arms are alike": "群間の差が小さいため中止",
+    "Ends without a result": "結論に至らず終了",
+    "Source of the prior": "事前分布の出所",
+    "unbiased": "偏りなし",
+    "Type I error": "第一種の過誤",
+    "Power, planned effect": "検出力（計画どおりの効果）",
+    "Patients with a known outcome, not rounded": "転帰の判明した症例数（整数化前）",
+    "The same, each group whole": "同、各群を整数化",
+    "Their power": "その検出力",
+    "Common odds ratio": "共通オッズ比",
+    "Win ratio": "win ratio",
+    "Win odds": "win odds",
+    "Probability index": "確率指数",
+    "Net benefit": "net benefit",
+    "Difference of mean categories": "カテゴリー平均の差",
+    "Formula": "計算式",
+    "Events": "イベント数",
+    "Ordered categories under proportional odds (Whitehead 1993), with every estimand's true value": (
+        "比例オッズの下での順序カテゴリー（Whitehead 1993）と各estimandの真値"
+    ),
+    "Everybody followed to the end of the trial, none of them rounded": (
+        "全例を試験終了まで追跡する場合（整数化前）"
+    ),
     "Plans side by side": "計画の比較",
     "Plan": "計画",
     "Effect": "効果",
@@ -198,6 +222,16 @@ TEMPLATES = {
     ),
     "Open-label {treatment} in controls": "対照群でのプロトコル外の治療",
     "Dose ({unit})": "用量（{unit}）",
+    "Best in the end: {arm}": "最終的に最良：{arm}",
+    "Bayesian adaptive trial: an arm is superior when best with a probability above {threshold} "
+    "({trials} simulated trials; {rest}": (
+        "ベイズ流アダプティブ試験：最良である確率が{threshold}を超えた群を優越とする（シミュレーション"
+        "{trials}回、括弧内はモンテカルロ標準誤差、割合では単位はパーセントポイント）"
+    ),
+    "Borrowed controls: {controls} controls and {treated} treated, a prior worth {borrowed} patients, "
+    "{rest}": (
+        "対照の借用：対照群{controls}例、試験治療群{treated}例、事前分布は{borrowed}例相当（正確計算）"
+    ),
     "Risk of {event}, control": "対照群のリスク",
     "Risk of {event}, treated": "試験治療群のリスク",
     "Mean {days}, control": "対照群の平均日数",

@@ -13,10 +13,6 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
 from simsepsis.trial.inputs import probability, within
-from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation.pool import build_pool
-from simsepsis.trial.simulation.setting import UNSIZED, prepare
-from simsepsis.trial.simulation.truth import risks
 
 GRID = 500
 """Steps over which posterior densities of a risk are integrated."""
@@ -234,33 +230,7 @@ def calibrate_adaptive(
     seed: int = 0,
     tolerance: float = 1e-3,
 ) -> tuple[AdaptiveDesign, float, float]:
-    """Search the threshold of superiority at which arms that do not differ are rarely called superior.
-
-    Parameters
-    ----------
-    design
-        Whose threshold is replaced.
-    risk, arms
-        Risk in every arm, and their number.
-    target
-        Type I error, not exceeded in the simulated trials.
-    trials, seed
-        Of each step; the same random numbers in all.
-    tolerance
-        Width of the interval of thresholds at which the search ends.
-
-    Returns
-    -------
-    tuple
-        The calibrated design, its type I error and Monte Carlo standard error.
-
-    Examples
-    --------
-    >>> design = AdaptiveDesign(looks=(100, 200), randomized=(150, 200))
-    >>> found, error, mcse = calibrate_adaptive(design, 0.25, 2, target=0.05, trials=300)
-    >>> error <= 0.05 and found.superiority > 0.9
-    True
-    """
+    """Search the threshold of superiority at which arms that do not differ are rarely called superior."""
     low, high = 0.5, 1.0 - 1e-6
     best, error, mcse = replace(design, superiority=high), 0.0, 0.0
     while high - low > tolerance:
@@ -274,8 +244,3 @@ def calibrate_adaptive(
         else:
             high, best, error, mcse = middle, tried, rate, spread
     return best, error, mcse
-
-
-def adaptive_risks(protocol: TrialProtocol) -> tuple[float, ...]:
-    """Return the risks of a protocol's arms as randomized in its world, control first."""
-    return tuple(risks(prepare(protocol, build_pool(protocol), UNSIZED)).tolist())

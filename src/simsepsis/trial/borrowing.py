@@ -76,30 +76,10 @@ class BetaMixture:
 
 
 def map_prior(events: Sequence[int], patients: Sequence[int], *, tau: float = 1.0) -> BetaMixture:
-    """Meta-analytic predictive prior of a new trial's control risk, as one beta distribution.
-
-    Parameters
-    ----------
-    events, patients
-        Of each earlier control group.
-    tau
-        Scale of a half-normal prior on the SD of the log odds between trials.
-
-    Notes
-    -----
-    Normal approximation of each log odds; the SD between trials by integration over a grid, the mean flat;
-    the predictive distribution of the risk is matched by its mean and variance. R: ``RBesT::gMAP``.
-
-    References
-    ----------
-    Neuenschwander B et al. Clin Trials 2010;7:5. Schmidli H et al. Biometrics 2014;70:1023.
-
-    Examples
-    --------
-    >>> prior = map_prior([30, 45, 28], [100, 150, 110])
-    >>> round(prior.mean, 2)
-    0.29
-    """
+    """Meta-analytic predictive prior of a new trial's control risk, as one beta distribution."""
+    # Normal approximation of each log odds; the SD between trials by integration over a grid, the mean
+    # flat; the predictive distribution of the risk is matched by its mean and variance. R: ``RBesT::gMAP``.
+    # Neuenschwander B et al. Clin Trials 2010;7:5. Schmidli H et al. Biometrics 2014;70:1023.
     died, n = np.array(events, np.float64), np.array(patients, np.float64)
     if died.shape != n.shape or died.size < 2 or np.any(died <= 0) or np.any(died >= n):
         raise UsageError(
@@ -199,29 +179,7 @@ def _binomial(n: int, risk: float) -> FloatArray:
 def borrowing_under_bias(
     prior: BetaMixture, n_control: int, n_treated: int, bias: Mapping[str, float], **options: float
 ) -> pd.DataFrame:
-    """Type I error where the source of the prior differs from the trial's controls by a measured bias.
-
-    Parameters
-    ----------
-    prior, n_control, n_treated
-        As in `borrowing_power`.
-    bias
-        World → log odds of the event in the source less those of the trial's controls, as measured in
-        simulated registries.
-    options
-        Further arguments of `borrowing_power`.
-
-    Returns
-    -------
-    DataFrame
-        world, bias, p_control, type_one; the first row has no bias.
-
-    Examples
-    --------
-    >>> prior = BetaMixture(weights=(1.0,), a=(40.0,), b=(80.0,)).robust(0.2)
-    >>> borrowing_under_bias(prior, 50, 50, {"hidden": 0.4})["type_one"].round(3).tolist()
-    [0.007, 0.04]
-    """
+    """Type I error where the source of the prior differs from the trial's controls by a measured bias."""
     worlds = {"no bias": 0.0} | dict(bias)
     rows = []
     for world, shift in worlds.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,32 +21,13 @@ _PERIODS = {"parallel_cluster": 1, "cluster_crossover": 2}
 def cluster_design_effect(
     cluster_size: float, icc: float, *, cac: float = 0.0, cv: float = 0.0, inverse: float = 1.0
 ) -> float:
-    """Design effect of a parallel or a crossover trial of clusters.
-
-    Parameters
-    ----------
-    cluster_size
-        Mean patients per cluster and period.
-    icc
-        Correlation ρ of two patients of one cluster and period.
-    cac
-        Correlation in another period over that in the same one, η/ρ; 0 for a parallel trial.
-    cv
-        Coefficient of variation of the cluster sizes where clusters are weighted by them; else 0.
-    inverse
-        Mean cluster size × mean of the inverse sizes where every cluster counts alike; else 1.
-
-    Notes
-    -----
-    (1 + cv²)m(ρ − η) + (1 − ρ)h, with h = `inverse`; each cluster is as large in both periods. Weighting by
-    size makes large clusters' own deviations count for more; counting clusters alike makes the few patients
-    of small ones do so.
-
-    References
-    ----------
-    Eldridge SM, Ashby D, Kerry S. Int J Epidemiol 2006;35:1292. Giraudeau B, Ravaud P, Donner A. Stat Med
-    2008;27:5578. Arnup SJ et al. Trials 2017;18:381.
-    """
+    """Design effect of a parallel or a crossover trial of clusters."""
+    # `cac` is η/ρ, 0 for a parallel trial; `cv` that of sizes that weigh; `inverse` of `inverse_size` where
+    # all clusters count alike. (1 + cv²)m(ρ − η) + (1 − ρ)h, with h = `inverse`; each cluster is as large
+    # in both periods. Weighting by size makes large clusters' own deviations count for more; counting
+    # clusters alike makes the few patients of small ones do so. Eldridge SM, Ashby D, Kerry S. Int J
+    # Epidemiol 2006;35:1292. Giraudeau B, Ravaud P, Donner A. Stat Med 2008;27:5578. Arnup SJ et al. Trials
+    # 2017;18:381.
     size, rho = _size(cluster_size), _icc(icc)
     return _repeated(size, rho, cac, cv) + (1.0 - rho) * positive(inverse, "inverse")
 
@@ -57,19 +38,8 @@ def _repeated(size: float, rho: float, cac: float, cv: float) -> float:
 
 
 def small_sample_factor(design: Design, df: float) -> float:
-    """Return what a test by t takes more patients than one by z.
-
-    Parameters
-    ----------
-    design
-        With the level and the power.
-    df
-        Degrees of freedom; infinite for a test by z.
-
-    Notes
-    -----
-    [(t_α + t_β)/(z_α + z_β)]², with the quantiles of t in place of the noncentral distribution.
-    """
+    """Return what a test by t takes more patients than one by z."""
+    # [(t_α + t_β)/(z_α + z_β)]², with the quantiles of t in place of the noncentral distribution.
     level = design.level
     if math.isinf(positive(df, "df") if math.isfinite(df) else df):
         return 1.0
@@ -78,13 +48,7 @@ def small_sample_factor(design: Design, df: float) -> float:
 
 
 def size_variation(sizes: ArrayLike) -> tuple[float, float]:
-    """Return mean and coefficient of variation of cluster sizes.
-
-    Parameters
-    ----------
-    sizes
-        Patients in each cluster, shape (k,).
-    """
+    """Return mean and coefficient of variation of cluster sizes."""
     counts = np.asarray(sizes, np.float64)
     if counts.ndim != 1 or counts.size == 0 or not np.all(counts > 0):
         raise UsageError(
@@ -94,34 +58,13 @@ def size_variation(sizes: ArrayLike) -> tuple[float, float]:
 
 
 def inverse_size(sizes: ArrayLike) -> float:
-    """Return the mean of cluster sizes × the mean of their inverses: 1 where all are alike, else more.
-
-    Parameters
-    ----------
-    sizes
-        Patients in each cluster, shape (k,).
-    """
+    """Return the mean of cluster sizes × the mean of their inverses: 1 where all are alike, else more."""
     mean, _ = size_variation(sizes)
     return float(mean * np.mean(1.0 / np.asarray(sizes, np.float64)))
 
 
 def stepped_wedge_schedule(steps: int, *, clusters_per_step: int = 1, baseline: int = 1) -> FloatArray:
-    """Return which clusters are treated in which period of a stepped-wedge trial.
-
-    Parameters
-    ----------
-    steps
-        Number of times at which clusters cross over.
-    clusters_per_step
-        Clusters that cross over at each of them.
-    baseline
-        Periods before the first.
-
-    Returns
-    -------
-    ndarray
-        0 or 1, shape (steps × clusters_per_step, baseline + steps).
-    """
+    """Return which clusters are treated in which period of a stepped-wedge trial."""
     if steps < 2 or clusters_per_step < 1 or baseline < 1:
         raise UsageError(
             f"steps={steps}, clusters_per_step={clusters_per_step}, baseline={baseline} make no stepped "
@@ -134,31 +77,11 @@ def stepped_wedge_schedule(steps: int, *, clusters_per_step: int = 1, baseline: 
 def cluster_variance(
     schedule: ArrayLike, cluster_size: float, icc: float, *, cac: float = 1.0, decay: bool = False
 ) -> float:
-    """Variance of the treatment effect by generalized least squares, for outcomes of variance 1.
-
-    Parameters
-    ----------
-    schedule
-        Treatment of each cluster in each period, shape (clusters, periods).
-    cluster_size
-        Patients per cluster and period, new ones in each.
-    icc
-        Correlation ρ of two patients of one cluster and period.
-    cac
-        Correlation in another period over that in the same one.
-    decay
-        False: `cac` between any two periods; True: `cac` to the power of their distance.
-
-    Notes
-    -----
-    Fixed effects of treatment and of each period; cluster-period means have variance ρ + (1 − ρ)/m and
-    covariance ρ·cac or ρ·cac^|s − t|. With cac = 1 it is the model of Hussey and Hughes.
-
-    References
-    ----------
-    Hussey MA, Hughes JP. Contemp Clin Trials 2007;28:182. Hooper R et al. Stat Med 2016;35:4718. Kasza J et
-    al. Stat Methods Med Res 2019;28:703.
-    """
+    """Variance of the treatment effect by generalized least squares, for outcomes of variance 1."""
+    # Fixed effects of treatment and of each period; cluster-period means have variance ρ + (1 − ρ)/m and
+    # covariance ρ·cac or ρ·cac^|s − t|. With cac = 1 it is the model of Hussey and Hughes. Hussey MA,
+    # Hughes JP. Contemp Clin Trials 2007;28:182. Hooper R et al. Stat Med 2016;35:4718. Kasza J et al. Stat
+    # Methods Med Res 2019;28:703.
     plan = np.asarray(schedule, np.float64)
     periods = np.arange(plan.shape[1])
     apart = np.abs(periods[:, None] - periods)
@@ -194,40 +117,7 @@ def design_cluster(
     steps: int | None = None,
     decay: bool = False,
 ) -> Design:
-    """Sample size when clusters are randomized, from the design for patients randomized one by one.
-
-    Parameters
-    ----------
-    design
-        The individually randomized design with the same endpoint, effect and power.
-    randomization
-        ``"parallel_cluster"``, ``"cluster_crossover"`` (two periods) or ``"stepped_wedge"``.
-    cluster_size
-        Mean patients per cluster and period.
-    icc
-        Correlation of two patients of one cluster and period.
-    cac
-        Correlation in another period over that in the same one; has to be given where there is more than one
-        period.
-    cv, inverse
-        As in `cluster_design_effect`; not for a stepped wedge.
-    df
-        Degrees of freedom of the test, clusters less columns of the model; infinite for a test by z.
-    steps
-        Of a stepped wedge.
-    decay
-        Of a stepped wedge: whether the correlation falls with the distance of periods.
-
-    Returns
-    -------
-    Design
-        With `design_effect`, `n_total` and `clusters`, not rounded.
-
-    Raises
-    ------
-    UsageError
-        When patients are randomized one by one: a design effect would then be wrong.
-    """
+    """Sample size when clusters are randomized, from the design for patients randomized one by one."""
     chosen(randomization, RANDOMIZATIONS, "randomization")
     if randomization == "individual" or design.randomization != "individual":
         _refuse_design_effect(design, randomization, icc)
@@ -308,32 +198,9 @@ def cluster_size_for(
     inverse: float = 1.0,
     df: float = math.inf,
 ) -> float:
-    """Patients per cluster and period that a fixed number of clusters needs.
-
-    Parameters
-    ----------
-    design
-        The individually randomized design with the same endpoint, effect and power.
-    clusters
-        Clusters that there are.
-    randomization
-        ``"parallel_cluster"`` or ``"cluster_crossover"``.
-    icc, cac, cv, inverse, df
-        As in `design_cluster`.
-
-    Raises
-    ------
-    UsageError
-        When no size is large enough, since more patients of one cluster tell less and less.
-
-    Notes
-    -----
-    m = N(1 − ρ)h/(kP − N(1 + cv²)(ρ − η)), P periods, k clusters, N patients of the design tested by t.
-
-    References
-    ----------
-    Hemming K et al. BMC Med Res Methodol 2011;11:102.
-    """
+    """Patients per cluster and period that a fixed number of clusters needs."""
+    # m = N(1 − ρ)h/(kP − N(1 + cv²)(ρ − η)), P periods, k clusters, N patients of the design tested by t.
+    # Hemming K et al. BMC Med Res Methodol 2011;11:102.
     periods = _PERIODS[chosen(randomization, _PERIODS, "randomization")]
     rho = _icc(icc)
     total = design.n_total * small_sample_factor(design, df)
@@ -362,3 +229,39 @@ def _size(cluster_size: float) -> float:
     if positive(cluster_size, "cluster_size") < 1:
         raise UsageError(f"cluster_size={cluster_size:g} is below 1; give patients per cluster and period")
     return cluster_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StratifiedAnalysis:
+    """What the ICC does to a trial that randomizes patients within ICUs."""
+
+    icc: float
+    variance_factor: float
+    stratified_power: float
+    unstratified_alpha: float
+    unstratified_power: float
+    sentence: str
+
+
+def stratified_analysis(design: Design, icc: float) -> StratifiedAnalysis:
+    """What an ICC does, and does not do, to an individually randomized trial in several ICUs."""
+    # ICUs are in both arms alike, so their variance cancels and (1 − ρ) is left. The stratified analysis
+    # gains it. The unstratified test uses the whole variance: its type I error falls to that of z/√(1 − ρ).
+    # Vierron E, Giraudeau B. BMC Med Res Methodol 2009;9:39. Kahan BC, Morris TP. BMJ 2012;345:e5840.
+    if design.randomization != "individual":
+        raise UsageError(f"design is {design.randomization}; this is about patients randomized within ICUs")
+    factor = 1.0 - (0.0 if icc == 0 else within(icc, "icc", 0.0, 1.0))
+    level, told = design.level, design.signal_at(design.effect)
+    shrunk = replace(told, sd_true=told.sd_true * math.sqrt(factor))
+    null = replace(shrunk, delta=0.0, shift=0.0, sd_true=told.sd_null * math.sqrt(factor))
+    return StratifiedAnalysis(
+        icc=icc,
+        variance_factor=factor,
+        stratified_power=told.power(design.n_total / factor, level.z),
+        unstratified_alpha=level.sides * null.power(design.n_total, level.z),
+        unstratified_power=shrunk.power(design.n_total, level.z),
+        sentence=(
+            "Patients are randomized within ICUs: no design effect; analyse stratified by ICU, or an ICC "
+            f"of {icc:g} makes the test conservative."
+        ),
+    )

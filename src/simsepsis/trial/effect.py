@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.inputs import chosen, number, positive, probability
+from simsepsis.trial.inputs import chosen, number, positive, probability, within
 
 
 def _odds(risk: float) -> float:
@@ -106,17 +106,7 @@ class Effect:
 
 
 def effect_between(p_control: float, p_treated: float, scale: str, *, horizon: float | None = None) -> Effect:
-    """Return the effect between two risks on a named scale.
-
-    Parameters
-    ----------
-    p_control, p_treated
-        The risks, in (0, 1).
-    scale
-        One of `RISK_SCALES`.
-    horizon
-        Day by which the risks count events; needed for a hazard ratio.
-    """
+    """Return the effect between two risks on a named scale."""
     chosen(scale, RISK_SCALES, "scale")
     risks = probability(p_control, "p_control"), probability(p_treated, "p_treated")
     return Effect(value=_BETWEEN[scale](*risks), scale=scale, horizon=horizon)
@@ -137,3 +127,22 @@ def with_scale(effect: object) -> Effect:
         f"effect {effect!r} has no scale; write Effect(value={effect!r}, scale='risk_ratio') or another of "
         f"{', '.join(SCALES)}"
     )
+
+
+def diluted_risks(
+    p_control: float, p_treated: float, *, nonadherence: float = 0.0, contamination: float = 0.0
+) -> tuple[float, float]:
+    """Return the risks of the two arms as randomized when some patients get the other arm's treatment."""
+    # Who departs from the arm is taken to be like the others. With nonadherence a and no contamination, the
+    # risk ratio is a + (1 − a)RR.
+    missed = within(nonadherence, "nonadherence", 0.0, 1.0, closed=True)
+    gained = within(contamination, "contamination", 0.0, 1.0, closed=True)
+    gap = probability(p_treated, "p_treated") - probability(p_control, "p_control")
+    return p_control + gained * gap, p_treated - missed * gap
+
+
+def inflated_for_loss(n_total: float, loss: float) -> float:
+    """Return how many patients to randomize so that enough outcomes remain."""
+    # N/(1 − loss). For patients who are followed but not treated, see `diluted_risks`: that is another
+    # event, with another effect on N.
+    return positive(n_total, "n_total") / (1.0 - (0.0 if loss == 0 else probability(loss, "loss")))

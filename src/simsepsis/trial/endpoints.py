@@ -73,26 +73,8 @@ class RankScale:
 
 
 def ventilator_free_days(death: float, ventilated: ArrayLike, *, horizon: int = 28) -> FloatArray:
-    """Distribution of ventilator-free days, death by the horizon counted as 0.
-
-    Parameters
-    ----------
-    death
-        Probability of death by the horizon.
-    ventilated
-        Among survivors, the probability of 0, 1, … `horizon` days on a ventilator, shape (horizon + 1,).
-    horizon
-        Days counted.
-
-    Returns
-    -------
-    ndarray
-        Probability of 0, 1, … `horizon` ventilator-free days, shape (horizon + 1,).
-
-    References
-    ----------
-    Yehya N et al. Am J Respir Crit Care Med 2019;200:828.
-    """
+    """Distribution of ventilator-free days, death by the horizon counted as 0."""
+    # Yehya N et al. Am J Respir Crit Care Med 2019;200:828.
     days = category_probabilities(ventilated, "ventilated")
     if days.size != horizon + 1:
         raise UsageError(
@@ -117,21 +99,10 @@ def category_probabilities(values: ArrayLike, name: str) -> FloatArray:
 
 
 def compare_pairs(control: ArrayLike, treated: ArrayLike, *, ratio: float = 1.0) -> Pairs:
-    """Compare two distributions over the same ordered categories, pair by pair.
-
-    Parameters
-    ----------
-    control, treated
-        Probabilities of the categories, worst first, shape (k,).
-    ratio
-        Treated patients for each control.
-
-    Notes
-    -----
-    Large-sample variance of a two-sample U-statistic: that of its two projections,
-    (1 + r)·(Var E[ψ|control] + Var E[ψ|treated]/r) for √N times the mean of ψ over pairs. Null variance
-    with ties (1 + r)²/r·(1 − Σp̄³)/12.
-    """
+    """Compare two distributions over the same ordered categories, pair by pair."""
+    # Large-sample variance of a two-sample U-statistic: that of its two projections, (1 + r)·(Var
+    # E[ψ|control] + Var E[ψ|treated]/r) for √N times the mean of ψ over pairs. Null variance with ties (1 +
+    # r)²/r·(1 − Σp̄³)/12.
     left = category_probabilities(control, "control")
     right = category_probabilities(treated, "treated")
     if left.size != right.size:
@@ -176,28 +147,9 @@ def design_rank_sum(
     power: float = 0.9,
     ratio: float = 1.0,
 ) -> Design:
-    """Sample size for the Wilcoxon–Mann–Whitney test by Noether's formula.
-
-    Parameters
-    ----------
-    probability_index
-        P(treated better) + ½·P(tie), in (0, 1); ½ is no effect.
-    alpha, sides
-        Type I error and sides of the test.
-    power
-        Probability of rejecting in the planned direction.
-    ratio
-        Treated patients for each control.
-
-    Notes
-    -----
-    N = (z_α + z_β)²/[12c(1 − c)(P − ½)²], c the share of treated patients. No ties, and the null variance
-    also under the alternative: a first guess.
-
-    References
-    ----------
-    Noether GE. J Am Stat Assoc 1987;82:645.
-    """
+    """Sample size for the Wilcoxon–Mann–Whitney test by Noether's formula."""
+    # N = (z_α + z_β)²/[12c(1 − c)(P − ½)²], c the share of treated patients. No ties, and the null variance
+    # also under the alternative: a first guess. Noether GE. J Am Stat Assoc 1987;82:645.
     effect = Effect(value=probability(probability_index, "probability_index"), scale="probability_index")
     spread = (1.0 + positive(ratio, "ratio")) / math.sqrt(12.0 * ratio)
     endpoint = RankScale(name="rank_sum", scale="probability_index", sd_null=spread, sd_true=spread)
@@ -214,19 +166,7 @@ def design_ventilator_free_days(
     ratio: float = 1.0,
     formula: str = "u_statistic",
 ) -> Design:
-    """Sample size for comparing ventilator-free days, or any ordered outcome, by the Wilcoxon–Mann–Whitney
-    test.
-
-    Parameters
-    ----------
-    control, treated
-        Probabilities of the categories, worst first, shape (k,); see `ventilator_free_days`.
-    alpha, sides, power, ratio
-        As in `design_rank_sum`.
-    formula
-        ``"u_statistic"``: null variance with ties, true variance of the U-statistic; ``"ties"``: null
-        variance with ties for both; ``"noether"``: no ties.
-    """
+    """Sample size for the Wilcoxon–Mann–Whitney test of any ordered outcome, such as ventilator-free days."""
     chosen(formula, _RANK_REFERENCES, "formula")
     pairs = compare_pairs(control, treated, ratio=ratio)
     if formula == "noether":
@@ -265,25 +205,9 @@ def design_win_ratio(
     power: float = 0.9,
     ratio: float = 1.0,
 ) -> Design:
-    """Sample size for the win ratio by the formula of Yu and Ganju.
-
-    Parameters
-    ----------
-    win_ratio
-        Pairs won by the treated patient over pairs lost; above 1 is benefit.
-    tie_probability
-        Share of tied pairs, in [0, 1).
-    alpha, sides, power, ratio
-        As in `design_rank_sum`.
-
-    Notes
-    -----
-    N = σ²(z_α + z_β)²/(ln WR)², σ² = 4(1 + p_tie)/[3k(1 − k)(1 − p_tie)], k the share of treated patients.
-
-    References
-    ----------
-    Yu RX, Ganju J. Stat Med 2022;41:950. R: ``WRestimates::wr.ss``.
-    """
+    """Sample size for the win ratio by the formula of Yu and Ganju."""
+    # N = σ²(z_α + z_β)²/(ln WR)², σ² = 4(1 + p_tie)/[3k(1 − k)(1 − p_tie)], k the share of treated
+    # patients. Yu RX, Ganju J. Stat Med 2022;41:950. R: ``WRestimates::wr.ss``.
     ties = within(tie_probability, "tie_probability", 0.0, 1.0, closed=True)
     if ties == 1.0:
         raise UsageError("tie_probability=1 leaves no pair to be won; give a share below 1")
@@ -308,24 +232,9 @@ def design_win_ratio_ordinal(
     power: float = 0.9,
     ratio: float = 1.0,
 ) -> Design:
-    """Sample size for the win ratio of a hierarchy that is given as ordered categories.
-
-    Parameters
-    ----------
-    control, treated
-        Probabilities of the categories, worst first: deaths, then survivors from the fewest ventilator-free
-        days up, say; shape (k,).
-    alpha, sides, power, ratio
-        As in `design_rank_sum`.
-
-    Notes
-    -----
-    Wald test of the log win ratio; its variance by the delta method from those of the U-statistics.
-
-    References
-    ----------
-    Bebu I, Lachin JM. Biostatistics 2016;17:178.
-    """
+    """Sample size for the win ratio of a hierarchy that is given as ordered categories."""
+    # Wald test of the log win ratio; its variance by the delta method from those of the U-statistics. Bebu
+    # I, Lachin JM. Biostatistics 2016;17:178.
     pairs = compare_pairs(control, treated, ratio=ratio)
     return _win_ratio_design(
         Effect(value=pairs.win_ratio, scale="win_ratio"),

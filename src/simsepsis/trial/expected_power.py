@@ -112,55 +112,21 @@ def assurance(design: PlannedTrial, prior: Prior | str) -> Assurance:
 
 
 def assurance_ceiling(design: PlannedTrial, prior: Prior | str) -> float:
-    """Return the probability that the true effect is on the planned side.
-
-    Parameters
-    ----------
-    design, prior
-        As in `assurance`.
-    """
+    """Return the probability that the true effect is on the planned side."""
     belief = named_prior(prior)
     return sum(part.weight * part.beyond(0.0, design.direction) for part in belief.components)
 
 
 def assurance_of_information(mean: float, sd: float, information: float, *, alpha: float = 0.025) -> float:
-    """Assurance of a normal test with constant information under a normal prior, in closed form.
-
-    Parameters
-    ----------
-    mean, sd
-        Of the prior; benefit is positive. An SD of 0 gives the power.
-    information
-        1/variance of the estimate.
-    alpha
-        One-sided type I error.
-
-    Notes
-    -----
-    Φ((μ√I − z_α)/√(1 + Iτ²)).
-    """
+    """Assurance of a normal test with constant information under a normal prior, in closed form."""
+    # Φ((μ√I − z_α)/√(1 + Iτ²)).
     root = math.sqrt(positive(information, "information"))
     z_alpha = Level(alpha=alpha, sides=1).z
     return float(ndtr((number(mean, "mean") * root - z_alpha) / math.hypot(1.0, root * number(sd, "sd"))))
 
 
 def design_for_assurance(design: TrialT, prior: Prior | str, target: float) -> TrialT:
-    """Return the trial with as many patients as a target assurance needs.
-
-    Parameters
-    ----------
-    design
-        A `Design` or a `SequentialDesign`.
-    prior
-        As in `assurance`.
-    target
-        Assurance to be reached, above the type I error of one side and below the ceiling.
-
-    Raises
-    ------
-    UsageError
-        When no sample size reaches the target.
-    """
+    """Return the trial with as many patients as a target assurance needs."""
     wanted = within(target, "target", design.level.one_sided, 1.0)
     belief = named_prior(prior)
     ceiling = assurance_ceiling(design, belief)

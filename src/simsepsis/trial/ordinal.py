@@ -178,26 +178,7 @@ def _scoring(counts: FloatArray, parameters: FloatArray) -> tuple[FloatArray, Fl
 
 
 def rank_estimands(control: ArrayLike, treated: ArrayLike) -> dict[str, float]:
-    """Return the true value of every estimand of ordered categories.
-
-    Parameters
-    ----------
-    control, treated
-        Probabilities of the categories, worst first; shape (k,).
-
-    Returns
-    -------
-    dict
-        odds_ratio (the common one that fits best), win_ratio, win_odds, probability_index, net_benefit, and
-        mean_difference (categories counted from 0).
-
-    Examples
-    --------
-    >>> {name: round(value, 2) for name, value in rank_estimands([0.5, 0.5], [0.25, 0.75]).items()}
-    ... # doctest: +NORMALIZE_WHITESPACE
-    {'odds_ratio': 3.0, 'win_ratio': 3.0, 'win_odds': 1.67, 'probability_index': 0.62,
-     'net_benefit': 0.25, 'mean_difference': 0.25}
-    """
+    """Return the true value of every estimand of ordered categories."""
     left, right = category_probabilities(control, "control"), category_probabilities(treated, "treated")
     pairs = compare_pairs(left, right)
     return {

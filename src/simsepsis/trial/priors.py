@@ -85,30 +85,8 @@ def prior_from_interval(
     source: str = "",
     horizon: float | None = None,
 ) -> Prior:
-    """Return the normal prior that an estimate with its confidence interval stands for.
-
-    Parameters
-    ----------
-    estimate, low, high
-        Effect and limits; ratios not as logarithms.
-    scale
-        One of the scales of `Effect`.
-    level
-        Level of the interval.
-    name, label, source
-        For reports.
-    horizon
-        Of a hazard ratio, in days.
-
-    Notes
-    -----
-    Mean ln(estimate), SD (ln high − ln low)/(2·1.96), without logarithms for differences.
-
-    Raises
-    ------
-    UsageError
-        When the estimate is not between its limits.
-    """
+    """Return the normal prior that an estimate with its confidence interval stands for."""
+    # Mean ln(estimate), SD (ln high − ln low)/(2·1.96), without logarithms for differences.
     ends = [Effect(value=value, scale=scale, horizon=horizon).coefficient for value in (low, estimate, high)]
     if not ends[0] < ends[1] < ends[2]:
         raise UsageError(
@@ -126,45 +104,8 @@ def prior_from_interval(
     return Prior(name=name, components=(part,), source=source)
 
 
-def sceptical_prior(effect: Effect, *, doubt: float = 0.05, name: str = "sceptical") -> Prior:
-    """Return the prior of one who expects no effect and gives little to the planned one.
-
-    Parameters
-    ----------
-    effect
-        Planned effect.
-    doubt
-        Probability that the true effect is beyond it.
-    name
-        For reports.
-
-    References
-    ----------
-    Spiegelhalter DJ, Freedman LS, Parmar MKB. J R Stat Soc A 1994;157:357.
-    """
-    planned = with_scale(effect)
-    spread = abs(planned.coefficient) / float(-ndtri(within(doubt, "doubt", 0.0, 0.5)))
-    part = Component(
-        weight=1.0,
-        mean=0.0,
-        sd=positive(spread, "SD of the prior"),
-        scale=planned.name,
-        label=name,
-        horizon=planned.horizon,
-    )
-    return Prior(name=name, components=(part,))
-
-
 def mix_priors(parts: Sequence[tuple[float, Prior]], *, name: str = "mixture") -> Prior:
-    """Return a mixture of priors with stated weights.
-
-    Parameters
-    ----------
-    parts
-        Weight and prior of each; the weights sum to 1. Priors may be on different scales.
-    name
-        For reports.
-    """
+    """Return a mixture of priors with stated weights."""
     components = tuple(
         replace(component, weight=weight * component.weight)
         for weight, prior in parts
@@ -175,13 +116,7 @@ def mix_priors(parts: Sequence[tuple[float, Prior]], *, name: str = "mixture") -
 
 
 def load_priors(study: str | None = None) -> dict[str, Prior]:
-    """Return the priors of a study by name, as its ``priors.toml`` states them; none without that file.
-
-    Parameters
-    ----------
-    study
-        As in `open_study`.
-    """
+    """Return the priors of a study by name, as its ``priors.toml`` states them; none without that file."""
     return {
         name: prior_from_interval(**{key: value for key, value in entry.items() if key != "short"}, name=name)
         for name, entry in _entries(study).items()
@@ -218,34 +153,8 @@ def bridge_prior(
     horizon: float | None = None,
     name: str = "bridge",
 ) -> Prior:
-    """Prior from an observational estimate, corrected for the bias of its method, mixed with published ones.
-
-    Parameters
-    ----------
-    estimate, std_error
-        On the scale of the analysis: log for ratios.
-    bias, bias_mcse
-        Bias of the method as the experiments measured it, and its Monte Carlo standard error; log for ratios.
-    scale
-        Of the estimate, such as ``"odds_ratio"``.
-    weights
-        Weight of ``"cohort"``, the corrected estimate, and of each prior of `load_priors`; they sum to 1.
-    bias_sd
-        SD of the bias over the worlds held possible, beyond its Monte Carlo error.
-    horizon
-        Of a hazard ratio, in days.
-    name
-        For reports.
-
-    Raises
-    ------
-    UsageError
-        When the weight of the cohort is missing, a prior is unknown, or the weights do not sum to 1.
-
-    Notes
-    -----
-    Cohort component: mean estimate − bias, variance std_error² + bias_mcse² + bias_sd².
-    """
+    """Prior from an observational estimate, less the bias of its method, mixed with published ones."""
+    # Cohort component: mean estimate − bias, variance std_error² + bias_mcse² + bias_sd².
     known = load_priors()
     if COHORT not in weights:
         raise UsageError(f"weights={dict(weights)!r} has no '{COHORT}'; state the cohort's own weight")

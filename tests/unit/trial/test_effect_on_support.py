@@ -7,7 +7,7 @@ import pytest
 
 from simsepsis.errors import ExperimentError
 from simsepsis.show.pages.trial.document import document_of
-from simsepsis.trial import build_pool, simulate_trials
+from simsepsis.trial import build_pool, design_rank_sum, simulate_trials
 from simsepsis.trial.planning import Effort, compute_plan
 from simsepsis.trial.simulation.setting import UNSIZED, prepare
 from simsepsis.trial.simulation.truth import true_effects
@@ -47,6 +47,36 @@ def test_a_plan_with_both_is_sized_by_both_and_says_so(protocol):
     assert "multiply the hazard of coming off organ support by 1.5" in text
 
 
-def test_an_effect_on_support_alone_has_no_formula(protocol):
-    with pytest.raises(ExperimentError, match="state one that is not none"):
-        protocol(DAYS | {"effect.value": 1.0, "effect.support_hazard_ratio": 1.5})
+ALONE = {"effect.value": 1.0, "effect.support_hazard_ratio": 1.8}
+
+
+def test_an_effect_on_support_alone_is_sized_by_what_it_does_to_the_days(protocol):
+    told = protocol(DAYS | ALONE | {"run.pool": 20_000, "conduct.nonadherence.share": 0.1})
+    plan = compute_plan(told, effort=Effort(replicates=0))
+    pool = build_pool(told)
+    gap = true_effects(prepare(told, pool, UNSIZED))[0, 0]
+    # Noether's formula knows no ties; what is sized is the effect as randomized.
+    assert plan.n_total == pytest.approx(design_rank_sum(0.5 + float(gap)).n_total, rel=0.15)
+    assert plan.size.n_undiluted == pytest.approx(0.81 * plan.size.n_fixed, rel=0.01)
+    found = simulate_trials(told, replicates=600, jobs=1, n_total=plan.n_total, pool=pool)
+    value, mcse = found.measure("rejection")
+    assert abs(value - plan.size.power) < 3 * mcse
+    document = document_of(plan, command="")
+    assert "hazard of coming off it by 1.8, and to leave" in " ".join(document.statement)
+    assert "1.8倍になり" in "".join(document.statement_ja)
+    assert "deaths as they are" in document.summary[0]
+    half = plan.sensitivity.query("assumption == 'attenuation' and value == 0.5")["power"].item()
+    assert half < 0.5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"endpoint.name": "death_28d"},
+        {"effect.support_hazard_ratio": 0.8},
+        {"priors": [{"name": "all_trials", "weight": 1.0}]},
+    ],
+)
+def test_an_effect_on_support_alone_is_refused_where_it_says_nothing(protocol, changes):
+    with pytest.raises(ExperimentError, match="without an effect on deaths is for a benefit"):
+        protocol(DAYS | ALONE | changes)

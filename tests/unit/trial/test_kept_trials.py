@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from simsepsis.errors import ExperimentError, OutputError
 from simsepsis.files import sole_use
-from simsepsis.replication import read_rows, scan_parts, write_part
 from simsepsis.trial import build_pool, simulate_trials
 from simsepsis.trial.simulation import simulate
+from simsepsis.trial.simulation.batch import Results
 from simsepsis.trial.simulation.kept import Kept
 
 LOOKS = {"looks.information": [0.5, 1.0], "n_total": 400}
@@ -59,7 +60,7 @@ def test_only_what_is_lacking_is_simulated(protocol, tmp_path, counted):
     for options in ({"null": True}, {"seed": 8}, {"n_total": 500}):
         run(told, 50, **options)
         assert counted == [(0, 50)]
-    next(iter(sorted(folder.glob("*.parquet")))).write_bytes(b"torn")
+    next(iter(sorted(folder.glob("*.npz")))).write_bytes(b"torn")
     again = [run(told, 250), run(told, 250)][1]
     pd.testing.assert_frame_equal(again.trials, longer.trials, check_exact=True)
     assert counted == []
@@ -86,12 +87,12 @@ def test_damage_to_kept_trials_is_mended_with_the_same_bits(protocol, tmp_path):
         lambda path: path.write_bytes(b""),
         lambda path: path.unlink(),
         lambda path: shutil.copy(path, path.with_name(f"1{path.name[1:]}")),
-        lambda path: shutil.copy(path, path.with_name("mine.parquet")),
+        lambda path: shutil.copy(path, path.with_name("mine.npz")),
         lambda path: path.write_bytes(rng.randbytes(99)),
         lambda path: (path.unlink(), path.mkdir()),
     )
     for damage in damages:
-        damage(rng.choice(sorted(folder.glob("*-*.parquet"))))
+        damage(rng.choice(sorted(folder.glob("*-*.npz"))))
         pd.testing.assert_frame_equal(kept_rows(told, pool, folder), whole, check_exact=True)
 
 
@@ -99,11 +100,12 @@ def test_kept_trials_that_are_claimed_twice_with_other_numbers_are_refused(proto
     told, folder = protocol(LOOKS), tmp_path / "trials"
     pool = build_pool(told)
     kept_rows(told, pool, folder)
-    part = scan_parts(folder, lambda _: True).parts[0]
-    rows = read_rows([part])
-    rows.loc[rows.index[rows["z"].notna()][0], "z"] += 1e-9
-    write_part(folder, part.batch, rows)
-    with pytest.raises(ExperimentError, match="the same replicates with different numbers; remove"):
+    path = sorted(folder.glob("*-*.npz"))[0]
+    with np.load(path) as arrays:
+        other = dict(arrays)
+    other["z"] = other["z"] + 1e-9
+    Kept(folder=folder, key=path.name[:16]).write(int(path.name[17:24]), Results(**other))
+    with pytest.raises(ExperimentError, match="trials 0 to 99 with different numbers; remove"):
         kept_rows(told, pool, folder)
 
 
@@ -115,7 +117,7 @@ def test_trials_that_vanish_while_they_are_read_are_no_numbers_by_chance(protoco
 
     def lacking(kept, number):
         found = list(real(kept, number))
-        sorted(folder.glob("*-*.parquet"))[0].unlink()
+        sorted(folder.glob("*-*.npz"))[0].unlink()
         return iter(found)
 
     monkeypatch.setattr(Kept, "lacking", lacking)

@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 
 from simsepsis.show.pages.trial.document import contents_of, document_of
-from simsepsis.trial import load_trial, trial_names
+from simsepsis.trial import load_trial, simulate_trials, trial_names
 from simsepsis.trial.planning import Effort, compute_plan
 
 DELTA2 = {
@@ -110,7 +110,7 @@ def test_every_rule_for_efficacy_is_told_with_its_parameter_and_bounds(protocol,
     words, parameter = SPENDING[name]
     looks = {"information": [0.4, 0.8, 1.0], "spending": name, "parameter": parameter}
     document, text, ja = shown(protocol(), {"looks": looks})
-    bounds = document.plan.size.boundaries
+    bounds = document.plan.size.assumptions.boundaries
     for said in (text, ja):
         for z in bounds.z:
             assert f"{z:.3f}" in said
@@ -137,7 +137,7 @@ def test_every_rule_for_futility_is_told_with_its_bounds(protocol, rule, words, 
     looks = {"information": [0.4, 0.7, 1.0], "futility": rule | {"binding": binding}}
     document, text, ja = shown(protocol(), ONE_SIDED | {"looks": looks})
     for said in (text, ja):
-        for z in document.plan.size.boundaries.futility_z[:-1]:
+        for z in document.plan.size.assumptions.boundaries.futility_z[:-1]:
             assert f"{z:.3f}".replace("-", "−") in said
     assert words in text
     assert ("stated in the protocol" in text) == ("z" in rule)
@@ -187,3 +187,17 @@ def test_what_the_protocol_does_not_justify_is_said_to_be_missing(protocol):
     _, icus, _ = shown(protocol(), cluster)
     assert "intracluster correlation of 0.020 (the protocol states no source)" in icus
     assert "autocorrelation" not in icus
+
+
+def test_two_sided_futility_is_said_simulated_and_sized(protocol):
+    looks = {"looks.information": [0.5, 1.0], "looks.futility": {"spending": "hsd", "parameter": -2.0}}
+    told = protocol(looks | {"effect.value": 0.6})
+    plan = compute_plan(told, effort=Effort(replicates=0))
+    assert plan.n_total > compute_plan(protocol({"effect.value": 0.6}), effort=Effort(replicates=0)).n_total
+    document = document_of(plan, command="")
+    assert "It stops for futility at |z| = " in " ".join(document.statement)
+    assert "無益性中止の境界値は|z| = " in "".join(document.statement_ja)
+    found = simulate_trials(told, replicates=400, jobs=1, null=True, n_total=plan.n_total)
+    value, mcse = found.measure("futility")
+    expected = plan.size.assumptions.boundaries.stopping_probabilities(0.0)["futility"].iloc[0]
+    assert abs(value - expected) < 3 * mcse

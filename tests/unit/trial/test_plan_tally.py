@@ -1,8 +1,7 @@
 """The trials of all parts of a plan as one count, and the time left that follows from it."""
 
 from simsepsis.trial.planning import Effort, compute_plan
-from simsepsis.trial.planning.compute import _parts
-from simsepsis.trial.planning.tally import Tally
+from simsepsis.trial.planning.compute import Tally, _parts
 
 
 def shown_by(tally_parts, *parts):

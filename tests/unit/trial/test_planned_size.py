@@ -23,7 +23,8 @@ PLAIN = Assumptions(
     p_control=0.33,
     effect=Effect(value=0.27 / 0.33, scale="risk_ratio"),
 )
-LOOKS = replace(PLAIN, looks=(0.5, 0.75, 1.0), nonadherence=0.05, contamination=0.03, loss=0.02)
+BOUNDS = design_group_sequential((0.5, 0.75, 1.0), alpha=0.05, sides=2)
+LOOKS = replace(PLAIN, boundaries=BOUNDS, nonadherence=0.05, contamination=0.03, loss=0.02)
 
 
 def test_a_plain_plan_is_the_fixed_design_in_whole_patients_with_its_own_power():

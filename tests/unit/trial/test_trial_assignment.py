@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsepsis.trial.simulation.assignment import by_coin, minimized, permuted_blocks
+from simsepsis.trial.simulation.draw import by_coin, minimized, permuted_blocks
 
 RNG = np.random.default_rng(3)
 N = 4_000

@@ -21,7 +21,6 @@ from simsepsis.trial import (
     load_priors,
     mix_priors,
     prior_from_interval,
-    sceptical_prior,
     sequential_design,
 )
 from simsepsis.trial.priors import Component
@@ -111,12 +110,6 @@ def test_prior_of_an_interval():
     assert part.sd == pytest.approx((math.log(0.93) - math.log(0.70)) / 3.919928, rel=1e-6)
     difference = prior_from_interval(-0.05, -0.09, -0.01, scale="risk_difference").components[0]
     assert (difference.mean, difference.sd) == pytest.approx((-0.05, 0.08 / 3.919928))
-
-
-def test_the_sceptic_gives_five_percent_to_the_planned_effect():
-    sceptic = sceptical_prior(RR)
-    assert sceptic.probability_beyond(RR) == pytest.approx(0.05)
-    assert PRIORS["sceptical"].components[0].sd == pytest.approx(sceptic.components[0].sd, rel=0.005)
 
 
 def test_probability_of_an_effect_that_matters():

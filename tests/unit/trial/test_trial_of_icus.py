@@ -10,7 +10,7 @@ from simsepsis.streams import streams
 from simsepsis.trial import build_pool, design_fixed, planned_total, simulate_trials
 from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
 from simsepsis.trial.simulation.from_protocol import assumptions_of
-from simsepsis.trial.simulation.icc import icu_correlation, world_icc
+from simsepsis.trial.simulation.pool import icu_correlation, world_icc
 from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.sizing.size import plan_size

@@ -27,7 +27,7 @@ REFUSED = [
     ({"allocation.icc": 0.05}, "icc = 0.05 with unit = 'individual' asks for a design effect that does not"),
     ({"looks.information": [0.5, 0.4, 1.0]}, r"information=\[0.5, 0.4, 1\] does not increase to 1"),
     ({"looks.information": [0.5, 0.9]}, "does not increase to 1"),
-    ({"looks": {"information": [0.5, 1.0], "futility": {}}}, "has no single side in a test with sides=2"),
+    ({"looks": {"information": [0.5, 1.0], "futility": {"binding": True}}}, "does not bind; remove it"),
     ({"endpoint.control_risk": 1.2}, "endpoint.control_risk = 1.2: input should be less than 1"),
     (
         {"effect": {"scale": "risk_difference", "value": -0.4}, "endpoint.control_risk": 0.3},

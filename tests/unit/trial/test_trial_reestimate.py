@@ -76,7 +76,7 @@ def test_a_blinded_size_keeps_effect_and_pooled_risk(effect):
 def test_futility_by_power_in_a_plan_stops_at_that_power(protocol, kind):
     looks = {"information": [0.4, 0.7, 1.0], "futility": {kind: 0.15}}
     plan = compute_plan(protocol(ONE_SIDED | {"looks": looks}), effort=Effort(replicates=0))
-    bounds = plan.size.boundaries
+    bounds = plan.size.assumptions.boundaries
     power = conditional_power if kind == "conditional_power" else predictive_power
     for z, time in zip(bounds.futility_z[:-1], (0.4, 0.7), strict=True):
         assert power(bounds, float(z), time) == pytest.approx(0.15)
@@ -101,7 +101,7 @@ def test_looks_may_be_for_efficacy_or_futility_only(protocol):
     assert bounds.futility_z[0] > -math.inf
     assert bounds.cumulative_alpha[-1] == pytest.approx(0.025, abs=1e-10)
     plan = compute_plan(told, effort=Effort(replicates=0))
-    np.testing.assert_allclose(plan.size.boundaries.z, bounds.z)
+    np.testing.assert_allclose(plan.size.assumptions.boundaries.z, bounds.z)
     assert plan.size.power == pytest.approx(0.9, abs=0.003)
     assert "at z = ∞ and" in " ".join(document_of(plan, command="").statement)
 

@@ -1,23 +1,18 @@
+"""What departures and loss do to a trial, and what is refused of them."""
+
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
 from simsepsis.errors import UsageError
-from simsepsis.trial import (
-    Effect,
-    design_binary,
-    design_group_sequential,
-    design_two_proportions,
-    detectable_effect,
-    diluted_risks,
-    inflated_for_loss,
-    power_curve,
-    sample_size_grid,
-    sequential_design,
-)
+from simsepsis.trial import Effect, design_binary, diluted_risks, inflated_for_loss
+from simsepsis.trial.planning.grids import size_grid
+from simsepsis.trial.sizing import Assumptions, detectable, plan_size
 
 RR = Effect(value=0.81, scale="risk_ratio")
+PLAIN = Assumptions(test="two_proportions", p_control=0.33, effect=RR)
 
 
 def test_dilution_by_hand():
@@ -32,47 +27,35 @@ def test_dilution_by_hand():
 def test_loss_is_not_dilution():
     assert inflated_for_loss(1000, 0.2) == pytest.approx(1250)
     assert inflated_for_loss(1000, 0) == 1000
-    grid = sample_size_grid([0.33], [RR], powers=[0.9], nonadherence=[0.0, 0.2], loss=[0.0, 0.2])
-    lost, diluted = grid["n_randomized"].iloc[1], grid["n_randomized"].iloc[2]
-    assert diluted > 1.15 * lost
+    lost, diluted = (plan_size(replace(PLAIN, **{name: 0.2})) for name in ("loss", "nonadherence"))
+    assert diluted.n_randomized > 1.15 * lost.n_randomized
 
 
 def test_a_grid_has_every_combination_and_keeps_what_fails():
-    effects = [RR, Effect(value=-0.25, scale="risk_difference")]
-    grid = sample_size_grid([0.2, 0.33], effects, powers=[0.8, 0.9])
+    planned = replace(PLAIN, effect=Effect(value=-0.06, scale="risk_difference"))
+    grid = size_grid(planned, control_risks=[0.2, 0.33], effects=[-0.25, -0.06])
     assert len(grid) == 8
-    first = grid.iloc[0]
-    assert first["n_total"] == pytest.approx(design_binary(0.2, RR, power=0.8).n_total)
-    assert (first["scale"], first["failure"]) == ("risk_ratio", "")
+    small = grid[(grid["p_control"] == 0.2) & (grid["effect"] == -0.06) & (grid["power"] == 0.8)].iloc[0]
+    needed = design_binary(0.2, Effect(value=-0.06, scale="risk_difference"), power=0.8).n_total
+    assert needed <= small["n_randomized"] < needed + 2
     failed = grid[grid["failure"] != ""]
     assert failed["p_control"].tolist() == [0.2, 0.2]
-    assert failed["n_total"].isna().all()
+    assert failed["n_randomized"].isna().all()
     assert "between 0 and 1" in failed["failure"].iloc[0]
 
 
 def test_arms_that_swap_treatments_have_no_sample_size():
-    grid = sample_size_grid([0.33], [RR], powers=[0.9], nonadherence=[0.5], contamination=[0.5])
-    assert np.isnan(grid["n_total"].iloc[0])
-    assert "no effect" in grid["failure"].iloc[0]
+    with pytest.raises(UsageError, match="leave no difference between the arms"):
+        plan_size(replace(PLAIN, nonadherence=0.5, contamination=0.5))
 
 
 def test_the_smallest_effect_that_is_detected():
-    needed = design_two_proportions(0.33, 0.27).n_total
-    effect = detectable_effect(0.33, needed, scale="risk_difference")
-    assert effect.value == pytest.approx(-0.06)
-    assert detectable_effect(0.33, 2 * needed, scale="risk_ratio").value > 0.27 / 0.33
-
-
-def test_power_curves_of_fixed_and_sequential_designs():
-    fixed = design_binary(0.33, RR)
-    weaker = Effect(value=0.9, scale="risk_ratio")
-    curve = power_curve(fixed, [1000, 2000], effects=[RR, weaker])
-    assert curve["power"].tolist() == pytest.approx(
-        [fixed.power_at(effect, n_total=n) for effect in (RR, weaker) for n in (1000, 2000)]
-    )
-    trial = sequential_design(fixed, design_group_sequential([0.5, 1]))
-    looked = power_curve(trial, [2000], effects=[RR])
-    assert looked["power"].iloc[0] == pytest.approx(fixed.power_at(RR, n_total=2000), abs=0.01)
+    size = plan_size(PLAIN)
+    assert detectable(size) == pytest.approx(0.33 * 0.19, abs=1e-4)
+    for patients in (500, 5_000, 100_000):
+        given = plan_size(PLAIN, n_randomized=patients)
+        found = Effect(value=-detectable(given), scale="risk_difference")
+        assert design_binary(0.33, found).n_total == pytest.approx(patients, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +63,7 @@ def test_power_curves_of_fixed_and_sequential_designs():
     [
         (lambda: diluted_risks(0.33, 0.27, nonadherence=1.2), "nonadherence=1.2"),
         (lambda: inflated_for_loss(1000, 1.0), "loss=1"),
-        (lambda: sample_size_grid([0.33], [0.81]), "effect 0.81 has no scale"),
-        (lambda: detectable_effect(0.33, 10, scale="risk_ratio"), "detects no reduction"),
+        (lambda: detectable(plan_size(PLAIN, n_randomized=10)), "detects no reduction"),
     ],
 )
 def test_refusals_of_sensitivity(make, words: str):

@@ -12,6 +12,7 @@ from simsepsis.errors import UsageError
 from simsepsis.trial import (
     Effect,
     Futility,
+    conditional_power,
     design_binary,
     design_group_sequential,
     design_log_rank,
@@ -242,7 +243,10 @@ def test_a_bound_that_no_result_reaches_has_no_deaths():
             {"information": FIVE, "spending": "haybittle_peto", "parameter": 2},
             "spends .* before the last look",
         ),
-        ({"information": [0.5, 1], "sides": 2, "futility": "hsd"}, "sides=1 with alpha=0.0125"),
+        (
+            {"information": [0.5, 1], "sides": 2, "futility": Futility(binding=True)},
+            "sides=1 with alpha=0.0125",
+        ),
         ({"information": [0.5, 1], "futility": Futility(z=(0, 1))}, "2 bounds for 2 looks"),
         ({"information": [0.5, 1], "futility": Futility(z=(4,))}, "reaches the efficacy bound"),
         ({"information": [0.5, 1], "futility": Futility(power=1.5)}, "power of futility=1.5"),
@@ -367,3 +371,36 @@ def test_updates_that_make_no_sense_are_refused():
         update_boundaries(plan, [0.5], unplanned=[3])
     with pytest.raises(UsageError, match="reaches the planned maximum before its last look"):
         update_boundaries(plan, [0.5, 1.1, 1.2], final=True)
+
+
+def test_two_sided_futility_spends_beta_where_z_is_small():
+    times = [0.3, 0.6, 1.0]
+    free = design_group_sequential(times, alpha=0.05, sides=2)
+    rule = Futility(spending="hsd", parameter=-2, power=0.9)
+    wedge = design_group_sequential(times, alpha=0.05, sides=2, futility=rule)
+    np.testing.assert_array_equal(wedge.z, free.z)
+    drift = wedge.drift(0.9)
+    assert drift > free.drift(0.9)
+    spent = 0.1 * np.expm1(2 * np.array(times)) / math.expm1(2)
+    found = wedge.stopping_probabilities(drift)
+    np.testing.assert_allclose(np.cumsum(found["futility"] + found["harm"]), spent, atol=2e-5)
+    # Independent increments, drawn and followed one look after the other.
+    rng, steps = np.random.default_rng(5), np.diff(times, prepend=0.0)
+    for truth in (0.0, drift):
+        z = np.cumsum(rng.normal(truth * steps, np.sqrt(steps), (400_000, 3)), axis=1) / np.sqrt(times)
+        stops = (np.abs(z) >= wedge.z) | (np.abs(z) <= wedge.futility_z)
+        at = stops.argmax(axis=1)
+        inside = np.abs(z[np.arange(len(z)), at]) < wedge.z[at]
+        share = [np.mean((at == look) & inside) for look in range(3)]
+        np.testing.assert_allclose(wedge.stopping_probabilities(truth)["futility"], share, atol=2.5e-3)
+    # One side counts the few far below as well, P(Z < −0.97) = 2e-4 at a density of 0.1.
+    late = Futility(spending=(0.0, 0.05, 0.1))
+    one, two = (design_group_sequential(times, alpha=0.025 * k, sides=k, futility=late) for k in (1, 2))
+    assert 1e-3 < two.futility_z[1] - one.futility_z[1] < 3e-3
+    stated = design_group_sequential(times, alpha=0.05, sides=2, futility=Futility(z=(-np.inf, 0.8)))
+    assert stated.stopping_probabilities(0.0)["futility"].tolist()[0] == 0.0
+    ends = stated.exits(0.0)
+    assert ends.inside[1] == pytest.approx(2 * ndtr(0.8) - 1, abs=2e-4)
+    assert conditional_power(wedge, 0.9, 0.3, drift=drift, looks="all") < conditional_power(
+        free, 0.9, 0.3, drift=drift, looks="all"
+    )

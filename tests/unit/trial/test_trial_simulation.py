@@ -10,18 +10,17 @@ from simsepsis.trial import (
     adjusted_inference,
     build_pool,
     design_fixed,
-    enrichment_map,
     planned_total,
     sequential_design,
     simulate_trial,
     simulate_trials,
-    tournament,
 )
-from simsepsis.trial.planning.operating import confirm_size
-from simsepsis.trial.simulation.from_protocol import assumptions_of
+from simsepsis.trial.planning.companions import Bench, endpoint_tournament, enrichment_map
+from simsepsis.trial.planning.compute import confirm_size
+from simsepsis.trial.simulation.decide import SCORES, adjusted, stop
+from simsepsis.trial.simulation.from_protocol import assumptions_of, planned_size
 from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
-from simsepsis.trial.simulation.stopping import SCORES, adjusted, stop
 from simsepsis.trial.simulation.truth import risks
 from simsepsis.trial.sizing.size import plan_size
 
@@ -281,12 +280,15 @@ def test_dose_arms_keep_the_error_of_the_family(protocol):
     assert all(row == [arm["name"] for arm in arms] for row in rows)
 
 
+def bench(told):
+    pool = build_pool(told)
+    return Bench(protocol=told, size=planned_size(told, screen(told, pool)), pool=pool, jobs=1)
+
+
 def test_endpoints_compete_on_the_same_patients(protocol):
-    told = protocol({"effect.value": 0.7, "n_total": 800})
-    table = tournament(
-        told, endpoints=["death_28d", "time_to_death", "ventilator_free_days"], replicates=500, jobs=1
-    )
-    table = table.set_index("endpoint")
+    told = protocol({"effect.value": 0.7, "n_total": 800, "run.trials": 500})
+    endpoints = ["death_28d", "time_to_death", "ventilator_free_days"]
+    table = endpoint_tournament(bench(told), endpoints).set_index("endpoint")
     assert table.loc["death_28d", "difference"] == 0.0
     time, free = table.loc["time_to_death"], table.loc["ventilator_free_days"]
     # On the same patients most trials agree, so that a difference is known better than either power.
@@ -297,12 +299,10 @@ def test_endpoints_compete_on_the_same_patients(protocol):
 
 def test_enrichment_pays_where_treatment_works_better(protocol):
     table = enrichment_map(
-        protocol({"test.power": 0.8}),
+        bench(protocol({"test.power": 0.8, "run.trials": 300})),
         populations={"all": "all", "severe": "apache2 >= 29", "nobody": "age < 19"},
         interactions=[1.0, 2.5],
         modifiers=["severe"],
-        replicates=300,
-        jobs=1,
     ).set_index(["interaction", "population"])
     nobody = table.xs("nobody", level="population")
     assert nobody["failure"].str.contains("use a wider condition").all()

@@ -9,8 +9,7 @@ from simsepsis.show.pages.trial.document import document_of
 from simsepsis.trial import build_pool
 from simsepsis.trial.planning import Effort, compute_plan
 from simsepsis.trial.simulation.setting import UNSIZED, prepare
-from simsepsis.trial.simulation.strategies import strategies_table, strategy_risks
-from simsepsis.trial.simulation.truth import risks
+from simsepsis.trial.simulation.truth import risks, strategies_table, strategy_risks
 
 DEPART = {
     "conduct.nonadherence": {"share": 0.2, "by_severity": 0.5},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import scipy.special
 
+from simsepsis.analysis.daily_records import columns_by_day
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.analysis.methods.method import Task
@@ -16,9 +16,6 @@ from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.start_times import course_of, days_of_stay
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError, NotEstimableError
-
-DAILY = re.compile(r"daily_(.+)_(\d+)")
-"""What a column of one day is called: ``daily_lactate_3`` is the lactate of day 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,10 +121,7 @@ def _hazard(X: FloatArray, starts: BoolArray) -> FloatArray:
 
 def daily_records(task: Task, cohort: CohortArrays) -> FloatArray:
     """Return what is recorded of each day, (n, days, q)."""
-    found: dict[str, dict[int, str]] = {}
-    for column in task.shared.frame.columns:
-        if (named := DAILY.fullmatch(str(column))) is not None:
-            found.setdefault(named[1], {})[int(named[2])] = column
+    found = columns_by_day(task.shared.frame, task.spec)
     last = min((len(days) for days in found.values()), default=0)
     if last == 0 or any(not set(range(1, last + 1)) <= set(days) for days in found.values()):
         raise NotEstimableError(

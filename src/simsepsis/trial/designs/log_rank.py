@@ -54,13 +54,7 @@ class LogRank:
         return effect.on("hazard_ratio", self.p_control, horizon=self.horizon).value
 
     def event_probability(self, effect: Effect) -> float:
-        """Return the mean probability of death by the horizon, p₀ and 1 − (1 − p₀)^HR weighted by allocation.
-
-        Parameters
-        ----------
-        effect
-            On a scale of risks by the horizon.
-        """
+        """Return the mean probability of death by the horizon: p₀ and 1 − (1 − p₀)^HR, by allocation."""
         treated = -math.expm1(self.hazard_ratio(effect) * math.log1p(-self.p_control))
         return (self.p_control + self.ratio * treated) / (1.0 + self.ratio)
 

@@ -173,17 +173,7 @@ def design_binary(
     ratio: float = 1.0,
     formula: str = "pooled",
 ) -> Design:
-    """Sample size for a binary endpoint with an effect on a named scale.
-
-    Parameters
-    ----------
-    p_control
-        Risk under control, in (0, 1).
-    effect
-        The planned effect; a bare number is refused.
-    alpha, sides, power, ratio, formula
-        As in `design_two_proportions`.
-    """
+    """Sample size for a binary endpoint with an effect on a named scale."""
     planned = with_scale(effect)
     endpoint = TwoProportions(
         p_control=probability(p_control, "p_control"),
@@ -213,23 +203,7 @@ def power_two_proportions(
     ratio: float = 1.0,
     formula: str = "pooled",
 ) -> float:
-    """Power of a comparison of two proportions with a given number of patients.
-
-    Parameters
-    ----------
-    p_control, p_treated
-        Risks of the event, in (0, 1); they may be equal.
-    n_total
-        Patients in both arms.
-    alpha, sides, ratio, formula
-        As in `design_two_proportions`.
-
-    Returns
-    -------
-    float
-        Probability of rejecting in the direction from `p_control` to `p_treated`; with equal risks, of
-        rejecting on one side.
-    """
+    """Power of a comparison of two proportions with a given number of patients."""
     effect = effect_between(p_control, p_treated, "risk_difference")
     chosen(formula, FORMULAS, "formula")
     endpoint = TwoProportions(p_control=p_control, ratio=positive(ratio, "ratio"), formula=formula)

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.special import ndtri
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.planning.accrual import accrual_table, patient_flow
-from simsepsis.trial.planning.analyses import analyses_table, analyses_trials
 from simsepsis.trial.planning.belief import prior_table
-from simsepsis.trial.planning.companions import COMPANIONS, companion_trials
+from simsepsis.trial.planning.companions import COMPANIONS, Bench, analyses_table, companion_trials
 from simsepsis.trial.planning.grids import (
     sensitivity_table,
     size_grid,
 )
 from simsepsis.trial.planning.looks import boundary_table, expected_sizes
-from simsepsis.trial.planning.operating import (
-    NULL,
-    PLANNED,
-    Confirmed,
-    confirm_size,
-    operating_table,
-    simulated_looks,
-)
 from simsepsis.trial.planning.record import TrialPlan
-from simsepsis.trial.planning.tally import Tally
+from simsepsis.trial.planning.variants import BY_FORMULA, adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation import (
     Pool,
@@ -39,11 +31,12 @@ from simsepsis.trial.simulation import (
     build_pool,
     simulate_trials,
 )
+from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.from_protocol import planned_size
 from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress
-from simsepsis.trial.simulation.strategies import strategies_table
-from simsepsis.trial.sizing import PlannedSize, detectable
+from simsepsis.trial.simulation.truth import strategies_table
+from simsepsis.trial.sizing import PlannedSize, detectable, plan_size, whole_patients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +72,8 @@ def compute_plan(
     with _timed(seconds, "comparisons"):
         tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
         tables["strategies"] = strategies_table(chosen, pool)
+        bench = Bench(protocol=chosen, size=parts["size"], pool=pool)
+        tables |= {name: build(bench) for name, build in BY_FORMULA.items()}
         tables = {name: table for name, table in tables.items() if len(table)}
     tally.end()
     return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
@@ -108,14 +103,14 @@ def _analytic(protocol: TrialProtocol, screened: Screened, size: PlannedSize) ->
 
 
 def _believed(protocol: TrialProtocol, size: PlannedSize) -> pd.DataFrame:
-    """Return the assurance under the priors; none of a margin, which no prior is about."""
-    if protocol.margin is not None:
+    """Return the assurance under the priors; none of what no prior is about."""
+    if protocol.margin is not None or protocol.support_alone:
         return pd.DataFrame()
     return prior_table(size, protocol.weighted, protocol.study)
 
 
 def _detectable(size: PlannedSize) -> float:
-    if size.assumptions.margin is not None:
+    if size.assumptions.margin is not None or size.assumptions.deathless:
         return math.nan
     try:
         return detectable(size)
@@ -146,6 +141,7 @@ def _simulated(
     confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.stated_total is not None)
     trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
     tally.begin("analyses")
+    bench = Bench(protocol=protocol, size=confirmed.size, pool=pool, jobs=effort.jobs, progress=tally)
     return {
         "size": confirmed.size,
         "operating": operating_table(trials),
@@ -153,7 +149,7 @@ def _simulated(
         "tables": {
             "tried": confirmed.tried,
             "simulated_looks": simulated_looks(trials),
-            "analyses": analyses_table(protocol, confirmed.size, confirmed.trials, pool, effort.jobs, tally),
+            "analyses": analyses_table(bench, confirmed.trials),
         },
     }
 
@@ -164,17 +160,16 @@ def _compared(
     """Return the companion tables that concern this protocol."""
     if effort.replicates == 0:
         return {}
-    tables = {}
+    tables, bench = {}, Bench(protocol=protocol, size=size, pool=pool, jobs=effort.jobs, progress=tally)
     for name, build in COMPANIONS.items():
         tally.begin(name)
-        tables[name] = build(protocol, size, pool, effort.jobs, tally)
-    return tables
+        tables[name] = build(bench)
+    return tables | {"adaptive": adaptive_table(bench)}
 
 
 def _parts(protocol: TrialProtocol) -> dict[str, int]:
     """Return how many trials each part simulates, if no second size must be tried."""
-    own = {"truths": 2 * protocol.run.trials, "analyses": analyses_trials(protocol)}
-    return own | companion_trials(protocol)
+    return {"truths": 2 * protocol.run.trials} | companion_trials(protocol)
 
 
 @contextmanager
@@ -182,3 +177,90 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
     seconds[part] = time.perf_counter() - begun
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What `simulate_trials` calls in one part of a plan after the other."""
+
+    show: Progress
+    parts: dict[str, int]
+    computed: int = 0
+    own: int = 0
+    seen: tuple[int, int] = (0, 0)
+
+    def begin(self, part: str) -> None:
+        """Say which part begins."""
+        self.own = self.parts.pop(part, 0)
+
+    def __call__(self, done: int, number: int) -> None:
+        """Count what one simulation has done."""
+        anew = number != self.seen[1] or done <= self.seen[0]
+        self.own = max(self.own - (done if anew else done - self.seen[0]), number - done)
+        self.computed += min(done, BATCH) if anew else done - self.seen[0]
+        self.seen = (done, number)
+        self.show(self.computed, self.computed + self.own + sum(self.parts.values()))
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        if self.computed:
+            self.show(self.computed, self.computed)
+
+
+NULL, PLANNED = "null", "planned"
+SHORT = 2.0
+"""Monte Carlo standard errors below the target from which a simulated power is too low."""
+
+ROUNDS = 3
+"""Sizes that are tried at most."""
+
+Simulate = Callable[[int, bool], TrialSimulation]
+"""Function from patients, and whether treatment does nothing, to simulated trials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Confirmed:
+    """A size that simulation has confirmed, or the last that was tried."""
+
+    size: PlannedSize
+    trials: TrialSimulation
+    tried: pd.DataFrame
+
+
+def confirm_size(size: PlannedSize, simulate: Simulate, *, fixed: bool) -> Confirmed:
+    """Simulate a planned size, and enlarge it while its power is below the target beyond chance."""
+    tried: list[tuple[int, float, float]] = []
+    for _ in range(ROUNDS):
+        trials = simulate(size.n_randomized, False)
+        power, error = trials.measure("rejection")
+        tried.append((size.n_randomized, power, error))
+        if fixed or power >= size.assumptions.power - SHORT * error:
+            break
+        size = plan_size(size.assumptions, n_randomized=_enlarged(size, power))
+    else:
+        trials = simulate(size.n_randomized, False)
+        tried.append((size.n_randomized, *trials.measure("rejection")))
+    table = pd.DataFrame(tried, columns=["n_randomized", "power", "mcse"])
+    return Confirmed(size=size, trials=trials, tried=table)
+
+
+def _enlarged(size: PlannedSize, power: float) -> int:
+    """Return the patients for the target, of whole blocks as before."""
+    level = size.assumptions.level
+    wanted, had = level.z + ndtri(size.assumptions.power), level.z + ndtri(max(power, 0.05))
+    if size.assumptions.clusters is not None:
+        return whole_patients(size.n_randomized * float(wanted / had) ** 2, size.assumptions)
+    control = size.arms[0]
+    return math.ceil(control * float(wanted / had) ** 2) * round(size.n_randomized / control)
+
+
+def operating_table(trials: dict[str, TrialSimulation]) -> pd.DataFrame:
+    """Return the operating characteristics under every truth."""
+    frames = [simulation.characteristics.assign(truth=truth) for truth, simulation in trials.items()]
+    return pd.concat(frames, ignore_index=True)[["truth", "arm", "measure", "value", "mcse", "n_sim"]]
+
+
+def simulated_looks(trials: dict[str, TrialSimulation]) -> pd.DataFrame:
+    """Return how simulated trials end at each look, under every truth."""
+    frames = [simulation.looks.assign(truth=truth) for truth, simulation in trials.items()]
+    return pd.concat(frames, ignore_index=True)

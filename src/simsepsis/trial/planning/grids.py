@@ -33,7 +33,8 @@ def size_grid(
 ) -> pd.DataFrame:
     """Sample size over control risk × effect × power, all else as planned."""
     risks = _with(control_risks, assumptions.p_control)
-    usual = EFFECTS[assumptions.effect.name] if assumptions.margin is None else ()
+    own_only = assumptions.margin is not None or assumptions.deathless
+    usual = () if own_only else EFFECTS[assumptions.effect.name]
     values = _with(usual if effects is None else effects, assumptions.effect.value)
     rows = []
     for risk, value, power in product(risks, values, powers):

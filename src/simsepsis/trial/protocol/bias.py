@@ -10,7 +10,6 @@ import pandas as pd
 from simsepsis.documents import is_file
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.spreadsheet import without_marks
-from simsepsis.world.section import Section
 
 MEASURED_ON = {
     "odds_ratio": "log_or",
@@ -34,45 +33,31 @@ class Bias:
     worlds: dict[str, tuple[float, float]]
 
 
-class MeasuredBias(Section):
-    """Where the bias of a method is to be read."""
+def measured_bias(performance: str, method: str, estimand: str, scenarios: tuple[str, ...]) -> Bias:
+    """Return the bias of a method over the worlds of an experiment that are held possible."""
+    rows = _rows(performance, method, estimand, scenarios)
+    values, errors = rows["value"].to_numpy(float), rows["mcse"].to_numpy(float)
+    pairs = zip(values.tolist(), errors.tolist(), strict=True)
+    return Bias(
+        mean=float(values.mean()),
+        mcse=float((errors @ errors) ** 0.5 / errors.size),
+        sd=float(values.std(ddof=1)) if values.size > 1 else 0.0,
+        worlds=dict(zip(rows["scenario"], pairs, strict=True)),
+    )
 
-    performance: str
-    """``performance.csv`` of an experiment, beside the plan or from the working folder."""
-    method: str
-    """Method behind the estimate."""
-    estimand: str
-    """What it estimates, on the scale of the estimate."""
-    scenarios: tuple[str, ...] = ()
-    """Worlds of the experiment held possible, each as likely as the others; absent: all of them."""
 
-    @property
-    def measured(self) -> Bias:
-        """Return the bias over the worlds."""
-        rows = self._rows()
-        values, errors = rows["value"].to_numpy(float), rows["mcse"].to_numpy(float)
-        spread = float(values.std(ddof=1)) if values.size > 1 else 0.0
-        return Bias(
-            mean=float(values.mean()),
-            mcse=float((errors @ errors) ** 0.5 / errors.size),
-            sd=spread,
-            worlds=dict(
-                zip(rows["scenario"], zip(values.tolist(), errors.tolist(), strict=True), strict=True)
-            ),
+def _rows(performance: str, method: str, estimand: str, scenarios: tuple[str, ...]) -> pd.DataFrame:
+    table = read_performance(performance)
+    told = table[(table["method"] == method) & (table["measure"] == _BIAS)]
+    told = told[told["estimand"] == estimand].dropna(subset=["value"])
+    missing = [name for name in scenarios if name not in set(told["scenario"])]
+    if told.empty or missing:
+        wanted = f"scenario '{missing[0]}'" if missing and not told.empty else f"method '{method}'"
+        raise UsageError(
+            f"{performance}: no bias of {estimand} for {wanted}{did_you_mean(method, table['method'])}; "
+            "run the experiment with it"
         )
-
-    def _rows(self) -> pd.DataFrame:
-        table = read_performance(self.performance)
-        told = table[(table["method"] == self.method) & (table["measure"] == _BIAS)]
-        told = told[told["estimand"] == self.estimand].dropna(subset=["value"])
-        missing = [name for name in self.scenarios if name not in set(told["scenario"])]
-        if told.empty or missing:
-            wanted = f"scenario '{missing[0]}'" if missing and not told.empty else f"method '{self.method}'"
-            raise UsageError(
-                f"{self.performance}: no bias of {self.estimand} for {wanted}"
-                f"{did_you_mean(self.method, table['method'])}; run the experiment with it"
-            )
-        return told[told["scenario"].isin(self.scenarios)] if self.scenarios else told
+    return told[told["scenario"].isin(scenarios)] if scenarios else told
 
 
 def read_performance(path: str) -> pd.DataFrame:

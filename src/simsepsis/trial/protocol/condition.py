@@ -18,6 +18,8 @@ from simsepsis.study.published import DEFAULT
 from simsepsis.trial.protocol.offer import offer_of
 
 EVERYBODY = "all"
+SITE = "icu"
+"""Factor that is the site itself."""
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">=": operator.ge,

@@ -58,6 +58,8 @@ def _beside(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
         found["world"] = {**world, "base": str(base)}
     if isinstance(priors, list):
         found["priors"] = [_located(prior, folder) for prior in priors]
+    if "borrowing" in raw:
+        found["borrowing"] = _located(raw["borrowing"], folder)
     return found
 
 

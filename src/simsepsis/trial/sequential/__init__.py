@@ -9,8 +9,7 @@ from simsepsis.trial.sequential.interim import (
     repeated_confidence_interval,
 )
 from simsepsis.trial.sequential.planning import RULES, design_group_sequential, update_boundaries
-from simsepsis.trial.sequential.schedule import Futility
-from simsepsis.trial.sequential.spending import SPENDING, spent_by
+from simsepsis.trial.sequential.spending import SPENDING, Futility, spent_by
 
 __all__ = [
     "RULES",

@@ -16,14 +16,14 @@ from simsepsis.trial.inputs import Level
 from simsepsis.trial.sequential.recursion import (
     TILTABLE,
     Exits,
+    Holes,
     Paths,
     exits_of,
     reaching,
     tilted,
-    undrifted,
 )
-from simsepsis.trial.sequential.schedule import Futility
 from simsepsis.trial.sequential.solve import root_of
+from simsepsis.trial.sequential.spending import Futility
 
 SMOOTH, DEGREE = 12.0, 160
 """Drifts, either way, over which the power is kept as a Chebyshev series, to about 1e-13, and its degree."""
@@ -33,10 +33,11 @@ SMOOTH, DEGREE = 12.0, 160
 class Boundaries:
     """When a trial stops.
 
-    Arrays have one entry for each of the K looks. `z` are the efficacy bounds, mirrored below 0 in a
-    two-sided test; inf where a look spends nothing. `futility_z` are the bounds at or below which the trial
-    stops for futility, the last one equal to the efficacy bound, or None. `cumulative_alpha` is the type I
-    error spent so far, both sides together, counted without a futility rule that does not bind.
+    Arrays have one entry for each of the K looks. `z` are the efficacy bounds, mirrored below 0 in a two-
+    sided test; inf where a look spends nothing. `futility_z` are the bounds at or below which Z, in a
+    two-sided test its absolute value, stops for futility, the last one equal to the efficacy bound, or
+    None. `cumulative_alpha` is the type I error spent so far, both sides together, counted without a
+    futility rule that does not bind.
     """
 
     information: FloatArray
@@ -80,16 +81,26 @@ class Boundaries:
             return np.append(np.full(self.looks - 1, -np.inf), self.z[-1])
         return self.futility_z
 
+    def holes(self, *, follow_futility: bool = True) -> Holes:
+        """Return the values of Z between the bounds of a two-sided test that stop for futility."""
+        if self.sides == 1 or self.futility_z is None or not follow_futility:
+            return None
+        return -self.futility_z, self.futility_z
+
     def exits(self, drift: float, *, follow_futility: bool = True) -> Exits:
         """Return the probabilities of stopping at each look through each bound."""
-        below = self.lower(follow_futility=follow_futility)
-        return exits_of(self.reaching(drift, below), self.information, below, self.z, drift)
+        below, holes = (
+            self.lower(follow_futility=follow_futility),
+            self.holes(follow_futility=follow_futility),
+        )
+        reached = self.reaching(drift, below, holes)
+        return exits_of(reached, self.information, below, self.z, drift, holes)
 
-    def reaching(self, drift: float, lower: FloatArray) -> Iterator[Paths]:
+    def reaching(self, drift: float, lower: FloatArray, holes: Holes = None) -> Iterator[Paths]:
         """Yield, look by look, the trials that reach it between given lower and the upper bounds."""
         if abs(drift) > TILTABLE:
-            return reaching(self.information, lower, self.z, drift, fineness=self.fineness)
-        return (tilted(paths, drift) for paths in _undrifted(self, tuple(lower.tolist())))
+            return reaching(self.information, lower, self.z, drift, holes=holes, fineness=self.fineness)
+        return (tilted(paths, drift) for paths in _undrifted(self, tuple(lower.tolist()), holes is not None))
 
     def power(self, drift: float, *, follow_futility: bool = True) -> float:
         """Return the probability of stopping for efficacy, in the direction of benefit."""
@@ -115,7 +126,8 @@ class Boundaries:
         nothing = np.zeros(self.looks)
         harm, futility = (out.lower, nothing.copy()) if self.sides == 2 else (nothing, out.lower.copy())
         if self.sides == 2:
-            futility[-1] = 1.0 - float(out.upper.sum() + out.lower.sum())
+            futility += out.inside
+            futility[-1] = 1.0 - float(out.upper.sum() + out.lower.sum() + out.inside[:-1].sum())
         stop = out.upper + harm + futility
         columns = {
             "look": np.arange(1, self.looks + 1),
@@ -135,9 +147,12 @@ class Boundaries:
 
 
 @lru_cache(maxsize=64)
-def _undrifted(plan: Boundaries, lower: tuple[float, ...]) -> tuple[Paths, ...]:
+def _undrifted(plan: Boundaries, lower: tuple[float, ...], holed: bool) -> tuple[Paths, ...]:
     """Return the paths without drift of boundaries, once for all drifts."""
-    return undrifted(plan.information, np.array(lower), plan.z, fineness=plan.fineness)
+    holes, bound = plan.holes() if holed else None, np.array(lower)
+    return tuple(
+        reaching(plan.information, bound, plan.z, 0.0, holes=holes, fineness=plan.fineness, spare=TILTABLE)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -79,24 +79,8 @@ class SequentialDesign:
 
 
 def sequential_design(design: Design, boundaries: Boundaries) -> SequentialDesign:
-    """Add looks to a fixed design, with as many patients more as keep its power.
-
-    Parameters
-    ----------
-    design
-        The fixed design.
-    boundaries
-        With the same type I error on one side.
-
-    Raises
-    ------
-    UsageError
-        When the type I errors differ.
-
-    Notes
-    -----
-    N at the last look is N of the fixed design times the inflation factor.
-    """
+    """Add looks to a fixed design, with as many patients more as keep its power."""
+    # N at the last look is N of the fixed design times the inflation factor.
     if abs(design.level.one_sided - boundaries.level.one_sided) > 1e-12:
         raise UsageError(
             f"design has a one-sided type I error of {design.level.one_sided:g}, boundaries have "
@@ -107,22 +91,7 @@ def sequential_design(design: Design, boundaries: Boundaries) -> SequentialDesig
 
 
 def look_table(trial: SequentialDesign) -> pd.DataFrame:
-    """What each look means: patients, deaths, the effect at the boundary, and how likely the trial stops.
-
-    Parameters
-    ----------
-    trial
-        A sequential design.
-
-    Returns
-    -------
-    DataFrame
-        One row for each look: look, information_fraction, n_cum, cum_events_null, cum_events_planned, z,
-        nominal_p, futility_z, scale_at_bound, effect_at_bound, events_control_at_bound,
-        events_treated_at_bound, cumulative_alpha, cumulative_stop_null, cumulative_stop_planned,
-        cumulative_power. All counts are cumulative and not rounded. Where an endpoint has no events or a
-        look no bound, NaN.
-    """
+    """What each look means: patients, deaths, the effect at the boundary, and how likely the trial stops."""
     plan, fixed = trial.boundaries, trial.fixed
     patients = trial.n_total * plan.information
     shares = _event_shares(fixed)

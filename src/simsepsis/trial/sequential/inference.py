@@ -129,7 +129,9 @@ def _relied(boundaries: Boundaries) -> FloatArray:
 
 def _stopped(boundaries: Boundaries, index: int, z: float) -> None:
     low, high = float(boundaries.lower()[index]), float(boundaries.z[index])
-    if index + 1 < boundaries.looks and low < z < high:
+    holes = boundaries.holes()
+    futile = holes is not None and abs(z) <= float(holes[1][index])
+    if index + 1 < boundaries.looks and low < z < high and not futile:
         raise UsageError(
             f"z={z:g} at look {index + 1} lies between {low:.4f} and {high:.4f}, so the trial goes on; use "
             "repeated_confidence_interval for an interval while it runs"

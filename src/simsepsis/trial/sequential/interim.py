@@ -185,7 +185,12 @@ def _power_from(boundaries: Boundaries, reached: float, time: float, drift: floa
         bounds[ahead] * stretch - reached / np.sqrt(left) for bounds in (boundaries.lower(), boundaries.z)
     )
     # The rest of the trial is a trial of its own: full information 1 − t, drift η√(1−t).
-    out = exits(left / rest, lower, upper, drift * math.sqrt(rest), fineness=boundaries.fineness)
+    holes = boundaries.holes()
+    if holes is not None:
+        low, high = (ends[ahead] * stretch - reached / np.sqrt(left) for ends in holes)
+        holes = low, high
+    times, rising = left / rest, drift * math.sqrt(rest)
+    out = exits(times, lower, upper, rising, holes=holes, fineness=boundaries.fineness)
     return float(out.upper.sum())
 
 

@@ -13,7 +13,6 @@ from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
 from simsepsis.trial.inputs import Level, chosen, positive, probability, within
 from simsepsis.trial.sequential.boundaries import Boundaries
-from simsepsis.trial.sequential.schedule import Futility, cumulative_errors, information_fractions, listed
 from simsepsis.trial.sequential.solve import (
     EfficacyTest,
     Solution,
@@ -21,8 +20,17 @@ from simsepsis.trial.sequential.solve import (
     haybittle_peto_bounds,
     shaped_bounds,
     spending_bounds,
+    wedge_bounds,
 )
-from simsepsis.trial.sequential.spending import SPENDING, spending_parameter, spent_by
+from simsepsis.trial.sequential.spending import (
+    SPENDING,
+    Futility,
+    cumulative_errors,
+    information_fractions,
+    listed,
+    spending_parameter,
+    spent_by,
+)
 
 # δ of Wang and Tsiatis; None where the user chooses it.
 _SHAPES: dict[str, float | None] = {"obrien_fleming": 0.0, "pocock": 0.5, "wang_tsiatis": None}
@@ -200,10 +208,10 @@ def _bounds(
     held: FloatArray,
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return efficacy and futility bounds."""
-    if stop is not None and level.sides == 2:
+    if stop is not None and level.sides == 2 and stop.binding:
         raise UsageError(
-            "a futility rule has no single side in a test with sides=2; use sides=1 with "
-            f"alpha={level.one_sided:g}"
+            "binding=True goes with sides=1: in a two-sided test futility stops where |z| is small, and does "
+            f"not bind; remove it, or use sides=1 with alpha={level.one_sided:g}"
         )
     if stop is None:
         return _efficacy(test, rule), None
@@ -241,6 +249,9 @@ def _beta_spending(
     if errors is None:
         errors = test.spent(_efficacy(test, rule))
     beta = _beta_errors(stop, clock)
+    if level.sides == 2:
+        start = level.z + level.z_power(1.0 - float(beta.sum()))
+        return wedge_bounds(test, _efficacy(test, rule), beta, start=start, held=held)
     start = level.z + level.z_power(1.0 - float(beta.sum()))
     return beta_spending_bounds(test, errors, beta, binding=stop.binding, start=start, held=held)
 

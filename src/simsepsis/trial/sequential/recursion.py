@@ -33,10 +33,15 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Exits:
-    """Probability of leaving at each look through the upper and the lower bound, arrays (K,)."""
+    """Probability of leaving at each look through the upper and the lower bound and a hole, arrays (K,)."""
 
     upper: FloatArray
     lower: FloatArray
+    inside: FloatArray
+
+
+Holes = tuple[FloatArray, FloatArray] | None
+"""Lower and upper ends (K,) of what is cut out of the bounds of going on: none where they do not rise."""
 
 
 def begin() -> Paths:
@@ -54,6 +59,11 @@ def below(paths: Paths, time: float, bound: float, drift: float) -> float:
     return _beyond(paths, time, bound, drift, -1.0)
 
 
+def within(paths: Paths, time: float, hole: tuple[float, float], drift: float) -> float:
+    """Return the probability of going on until `time` and having Z between two values there."""
+    return above(paths, time, hole[0], drift) - above(paths, time, hole[1], drift)
+
+
 def _beyond(paths: Paths, time: float, bound: float, drift: float, side: float) -> float:
     step = time - paths.time
     distance = paths.position + drift * step - bound * math.sqrt(time)
@@ -69,8 +79,18 @@ def advance(
     next_time: float,
     fineness: float = 1.0,
     spare: float = 0.0,
+    hole: tuple[float, float] = (0.0, 0.0),
 ) -> Paths:
     """Return the trials that go on after a look, far enough for drifts that differ by `spare`."""
+    if hole[0] < hole[1]:
+        parts = [
+            advance(paths, time, side, drift, next_time=next_time, fineness=fineness, spare=spare)
+            for side in ((bounds[0], hole[0]), (hole[1], bounds[1]))
+        ]
+        position, mass = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("position", "mass")
+        )
+        return Paths(time=time, position=position, mass=mass)
     step = time - paths.time
     root = math.sqrt(time)
     low = max(bounds[0] * root, (drift - spare) * time - _REACH * root)
@@ -99,33 +119,30 @@ def next_after(times: FloatArray, look: int) -> float:
     return 2.0 * float(times[look])
 
 
-def reaching(
-    times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float, *, fineness: float = 1.0
-) -> Iterator[Paths]:
-    """Yield, look by look, the trials that reach it."""
-    paths = begin()
-    for look, time in enumerate(times):
-        yield paths
-        bounds = (float(lower[look]), float(upper[look]))
-        ahead = next_after(times, look)
-        paths = advance(paths, float(time), bounds, drift, next_time=ahead, fineness=fineness)
-
-
 TILTABLE = 20.0
 """Largest drift, either way, that paths without drift are made to serve."""
 
 
-def undrifted(
-    times: FloatArray, lower: FloatArray, upper: FloatArray, *, fineness: float = 1.0
-) -> tuple[Paths, ...]:
-    """Return, look by look, the trials that reach it without drift, wide enough for any of `TILTABLE`."""
-    paths, reached = begin(), []
+def reaching(
+    times: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    drift: float,
+    *,
+    holes: Holes = None,
+    fineness: float = 1.0,
+    spare: float = 0.0,
+) -> Iterator[Paths]:
+    """Yield, look by look, the trials that reach it, far enough for drifts that differ by `spare`."""
+    paths = begin()
     for look, time in enumerate(map(float, times)):
-        reached.append(paths)
+        yield paths
         bounds = (float(lower[look]), float(upper[look]))
+        hole = (0.0, 0.0) if holes is None else (float(holes[0][look]), float(holes[1][look]))
         ahead = next_after(times, look)
-        paths = advance(paths, time, bounds, 0.0, next_time=ahead, fineness=fineness, spare=TILTABLE)
-    return tuple(reached)
+        paths = advance(
+            paths, time, bounds, drift, next_time=ahead, fineness=fineness, spare=spare, hole=hole
+        )
 
 
 def tilted(paths: Paths, drift: float) -> Paths:
@@ -135,20 +152,35 @@ def tilted(paths: Paths, drift: float) -> Paths:
 
 
 def exits(
-    times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float, *, fineness: float = 1.0
+    times: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    drift: float,
+    *,
+    holes: Holes = None,
+    fineness: float = 1.0,
 ) -> Exits:
     """Return the probabilities of leaving through each bound at each look."""
     # Armitage P, McPherson CK, Rowe BC. J R Stat Soc A 1969;132:235. Jennison C, Turnbull BW. Group
     # Sequential Methods. Chapman & Hall 2000, chapter 19.
-    return exits_of(reaching(times, lower, upper, drift, fineness=fineness), times, lower, upper, drift)
+    reached = reaching(times, lower, upper, drift, holes=holes, fineness=fineness)
+    return exits_of(reached, times, lower, upper, drift, holes)
 
 
 def exits_of(
-    reached: Iterable[Paths], times: FloatArray, lower: FloatArray, upper: FloatArray, drift: float
+    reached: Iterable[Paths],
+    times: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    drift: float,
+    holes: Holes = None,
 ) -> Exits:
     """Return the probabilities of leaving from the trials that reach each look."""
-    up, down = np.zeros(times.size), np.zeros(times.size)
+    up, down, inside = np.zeros(times.size), np.zeros(times.size), np.zeros(times.size)
     for look, paths in enumerate(reached):
-        up[look] = above(paths, float(times[look]), float(upper[look]), drift)
-        down[look] = below(paths, float(times[look]), float(lower[look]), drift)
-    return Exits(upper=up, lower=down)
+        time = float(times[look])
+        up[look] = above(paths, time, float(upper[look]), drift)
+        down[look] = below(paths, time, float(lower[look]), drift)
+        if holes is not None and holes[0][look] < holes[1][look]:
+            inside[look] = within(paths, time, (float(holes[0][look]), float(holes[1][look])), drift)
+    return Exits(upper=up, lower=down, inside=inside)

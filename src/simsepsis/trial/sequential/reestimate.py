@@ -101,25 +101,7 @@ def reestimation_characteristics(
     seed: int = 0,
     **options: float | tuple[float, float],
 ) -> dict[str, tuple[float, float]]:
-    """Power, expected patients and share of changed trials of a re-estimated size, each with its MCSE.
-
-    Parameters
-    ----------
-    boundaries, n_total, options
-        As in `reestimate_size`.
-    drift
-        Expectation of z at the planned end; 0 gives the type I error.
-    trials, seed
-        Simulated trials and their seed.
-
-    Examples
-    --------
-    >>> from simsepsis.trial import design_group_sequential
-    >>> plan = design_group_sequential([0.5, 1])
-    >>> value, mcse = reestimation_characteristics(plan, 800, 0.0, trials=20_000)["rejection"]
-    >>> abs(value - 0.025) < 3 * mcse
-    True
-    """
+    """Power, expected patients and share of changed trials of a re-estimated size, each with its MCSE."""
     rng = np.random.default_rng(seed)
     first = float(boundaries.information[0])
     own = rng.standard_normal((2, trials))
@@ -145,26 +127,8 @@ def reestimation_characteristics(
 def reestimate_blinded(
     pooled_risk: float, effect: Effect, *, power: float = 0.9, alpha: float = 0.05, ratio: float = 1.0
 ) -> Design:
-    """Sample size for the planned effect at the risk of both arms together, seen without their labels.
-
-    Parameters
-    ----------
-    pooled_risk
-        Events of both arms over their patients.
-    effect
-        The planned effect, which stays.
-    power, alpha, ratio
-        As in `design_two_proportions`; alpha is two-sided.
-
-    References
-    ----------
-    Friede T, Kieser M. Pharm Stat 2004;3:269.
-
-    Examples
-    --------
-    >>> round(reestimate_blinded(0.25, Effect(value=0.8, scale="risk_ratio")).n_total)
-    2549
-    """
+    """Sample size for the planned effect at the risk of both arms together, seen without their labels."""
+    # Friede T, Kieser M. Pharm Stat 2004;3:269.
     seen = probability(pooled_risk, "pooled_risk")
 
     def excess(control: float) -> float:

@@ -12,7 +12,16 @@ from scipy.special import ndtri
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
-from simsepsis.trial.sequential.recursion import Paths, above, advance, begin, below, exits, next_after
+from simsepsis.trial.sequential.recursion import (
+    Paths,
+    above,
+    advance,
+    begin,
+    below,
+    exits,
+    next_after,
+    within,
+)
 
 _EXACT = 1e-14
 _LOWEST_SCALE = 0.01
@@ -157,6 +166,48 @@ def beta_spending_bounds(
             "looks; spend less beta early, or use binding=False"
         )
     return solution
+
+
+def wedge_bounds(
+    test: EfficacyTest, upper: FloatArray, beta_errors: FloatArray, *, start: float, held: FloatArray
+) -> Solution:
+    """Return the bounds of |Z| that spend β between two-sided efficacy bounds, and the drift."""
+
+    def tried(drift: float) -> tuple[FloatArray, float]:
+        inner, paths, owed = np.zeros(upper.size), begin(), 0.0
+        for look, time in enumerate(map(float, test.times[:-1])):
+            error, top = float(beta_errors[look]) + owed, float(upper[look])
+            inner[look] = (
+                float(held[look]) if look < held.size else _inner_bound(paths, time, error, drift, top)
+            )
+            width = max(float(inner[look]), 0.0)
+            owed = error - within(paths, time, (-width, width), drift) if look < held.size else 0.0
+            ahead = next_after(test.times, look)
+            hole = (-width, width)
+            paths = advance(
+                paths, time, (-top, top), drift, next_time=ahead, fineness=test.fineness, hole=hole
+            )
+        inner[-1] = last = float(upper[-1])
+        return inner, within(paths, 1.0, (-last, last), drift) - float(beta_errors[-1]) - owed
+
+    high = 1.2 * start
+    while tried(high)[1] > 0:
+        high *= 1.3
+    low = 0.98 * start
+    while tried(low)[1] < 0:
+        low *= 0.9
+    drift = root_of(lambda one: tried(one)[1], low, high)
+    return Solution(upper=upper, lower=tried(drift)[0], drift=drift)
+
+
+def _inner_bound(paths: Paths, time: float, error: float, drift: float, cap: float) -> float:
+    """Return the bound with P(go on until `time`, then |Z| ≤ it) = error, at most `cap`; 0 for none."""
+    if error <= 0.0:
+        return 0.0
+    top = min(cap, abs(drift) * math.sqrt(time) + 40.0)
+    if within(paths, time, (-top, top), drift) <= error:
+        return top
+    return root_of(lambda bound: within(paths, time, (-bound, bound), drift) / error - 1.0, 0.0, top)
 
 
 def _both_bounds(

@@ -110,13 +110,7 @@ def _by_fate(setting: Setting) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def degrees_of_freedom(protocol: TrialProtocol) -> float:
-    """Return the degrees of freedom of the test of a trial of ICUs; infinite where patients are randomized.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-    """
+    """Return the degrees of freedom of the test; infinite where patients are randomized."""
     if not protocol.allocation.clustered:
         return float("inf")
     columns = 1 + protocol.allocation.periods if protocol.test.analysis == "gee" else 2

@@ -39,10 +39,7 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         power=protocol.test.power,
         ratio=compared.ratio,
         formula=FORMULAS.get(test, "pooled") if protocol.effect.margin is None else "farrington_manning",
-        looks=protocol.looks.information,
-        spending=protocol.boundaries.spending,
-        parameter=protocol.looks.parameter if protocol.looks.efficacy_at is None else None,
-        futility=protocol.boundaries.futility,
+        boundaries=protocol.boundaries if len(protocol.looks.information) > 1 else None,
         nonadherence=protocol.conduct.nonadherence.share,
         contamination=protocol.conduct.contamination.share,
         loss=protocol.conduct.loss.share,
@@ -167,13 +164,7 @@ def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
 
 
 def planned_total(protocol: TrialProtocol, pool: Pool | None = None) -> int:
-    """Return how many patients are randomized: the stated number, or what power and assurance need.
-
-    Parameters
-    ----------
-    protocol, pool
-        As in `design_fixed`.
-    """
+    """Return how many patients are randomized: the stated number, or what power and assurance need."""
     if protocol.stated_total is not None:
         return protocol.stated_total
     return planned_size(protocol, screen(protocol, pool or build_pool(protocol))).n_randomized

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,13 +14,14 @@ from scipy.optimize import brentq
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ExperimentError
+from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
-from simsepsis.trial.protocol.words import Words
-from simsepsis.trial.simulation.candidates import draw_candidates
+from simsepsis.trial.protocol.schema import VARIANTS, Words
 from simsepsis.trial.simulation.outcomes import categories, coded, died
-from simsepsis.world.candidates import Candidates, Course
+from simsepsis.world.candidates import Candidates, Course, Draws
+from simsepsis.world.changes import changed_scenario
 from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Risks
 
 HOURS = 24.0
@@ -35,42 +37,18 @@ FOLD = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pool:
-    """A finite population whose rates are the truth of the trials that draw from it.
+    """A finite population whose rates are the truth of the trials that draw from it."""
 
-    Attributes
-    ----------
-    icu
-        (n,) ICU, sorted.
-    first
-        (k + 1,) row of the first patient of each ICU, and n.
-    rates
-        (k,) share of each ICU in the recruitment.
-    severity
-        (n,) latent severity on day 1, in SDs.
-    columns
-        Column of day 1 → (n,) value as recorded.
-    courses
-        Courses under control, each arm and open-label treatment, if there is any.
-    arms
-        Number of treated arms.
-    eligible_share
-        Share of screened patients who are eligible: they meet the condition and are in the ICU still.
-    log_hazard_ratio
-        Coefficient that makes the planned effect.
-    hazard_factor
-        Factor on the hazards of death that makes the stated control risk.
-    """
-
-    icu: IntArray
-    first: IntArray
-    rates: FloatArray
-    severity: FloatArray
-    columns: dict[str, NDArray[Any]]
-    courses: tuple[Course, ...]
+    icu: IntArray  # (n,) sorted
+    first: IntArray  # (k + 1,) row of the first patient of each ICU, and n
+    rates: FloatArray  # (k,) share of each ICU in the recruitment
+    severity: FloatArray  # (n,) latent, on day 1, in SDs
+    columns: dict[str, NDArray[Any]]  # (n,) of day 1, as recorded
+    courses: tuple[Course, ...]  # under control, each arm and open-label treatment
     arms: int
-    eligible_share: float
-    log_hazard_ratio: float
-    hazard_factor: float
+    eligible_share: float  # of the screened
+    log_hazard_ratio: float  # coefficient that makes the planned effect
+    hazard_factor: float  # on the hazards of death, for the stated control risk
 
     @property
     def size(self) -> int:
@@ -216,25 +194,13 @@ def _solve_effect(world: _World, control: Course) -> float:
 
 @one_thread()
 def build_pool(protocol: TrialProtocol) -> Pool:
-    """Return the finite population of a protocol, from the protocol's seed.
-
-    The hazards of death are scaled to the stated control risk, and the hazard ratio is solved for the planned
-    effect, both exactly in this population, with common random numbers: on the average patient, or on the
-    average ICU where the analysis counts every ICU alike.
-
-    Parameters
-    ----------
-    protocol
-        The trial.
-
-    Raises
-    ------
-    ExperimentError
-        If the population cannot have the control risk or the effect.
-    """
+    """Return the finite population of a protocol, from the protocol's seed."""
+    # The hazards of death are scaled to the stated control risk, and the hazard ratio is solved for the
+    # planned effect, both exactly in this population, with common random numbers: on the average patient,
+    # or on the average ICU where the analysis counts every ICU alike.
     test = Test(analysis=ICUS_ALIKE) if protocol.test.analysis == ICUS_ALIKE else Test()
     told = {"label": "", "question": "", "test": test, "looks": Looks(), "priors": (), "n_total": None}
-    told |= {"words": Words(), "published": ()}
+    told |= {"words": Words(), "published": (), **dict.fromkeys(VARIANTS)}
     return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
 
 
@@ -268,3 +234,74 @@ def _pool(protocol: TrialProtocol) -> Pool:
         log_hazard_ratio=coefficient,
         hazard_factor=world.hazard_factor,
     )
+
+
+PROBE = 20_000
+"""Patients among whom the eligible are counted, to know how many to draw."""
+
+
+def draws_of(protocol: TrialProtocol) -> Draws:
+    """Return whom a trial draws and what they may get: that of its arms, then that of open-label use."""
+    arms = [arm.treatment for arm in protocol.arms]
+    others = [protocol.open_label] if protocol.conduct.contamination.share > 0.0 else []
+    return Draws(
+        treatments=(*arms, *others), columns=tuple(protocol.offer.known), holds=protocol.condition.holds
+    )
+
+
+def draw_candidates(protocol: TrialProtocol) -> Candidates:
+    """Return about as many eligible patients as the protocol's pool has, from the protocol's seed."""
+    choice, sites, place = protocol.world, protocol.sites, protocol.name
+    asked = changed_scenario(choice.base, choice.set, place=place, label=protocol.label)
+    if open_study(asked.study).name != open_study(protocol.study).name:
+        raise ExperimentError(
+            f"{place}: world.base = '{choice.base}' is a world of study '{asked.study}', not of "
+            f"'{protocol.study}'; write study = \"{asked.study}\", or another world"
+        )
+    world = asked.for_trial(sites=sites.number, sampled=sites.sampled, place=place)
+    draws, seed = draws_of(protocol), protocol.run.seed
+    share = 1.0
+    if protocol.condition.groups:
+        share = world.candidates(draws, seed=seed, n=PROBE).icu.size / PROBE
+        if share < 0.01:
+            raise ExperimentError(
+                f"{place}: population.where = '{protocol.population.where}' holds for {share:.1%} of "
+                "patients; a trial needs at least 1%"
+            )
+    return world.candidates(draws, seed=seed, n=math.ceil(protocol.run.pool / share))
+
+
+REFERENCE = 200_000
+"""Patients from whom the ICC of a world is taken, whatever the population that trials draw from."""
+
+
+def icu_correlation(pool: Pool, values: FloatArray, *, chance: bool = False) -> float:
+    """Return the correlation ρ of two patients of one ICU, ICUs counted alike."""
+    counts = np.bincount(pool.icu, minlength=pool.rates.size)
+    seen = counts > 1
+    n = counts[seen]
+    means = np.bincount(pool.icu, weights=values, minlength=pool.rates.size)[seen] / n
+    overall = float(means.mean())
+    luck = 0.0 if chance else float((means * (1.0 - means) / (n - 1.0)).mean()) * (1.0 - 1.0 / n.size)
+    return max(float(means.var()) - luck, 0.0) / (overall * (1.0 - overall))
+
+
+def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
+    """Return the stated ICC, or that of the world under control: where ICUs are randomized, of one size."""
+    if protocol.allocation.icc is not None:
+        return protocol.allocation.icc
+    if protocol.allocation.clustered and protocol.run.pool != REFERENCE:
+        run = protocol.run.model_copy(update={"pool": REFERENCE})
+        pool = build_pool(protocol.model_copy(update={"run": run}))
+    return icu_correlation(pool, _deaths(protocol, pool))
+
+
+def icc_drawn(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
+    """Return the ICC that trials of ICUs should have, and that of the pool as it is; parameters as above."""
+    if not protocol.allocation.clustered:
+        return 0.0, 0.0
+    return world_icc(protocol, pool), icu_correlation(pool, _deaths(protocol, pool), chance=True)
+
+
+def _deaths(protocol: TrialProtocol, pool: Pool) -> FloatArray:
+    return died(pool.courses[0], protocol.outcome).astype(np.float64)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simsepsis.trial.cluster import inverse_size, size_variation
-from simsepsis.trial.designs.ranked_deaths import RankedDeaths
+from simsepsis.trial.designs.design import RankedDeaths
 from simsepsis.trial.effect import Effect, effect_between
 from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation.icc import world_icc
 from simsepsis.trial.simulation.outcomes import died
-from simsepsis.trial.simulation.pool import Pool
+from simsepsis.trial.simulation.pool import Pool, world_icc
 from simsepsis.trial.simulation.precision import Precision, precision_of
 from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
 from simsepsis.trial.simulation.truth import distributions, risks, true_effects
@@ -99,14 +98,16 @@ def _ranked(setting: Setting) -> RankedDeaths | None:
         return None
     shares = distributions(setting.unstratified())[0, 0]
     control, treated = (float(risk) for risk in risks(setting)[[0, arm]])
-    if np.array_equal(shares[0], shares[arm]) or control == treated:
+    alone = protocol.support_alone
+    if np.array_equal(shares[0], shares[arm]) or (control == treated and not alone):
         return None
     sized = {"free_days": design_ventilator_free_days, "win_ratio": design_win_ratio_ordinal}
     design = sized[protocol.outcome.kind](shares[0], shares[arm], ratio=float(setting.ratio[arm]))
     told = design.endpoint.signal(design.effect)
     return RankedDeaths(
         scale=design.effect.name,
-        slope=told.delta / (control - treated),
+        slope=0.0 if alone else told.delta / (control - treated),
+        base=told.delta / protocol.conduct.adhering if alone else 0.0,
         sd_null=told.sd_null,
         sd_true=told.sd_true,
         reference=design.reference,

@@ -12,11 +12,10 @@ from scipy.special import expit, logit
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError
 from simsepsis.trial.protocol import Departure, Loss, TrialProtocol
-from simsepsis.trial.protocol.schema import SITE
+from simsepsis.trial.protocol.condition import SITE
 from simsepsis.trial.simulation.adjusted import covariate_matrix
-from simsepsis.trial.simulation.icc import icc_drawn
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
-from simsepsis.trial.simulation.pool import Pool, patient_weights
+from simsepsis.trial.simulation.pool import Pool, icc_drawn, patient_weights
 
 UNSIZED = 1_000_000
 """Size of a trial of which only the population is asked."""

@@ -1,7 +1,6 @@
 """From assumptions to patients: the formulas in the order in which one inflates the other."""
 
-from simsepsis.trial.sizing.as_randomized import AsRandomized
-from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
+from simsepsis.trial.sizing.assumptions import AsRandomized, Assumptions, Clusters
 from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, single_look, whole_patients
 
 __all__ = [

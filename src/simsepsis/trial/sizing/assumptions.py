@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.designs.ranked_deaths import RankedDeaths
-from simsepsis.trial.effect import Effect, effect_between
+from simsepsis.trial.designs import Design
+from simsepsis.trial.designs.design import RankedDeaths
+from simsepsis.trial.effect import Effect, diluted_risks, effect_between
 from simsepsis.trial.inputs import Level, probability
-from simsepsis.trial.sensitivity import diluted_risks
-from simsepsis.trial.sequential.schedule import Futility
+from simsepsis.trial.sequential import Boundaries, Futility, SequentialDesign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,16 @@ class Clusters:
         """Periods of the trial."""
         return 1 + self.steps if self.steps is not None else 1 if self.cac is None else 2
 
+    @property
+    def cells(self) -> int:
+        """ICUs times periods."""
+        return self.number * self.periods
+
+    @property
+    def correlated(self) -> dict[str, Any]:
+        """What formulas of clusters take beside their size."""
+        return {"icc": self.icc, "cv": self.cv, "inverse": self.inverse, "df": self.df}
+
 
 _OF_CLUSTERS = ("icc", "cac")
 
@@ -48,10 +58,7 @@ class Assumptions:
     power: float = 0.9
     ratio: float = 1.0
     formula: str = "pooled"
-    looks: tuple[float, ...] = (1.0,)
-    spending: str | tuple[float, ...] = "ld_obrien_fleming"
-    parameter: float | None = None
-    futility: Futility | None = None
+    boundaries: Boundaries | None = None
     nonadherence: float = 0.0
     contamination: float = 0.0
     loss: float = 0.0
@@ -88,6 +95,16 @@ class Assumptions:
         return Level(alpha=self.alpha, sides=self.sides)
 
     @property
+    def futility(self) -> Futility | None:
+        """Rule of futility, if there is one."""
+        return None if self.boundaries is None else self.boundaries.futility
+
+    @property
+    def deathless(self) -> bool:
+        """Whether the planned effect is on time without support alone."""
+        return self.ranked is not None and self.ranked.base != 0.0
+
+    @property
     def p_treated(self) -> float:
         """Risk of patients who are treated."""
         return self.effect.treated_risk(self.p_control)
@@ -107,10 +124,6 @@ class Assumptions:
         """Effect between the arms as randomized, on the scale of the plan."""
         return effect_between(*self.risks, self.effect.name, horizon=self.effect.horizon)
 
-    def with_effect(self, effect: Effect) -> Assumptions:
-        """Return the same trial planned for another effect; parameter: the effect."""
-        return replace(self, effect=effect)
-
     def altered(self, name: str, value: float) -> Assumptions:
         """Return the trial planned with another number in one place."""
         changed: dict[str, Any] = {name: value}
@@ -125,6 +138,61 @@ class Assumptions:
     def attenuated(self, share: float) -> Assumptions:
         """Return the trial planned for a part of the effect."""
         treated = self.p_control + share * (self.p_treated - self.p_control)
-        return self.with_effect(
-            effect_between(self.p_control, treated, self.effect.name, horizon=self.effect.horizon)
+        effect = effect_between(self.p_control, treated, self.effect.name, horizon=self.effect.horizon)
+        ranked = self.ranked and replace(self.ranked, base=share * self.ranked.base)
+        return replace(self, effect=effect, ranked=ranked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsRandomized:
+    """A design of patients with outcome, told in randomized patients and in effects of treatment taken."""
+
+    design: Design | SequentialDesign
+    p_control: float
+    effect: Effect
+    nonadherence: float = 0.0
+    contamination: float = 0.0
+    counted: float = 1.0
+
+    @property
+    def level(self) -> Level:
+        """Type I error and sides."""
+        return self.design.level
+
+    @property
+    def n_total(self) -> float:
+        """Patients randomized, all arms."""
+        return self.design.n_total / self.counted
+
+    @property
+    def power(self) -> float:
+        """Power at the planned effect."""
+        return self.power_at(self.effect)
+
+    @property
+    def direction(self) -> float:
+        """Side of the planned effect."""
+        return self.design.direction
+
+    @property
+    def horizon(self) -> float | None:
+        """Day by which events count, or None."""
+        return self.design.horizon
+
+    def diluted(self, effect: Effect) -> Effect:
+        """Return the effect between the arms as randomized; parameter: that of treatment taken."""
+        arms = diluted_risks(
+            self.p_control,
+            effect.treated_risk(self.p_control),
+            nonadherence=self.nonadherence,
+            contamination=self.contamination,
         )
+        return effect_between(*arms, effect.name, horizon=effect.horizon)
+
+    def power_at(self, effect: Effect) -> float:
+        """Return the power at another effect of treatment taken."""
+        return self.design.power_at(self.diluted(effect))
+
+    def with_total(self, n_total: float) -> AsRandomized:
+        """Return the trial with another number of randomized patients; parameter: all arms."""
+        return replace(self, design=self.design.with_total(n_total * self.counted))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from scipy.optimize import brentq
@@ -18,19 +17,11 @@ from simsepsis.trial.designs import (
     design_noninferiority,
     fixed_design,
 )
-from simsepsis.trial.designs.ranked_deaths import RankedDeaths
-from simsepsis.trial.effect import effect_between
+from simsepsis.trial.designs.design import RankedDeaths
+from simsepsis.trial.effect import effect_between, inflated_for_loss
 from simsepsis.trial.inputs import positive
-from simsepsis.trial.sensitivity import inflated_for_loss
-from simsepsis.trial.sequential import (
-    Boundaries,
-    Futility,
-    SequentialDesign,
-    design_group_sequential,
-    sequential_design,
-)
-from simsepsis.trial.sizing.as_randomized import AsRandomized
-from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
+from simsepsis.trial.sequential import SequentialDesign, sequential_design
+from simsepsis.trial.sizing.assumptions import AsRandomized, Assumptions, Clusters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +30,6 @@ class PlannedSize:
 
     assumptions: Assumptions
     trial: AsRandomized
-    boundaries: Boundaries | None
     n_undiluted: float
     n_fixed: float
     n_clustered: float
@@ -79,12 +69,13 @@ class PlannedSize:
 
 def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> PlannedSize:
     """Sample size of a trial with all that inflates it, rounded up, and its power computed anew."""
-    undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
+    undiluted, clusters = replace(assumptions, nonadherence=0.0, contamination=0.0), assumptions.clusters
     counted = assumptions.counted / assumptions.sparse
     fixed = _fixed(assumptions)
     clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
-    boundaries = boundaries_of(assumptions)
-    trial: Design | SequentialDesign = clustered if boundaries is None else _looked_at(clustered, boundaries)
+    trial: Design | SequentialDesign = clustered
+    if assumptions.boundaries is not None:
+        trial = sequential_design(clustered, assumptions.boundaries)
     needed = trial.n_total * assumptions.sparse
     randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions)
     reached = AsRandomized(
@@ -98,14 +89,13 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
     return PlannedSize(
         assumptions=assumptions,
         trial=reached,
-        boundaries=boundaries,
         n_undiluted=_fixed(undiluted).n_total,
         n_fixed=fixed.n_total,
         n_clustered=clustered.n_total,
         n_sequential=needed,
         n_randomized=randomized,
         reference=fixed.reference,
-        cluster_size=None if clustered.clusters is None else _per_period(assumptions, reached),
+        cluster_size=reached.design.n_total / clusters.cells if clusters else None,
     )
 
 
@@ -125,6 +115,8 @@ def _fixed(assumptions: Assumptions) -> Design:
     control = assumptions.risks[0]
     if assumptions.margin is not None:
         return design_noninferiority(control, assumptions.diluted_effect, assumptions.margin, **shared)
+    if assumptions.ranked is not None and assumptions.ranked.base:
+        return _ranked_design(assumptions.ranked, assumptions)
     if assumptions.p_control == assumptions.p_treated:
         raise UsageError(
             f"{assumptions.effect.name}={assumptions.effect.value:g} is no effect, so no sample size detects "
@@ -137,14 +129,16 @@ def _fixed(assumptions: Assumptions) -> Design:
         )
     shared, effect = shared | {"formula": assumptions.formula}, assumptions.diluted_effect
     if assumptions.ranked is not None:
-        return _ranked_design(replace(assumptions.ranked, p_control=control), assumptions)
+        return _ranked_design(assumptions.ranked, assumptions)
     if assumptions.test == "log_rank":
         averaging, horizon = assumptions.averaging, assumptions.horizon
         return design_log_rank(effect, control, horizon=horizon, averaging=averaging, **shared)
     return design_binary(control, effect, **shared)
 
 
-def _ranked_design(endpoint: RankedDeaths, assumptions: Assumptions) -> Design:
+def _ranked_design(ranked: RankedDeaths, assumptions: Assumptions) -> Design:
+    left = 1.0 - assumptions.nonadherence - assumptions.contamination
+    endpoint = replace(ranked, p_control=assumptions.risks[0], base=ranked.base * left)
     return fixed_design(
         endpoint,
         assumptions.diluted_effect,
@@ -158,41 +152,10 @@ def _ranked_design(endpoint: RankedDeaths, assumptions: Assumptions) -> Design:
     )
 
 
-def boundaries_of(assumptions: Assumptions) -> Boundaries | None:
-    """Return the boundaries of a trial with looks, None of one without."""
-    if len(assumptions.looks) == 1:
-        return None
-    one_sided = assumptions.futility is not None
-    return _boundaries(
-        assumptions.looks,
-        assumptions.level.one_sided if one_sided else assumptions.alpha,
-        1 if one_sided else assumptions.sides,
-        assumptions.spending,
-        assumptions.parameter,
-        assumptions.futility,
-    )
-
-
-@lru_cache(maxsize=32)
-def _boundaries(
-    looks: tuple[float, ...],
-    alpha: float,
-    sides: int,
-    spending: str | tuple[float, ...],
-    parameter: float | None,
-    futility: Futility | None,
-) -> Boundaries:
-    """Return boundaries; a grid asks for the same ones in every cell."""
-    return design_group_sequential(
-        looks, alpha=alpha, sides=sides, spending=spending, parameter=parameter, futility=futility
-    )
-
-
 def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
     """Return whole patients in all arms: each arm rounded up, or each randomized ICU and period."""
-    clusters = assumptions.clusters
-    if clusters is not None:
-        cells = clusters.number * clusters.periods
+    if assumptions.clusters is not None:
+        cells = assumptions.clusters.cells
         return cells * math.ceil(n_compared / cells - 1e-9)
     control = n_compared / (1.0 + positive(assumptions.ratio, "ratio"))
     others = n_compared / assumptions.compared - n_compared
@@ -200,52 +163,43 @@ def whole_patients(n_compared: float, assumptions: Assumptions) -> int:
 
 
 def _clustered(fixed: Design, assumptions: Assumptions, counted: float | None) -> Design:
-    clusters = assumptions.clusters
-    if clusters is None:
+    if assumptions.clusters is None:
         return fixed
-    return _with_size(fixed, assumptions, cluster_size(fixed, assumptions, clusters, counted))
+    return _with_size(fixed, assumptions, cluster_size(fixed, assumptions, assumptions.clusters, counted))
 
 
 def _with_size(fixed: Design, assumptions: Assumptions, size: float) -> Design:
-    clusters = assumptions.clusters
-    assert clusters is not None
+    assert assumptions.clusters is not None
     return design_cluster(
         fixed,
         randomization=assumptions.randomization,
         cluster_size=size,
-        icc=clusters.icc,
-        cac=clusters.cac,
-        cv=clusters.cv,
-        inverse=clusters.inverse,
-        df=clusters.df,
-        steps=clusters.steps,
+        cac=assumptions.clusters.cac,
+        steps=assumptions.clusters.steps,
+        **assumptions.clusters.correlated,
     )
 
 
 def cluster_size(fixed: Design, assumptions: Assumptions, clusters: Clusters, counted: float | None) -> float:
     """Return the patients of an ICU and period: as stated, or what the ICUs that there are need or have."""
-    if clusters.size is not None:
-        return clusters.size
-    cells = float(clusters.number * clusters.periods)
-    if counted is not None:
-        return counted / cells
+    if clusters.size is not None or counted is not None:
+        return clusters.size or (counted or 0.0) / clusters.cells
     if clusters.steps is not None:
-        return _size_in_a_wedge(fixed, assumptions)
+        return _size_in_a_wedge(fixed, assumptions, clusters.number)
     return cluster_size_for(
         fixed,
         clusters.number,
         randomization=assumptions.randomization,
-        icc=clusters.icc,
         cac=clusters.cac or 0.0,
-        cv=clusters.cv,
-        inverse=clusters.inverse,
-        df=clusters.df,
+        **clusters.correlated,
     )
 
 
-def _size_in_a_wedge(fixed: Design, assumptions: Assumptions) -> float:
+LARGEST_LOG_SIZE = 14.0
+
+
+def _size_in_a_wedge(fixed: Design, assumptions: Assumptions, number: int) -> float:
     """Return the patients of an ICU and period with which the ICUs that there are reach the power."""
-    number = assumptions.clusters.number if assumptions.clusters else 0
 
     def lacking(log_size: float) -> float:
         return float(_with_size(fixed, assumptions, math.exp(log_size)).clusters or 0.0) - number
@@ -256,20 +210,6 @@ def _size_in_a_wedge(fixed: Design, assumptions: Assumptions) -> float:
             "their size; take more ICUs or steps"
         )
     return math.exp(brentq(lacking, 0.0, LARGEST_LOG_SIZE)) if lacking(0.0) > 0.0 else 1.0
-
-
-LARGEST_LOG_SIZE = 14.0
-
-
-def _per_period(assumptions: Assumptions, reached: AsRandomized) -> float:
-    """Return the patients of an ICU and period."""
-    given = assumptions.clusters
-    assert given is not None
-    return reached.design.n_total / float(given.number * given.periods)
-
-
-def _looked_at(fixed: Design, boundaries: Boundaries) -> SequentialDesign:
-    return sequential_design(replace(fixed, alpha=boundaries.alpha, sides=boundaries.sides), boundaries)
 
 
 SMALLEST_RISK = 1e-6

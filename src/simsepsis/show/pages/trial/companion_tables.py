@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from simsepsis.show.pages.trial.facts import NONE, count, decimal, percent, plain
+from simsepsis.show.pages.trial.plan_tables import people
 from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
 from simsepsis.show.trial_words import SHORT_SCALES, compared_outcome, listed, population_labels
 from simsepsis.trial.effect import effect_from_coefficient
@@ -215,6 +216,91 @@ def _told(plan: TrialPlan, rows: pd.DataFrame) -> str:
     )
 
 
+ADAPTIVE = {
+    "superiority": ("Calls an arm superior", percent),
+    "equivalence": ("Stops because arms are alike", percent),
+    "inconclusive": ("Ends without a result", percent),
+    "expected_n": ("Patients randomized, mean", people),
+    "expected_events": ("Deaths, mean", people),
+}
+
+
+def adaptive_table(plan: TrialPlan) -> Table:
+    """Return the operating characteristics of the adaptive trial."""
+    found = plan.tables["adaptive"]
+    arms = [plan.protocol.control, *(arm.name for arm in plan.protocol.arms)]
+    ends = {f"selects_{k}": (f"Best in the end: {arm}", percent) for k, arm in enumerate(arms, 1)}
+    cells = found.set_index(["truth", "measure"])
+    rows: list[tuple[Cell, ...]] = [
+        (label, *(form(*cells.loc[(truth, name), ["value", "mcse"]]) for truth in ("null", "planned")))
+        for name, (label, form) in (ADAPTIVE | ends).items()
+        if name != "equivalence" or (plan.protocol.adaptive and plan.protocol.adaptive.equivalence)
+    ]
+    trials, threshold = count(int(found["n_sim"].iloc[0])).text, found["superiority"].iloc[0]
+    title = (
+        f"Bayesian adaptive trial: an arm is superior when best with a probability above {threshold:.4f} "
+        f"({trials} simulated trials; Monte Carlo standard errors in brackets, of percentages in points)"
+    )
+    heads = ("Measure", "No effect", "Planned effect")
+    return Table(name="adaptive", title=title, heads=heads, rows=tuple(rows))
+
+
+BORROWING: tuple[Column, ...] = (
+    ("Source of the prior", lambda r: r.world or "unbiased"),
+    ("Control risk", lambda r: percent(r.p_control)),
+    ("Type I error", lambda r: percent(r.type_one)),
+    ("Power, planned effect", lambda r: percent(r.power)),
+)
+
+
+def borrowing_table(plan: TrialPlan) -> Table:
+    """Return what borrowed controls do to the errors."""
+    rows = plan.tables["borrowing"]
+    own, first = plan.protocol.borrowing, rows.iloc[0]
+    threshold = f"{own.threshold:g}" if own else ""
+    title = (
+        f"Borrowed controls: {first.controls} controls and {first.treated} treated, a prior worth "
+        f"{first.borrowed} patients, a benefit claimed above a posterior probability of {threshold} (exact)"
+    )
+    return tabulated("borrowing", title, BORROWING, rows)
+
+
+ORDINAL: dict[str, tuple[str, Callable[[float], Fact]]] = {
+    "n_total": ("Patients with a known outcome, not rounded", lambda value: decimal(value, digits=1)),
+    "n_known": ("The same, each group whole", count),
+    "power": ("Their power", percent),
+    "odds_ratio": ("Common odds ratio", decimal),
+    "win_ratio": ("Win ratio", decimal),
+    "win_odds": ("Win odds", decimal),
+    "probability_index": ("Probability index", lambda value: decimal(value, digits=3)),
+    "net_benefit": ("Net benefit", lambda value: decimal(value, digits=3)),
+    "mean_difference": ("Difference of mean categories", decimal),
+}
+
+
+def ordinal_table(plan: TrialPlan) -> Table:
+    """Return size and estimands of ordered categories."""
+    columns: tuple[Column, ...] = (
+        ("Measure", lambda r: ORDINAL[r.measure][0]),
+        ("Value", lambda r: ORDINAL[r.measure][1](r.value)),
+    )
+    title = "Ordered categories under proportional odds (Whitehead 1993), with every estimand's true value"
+    return tabulated("ordinal", title, columns, plan.tables["ordinal"])
+
+
+FOLLOW_UP: tuple[Column, ...] = (
+    ("Formula", lambda r: r.reference),
+    ("Patients", lambda r: decimal(r.n_total, digits=1)),
+    ("Events", lambda r: decimal(r.events, digits=1)),
+)
+
+
+def follow_up_table(plan: TrialPlan) -> Table:
+    """Return the size with everybody followed to the trial's end."""
+    title = "Everybody followed to the end of the trial, none of them rounded"
+    return tabulated("follow_up", title, FOLLOW_UP, plan.tables["follow_up"])
+
+
 EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
     "strategies": strategies_table,
     "analyses": analyses_table,
@@ -222,4 +308,8 @@ EXTRAS: dict[str, Callable[[TrialPlan], Table]] = {
     "doses": doses_table,
     "enrichment": enrichment_table,
     "replay": replay_table,
+    "adaptive": adaptive_table,
+    "borrowing": borrowing_table,
+    "ordinal": ordinal_table,
+    "follow_up": follow_up_table,
 }

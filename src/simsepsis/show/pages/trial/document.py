@@ -31,6 +31,7 @@ from simsepsis.show.trial_tables_ja import japanese
 from simsepsis.show.trial_words import compared_outcome
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol.offer import Outcome
+from simsepsis.trial.protocol.schema import VARIANTS
 
 
 def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
@@ -94,6 +95,7 @@ SECTIONS = (
     ("Belief and assurance", ("priors", "bias")),
     ("If the assumptions are wrong", ("sensitivity",)),
     ("Endpoints, doses and patients", ("endpoints", "doses", "enrichment")),
+    ("Other designs", ("adaptive", "borrowing", "ordinal", "follow_up")),
     ("Time and flow", ("pace", "flow")),
 )
 """Heading → tables under it, those that there are."""
@@ -234,6 +236,7 @@ def _asked(values: dict[str, Any]) -> dict[str, Any]:
     for prior in values["priors"]:
         if prior["bias"] is not None:
             prior["bias"]["performance"] = Path(prior["bias"]["performance"]).name
+    values = {key: value for key, value in values.items() if value is not None or key not in VARIANTS}
     values["study"] = Path(values["study"]).name
     values["world"]["base"] = Path(values["world"]["base"]).name
     return values

@@ -10,7 +10,7 @@ from simsepsis.show.table import Fact
 from simsepsis.show.trial_words import CONTROLS_JA, listed
 from simsepsis.trial.effect import RISK_SCALES, effect_between, effect_from_coefficient
 from simsepsis.trial.planning.accrual import patients_per_month
-from simsepsis.trial.planning.analyses import power_with
+from simsepsis.trial.planning.companions import power_with
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.sequential.spending import spending_parameter
 from simsepsis.trial.simulation.characteristics import ANY
@@ -195,7 +195,10 @@ def _ranks(plan: TrialPlan) -> Facts:
     if given.ranked is None:
         return {}
     control, treated = given.risks
-    found = effect_from_coefficient(given.ranked.slope * (control - treated), given.ranked.scale)
+    left = 1.0 - given.nonadherence - given.contamination
+    found = effect_from_coefficient(
+        given.ranked.base * left + given.ranked.slope * (control - treated), given.ranked.scale
+    )
     return {"rank_effect": decimal(found.value, digits=3)}
 
 
@@ -224,15 +227,15 @@ def _patients(plan: TrialPlan) -> Facts:
 
 
 def _looks(plan: TrialPlan) -> Facts:
-    given, bounds = plan.size.assumptions, plan.size.boundaries
-    futility, interims = given.futility, len(given.looks) - 1
+    bounds, times = plan.size.assumptions.boundaries, plan.protocol.looks.information
+    futility, interims = plan.size.assumptions.futility, len(times) - 1
     verb = "analysis is" if interims == 1 else "analyses are"
     facts = {
-        "looks": count(len(given.looks)),
+        "looks": count(len(times)),
         "interims": words(f"{COUNTED.get(interims, str(interims))} interim {verb}"),
         "interims_ja": count(interims),
-        "fractions": words(_joined(given.looks[:-1], ", ", " and ")),
-        "fractions_ja": words(_joined(given.looks[:-1], "、", "および")),
+        "fractions": words(_joined(times[:-1], ", ", " and ")),
+        "fractions_ja": words(_joined(times[:-1], "、", "および")),
     }
     if bounds is None:
         return facts
@@ -251,6 +254,7 @@ def _looks(plan: TrialPlan) -> Facts:
         "power_floor": NONE if floor is None else short_percent(floor),
         "futility_parameter": NONE if parameter is None else plain(parameter),
         "beta": short_percent(round(1.0 - futility.power, 10)),
+        "z_sign": words("z" if bounds.sides == 1 else "|z|"),
         **_bounds("futility_z", bounds.futility_z),
     }
 

@@ -74,26 +74,28 @@ def conditions_of(plan: TrialPlan) -> set[str]:
     """Return what holds of a plan, by the names that clauses have for it."""
     given, protocol = plan.size.assumptions, plan.protocol
     worded, lost, solved = bool(protocol.words.control_risk), given.loss > 0, protocol.stated_total is None
-    rule = protocol.looks.futility
+    rule, futility = protocol.looks.futility, given.futility
     stated = rule is not None and rule.z is not None
     by_power = rule is not None and (rule.conditional_power or rule.predictive_power) is not None
+    of_deaths = protocol.effect.margin is None and not protocol.support_alone
     held = {
         "always": True,
         "ranked": protocol.outcome.rank_scale is not None,
         "parallel": given.clusters is None,
-        "superiority": protocol.effect.margin is None,
+        "superiority": of_deaths,
+        "support_alone": protocol.support_alone,
         "noninferiority": protocol.effect.margin is not None,
         "risk_worded": worded,
         "risk_given": plan.screened.given and not worded,
         "risk_simulated": not plan.screened.given and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
-        "support": protocol.effect.support_hazard_ratio != 1.0,
+        "support": protocol.effect.support_hazard_ratio != 1.0 and not protocol.support_alone,
         "based": bool(protocol.words.basis),
         "baseless": not (protocol.words.basis and protocol.words.rationale),
         "averaged": round(given.averaging, 2) != 1.0,
         "periods": given.clusters is not None and given.clusters.periods > 1,
-        "detects": not math.isnan(plan.detectable) and protocol.effect.margin is None,
-        "detects_none": math.isnan(plan.detectable) and protocol.effect.margin is None,
+        "detects": of_deaths and not math.isnan(plan.detectable),
+        "detects_none": of_deaths and math.isnan(plan.detectable),
         "slow": plan.pace["months_accrual"].iloc[0] > FEASIBLE_MONTHS,
         "rationale": bool(protocol.words.rationale),
         "several": len(protocol.arms) > 1,
@@ -102,11 +104,11 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "weighted_icus": given.clusters is not None and given.clusters.cv > 0,
         "alike_icus": given.clusters is not None and given.clusters.inverse > 1,
         "individual": given.clusters is None,
-        "looks": len(given.looks) > 1,
-        "futility_spent": given.futility is not None and not stated and not by_power,
-        "futility_stated": given.futility is not None and stated,
-        "futility_by_power": given.futility is not None and by_power,
-        "no_futility": len(given.looks) > 1 and given.futility is None,
+        "looks": given.boundaries is not None,
+        "futility_spent": futility is not None and not stated and not by_power,
+        "futility_stated": futility is not None and stated,
+        "futility_by_power": futility is not None and by_power,
+        "no_futility": given.boundaries is not None and futility is None,
         "solved": solved,
         "solved_loss": solved and lost,
         "solved_whole": solved and not lost,
@@ -139,6 +141,7 @@ def statement_phrases(plan: TrialPlan) -> dict[str, Phrase]:
     """Return the words that the clauses take beside numbers."""
     protocol, given = plan.protocol, plan.size.assumptions
     own, clusters, rule = protocol.words, given.clusters, protocol.looks.futility
+    futility = given.futility
     adjusted = protocol.test.analysis == "adjusted"
     harm = protocol.effect.aim == "harm"
     return {
@@ -161,7 +164,7 @@ def statement_phrases(plan: TrialPlan) -> dict[str, Phrase]:
         "futility_spending": FUTILITY_SPENDING[_futility_rule(given)],
         "unit": UNITS[given.randomization],
         "power_kind": POWER_KINDS[rule is None or rule.predictive_power is None],
-        "binding": BINDING[given.futility is not None and given.futility.binding],
+        "binding": BINDING[futility is not None and futility.binding],
         "control_risk": _own(own.control_risk, own.control_risk_ja),
         "rationale": _own(own.rationale, own.rationale_ja),
         "hypothesis": HYPOTHESES[protocol.effect.margin is not None],

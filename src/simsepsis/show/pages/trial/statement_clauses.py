@@ -86,6 +86,13 @@ CLAUSES = (
         "結果は{estimate_scale}により報告し、この尺度では上記の検出すべき差は{estimate_value}に相当する。",
     ),
     Clause(
+        "support_alone",
+        "The target difference is in the time on organ support alone: treatment is taken to multiply the "
+        "hazard of coming off it by {support}, and to leave {risk} at {p_control}.",
+        "検出すべき差は臓器補助の期間のみとし、試験治療により臓器補助から離脱するハザードが{support}倍になり、"
+        "{risk}は{p_control}のまま変わらないと仮定した。",
+    ),
+    Clause(
         "support",
         "Treatment is also taken to multiply the hazard of coming off organ support by {support}.",
         "あわせて、試験治療により臓器補助から離脱するハザードが{support}倍になると仮定した。",
@@ -195,26 +202,28 @@ CLAUSES = (
     ),
     Clause(
         "futility_spent",
-        "It stops for futility at z = {futility_z} or less; these boundaries spend a type II error of "
+        "It stops for futility at {z_sign} = {futility_z} or less; these boundaries spend a type II error of "
         "{beta} by "
         "{futility_spending} and are {binding}.",
-        "無益性中止の境界値はz = {futility_z_ja}（これ以下で中止）とし、第二種の過誤{beta}を"
+        "無益性中止の境界値は{z_sign} = {futility_z_ja}（これ以下で中止）とし、第二種の過誤{beta}を"
         "{futility_spending}に従って"
         "消費する。この境界は{binding}。",
     ),
     Clause(
         "futility_by_power",
-        "It stops for futility at z = {futility_z} or less, where the {power_kind} is below {power_floor}; "
-        "these "
+        "It stops for futility at {z_sign} = {futility_z} or less, where the {power_kind} is below "
+        "{power_floor}; these "
         "boundaries are {binding}.",
-        "{power_kind}が{power_floor}を下回るz = {futility_z_ja}（これ以下）で無益性中止とする。この境界は"
+        "{power_kind}が{power_floor}を下回る{z_sign} = {futility_z_ja}（これ以下）で無益性中止とする。"
+        "この境界は"
         "{binding}。",
     ),
     Clause(
         "futility_stated",
-        "It stops for futility at z = {futility_z} or less, as stated in the protocol; these boundaries are "
+        "It stops for futility at {z_sign} = {futility_z} or less, as stated in the protocol; these "
+        "boundaries are "
         "{binding}.",
-        "無益性中止の境界値は実施計画書で定めたz = {futility_z_ja}（これ以下で中止）とする。この境界は"
+        "無益性中止の境界値は実施計画書で定めた{z_sign} = {futility_z_ja}（これ以下で中止）とする。この境界は"
         "{binding}。",
     ),
     Clause("no_futility", "There is no rule for futility.", "無益性中止の規準は設けない。"),

@@ -26,6 +26,11 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "{p_control} against {p_treated}).",
     ),
     (
+        "support_alone",
+        "{enrolled}: {power} power by formula for a hazard of coming off organ support multiplied by "
+        "{support}, deaths as they are ({risk} {p_control}).",
+    ),
+    (
         "noninferiority",
         "{enrolled}: {power} power by formula to show that treatment is not worse by a margin of {margin} "
         "({risk} {p_control} against {p_treated}).",
