@@ -16,8 +16,8 @@ from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.performance.mcse import mean_of
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.protocol import Arm, TrialProtocol
-from simsepsis.trial.protocol.schema import VARIANTS
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.schema import VARIANTS, Arm
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
 from simsepsis.trial.simulation.from_protocol import planned_size
@@ -28,7 +28,7 @@ from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import UNSIZED, prepare
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.truth import risks
-from simsepsis.trial.sizing import PlannedSize, plan_size
+from simsepsis.trial.sizing.size import PlannedSize, plan_size
 from simsepsis.world.changes import changed_scenario
 
 MOST_TRIALS = 2_000

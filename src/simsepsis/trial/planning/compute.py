@@ -17,26 +17,18 @@ from simsepsis.errors import UsageError
 from simsepsis.trial.planning.accrual import accrual_table, patient_flow
 from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, Bench, analyses_table, companion_trials
-from simsepsis.trial.planning.grids import (
-    sensitivity_table,
-    size_grid,
-)
+from simsepsis.trial.planning.grids import sensitivity_table, size_grid
 from simsepsis.trial.planning.looks import boundary_table, expected_sizes
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.planning.variants import BY_FORMULA, adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation import (
-    Pool,
-    TrialSimulation,
-    build_pool,
-    simulate_trials,
-)
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.screen import Screened, screen
-from simsepsis.trial.simulation.simulate import Progress
+from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.truth import strategies_table
-from simsepsis.trial.sizing import PlannedSize, detectable, plan_size, whole_patients
+from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, whole_patients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,9 @@ from simsepsis.errors import ExperimentError
 from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
-from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
-from simsepsis.trial.protocol.schema import VARIANTS, Words
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.condition import Condition
+from simsepsis.trial.protocol.schema import VARIANTS, Allocation, Looks, Test, Words
 from simsepsis.trial.simulation.outcomes import categories, coded, died
 from simsepsis.world.candidates import Candidates, Course, Draws
 from simsepsis.world.changes import changed_scenario
