@@ -1,7 +1,8 @@
 """Cohorts and a small plan that several test folders share, and what spares time in every test.
 
 Tests and the processes that they start use one thread each, as there is one test process per core, and keep
-the byte code of what they import. Rubbish is looked for as often as in a command.
+the byte code of what they import. Rubbish is looked for as often as in a command. Properties are tried on the
+same examples each time, or on ten times as many random ones where HYPOTHESIS_PROFILE is explore.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from simsepsis.arrays import FloatArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS, names_of
 from simsepsis.study.variables import Variable
 
 gc.set_threshold(50_000, 20, 20)
+
+settings.register_profile("default", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 N_PATIENTS = 1_200
 N_ICUS = 20

@@ -131,12 +131,17 @@ POPULATIONS: dict[str, str] = {
     "ato": "in the overlap of the arms, patients weighted by e(1 − e)",
     "twin": "in everybody, as randomized by coin",
     "matched": "in the treated whom matching keeps",
+    "start_within_48h": "of starting within 48 hours, in whoever is still there, against never",
+    "never": "of never treating against treatment as it was given",
 }
-"""Population, the last word of a name → whose effect it is.
+"""Population, the end of a name → whose effect it is, or of which policy in everybody.
 
 ``twin`` is what the same method converges to where a coin treats: on conditional scales that is no average
 over patients. ``matched`` are the treated patients that the method itself matched.
 """
+
+POLICIES = ("start_within_48h", "never")
+"""Populations that are policies: what they are compared with is in `POPULATIONS`."""
 
 OTHER = Scale(label="", shown="", kind="description", pattern="{outcome}")
 """What a name of no known form is on."""
@@ -253,9 +258,8 @@ def outcome_words(outcome: str) -> str:
 @lru_cache(maxsize=4096)
 def _readings(name: str) -> tuple[Estimand, ...]:
     """Return what a name may mean, the usual first."""
-    stem, _, last = name.rpartition("_")
-    population = last if stem and last in POPULATIONS else ""
-    start = stem if population else name
+    population = next((one for one in POPULATIONS if name[1:].endswith(f"_{one}")), "")
+    start = name.removesuffix(f"_{population}") if population else name
     found = [
         Estimand(scale, (*match.groups(), "")[0], population)
         for scale, shape in SCALES.items()

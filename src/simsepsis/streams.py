@@ -25,6 +25,7 @@ STREAMS = (
     "dose",
     "matching",
     "imputation",
+    "courses",
     "coin",
     "population",
     "sites",

@@ -15,7 +15,7 @@ from simsepsis.analysis.spec import AnalysisSpec, default_spec
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import UsageError
-from simsepsis.estimand import POPULATIONS, Estimand, outcome_words
+from simsepsis.estimand import POLICIES, POPULATIONS, Estimand, outcome_words
 from simsepsis.records import Registry
 from simsepsis.streams import stream
 from simsepsis.study.published import Study, open_study
@@ -49,7 +49,7 @@ def known_estimands(study: str | None = None) -> dict[str, str]:
         one.of(population).name: f"{one.label()}, {whose}"
         for population, whose in POPULATIONS.items()
         for one in found
-        if not one.of(population).is_conditional
+        if not one.of(population).is_conditional and (population not in POLICIES or opened.has_starts)
     }
 
 
@@ -147,7 +147,7 @@ def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iter
     weights
         (n,) propensities for the treated, ones for everybody, 0/1 for a matched set.
     population
-        Which one this is: ``att``, ``ate``, ``ato`` or ``matched``.
+        Which one this is: ``att``, ``ate``, ``ato``, ``matched``, or a policy.
     """
     size = int(np.count_nonzero(weights))
     for endpoint in outcomes.treated.event:
@@ -238,6 +238,8 @@ def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.
     in_all = list(truth_rows(outcomes, everybody, "ate"))
     rows = [*truth_rows(outcomes, chance, "att"), *in_all, *_as_randomized(in_all)]
     rows += truth_rows(outcomes, chance * (1.0 - chance), "ato")
+    for policy, compared in outcomes.under().items():
+        rows += truth_rows(compared, everybody, policy)
     if matched:
         kept = matched_outcomes(scenario, population=population, seed=seed)
         rows += truth_rows(kept, np.ones_like(kept.propensity), "matched")
@@ -255,7 +257,8 @@ def true_estimands(
     weighted by their probability e of treatment); ``_ate``: in everybody; ``_ato``: in the overlap (weighted
     by e(1 − e)); ``_twin``: in everybody, which is what the unadjusted analysis of a world randomized by coin
     converges to, odds and hazard ratios excepted: methods call the *conditional* ones so; ``_matched``: in
-    the treated whom the study's matching keeps.
+    the treated whom the study's matching keeps; ``_start_within_48h`` and ``_never``: of these policies in
+    everybody, where treatment has a clock.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """Any legal change of a scenario generates, without a warning, a legal registry."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.world.cohort import generate_cohort
 from simsepsis.world.files import load_scenario
@@ -37,7 +38,7 @@ def scenarios(draw):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(scenario=scenarios(), seed=st.integers(0, 2**32), n=st.integers(1, 400))
 def test_every_scenario_gives_possible_patients(scenario, seed, n):
     cohort = generate_cohort(scenario, seed=seed, n=n)
@@ -52,7 +53,7 @@ def test_every_scenario_gives_possible_patients(scenario, seed, n):
     assert np.isfinite(cohort.oracle.path).all()
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 2**32), replicates=st.permutations([0, 1, 2]))
 def test_replicates_do_not_depend_on_their_order(seed, replicates):
     forward = {r: generate_cohort(THESIS, seed=seed, n=50, replicate=r).registry for r in range(3)}

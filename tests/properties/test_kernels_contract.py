@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.analysis import sensitivity as sens
 from simsepsis.analysis import survival, two_by_two
@@ -350,7 +351,7 @@ TAME = [
 """Stand-ins that may be taken, so that two at once reach the depths of a kernel."""
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.data())
 def test_several_awkward_arguments(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(KERNELS)))

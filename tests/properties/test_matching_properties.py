@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from matching_checks import (
     GREEDY_CHECKS,
@@ -24,11 +24,12 @@ from matching_checks import (
     check_oracle,
     check_pairs,
 )
+from tests.examples import examples
 
 from simsepsis.analysis.matching import Matches, caliper_width, match_pairs
 
-many = settings(max_examples=200, deadline=None)
-some = settings(max_examples=80, deadline=None)
+many = examples(200)
+some = examples(80)
 
 
 @st.composite

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.analysis.estimates import ESTIMATE_COLUMNS
 from simsepsis.analysis.methods import GROUPS, METHODS, run_method, run_methods
@@ -140,7 +141,7 @@ def test_awful_cohorts_give_numbers_or_reasons(registry_of: Maker, name: str) ->
 CORRUPT = sorted(set(AWFUL) - {"nobody", "no column", "text", "the same patient"})
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.integers(2, 90),
     seed=st.integers(0, 999),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
+from tests.examples import examples
 
 from simsepsis.performance import coverage_autopsy, stopping_mcse, summarize, wilson_limits
 
-SETTINGS = settings(max_examples=40, deadline=None)
+SETTINGS = examples(40)
 ROUNDING = 1e-9
 """Relative error of sums in another order or at another scale, with room for cancellation."""
 

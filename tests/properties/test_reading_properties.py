@@ -9,8 +9,9 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis import AnalysisSpec, Subgroup
 
@@ -151,7 +152,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, suppress_health_check=[HealthCheck.too_slow])
 @given(column=st.sampled_from(list(PLAIN)), cells=st.lists(CELLS, min_size=1, max_size=4), fill=st.booleans())
 @example(column="age", cells=["1e400"], fill=True)
 @example(column="drug", cells=[10**20, 0], fill=True)
@@ -165,7 +166,7 @@ def test_cells_of_any_kind_are_read_or_refused(column: str, cells: list[object],
     outcome(frame)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(words=st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=2, unique_by=lambda w: w.strip()))
 def test_any_two_words_name_the_arms_when_the_spec_says_which(words: list[str]) -> None:
     first, second = words

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from tests.examples import examples
 
 from simsepsis.analysis.gee import fit_gee
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.analysis.survival import fit_cox
 from simsepsis.analysis.survival.cox_data import cox_data, sorted_likelihood
 
-often = settings(max_examples=150, deadline=None)
+often = examples(150)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.trial import (
     Effect,
@@ -30,7 +31,7 @@ from simsepsis.trial.sequential.inference import exceedance
 from simsepsis.trial.sequential.planning import RULES
 from simsepsis.trial.sequential.spending import SPENDING
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = examples(25)
 RISKS = st.floats(0.05, 0.95)
 RULE = st.sampled_from([rule for rule in RULES if rule != "haybittle_peto"])
 

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.analysis.cells import cells
 from simsepsis.analysis.survival import kaplan_meier
@@ -120,7 +121,7 @@ class TestSpread:
         assert spread.mcse[0] == pytest.approx(np.log([0.5, 2.0]).std(ddof=1) / math.sqrt(2))
         assert spread.n_used[0] == 2
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(values=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=300), gaps=st.integers(0, 5))
     def test_limits_are_quantiles_of_hyndman_and_fan_s_sixth_definition(self, values, gaps):
         spread = spread_of(np.array(values + [np.nan] * gaps)[:, None])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -9,9 +12,53 @@ from simsepsis.analysis.inputs import finite_vector
 from simsepsis.analysis.numeric import shown
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.errors import DataError, MissingColumnError, did_you_mean
+from simsepsis.study.published import open_study
+from simsepsis.study.variables import Variable, Variables
 
 DAY = "day"
 """The column that numbers the days from 1, the day of admission."""
+COLUMN = re.compile(r"daily_(.+)_(\d+)")
+"""What a column of one day is called: ``daily_lactate_3`` is the lactate of day 3."""
+
+
+def declared(spec: AnalysisSpec) -> Variables:
+    """Return what the study's variables say is recorded of each day; none where they do not say."""
+    if spec.own:
+        return Variables()
+    known = open_study(spec.study).variables
+    return Variables(known[name] for name in known.of("daily"))
+
+
+def columns_by_day(frame: pd.DataFrame, spec: AnalysisSpec) -> dict[str, dict[int, str]]:
+    """Return record → day → its column: of the records that the study declares, or of all.
+
+    Raises
+    ------
+    DataError
+        If a value lies outside the limits that the study gives.
+    """
+    found: dict[str, dict[int, str]] = {}
+    wanted = declared(spec)
+    for column in map(str, frame.columns):
+        if (named := COLUMN.fullmatch(column)) is not None and (not wanted or named[1] in wanted):
+            found.setdefault(named[1], {})[int(named[2])] = column
+    for name, variable in wanted.items():
+        for column in found.get(name, {}).values():
+            _check_limits(frame[column], column, variable)
+    return found
+
+
+def _check_limits(values: pd.Series[Any], column: str, variable: Variable) -> None:
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
+    low = -np.inf if variable.low is None else variable.low
+    high = np.inf if variable.high is None else variable.high
+    wrong = (numbers < low) | (numbers > high)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"registry: '{column}' is {numbers[row]:g} in row {row + 1}; the study's variables allow "
+            f"{low:g} to {high:g}"
+        )
 
 
 def with_days(patients: pd.DataFrame, daily: pd.DataFrame, spec: AnalysisSpec) -> pd.DataFrame:
@@ -30,7 +77,8 @@ def with_days(patients: pd.DataFrame, daily: pd.DataFrame, spec: AnalysisSpec) -
     Raises
     ------
     DataError
-        If a column is missing, a day is none, or a patient has a day twice or is none of the patients.
+        If a column is missing, also one that the study calls daily, a day is none, or a patient has a day
+        twice or is none of the patients.
     """
     if spec.patient is None:
         raise DataError(
@@ -44,6 +92,12 @@ def with_days(patients: pd.DataFrame, daily: pd.DataFrame, spec: AnalysisSpec) -
             where = source if frame is daily else "the file of patients"
             raise MissingColumnError(
                 f"{where}: column '{column}' is missing{hint}; give each row its {column}"
+            )
+    for record in declared(spec):
+        if record not in daily.columns:
+            raise MissingColumnError(
+                f"{source}: column '{record}' is missing, which the study's variables call daily; "
+                "give each day its value"
             )
     day = finite_vector(daily[DAY], DAY)
     wrong = (day < 1) | (day != np.rint(day))

@@ -192,7 +192,7 @@ def true_values(work: TruthWork) -> pd.DataFrame:
     Notes
     -----
     ``att``, ``ate`` and ``ato`` are contrasts of potential outcomes, and so is ``matched``, in the treated
-    whom the method itself matches. ``twin`` is the mean of the
+    whom the method itself matches, and of policies in everybody. ``twin`` is the mean of the
     method's own estimates where treatment is given by coin, since conditional odds ratios and hazard ratios
     are no average over patients. Where treatment does nothing every effect is 0, exactly. What describes a
     matched set has no truth.
@@ -248,6 +248,9 @@ def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
     rows = [
         row for name in weights if name in populations for row in truth_rows(outcomes, weights[name], name)
     ]
+    for policy, compared in outcomes.under().items():
+        if policy in populations:
+            rows += truth_rows(compared, weights["ate"], policy)
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from simsepsis.analysis.spec_types import DAYS_IN
 from simsepsis.arrays import FloatArray
 from simsepsis.fitting.follow_up import ends_of_pieces, fit_hazards, survival_of
 from simsepsis.fitting.learning import Learning, columns_of, hazard_score, known_rows
@@ -64,6 +65,7 @@ def fit_starts(
         hazards=tuple(map(float, hazards)),
         rounding=rounding,  # type: ignore[arg-type]
         decimals=decimals_of(begins[cohort.treated] * recorded[1]) if rounding == "none" else None,
+        early=2.0 / DAYS_IN[spec.time_unit],
     )
     return fits[-1], start
 

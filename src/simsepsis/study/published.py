@@ -109,6 +109,11 @@ class Study:
         """Return what `open_study` finds it by: its name, or the path of a folder that is not installed."""
         return self.name if self.package else str(self.folder)
 
+    @property
+    def has_starts(self) -> bool:
+        """Return whether its treatment starts at a time of its own."""
+        return bool(self.stay or self.spec.start)
+
     @cached_property
     def variables(self) -> Variables:
         """Return the data dictionary."""

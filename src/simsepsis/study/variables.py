@@ -17,6 +17,7 @@ Role = Literal[
     "treatment",
     "cointervention",
     "later",
+    "daily",
     "outcome",
     "time",
     "duration",
@@ -38,8 +39,9 @@ class Variable:
         Key in files; words for people, as the study prints them.
     role
         What the column is in the study, which decides how it is read: ``covariate`` was known before the
-        treatment, ``cointervention`` and ``later`` were recorded after it, ``start`` is when it began,
-        ``time`` and ``duration`` are spans, ``never`` is not used.
+        treatment, ``cointervention`` and ``later`` were recorded after it, ``daily`` every day (in columns
+        ``daily_NAME_DAY``, or a file of days), ``start`` is when it began, ``time`` and ``duration`` are
+        spans, ``never`` is not used.
     kind
         How values are summarized; points of a score are ``ordinal``. May be empty where values only name a
         patient or a site, are when treatment began, or are not used.

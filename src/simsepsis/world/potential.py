@@ -68,25 +68,45 @@ class Outcomes:
         How patients fare treated, as they were or would have been, and without treatment.
     propensity
         (n,) probability of treatment.
+    given, early
+        How they fare with treatment as it is given, and with treatment that starts within 48 hours in whoever
+        is still there; None in worlds where treatment has no clock.
     """
 
     treated: Potential
     untreated: Potential
     propensity: FloatArray
+    given: Potential | None = None
+    early: Potential | None = None
 
     def subset(self, rows: IntArray) -> Outcomes:
         """Return the potential outcomes of some patients."""
         return Outcomes(
+            propensity=self.propensity[rows],
             treated=self.treated.subset(rows),
             untreated=self.untreated.subset(rows),
-            propensity=self.propensity[rows],
+            given=None if self.given is None else self.given.subset(rows),
+            early=None if self.early is None else self.early.subset(rows),
         )
+
+    def under(self) -> dict[str, Outcomes]:
+        """Return policy → its potential outcomes beside those of what it is compared with."""
+        if self.given is None or self.early is None:
+            return {}
+        return {
+            "start_within_48h": replace(self, treated=self.early),
+            "never": replace(self, treated=self.untreated, untreated=self.given),
+        }
 
 
 def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
     """Return the potential outcomes of several populations, in their order."""
+    given = [part.given for part in parts if part.given is not None]
+    early = [part.early for part in parts if part.early is not None]
     return Outcomes(
         treated=join_potentials([part.treated for part in parts]),
         untreated=join_potentials([part.untreated for part in parts]),
         propensity=np.concatenate([part.propensity for part in parts]),
+        given=join_potentials(given) if given else None,
+        early=join_potentials(early) if early else None,
     )

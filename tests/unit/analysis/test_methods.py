@@ -322,6 +322,7 @@ def test_every_reading_of_the_spec_runs_every_method(
     expected_failures = {
         "fine_gray": changes.get("censoring") == "administrative",
         "rmst28": changes.get("censoring") == 14.0,
+        "g_formula": changes.get("censoring") == 14.0,
     }
     failed = set(rows.loc[~rows["converged"], "method"])
     both = {name for group in ("thesis", "randomized_twin") for name in GROUPS[group] if "adjuncts" in name}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import scipy.stats
 import statsmodels.api as sm
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.analysis import separation
 from simsepsis.analysis.gee import clustered_design, fit_clustered, fit_gee
@@ -27,7 +28,7 @@ def large(seed: int, n: int = 2_500, p: int = 24) -> tuple[np.ndarray, np.ndarra
     return X.astype(float), (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10_000), st.booleans(), st.floats(0.0, 3.0))
 def test_separated_data_are_never_certified(seed: int, complete: bool, shift: float) -> None:
     rng = np.random.default_rng(seed)
@@ -116,7 +117,7 @@ def test_one_checked_design_serves_every_outcome() -> None:
         np.testing.assert_array_equal(shared.covariance, own.covariance)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.integers(0, 10**6), st.integers(3, 40), st.integers(1, 8), st.booleans())
 @example(1234, 3, 6, True)
 def test_projections_judge_columns_as_householder_does(seed: int, n: int, p: int, nearly: bool) -> None:
@@ -151,7 +152,7 @@ def test_newtons_heading_finds_what_the_linear_programme_finds(
     assert quick.failure == long.failure
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(*[st.integers(0, 60)] * 4, st.sampled_from(["two-sided", "less", "greater"]))
 def test_fisher_equals_scipy(a: int, b: int, c: int, d: int, sides: str) -> None:
     expected = scipy.stats.fisher_exact([[a, b], [c, d]], alternative=sides).pvalue
@@ -169,7 +170,7 @@ def test_without_errors_the_maximum_is_the_same(seed: int, rows: int) -> None:
     assert quick.log_likelihood == pytest.approx(thorough.log_likelihood, rel=1e-13)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10_000), st.integers(1, 3))
 @example(5925, 1)
 def test_without_errors_separation_is_found_all_the_same(seed: int, parted: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.analysis.tallies import level_counts, members_of, moments_of, quartiles_of, tally
 
@@ -18,7 +19,7 @@ def column_of(seed: int, size: int, decimals: int | None) -> np.ndarray:
     return np.where(rng.random(size) < 0.1, np.nan, column)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.integers(0, 10_000), st.integers(0, 300), st.sampled_from([0, 1, 2, 3, None]))
 def test_a_tally_holds_every_value_of_every_group(seed: int, size: int, decimals: int | None) -> None:
     column = column_of(seed, size, decimals)
@@ -31,7 +32,7 @@ def test_a_tally_holds_every_value_of_every_group(seed: int, size: int, decimals
         np.testing.assert_array_equal(np.repeat(found.value, count), inside)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.integers(0, 10_000), st.integers(1, 200), st.sampled_from([0, 1, None]))
 def test_quartiles_and_moments_are_those_of_the_numbers(seed: int, size: int, decimals: int | None) -> None:
     column = column_of(seed, size, decimals)

@@ -2,8 +2,9 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.study import auditing
@@ -222,7 +223,7 @@ def wald_rows(variable, log_ratio, std_error):
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(data=st.data())
 def test_silent_on_any_consistent_table(data):
     sizes = tuple(data.draw(st.integers(60, 4000)) for _ in ARMS)

@@ -13,7 +13,7 @@ from simsepsis.analysis.methods.rows import risk_rows, risks_of
 from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.rank import independent_columns
 from simsepsis.arrays import FloatArray
-from simsepsis.errors import ConvergenceError
+from simsepsis.errors import ConvergenceError, NotEstimableError
 
 BALANCED = 1e-9
 """Standard deviations by which the means of a balanced covariate may differ."""
@@ -85,6 +85,8 @@ def balanced_rows(task: Task) -> Iterator[Estimate]:
     """
     cohort, X = known(task.shared.cohort), known(task.shared.design)[:, 1:]
     inside, outside = np.flatnonzero(cohort.treated), np.flatnonzero(~cohort.treated)
+    if inside.size == 0 or outside.size == 0:
+        raise NotEstimableError("only one arm has patients with all covariates")
     away = X - X[inside].mean(axis=0)
     weights = balancing_weights(X[outside], X[inside].mean(axis=0))
     spread = np.linalg.pinv((away[outside].T * weights) @ away[outside], hermitian=True)

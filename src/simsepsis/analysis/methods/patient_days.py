@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import scipy.special
 
+from simsepsis.analysis.daily_records import columns_by_day
 from simsepsis.analysis.data import CohortArrays
 from simsepsis.analysis.logistic import fit_logistic, linear_predictor
 from simsepsis.analysis.methods.method import Task
@@ -16,9 +16,6 @@ from simsepsis.analysis.methods.shared import known
 from simsepsis.analysis.methods.start_times import course_of, days_of_stay
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ConvergenceError, NotEstimableError
-
-DAILY = re.compile(r"daily_(.+)_(\d+)")
-"""What a column of one day is called: ``daily_lactate_3`` is the lactate of day 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,12 +54,12 @@ class PatientDays:
 
     def weight(self, chance: FloatArray) -> FloatArray:
         """Return the chance of what happened over that given the covariates, which must leave it open."""
-        own = self.happened(self.hazard)
-        if (own <= 0.0).any():
+        own, other = self.happened(self.hazard), self.happened(chance)
+        if (np.minimum(own, other) <= 0.0).any():
             raise NotEstimableError(
-                "on some day the covariates decide who starts, so that weights are infinite"
+                "on some day the covariates decide who starts, so that weights are infinite or none"
             )
-        return self.happened(chance) / own
+        return other / own
 
 
 def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
@@ -86,7 +83,7 @@ def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
     course = course_of(task)
     stay = days_of_stay(task, cohort)
     stay = course.duration if stay is None else np.minimum(stay, course.duration)
-    values = _daily(task, cohort) if recorded is None else recorded
+    values = daily_records(task, cohort) if recorded is None else recorded
     start = np.maximum(np.ceil(course.start), 1.0)
     patient, column = np.nonzero(
         np.arange(1, values.shape[1] + 1) <= np.minimum(np.ceil(stay), start)[:, None]
@@ -122,12 +119,9 @@ def _hazard(X: FloatArray, starts: BoolArray) -> FloatArray:
     return np.asarray(scipy.special.expit(predictor))
 
 
-def _daily(task: Task, cohort: CohortArrays) -> FloatArray:
+def daily_records(task: Task, cohort: CohortArrays) -> FloatArray:
     """Return what is recorded of each day, (n, days, q)."""
-    found: dict[str, dict[int, str]] = {}
-    for column in task.shared.frame.columns:
-        if (named := DAILY.fullmatch(str(column))) is not None:
-            found.setdefault(named[1], {})[int(named[2])] = column
+    found = columns_by_day(task.shared.frame, task.spec)
     last = min((len(days) for days in found.values()), default=0)
     if last == 0 or any(not set(range(1, last + 1)) <= set(days) for days in found.values()):
         raise NotEstimableError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood
+from simsepsis.analysis.survival.partial_likelihood import PartialLikelihood, leading_rows
 from simsepsis.arrays import FloatArray, IntArray
 
 _ZERO = 1e-7
@@ -120,12 +120,4 @@ def _leaders(likelihood: PartialLikelihood, levels: IntArray) -> IntArray:
         lifted = likelihood.stratum * (int(np.ptp(levels)) + 1) + levels - levels.min()
         running = np.maximum.accumulate(lifted * levels.size + np.arange(levels.size))
         return np.asarray(running[sets.stop_to - 1] % levels.size)
-    leaders = np.empty(sets.first.size, np.int64)
-    for group in range(sets.first.size):
-        at_risk = np.zeros(levels.size, np.bool_)
-        at_risk[sets.stop_from[group] : sets.stop_to[group]] = True
-        assert sets.late_to is not None
-        at_risk[sets.entered[sets.stop_from[group] : sets.late_to[group]]] = False
-        rows = np.flatnonzero(at_risk)
-        leaders[group] = rows[np.argmax(levels[rows])]
-    return leaders
+    return np.asarray(leading_rows(levels, sets.terms_from, sets.terms_to, sets.first.size))

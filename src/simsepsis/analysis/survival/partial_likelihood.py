@@ -10,6 +10,7 @@ from numba import njit
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 
 _UNTIED: FloatArray = np.empty(0)
+_NOBODY: IntArray = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -258,14 +259,10 @@ class PartialLikelihood:
     def over_risk_sets(self, values: FloatArray) -> FloatArray:
         """Sum rows of values (n, k) over the risk set of each group of deaths, shape (g, k)."""
         sets = self.sets
-        total = self._cumulated(values)
-        sums = np.take(total, sets.stop_to, axis=0)
-        if self.sums_are_differences:
-            sums -= np.take(total, sets.stop_from, axis=0)
-        if sets.entered is not None and sets.late_to is not None:
-            late = self._cumulated(values[sets.entered])
-            sums -= late[sets.late_to] - late[sets.stop_from]
-        return np.asarray(sums.astype(np.float64, copy=False))
+        entered, late_to = sets.entered, sets.late_to
+        if entered is None or late_to is None:
+            entered, late_to = _NOBODY, sets.stop_from
+        return np.asarray(_summed(values, sets.stop_from, sets.stop_to, entered, late_to))
 
     def _over_terms(self, weighted: FloatArray, columns: FloatArray) -> FloatArray:
         """Sum the weighted risk, alone and times each column, over each term's risk set, shape (d, 1 + k)."""
@@ -293,6 +290,56 @@ class PartialLikelihood:
         total = np.zeros((len(values) + 1, values.shape[1]), precision)
         np.cumsum(values, axis=0, out=total[1:])
         return total
+
+
+@njit(cache=True)
+def _summed(
+    values: FloatArray, stop_from: IntArray, stop_to: IntArray, entered: IntArray, late_to: IntArray
+) -> FloatArray:
+    """Return the sums of rows over each risk set, (g, k).
+
+    Rows come in as time is gone through backwards, and go where they entered late. What rounding loses is
+    carried along (Neumaier), for a small risk set may be what a large one leaves.
+    """
+    sums = np.empty((stop_from.size, values.shape[1]))
+    total, lost = np.zeros((2, values.shape[1]))
+    row = gone = 0
+    for g in range(stop_from.size):
+        if g == 0 or stop_from[g] != stop_from[g - 1]:
+            row = gone = stop_from[g]
+            total[:] = 0.0
+            lost[:] = 0.0
+        for i in range(row, stop_to[g]):
+            _add(values, i, 1.0, total, lost)
+        for i in range(gone, late_to[g]):
+            _add(values, entered[i], -1.0, total, lost)
+        row, gone = stop_to[g], late_to[g]
+        sums[g] = total + lost
+    return sums
+
+
+@njit(cache=True, inline="always")
+def _add(values: FloatArray, i: int, sign: float, total: FloatArray, lost: FloatArray) -> None:
+    """Add a row to a total, and what rounding takes from it to `lost`."""
+    for a in range(total.size):
+        value = sign * values[i, a]
+        both = total[a] + value
+        if abs(total[a]) >= abs(value):
+            lost[a] += (total[a] - both) + value
+        else:
+            lost[a] += (value - both) + total[a]
+        total[a] = both
+
+
+@njit(cache=True)
+def leading_rows(levels: IntArray, terms_from: IntArray, terms_to: IntArray, groups: int) -> IntArray:
+    """Return the first row of the highest level in the risk set of each group of deaths, (g,)."""
+    leaders = np.full(groups, -1)
+    for i in range(levels.size):
+        for g in range(terms_from[i], terms_to[i]):
+            if leaders[g] < 0 or levels[i] > levels[leaders[g]]:
+                leaders[g] = i
+    return leaders
 
 
 @njit(cache=True, error_model="numpy")

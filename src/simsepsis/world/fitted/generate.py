@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -273,7 +273,21 @@ def potential_outcomes(scenario: FittedScenario, *, population: int, seed: int) 
     """Return the potential outcomes of a large population."""
     settled = resolve(scenario)
     parts = [
-        _outcomes(settled, people, starts_of(settled, people))
+        _policies(settled, people, starts_of(settled, people))
         for people, _ in blocks_of(settled, seed=seed, n=population)
     ]
     return join_outcomes(parts)
+
+
+def _policies(scenario: FittedScenario, people: People, starts: Starts) -> Outcomes:
+    """Return the potential outcomes with those of the policies, where treatment has a clock."""
+    outcomes, start = _outcomes(scenario, people, starts), scenario.learned.start
+    if start is None:
+        return outcomes
+    given, by_then = starts.treated.astype(np.float64), starts.treated & (starts.begins <= start.early)
+    early = np.where(by_then, starts.begins, start.early)
+    return replace(
+        outcomes,
+        given=potential_of(scenario.learned, fate_of(scenario, people, given, starts.begins)),
+        early=potential_of(scenario.learned, fate_of(scenario, people, 1.0, early)),
+    )

@@ -172,6 +172,8 @@ class Start(Section):
     rounding: Literal["none", "up", "down"] = "none"
     """How times are recorded: as they are, or as whole numbers."""
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
+    early: Annotated[float, Field(gt=0.0, le=1e6)] = 2.0
+    """48 hours, in the unit of follow-up."""
 
     @model_validator(mode="after")
     def _pieces(self) -> Self:

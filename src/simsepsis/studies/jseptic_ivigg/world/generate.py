@@ -34,6 +34,9 @@ from simsepsis.world.potential import Outcomes, join_outcomes
 BLOCK = 16_384
 """Patients simulated at a time: few enough to stay in the cache, so that cost is linear in n."""
 
+EARLY_DAYS = 2.0
+"""Days within which the policy of an early start has treatment begin."""
+
 Columns = dict[str, FloatArray | IntArray]
 
 
@@ -149,13 +152,25 @@ def generate(
     )
 
 
+def _while_in_icu(day: FloatArray, untreated: Exits) -> FloatArray:
+    """Return days of a start, inf where the patient has left the ICU by then."""
+    return np.where(day < untreated.icu_time, day, np.inf)
+
+
 @one_thread()
 def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Outcomes:
     """Return the potential outcomes of a large population."""
     parts = []
     for world, icu, draw in blocks_of(resolve(scenario), seed=seed, n=population):
         block = simulate(world, icu, draw)
-        treated = potential_of(exits_if_treated(world, block, day_if_treated(block)))
-        untreated = potential_of(block.untreated)
-        parts.append(Outcomes(treated=treated, untreated=untreated, propensity=block.propensity))
+        early = np.where(block.ivigg_day <= EARLY_DAYS, block.ivigg_day, EARLY_DAYS)
+        parts.append(
+            Outcomes(
+                treated=potential_of(exits_if_treated(world, block, day_if_treated(block))),
+                untreated=potential_of(block.untreated),
+                propensity=block.propensity,
+                given=potential_of(block.exits),
+                early=potential_of(exits_if_treated(world, block, _while_in_icu(early, block.untreated))),
+            )
+        )
     return join_outcomes(parts)

@@ -15,6 +15,7 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.fit import (
 )
 from simsepsis.studies.jseptic_ivigg.world.calibration.roster import fit_roster
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
+from simsepsis.world.files import load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +49,29 @@ def test_a_draft_is_a_whole_scenario_that_tells_what_was_added():
         assert set(scenario.supports) == {"ventilator", "vasopressor", "rrt"}
 
 
-def test_mechanisms_change_of_the_roster_only_habits_and_deaths(rosters):
+def test_mechanisms_leave_the_icus_and_the_spread_of_other_effects(rosters):
     first, added = rosters
-    for name in ("size", "beds", "type", "model", "policy", "adjuncts", "severity", "age"):
+    for name in ("size", "beds", "type", "model", "policy"):
         assert first[name] == added[name]
-    assert np.array(added["death"]) == pytest.approx(2 * np.array(first["death"]), abs=0.002)
+    for name, factor in {"death": 2.0, "severity": 1.0, "age": 1.0, "infection": 1.0}.items():
+        assert spread_of(added, name) == pytest.approx(factor * spread_of(first, name), abs=0.002)
     assert first["ivigg"] != added["ivigg"]
+
+
+def spread_of(roster, name):
+    """Return the patient-weighted standard deviation of an effect."""
+    return np.sqrt(np.average(np.square(roster[name]), weights=roster["size"]))
+
+
+@pytest.mark.parametrize("which", ["drawn", "shipped"])
+def test_no_effect_of_an_icu_goes_with_how_many_of_its_patients_are_given_ivigg(rosters, which):
+    """Else 42 ICUs would confound in a world that says nothing hidden does; adjuncts are meant to."""
+    roster = rosters[1] if which == "drawn" else load_scenario("thesis").icus.roster.model_dump()
+    weights, habit = np.array(roster["size"], float), np.array(roster["ivigg"])
+    for name in ("death", "severity", "age", "infection"):
+        effect = np.array(roster[name])
+        together = np.average(effect * habit, weights=weights) / spread_of(roster, name)
+        assert abs(together) < 0.005, name
 
 
 def test_habits_depend_on_beds_and_policy_together_and_on_neither_alone(rosters):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import expit, logit, ndtri
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
@@ -123,33 +123,46 @@ def _beds_and_policy(codes: dict[str, IntArray]) -> FloatArray:
     return np.asarray(np.log(codes["icu_beds"] / np.median(codes["icu_beds"])) * _is_active(codes))
 
 
+def _habit(
+    drawn: FloatArray, between: dict[str, float], codes: dict[str, IntArray], sizes: IntArray
+) -> FloatArray:
+    """Return the ICUs' habit of giving IVIgG, from what is drawn of it with variance one."""
+    elsewhere = between.get("ivigg_elsewhere", between["ivigg"]) / between["ivigg"]
+    habit = drawn * between["ivigg"] * np.where(_is_active(codes), 1.0, elsewhere)
+    joint = between.get("beds_and_policy", 0.0)
+    if joint:
+        habit = habit + joint * _unrelated(_beds_and_policy(codes), _traits(codes), sizes)
+    return np.asarray(habit)
+
+
 def _effects(
-    between: dict[str, float], codes: dict[str, IntArray], sizes: IntArray, rng: np.random.Generator
+    between: dict[str, float],
+    codes: dict[str, IntArray],
+    sizes: IntArray,
+    rate: FloatArray,
+    rng: np.random.Generator,
 ) -> dict[str, FloatArray]:
     """Return random effects with exactly the stated standard deviations and correlations.
 
     In one roster of 42 ICUs a chance correlation would be a fixed confounder. So each effect is made
-    unrelated to the traits and to the effects before it; only the stated correlation of giving
-    adjuncts with giving IVIgG is put back.
+    unrelated to the traits, to the effects before it and, where habits differ by more than a normal effect,
+    to the share of each ICU's patients that is given IVIgG; only the stated correlation of giving adjuncts
+    with giving IVIgG is put back.
     """
     known = _traits(codes)
     effects: dict[str, FloatArray] = {}
     for name in EFFECTS:
         effects[name] = _unrelated(rng.standard_normal(N_ICUS), known, sizes)
         known = np.column_stack([known, effects[name]])
+        if name == "ivigg" and {"ivigg_elsewhere", "beds_and_policy"} & set(between):
+            habit = _habit(effects[name], between, codes, sizes)
+            known = np.column_stack([known, habit, expit(logit(rate) + habit)])
     shared = between["adjuncts_with_ivigg"]
     effects["adjuncts"] = shared * effects["ivigg"] + np.sqrt(1.0 - shared**2) * effects["adjuncts"]
     emergency = codes["icu_type"] == COLUMNS["icu_type"].level_names.index("er")
     shift = np.where(emergency, -TYPE_ROUTE_SHIFT, TYPE_ROUTE_SHIFT)
     scaled = {name: value * between[name] for name, value in effects.items()}
-    if "ivigg_elsewhere" in between:
-        factor = np.where(_is_active(codes), 1.0, between["ivigg_elsewhere"] / between["ivigg"])
-        scaled["ivigg"] = scaled["ivigg"] * factor
-    if between.get("beds_and_policy"):
-        joint = _beds_and_policy(codes)
-        scaled["ivigg"] = scaled["ivigg"] + between["beds_and_policy"] * _unrelated(
-            joint, _traits(codes), sizes
-        )
+    scaled["ivigg"] = _habit(effects["ivigg"], between, codes, sizes)
     scaled["route"] = scaled["route"] + shift - np.average(shift, weights=sizes)
     return {name: np.round(value, 3) for name, value in scaled.items()}
 
@@ -167,9 +180,11 @@ def fit_roster(
         targets.proportion("dic_policy", level, "ivigg") / targets.pooled("dic_policy", level)
         for level in COLUMNS["dic_policy"].level_names
     ]
-    treated = sizes * np.array(rate)[codes["dic_policy"]]
+    by_policy = np.array(rate)[codes["dic_policy"]]
+    treated = sizes * by_policy
     codes["icu_beds"] = _swap_search(codes["icu_beds"], _beds_loss(sizes, treated), rng, step=True)
-    effects = _effects(between, codes, sizes, rng)
+    share = np.clip(by_policy * targets.share, 0.01, 0.99)
+    effects = _effects(between, codes, sizes, share, rng)
     traits = {
         field: [COLUMNS[name].level_names[code] for code in codes[name]]
         for name, field in (("icu_type", "type"), ("icu_model", "model"), ("dic_policy", "policy"))
