@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,17 +47,26 @@ class Bench:
     pool: Pool
     jobs: int = -1
     progress: Progress | None = None
+    store: Path | None = None
 
     def simulated(
-        self, told: TrialProtocol, number: int, total: int | None = None, pool: Pool | None = None
+        self,
+        told: TrialProtocol,
+        number: int,
+        total: int | None = None,
+        pool: Pool | None = None,
+        *,
+        null: bool = False,
     ) -> TrialSimulation:
         """Return trials of another protocol: of the same number of patients, from the same, unless told."""
         return simulate_trials(
             told,
             replicates=number,
             jobs=self.jobs,
+            null=null,
             n_total=total or self.size.n_randomized,
             pool=pool or self.pool,
+            store=self.store,
             progress=self.progress,
         )
 

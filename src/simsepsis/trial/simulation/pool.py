@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -130,6 +130,7 @@ def _solve_control(world: _World) -> _World:
     if asked is None:
         return world
 
+    @cache
     def risk(log_factor: float) -> float:
         scaled = replace(world, hazard_factor=float(np.exp(log_factor)))
         course = scaled.course(None, 0.0)
@@ -174,6 +175,7 @@ def _solve_effect(world: _World, control: Course) -> float:
         return 0.0
     measure = _measure(world, control)
 
+    @cache
     def value(log_hazard_ratio: float) -> float:
         return measure(world.course(arm, log_hazard_ratio))
 
