@@ -25,8 +25,6 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if not {"generated", ".venv", "_site"} & set(page.parts)]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-RUN_ELSEWHERE = {"README.md"}
-"""Pages whose Python blocks other tests run."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -54,9 +52,7 @@ def test_a_command_that_is_shown_can_be_typed(page: str, line: str):
         pytest.fail(f"{page}: {line}: {error}")
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.name not in RUN_ELSEWHERE], ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_python_blocks_run(page: Path, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
