@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from simsepsis.studies.jseptic_ivigg.world.calibration.population import draw_population, treated_population
+from simsepsis.studies.jseptic_ivigg.world.calibration.population import (
+    draw_population,
+    treated_population,
+    untreated_course,
+)
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
 from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import TiltStart
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
@@ -31,7 +35,8 @@ def unconfounded(u):
 
 def test_a_fit_with_the_true_terms_returns_the_coefficients():
     population = draw_population(THESIS, load_targets(), seed=21)
-    treated = treated_population(population, THESIS, TiltStart())
+    _, exits = untreated_course(population, THESIS)
+    treated = treated_population(population, THESIS, exits, TiltStart())
     X, outside = population.tilt.X, treated.log_hazard - population.tilt.X @ _beta(population, treated)
     y = np.random.default_rng(3).random(X.shape[0]) < treated.probability
     offset = np.log(treated.exposed[:, -1]) + outside
@@ -45,7 +50,7 @@ def test_a_fit_with_the_true_terms_returns_the_coefficients():
 
 def _beta(population, treated):
     start = TiltStart()
-    treated_population(population, THESIS, start)
+    treated_population(population, THESIS, treated.exits, start)
     return start.required()
 
 

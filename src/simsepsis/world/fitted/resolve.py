@@ -14,11 +14,13 @@ from simsepsis.errors import ScenarioError
 from simsepsis.streams import streams
 from simsepsis.threads import one_thread
 from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Contrast, Risks, risk_difference
+from simsepsis.world.fitted.covariates import Covariates
 from simsepsis.world.fitted.scenario import Effect, FittedScenario, Solved
 from simsepsis.world.fitted.simulate import (
     People,
     draw_people,
     fate_of,
+    people_with,
     place_patients,
     prognosis,
     roster_of,
@@ -43,12 +45,17 @@ def solve_population(scenario: FittedScenario) -> People:
     return draw_people(scenario, roster, place_patients(roster, POPULATION), draw)
 
 
+def _of_covariates(scenario: FittedScenario, covariates: Covariates) -> People:
+    """Return the patients on whom a world is solved, whose covariates another world with these has drawn."""
+    return people_with(scenario, covariates, streams(POPULATION_SEED))
+
+
 @lru_cache(maxsize=64)
 def _resolved(scenario: FittedScenario) -> FittedScenario:
-    scenario = _solve_treatment(scenario)
+    scenario, covariates = _solve_treatment(scenario)
     if scenario.unmeasured.crude == "held":
-        return _hold_crude(scenario)
-    return _solve_effect(scenario)
+        return _hold_crude(scenario, covariates)
+    return _solve_effect(scenario, covariates)
 
 
 @one_thread()
@@ -66,8 +73,8 @@ def resolve(scenario: FittedScenario) -> FittedScenario:
     return _resolved(scenario)
 
 
-def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
-    """Return the world with the share of the treated, and what confounding means in it, solved."""
+def _solve_treatment(scenario: FittedScenario) -> tuple[FittedScenario, Covariates]:
+    """Return the world with the share of the treated, and what confounding means, solved; and covariates."""
     bare = scenario.model_copy(update={"solved": None, "unmeasured": type(scenario.unmeasured)()})
     people = solve_population(bare)
     score, outlook = people.log_odds, prognosis(bare, people.covariates)
@@ -80,7 +87,7 @@ def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
     everybody = people
     if scenario.learned.start is not None:
         # With starts in time u moves both who is still there and who starts.
-        everybody = solve_population(scenario.model_copy(update={"solved": None}))
+        everybody = _of_covariates(scenario.model_copy(update={"solved": None}), people.covariates)
         spread = spread + everybody.log_odds - score
     chance = _chance_of(scenario, everybody)
 
@@ -99,7 +106,7 @@ def _solve_treatment(scenario: FittedScenario) -> FittedScenario:
         intercept=float(brentq(gap, -FARTHEST, FARTHEST, xtol=1e-8)),
     )
     _refuse_no_overlap(scenario, chance(solved.intercept + spread))
-    return scenario.model_copy(update={"solved": solved})
+    return scenario.model_copy(update={"solved": solved}), people.covariates
 
 
 def _chance_of(scenario: FittedScenario, people: People) -> Callable[[FloatArray], FloatArray]:
@@ -143,14 +150,15 @@ def _with(scenario: FittedScenario, log_ratio: float) -> FittedScenario:
     return scenario.model_copy(update={"effect": effect})
 
 
-def _solve_effect(scenario: FittedScenario) -> FittedScenario:
+def _solve_effect(scenario: FittedScenario, covariates: Covariates) -> FittedScenario:
     """Return the world with the log ratio at which the stated effect holds."""
     effect = scenario.effect
     _ = scenario.outcome
     if effect.measure is None or effect.value is None:
         return scenario
     _check_measure(scenario, effect)
-    at = _contrast(scenario, solve_population(scenario), NAMES[effect.measure], effect.population)
+    people = _of_covariates(scenario, covariates)
+    at = _contrast(scenario, people, NAMES[effect.measure], effect.population)
     ends = [_end(at, side) for side in (-LARGEST_LOG_HAZARD_RATIO, LARGEST_LOG_HAZARD_RATIO)]
     lowest, highest = sorted(at(end)[0] for end in ends)
     if not lowest < effect.value < highest:
@@ -189,7 +197,7 @@ def _check_measure(scenario: FittedScenario, effect: Effect) -> None:
         )
 
 
-def _hold_crude(scenario: FittedScenario) -> FittedScenario:
+def _hold_crude(scenario: FittedScenario, covariates: Covariates) -> FittedScenario:
     """Return the world whose shift and effect, given u, leave the crude outcome of both arms as it was."""
     crude = scenario.learned.crude.get(scenario.outcome)
     if crude is None:
@@ -198,7 +206,7 @@ def _hold_crude(scenario: FittedScenario) -> FittedScenario:
             f'{scenario.outcome} was; write crude = "free"'
         )
     free = scenario.unmeasured
-    people, outcome = solve_population(scenario), scenario.outcome
+    people, outcome = _of_covariates(scenario, covariates), scenario.outcome
 
     def control(shift: float) -> float:
         world = _shifted(_with(scenario, 0.0), shift)

@@ -143,8 +143,12 @@ def place_patients(roster: Roster, n: int) -> IntArray:
 
 def draw_people(scenario: FittedScenario, roster: Roster, cluster: IntArray, draw: Streams) -> People:
     """Return patients with all that precedes the treatment."""
-    profile, n = scenario.learned, cluster.size
-    covariates = _covariates(scenario, roster, cluster, draw("patients"))
+    return people_with(scenario, _covariates(scenario, roster, cluster, draw("patients")), draw)
+
+
+def people_with(scenario: FittedScenario, covariates: Covariates, draw: Streams) -> People:
+    """Return patients of known covariates with all else that precedes the treatment."""
+    profile, n = scenario.learned, covariates.cluster.size
     hidden = draw_hidden(scenario.unmeasured, n, draw("unmeasured"))
     luck = _luck(profile, n, draw)
     before: dict[str, FloatArray] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Hazard
 from simsepsis.studies.jseptic_ivigg.world.patients import Patients
 from simsepsis.studies.jseptic_ivigg.world.predictor import linear_predictor
@@ -60,6 +60,10 @@ class Fate:
     path: FloatArray
     offsets: FloatArray
     thresholds: FloatArray
+
+    def subset(self, rows: IntArray) -> Fate:
+        """Return the fates of some patients."""
+        return Fate(path=self.path[rows], offsets=self.offsets[rows], thresholds=self.thresholds[rows])
 
 
 @numba.njit(cache=True)

@@ -24,6 +24,7 @@ from simsepsis.studies.jseptic_ivigg.world.simulate import (
     assign_by_coin,
     day_if_treated,
     exits_if_treated,
+    exits_of,
     simulate,
 )
 from simsepsis.studies.jseptic_ivigg.world.supports import renal_support_days, support_days
@@ -51,7 +52,9 @@ def _stay(exits: Exits) -> Columns:
     }
 
 
-def _care(world: World, block: Simulated, starts: dict[str, FloatArray], rng: np.random.Generator) -> Columns:
+def _care(
+    world: World, block: Simulated, exits: Exits, starts: dict[str, FloatArray], rng: np.random.Generator
+) -> Columns:
     """Return transfusions and days of organ support."""
     scenario, patients = world.scenario, block.patients
     noise = rng.standard_normal((len(scenario.transfusions) + len(scenario.supports), 2, patients.icu.size))
@@ -62,9 +65,9 @@ def _care(world: World, block: Simulated, starts: dict[str, FloatArray], rng: np
     trend = block.fate.path[:, 6] - block.fate.path[:, 0]
     supports = scenario.supports
     for row, name in enumerate(("ventilator", "vasopressor"), start=len(scenario.transfusions)):
-        columns[f"{name}_days"] = support_days(supports[name], patients, trend, block.exits, noise[row])
+        columns[f"{name}_days"] = support_days(supports[name], patients, trend, exits, noise[row])
     start = np.minimum(starts["rrt"], starts["rrt_nonrenal"])
-    columns["rrt_days"] = renal_support_days(supports["rrt"], patients, trend, start, block.exits, noise[-1])
+    columns["rrt_days"] = renal_support_days(supports["rrt"], patients, trend, start, exits, noise[-1])
     return columns
 
 
@@ -81,7 +84,7 @@ def _block(world: World, icu: IntArray, draw: Streams, assignment: Assignment) -
     simulated = simulate(world, icu, draw)
     if assignment == "coin":
         simulated = assign_by_coin(world, simulated, draw("coin"))
-    path, exits = simulated.fate.path, simulated.exits
+    path, exits = simulated.fate.path, exits_of(world, simulated)
     starts = draw_adjuncts(
         world.scenario, simulated.patients, path, exits.icu_time, simulated.ivigg_day, draw("adjuncts")
     )
@@ -93,7 +96,7 @@ def _block(world: World, icu: IntArray, draw: Streams, assignment: Assignment) -
         columns |= daily_scores(world, simulated.patients, path, exits, starts, rngs)
     if world.scenario.observation.controls:
         columns |= negative_controls(world.scenario, simulated.patients, draw("controls"))
-    columns |= _care(world, simulated, starts, draw("supports"))
+    columns |= _care(world, simulated, exits, starts, draw("supports"))
     columns |= {name: np.isfinite(start).astype(np.int64) for name, start in starts.items()}
     columns["ivigg"] = np.isfinite(simulated.ivigg_day).astype(np.int64)
     starts["ivigg"] = simulated.ivigg_day
@@ -169,7 +172,7 @@ def potential_outcomes(scenario: Scenario, *, population: int, seed: int) -> Out
                 treated=potential_of(exits_if_treated(world, block, day_if_treated(block))),
                 untreated=potential_of(block.untreated),
                 propensity=block.propensity,
-                given=potential_of(block.exits),
+                given=potential_of(exits_of(world, block)),
                 early=potential_of(exits_if_treated(world, block, _while_in_icu(early, block.untreated))),
             )
         )

@@ -178,7 +178,7 @@ def _cuts(patients: Patients, latents: Latents) -> tuple[dict[str, FloatArray], 
 @lru_cache(maxsize=8)
 def build_world(scenario: Scenario) -> World:
     """Return the tables of a scenario; built once per process and scenario."""
-    patients, numbers = scenario.patients, scenario.treatment.numbers
+    patients = scenario.patients
     registry = scenario.icus.model_copy(update={"kind": "registry", "number": None})
     roster = draw_icus(registry, stream(0, "icus"))
     latents = _latents(patients, roster)
@@ -193,8 +193,18 @@ def build_world(scenario: Scenario) -> World:
         cuts=cuts,
         infection=decoding,
         bases=bases,
-        hazards={name: basis @ numbers[name] for name, basis in bases.items() if name in numbers},
+        hazards=_hazards(scenario, bases),
     )
+
+
+def _hazards(scenario: Scenario, bases: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    numbers = scenario.treatment.numbers
+    return {name: basis @ numbers[name] for name, basis in bases.items() if name in numbers}
+
+
+def with_scenario(world: World, scenario: Scenario) -> World:
+    """Return the tables of a scenario that has the same patients and ICUs."""
+    return replace(world, scenario=scenario, hazards=_hazards(scenario, world.bases))
 
 
 def settle(scenario: Scenario, streams: Streams) -> World:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import cast
 
 import numpy as np
 from scipy.optimize import brentq, least_squares
 
-from simsepsis.arrays import FloatArray
+from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import ConvergenceError, ScenarioError
 from simsepsis.streams import streams
 from simsepsis.studies.jseptic_ivigg.world.calibration.population import (
     Population,
     draw_population,
     treated_population,
+    untreated_course,
 )
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import ARMS, load_targets
 from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import (
@@ -24,28 +25,25 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import (
     treatment_mark,
     treatment_section,
 )
+from simsepsis.studies.jseptic_ivigg.world.course import Exits, run_course
 from simsepsis.studies.jseptic_ivigg.world.effect import Effect
 from simsepsis.studies.jseptic_ivigg.world.icus import assign_icus
 from simsepsis.studies.jseptic_ivigg.world.oracle import potential_of
-from simsepsis.studies.jseptic_ivigg.world.prepared import World, build_world
+from simsepsis.studies.jseptic_ivigg.world.prepared import World, build_world, with_scenario
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.studies.jseptic_ivigg.world.simulate import (
-    Simulated,
     day_if_treated,
     exits_if_treated,
     simulate,
+    treat,
 )
 from simsepsis.threads import one_thread
 from simsepsis.world.contrast import CONTRASTS, LARGEST_LOG_HAZARD_RATIO, Risks
-from simsepsis.world.potential import Potential
 from simsepsis.world.section import Section
 
 POPULATION_SEED = 0
 REGISTRIES = 30
 """Registries on which effects are solved: a risk ratio is then known to 0.4%."""
-
-HELD_REGISTRIES = 12
-"""Registries on which crude mortality is held: its error is a third of the thesis's sampling error."""
 
 STEP = 0.02
 """Length of the steps for slopes of mortality by log hazards: some fifty deaths of those simulated."""
@@ -84,9 +82,9 @@ def _with_treatment(scenario: Scenario, **changes: object) -> Scenario:
     return scenario.model_copy(update={"treatment": scenario.treatment.model_copy(update=changes)})
 
 
-def _late_share(population: Population, scenario: Scenario, start: TiltStart) -> float:
+def _late_share(population: Population, scenario: Scenario, exits: Exits, start: TiltStart) -> float:
     """Return the share of starts that come after 48 hours."""
-    treated = treated_population(population, scenario, start)
+    treated = treated_population(population, scenario, exits, start)
     hazard = np.exp(treated.log_hazard)
     late = np.exp(-hazard * treated.exposed[:, 1]) - np.exp(-hazard * treated.exposed[:, -1])
     return float(late.sum() / treated.probability.sum())
@@ -108,10 +106,10 @@ def _solve_timing(population: Population, scenario: Scenario) -> tuple[Scenario,
     asked = scenario.treatment.late_share
     if asked is None:
         return scenario, ()
-    start = TiltStart()
+    start, (_, exits) = TiltStart(), untreated_course(population, scenario)
 
     def gap(decay: float) -> float:
-        return _late_share(population, _with_treatment(scenario, decay=decay), start) - asked
+        return _late_share(population, _with_treatment(scenario, decay=decay), exits, start) - asked
 
     (low, most), (high, least) = (_end(gap, ends) for ends in (LOWEST_DECAYS, HIGHEST_DECAYS))
     most, least = most + asked, least + asked
@@ -129,10 +127,12 @@ def _solve_timing(population: Population, scenario: Scenario) -> tuple[Scenario,
     return _with_treatment(scenario, decay=decay, late_share=None), (reached,)
 
 
-def solve_treatment(population: Population, scenario: Scenario, start: TiltStart | None = None) -> Scenario:
+def solve_treatment(
+    population: Population, scenario: Scenario, exits: Exits, start: TiltStart | None = None
+) -> Scenario:
     """Return the scenario with the treated margins of Table 1 solved and marked as such."""
     start = TiltStart() if start is None else start
-    treated_population(population, scenario, start)
+    treated_population(population, scenario, exits, start)
     section = treatment_section(population.tilt, start.required())
     normal = scenario.unmeasured.kind == "normal"
     if normal:
@@ -148,7 +148,8 @@ def _solve_margins(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
     population = draw_population(scenario, load_targets(), POPULATION_SEED)
     try:
         timed, reached = _solve_timing(population, scenario)
-        solved = solve_treatment(population, timed)
+        _, exits = untreated_course(population, timed)
+        solved = solve_treatment(population, timed, exits)
         if scenario.unmeasured.crude != "free":
             solved, held = _hold_crude(population, solved)
             reached += held
@@ -205,14 +206,14 @@ def _where_held(scenario: Scenario) -> FloatArray:
 
 def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) -> FloatArray:
     """Return the crude mortalities' distance from Table 3 in its SEs: ICU and hospital, IVIgG first."""
-    solved = solve_treatment(population, scenario, start)
-    world = build_world(solved)
-    simulated = _simulated(world, HELD_REGISTRIES)
-    treated, untreated = _potentials(world, simulated)
+    fate, exits = untreated_course(population, scenario)
+    world = with_scenario(population.world, solve_treatment(population, scenario, exits, start))
+    simulated = treat(world, population.patients, fate, exits, streams(POPULATION_SEED))
+    treated = potential_of(exits_if_treated(world, simulated, day_if_treated(simulated)))
     targets, p = population.targets, simulated.propensity
     gaps = []
     for endpoint in ("icu_death", "hospital_death"):
-        for arm, potential, weight in zip(ARMS, (treated, untreated), (p, 1.0 - p), strict=True):
+        for arm, potential, weight in zip(ARMS, (treated, potential_of(exits)), (p, 1.0 - p), strict=True):
             printed = targets.proportion(endpoint, "", arm)
             error = np.sqrt(printed * (1.0 - printed) / targets.size[arm])
             gaps.append((np.average(potential.event[endpoint], weights=weight) - printed) / error)
@@ -252,7 +253,8 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
             f"{scenario.unmeasured.hr_death} crude mortality stays {gaps.max():.1f} standard errors from "
             f"Table 3; {REMEDIES[scenario.unmeasured.crude]}"
         )
-    solved = solve_treatment(population, _held(scenario, found.x), start)
+    held = _held(scenario, found.x)
+    solved = solve_treatment(population, held, untreated_course(population, held)[1], start)
     reached = Reached(
         what="largest gap of crude mortality in SEs", asked=0.0, value=float(gaps.max()), mcse=0.0
     )
@@ -262,31 +264,38 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
 # --- the effect as stated -------------------------------------------------------------------------
 
 
-def _simulated(world: World, registries: int) -> Simulated:
-    icu = assign_icus(world.roster, registries * world.scenario.n)
-    return simulate(world, icu, streams(POPULATION_SEED))
+def _contrast_at(world: World, effect: Effect) -> Callable[[float], tuple[float, float]]:
+    """Return the function from a log hazard ratio to the stated measure and its MCSE.
 
+    The larger the ratio, the sooner a patient dies, or the later where the dose turns the effect round: whose
+    outcome is the same under a smaller and a larger ratio has it under all between, and is not asked again.
+    """
+    icu = assign_icus(world.roster, REGISTRIES * world.scenario.n)
+    simulated = simulate(world, icu, streams(POPULATION_SEED))
+    day, scale = day_if_treated(simulated), simulated.dosing.log_hazard_ratio
+    weights = simulated.propensity if effect.population == "treated" else np.ones(day.size)
+    untreated = potential_of(simulated.untreated).event[effect.endpoint]
+    known: dict[float, BoolArray] = {}
 
-def _potentials(world: World, simulated: Simulated) -> tuple[Potential, Potential]:
-    treated = exits_if_treated(world, simulated, day_if_treated(simulated))
-    return potential_of(treated), potential_of(simulated.untreated)
-
-
-def _contrast_at(
-    world: World, simulated: Simulated, effect: Effect
-) -> Callable[[float], tuple[float, float]]:
-    """Return the function from a log hazard ratio to the stated measure and its MCSE."""
-    weights = simulated.propensity if effect.population == "treated" else np.ones(simulated.uniform.size)
-    scale = simulated.dosing.log_hazard_ratio
+    def event(log_hazard_ratio: float) -> BoolArray:
+        below = max((ratio for ratio in known if ratio <= log_hazard_ratio), default=None)
+        above = min((ratio for ratio in known if ratio >= log_hazard_ratio), default=None)
+        if below is None or above is None:
+            found, open_ = np.empty(day.size, dtype=bool), np.arange(day.size)
+        else:
+            found, open_ = known[below].copy(), np.flatnonzero(known[below] != known[above])
+        exits = run_course(
+            world.scenario.course,
+            simulated.fate.subset(open_),
+            start=day[open_],
+            log_hazard_ratio=log_hazard_ratio * scale[open_],
+        )
+        found[open_] = potential_of(exits).event[effect.endpoint]
+        known[log_hazard_ratio] = found
+        return found
 
     def contrast(log_hazard_ratio: float) -> tuple[float, float]:
-        dosing = replace(simulated.dosing, log_hazard_ratio=log_hazard_ratio * scale)
-        treated, untreated = _potentials(world, replace(simulated, dosing=dosing))
-        risks = Risks(
-            treated=treated.event[effect.endpoint],
-            untreated=untreated.event[effect.endpoint],
-            weights=weights,
-        )
+        risks = Risks(treated=event(log_hazard_ratio), untreated=untreated, weights=weights)
         return CONTRASTS[str(effect.measure)](risks)
 
     return contrast
@@ -305,8 +314,8 @@ def _solve_effect(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
             update={"share": 1.0, "grams": None, "grams_per_kg": scenario.dose.reference}
         )
         dose = scenario.dose.model_copy(update={"regimens": (one,)})
-        at_reference = build_world(world.scenario.model_copy(update={"dose": dose}))
-    contrast = _contrast_at(at_reference, _simulated(at_reference, REGISTRIES), effect)
+        at_reference = with_scenario(world, world.scenario.model_copy(update={"dose": dose}))
+    contrast = _contrast_at(at_reference, effect)
     asked = effect.value
     ends = sorted(contrast(side)[0] for side in (-LARGEST_LOG_HAZARD_RATIO, LARGEST_LOG_HAZARD_RATIO))
     if not ends[0] < asked < ends[1]:

@@ -34,8 +34,6 @@ class Simulated:
         How patients leave without IVIgG.
     ivigg_day
         (n,) days to the first dose, inf if never.
-    exits
-        How patients leave.
     """
 
     patients: Patients
@@ -46,7 +44,6 @@ class Simulated:
     uniform: FloatArray
     untreated: Exits
     ivigg_day: FloatArray
-    exits: Exits
 
     @property
     def propensity(self) -> FloatArray:
@@ -54,40 +51,32 @@ class Simulated:
         return np.asarray(-np.expm1(-np.exp(self.log_hazard) * self.exposed[:, -1]))
 
 
-def _exits(world: World, fate: Fate, untreated: Exits, day: FloatArray, effect: FloatArray) -> Exits:
-    """Return how patients leave if treated from `day` on; without effect the very same course."""
-    if not np.any(effect):
-        return untreated
-    return run_course(world.scenario.course, fate, start=day, log_hazard_ratio=effect)
-
-
 def simulate(world: World, icu: IntArray, streams: Streams) -> Simulated:
-    """Return what happens to patients of the given ICUs.
-
-    What precedes the first dose is the untreated course, so the dose is found there; only then is the
-    course run again with the effect, if there is one.
-    """
-    scenario = world.scenario
+    """Return what happens to patients of the given ICUs."""
     patients = draw_patients(world, icu, streams)
-    dosing = draw_dosing(scenario, patients, streams("dose"))
-    fate = draw_fate(scenario, patients, streams("course"))
-    untreated = run_course(scenario.course, fate)
-    timing = scenario.treatment
+    fate = draw_fate(world.scenario, patients, streams("course"))
+    return treat(world, patients, fate, run_course(world.scenario.course, fate), streams)
+
+
+def treat(world: World, patients: Patients, fate: Fate, untreated: Exits, streams: Streams) -> Simulated:
+    """Return who is treated, and when, of patients whose untreated course is known.
+
+    What precedes the first dose is the untreated course, so the dose is found there.
+    """
+    timing = world.scenario.treatment
     exposed = exposure(fate.path, untreated.icu_time, severity=timing.severity, decay=timing.decay)
     log_hazard = start_log_hazard(world, patients)
-    uniform = streams("treatment").random(icu.size)
+    uniform = streams("treatment").random(patients.icu.size)
     needed = -np.log1p(-uniform) * np.exp(-log_hazard)
-    day = start_times(exposed, untreated.icu_time, needed)
     return Simulated(
         patients=patients,
-        dosing=dosing,
+        dosing=draw_dosing(world.scenario, patients, streams("dose")),
         fate=fate,
         log_hazard=log_hazard,
         exposed=exposed,
         uniform=uniform,
         untreated=untreated,
-        ivigg_day=day,
-        exits=_exits(world, fate, untreated, day, dosing.log_hazard_ratio),
+        ivigg_day=start_times(exposed, untreated.icu_time, needed),
     )
 
 
@@ -122,11 +111,20 @@ def assign_by_coin(world: World, simulated: Simulated, rng: np.random.Generator)
         Random numbers of the mechanism "coin".
     """
     heads = rng.random(simulated.uniform.size) < world.scenario.patients.ivigg_share
-    day = np.where(heads, day_if_treated(simulated), np.inf)
-    return replace(simulated, ivigg_day=day, exits=exits_if_treated(world, simulated, day))
+    return replace(simulated, ivigg_day=np.where(heads, day_if_treated(simulated), np.inf))
 
 
 def exits_if_treated(world: World, simulated: Simulated, day: FloatArray) -> Exits:
-    """Return how patients would leave with IVIgG from `day` on, all else, chance included, the same."""
+    """Return how patients would leave with IVIgG from `day` on, all else, chance included, the same.
+
+    Without effect it is the very same course.
+    """
     effect = simulated.dosing.log_hazard_ratio
-    return _exits(world, simulated.fate, simulated.untreated, day, effect)
+    if not np.any(effect):
+        return simulated.untreated
+    return run_course(world.scenario.course, simulated.fate, start=day, log_hazard_ratio=effect)
+
+
+def exits_of(world: World, simulated: Simulated) -> Exits:
+    """Return how patients leave, treated as they are."""
+    return exits_if_treated(world, simulated, simulated.ivigg_day)

@@ -13,6 +13,7 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.population import (
     Treated,
     fit_parameters,
     treated_population,
+    untreated_course,
 )
 from simsepsis.studies.jseptic_ivigg.world.calibration.residuals import (
     arm_weights,
@@ -120,7 +121,8 @@ def fit_course(population: Population, supposed: Supposed) -> tuple[Scenario, Tr
 
     def trial(values: FloatArray) -> tuple[Scenario, Treated]:
         scenario = with_course(population.scenario, dict(hazards(values, supposed.parameters)))
-        return scenario, treated_population(population, scenario, found)
+        _, exits = untreated_course(population, scenario)
+        return scenario, treated_population(population, scenario, exits, found)
 
     start, spread = judged(supposed.parameters)
     early = supposed.deaths_by_day_7

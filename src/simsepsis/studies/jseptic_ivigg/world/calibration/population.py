@@ -97,12 +97,18 @@ def draw_population(scenario: Scenario, targets: Targets, seed: int) -> Populati
     )
 
 
-def treated_population(population: Population, scenario: Scenario, start: TiltStart) -> Treated:
-    """Return who is treated when the scenario's hazards hold: the tilt of Table 1, solved anew."""
+def untreated_course(population: Population, scenario: Scenario) -> tuple[Fate, Exits]:
+    """Return the fates under the scenario's hazards, and how patients leave whom nobody treats."""
+    fate = replace(population.fate, offsets=fixed_log_hazards(scenario, population.patients))
+    return fate, run_course(scenario.course, fate)
+
+
+def treated_population(population: Population, scenario: Scenario, exits: Exits, start: TiltStart) -> Treated:
+    """Return who is treated where patients leave like this: the tilt of Table 1, solved anew."""
     patients, treatment = population.patients, scenario.treatment
-    fate = replace(population.fate, offsets=fixed_log_hazards(scenario, patients))
-    exits = run_course(scenario.course, fate)
-    exposed = exposure(fate.path, exits.icu_time, severity=treatment.severity, decay=treatment.decay)
+    exposed = exposure(
+        population.fate.path, exits.icu_time, severity=treatment.severity, decay=treatment.decay
+    )
     hidden = np.log(scenario.unmeasured.or_treatment) if scenario.unmeasured.kind == "normal" else 0.0
     outside = np.asarray(patients.roster.ivigg)[patients.icu] + treatment.care * patients.care
     outside += hidden * patients.unmeasured

@@ -178,6 +178,7 @@ def solve_tilt(
         missed = np.exp(-hazard)
         return 1.0 - missed, hazard * missed, X.T @ (1.0 - missed) / n - goal
 
+    weighted = np.empty_like(X)
     beta = np.zeros(p) if start is None else start.copy()
     if start is None:
         beta[0] = np.log(-np.log1p(-tilt.share)) - np.log(np.mean(np.exp(offset)))
@@ -185,7 +186,7 @@ def solve_tilt(
     for _ in range(60):
         if np.abs(gap).max() < tolerance:
             return beta, treated
-        information = (X * slope[:, None]).T @ X / n
+        information = np.multiply(X, slope[:, None], out=weighted).T @ X / n
         information[np.diag_indices(p)] += RIDGE
         step = cho_solve(cho_factor(information), gap)
         size = 1.0
@@ -194,6 +195,8 @@ def solve_tilt(
             if np.linalg.norm(trial[2]) < np.linalg.norm(gap):
                 break
             size /= 2.0
+        else:
+            break  # a level has lost all its treated patients, and nothing near it brings them back
         beta = beta - size * step
         treated, slope, gap = trial
     if start is not None:
