@@ -43,6 +43,7 @@ HOMES = {
     "e_value": "analysis.sensitivity",
     "rosenbaum_gamma": "analysis.sensitivity",
     "empirical_calibration": "analysis.sensitivity",
+    "infer": "experiment",
     "run_experiment": "experiment",
     "design_two_proportions": "trial",
     "design_log_rank": "trial",

@@ -19,6 +19,7 @@ from simsepsis.analysis.survival import fit_cox as fit_cox
 from simsepsis.analysis.survival import kaplan_meier as kaplan_meier
 from simsepsis.analysis.thesis_analysis import analyze as analyze
 from simsepsis.analysis.two_by_two import breslow_day as breslow_day
+from simsepsis.experiment import infer as infer
 from simsepsis.experiment import run_experiment as run_experiment
 from simsepsis.fitting.fit import fit_world as fit_world
 from simsepsis.performance import coverage_autopsy as coverage_autopsy

@@ -62,8 +62,11 @@ LINES = {
 """Command → its arguments, and a file that must be there at its end."""
 FAST = {"--help", "list", "generate", "summarize"}
 """One of each kind; the others are left to the slow tests, as each starts a process that takes seconds."""
-OTHERS = {"calibrate": (0, ("calibrate", "--check", "--patients", 2_000)), "infer": (2, ("infer", "run"))}
-"""Command → its status here, where a run that is not the thesis's is refused, and its arguments."""
+OTHERS = {
+    "calibrate": (0, ("calibrate", "--check", "--patients", 2_000)),
+    "infer": (2, ("infer", "plan.toml")),
+}
+"""Command → its status here, where a plan without priors is refused, and its arguments."""
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ SLOW = {
     "analyze": "draws every figure of a whole registry",
     "fit": "analyses twenty cohorts of a world; test_fitted_studies fits a smaller one",
     "calibrate": "fits the generator",
-    "infer": "needs 80 worlds",
+    "infer": "simulates hundreds of registries",
     "plan": "simulates thousands of trials",
     "reproduce": "simulates hundreds of registries, in every reading",
     "describe": "simulates large populations",

@@ -25,9 +25,11 @@ from simsepsis.trial import (
     update_boundaries,
 )
 from simsepsis.trial.cluster import schedule_design_effect
-from simsepsis.trial.designs import FORMULAS
+from simsepsis.trial.designs.two_proportions import FORMULAS
 from simsepsis.trial.effect import RISK_SCALES, effect_between
-from simsepsis.trial.sequential import RULES, SPENDING, exceedance
+from simsepsis.trial.sequential.inference import exceedance
+from simsepsis.trial.sequential.planning import RULES
+from simsepsis.trial.sequential.spending import SPENDING
 
 FEW = examples(25)
 RISKS = st.floats(0.05, 0.95)

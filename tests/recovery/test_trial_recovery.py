@@ -28,10 +28,9 @@ from simsepsis.trial import (
     sequential_design,
     size_variation,
     stepped_wedge_schedule,
-    stratified_analysis,
     ventilator_free_days,
 )
-from simsepsis.trial.sequential import exceedance
+from simsepsis.trial.sequential.inference import exceedance
 
 pytestmark = pytest.mark.slow
 TRIALS = 20_000
@@ -205,24 +204,6 @@ def test_a_stepped_wedge_by_generalized_least_squares(decay: bool):
     estimates = np.linalg.solve(normal, np.einsum("ctp,nct->pn", weighted, means))[0]
     expected = cluster_variance(schedule, size, icc, cac=cac, decay=decay)
     assert_variance(estimates, expected)
-
-
-def test_individual_randomization_within_icus():
-    """The unstratified test is conservative by the amount that is said, and has the power that is said."""
-    rng = np.random.default_rng(18)
-    icc, icus, per_arm = 0.05, 42, 30
-    sizes = np.array([icus * per_arm] * 2)
-    design = design_two_proportions(0.33, 0.27).with_total(float(sizes.sum()))
-    expected = stratified_analysis(design, icc)
-    for treated, wanted, sides in (
-        (0.33, expected.unstratified_alpha, 2),
-        (0.27, expected.unstratified_power, 1),
-    ):
-        base = rng.normal(scale=math.sqrt(icc * 0.3 * 0.7), size=(TRIALS, icus))
-        risks = np.clip(np.stack([0.33 + base, treated + base], axis=-1), 0, 1)
-        z = pooled_z(rng.binomial(per_arm, risks).sum(1), sizes)
-        rejected = np.abs(z) > Z if sides == 2 else z > Z
-        assert_within(rejected, wanted)
 
 
 def brownian_z(rng: np.random.Generator, time: FloatArray, drift: float, trials: int) -> FloatArray:

@@ -32,7 +32,8 @@ from simsepsis.trial import (
 from simsepsis.trial.cluster import schedule_design_effect
 from simsepsis.trial.sequential.inference import exceedance
 from simsepsis.trial.sequential.recursion import exits
-from simsepsis.trial.sizing import Assumptions, plan_size
+from simsepsis.trial.sizing.assumptions import Assumptions
+from simsepsis.trial.sizing.size import plan_size
 
 FOLDER = Path(__file__).parent / "trial"
 PUBLISHED = pd.read_csv(FOLDER / "published.csv", dtype={"values": str})

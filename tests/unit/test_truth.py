@@ -139,3 +139,19 @@ def test_mean_days_alive_are_counted_to_the_horizon():
     truth = true_estimands(RR081, population=4_000, seed=5).set_index("estimand")["value"]
     assert truth["rmst28_difference_ate"] == pytest.approx(means[0] - means[1], rel=1e-12)
     assert np.isfinite(outcomes.untreated.lifetime[outcomes.untreated.lifetime > 28.0]).any()
+
+
+def test_policies_are_told_from_the_courses_of_everybody():
+    outcomes = RR081.potential_outcomes(population=20_000, seed=5)
+    truth = true_estimands(RR081, population=20_000, seed=5).set_index("estimand")["value"]
+    given, early, untreated = (
+        arm.event["death_28d"] for arm in (outcomes.given, outcomes.early, outcomes.untreated)
+    )
+    assert truth["rd_death_28d_never"] == pytest.approx(untreated.mean() - given.mean(), abs=1e-12)
+    assert truth["rd_death_28d_start_within_48h"] == pytest.approx(early.mean() - untreated.mean(), abs=1e-12)
+    assert truth["cid_hospital_death_28_never"] == truth["rd_death_28d_never"]
+    # Whoever has left the ICU or died by then cannot start, and fares as untreated.
+    gone = outcomes.untreated.lifetime < 2.0
+    late = outcomes.early.lifetime == outcomes.untreated.lifetime
+    assert late[gone].mean() > 0.5
+    assert truth["rd_death_28d_start_within_48h"] < -truth["rd_death_28d_never"] < 0.0

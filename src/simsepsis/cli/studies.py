@@ -190,43 +190,47 @@ def report(folder: Folder) -> None:
 
 @app.command()
 def infer(
-    folder: Folder,
-    seed: Seed = 0,
-    samples: Annotated[int, typer.Option(help="Bootstrap samples.")] = 200,
+    experiment: Annotated[
+        str, typer.Argument(help="Name of a shipped inference, or path of a .toml file with [infer].")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: runs/NAME.")] = None,
+    worlds: Annotated[
+        int | None, typer.Option(help="In place of the plan's; there are no later waves then.")
+    ] = None,
+    replicates: Annotated[int | None, typer.Option(help="Registries in each world.")] = None,
+    study: StudyName = None,
+    jobs: Jobs = -1,
+    backend: Annotated[str, typer.Option(help="loky, dask or ray.")] = "loky",
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask or ray cluster.")] = None,
 ) -> None:
-    """Say how likely each world of a run makes the thesis's printed results, and put that into its report.
+    """Say which worlds a study's printed results can have come from; go on where it was interrupted.
 
-    Example: simsepsis run thesis_inference --replicates 30
-
-    Example: simsepsis infer runs/thesis_inference
+    Example: simsepsis infer thesis_inference --worlds 12 --replicates 4
     """
-    from importlib.metadata import version
+    from simsepsis.experiment import infer as infer_worlds
+    from simsepsis.experiment import load_inference
+    from simsepsis.study.published import open_study
 
-    from simsepsis.experiment.inference import infer_thesis, inference_words
-    from simsepsis.files import write_files
-    from simsepsis.show.pages.experiment import experiment_page, show_findings
-    from simsepsis.show.plots.experiment.likelihood import likelihood_figure
-
-    found = infer_thesis(folder, seed=seed, samples=samples)
-    shown = show_findings(_summarized(folder))
-    plan = shown.findings.plan
-    note = f"Experiment {plan.name}, seed {plan.run.seed}, simsepsis {version('simsepsis')}."
-    figures = []
-    if len(plan.settings) > 1:
-        x, y, *_ = plan.settings
-        figures = [likelihood_figure(found.table[found.table["results"] == "all"], x=x, y=y, note=note)]
-    for figure in figures:
-        figure.save(folder / "figures")
-    words = [line for results in ("all", "first score") for line in inference_words(found, results)]
-    answer = (*((line, ()) for line in words), *shown.answer)
-    page = experiment_page(shown.findings, (*figures, *shown.figures), answer)
-    text = "\n".join(f"- {line}" for line in words) + "\n"
-    write_files(folder, {"inference.md": text.encode(), "report.html": page.html.encode()})
-    for line in words:
+    plan = load_inference(open_study(study).place("experiments", experiment))
+    folder = Path("runs") / plan.name if out is None else out
+    with _going_on(folder), progress_bar("Worlds") as progress:
+        found = infer_worlds(
+            plan,
+            folder,
+            worlds=worlds,
+            replicates=replicates,
+            jobs=jobs,
+            backend=backend,
+            scheduler=scheduler,
+            progress=progress,
+        )
+    found.save(folder)
+    for note in found.notes:
+        say(note)
+    say(f"\n{plan.question}")
+    for line in found.summary:
         say(f"• {line}")
-    say(
-        f"Likelihoods and probabilities are in {folder / 'inference.csv'}, the figure in {folder / 'figures'}"
-    )
+    say(f"\nThe report is {folder / 'report.html'}; tables and figures are beside it")
 
 
 @app.command()

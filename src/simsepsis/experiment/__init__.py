@@ -10,6 +10,7 @@ from simsepsis.experiment.claims import (
     monte_carlo_limits,
     parse_claim,
 )
+from simsepsis.experiment.inference import Inference, InferencePlan, infer, load_inference
 from simsepsis.experiment.plan import Plan, experiment_names, find_experiment, load_plan
 from simsepsis.experiment.replay import Replay, Verified, replay, verify
 from simsepsis.experiment.replicates import Standing
@@ -26,6 +27,8 @@ __all__ = [
     "Answer",
     "Cell",
     "Claim",
+    "Inference",
+    "InferencePlan",
     "Look",
     "Plan",
     "Replay",
@@ -37,7 +40,9 @@ __all__ = [
     "cells_of",
     "experiment_names",
     "find_experiment",
+    "infer",
     "judge",
+    "load_inference",
     "load_plan",
     "looks",
     "monte_carlo_limits",

@@ -6,9 +6,9 @@ from typing import Any
 HOMES = {
     "adaptive": "AdaptiveDesign AdaptiveTrials calibrate_adaptive simulate_adaptive",
     "expected_power": "Assurance assurance assurance_ceiling assurance_of_information design_for_assurance",
-    "borrowing": "BetaMixture borrowing_power borrowing_under_bias map_prior",
+    "borrowing": "BetaMixture borrowing_power map_prior",
     "cluster": "cluster_design_effect cluster_size_for cluster_variance design_cluster inverse_size "
-    "size_variation small_sample_factor stepped_wedge_schedule stratified_analysis",
+    "size_variation small_sample_factor stepped_wedge_schedule",
     "designs.design": "Design",
     "designs.follow_up": "design_follow_up",
     "designs.log_rank": "design_log_rank",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import betaincc, betaln, expit, gammaln, logit, xlog1py, xlogy
 
@@ -161,10 +160,7 @@ def borrowing_power(
     found = []
     for risk in np.atleast_1d(np.asarray(p_control, np.float64)):
         treated = float(expit(logit(probability(float(risk), "p_control")) + math.log(odds_ratio)))
-        chances = np.outer(
-            _binomial(n_control, risk),
-            _binomial(n_treated, treated),
-        )
+        chances = np.outer(_binomial(n_control, risk), _binomial(n_treated, treated))
         found.append(float((chances * (better > threshold)).sum()))
     return np.array(found)
 
@@ -174,16 +170,3 @@ def _binomial(n: int, risk: float) -> FloatArray:
     k = np.arange(n + 1)
     ways = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
     return np.asarray(np.exp(ways + xlogy(k, risk) + xlog1py(n - k, -risk)))
-
-
-def borrowing_under_bias(
-    prior: BetaMixture, n_control: int, n_treated: int, bias: Mapping[str, float], **options: float
-) -> pd.DataFrame:
-    """Type I error where the source of the prior differs from the trial's controls by a measured bias."""
-    worlds = {"no bias": 0.0} | dict(bias)
-    rows = []
-    for world, shift in worlds.items():
-        risk = float(expit(logit(prior.mean) - shift))
-        error = float(borrowing_power(prior, n_control, n_treated, [risk], **options)[0])  # type: ignore[arg-type]
-        rows.append({"world": world, "bias": shift, "p_control": risk, "type_one": error})
-    return pd.DataFrame(rows)

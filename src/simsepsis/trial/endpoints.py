@@ -140,12 +140,7 @@ def _projection_sd(score: FloatArray, left: FloatArray, right: FloatArray, ratio
 
 
 def design_rank_sum(
-    probability_index: float,
-    *,
-    alpha: float = 0.05,
-    sides: int = 2,
-    power: float = 0.9,
-    ratio: float = 1.0,
+    probability_index: float, *, alpha: float = 0.05, sides: int = 2, power: float = 0.9, ratio: float = 1.0
 ) -> Design:
     """Sample size for the Wilcoxon–Mann–Whitney test by Noether's formula."""
     # N = (z_α + z_β)²/[12c(1 − c)(P − ½)²], c the share of treated patients. No ties, and the null variance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import TypeVar
 
 from scipy.integrate import quad
 from scipy.optimize import brentq
@@ -13,50 +13,21 @@ from scipy.special import ndtr
 
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
-from simsepsis.trial.effect import Effect, effect_from_coefficient
+from simsepsis.trial.designs.design import Design
+from simsepsis.trial.effect import effect_from_coefficient
 from simsepsis.trial.inputs import Level, number, positive, within
 from simsepsis.trial.priors import Component, Prior, named_prior
+from simsepsis.trial.sequential.design import SequentialDesign
+from simsepsis.trial.sizing.assumptions import AsRandomized
 
 _REACH = 8.5
 _IMPOSSIBLE = 1e-3
 _LARGEST = 1e9
 
 
-class PlannedTrial(Protocol):
-    """A trial whose power is known at any effect: a fixed or a sequential design."""
-
-    @property
-    def level(self) -> Level:
-        """Type I error and sides."""
-
-    @property
-    def n_total(self) -> float:
-        """Patients in both arms."""
-
-    @property
-    def power(self) -> float:
-        """Power at the planned effect."""
-
-    @property
-    def direction(self) -> float:
-        """Side of the planned effect."""
-
-    @property
-    def p_control(self) -> float | None:
-        """Control risk, where there is one."""
-
-    @property
-    def horizon(self) -> float | None:
-        """Day by which events count, where there is one."""
-
-    def power_at(self, effect: Effect) -> float:
-        """Return the power at another effect."""
-
-    def with_total(self, n_total: float) -> Self:
-        """Return the trial with another number of patients."""
-
-
-TrialT = TypeVar("TrialT", bound=PlannedTrial)
+PlannedTrial = Design | SequentialDesign | AsRandomized
+"""A trial whose power is known at any effect."""
+TrialT = TypeVar("TrialT", Design, SequentialDesign, AsRandomized)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,11 +25,7 @@ class ProportionalOdds:
 
     control: tuple[float, ...]
     ratio: float
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return "ordinal"
+    name: str = "ordinal"
 
     def signal(self, effect: Effect) -> Signal:
         """Return what one patient tells of an odds ratio; positive where treated patients do better."""

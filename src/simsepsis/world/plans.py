@@ -10,7 +10,7 @@ from simsepsis.documents import is_file, read_toml, shipped_folder
 from simsepsis.errors import ExperimentError, did_you_mean
 from simsepsis.names import name_from
 
-NOUNS = {"ademp": "experiment", "arms": "trial"}
+NOUNS = {"ademp": "experiment", "arms": "trial", "infer": "inference"}
 """Table that every plan of a kind has → what such a plan is called."""
 
 
@@ -47,6 +47,10 @@ def find_plan(name_or_path: str | Path, key: str) -> Path:
             raise ExperimentError(f"{path}: no such plan; give a path that exists or a shipped name")
         return path
     known = plan_names(key)
+    if str(name_or_path) not in known and str(name_or_path) in plan_names("infer"):
+        raise ExperimentError(
+            f"'{name_or_path}' is an inference; type `simsepsis infer {name_or_path}` in place of this"
+        )
     if str(name_or_path) not in known:
         near = did_you_mean(str(name_or_path), known)
         raise ExperimentError(

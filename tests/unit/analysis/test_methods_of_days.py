@@ -12,6 +12,8 @@ from scipy.special import expit
 
 from simsepsis import generate_cohort, load_scenario
 from simsepsis.analysis.methods import run_method, trials_by_day, weighted_by_day
+from simsepsis.analysis.methods.daily_course import courses_of, fitted
+from simsepsis.analysis.methods.g_formula_by_day import simulated
 from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.patient_days import patient_days
 from simsepsis.analysis.methods.shared import Shared
@@ -33,8 +35,12 @@ SPEC = AnalysisSpec(
 METHODS = ("sequential_trials", "risk_set_matching", "msm")
 
 
-def ward(n: int, seed: int) -> pd.DataFrame:
-    """Return patients whose daily state drives treatment, leaving and death; treatment does nothing."""
+def ward(n: int, seed: int, effect: float = 0.0, policy: str = "natural_course") -> pd.DataFrame:
+    """Return patients whose daily state drives treatment, leaving and death.
+
+    `effect` is the log ratio of the chance of death from the day after the start. Under ``never`` nobody
+    starts; under ``start_within_48h`` whoever is untreated at the end of the second day, and stays.
+    """
     rng = np.random.default_rng(seed)
     state, age = rng.normal(size=n), rng.normal(60, 10, n)
     start, stay, end = np.full(n, np.inf), np.full(n, np.inf), np.full(n, np.inf)
@@ -44,10 +50,14 @@ def ward(n: int, seed: int) -> pd.DataFrame:
         if day <= 7:
             columns[f"daily_state_{day}"] = np.where(alive, state, np.nan)
             starts = here & np.isinf(start) & (rng.random(n) < expit(-3 + state + 0.02 * (age - 60)))
-            start[starts] = day - 0.5
-        dies = alive & (rng.random(n) < np.where(here, 0.03, 0.015) * np.exp(0.6 * state))
+            if policy == "natural_course" or (policy == "start_within_48h" and day <= 2):
+                start[starts] = day - 0.5
+        ratio = np.exp(0.6 * state + effect * (start < day - 1))
+        dies = alive & (rng.random(n) < np.where(here, 0.03, 0.015) * ratio)
         leaves = here & ~dies & (rng.random(n) < expit(-2 - state))
         goes = alive & ~dies & ~here & (rng.random(n) < 0.1)
+        if policy == "start_within_48h" and day == 2:
+            start[here & ~dies & ~leaves & np.isinf(start)] = day - 0.5
         died |= dies
         end[dies | goes] = day
         stay[leaves | (here & dies)] = day
@@ -177,3 +187,53 @@ def test_the_study_s_own_world_gives_all_daily_methods_what_they_need() -> None:
     registry = generate_cohort(world.model_copy(update={"observation": seen}), seed=2, n=1_200).registry
     for method in METHODS:
         assert run_method(method, registry, spec=replace(THESIS_SPEC))["converged"].all()
+
+
+def policy_truths(effect: float) -> dict[str, float]:
+    """Return the truths in the ward, from 400,000 patients under each policy."""
+    dead, days = {}, {}
+    for policy in ("natural_course", "start_within_48h", "never"):
+        frame = ward(400_000, 99, effect, policy)
+        died = frame["hospital_death"] == 1
+        dead[policy] = died.mean()
+        days[policy] = np.where(died, frame["hospital_days"] - 0.5, 28.0).mean()
+    truths = {}
+    for policy, other in (("start_within_48h", "never"), ("never", "natural_course")):
+        truths[f"cid_hospital_death_28_{policy}"] = dead[policy] - dead[other]
+        truths[f"rmst28_difference_{policy}"] = days[policy] - days[other]
+    return truths
+
+
+@pytest.mark.parametrize("effect", [0.0, -0.7])
+def test_the_g_formula_finds_the_effect_of_policies(effect: float) -> None:
+    truths = policy_truths(effect)
+    rows = run_method("g_formula", ward(9_000, 3, effect), seed=1, spec=SPEC)
+    assert rows["converged"].all()
+    for row in rows.itertuples():
+        assert abs(row.estimate - truths[row.estimand]) < 3 * row.std_error, row.estimand
+    if effect:
+        early = rows.set_index("estimand").loc["cid_hospital_death_28_start_within_48h"]
+        assert early["ci_high"] < 0.0
+
+
+def test_the_natural_course_is_what_was_observed() -> None:
+    courses = courses_of(task_on(WARD))
+    paths = simulated("natural_course", courses, fitted(courses, 28), 7, 28)
+    for day in (3, 7, 14, 28):
+        observed = np.mean(courses.dies & (courses.end <= day))
+        error = np.sqrt(observed * (1 - observed) * (1 / WARD.shape[0] + 1 / paths.death.size))
+        assert abs(np.mean(paths.death <= day) - observed) < 3 * error, day
+
+
+@pytest.mark.slow
+def test_intervals_of_the_g_formula_cover_the_effect_of_policies() -> None:
+    truths = policy_truths(-0.7)
+    found = pd.concat(
+        [run_method("g_formula", ward(1_500, seed, -0.7), seed=seed, spec=SPEC) for seed in range(400)]
+    )
+    for name, rows in found.groupby("estimand"):
+        covered = np.mean((rows["ci_low"] < truths[name]) & (truths[name] < rows["ci_high"]))
+        spread = rows["estimate"].std()
+        assert abs(rows["estimate"].mean() - truths[name]) < 3 * spread / np.sqrt(400) + 0.001, name
+        assert abs(covered - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400), name
+        assert rows["std_error"].mean() / spread == pytest.approx(1, abs=3 / np.sqrt(800)), name

@@ -1,237 +1,220 @@
-"""Synthetic likelihoods, posteriors and profiles, on worlds whose likelihood is known in closed form."""
+"""Emulator, likelihood, posterior and checks on a simulator whose posterior is known in closed form."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.stats
 from numpy.testing import assert_allclose
 
 from simsepsis.errors import ExperimentError
-from simsepsis.experiment.inference import (
-    PRIORS,
-    Inference,
-    adequacy,
-    inference_table,
-    inference_words,
-    printed_vector,
-    replicate_vectors,
-    synthetic_likelihood,
+from simsepsis.experiment.inference.checks import NOTHING, best_fit, conflicts, coverage, influence
+from simsepsis.experiment.inference.emulator import fit_surface, terms
+from simsepsis.experiment.inference.evidence import Evidence, conclude, implausibility
+from simsepsis.experiment.inference.findings import quantities_of
+from simsepsis.experiment.inference.likelihood import (
+    SCALES,
+    Discrepant,
+    log_student,
+    plain_likelihood,
+    posterior,
+    prior_draws,
 )
-from simsepsis.experiment.inference.infer import axes_table
-from simsepsis.experiment.inference.posterior import levels_of, posterior, profile
-from simsepsis.experiment.inference.synthetic import choose_shrinkage, log_density
-from simsepsis.show.plots.experiment.likelihood import likelihood_figure
-from simsepsis.studies.jseptic_ivigg.results import RESULTS
-from simsepsis.study.published import open_study
+from simsepsis.experiment.inference.worlds import candidates, next_worlds
 
-EFFECTS = (-0.5, 0.0, 0.5)
-SHIFTS = (0.0, 0.25)
-COVARIANCE = np.array([[1.0, 0.6, 0.2], [0.6, 2.0, 0.1], [0.2, 0.1, 0.5]])
-LOADING = np.array([1.0, 2.0, 0.5])
-"""World (effect, shift): three results, normal around (effect + shift)·loading: only the sum is seen."""
-
-SETTINGS = [{"scenario": f"effect={e}, shift={s}", "effect": e, "shift": s} for e in EFFECTS for s in SHIFTS]
-OBSERVED = np.array([0.3, 0.2, 0.1])
+LOADINGS = np.array([[1.0, 0.0], [2.0, 0.5], [0.5, 1.5], [0.0, 0.3], [0.2, 0.0]])
+"""Results are normal around these times the two settings, whose priors are standard normal."""
+COVARIANCE = 0.5 * np.eye(5) + 0.5
+BLOCKS = ["a", "a", "b", "b", "c"]
+OBSERVED = np.array([0.9, 1.6, -0.4, 0.3, 0.1])
+NAMES = ("first", "second")
 
 
-def drawn(n: int, seed: int = 1) -> list[np.ndarray]:
+def linear(worlds: int, replicates: int, *, seed: int = 1, bend: float = 0.0) -> Evidence:
     rng = np.random.default_rng(seed)
-    return [
-        rng.multivariate_normal((world["effect"] + world["shift"]) * LOADING, COVARIANCE, size=n)
-        for world in SETTINGS
+    deviates = candidates(2, seed)[:worlds]
+    means = deviates @ LOADINGS.T + bend * (deviates**2).sum(axis=1, keepdims=True)
+    noise = rng.multivariate_normal(np.zeros(5), COVARIANCE, size=(worlds, replicates))
+    return Evidence(
+        working=lambda normal: normal,
+        deviates=deviates,
+        draws=means[:, None] + noise,
+        observed=OBSERVED,
+        rounding=np.zeros(5),
+        blocks=BLOCKS,
+        truths=np.empty((worlds, 0)),
+        from_prior=np.ones(worlds, dtype=bool),
+    )
+
+
+def exact(observed: np.ndarray = OBSERVED, kept: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and covariance of the posterior of the two settings."""
+    loadings, inverse = LOADINGS[kept], np.linalg.inv(COVARIANCE[kept, kept])
+    covariance = np.linalg.inv(np.eye(2) + loadings.T @ inverse @ loadings)
+    return covariance @ loadings.T @ inverse @ observed[kept], covariance
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return linear(200, 40)
+
+
+def test_the_posterior_in_closed_form_is_recovered(evidence: Evidence) -> None:
+    found = conclude(evidence).plain
+    mean, covariance = exact()
+    sd = np.sqrt(np.diagonal(covariance))
+    # The surface rests on 8,000 replicates: its error is a hundredth of the sampling error of one.
+    assert_allclose(found.mean(found.points), mean, atol=0.1 * sd.min())
+    assert_allclose(found.sd(found.points), sd, rtol=0.06)
+    assert found.effective > 1_000
+
+
+def test_the_evidence_is_that_of_print_over_the_prior(evidence: Evidence) -> None:
+    whole = scipy.stats.multivariate_normal(np.zeros(5), COVARIANCE + LOADINGS @ LOADINGS.T)
+    assert conclude(evidence).plain.log_evidence == pytest.approx(whole.logpdf(OBSERVED), abs=0.15)
+
+
+def test_print_far_from_the_prior_is_found_too() -> None:
+    observed = LOADINGS @ np.array([2.8, -2.5])
+    found = conclude(replace(linear(200, 40), observed=observed)).plain
+    mean, covariance = exact(observed)
+    assert_allclose(found.mean(found.points), mean, atol=0.35 * np.sqrt(np.diagonal(covariance)).min())
+    assert found.effective > 300
+
+
+def test_a_discrepancy_widens_and_says_which_block_is_off() -> None:
+    shifted = OBSERVED + np.array([0.0, 0.0, 0.0, 0.0, 6.0])
+    found = conclude(replace(linear(200, 40), observed=shifted))
+    assert found.off["c"] > 2.0 > max(found.off["a"], found.off["b"])
+    assert (found.loose.sd(found.loose.points) > found.plain.sd(found.plain.points)).all()
+    # One result of its own block that is far off hardly moves what the others say.
+    mean, _ = exact(OBSERVED, slice(0, 4))
+    near, far = (np.abs(one.mean(one.points) - mean).max() for one in (found.loose, found.plain))
+    assert near < 0.5 * far
+
+
+def test_without_discrepancy_both_likelihoods_agree(evidence: Evidence, monkeypatch) -> None:
+    emulator = evidence.emulator()
+    monkeypatch.setattr(Discrepant, "scales", lambda self: np.zeros((SCALES, 3)))
+    for point in prior_draws(2, evidence.working).points[:20, None]:
+        _, errors = emulator.predict(point)
+        loose = Discrepant(emulator=emulator, observed=OBSERVED, blocks=BLOCKS, error=errors[0])
+        assert_allclose(loose(point), plain_likelihood(emulator, OBSERVED)(point), rtol=1e-9)
+
+
+def test_the_density_is_the_multivariate_t_of_known_packages() -> None:
+    """The density of scipy.stats.multivariate_t with the same shape and degrees of freedom."""
+    known = scipy.stats.multivariate_t(loc=np.zeros(5), shape=COVARIANCE, df=7)
+    distance = OBSERVED @ np.linalg.solve(COVARIANCE, OBSERVED)
+    root = 0.5 * np.linalg.slogdet(COVARIANCE)[1]
+    assert log_student(distance, root, 5, 7.0) == pytest.approx(known.logpdf(OBSERVED))
+
+
+@pytest.mark.parametrize("replicates", [4, 24])
+def test_intervals_hold_the_truth_as_often_as_they_say(replicates: int) -> None:
+    found = coverage(linear(160, replicates, seed=3), NAMES, quantities_of, seed=5)
+    assert set(found["n"]) == {160}
+    assert ((found["covered"] - found["level"]).abs() <= 3.0 * found["mcse"]).all(), found
+
+
+def test_coverage_finds_a_likelihood_that_is_too_sure(monkeypatch) -> None:
+    """Without the emulator's error and with half the standard deviation, intervals hold too little."""
+    real = plain_likelihood
+    monkeypatch.setattr(
+        "simsepsis.experiment.inference.checks.plain_likelihood",
+        lambda emulator, observed: lambda points: 4.0 * real(emulator, observed)(points),
+    )
+    found = coverage(linear(160, 24, seed=3), NAMES, quantities_of, seed=5)
+    assert (found["covered"] < found["level"] - 3.0 * found["mcse"]).sum() >= 3
+
+
+def test_dropping_a_block_gives_the_posterior_of_the_others(evidence: Evidence) -> None:
+    found = influence(evidence, conclude(evidence), NAMES, quantities_of).set_index(["dropped", "key"])
+    assert list(dict.fromkeys(name for name, _ in found.index)) == [NOTHING, "a", "b", "c"]
+    mean, covariance = exact(kept=slice(2, None))
+    for place, name in enumerate(NAMES):
+        row = found.loc["a", name]
+        assert row["mean"] == pytest.approx(mean[place], abs=0.12)
+        assert row["sd"] == pytest.approx(np.sqrt(covariance[place, place]), rel=0.08)
+        assert row["sd"] > found.loc[(NOTHING, name), "sd"]
+
+
+def test_p_of_the_nearest_world_is_calibrated_and_small_where_none_fits(evidence: Evidence) -> None:
+    used = evidence.used()
+    rng = np.random.default_rng(7)
+    ps = []
+    for _ in range(60):
+        world = rng.standard_normal(2) @ LOADINGS.T
+        observed = rng.multivariate_normal(world, COVARIANCE)
+        ps.append(best_fit(replace(evidence, observed=observed), used)[1])
+    assert scipy.stats.kstest(ps, "uniform").pvalue > 0.01
+    off = replace(evidence, observed=OBSERVED + np.array([0, 0, 0, 0, 8.0]))
+    assert best_fit(off, used)[1] < 0.01
+
+
+def test_two_results_that_no_world_gives_together_are_named(evidence: Evidence) -> None:
+    torn = replace(evidence, observed=np.array([-3.0, 6.0, 0.0, 0.0, 0.0]))
+    found = conflicts(torn, torn.used(), [0, 1, 3], ["one", "two", "three"])
+    assert tuple(found.loc[0, ["one", "other"]]) == ("one", "two")
+    assert found.loc[0, "p_all"] < 0.001 < found.loc[1, "p_all"]
+
+
+def test_only_worlds_near_print_stay_plausible(evidence: Evidence) -> None:
+    points = candidates(2, 9)[:4_000]
+    near = implausibility(evidence, points) <= 3.0
+    mean, covariance = exact()
+    root = np.linalg.cholesky(np.linalg.inv(covariance - 0.0))
+    far = np.linalg.norm((points - mean) @ root, axis=1)
+    assert near[far < 1.0].mean() > 0.95
+    assert near[far > 8.0].sum() == 0
+    assert 0.05 < near.mean() < 0.9
+
+
+def test_the_next_wave_is_plausible_first_and_nearest_where_too_few_are() -> None:
+    away = np.array([1.0, 5.0, 4.0, 2.0, 9.0])
+    assert next_worlds(away <= 3.0, away, {0}, 3) == [3, 2, 1]
+
+
+def test_a_surface_finds_a_quadratic_and_its_leave_one_out_errors_are_those_of_refits() -> None:
+    rng = np.random.default_rng(11)
+    points = rng.standard_normal((60, 3))
+    values = terms(points) @ rng.standard_normal((10, 2)) + 0.1 * rng.standard_normal((60, 2))
+    found = fit_surface(points, values)
+    assert (found.r2 > 0.99).all()
+    apart = [
+        values[place]
+        - fit_surface(*(np.delete(one, place, axis=0) for one in (points, values))).at(points[[place]])[0]
+        for place in range(60)
     ]
+    around = ((values - values.mean(axis=0)) ** 2).sum(axis=0)
+    assert_allclose(found.r2, 1.0 - (np.array(apart) ** 2).sum(axis=0) / around, atol=1e-3)
 
 
-def exact() -> np.ndarray:
-    return np.array(
-        [
-            scipy.stats.multivariate_normal.logpdf(
-                OBSERVED, (world["effect"] + world["shift"]) * LOADING, COVARIANCE
-            )
-            for world in SETTINGS
-        ]
-    )
+def test_a_bent_response_is_emulated() -> None:
+    bent = linear(150, 20, bend=0.4)
+    assert bent.emulator().r2 > 0.9
 
 
-def test_the_closed_form_lies_within_monte_carlo_error() -> None:
-    found = synthetic_likelihood(drawn(2_000), OBSERVED, rng=np.random.default_rng(2))
-    assert (np.abs(found.value - exact()) < 4 * found.mcse).all()
-    assert (found.mcse < 0.15).all()
+def test_results_that_never_vary_are_left_out_and_all_of_them_refused(evidence: Evidence) -> None:
+    draws = evidence.draws.copy()
+    draws[:, :, 4] = 1.0
+    assert list(replace(evidence, draws=draws).used()) == [True, True, True, True, False]
+    draws[:] = 1.0
+    with pytest.raises(ExperimentError, match="no printed result varies"):
+        replace(evidence, draws=draws).emulator()
 
 
-def test_the_bootstrap_error_is_the_spread_over_runs() -> None:
-    runs = [
-        synthetic_likelihood(drawn(120, seed), OBSERVED, rng=np.random.default_rng(seed), shrinkage=0.5)
-        for seed in range(100)
-    ]
-    spread = np.std([run.value for run in runs], axis=0, ddof=1)
-    claimed = np.mean([run.mcse for run in runs], axis=0)
-    # the SD over 100 runs has a standard error of 7%
-    assert_allclose(claimed / spread, 1.0, atol=0.3)
+def test_gaps_of_an_analysis_count_as_their_world_s_mean(evidence: Evidence) -> None:
+    draws = evidence.draws.copy()
+    draws[::7, 0, 2] = np.nan
+    found = conclude(replace(evidence, draws=draws)).plain
+    whole = conclude(evidence).plain
+    assert_allclose(found.mean(found.points), whole.mean(whole.points), atol=0.05)
 
 
-def test_equal_covariances_are_pooled_and_unequal_ones_are_not() -> None:
-    assert choose_shrinkage(drawn(60)) >= 0.75
-    rng = np.random.default_rng(3)
-    unequal = [rng.normal(scale=scale, size=(400, 2)) for scale in (0.2, 1.0, 5.0)]
-    assert choose_shrinkage(unequal) == 0.0
-
-
-def test_ellipsoids_hold_what_they_should_of_normal_and_less_of_skewed_vectors() -> None:
-    normal = adequacy(drawn(300), 1.0)
-    assert (np.abs(normal.coverage - normal.levels) < 4 * np.maximum(normal.mcse, 0.008)).all()
-    rng = np.random.default_rng(4)
-    heavy = adequacy([rng.standard_t(2, size=(300, 3)) for _ in range(6)], 1.0)
-    assert heavy.coverage[0] > 0.6
-    assert heavy.coverage[0] > normal.coverage[0] + 4 * normal.mcse[0]
-
-
-def test_far_vectors_are_farther_than_all_replicates() -> None:
-    found = synthetic_likelihood(drawn(200), np.array([30.0, 0.0, 0.0]), rng=np.random.default_rng(1))
-    assert (found.share_farther == 0).all()
-    near = synthetic_likelihood(drawn(200), np.zeros(3), rng=np.random.default_rng(1))
-    assert (
-        near.share_farther[SETTINGS.index(next(w for w in SETTINGS if w["effect"] + w["shift"] == 0))] > 0.9
-    )
-
-
-def test_incomplete_replicates_are_left_out_and_few_refused() -> None:
-    draws = drawn(100)
-    holed = [one.copy() for one in draws]
-    holed[0][:20, 1] = np.nan
-    found = synthetic_likelihood(holed, OBSERVED, rng=np.random.default_rng(1))
-    assert found.used[0] == 80
-    assert found.used[1] == 100
-    holed[0][:95, 1] = np.nan
-    with pytest.raises(ExperimentError, match="has 5 replicates with all 3 results, fewer than 8"):
-        synthetic_likelihood(holed, OBSERVED, rng=np.random.default_rng(1))
-
-
-def test_density_is_scipys() -> None:
-    value, distance = log_density(OBSERVED, np.zeros((1, 3)), COVARIANCE[None])
-    assert_allclose(value, scipy.stats.multivariate_normal.logpdf(OBSERVED, np.zeros(3), COVARIANCE))
-    assert_allclose(distance, OBSERVED @ np.linalg.solve(COVARIANCE, OBSERVED))
-
-
-def test_posterior_is_bayes_and_an_axis_that_is_not_identified_keeps_its_prior() -> None:
-    table = inference_table(
-        SETTINGS, synthetic_likelihood(drawn(2_000), OBSERVED, rng=np.random.default_rng(2)), "toy"
-    )
-    weights = np.exp(exact())
-    # two worlds share 0.25 + 0.0 = 0.25 + 0.0 only through their sum
-    assert_allclose(table["posterior_flat"], weights / weights.sum(), atol=0.03)
-    assert_allclose(table["posterior_flat"].sum(), 1.0)
-    assert table["relative_likelihood"].max() == 1.0
-    assert (table["relative_low"] <= table["relative_high"]).all()
-    axes = axes_table(
-        SETTINGS, synthetic_likelihood(drawn(2_000), OBSERVED, rng=np.random.default_rng(2)), "toy"
-    )
-    shift = axes[axes["key"] == "shift"]
-    assert (np.abs(shift["posterior_flat"] - 0.5) < 0.2).all()
-    assert axes.groupby("key")["profile"].max().eq(0.0).all()
-
-
-def test_priors() -> None:
-    settings = [
-        {"effect.value": value, "unmeasured.or_treatment": odds}
-        for value in (0.81, 1.0)
-        for odds in (1.0, 3.0)
-    ]
-    flat, sceptical = (prior.of(settings) for prior in PRIORS)
-    assert_allclose(flat, 0.0)
-    # at the 95% limit the density is exp(-1.96²/2) of that at the centre
-    fall = -0.5 * 1.959963984540054**2
-    assert_allclose(sceptical, [fall, 2 * fall, 0.0, fall])
-
-
-def test_levels_and_profile() -> None:
-    values, member = levels_of(SETTINGS, "effect")
-    assert values == EFFECTS
-    assert_allclose(member.sum(axis=1), 2)
-    log_likelihood = np.array([1.0, 2.0, 5.0, 4.0, 0.0, -1.0])
-    assert_allclose(profile(log_likelihood, member), [2.0, 5.0, 0.0])
-    assert_allclose(posterior(log_likelihood, np.zeros(6)).sum(), 1.0)
-
-
-def test_the_printed_vector_is_on_log_scales() -> None:
-    printed = dict(
-        zip([result.name for result in RESULTS], printed_vector(open_study(), RESULTS), strict=True)
-    )
-    assert len(printed) == len(RESULTS) == 17
-    assert_allclose(printed["matched_hospital_death"], np.log(1.223))
-    assert_allclose(printed["cox_hospital_death"], np.log(0.941))
-    assert_allclose(printed["gee_sofa_icu_death"], np.log(0.815))
-    odds = (0.208 / 0.792) / (0.189 / 0.811)
-    assert_allclose(printed["second_matched_icu_death"], np.log(odds))
-    assert_allclose(scipy.stats.norm.sf(printed["breslow_day_apache2_icu_death"]), 0.095)
-
-
-def test_replicate_vectors_follow_the_replicates_and_keep_gaps() -> None:
-    rows = pd.DataFrame(
-        [
-            {
-                "replicate": replicate,
-                "method": result.method,
-                "estimand": result.estimand,
-                "estimate": replicate + place / 100,
-                "p_value": 0.1 * (replicate + 1),
-            }
-            for place, result in enumerate(RESULTS)
-            for replicate in (2, 0)
-            if not (replicate == 2 and result.name == "gee_icu_death")
-        ]
-    )
-    vectors = replicate_vectors(rows, RESULTS)
-    assert vectors.shape == (2, 17)
-    names = [result.name for result in RESULTS]
-    assert vectors[0, names.index("cox_hospital_death")] == 0.0
-    assert vectors[1, names.index("matched_icu_death")] == 2.01
-    assert np.isnan(vectors[1, names.index("gee_icu_death")])
-    column = names.index("breslow_day_apache2_icu_death")
-    assert_allclose(scipy.stats.norm.sf(vectors[:, column]), [0.1, 0.3])
-    with pytest.raises(ExperimentError, match="no rows of psm_cox"):
-        replicate_vectors(rows[rows["method"] != "psm_cox"], RESULTS)
-
-
-def test_the_figure_has_a_box_for_each_world_and_a_panel_for_each_timing() -> None:
-    settings = [
-        {
-            "scenario": f"{value}, {odds}, {day}",
-            "effect.value": value,
-            "unmeasured.or_treatment": odds,
-            "day": day,
-        }
-        for value in (0.8, 1.0)
-        for odds in (1.0, 2.0, 3.0)
-        for day in (0.0, 1.0)
-    ]
-    rng = np.random.default_rng(8)
-    draws = [rng.normal(loc=world["effect.value"], size=(60, 2)) for world in settings]
-    found = synthetic_likelihood(draws, np.array([0.9, 1.1]), rng=rng, samples=50)
-    table = inference_table(settings, found, "all")
-    plate = likelihood_figure(table, x="effect.value", y="unmeasured.or_treatment", note="n")
-    assert len(plate.data) == len(settings)
-    assert plate.data["value"].max() == 0.0
-    assert len(plate.draw().axes) == 2
-    boxes = sum(len(axes.texts) for axes in plate.draw().axes)
-    assert boxes == 2 * len(settings)
-    far = plate.data["value"] + 2 * plate.data["mcse"] < -1.92
-    assert (plate.data["told_apart"] == far).all()
-
-
-def test_the_answer_says_what_the_numbers_say() -> None:
-    found = synthetic_likelihood(drawn(400), OBSERVED, rng=np.random.default_rng(2))
-    inference = Inference(
-        table=inference_table(SETTINGS, found, "all"),
-        axes=axes_table(SETTINGS, found, "all"),
-        adequacy={"all": adequacy(drawn(400), found.shrinkage)},
-        shrinkage={"all": found.shrinkage},
-    )
-    first, fit, *rest = inference_words(inference)
-    best = SETTINGS[int(np.argmax(found.value))]["scenario"]
-    assert f"likeliest where {best};" in first
-    assert "it fits" in fit
-    assert any("shift: the results do not tell its values apart" in line for line in rest)
-    assert "400 replicates" in rest[-1]
+def test_a_posterior_without_information_is_the_prior() -> None:
+    found = posterior(lambda points: np.zeros(len(points)), 2, lambda normal: normal)
+    assert_allclose(found.sd(found.points), 1.0, atol=0.01)
+    assert found.log_evidence == pytest.approx(0.0, abs=1e-9)

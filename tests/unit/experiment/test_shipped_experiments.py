@@ -9,7 +9,6 @@ from simsepsis.analysis.spec import THESIS_SPEC
 from simsepsis.estimand import Estimand
 from simsepsis.experiment import Plan, cells_of, experiment_names, load_plan, run_experiment
 from simsepsis.show.pages.experiment import show_findings
-from simsepsis.studies.jseptic_ivigg.results import RESULTS
 
 QUESTIONS = (
     "null",
@@ -22,7 +21,6 @@ QUESTIONS = (
     "size",
     "missing",
     "interaction",
-    "thesis_inference",
 )
 PARTS = ("unmeasured-held", "size-large", "size-2007", "size-claims")
 """Parts of a question that need worlds or replicates of their own."""
@@ -90,19 +88,6 @@ def test_words_say_as_many_worlds_and_replicates_as_there_are(study: Plan) -> No
 
     first = find_experiment(study.name).read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith(f"# {len(cells_of(study))} worlds × {study.run.replicates:,} replicates")
-
-
-def test_the_inference_has_every_result_and_an_axis_for_each_part_of_the_question() -> None:
-    plan = load_plan("thesis_inference")
-    assert {result.method for result in RESULTS} <= set(plan.run.methods)
-    assert list(plan.vary) == [
-        "effect.value",
-        "unmeasured.or_treatment",
-        "treatment.decay",
-        "treatment.severity",
-    ]
-    assert 1.0 in plan.vary["effect.value"]
-    assert 1.0 in plan.vary["unmeasured.or_treatment"]
 
 
 def small(plan: Plan) -> Plan:

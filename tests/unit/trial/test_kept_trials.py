@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from simsepsis import replication
 from simsepsis.errors import ExperimentError, OutputError
 from simsepsis.files import sole_use
 from simsepsis.trial import build_pool, simulate_trials
-from simsepsis.trial.simulation import simulate
 from simsepsis.trial.simulation.batch import Results
 from simsepsis.trial.simulation.kept import Kept
 
@@ -23,14 +23,14 @@ LOOKS = {"looks.information": [0.5, 1.0], "n_total": 400}
 def counted(monkeypatch):
     """Return the batches that are simulated, as they are."""
     seen = []
-    real = simulate.run_batches
+    real = replication.run_batches
 
     def watched(task, ranges, **options):
         for first, results in real(task, ranges, **options):
             seen.append((first, len(results.months)))
             yield first, results
 
-    monkeypatch.setattr(simulate, "run_batches", watched)
+    monkeypatch.setattr(replication, "run_batches", watched)
     return seen
 
 

@@ -17,7 +17,6 @@ from simsepsis.trial import (
     size_variation,
     small_sample_factor,
     stepped_wedge_schedule,
-    stratified_analysis,
 )
 
 DESIGN = design_two_proportions(0.33, 0.27)
@@ -104,16 +103,6 @@ def test_the_size_for_a_fixed_number_of_icus_goes_back_to_that_number():
     assert design.clusters == pytest.approx(42)
 
 
-def test_individual_randomization_gains_from_stratification():
-    out = stratified_analysis(DESIGN, 0.05)
-    assert out.variance_factor == 0.95
-    assert out.stratified_power > 0.9
-    assert out.unstratified_alpha == pytest.approx(0.04434, abs=1e-5)  # 2Φ̄(1.96/√0.95)
-    assert "no design effect" in out.sentence
-    none = stratified_analysis(DESIGN, 0.0)
-    assert (none.stratified_power, none.unstratified_alpha) == pytest.approx((0.9, 0.05))
-
-
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -159,12 +148,6 @@ def test_individual_randomization_gains_from_stratification():
         (lambda: size_variation([3, 0]), "empty"),
         (lambda: stepped_wedge_schedule(1), "no stepped wedge"),
         (lambda: cluster_variance(np.ones((3, 2)), 10, 0.02), "does not tell treatment from period"),
-        (
-            lambda: stratified_analysis(
-                design_cluster(DESIGN, randomization="parallel_cluster", cluster_size=60, icc=0.02), 0.02
-            ),
-            "randomized within ICUs",
-        ),
     ],
 )
 def test_refusals_of_clusters(make, words: str):

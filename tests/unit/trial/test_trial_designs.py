@@ -12,7 +12,7 @@ from simsepsis.trial import (
     design_two_proportions,
     power_two_proportions,
 )
-from simsepsis.trial.designs import FORMULAS
+from simsepsis.trial.designs.two_proportions import FORMULAS
 
 RR = Effect(value=0.81, scale="risk_ratio")
 

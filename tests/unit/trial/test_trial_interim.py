@@ -16,7 +16,7 @@ from simsepsis.trial import (
     repeated_confidence_interval,
     update_boundaries,
 )
-from simsepsis.trial.sequential import exceedance
+from simsepsis.trial.sequential.inference import exceedance
 
 PLAN = design_group_sequential([0.5, 1])
 THREE = design_group_sequential([0.4, 0.7, 1])

@@ -5,7 +5,7 @@ import pytest
 
 from simsepsis.errors import ExperimentError
 from simsepsis.trial import build_pool
-from simsepsis.trial.protocol import parse_condition
+from simsepsis.trial.protocol.condition import parse_condition
 from simsepsis.trial.simulation.outcomes import coded, died
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import risks, true_effects

@@ -8,7 +8,7 @@ import pytest
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment import experiment_names
 from simsepsis.trial import Effect, load_trial, trial_names
-from simsepsis.trial.protocol import parse_condition
+from simsepsis.trial.protocol.condition import parse_condition
 
 OWN = {"name": "mine", "weight": 1.0, "estimate": 0.9, "low": 0.8, "high": 1.0, "scale": "risk_ratio"}
 CROSSOVER = {

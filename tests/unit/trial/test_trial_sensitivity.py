@@ -9,7 +9,8 @@ import pytest
 from simsepsis.errors import UsageError
 from simsepsis.trial import Effect, design_binary, diluted_risks, inflated_for_loss
 from simsepsis.trial.planning.grids import size_grid
-from simsepsis.trial.sizing import Assumptions, detectable, plan_size
+from simsepsis.trial.sizing.assumptions import Assumptions
+from simsepsis.trial.sizing.size import detectable, plan_size
 
 RR = Effect(value=0.81, scale="risk_ratio")
 PLAIN = Assumptions(test="two_proportions", p_control=0.33, effect=RR)

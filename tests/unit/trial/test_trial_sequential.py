@@ -22,8 +22,9 @@ from simsepsis.trial import (
     sequential_design,
     update_boundaries,
 )
-from simsepsis.trial.sequential import RULES, spent_by
+from simsepsis.trial.sequential.planning import RULES
 from simsepsis.trial.sequential.recursion import exits
+from simsepsis.trial.sequential.spending import spent_by
 
 FIVE = np.arange(1, 6) / 5
 

@@ -76,6 +76,9 @@ def test_a_file_has_the_published_numbers_of_every_formula(tmp_path):
     assert rows.loc["lachin_foulkes", ["n_total", "events"]].tolist() == [227.6, 88.7]
     document = document_of(plan, command="")
     assert {"borrowing", "ordinal", "follow_up"} <= {table.name for table in document.tables}
+    text = " ".join(document.summary)
+    assert "the type I error is 0.1% to 44.9%" in text
+    assert "132 patients with a known outcome" in text
     assert "対照の借用：対照群20例、試験治療群40例" in markdown_ja_of(document)
 
 

@@ -100,10 +100,17 @@ class Model:
 Models = dict[str, Model]
 
 
-def changing(day: IntArray, treated: BoolArray, now: FloatArray, *more: FloatArray | BoolArray) -> FloatArray:
-    """Return what changes from day to day, (m, 5 + q + …): treatment, the day, and what is recorded."""
-    log_day = np.log(day)
-    return np.column_stack([treated, day == 1, day == 2, log_day, log_day**2, now, *more])
+def changing(
+    day: IntArray, treated: BoolArray, now: FloatArray, recorded: IntArray, *more: FloatArray | BoolArray
+) -> FloatArray:
+    """Return what changes from day to day, (m, 6 + 2q + …): treatment, the day, and the latest records.
+
+    `recorded` is the day that they are of: what they tell fades.
+    """
+    log_day, age = np.log(day), np.log1p(day - recorded)
+    return np.column_stack(
+        [treated, day == 1, day == 2, log_day, log_day**2, age, now, now * age[:, None], *more]
+    )
 
 
 def fitted(courses: Courses, horizon: int) -> Models:
@@ -127,7 +134,7 @@ def _in_unit(courses: Courses, horizon: int) -> Iterator[tuple[str, Model]]:
     started = courses.start[patient]
     leaves = day == courses.stay[patient]
     dies = leaves & courses.dies[patient] & (day == courses.end[patient])
-    Z = changing(day, started < day, now)
+    Z = changing(day, started < day, now, np.minimum(day, last))
     yield _happens(courses, IN_UNIT[0], patient, Z, dies)
     alive = np.flatnonzero(~dies)
     yield _happens(courses, IN_UNIT[1], patient[alive], Z[alive], leaves[alive])
@@ -147,7 +154,8 @@ def _on_ward(courses: Courses, horizon: int) -> Iterator[tuple[str, Model]]:
     arrives, ends = day == courses.stay[patient], day == courses.end[patient]
     dies = ends & courses.dies[patient]
     # A longer stay gave more time for a start, and is one of the sicker.
-    Z = changing(day, courses.start[patient] < day, now, np.log(courses.stay[patient]))
+    recorded = np.minimum(courses.stay[patient], courses.daily.shape[1])
+    Z = changing(day, courses.start[patient] < day, now, recorded, np.log(courses.stay[patient]))
     later, alive = np.flatnonzero(~arrives), np.flatnonzero(~dies)
     yield _happens(courses, ON_WARD[0], patient[later], Z[later], dies[later])
     yield _happens(
@@ -166,7 +174,7 @@ def _records(courses: Courses) -> Iterator[tuple[str, Model]]:
     complete = np.isfinite(before).all(axis=1) & np.isfinite(now).all(axis=1)
     patient, day, before, now = patient[complete], day[complete], before[complete], now[complete]
     for j in range(now.shape[1]):
-        Z = changing(day, courses.start[patient] < day, before, now[:, :j])
+        Z = changing(day, courses.start[patient] < day, before, day, now[:, :j])
         yield record_name(j), _normal(courses, patient, Z, now[:, j])
 
 

@@ -98,7 +98,9 @@ class Simulation:
 
     def known(self, rows: IntArray, *more: FloatArray | BoolArray) -> FloatArray:
         """Return what changes from day to day, of some paths."""
-        return changing(np.full(rows.size, self.day), self.treated[rows], self.now[rows], *more)
+        last = np.minimum(self.left[rows], self.courses.daily.shape[1])
+        day = np.full(rows.size, self.day)
+        return changing(day, self.treated[rows], self.now[rows], np.minimum(day, last), *more)
 
     def happens(self, name: str, rows: IntArray, *more: FloatArray) -> BoolArray:
         """Draw whether something happens to some paths."""

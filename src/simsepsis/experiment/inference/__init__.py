@@ -1,31 +1,6 @@
-"""Which worlds make a whole set of printed results likely: synthetic likelihood over the cells of a run."""
+"""Which worlds a study's printed results can have come from: priors, worlds, emulator, posterior, checks."""
 
-from simsepsis.experiment.inference.checks import Checks, checks_of
-from simsepsis.experiment.inference.infer import Inference, infer_thesis, inference_table, inference_words
-from simsepsis.experiment.inference.posterior import PRIORS, Prior
-from simsepsis.experiment.inference.printed_results import (
-    Result,
-    printed_vector,
-    replicate_vectors,
-    results_of,
-)
-from simsepsis.experiment.inference.synthetic import Adequacy, Likelihood, adequacy, synthetic_likelihood
+from simsepsis.experiment.inference.findings import Inference, infer
+from simsepsis.experiment.inference.priors import InferencePlan, Prior, load_inference
 
-__all__ = [
-    "PRIORS",
-    "Adequacy",
-    "Checks",
-    "Inference",
-    "Likelihood",
-    "Prior",
-    "Result",
-    "adequacy",
-    "checks_of",
-    "infer_thesis",
-    "inference_table",
-    "inference_words",
-    "printed_vector",
-    "replicate_vectors",
-    "results_of",
-    "synthetic_likelihood",
-]
+__all__ = ["Inference", "InferencePlan", "Prior", "infer", "load_inference"]

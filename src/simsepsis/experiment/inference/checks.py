@@ -1,202 +1,162 @@
-"""How far an inference can be believed: what drives it, what it leaves out, whether it covers the truth."""
+"""How far an inference can be believed: does any world fit, what drives it, what conflicts, does it cover."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations, product
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
-import scipy.special
 
-from simsepsis.arrays import FloatArray, IntArray
-from simsepsis.experiment.inference.posterior import Setting, levels_of, posterior
-from simsepsis.experiment.inference.printed_results import Result
-from simsepsis.experiment.inference.synthetic import (
-    FOLDS,
-    LEVELS,
-    complete,
-    log_density,
-    moments,
-    shrunk,
-)
+from simsepsis.arrays import BoolArray, FloatArray
+from simsepsis.experiment.inference.emulator import complete
+from simsepsis.experiment.inference.evidence import Concluded, Evidence, conclude
+from simsepsis.experiment.inference.likelihood import Weighted, plain_likelihood, posterior
 
-DISCREPANCIES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Standard deviations, in those of a world's replicates, by which a part of the results may be off."""
-PSEUDO_PRINTS = 200
-"""Replicates that are taken for print to see how often the truth is covered."""
+FOLDS = 10
+LEVELS = (0.5, 0.8, 0.95)
+PSEUDO = 200
+"""Replicates that are taken for print at the most."""
 NOTHING = "nothing"
-INFLUENCE = ("dropped", "key", "prior_mean", "prior_sd", "mean", "sd", "mean_discrepancy", "sd_discrepancy")
-CONFLICTS = ("one", "other", "distance", "p")
-COVERAGE = ("key", "level", "covered", "mcse")
+COVERAGE = ("key", "level", "n", "covered", "mcse")
+CONFLICTS = ("one", "other", "distance", "p", "p_all")
+INFLUENCE = ("dropped", "key", "mean", "sd", "mean_discrepancy", "sd_discrepancy")
+
+Quantities = Callable[[Evidence, Weighted], FloatArray]
+"""From evidence and draws to what is reported of them, (m, quantities)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Checks:
-    """What stands beside a posterior.
-
-    Attributes
-    ----------
-    influence
-        `INFLUENCE`: mean and standard deviation of each varied number, before and after the results, with all
-        of them (`dropped` is "nothing") and without each part; the last two allow each part a discrepancy.
-    conflicts
-        `CONFLICTS`: for each two results their squared distance from the nearest world, and its p with two
-        degrees of freedom; the farthest first.
-    coverage
-        `COVERAGE`: how often sets of so much probability hold the true value where a replicate is print.
-    """
-
-    influence: pd.DataFrame
-    conflicts: pd.DataFrame
-    coverage: pd.DataFrame
-
-
-def checks_of(
-    settings: Sequence[Setting],
-    draws: Sequence[FloatArray],
-    observed: FloatArray,
-    results: Sequence[Result],
-    *,
-    shrinkage: float,
-    rng: np.random.Generator,
-) -> Checks:
-    """Return the checks of a synthetic likelihood on a grid of worlds, all of them equally likely before.
-
-    Parameters
-    ----------
-    settings, draws
-        Of each world.
-    observed, results
-        What was printed, and what it is.
-    shrinkage
-        Weight of the pooled covariance.
-    rng
-        Draws the replicates that are taken for print.
-    """
-    whole = [complete(one) for one in draws]
-    means, covariances = moments(whole)
-    covariances = shrunk(covariances, shrinkage)
-    return Checks(
-        influence=_influence(settings, observed, means, covariances, [result.part for result in results]),
-        conflicts=_conflicts(observed, means, covariances, [result.name for result in results]),
-        coverage=_coverage(settings, whole, shrinkage, rng),
-    )
-
-
-def likelihood_with_discrepancy(
-    observed: FloatArray, means: FloatArray, covariances: FloatArray, parts: Sequence[str]
-) -> FloatArray:
-    """Return log likelihoods (k,) where each part of the results may be off by chance of its own.
+def best_fit(evidence: Evidence, used: BoolArray) -> tuple[float, float, int]:
+    """Return the squared distance per result of the nearest world, its calibrated p, and that world's place.
 
     Notes
     -----
-    The discrepancies of a part's results are independent and normal; their standard deviation, in those of
-    the replicates, is half-normal with scale 1 for each part, and summed over `DISCREPANCIES`.
+    P is how often a replicate lies as far from *its* nearest world, its own among them: worlds are searched
+    for print and for replicates alike. Replicates of a fold of worlds are measured by the covariance of the
+    other folds, their own world's mean without them.
+    """
+    w, n = evidence.draws.shape[:2]
+    fold = np.arange(w) % min(FOLDS, w)
+    below, all_told, distances = 0, 0, np.zeros(w)
+    for number in range(fold.max() + 1):
+        aside = fold == number
+        emulator = evidence.of(~aside).emulator(used)
+        kept = complete(evidence.draws)
+        d = int(used.sum())
+        means = emulator.standard(kept.mean(axis=1))
+        observed = _to_all(emulator.standard(evidence.observed[None]), means)[0] * n / (n + 1.0)
+        each = emulator.standard(kept[aside]).reshape(-1, d)
+        own = np.repeat(np.flatnonzero(aside), n)
+        others = _to_all(each, means) * n / (n + 1.0)
+        # Without the replicate its world's mean is farther by n/(n − 1) and rests on n − 1.
+        place = np.arange(own.size)
+        others[place, own] = others[place, own] * ((n + 1.0) / n) * n / (n - 1.0)
+        below += int((others.min(axis=1) >= observed.min()).sum())
+        all_told += own.size
+        distances += observed
+    nearest = int(np.argmin(distances))
+    mean = float(distances[nearest] / (fold.max() + 1) / used.sum())
+    return mean, (1 + below) / (1 + all_told), nearest
+
+
+def _to_all(rows: FloatArray, means: FloatArray) -> FloatArray:
+    """Return squared distances (r, w) of rows from means."""
+    squares = (rows**2).sum(axis=1)[:, None] + (means**2).sum(axis=1) - 2.0 * rows @ means.T
+    return np.asarray(np.maximum(squares, 0.0))
+
+
+def coverage(evidence: Evidence, names: Sequence[str], quantities: Quantities, *, seed: int) -> pd.DataFrame:
+    """Return how often central intervals hold the truth where a replicate is taken for print.
+
+    Each of up to `PSEUDO` worlds of the prior gives one replicate; the posterior is that of an emulator that
+    has not seen the world, nor any other of its fold.
 
     References
     ----------
-    Kennedy MC, O'Hagan A. J R Stat Soc B 2001;63:425.
+    Talts S et al. arXiv:1804.06788. Cook SR, Gelman A, Rubin DB. J Comput Graph Stat 2006;15:675.
     """
-    names = list(dict.fromkeys(parts))
-    belongs = np.array([[part == name for part in parts] for name in names], dtype=np.float64)
-    spread = np.diagonal(covariances.mean(axis=0))
-    grid = np.array(list(product(DISCREPANCIES, repeat=len(names))))
-    weights = -0.5 * (grid**2).sum(axis=1) + np.log(np.gradient(DISCREPANCIES))[_places(grid)].sum(axis=1)
-    values = []
-    for scales in grid:
-        added = np.diag((scales**2 @ belongs) * spread)
-        values.append(log_density(observed, means, covariances + added)[0])
-    joined = np.array(values) + (weights - scipy.special.logsumexp(weights))[:, None]
-    return np.asarray(scipy.special.logsumexp(joined, axis=0))
+    rng, ranks = np.random.default_rng(seed), []
+    chosen = np.flatnonzero(evidence.from_prior)[:PSEUDO]
+    fold = np.arange(len(evidence.deviates)) % min(FOLDS, len(evidence.deviates))
+    own = _own(evidence)
+    used = evidence.used()
+    for number in range(fold.max() + 1):
+        rest = evidence.of(fold != number)
+        emulator = rest.emulator(used)
+        for world in chosen[fold[chosen] == number]:
+            taken = complete(evidence.draws)[world, rng.integers(evidence.draws.shape[1])]
+            likelihood = rest.among_made(plain_likelihood(emulator, taken))
+            found = posterior(likelihood, rest.settings, rest.working)
+            values = quantities(rest, found)
+            ranks.append(found.weights @ (values < own[world]) + 0.5 * found.weights @ (values == own[world]))
+    return pd.DataFrame(list(_covered(np.array(ranks), names)), columns=list(COVERAGE))
 
 
-def _places(grid: FloatArray) -> IntArray:
-    return np.asarray(np.searchsorted(DISCREPANCIES, grid), dtype=np.int64)
+def _own(evidence: Evidence) -> FloatArray:
+    """Return the quantities of the simulated worlds themselves: working points, then truths."""
+    return np.column_stack([evidence.working(evidence.deviates), evidence.truths])
 
 
-def _influence(
-    settings: Sequence[Setting],
-    observed: FloatArray,
-    means: FloatArray,
-    covariances: FloatArray,
-    parts: Sequence[str],
+def _covered(ranks: FloatArray, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    n = len(ranks)
+    for place, name in enumerate(names):
+        for level in LEVELS:
+            share = float((np.abs(ranks[:, place] - 0.5) <= level / 2.0).mean())
+            yield name, level, n, share, float(np.sqrt(level * (1.0 - level) / n))
+
+
+def influence(
+    evidence: Evidence,
+    concluded: Concluded,
+    names: Sequence[str],
+    quantities: Quantities,
 ) -> pd.DataFrame:
-    rows = []
-    numeric = [key for key in settings[0] if key != "scenario" and _is_number(settings, key)]
-    flat = np.full(len(settings), 1.0 / len(settings))
-    for dropped in (NOTHING, *dict.fromkeys(parts)):
-        kept = np.array([part != dropped for part in parts])
-        if not kept.any():
-            continue
-        of = (observed[kept], means[:, kept], covariances[:, kept][:, :, kept])
-        plain = posterior(log_density(*of)[0], np.zeros(len(settings)))
-        allowed = likelihood_with_discrepancy(*of, [part for part in parts if part != dropped])
-        loose = posterior(allowed, np.zeros(len(settings)))
-        for key in numeric:
-            values = np.array([float(setting[key]) for setting in settings])
-            told = [number for weights in (flat, plain, loose) for number in _mean_sd(values, weights)]
-            rows.append((dropped, key, *told))
+    """Return mean and standard deviation of each quantity with all blocks and without each."""
+    rows = list(_influence(NOTHING, evidence, concluded, names, quantities))
+    emulator = concluded.emulator
+    used = [name for name, keep in zip(evidence.blocks, emulator.used, strict=True) if keep]
+    blocks = list(dict.fromkeys(used))
+    for block in blocks if len(blocks) > 1 else ():
+        rest = evidence.without(block)
+        rows += _influence(block, rest, conclude(rest), names, quantities)
     return pd.DataFrame(rows, columns=list(INFLUENCE))
 
 
-def _is_number(settings: Sequence[Setting], key: str) -> bool:
-    return all(isinstance(setting[key], int | float) for setting in settings)
+def _influence(
+    dropped: str, evidence: Evidence, concluded: Concluded, names: Sequence[str], quantities: Quantities
+) -> Iterator[tuple[object, ...]]:
+    told = [
+        number
+        for found in (concluded.plain, concluded.loose)
+        for values in [quantities(evidence, found)]
+        for number in (found.mean(values), found.sd(values))
+    ]
+    for place, name in enumerate(names):
+        yield (dropped, name, *(float(number[place]) for number in told))
 
 
-def _mean_sd(values: FloatArray, weights: FloatArray) -> tuple[float, float]:
-    mean = float(weights @ values)
-    return mean, float(np.sqrt(weights @ (values - mean) ** 2))
-
-
-def _conflicts(
-    observed: FloatArray, means: FloatArray, covariances: FloatArray, names: Sequence[str]
+def conflicts(
+    evidence: Evidence, used: BoolArray, places: Sequence[int], names: Sequence[str]
 ) -> pd.DataFrame:
+    """Return for each two results how far they lie from the nearest world, the farthest first.
+
+    Notes
+    -----
+    The squared distance has two degrees of freedom; `p_all` is p times the number of pairs.
+    """
+    kept = complete(evidence.draws)
+    means, n = kept.mean(axis=1), kept.shape[1]
+    within = (kept - means[:, None]).reshape(-1, kept.shape[2])
+    freedom = len(kept) * (n - 1)
+    pairs = [pair for pair in combinations(range(len(places)), 2) if all(used[places[one]] for one in pair)]
     rows = []
-    for one, other in combinations(range(len(names)), 2):
-        both = [one, other]
-        _, distances = log_density(observed[both], means[:, both], covariances[:, both][:, :, both])
-        nearest = float(distances.min())
-        rows.append((names[one], names[other], nearest, float(np.exp(-nearest / 2.0))))
+    for one, other in pairs:
+        both = [places[one], places[other]]
+        covariance = within[:, both].T @ within[:, both] / freedom * (1.0 + 1.0 / n)
+        covariance += np.diag(evidence.rounding[both])
+        gaps = evidence.observed[both] - means[:, both]
+        nearest = float((gaps @ np.linalg.inv(covariance) * gaps).sum(axis=1).min())
+        p = float(np.exp(-nearest / 2.0))
+        rows.append((names[one], names[other], nearest, p, min(1.0, p * len(pairs))))
     found = pd.DataFrame(rows, columns=list(CONFLICTS))
     return found.sort_values("distance", ascending=False, kind="stable", ignore_index=True)
-
-
-def _coverage(
-    settings: Sequence[Setting], whole: Sequence[FloatArray], shrinkage: float, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Return how often the truth is covered, replicates judged by moments of the other folds."""
-    keys = [key for key in settings[0] if key != "scenario"]
-    hits: dict[tuple[str, float], list[float]] = {(key, level): [] for key in keys for level in LEVELS}
-    worlds = rng.integers(len(whole), size=PSEUDO_PRINTS)
-    for fold in range(FOLDS):
-        kept = [one[np.arange(len(one)) % FOLDS != fold] for one in whole]
-        means, covariances = moments(kept)
-        covariances = shrunk(covariances, shrinkage)
-        for world in worlds[fold::FOLDS]:
-            aside = whole[world][fold::FOLDS]
-            taken = aside[rng.integers(len(aside))]
-            weights = posterior(log_density(taken, means, covariances)[0], np.zeros(len(whole)))
-            for key in keys:
-                values, member = levels_of(settings, key)
-                truth = values.index(settings[world][key])
-                for level in LEVELS:
-                    hits[key, level].append(held(member @ weights, truth, level))
-    rows = []
-    for (key, level), found in hits.items():
-        share = np.array(found)
-        rows.append((key, level, float(share.mean()), float(share.std(ddof=1) / np.sqrt(share.size))))
-    return pd.DataFrame(rows, columns=list(COVERAGE))
-
-
-def held(weights: FloatArray, truth: int, level: float) -> float:
-    """Return with what probability the smallest set of values of so much probability holds the truth.
-
-    The last value belongs to the set with the probability at which it has exactly the level.
-    """
-    order = np.argsort(-weights, kind="stable")
-    before = np.concatenate([[0.0], np.cumsum(weights[order])])
-    place = int(np.flatnonzero(order == truth)[0])
-    room = level - before[place]
-    return float(np.clip(room / max(weights[truth], 1e-300), 0.0, 1.0))

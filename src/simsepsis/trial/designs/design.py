@@ -197,11 +197,7 @@ class RankedDeaths:
     reference: str
     p_control: float
     base: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return "ranks"
+    name: str = "ranks"
 
     def signal(self, effect: Effect) -> Signal:
         """Return what one patient tells of an effect; positive where treatment lowers the risk."""

@@ -31,11 +31,7 @@ class FollowUp:
     end: float
     ratio: float
     formula: str
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return "follow_up"
+    name: str = "follow_up"
 
     def event_share(self, hazard: float) -> float:
         """Return the probability that the event of a patient with a hazard is seen."""

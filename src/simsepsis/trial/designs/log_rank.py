@@ -38,11 +38,7 @@ class LogRank:
     formula: str
     horizon: float
     averaging: float = 1.0
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return "log_rank"
+    name: str = "log_rank"
 
     def hazard_ratio(self, effect: Effect) -> float:
         """Return the hazard ratio up to the horizon that an effect amounts to."""

@@ -75,11 +75,7 @@ class NonInferiority:
     p_control: float
     ratio: float
     margin: Effect
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return "noninferiority"
+    name: str = "noninferiority"
 
     def signal(self, effect: Effect) -> Signal:
         """Return what one patient tells of an effect; positive where treatment is better than the margin."""

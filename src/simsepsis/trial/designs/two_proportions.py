@@ -71,10 +71,7 @@ FORMULAS: dict[str, tuple[Callable[[float, float, float], Signal], str]] = {
         _arcsine,
         "Cohen J. Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, chapter 6",
     ),
-    "continuity": (
-        _continuity,
-        "Fleiss JL, Tytun A, Ury HK. Biometrics 1980;36:343",
-    ),
+    "continuity": (_continuity, "Fleiss JL, Tytun A, Ury HK. Biometrics 1980;36:343"),
     "log_risk_ratio": (
         _log_risk_ratio,
         "Wald test of the log risk ratio; variance of Katz. Biometrics 1978;34:469",
@@ -93,11 +90,7 @@ class TwoProportions:
     p_control: float
     ratio: float
     formula: str
-
-    @property
-    def name(self) -> str:
-        """Name of the test."""
-        return "two_proportions"
+    name: str = "two_proportions"
 
     def signal(self, effect: Effect) -> Signal:
         """Return what one patient tells of an effect; positive where treatment lowers the risk."""

@@ -80,11 +80,7 @@ def _component_beyond(part: Component, planned: Effect, p_control: float) -> flo
 
 
 def assurance_curve(
-    size: PlannedSize,
-    weighted: Sequence[tuple[float, Prior]],
-    study: str | None = None,
-    *,
-    points: int = 13,
+    size: PlannedSize, weighted: Sequence[tuple[float, Prior]], study: str | None = None, *, points: int = 13
 ) -> pd.DataFrame:
     """Assurance over randomized patients under every prior, with its ceiling."""
     totals = np.unique(np.round(size.n_randomized * np.geomspace(0.25, LARGEST, points)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.performance.mcse import mean_of
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
-from simsepsis.trial.protocol import Arm, TrialProtocol
-from simsepsis.trial.protocol.schema import VARIANTS
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.schema import VARIANTS, Arm
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
 from simsepsis.trial.simulation.from_protocol import planned_size
@@ -28,7 +29,7 @@ from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import UNSIZED, prepare
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.truth import risks
-from simsepsis.trial.sizing import PlannedSize, plan_size
+from simsepsis.trial.sizing.size import PlannedSize, plan_size
 from simsepsis.world.changes import changed_scenario
 
 MOST_TRIALS = 2_000
@@ -46,17 +47,26 @@ class Bench:
     pool: Pool
     jobs: int = -1
     progress: Progress | None = None
+    store: Path | None = None
 
     def simulated(
-        self, told: TrialProtocol, number: int, total: int | None = None, pool: Pool | None = None
+        self,
+        told: TrialProtocol,
+        number: int,
+        total: int | None = None,
+        pool: Pool | None = None,
+        *,
+        null: bool = False,
     ) -> TrialSimulation:
         """Return trials of another protocol: of the same number of patients, from the same, unless told."""
         return simulate_trials(
             told,
             replicates=number,
             jobs=self.jobs,
+            null=null,
             n_total=total or self.size.n_randomized,
             pool=pool or self.pool,
+            store=self.store,
             progress=self.progress,
         )
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +17,18 @@ from simsepsis.errors import UsageError
 from simsepsis.trial.planning.accrual import accrual_table, patient_flow
 from simsepsis.trial.planning.belief import prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, Bench, analyses_table, companion_trials
-from simsepsis.trial.planning.grids import (
-    sensitivity_table,
-    size_grid,
-)
+from simsepsis.trial.planning.grids import sensitivity_table, size_grid
 from simsepsis.trial.planning.looks import boundary_table, expected_sizes
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.planning.variants import BY_FORMULA, adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation import (
-    Pool,
-    TrialSimulation,
-    build_pool,
-    simulate_trials,
-)
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.pool import build_pool
 from simsepsis.trial.simulation.screen import Screened, screen
-from simsepsis.trial.simulation.simulate import Progress
+from simsepsis.trial.simulation.simulate import Progress, TrialSimulation
 from simsepsis.trial.simulation.truth import strategies_table
-from simsepsis.trial.sizing import PlannedSize, detectable, plan_size, whole_patients
+from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, whole_patients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +56,21 @@ def compute_plan(
     with _timed(seconds, "population"):
         pool = build_pool(chosen)
         screened = screen(chosen, pool)
-    size = planned_size(chosen, screened)
+    size, jobs, store = planned_size(chosen, screened), spent.jobs, spent.store
+    bench = Bench(protocol=chosen, size=size, pool=pool, jobs=jobs, progress=tally, store=store)
+    simulates, simulated = spent.replicates != 0, NOT_SIMULATED
     with _timed(seconds, "simulation"):
-        simulated = _simulated(chosen, size, pool, spent, tally)
+        if simulates:
+            bench, simulated = _simulated(bench, tally)
     with _timed(seconds, "formulas"):
-        parts = _analytic(chosen, screened, simulated.pop("size", size))
+        parts = _analytic(chosen, screened, bench.size)
     with _timed(seconds, "comparisons"):
-        tables = simulated.pop("tables", {}) | _compared(chosen, parts["size"], pool, spent, tally)
-        tables["strategies"] = strategies_table(chosen, pool)
-        bench = Bench(protocol=chosen, size=parts["size"], pool=pool)
+        tables = simulated["tables"] | (_compared(bench, tally) if simulates else {})
+        tables |= {"strategies": strategies_table(chosen, pool)}
         tables |= {name: build(bench) for name, build in BY_FORMULA.items()}
-        tables = {name: table for name, table in tables.items() if len(table)}
+    parts |= simulated | {"tables": {name: table for name, table in tables.items() if len(table)}}
     tally.end()
-    return TrialPlan(protocol=chosen, screened=screened, **parts, **simulated, tables=tables, seconds=seconds)
+    return TrialPlan(protocol=chosen, screened=screened, **parts, seconds=seconds)
 
 
 def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:
@@ -118,49 +112,43 @@ def _detectable(size: PlannedSize) -> float:
         return math.nan
 
 
-def _simulated(
-    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort, tally: Tally
-) -> dict[str, Any]:
-    """Return the confirmed size and what its simulated trials say; nothing simulated without replicates."""
-    if effort.replicates == 0:
-        empty = pd.DataFrame(columns=["truth", "arm", "measure", "value", "mcse", "n_sim"])
-        return {"operating": empty, "simulated_trials": 0}
+NOTHING = pd.DataFrame(columns=["truth", "arm", "measure", "value", "mcse", "n_sim"])
+NOT_SIMULATED: dict[str, Any] = {"operating": NOTHING, "simulated_trials": 0, "tables": {}}
+"""What a plan by formulas has of simulated trials."""
+
+
+def _simulated(bench: Bench, tally: Tally) -> tuple[Bench, dict[str, Any]]:
+    """Return the trial with its confirmed size, and what its simulated trials say."""
+    protocol = bench.protocol
 
     def simulate(patients: int, null: bool) -> TrialSimulation:
-        return simulate_trials(
-            protocol,
-            n_total=patients,
-            null=null,
-            pool=pool,
-            jobs=effort.jobs,
-            store=effort.store,
-            progress=tally,
-        )
+        return bench.simulated(protocol, protocol.run.trials, patients, null=null)
 
     tally.begin("truths")
-    confirmed: Confirmed = confirm_size(size, simulate, fixed=protocol.stated_total is not None)
+    confirmed = confirm_size(bench.size, simulate, fixed=protocol.stated_total is not None)
     trials = {NULL: simulate(confirmed.size.n_randomized, True), PLANNED: confirmed.trials}
     tally.begin("analyses")
-    bench = Bench(protocol=protocol, size=confirmed.size, pool=pool, jobs=effort.jobs, progress=tally)
-    return {
-        "size": confirmed.size,
-        "operating": operating_table(trials),
+    there = replace(bench, size=confirmed.size)
+    operating = _by_truth({truth: one.characteristics for truth, one in trials.items()})
+    tables = {
+        "tried": confirmed.tried,
+        "simulated_looks": _by_truth({truth: one.looks for truth, one in trials.items()}),
+        "analyses": analyses_table(there, confirmed.trials),
+    }
+    return there, {
+        "operating": operating[list(NOTHING)],
         "simulated_trials": protocol.run.trials,
-        "tables": {
-            "tried": confirmed.tried,
-            "simulated_looks": simulated_looks(trials),
-            "analyses": analyses_table(bench, confirmed.trials),
-        },
+        "tables": tables,
     }
 
 
-def _compared(
-    protocol: TrialProtocol, size: PlannedSize, pool: Pool, effort: Effort, tally: Tally
-) -> dict[str, pd.DataFrame]:
+def _by_truth(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([frame.assign(truth=truth) for truth, frame in frames.items()], ignore_index=True)
+
+
+def _compared(bench: Bench, tally: Tally) -> dict[str, pd.DataFrame]:
     """Return the companion tables that concern this protocol."""
-    if effort.replicates == 0:
-        return {}
-    tables, bench = {}, Bench(protocol=protocol, size=size, pool=pool, jobs=effort.jobs, progress=tally)
+    tables = {}
     for name, build in COMPANIONS.items():
         tally.begin(name)
         tables[name] = build(bench)
@@ -252,15 +240,3 @@ def _enlarged(size: PlannedSize, power: float) -> int:
         return whole_patients(size.n_randomized * float(wanted / had) ** 2, size.assumptions)
     control = size.arms[0]
     return math.ceil(control * float(wanted / had) ** 2) * round(size.n_randomized / control)
-
-
-def operating_table(trials: dict[str, TrialSimulation]) -> pd.DataFrame:
-    """Return the operating characteristics under every truth."""
-    frames = [simulation.characteristics.assign(truth=truth) for truth, simulation in trials.items()]
-    return pd.concat(frames, ignore_index=True)[["truth", "arm", "measure", "value", "mcse", "n_sim"]]
-
-
-def simulated_looks(trials: dict[str, TrialSimulation]) -> pd.DataFrame:
-    """Return how simulated trials end at each look, under every truth."""
-    frames = [simulation.looks.assign(truth=truth) for truth, simulation in trials.items()]
-    return pd.concat(frames, ignore_index=True)

@@ -92,19 +92,13 @@ SENSITIVITY: dict[str, tuple[float, ...]] = {
 }
 """Assumption → values it is set to, one assumption at a time."""
 
-CLUSTERS: dict[str, tuple[float, ...]] = {
-    "icc": (0.005, 0.02, 0.038),
-    "cac": (0.5, 0.7, 0.9, 1.0),
-}
+CLUSTERS: dict[str, tuple[float, ...]] = {"icc": (0.005, 0.02, 0.038), "cac": (0.5, 0.7, 0.9, 1.0)}
 """The same of randomized ICUs, up to the correlation of 27 ICUs of Australia and New Zealand (Arnup SJ et al.
 Trials 2017;18:381); the second where they have more than one period."""
 
 
 def sensitivity_table(
-    size: PlannedSize,
-    *,
-    values: dict[str, tuple[float, ...]] | None = None,
-    practice: float | None = None,
+    size: PlannedSize, *, values: dict[str, tuple[float, ...]] | None = None, practice: float | None = None
 ) -> pd.DataFrame:
     """Power of the planned patients, and the patients needed, if one assumption is wrong."""
     rows = []

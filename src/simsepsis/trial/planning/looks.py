@@ -8,13 +8,9 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.trial.sequential import (
-    Boundaries,
-    SequentialDesign,
-    conditional_power,
-    look_table,
-    predictive_power,
-)
+from simsepsis.trial.sequential.boundaries import Boundaries
+from simsepsis.trial.sequential.design import SequentialDesign, look_table
+from simsepsis.trial.sequential.interim import conditional_power, predictive_power
 from simsepsis.trial.sizing.size import PlannedSize
 
 

@@ -11,7 +11,7 @@ from simsepsis.trial.planning.belief import assurance_curve
 from simsepsis.trial.planning.grids import power_lines, sensitivity_map
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.screen import Screened
-from simsepsis.trial.sizing import PlannedSize
+from simsepsis.trial.sizing.size import PlannedSize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

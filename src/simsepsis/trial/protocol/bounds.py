@@ -12,7 +12,9 @@ from scipy.special import ndtri
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.inputs import Level
-from simsepsis.trial.sequential import SPENDING, Boundaries, Futility, design_group_sequential, spent_by
+from simsepsis.trial.sequential.boundaries import Boundaries
+from simsepsis.trial.sequential.planning import design_group_sequential
+from simsepsis.trial.sequential.spending import SPENDING, Futility, spent_by
 
 if TYPE_CHECKING:
     from simsepsis.trial.protocol.schema import FutilityRule, Looks, Test

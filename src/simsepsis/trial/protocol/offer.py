@@ -192,10 +192,7 @@ def _derived(study: Study) -> dict[str, Any]:
             "ja": f"本計画のシミュレーションは「{study.title}」の世界に基づく。"
             "計画で変更した値は入力した仮定であり、推定値ではない。",
         },
-        "plan": {
-            "allocation": {"factors": factors},
-            "test": {"strata": factors, "covariates": list(chosen)},
-        },
+        "plan": {"allocation": {"factors": factors}, "test": {"strata": factors, "covariates": list(chosen)}},
         "known": known,
         "columns": {name: {"en": words.said(name), "ja": words.row(name)} for name in known},
         "outcomes": dict(_outcomes(study)),

@@ -18,7 +18,8 @@ from simsepsis.estimand import Estimand
 from simsepsis.study.published import DEFAULT
 from simsepsis.trial.adaptive import AdaptiveDesign
 from simsepsis.trial.borrowing import BetaMixture, map_prior
-from simsepsis.trial.designs import Design, design_follow_up
+from simsepsis.trial.designs.design import Design
+from simsepsis.trial.designs.follow_up import design_follow_up
 from simsepsis.trial.designs.noninferiority import margin_of
 from simsepsis.trial.effect import RATIOS, SCALES, Effect
 from simsepsis.trial.inputs import Level, chosen
@@ -29,7 +30,7 @@ from simsepsis.trial.protocol.bounds import boundaries_of
 from simsepsis.trial.protocol.checks import check
 from simsepsis.trial.protocol.condition import Condition, parse_condition
 from simsepsis.trial.protocol.offer import Offer, Outcome, offer_of
-from simsepsis.trial.sequential import Boundaries
+from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.world.changes import Changes, WorldChoice, with_changed
 from simsepsis.world.files import load_scenario
 from simsepsis.world.section import Coefficient, Name, NonNegative, OpenProbability, Positive, Ratio, Section

@@ -13,15 +13,7 @@ from scipy.special import ndtr
 
 from simsepsis.arrays import FloatArray
 from simsepsis.trial.inputs import Level
-from simsepsis.trial.sequential.recursion import (
-    TILTABLE,
-    Exits,
-    Holes,
-    Paths,
-    exits_of,
-    reaching,
-    tilted,
-)
+from simsepsis.trial.sequential.recursion import TILTABLE, Exits, Holes, Paths, exits_of, reaching, tilted
 from simsepsis.trial.sequential.solve import root_of
 from simsepsis.trial.sequential.spending import Futility
 

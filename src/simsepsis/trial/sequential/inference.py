@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy.optimize import brentq
@@ -93,31 +95,23 @@ def adjusted_inference(
 
 def exceedance(boundaries: Boundaries, look: int, z: float, drift: float) -> float:
     """Return the probability of a result at least as extreme upwards as stopping at a look with Z = z."""
-    lower = _relied(boundaries)
-    last = look - 1
-    stopped_low = z <= lower[last]
-    total = 0.0
-    for index, paths in enumerate(boundaries.reaching(drift, lower)):
-        side, bounds = (below, lower) if stopped_low else (above, boundaries.z)
-        bound = z if index == last else float(bounds[index])
-        total += side(paths, float(boundaries.information[index]), bound, drift)
-        if index == last:
-            break
-    return 1.0 - total if stopped_low else total
+    return float(next(islice(_exceeding(boundaries, np.array([z]), drift), look - 1, None))[0])
 
 
 def exceedances(boundaries: Boundaries, z: FloatArray, drift: float) -> FloatArray:
     """Return `exceedance` at every look for many values of Z."""
+    return np.array(list(_exceeding(boundaries, z, drift)))
+
+
+def _exceeding(boundaries: Boundaries, z: FloatArray, drift: float) -> Iterator[FloatArray]:
     lower, passed, sunk = _relied(boundaries), 0.0, 0.0
-    rows = []
     for index, paths in enumerate(boundaries.reaching(drift, lower)):
         time = float(boundaries.information[index])
         upward = passed + np.array([above(paths, time, float(value), drift) for value in z])
         downward = sunk + np.array([below(paths, time, float(value), drift) for value in z])
-        rows.append(np.where(z <= lower[index], 1.0 - downward, upward))
+        yield np.where(z <= lower[index], 1.0 - downward, upward)
         passed += above(paths, time, float(boundaries.z[index]), drift)
         sunk += below(paths, time, float(lower[index]), drift)
-    return np.array(rows)
 
 
 def _relied(boundaries: Boundaries) -> FloatArray:

@@ -105,12 +105,7 @@ def predictive_power(
 
 
 def repeated_confidence_interval(
-    boundaries: Boundaries,
-    *,
-    look: int,
-    information_fraction: float,
-    estimate: float,
-    std_error: float,
+    boundaries: Boundaries, *, look: int, information_fraction: float, estimate: float, std_error: float
 ) -> tuple[float, float]:
     """Interval that covers the effect at every look at once: estimate ± u_k × standard error.
 

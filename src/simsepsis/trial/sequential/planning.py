@@ -200,12 +200,7 @@ def _stated_bounds(stop: Futility, looks: int) -> FloatArray:
 
 
 def _bounds(
-    test: EfficacyTest,
-    rule: _Rule,
-    stop: Futility | None,
-    clock: FloatArray,
-    level: Level,
-    held: FloatArray,
+    test: EfficacyTest, rule: _Rule, stop: Futility | None, clock: FloatArray, level: Level, held: FloatArray
 ) -> tuple[FloatArray, FloatArray | None]:
     """Return efficacy and futility bounds."""
     if stop is not None and level.sides == 2 and stop.binding:
@@ -266,11 +261,7 @@ def _beta_errors(stop: Futility, clock: FloatArray) -> FloatArray:
 
 
 def update_boundaries(
-    boundaries: Boundaries,
-    observed: ArrayLike,
-    *,
-    final: bool = False,
-    unplanned: Sequence[int] = (),
+    boundaries: Boundaries, observed: ArrayLike, *, final: bool = False, unplanned: Sequence[int] = ()
 ) -> Boundaries:
     """Boundaries at the information that was in fact observed.
 

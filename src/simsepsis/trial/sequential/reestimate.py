@@ -10,7 +10,8 @@ from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.designs import Design, design_binary
+from simsepsis.trial.designs.design import Design
+from simsepsis.trial.designs.two_proportions import design_binary
 from simsepsis.trial.effect import Effect
 from simsepsis.trial.inputs import number, positive, probability
 from simsepsis.trial.sequential.boundaries import Boundaries

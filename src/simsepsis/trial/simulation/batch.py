@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -147,6 +148,11 @@ def look_months(setting: Setting, drawn: Drawn) -> FloatArray:
     """Return when each look is taken: as soon as the outcome of its last patient is due."""
     lag = setting.protocol.outcome_lag_days / DAYS_PER_MONTH
     return np.asarray(drawn.month[np.minimum(setting.at_looks, drawn.month.size) - 1] + lag)
+
+
+def batches(number: int) -> Iterator[range]:
+    """Yield so many trials, batch by batch."""
+    yield from (range(first, min(first + BATCH, number)) for first in range(0, number, BATCH))
 
 
 def joined(parts: list[Results]) -> Results:

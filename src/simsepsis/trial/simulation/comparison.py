@@ -211,11 +211,7 @@ def compare_times(counts: NDArray[np.int64] | NDArray[np.float64]) -> dict[str, 
     variance = spread.sum(axis=(-2, -1))
     start = -excess / variance
     estimate, information = _breslow(dead, dead1, risk0, risk1, start)
-    return {
-        "z": excess / np.sqrt(variance),
-        "estimate": estimate,
-        "std_error": 1.0 / np.sqrt(information),
-    }
+    return {"z": excess / np.sqrt(variance), "estimate": estimate, "std_error": 1.0 / np.sqrt(information)}
 
 
 def _breslow(

@@ -107,12 +107,7 @@ def followed(setting: Setting, patient: IntArray, site: IntArray, arm: IntArray,
         observed = draw("loss").random(patient.size) >= setting.lost[course, patient]
     gaps = draw("accrual").standard_exponential(patient.size)
     return Drawn(
-        patient=patient,
-        site=site,
-        arm=arm,
-        course=course,
-        observed=observed,
-        month=_months(setting, gaps),
+        patient=patient, site=site, arm=arm, course=course, observed=observed, month=_months(setting, gaps)
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
-from simsepsis.trial.designs import Design
+from simsepsis.trial.designs.design import Design
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.expected_power import design_for_assurance
 from simsepsis.trial.inputs import Level
@@ -16,7 +16,8 @@ from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.screen import Screened, screen
-from simsepsis.trial.sizing import Assumptions, Clusters, PlannedSize, detectable, plan_size, single_look
+from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
+from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, single_look
 
 TESTS = {"event": "two_proportions", "time": "log_rank", "free_days": "ranks", "win_ratio": "ranks"}
 """Kind of outcome → test whose formula sizes the trial."""

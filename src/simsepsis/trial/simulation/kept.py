@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simsepsis.errors import ExperimentError
 from simsepsis.files import write_files
 from simsepsis.trial.protocol.schema import VARIANTS
-from simsepsis.trial.simulation.batch import BATCH, Results, joined
+from simsepsis.trial.simulation.batch import Results, batches, joined
 from simsepsis.trial.simulation.setting import Setting
 
 WORDS = ("name", "label", "question", "words", "priors", "published", *VARIANTS)
@@ -34,10 +34,7 @@ class Kept:
 
     def lacking(self, number: int) -> Iterator[range]:
         """Yield the batches that are not there yet."""
-        for first in range(0, number, BATCH):
-            wanted = range(first, min(first + BATCH, number))
-            if self._batch(first, len(wanted)) is None:
-                yield wanted
+        yield from (wanted for wanted in batches(number) if self._batch(wanted) is None)
 
     def write(self, first: int, results: Results) -> None:
         """Keep a batch, in a file whose name ends in a checksum of its content."""
@@ -50,7 +47,7 @@ class Kept:
 
     def read(self, number: int) -> Results:
         """Return the first trials, all of which are kept."""
-        parts = [self._batch(first, min(BATCH, number - first)) for first in range(0, number, BATCH)]
+        parts = [self._batch(wanted) for wanted in batches(number)]
         found = [part for part in parts if part is not None]
         if len(found) < len(parts):
             raise ExperimentError(
@@ -59,8 +56,9 @@ class Kept:
             )
         return joined(found)
 
-    def _batch(self, first: int, number: int) -> Results | None:
+    def _batch(self, wanted: range) -> Results | None:
         """Return the first trials of a batch, None where there is no whole file that has so many."""
+        first, number = wanted.start, len(wanted)
         found: list[Results] = []
         for path in sorted(self.folder.glob(f"{self.key}-{first:07d}-*.npz")):
             content = path.read_bytes() if path.is_file() else b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from simsepsis.errors import ExperimentError
 from simsepsis.study.published import open_study
 from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
-from simsepsis.trial.protocol import Allocation, Condition, Looks, Test, TrialProtocol
-from simsepsis.trial.protocol.schema import VARIANTS, Words
+from simsepsis.trial.protocol import TrialProtocol
+from simsepsis.trial.protocol.condition import Condition
+from simsepsis.trial.protocol.schema import VARIANTS, Allocation, Looks, Test, Words
 from simsepsis.trial.simulation.outcomes import categories, coded, died
 from simsepsis.world.candidates import Candidates, Course, Draws
 from simsepsis.world.changes import changed_scenario
@@ -129,6 +130,7 @@ def _solve_control(world: _World) -> _World:
     if asked is None:
         return world
 
+    @cache
     def risk(log_factor: float) -> float:
         scaled = replace(world, hazard_factor=float(np.exp(log_factor)))
         course = scaled.course(None, 0.0)
@@ -173,6 +175,7 @@ def _solve_effect(world: _World, control: Course) -> float:
         return 0.0
     measure = _measure(world, control)
 
+    @cache
     def value(log_hazard_ratio: float) -> float:
         return measure(world.course(arm, log_hazard_ratio))
 

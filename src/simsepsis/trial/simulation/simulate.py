@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,9 @@ import pandas as pd
 
 from simsepsis.errors import UsageError
 from simsepsis.files import sole_use
-from simsepsis.replication import run_batches
 from simsepsis.threads import one_thread
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation.batch import BATCH, Batches, Results, joined
+from simsepsis.trial.simulation.batch import Batches, Results, batches, joined
 from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
 from simsepsis.trial.simulation.decide import trial_rows
 from simsepsis.trial.simulation.from_protocol import planned_total
@@ -141,10 +141,8 @@ def simulate_trials(
     setting = prepare(protocol, null_pool(protocol, planned) if null else planned, total)
     used = protocol.run.seed if seed is None else seed
     task = Batches(setting=setting.lean(), seed=used)
-    if store is None:
-        results = _simulated(task, number, jobs, progress)
-    else:
-        results = _kept(task, kept_in(store, setting, null=null, seed=used), number, jobs, progress)
+    kept = None if store is None else kept_in(store, setting, null=null, seed=used)
+    results = _simulated(task, kept, number, jobs, progress)
     trials = trial_rows(setting, results)
     truth = truth_table(setting)
     return TrialSimulation(
@@ -159,28 +157,26 @@ def simulate_trials(
     )
 
 
-def _simulated(task: Batches, number: int, jobs: int, progress: Progress | None) -> Results:
-    ranges = (range(first, min(first + BATCH, number)) for first in range(0, number, BATCH))
+def _simulated(
+    task: Batches, kept: Kept | None, number: int, jobs: int, progress: Progress | None
+) -> Results:
+    """Simulate what is lacking, and return all: what is kept, or what was just simulated where nothing is."""
+    # What spreads work over processes takes long to import, and a plan by formulas has no use for it.
+    from simsepsis.replication import run_batches
+
     parts: dict[int, Results] = {}
-    for first, results in run_batches(task, ranges, jobs=jobs):
-        parts[first] = results
-        if progress is not None:
-            progress(sum(len(part.months) for part in parts.values()), number)
-    return joined([parts[first] for first in sorted(parts)])
-
-
-def _kept(task: Batches, kept: Kept, number: int, jobs: int, progress: Progress | None) -> Results:
-    """Simulate what is lacking, and return all that is kept."""
-    with sole_use(kept.folder):
-        ranges = tuple(kept.lacking(number))
+    with sole_use(kept.folder) if kept else nullcontext():
+        ranges = tuple(kept.lacking(number) if kept else batches(number))
         done = number - sum(len(one) for one in ranges)
-        if ranges:
-            for first, results in run_batches(task, ranges, jobs=jobs):
+        for first, results in run_batches(task, ranges, jobs=jobs) if ranges else ():
+            if kept:
                 kept.write(first, results)
-                done += len(results.months)
-                if progress is not None:
-                    progress(done, number)
-        return kept.read(number)
+            else:
+                parts[first] = results
+            done += len(results.months)
+            if progress is not None:
+                progress(done, number)
+        return kept.read(number) if kept else joined([parts[first] for first in sorted(parts)])
 
 
 @one_thread()

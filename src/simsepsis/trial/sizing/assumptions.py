@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.designs import Design
-from simsepsis.trial.designs.design import RankedDeaths
+from simsepsis.trial.designs.design import Design, RankedDeaths
 from simsepsis.trial.effect import Effect, diluted_risks, effect_between
 from simsepsis.trial.inputs import Level, probability
-from simsepsis.trial.sequential import Boundaries, Futility, SequentialDesign
+from simsepsis.trial.sequential.boundaries import Boundaries
+from simsepsis.trial.sequential.design import SequentialDesign
+from simsepsis.trial.sequential.spending import Futility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

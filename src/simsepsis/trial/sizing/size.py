@@ -10,17 +10,13 @@ from scipy.optimize import brentq
 
 from simsepsis.errors import UsageError
 from simsepsis.trial.cluster import cluster_size_for, design_cluster
-from simsepsis.trial.designs import (
-    Design,
-    design_binary,
-    design_log_rank,
-    design_noninferiority,
-    fixed_design,
-)
-from simsepsis.trial.designs.design import RankedDeaths
+from simsepsis.trial.designs.design import Design, RankedDeaths, fixed_design
+from simsepsis.trial.designs.log_rank import design_log_rank
+from simsepsis.trial.designs.noninferiority import design_noninferiority
+from simsepsis.trial.designs.two_proportions import design_binary
 from simsepsis.trial.effect import effect_between, inflated_for_loss
 from simsepsis.trial.inputs import positive
-from simsepsis.trial.sequential import SequentialDesign, sequential_design
+from simsepsis.trial.sequential.design import SequentialDesign, sequential_design
 from simsepsis.trial.sizing.assumptions import AsRandomized, Assumptions, Clusters
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import UsageError
@@ -205,10 +206,15 @@ def _categories(profile: Profile) -> dict[str, _Category]:
 
 def _whole(values: FloatArray) -> Recorded:
     """Return whole numbers as such; a number that is none, or missing, differs from its nearest whole one."""
-    whole = np.rint(values)
-    if np.array_equal(whole, values) and np.abs(whole).max() < 2**53:
-        return whole.astype(np.int64)
-    return values
+    return values.astype(np.int64) if _are_whole(values) else values
+
+
+@njit(cache=True)
+def _are_whole(values: FloatArray) -> bool:
+    for value in values:  # noqa: SIM110 - compiled, where a generator is slower
+        if not abs(value) < 2.0**53 or value != np.rint(value):
+            return False
+    return True
 
 
 def _oracle(

@@ -67,8 +67,11 @@ def test_crude_mortality_is_held_where_it_was_printed():
     deaths = table[table["variable"].isin(["icu_death", "hospital_death"])]
     assert len(deaths) == 4
     assert deaths["difference_se"].abs().max() < 1.0
-    # A harmful confounder hides a benefit.
-    assert resolve(load_scenario("unmeasured-held")).effect.log_hazard_ratio < 0
+    # A harmful confounder hides a benefit, a stronger one a larger one.
+    held = load_scenario("unmeasured-held")
+    stronger = held.unmeasured.model_copy(update={"or_treatment": 4.0, "hr_death": 3.0})
+    hidden = resolve(held.model_copy(update={"unmeasured": stronger})).effect.log_hazard_ratio
+    assert hidden < resolve(held).effect.log_hazard_ratio - 0.05
 
 
 def test_scenarios_that_differ_in_dose_only_share_everything_else():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from importlib.metadata import version
 
+import pandas as pd
+
 from simsepsis.arrays import FloatArray
 from simsepsis.show.table import Fact
 from simsepsis.show.trial_words import CONTROLS_JA, listed
@@ -86,6 +88,7 @@ def facts_of(plan: TrialPlan) -> Facts:
         **_conduct(plan),
         **_beliefs(plan),
         **_simulated(plan),
+        **_variants(plan),
     }
 
 
@@ -371,6 +374,27 @@ def _analyses(plan: TrialPlan) -> Facts:
         return facts
     plain = rows[(rows["analysis"] == "unadjusted") & (rows["method"] == "simple")].iloc[0]
     return facts | {"power_unadjusted": percent(plain["power"], plain["mcse"])}
+
+
+def _variants(plan: TrialPlan) -> Facts:
+    """Return what other designs of the same trial come to."""
+    facts: Facts = {}
+    for row in plan.tables.get("adaptive", pd.DataFrame()).to_dict("records"):
+        whole = row["measure"].startswith("expected")
+        form = decimal(row["value"], row["mcse"], digits=0) if whole else percent(row["value"], row["mcse"])
+        facts[f"adaptive_{row['measure']}_{row['truth']}"] = form
+    if "borrowing" in plan.tables:
+        errors = plan.tables["borrowing"]["type_one"]
+        facts |= {"borrowing_low": percent(errors.min()), "borrowing_high": percent(errors.max())}
+    if "ordinal" in plan.tables:
+        facts["ordinal_n"] = count(math.ceil(plan.tables["ordinal"].set_index("measure")["value"]["n_known"]))
+    if "follow_up" in plan.tables:
+        first = plan.tables["follow_up"].iloc[0]
+        facts |= {
+            "follow_up_n": count(math.ceil(first["n_total"])),
+            "follow_up_events": count(first["events"]),
+        }
+    return facts
 
 
 SHARES = ("rejection", "harm", "futility", "early_stop", "coverage", "adjusted_coverage", "failure")

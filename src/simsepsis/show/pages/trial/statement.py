@@ -37,7 +37,7 @@ from simsepsis.trial.effect import RISK_SCALES
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.offer import Phrase
-from simsepsis.trial.sizing import Assumptions
+from simsepsis.trial.sizing.assumptions import Assumptions
 from simsepsis.words import literal
 
 

@@ -17,6 +17,7 @@ from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import EVERYBODY
 from simsepsis.trial.protocol.offer import Phrase
+from simsepsis.trial.protocol.schema import VARIANTS
 from simsepsis.words import literal
 
 SENTENCES: tuple[tuple[str, str], ...] = (
@@ -71,6 +72,26 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "{assurance_low} to {assurance_high}.",
     ),
     (
+        "adaptive",
+        "As a Bayesian adaptive trial it needs {adaptive_expected_n_planned} patients on average if the plan "
+        "is right, and calls an arm superior in {adaptive_superiority_planned}; without effect, in "
+        "{adaptive_superiority_null}.",
+    ),
+    (
+        "borrowing",
+        "With borrowed controls the type I error is {borrowing_low} to {borrowing_high}, by the true control "
+        "risk.",
+    ),
+    (
+        "ordinal",
+        "Compared by the stated ordered categories, {ordinal_n} patients with a known outcome are needed.",
+    ),
+    (
+        "follow_up",
+        "Followed to the end of the trial, {follow_up_n} patients are needed, with {follow_up_events} "
+        "events.",
+    ),
+    (
         "always",
         "{icus} ICUs enrol {per_month} patients a month: {months} months to the last patient, "
         "{months_slow} at {pace_slow} of the pace.",
@@ -93,7 +114,8 @@ def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     cells = "{clusters} ICUs to randomize with {n_randomized} patients"
     one_by_one = "{n_randomized} patients to randomize"
     texts["enrolled"] = (cells if plan.protocol.allocation.clustered else one_by_one).format_map(texts)
-    holding = conditions_of(plan) | ({"mixed"} if plan.protocol.priors else set())
+    holding = conditions_of(plan) | (set(VARIANTS) & set(plan.tables))
+    holding |= {"mixed"} if plan.protocol.priors else set()
     told = tuple(text.format_map(texts) for holds, text in SENTENCES if holds in holding)
     return told + replay_sentences(plan)
 
