@@ -57,16 +57,23 @@ def files_of(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_reproduce_writes_all_it_promises(simsepsis, tmp_path):
-    result = simsepsis("reproduce", "--replicates", 2, "--jobs", 1, "--out", "r")
+def test_reproduce_writes_all_it_promises_and_readings_in_a_folder_of_their_own(simsepsis, tmp_path):
+    """The plain reproduction is what README shows; the readings must not take its place."""
+    plain = tmp_path / "reproduction" / "reproduction.json"
+    plain.parent.mkdir()
+    plain.write_text("plain")
+    result = simsepsis("reproduce", "--replicates", 2, "--jobs", 1, "--readings")
     assert result.returncode == 0, result.stderr
-    tables = {f"tables/table{k}.csv" for k in range(1, 7)} | {"tables/text.csv"}
+    assert plain.read_text() == "plain"
+    assert files_of(plain.parent) == {"reproduction.json"}
+    folder = tmp_path / "reproduction-readings"
+    tables = {f"tables/table{k}.csv" for k in range(1, 7)} | {"tables/text.csv", "tables/readings.csv"}
     promised = tables | {"report.html", "reproduction.json", "figures/survival.png"}
-    assert promised <= files_of(tmp_path / "r")
-    record = json.loads((tmp_path / "r" / "reproduction.json").read_text())
+    assert promised <= files_of(folder)
+    record = json.loads((folder / "reproduction.json").read_text())
     assert record["seed"] == 20260101
     assert "printed numbers lie in their 95% simulation interval" in result.stdout
-    header = (tmp_path / "r" / "tables" / "table1.csv").read_text().splitlines()[0]
+    header = (folder / "tables" / "table1.csv").read_text().splitlines()[0]
     assert header.startswith("variable,level,statistic,phase,arm,printed,simulated,low,high,inside")
 
 
@@ -99,26 +106,6 @@ def test_list_names_the_rest(simsepsis, what, name):
     result = simsepsis("list", what)
     assert result.returncode == 0
     assert name in result.stdout
-
-
-def test_describe_writes_a_page(simsepsis, tmp_path):
-    result = simsepsis("describe", "rr081", "--population", 3000, "--out", "d")
-    assert result.returncode == 0, result.stderr
-    page = (tmp_path / "d" / "report.html").read_text()
-    assert "rr081" in page
-    assert "http" not in page.replace("http://www.w3.org", "")
-
-
-def test_run_goes_on_and_verifies(simsepsis, tmp_path):
-    for _ in range(2):
-        result = simsepsis("run", "null", "--replicates", 2, "--jobs", 1, "--out", "r")
-        assert result.returncode == 0, result.stderr
-    assert "0 replicates computed" in result.stdout
-    assert simsepsis("verify", "r", "--fraction", 1).returncode == 0
-    performance = pd.read_csv(tmp_path / "r" / "performance.csv")
-    assert {"cell", "scenario", "method", "estimand", "measure", "value", "mcse", "n_used", "n_sim"} <= set(
-        performance
-    )
 
 
 COMMANDS = (

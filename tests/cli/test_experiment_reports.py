@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 SHOWN = """
@@ -36,7 +37,9 @@ def plan(plan_file):
     return path
 
 
-def test_a_run_ends_with_figures_answer_and_report_and_makes_them_again(simsepsis, plan, tmp_path):
+def test_a_run_ends_with_figures_answer_and_report_makes_them_again_goes_on_and_verifies(
+    simsepsis, plan, tmp_path
+):
     result = simsepsis("run", plan, "--jobs", 1, "--out", "r")
     assert result.returncode == 0, result.stderr
     settling, truths, end = result.stderr.splitlines()
@@ -65,6 +68,13 @@ def test_a_run_ends_with_figures_answer_and_report_and_makes_them_again(simsepsi
     again = simsepsis("report", "r")
     assert again.returncode == 0, again.stderr
     assert {path: path.read_bytes() for path in before} == before
+
+    goes_on = simsepsis("run", plan, "--jobs", 1, "--out", "r")
+    assert goes_on.returncode == 0, goes_on.stderr
+    assert "0 replicates computed" in goes_on.stdout
+    assert simsepsis("verify", "r", "--fraction", 1).returncode == 0
+    columns = {"cell", "scenario", "method", "estimand", "measure", "value", "mcse", "n_used", "n_sim"}
+    assert columns <= set(pd.read_csv(folder / "performance.csv"))
 
     text = (folder / "plan.toml").read_text()
     (folder / "plan.toml").write_text(text.replace("replicates = 6", "replicates = 8"))

@@ -90,19 +90,6 @@ def test_no_default_place_litters_a_repository(folder, name):
         assert found.returncode == 0, place
 
 
-def test_readings_have_a_folder_of_their_own(simsepsis, tmp_path):
-    """The plain reproduction is what README shows; the readings must not take its place."""
-    plain = tmp_path / "reproduction" / "reproduction.json"
-    plain.parent.mkdir()
-    plain.write_text("plain")
-    (tmp_path / "small.toml").write_text('extends = "thesis"\nn = 900\n')
-    command = ("reproduce", "--replicates", 1, "--jobs", 1, "--readings", "--scenario", "small.toml")
-    assert simsepsis(*command).returncode == 0
-    assert plain.read_text() == "plain"
-    assert [path.name for path in plain.parent.iterdir()] == ["reproduction.json"]
-    assert (tmp_path / "reproduction-readings" / "tables" / "readings.csv").is_file()
-
-
 def test_what_is_slow_is_a_command():
     assert set(SLOW) <= set(COMMANDS)
 

@@ -143,9 +143,11 @@ def test_a_trial_of_hostile_arms_and_words(simsepsis, tmp_path):
 
 
 def test_a_world_of_a_hostile_label(simsepsis, tmp_path):
-    (tmp_path / "world.toml").write_text(f'extends = "null"\nlabel = {json.dumps(ALL)}\n', encoding="utf-8")
+    (tmp_path / "world.toml").write_text(f'extends = "rr081"\nlabel = {json.dumps(ALL)}\n', encoding="utf-8")
     check_terminal(simsepsis("describe", "world.toml", "--out", "out", "--population", "3000"))
     check_files(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "http" not in page.replace("http://www.w3.org", "")
 
 
 @pytest.mark.parametrize(

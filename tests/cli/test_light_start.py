@@ -46,6 +46,12 @@ def test_a_command_that_computes_nothing_opens_no_heavy_library(tmp_path, line):
     assert opened(tmp_path, line) == set()
 
 
+def test_a_run_and_its_workers_open_no_statistics_that_only_inference_needs():
+    program = "import sys; import simsepsis.experiment; print('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_drawing_is_not_opened_before_the_patients_were_found_right(tmp_path):
     (tmp_path / "cohort.csv").write_text("a,b\n1,2\n")
     assert "pandas" in opened(tmp_path, "analyze cohort.csv")

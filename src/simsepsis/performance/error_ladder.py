@@ -73,7 +73,7 @@ class _Height:
 _Family = tuple[int, str, dict[str, _Height]]
 """Where its cell begins among all series, its stem, and the height of each method."""
 
-LADDERS = ("matching", "no matching", "survival", "time zero")
+LADDERS = ("matching", "no matching", "survival", "time zero", "day by day")
 
 
 @cache
@@ -101,6 +101,12 @@ def ladders_of(later: Later) -> Mapping[str, tuple[Rung, ...]]:
             Rung(method="clone_censor_weight", adds="chance"),
             Rung(method="cox_time_varying", adds="treatment counted from its start"),
             Rung(method="cox_time_fixed", adds="immortal time"),
+        ),
+        (
+            Rung(method="oracle_trials", adds="chance"),
+            Rung(method="sequential_trials", adds="severity that the day's records miss"),
+            Rung(method="cox_in_icu", adds="severity of the day not recorded"),
+            Rung(method="cox_time_varying", adds="stay in the unit not recorded"),
         ),
     )
     return MappingProxyType(dict(zip(LADDERS, rungs, strict=True)))

@@ -63,9 +63,8 @@ def audit_printed(printed: Printed) -> pd.DataFrame:
     return frame_of(sorted((*of_counts, *others), key=lambda finding: order[finding.key]), printed)
 
 
-def corrections(printed: Printed) -> dict[Key, float]:
-    """Return the value of every number that the audit proves to be a misprint, or to follow from one."""
-    findings = audit_printed(printed)
+def corrections(findings: pd.DataFrame) -> dict[Key, float]:
+    """Return the value of every number that an audit proves to be a misprint, or to follow from one."""
     proven = findings[findings["corrected"].notna()]
     keys = proven[list(Key._fields)].itertuples(index=False, name=None)
     return {Key(*key): float(value) for key, value in zip(keys, proven["corrected"], strict=True)}

@@ -189,7 +189,7 @@ class Study:
         printed = self._tables.assign(corrected=False)
         if not corrected:
             return printed
-        values = corrections(self.numbers)
+        values = corrections(self._findings)
         keys = list(printed[list(Key._fields)].itertuples(index=False, name=None))
         replaced = [key in values for key in keys]
         numbers = [values.get(key, number) for key, number in zip(keys, printed["printed"], strict=True)]
@@ -197,6 +197,10 @@ class Study:
 
     def audit(self) -> pd.DataFrame:
         """Return every printed number that does not fit the others, as `audit_printed`."""
+        return self._findings.copy()
+
+    @cached_property
+    def _findings(self) -> pd.DataFrame:
         from simsepsis.study.auditing import audit_printed
 
         return audit_printed(self.numbers)

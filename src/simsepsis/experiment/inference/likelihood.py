@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from scipy.special import gammaln, logsumexp, ndtri
-from scipy.stats import qmc
+from scipy.special import gammaln, logsumexp
 
 from simsepsis.arrays import FloatArray
 from simsepsis.experiment.inference.emulator import Emulator
+from simsepsis.experiment.inference.sobol import sobol_normals
 
 DRAWS = 2**13
 ROUNDS = 6
@@ -98,8 +98,7 @@ class Discrepant:
 
     def scales(self) -> FloatArray:
         """Return standard deviations, (j, b), of half-normal shape with scale 1."""
-        points = qmc.Sobol(len(self.names), scramble=True, rng=np.random.default_rng(0)).random(SCALES)
-        return np.asarray(np.abs(ndtri(np.clip(points, 1e-6, 1.0 - 1e-6))))
+        return np.abs(sobol_normals(len(self.names), SCALES, np.random.default_rng(0), edge=1e-6))
 
     def by_scale(self, points: FloatArray) -> FloatArray:
         r"""Return log likelihoods (j, m), one row for each vector of `scales`.
@@ -191,8 +190,7 @@ def prior_draws(p: int, working: Working, *, seed: int = 0) -> Weighted:
 
 
 def _normal(p: int, seed: int) -> FloatArray:
-    points = qmc.Sobol(p, scramble=True, rng=np.random.default_rng(seed)).random(DRAWS)
-    return np.asarray(ndtri(np.clip(points, 1e-9, 1.0 - 1e-9)))
+    return sobol_normals(p, DRAWS, np.random.default_rng(seed))
 
 
 def posterior(log_likelihood: LogLikelihood, p: int, working: Working, *, seed: int = 0) -> Weighted:

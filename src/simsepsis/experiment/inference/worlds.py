@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
-from scipy.stats import qmc
 
 from simsepsis.analysis.cells import cells
 from simsepsis.analysis.readings import run_readings
@@ -18,6 +16,7 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.errors import ExperimentError, ScenarioError
 from simsepsis.estimand import Estimand
 from simsepsis.experiment.inference.priors import InferencePlan
+from simsepsis.experiment.inference.sobol import sobol_normals
 from simsepsis.files import write_files
 from simsepsis.replication import (
     Batch,
@@ -48,8 +47,7 @@ Progress = Callable[[int, int], None]
 @lru_cache(maxsize=4)
 def candidates(settings: int, seed: int) -> FloatArray:
     """Return `CANDIDATES` scrambled Sobol points as standard normal deviates, (candidates, settings)."""
-    points = qmc.Sobol(settings, scramble=True, rng=stream(seed, "assumptions")).random(CANDIDATES)
-    return np.asarray(ndtri(np.clip(points, 1e-9, 1.0 - 1e-9)))
+    return sobol_normals(settings, CANDIDATES, stream(seed, "assumptions"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
