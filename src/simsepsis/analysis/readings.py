@@ -146,19 +146,28 @@ def run_readings(
         If the cohort cannot be taken.
     """
     spec, readings = spec or default_spec(), readings or open_study().readings
-    results: dict[str, ThesisResult] = {}
-    first: ThesisResult | None = None
+    done: list[tuple[Reading, ThesisResult]] = []
     for reading in readings:
         wanted = reading.of(spec)
-        if first is None or not _same(first.spec, wanted, except_for=_AFTER_THE_FILE):
+        near = _nearest(reading, done)
+        if near is None or not _same(near.spec, wanted, except_for=_AFTER_THE_FILE):
             cohort, flow = complete_cases(encode_cohort(registry, wanted), wanted)
             known = Known()
         else:
-            cohort, flow, known = first.cohort, first.flow, _known(first, wanted)
+            cohort, flow, known = near.cohort, near.flow, _known(near, wanted)
         result = analyse_patients(cohort, flow, wanted, rng=copy.deepcopy(rng), known=known)
-        first = first or result
-        results[reading.name] = result
-    return results
+        done.append((reading, result))
+    return {reading.name: result for reading, result in done}
+
+
+def _nearest(reading: Reading, done: Sequence[tuple[Reading, ThesisResult]]) -> ThesisResult | None:
+    """Return the result of the reading that already does most of what this one does; the first, otherwise."""
+    shared = [
+        (len(other.settings), result)
+        for other, result in done
+        if all(reading.settings.get(name) == value for name, value in other.settings.items())
+    ]
+    return max(shared, key=lambda pair: pair[0])[1] if shared else done[0][1] if done else None
 
 
 def _known(result: ThesisResult, spec: AnalysisSpec) -> Known:
