@@ -22,6 +22,7 @@ from simsepsis.experiment.inference.likelihood import (
     posterior,
     prior_draws,
 )
+from simsepsis.experiment.inference.priors import Prior
 from simsepsis.experiment.inference.worlds import candidates, next_worlds
 
 LOADINGS = np.array([[1.0, 0.0], [2.0, 0.5], [0.5, 1.5], [0.0, 0.3], [0.2, 0.0]])
@@ -218,3 +219,39 @@ def test_a_posterior_without_information_is_the_prior() -> None:
     found = posterior(lambda points: np.zeros(len(points)), 2, lambda normal: normal)
     assert_allclose(found.sd(found.points), 1.0, atol=0.01)
     assert found.log_evidence == pytest.approx(0.0, abs=1e-9)
+
+
+def test_worlds_like_those_that_cannot_be_made_weigh_less(evidence: Evidence) -> None:
+    lost = candidates(2, 1)[200:400]
+    kept, lost = evidence.deviates[:, 0] < 0.0, lost[lost[:, 0] > 0.0]
+    half = replace(evidence.of(kept), lost=lost)
+    points = np.array([[-1.5, 0.0], [1.5, 0.0]])
+    made, not_made = np.exp(half.among_made(lambda points: np.zeros(len(points)))(points))
+    assert made > 0.9
+    assert not_made < 0.1
+    found, free = conclude(half).plain, conclude(evidence.of(kept)).plain
+    assert found.mean(found.points)[0] < free.mean(free.points)[0] - 0.02
+
+
+def test_truths_scatter_around_their_surface_by_as_much_as_it_misses_them(evidence: Evidence) -> None:
+    rng = np.random.default_rng(2)
+    truths = evidence.deviates[:, :1] + 0.5 * rng.standard_normal((200, 1))
+    points = prior_draws(2, evidence.working).points
+    found = replace(evidence, truths=truths).truths_at(points)
+    assert (found[:, 0] - points[:, 0]).std() == pytest.approx(0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("shape", ["uniform", "loguniform", "normal", "lognormal"])
+def test_priors_have_their_quantiles(shape: str) -> None:
+    first, second = 0.5, 2.0
+    known = {
+        "uniform": scipy.stats.uniform(first, second - first),
+        "loguniform": scipy.stats.loguniform(first, second),
+        "normal": scipy.stats.norm(first, second),
+        "lognormal": scipy.stats.lognorm(second, scale=first),
+    }[shape]
+    levels = np.array([0.01, 0.2, 0.5, 0.9])
+    prior = Prior.model_validate({shape: [first, second]})
+    assert_allclose(prior.values(scipy.stats.norm.ppf(levels)), known.ppf(levels))
+    working = prior.working(scipy.stats.norm.ppf((np.arange(10_000) + 0.5) / 10_000))
+    assert (working.mean(), working.std()) == pytest.approx((0.0, 1.0), abs=1e-3)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simsepsis.cli import _run
+from simsepsis.errors import UsageError
 from simsepsis.show.pages.trial.document import document_of, markdown_ja_of, record_of
 from simsepsis.trial import AdaptiveDesign, adaptive_risks, build_pool, load_trial, simulate_adaptive
 from simsepsis.trial.planning import Effort, compute_plan
@@ -103,6 +104,12 @@ estimand = "log_or_death_twin"
     # A registry with more deaths than the trial's controls makes treatment look better than it is.
     assert rows["type_one"].iloc[-1] > 0.025 > rows["type_one"].iloc[0] / 2
     assert (rows["power"] > rows["type_one"]).all()
+
+
+def test_more_patients_than_can_be_gone_through_are_refused(tmp_path):
+    told = loaded(tmp_path, "[borrowing]\nshapes = [40, 80]\n").changed({"n_total": 20_000})
+    with pytest.raises(UsageError, match="too many for exact errors; state borrowing"):
+        compute_plan(told, effort=Effort(replicates=0))
 
 
 ADAPTIVE = """

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from simsepsis.arrays import FloatArray
+from simsepsis.errors import UsageError
 from simsepsis.trial.adaptive import calibrate_adaptive, simulate_adaptive
 from simsepsis.trial.borrowing import borrowing_power
 from simsepsis.trial.designs.follow_up import REFERENCES
@@ -23,6 +24,8 @@ from simsepsis.trial.simulation.truth import risks
 
 MOST_TRIALS = 1_000
 """Simulated adaptive trials under each truth, and at each step of the search for a threshold."""
+MOST_BORROWING = 5_000
+"""Patients of an arm whose every number of events can still be gone through."""
 AROUND = (-0.1, -0.05, 0.0, 0.05, 0.1)
 """Control risks at which borrowing is told, less the plan's."""
 
@@ -62,6 +65,11 @@ def borrowing_table(bench: Bench) -> pd.DataFrame:
     given, prior = bench.size.assumptions, asked.prior
     known = [round(arm * (1.0 - given.loss)) for arm in bench.size.arms]
     patients = asked.controls or known[0], asked.treated or known[1]
+    if max(patients) > MOST_BORROWING:
+        raise UsageError(
+            f"borrowing: {patients[0]:,} controls and {patients[1]:,} treated are too many for exact errors; "
+            f"state borrowing.controls and borrowing.treated of at most {MOST_BORROWING:,}"
+        )
     rows = pd.DataFrame(list(_rates(asked, given.p_control)), columns=["world", "p_control"])
 
     def claimed(odds_ratio: float) -> FloatArray:

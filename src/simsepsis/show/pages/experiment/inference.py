@@ -42,7 +42,7 @@ CONFLICTS = (
     "freedom, and that p times the number of pairs."
 )
 MOST = 12
-MAPPED = 8
+"""Pairs of results that are shown."""
 
 
 def inference_page(found: Inference, figures: Sequence[Figure]) -> Page:

@@ -29,7 +29,7 @@ _EACH, _APART = 3.3, 4.0
 
 
 @in_house_style
-def plot_boundaries(looks: DataFrame, *, scale: str, note: str = "") -> Figure:
+def plot_boundaries(looks: DataFrame, *, scale: str, note: str = "", absolute: bool = False) -> Figure:
     """Draw the boundaries for efficacy and futility over the looks: as z, as p and, if any, as effect."""
     number = 3 if scale else 2
     figure = new_figure(0.4 + number * _APART, _HEIGHT, note=note)
@@ -37,7 +37,7 @@ def plot_boundaries(looks: DataFrame, *, scale: str, note: str = "") -> Figure:
     panels = [add_panel(figure, 0.75 + which * _APART, 0.95, _EACH, 2.95) for which in range(number)]
     for axes in panels:
         _prepare(axes, x)
-    _draw_z(panels[0], x, looks)
+    _draw_z(panels[0], x, looks, "Absolute value of z" if absolute else "Statistic z")
     _draw_p(panels[1], x, looks)
     if scale:
         _draw_effect(panels[2], x, looks, scale)
@@ -71,9 +71,9 @@ def _line(axes: Axes, x: np.ndarray, y: np.ndarray, color: str, texts: list[str]
         )
 
 
-def _draw_z(axes: Axes, x: np.ndarray, looks: DataFrame) -> None:
+def _draw_z(axes: Axes, x: np.ndarray, looks: DataFrame, title: str) -> None:
     upper, lower = (looks[name].to_numpy(np.float64) for name in ("z", "futility_z"))
-    axes.set_title("Statistic z", fontsize=TEXT + 1, loc="left")
+    axes.set_title(title, fontsize=TEXT + 1, loc="left")
     top = float(np.nanmax(upper[np.isfinite(upper)]))
     there = lower[np.isfinite(lower)]
     axes.set_ylim(min(-0.6, float(there.min()) - 0.6 if there.size else 0.0), top + 0.9)

@@ -100,6 +100,7 @@ def boundaries_figure(plan: TrialPlan, note: str) -> Figure:
     name = str(first["scale_at_bound"])
     scale = SCALES[name].en if name in AT_BOUND else ""
     observed = f", an observed {scale} of {first['effect_at_bound']:.2f}" if scale else ""
+    absolute = plan.protocol.test.sides == 2 and plan.protocol.looks.futility is not None
     return Figure(
         name="boundaries",
         title="Boundaries of the looks",
@@ -107,7 +108,7 @@ def boundaries_figure(plan: TrialPlan, note: str) -> Figure:
         f"{', and as the observed effect that just reaches them if controls die as planned' if scale else ''}"
         f". {note}",
         alt=f"At the first look the trial stops for efficacy at z = {first['z']:.2f}{observed}.",
-        draw=lambda: plot_boundaries(plan.looks, scale=scale, note=note),
+        draw=lambda: plot_boundaries(plan.looks, scale=scale, note=note, absolute=absolute),
         data=plan.looks,
     )
 
