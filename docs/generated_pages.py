@@ -89,7 +89,7 @@ def _keys() -> Iterator[str]:
         "",
         "The same as `simsepsis show-keys NOUN`, from the schemas themselves.",
     )
-    for noun in ("spec", "study", "variables", "scenario", "experiment", "trial"):
+    for noun in ("spec", "study", "variables", "scenario", "experiment", "inference", "trial"):
         yield from ("", f"## {noun}", "")
         rows = [
             (f"`{key.name}`", key.type, f"`{key.default}`" if key.default else "must be given", key.meaning)

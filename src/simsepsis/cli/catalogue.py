@@ -47,6 +47,7 @@ def _measures(_: str | None) -> Rows:
 CATALOGUES: dict[str, Callable[[str | None], Rows]] = {
     "scenarios": partial(_documents, "scenarios", "label", "label"),
     "experiments": partial(_documents, "experiments", "ademp", "question"),
+    "inferences": partial(_documents, "experiments", "infer", "question"),
     "trials": partial(_documents, "trials", "arms", "question"),
     "methods": _methods,
     "estimands": _estimands,

@@ -145,7 +145,9 @@ def _line(row: Any) -> str:
 
 @app.command(name="show-keys")
 def show_keys(
-    noun: Annotated[str, typer.Argument(help="spec, scenario, experiment, trial, study or variables.")],
+    noun: Annotated[
+        str, typer.Argument(help="spec, scenario, experiment, inference, trial, study or variables.")
+    ],
     study: Annotated[
         str | None,
         typer.Option(help="With scenario and trial: whose; default: worlds that are fitted to a file."),

@@ -141,6 +141,12 @@ def _experiment(_: Any) -> Iterator[Key]:
     return _of_model(Plan, _examples(shipped_folder("experiments").glob("[!at]*.toml")))
 
 
+def _inference(_: Any) -> Iterator[Key]:
+    from simsepsis.experiment.inference import InferencePlan
+
+    return _of_model(InferencePlan, _examples(shipped_folder("experiments").glob("*_inference.toml")))
+
+
 def _trial(study: Any) -> Iterator[Key]:
     from simsepsis.trial.protocol.schema import TrialProtocol
     from simsepsis.world.kinds import regimen_of
@@ -156,6 +162,7 @@ SOURCES: Mapping[str, Callable[[Any], Iterator[Key]]] = {
     "spec": _spec,
     "scenario": _scenario,
     "experiment": _experiment,
+    "inference": _inference,
     "trial": _trial,
     "study": _study,
     "variables": _variables,
