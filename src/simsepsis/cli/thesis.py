@@ -185,6 +185,7 @@ def _written(
     from simsepsis.show.drawers import drawn_by
     from simsepsis.show.figure import files_of, written
     from simsepsis.show.pages.analysis import analysis_page
+    from simsepsis.show.pages.analysis.checklist import checklist
     from simsepsis.show.plots.drawings import drawing_of
 
     drawn, left_out = drawing_of(analysis, source=source, version=version("simsepsis"))
@@ -193,6 +194,7 @@ def _written(
         sensitivity = sensitivity_table(analysis)
         contents = analysis_contents(analysis)
         contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
+        contents["checklist.csv"] = table_bytes(Path("checklist.csv"), checklist(analysis))
         page = analysis_page(
             analysis, figures, sensitivity, source=source, command=command, left_out=left_out
         )

@@ -14,7 +14,8 @@ from simsepsis.errors import UsageError, did_you_mean
 
 def number(value: object, name: str) -> float:
     """Return a finite number, or say which argument is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    # Most are floats, of which `Real` is slow to tell that they are real.
+    if isinstance(value, bool) or not isinstance(value, (float, Real)) or not math.isfinite(value):
         raise UsageError(f"{name}={value!r} is not a finite number; give one, such as {name}=0.5")
     return float(value)
 

@@ -257,7 +257,6 @@ def _looks(plan: TrialPlan) -> Facts:
         "power_floor": NONE if floor is None else short_percent(floor),
         "futility_parameter": NONE if parameter is None else plain(parameter),
         "beta": short_percent(round(1.0 - futility.power, 10)),
-        "z_sign": words("z" if bounds.sides == 1 else "|z|"),
         **_bounds("futility_z", bounds.futility_z),
     }
 

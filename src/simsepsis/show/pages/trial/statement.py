@@ -164,6 +164,7 @@ def statement_phrases(plan: TrialPlan) -> dict[str, Phrase]:
         "futility_spending": FUTILITY_SPENDING[_futility_rule(given)],
         "unit": UNITS[given.randomization],
         "power_kind": POWER_KINDS[rule is None or rule.predictive_power is None],
+        "z_sign": Phrase("z", "z") if protocol.test.sides == 1 else Phrase("|z|", "|z|"),
         "binding": BINDING[futility is not None and futility.binding],
         "control_risk": _own(own.control_risk, own.control_risk_ja),
         "rationale": _own(own.rationale, own.rationale_ja),

@@ -74,12 +74,8 @@ class Candidates(candidates.Candidates):
 
     def subset(self, rows: IntArray) -> Self:
         """Return some of the candidates."""
-        fate = Fate(
-            path=self.fate.path[rows],
-            offsets=self.fate.offsets[rows],
-            thresholds=self.fate.thresholds[rows],
-        )
-        return replace(super().subset(rows), fate=fate, ventilator=self.ventilator[rows])
+        fate, ventilator = self.fate.subset(rows), self.ventilator[rows]
+        return replace(super().subset(rows), fate=fate, ventilator=ventilator)
 
 
 def _scaled(hazards: Hazards, factor: float) -> Hazards:
