@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -244,7 +245,7 @@ class InferencePlan(Section):
                 )
         return tuple(known[name] for name in self.infer.readings or default)
 
-    @property
+    @cached_property
     def items(self) -> tuple[Item, ...]:
         """Return the printed results that worlds are compared by, with the outcomes before matching."""
         study = self.study
