@@ -12,7 +12,7 @@ STUDY = open_study("rhc")
 
 def test_it_has_worlds_experiments_and_a_trial_and_no_module():
     assert set(STUDY.files("scenarios")) == {"base", "null", "harm", "hidden"}
-    assert set(STUDY.files("experiments")) == {"methods", "hidden"}
+    assert set(STUDY.files("experiments")) == {"methods", "hidden", "inference"}
     assert "catheter" in STUDY.files("trials")
     assert not list(STUDY.folder.glob("**/*.py"))
 

@@ -12,7 +12,7 @@ from simsepsis.experiment.inference.findings import ALL
 from simsepsis.experiment.inference.sentences import ADDS_LITTLE
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Block, Bullets, Page, Section, how_made
-from simsepsis.show.plots.experiment.inference import inference_figures
+from simsepsis.show.plots.inference import inference_figures
 from simsepsis.show.table import Table
 from simsepsis.words.numbers import count, fixed, p_value
 
