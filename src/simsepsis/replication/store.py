@@ -194,8 +194,6 @@ def _check_agreement(parts: Iterable[Part]) -> None:
             rows[rows["replicate"] >= first].drop(columns=[*TIMES], errors="ignore").set_index([*KEYS])
             for rows in (read_rows([part], below=last + 1, wanted=wanted) for part in (one, other))
         )
-        # A part without a single failure has no type for their reasons.
-        left, right = (rows.astype(object).where(rows.notna(), None) for rows in (left, right))
         if not left.equals(right):
             raise ExperimentError(
                 f"{one.path} and {other.path.name} hold the same replicates with different numbers; remove "

@@ -312,11 +312,15 @@ def test_rows_of_another_version_are_read_and_verified_but_not_gone_on_with(fini
 
 
 def copied_part(run: Path, change) -> None:
-    """Store the rows of a part a second time, in a batch of its own, after a change."""
-    one, other = scan_parts(run / "estimates", lambda _: True).parts[:2]
-    rows = pd.concat([pd.read_parquet(part.path) for part in (one, other)], ignore_index=True)
+    """Store the rows of a cell a second time, in a batch of its own, after a change."""
+    parts = scan_parts(run / "estimates", lambda _: True).parts
+    # How many replicates a batch holds depends on the pace.
+    own = [part for part in parts if part.batch.cell == parts[0].batch.cell]
+    rows = pd.concat([pd.read_parquet(part.path) for part in own], ignore_index=True)
+    rows = rows.drop_duplicates(["replicate", "method", "estimand"])
     change(rows)
-    write_part(run / "estimates", replace(one.batch, last=other.batch.last), rows)
+    last = max(part.batch.last for part in own)
+    write_part(run / "estimates", replace(own[0].batch, last=last), rows)
 
 
 def test_two_parts_of_the_same_replicates_must_agree(finished, run):
