@@ -157,3 +157,18 @@ def weights_of(factors: Sequence[Factor], start: IntArray, truncate: float | Non
 def sums_by_person(values: FloatArray, person: IntArray, n: int) -> FloatArray:
     """Return the sums of rows over each of n persons, (n, q)."""
     return np.column_stack([np.bincount(person, values[:, j], minlength=n) for j in range(values.shape[1])])
+
+
+def fit_line(X: FloatArray, y: FloatArray, person: IntArray, n: int) -> tuple[FloatArray, float, FloatArray]:
+    """Fit a linear regression by least squares, in the least-norm way where columns repeat others.
+
+    Returns coefficients, the standard deviation of residuals, and how far each of n persons moves them all.
+    """
+    bread = np.linalg.pinv(X.T @ X, hermitian=True)
+    params = bread @ (X.T @ y)
+    residual = y - X @ params
+    sd = float(np.sqrt(np.mean(residual**2))) if y.size else 0.0
+    sd = max(sd, float(np.finfo(np.float64).tiny))
+    spread = (residual**2 - sd**2) / (2 * sd * max(y.size, 1))
+    by_row = np.column_stack([(X * residual[:, None]) @ bread, spread])
+    return params, sd, sums_by_person(by_row, person, n)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
-from simsepsis.analysis.longitudinal.choices import Choice, fit_choice, sums_by_person, weights_of
+from simsepsis.analysis.longitudinal.choices import Choice, fit_choice, fit_line, weights_of
 from simsepsis.analysis.longitudinal.hazards import Hazard, at_risk, fit_hazard
 from simsepsis.analysis.longitudinal.marginal import by_visit, treatment_choices
 from simsepsis.analysis.longitudinal.policies import STATIC, Curve, asked_policies, curves_of, standardized
@@ -202,19 +202,13 @@ def _binary(data: Visits, model: Choice) -> Part:
 
 
 def _normal(data: Visits, rows: IntArray, X: FloatArray, y: FloatArray) -> Part:
-    """Fit a linear regression by least squares, in the least-norm way where columns repeat others."""
-    bread = np.linalg.pinv(X.T @ X, hermitian=True)
-    params = bread @ (X.T @ y)
-    residual = y - X @ params
-    sd = max(float(np.sqrt(np.mean(residual**2))), float(np.finfo(np.float64).tiny))
-    spread = (residual**2 - sd**2) / (2 * sd * rows.size)
-    by_row = np.column_stack([(X * residual[:, None]) @ bread, spread])
+    params, sd, influence = fit_line(X, y, data.person[rows], data.n)
     return Part(
         visits=np.unique(data.visit[rows]),
         params=params,
         columns=np.arange(X.shape[1]),
         sd=sd,
-        influence=sums_by_person(by_row, data.person[rows], data.n),
+        influence=influence,
     )
 
 

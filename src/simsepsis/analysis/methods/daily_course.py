@@ -9,7 +9,7 @@ import numpy as np
 import scipy.special
 
 from simsepsis.analysis.logistic import fit_logistic, predicted
-from simsepsis.analysis.longitudinal.choices import sums_by_person
+from simsepsis.analysis.longitudinal.choices import fit_line, sums_by_person
 from simsepsis.analysis.methods.method import Task
 from simsepsis.analysis.methods.patient_days import daily_records
 from simsepsis.analysis.methods.shared import known
@@ -215,12 +215,5 @@ def _happens(
 
 def _normal(courses: Courses, patient: IntArray, Z: FloatArray, y: FloatArray) -> Model:
     n, width = courses.X.shape
-    design = np.hstack([courses.X[patient], Z])
-    bread = np.linalg.pinv(design.T @ design, hermitian=True)
-    params = bread @ (design.T @ y)
-    residual = y - design @ params
-    sd = max(float(np.sqrt(np.mean(residual**2))) if y.size else 0.0, float(np.finfo(np.float64).tiny))
-    spread = (residual**2 - sd**2) / (2 * sd * max(y.size, 1))
-    by_row = np.column_stack([(design * residual[:, None]) @ bread, spread])
-    influence = sums_by_person(by_row, patient, n)
+    params, sd, influence = fit_line(np.hstack([courses.X[patient], Z]), y, patient, n)
     return Model(first=params[:width], changing=params[width:], sd=sd, influence=influence)

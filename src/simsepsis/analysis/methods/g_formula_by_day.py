@@ -22,6 +22,7 @@ from simsepsis.analysis.methods.daily_course import (
 )
 from simsepsis.analysis.methods.method import Method, Task
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
+from simsepsis.estimand import POLICIES
 
 PATHS = 5_000
 """Courses drawn under each policy, at least; every patient begins the same number of them."""
@@ -29,7 +30,8 @@ PATHS = 5_000
 EARLY_DAYS = 2
 """Days within which `start_within_48h` has treatment begin."""
 
-NATURAL, EARLY, NEVER = "natural_course", "start_within_48h", "never"
+NATURAL = "natural_course"
+EARLY, NEVER = POLICIES
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
