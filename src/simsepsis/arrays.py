@@ -15,11 +15,6 @@ BoolArray = NDArray[np.bool_]
 def stable_order(values: NDArray[Any]) -> IntArray:
     """Return the order that sorts values, with equal ones as they stand; as ``numpy.argsort`` does.
 
-    Parameters
-    ----------
-    values
-        Shape (n,): numbers, none of them NaN, that rarely repeat, or whole numbers.
-
     Notes
     -----
     NumPy's stable sort of numbers waits for every comparison. Small whole numbers are sorted by their digits

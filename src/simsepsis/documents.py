@@ -46,13 +46,7 @@ RULES = {
 
 
 def shipped_folder(kind: str) -> Path:
-    """Return the folder of the data files that come with the package.
-
-    Parameters
-    ----------
-    kind
-        ``scenarios`` or ``experiments``.
-    """
+    """Return the folder of the data files that come with the package."""
     package = Path(__file__).parent
     inside = package / "shipped" / kind
     return inside if inside.is_dir() else package.parents[1] / kind
@@ -67,21 +61,7 @@ def is_file(path: Path) -> bool:
 
 
 def read_toml(path: Path, refusal: type[SimsepsisError]) -> dict[str, Any]:
-    """Return what a TOML file says.
-
-    Parameters
-    ----------
-    path
-        Of the file, in UTF-8 with or without a mark of its byte order.
-    refusal
-        What is raised where it cannot be read.
-
-    Raises
-    ------
-    SimsepsisError
-        Of the kind `refusal`, if there is no such file, it is no TOML, larger than `LARGEST`, nested deeper
-        than `DEEPEST`, or holds whole numbers beyond 64 bits or characters that nobody sees.
-    """
+    """Return what a TOML file says."""
     try:
         document = tomllib.loads(_text(path))
         _check_parts(document)
@@ -155,24 +135,7 @@ def _parts(document: dict[str, Any]) -> Iterator[tuple[str, Any, int]]:
 def refuse_unknown(
     document: Mapping[str, Any], known: Iterable[str], place: str, refusal: type[SimsepsisError]
 ) -> None:
-    """Raise unless a table has known keys only.
-
-    Parameters
-    ----------
-    document
-        The table.
-    known
-        Keys that it may have.
-    place
-        Where it stands, for the message.
-    refusal
-        What is raised.
-
-    Raises
-    ------
-    SimsepsisError
-        Of the kind `refusal`; with the key, and the one that could have been meant.
-    """
+    """Raise unless a table has known keys only."""
     known = list(known)
     for key in document:
         if key not in known:
@@ -180,19 +143,7 @@ def refuse_unknown(
 
 
 def sentence(error: ValidationError, model: Any, *, remedy: str = "give it", within: str = "") -> str:
-    """Return the first fault that validation found, with its place and what to write.
-
-    Parameters
-    ----------
-    error
-        What was raised.
-    model
-        What was to be made, for the keys that could have been meant.
-    remedy
-        What to do about a key that is missing.
-    within
-        Key of what was validated, where that was a part alone.
-    """
+    """Return the first fault that validation found, with its place and what to write."""
     faults = error.errors(include_url=False)
     # A key with a spelling mistake is missing too; the unknown one tells why.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])

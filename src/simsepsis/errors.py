@@ -77,14 +77,6 @@ class InterruptedRunError(SimsepsisError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string.
-
-    Parameters
-    ----------
-    name
-        What was written.
-    known
-        What could have been meant.
-    """
+    """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name[:LONGEST], list(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -234,16 +234,7 @@ class Estimand:
 
     @classmethod
     def parse(cls, name: str, outcomes: Iterable[str] = ()) -> Estimand:
-        """Return the estimand of a name; ``parse(name).name == name`` for every name.
-
-        Parameters
-        ----------
-        name
-            Such as ``log_or_icu_death_matched``.
-        outcomes
-            Columns that it may be about. They decide where two readings are possible: ``log_or_ratio_x`` may
-            be the ratio of odds ratios of ``x``, or the odds ratio of ``ratio_x``.
-        """
+        """Return the estimand of a name; ``parse(name).name == name`` for every name."""
         readings = _readings(name)
         known = frozenset(outcomes)
         return next((reading for reading in readings if reading.column in known), readings[0])

@@ -54,11 +54,6 @@ def check_folder(folder: Path | str) -> Path:
     """Return the folder after having tried that it can be made and written; nothing is left behind.
 
     Called before a long run, so that nothing is computed that cannot be kept.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be made or written.
     """
     folder = Path(folder)
     with _explained(folder):
@@ -72,25 +67,7 @@ def check_folder(folder: Path | str) -> Path:
 
 
 def write_files(folder: Path | str, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
-    """Write files into a folder: all are complete before the first one takes its place.
-
-    Parameters
-    ----------
-    folder
-        Made if it is not there, parents too.
-    contents
-        Name, possibly with subfolders → content.
-
-    Returns
-    -------
-    tuple
-        The paths written, in the order given.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be made or written; then no file has been replaced.
-    """
+    """Write files into a folder: all are complete before the first one takes its place."""
     folder = Path(folder)
     for name in contents:
         _check_inside(name)
@@ -132,16 +109,6 @@ def sole_use(folder: Path | str) -> Iterator[Path]:
 
     Whoever dies in it leaves it free, as the system takes the lock back; where the file system has no locks,
     nothing is kept.
-
-    Parameters
-    ----------
-    folder
-        The folder, which is yielded.
-
-    Raises
-    ------
-    OutputError
-        If another process has it, or it cannot be written.
     """
     folder = Path(folder)
     with _explained(folder):
@@ -184,26 +151,7 @@ def _locked(file: BinaryIO) -> bool:
 
 
 def write_gallery(folder: Path | str, contents: Mapping[str, bytes], listing: str) -> tuple[Path, ...]:
-    """Write files, and remove those beside the listing that an earlier call wrote and this one does not.
-
-    Parameters
-    ----------
-    folder, contents
-        As of `write_files`.
-    listing
-        Name of the file that keeps which files in its own folder were written, with their checksums. What is
-        not on it, or was changed since, stays.
-
-    Returns
-    -------
-    tuple
-        The paths written, the listing last.
-
-    Raises
-    ------
-    OutputError
-        As `write_files`.
-    """
+    """Write files, and remove those beside the listing that an earlier call wrote and this one does not."""
     folder, place = Path(folder), Path(listing).parent
     before = _listed(folder / listing)
     own = {Path(name).name: _checksum(data) for name, data in contents.items() if Path(name).parent == place}

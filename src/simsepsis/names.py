@@ -27,16 +27,6 @@ def check_name(name: str) -> str:
     neither a dot nor a space last; up to `LONGEST_NAME` letters. Letters stand in their usual form (NFKC: no
     full-width or decomposed ones), and Latin, Greek and Cyrillic ones, which look alike, are not mixed. What
     Windows keeps for devices, such as ``con``, is none.
-
-    Parameters
-    ----------
-    name
-        What was given.
-
-    Raises
-    ------
-    ValueError
-        If it is no such name; the message says what is wrong.
     """
     fault = _fault(name)
     if fault:
@@ -65,18 +55,7 @@ def _writings(name: str) -> set[str]:
 
 
 def name_from(path: PurePath) -> str:
-    """Return the name that a file without one is known by: its own, without the suffix, made fit.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-
-    Raises
-    ------
-    ValueError
-        If nothing of it can be a name.
-    """
+    """Return the name that a file without one is known by: its own, without the suffix, made fit."""
     try:
         return check_name(path.stem)
     except ValueError:

@@ -19,26 +19,13 @@ def csv_bytes(frame: pd.DataFrame, **style: Any) -> bytes:
 
     Texts in cells and names of columns that begin with one of `FORMULA_SIGNS` and are no number get a `MARK`
     in front; `without_marks` takes it away again. Numbers are written as they are.
-
-    Parameters
-    ----------
-    frame
-        The rows.
-    style
-        As of `pandas.DataFrame.to_csv`.
     """
     # Numbers in text form, such as "-0.5", stay as well.
     return str(_changed(frame, _marked).to_csv(index=False, **style)).encode("utf-8", "backslashreplace")
 
 
 def without_marks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame that was read from a file of `csv_bytes` as it was before.
-
-    Parameters
-    ----------
-    frame
-        As read.
-    """
+    """Return a frame that was read from a file of `csv_bytes` as it was before."""
     return _changed(frame, _unmarked)
 
 

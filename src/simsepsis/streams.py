@@ -48,25 +48,6 @@ def stream(seed: int, name: str, *, cell: int = 0, replicate: int = 0, block: in
 
     The state depends on the address only, never on what was drawn before, so results are the same
     for any number of workers, any batching, and whichever other cells run.
-
-    Parameters
-    ----------
-    seed
-        The user's seed, ≥ 0.
-    name
-        One of `STREAMS`.
-    cell
-        Key of the cell, a stable hash of the generator's parameters; 0 outside experiments. Two
-        cells with the same key share their random numbers.
-    replicate
-        Number of the replicate, from 0.
-    block
-        Number of the block of patients, from 0, where a large registry is made in blocks.
-
-    Raises
-    ------
-    UsageError
-        If the seed is negative or the name is not one of `STREAMS`.
     """
     if seed < 0:
         raise UsageError(f"seed {seed} is negative; give an integer of 0 or more")

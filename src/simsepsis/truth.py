@@ -30,13 +30,7 @@ CONTRASTS = {"rd": risk_difference, "log_rr": log_risk_ratio, "log_or": log_odds
 
 
 def known_estimands(study: str | None = None) -> dict[str, str]:
-    """Return name → meaning of what `true_estimands` knows of a study; odds ratios are marginal ones.
-
-    Parameters
-    ----------
-    study
-        As in `open_study`.
-    """
+    """Return name → meaning of what `true_estimands` knows of a study; odds ratios are marginal ones."""
     opened = open_study(study)
     spec = opened.spec
     found = [Estimand(scale, name) for name in _events(opened) for scale in _scales(spec)]
@@ -66,13 +60,7 @@ def _scales(spec: AnalysisSpec) -> tuple[str, ...]:
 
 
 def estimands_by_experiment(study: str | None = None) -> dict[str, str]:
-    """Return name → meaning of what depends on the method, so that only a run of it knows the truth.
-
-    Parameters
-    ----------
-    study
-        As in `open_study`.
-    """
+    """Return name → meaning of what depends on the method, so that only a run of it knows the truth."""
     return {
         Estimand(scale, name, population).name: f"{words} of {outcome_words(name)}"
         for name in _events(open_study(study))
@@ -138,17 +126,7 @@ def _log_hazard_ratio(
 
 
 def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iterator[dict[str, object]]:
-    """Yield the truth of every estimand in the population that the weights make.
-
-    Parameters
-    ----------
-    outcomes
-        Potential outcomes.
-    weights
-        (n,) propensities for the treated, ones for everybody, 0/1 for a matched set.
-    population
-        Which one this is: ``att``, ``ate``, ``ato``, ``matched``, or a policy.
-    """
+    """Yield the truth of every estimand in the population that the weights make."""
     size = int(np.count_nonzero(weights))
     for endpoint in outcomes.treated.event:
         risks = Risks(
@@ -195,17 +173,6 @@ def matched_outcomes(
 
     Registries of the scenario's size are simulated and matched until `population` patients have been
     registered: what a matched analysis can at best estimate.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    population
-        Patients to register in all.
-    seed
-        Seed of the registries.
-    spec
-        The matching; None: that of the study that stands where none is named.
     """
     settled, spec = scenario.resolved(), spec or default_spec()
     parts: list[Outcomes] = []

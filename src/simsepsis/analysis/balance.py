@@ -109,15 +109,7 @@ def _checked(
 
 
 def weighted_moments(values: FloatArray, weights: FloatArray, *, binary: bool = False) -> tuple[float, float]:
-    """Return mean and variance as in `standardized_difference`; those of a constant are exact.
-
-    Parameters
-    ----------
-    values, weights
-        (n,) each, n ≥ 1; every weight above 0.
-    binary
-        Whether the variance is that of a proportion.
-    """
+    """Return mean and variance as in `standardized_difference`; those of a constant are exact."""
     share = weights / weights.sum()
     from_first = values - values[0]
     shift = float(share @ from_first)
@@ -132,20 +124,7 @@ def weighted_moments(values: FloatArray, weights: FloatArray, *, binary: bool = 
 
 
 def group_moments(values: FloatArray, groups: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return means and variances (divisor n − 1) of many covariates in many groups at once.
-
-    Parameters
-    ----------
-    values
-        (k, n): covariates; NaN is left out.
-    groups
-        (n, g): 1 where the patient belongs to the group, else 0.
-
-    Returns
-    -------
-    tuple
-        Means (k, g) and variances (k, g).
-    """
+    """Return means and variances (divisor n − 1) of many covariates in many groups at once."""
     gaps = np.isnan(values)
     size = groups.sum(axis=0) - gaps.astype(np.float64) @ groups
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -170,13 +149,6 @@ def pooled_sd(variance1: FloatArray, variance0: FloatArray) -> FloatArray:
 
 def ecdf_distances(values: FloatArray, treated: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Estimate mean and greatest distance of the arms' empirical distribution functions.
-
-    Parameters
-    ----------
-    values
-        (k, n): covariates; NaN is left out.
-    treated
-        (n,): the arms.
 
     Returns
     -------

@@ -47,15 +47,7 @@ class BinomialPoint:
 
 
 def point_at(eta: FloatArray, y: FloatArray, weights: FloatArray | None) -> BinomialPoint:
-    """Evaluate the log likelihood Σ w[yη − log(1 + exp η)] and what its derivatives are made of.
-
-    Parameters
-    ----------
-    eta, y
-        Log odds and outcome of each row, shape (n,).
-    weights
-        Case weights, shape (n,); None for 1.
-    """
+    """Evaluate the log likelihood Σ w[yη − log(1 + exp η)] and what its derivatives are made of."""
     # exponentials are taken several at a time here, one by one in the loop
     small = np.exp(-np.abs(eta))
     value, residual, variance = _evaluate(eta, small, y, _UNWEIGHTED if weights is None else weights)
@@ -97,17 +89,7 @@ def _evaluate(
 def information(
     X: NDArray[np.floating[Any]], variance: FloatArray, precision: type[np.floating[Any]] | None = None
 ) -> FloatArray:
-    """Return X' diag(variance) X.
-
-    Parameters
-    ----------
-    X
-        Shape (n, p).
-    variance
-        Non-negative, shape (n,).
-    precision
-        That of the products; None for that of X.
-    """
+    """Return X' diag(variance) X."""
     total = np.zeros((X.shape[1], X.shape[1]))
     # Pieces of a tall matrix stay near the processor, and need no second matrix of its size.
     for begin in range(0, len(X), PIECE):
@@ -125,13 +107,7 @@ def _information(X: NDArray[np.floating[Any]], variance: FloatArray) -> FloatArr
 
 
 def symmetric_inverse(factor: FloatArray) -> FloatArray:
-    """Return the inverse of a matrix from its lower Cholesky factor.
-
-    Parameters
-    ----------
-    factor
-        Lower triangle L of A = LL', zero above it, shape (p, p).
-    """
+    """Return the inverse of a matrix from its lower Cholesky factor."""
     lower = scipy.linalg.lapack.dpotri(factor, lower=1)[0]
     whole_matrix = np.asarray(lower + lower.T)
     np.fill_diagonal(whole_matrix, np.diag(lower))

@@ -61,11 +61,6 @@ NOWHERE: tuple[Place, ...] = (("count", "after", ""),)
 def cells(result: ThesisResult) -> Cells:
     """Return every number of the tables and the text by ``(table, variable, level, statistic, phase, arm)``.
 
-    Parameters
-    ----------
-    result
-        The whole analysis.
-
     Returns
     -------
     dict

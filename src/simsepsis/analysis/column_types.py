@@ -52,14 +52,6 @@ def typed_columns(table: TextTable, spec: AnalysisSpec | None) -> tuple[dict[str
 
     A word such as NA is a missing value in a column of numbers. In a column of text it is a level, unless
     the file writes missing numbers so, or quotes its texts but not this word.
-
-    Parameters
-    ----------
-    table
-        Cells of text.
-    spec
-        Its ``file`` says how numbers are written, its ``missing_codes`` which words are meant; identifiers
-        and clusters stay as they are written.
     """
     given = dict(zip(table.header, table.columns, strict=True))
     cells = {name: pc.utf8_trim_whitespace(column.dictionary) for name, column in given.items()}

@@ -72,25 +72,11 @@ class _Ascent:
 def fit_conditional_logistic(X: ArrayLike, y: ArrayLike, strata: ArrayLike) -> Fit:
     """Estimate log odds ratios by logistic regression conditional on the events of each stratum.
 
-    Parameters
-    ----------
-    X
-        Covariates without intercept, shape (n, p). What is constant within every stratum is dropped.
-    y
-        Outcome 0 or 1, shape (n,).
-    strata
-        Stratum label of each row, shape (n,). Strata in which all or none have the event tell nothing.
-
     Returns
     -------
     Fit
         With model-based standard errors. Separation is treated as in `fit_logistic`: the coefficients it
         takes to infinity are ±inf, the others at their limits.
-
-    Raises
-    ------
-    DataError
-        If a value is missing or the outcome is not 0 or 1.
 
     Notes
     -----
@@ -130,15 +116,7 @@ def _within(X: FloatArray, codes: IntArray) -> FloatArray:
 
 
 def varies_within(X: FloatArray, codes: IntArray) -> BoolArray:
-    """Say which columns differ between rows of one stratum, (p,).
-
-    Parameters
-    ----------
-    X
-        Shape (n, p).
-    codes
-        Stratum of each row, (n,).
-    """
+    """Say which columns differ between rows of one stratum, (p,)."""
     _, first, stratum = np.unique(codes, return_index=True, return_inverse=True)
     own = X[first][stratum]
     varies: BoolArray = (own != X).any(axis=0)

@@ -84,15 +84,7 @@ def rules_of(study: str) -> tuple[Rule, ...]:
 
 
 def find_contradictions(cohort: CohortArrays, rules: Iterable[Rule]) -> tuple[Contradiction, ...]:
-    """Return the rules that patients break.
-
-    Parameters
-    ----------
-    cohort
-        The patients, before anybody leaves the analysis.
-    rules
-        Of a study; those about columns that the cohort lacks are skipped.
-    """
+    """Return the rules that patients break."""
     found = []
     for rule in rules:
         if not set(rule.columns) <= set(cohort.rows):

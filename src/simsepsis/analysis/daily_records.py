@@ -30,13 +30,7 @@ def declared(spec: AnalysisSpec) -> Variables:
 
 
 def columns_by_day(frame: pd.DataFrame, spec: AnalysisSpec) -> dict[str, dict[int, str]]:
-    """Return record → day → its column: of the records that the study declares, or of all.
-
-    Raises
-    ------
-    DataError
-        If a value lies outside the limits that the study gives.
-    """
+    """Return record → day → its column: of the records that the study declares, or of all."""
     found: dict[str, dict[int, str]] = {}
     wanted = declared(spec)
     for column in map(str, frame.columns):
@@ -62,24 +56,7 @@ def _check_limits(values: pd.Series[Any], column: str, variable: Variable) -> No
 
 
 def with_days(patients: pd.DataFrame, daily: pd.DataFrame, spec: AnalysisSpec) -> pd.DataFrame:
-    """Return the patients with a column ``daily_NAME_DAY`` for each record and day.
-
-    Parameters
-    ----------
-    patients
-        One row per patient.
-    daily
-        One row per patient and day: the patient's identifier, ``day``, and what is recorded. A day without
-        a row is empty.
-    spec
-        Names the identifier.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, also one that the study calls daily, a day is none, or a patient has a day
-        twice or is none of the patients.
-    """
+    """Return the patients with a column ``daily_NAME_DAY`` for each record and day."""
     if spec.patient is None:
         raise DataError(
             'the spec names no identifier, by which days find their patients; write patient = "…"'

@@ -129,20 +129,7 @@ class Flow:
 
 
 def complete_cases(cohort: CohortArrays, spec: AnalysisSpec) -> tuple[CohortArrays, Flow]:
-    """Return the patients with all covariates of day 1 and all outcomes and adjuncts, and the flow.
-
-    Parameters
-    ----------
-    cohort
-        Everybody registered.
-    spec
-        Names what has to be there. Durations and later scores may be missing.
-
-    Raises
-    ------
-    DataError
-        If nobody is complete.
-    """
+    """Return the patients with all covariates of day 1 and all outcomes and adjuncts, and the flow."""
     covariates = (*spec.covariates, *spec.score, *spec.exact)
     needed = [name for name in covariates if spec.missing.get(name, "complete") == "complete"]
     empty = np.isnan(cohort.values)

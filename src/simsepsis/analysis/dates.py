@@ -14,23 +14,7 @@ _ZONE = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
 
 
 def elapsed(earlier: Values, later: Values, places: tuple[Place, Place], format: str | None) -> FloatArray:
-    """Return the days from one column of dates to another.
-
-    Parameters
-    ----------
-    earlier, later
-        Dates, text such as 2019-02-28 or of `format`, whole numbers such as 20190228, or numbers of days.
-    places
-        Where the two columns stand.
-    format
-        How text writes dates, None for ISO dates.
-
-    Raises
-    ------
-    DataError
-        If a cell is no date, or one column counts days and the other does not, or has a time zone and the
-        other has not.
-    """
+    """Return the days from one column of dates to another."""
     (start, first), (end, second) = (
         as_days(column, place, format) for column, place in zip((earlier, later), places, strict=True)
     )

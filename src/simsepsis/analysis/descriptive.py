@@ -59,15 +59,7 @@ class Groups:
 
 
 def phase_groups(cohort: CohortArrays, matches: Matches | None) -> Groups:
-    """Return the four groups; those after matching are empty where there are no matches.
-
-    Parameters
-    ----------
-    cohort
-        The analysed patients.
-    matches
-        The matched pairs.
-    """
+    """Return the four groups; those after matching are empty where there are no matches."""
     nobody = np.empty(0, np.int64)
     treated, control = (nobody, nobody) if matches is None else (matches.treated, matches.control)
     copies = 0
@@ -91,16 +83,6 @@ def _in_proportion(treated: IntArray, control: IntArray) -> tuple[IntArray, IntA
 
 def quartiles(values: FloatArray) -> FloatArray:
     """Estimate first quartile, median and third quartile, the weighted average at X₍₍ₙ₊₁₎ₚ₎.
-
-    Parameters
-    ----------
-    values
-        (k, n): covariates; NaN is left out.
-
-    Returns
-    -------
-    FloatArray
-        (k, 3); NaN where there is no value.
 
     Notes
     -----
@@ -147,17 +129,7 @@ class Description:
 
 
 def describe(cohort: CohortArrays, names: Sequence[str], groups: Groups) -> Description:
-    """Count levels and take quartiles and moments of some columns in each group.
-
-    Parameters
-    ----------
-    cohort
-        The analysed patients.
-    names
-        Columns of any kind.
-    groups
-        The four groups.
-    """
+    """Count levels and take quartiles and moments of some columns in each group."""
     members, sizes = members_of(groups.rows), groups.sizes
     numeric = tuple(name for name in names if cohort.kinds[name] in ("number", "ordinal"))
     tallies = tuple(tally(cohort.column(name), members) for name in numeric)
@@ -198,16 +170,5 @@ def _counted_levels(
 
 
 def differences(mean: FloatArray, variance: FloatArray) -> FloatArray:
-    """Return the standardized difference of each term in each phase by the phase's pooled SD.
-
-    Parameters
-    ----------
-    mean, variance
-        (terms, 2 phases, 2 arms); of a level, its fraction f and f(1 − f).
-
-    Returns
-    -------
-    FloatArray
-        (terms, 2 phases).
-    """
+    """Return the standardized difference of each term in each phase by the phase's pooled SD."""
     return standardized(mean[..., 0] - mean[..., 1], pooled_sd(variance[..., 0], variance[..., 1]))

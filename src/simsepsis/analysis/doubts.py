@@ -53,13 +53,7 @@ class Doubt:
 
 
 def spelling_doubts(cohort: CohortArrays) -> Iterator[Doubt]:
-    """Yield levels that differ by case only, which may be one.
-
-    Parameters
-    ----------
-    cohort
-        The patients.
-    """
+    """Yield levels that differ by case only, which may be one."""
     for name, levels in cohort.levels.items():
         folded: dict[str, list[str]] = {}
         for level in levels:
@@ -73,13 +67,6 @@ def spelling_doubts(cohort: CohortArrays) -> Iterator[Doubt]:
 
 def category_doubts(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
     """Yield each category of the score that has many levels, or rare ones.
-
-    Parameters
-    ----------
-    cohort
-        The patients.
-    spec
-        Names the columns of the score.
 
     Notes
     -----
@@ -138,15 +125,7 @@ def _alone(treated: IntArray, patients: IntArray) -> str:
 
 
 def cluster_doubts(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
-    """Yield that there are too few clusters for standard errors by cluster.
-
-    Parameters
-    ----------
-    cohort
-        The patients.
-    spec
-        Names the clusters.
-    """
+    """Yield that there are too few clusters for standard errors by cluster."""
     if cohort.cluster is None:
         return
     clusters = int(np.unique(cohort.cluster).size)

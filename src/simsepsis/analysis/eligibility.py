@@ -45,13 +45,7 @@ class Rule:
     missing: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a rule without a condition.
-
-        Raises
-        ------
-        UsageError
-            With the line to write.
-        """
+        """Refuse a rule without a condition."""
         if not self.conditions:
             raise UsageError(
                 f"the rule on '{self.column}' has no condition; write below = 18, at_least = 18, "
@@ -99,27 +93,11 @@ def eligible(
 ) -> tuple[BoolArray, tuple[tuple[str, int], ...]]:
     """Return who stays, and how many left for which reason.
 
-    Parameters
-    ----------
-    exclude, include
-        Patients leave who meet a rule of the first, or do not meet one of the second.
-    cells
-        Name of a column → its cells, (patients,).
-    patients
-        Rows of the file.
-    source
-        Name of the file, for messages.
-
     Returns
     -------
     tuple
         (patients,): who stays. Reason → patients, in the order of the rules, those of `exclude` first; who
         leaves for several counts for the first of them.
-
-    Raises
-    ------
-    DataError
-        If nobody stays, or a number is asked of a text.
     """
     stay = np.ones(patients, np.bool_)
     left: list[tuple[str, int]] = []

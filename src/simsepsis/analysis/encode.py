@@ -32,23 +32,7 @@ from simsepsis.words import plain
 
 
 def encode_cohort(registry: Registry, spec: AnalysisSpec) -> CohortArrays:
-    """Return the columns that the analysis uses as checked arrays.
-
-    Parameters
-    ----------
-    registry
-        One row per patient.
-    spec
-        Names the columns.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, or a value is not what the column's role takes: treatment and outcomes are
-        0/1 or yes/no unless the spec says which values mean 1; times and numbers are numbers; levels of a
-        category are known; a patient's number stands once and every patient has an ICU. Rows are counted
-        from 1, without the header.
-    """
+    """Return the columns that the analysis uses as checked arrays."""
     source = str(getattr(registry, "attrs", {}).get("source", "registry"))
     if isinstance(registry, Records) or is_in_own_words(registry, spec):
         spec = in_own_words(spec)
@@ -116,13 +100,7 @@ def _annotated(
 
 
 def doubts_of(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
-    """Yield what is doubtful in the patients of both arms, whoever leaves later for lack of a value.
-
-    Parameters
-    ----------
-    cohort, spec
-        What was read, and by what.
-    """
+    """Yield what is doubtful in the patients of both arms, whoever leaves later for lack of a value."""
     yield from spelling_doubts(cohort)
     yield from category_doubts(cohort, spec)
     yield from cluster_doubts(cohort, spec)

@@ -72,15 +72,7 @@ ESTIMATE_COLUMNS = tuple(item.name for item in fields(Estimate))
 def normal_tests(
     estimate: FloatArray | float, std_error: FloatArray | float, df: float | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return 95% limits and two-sided p values of estimates by the normal distribution, or by t.
-
-    Parameters
-    ----------
-    estimate, std_error
-        Arrays of one shape; NaN stays NaN, and an infinite estimate gives NaN.
-    df
-        Degrees of freedom of t; None for the normal distribution.
-    """
+    """Return 95% limits and two-sided p values of estimates by the normal distribution, or by t."""
     usable = np.isfinite(estimate) & np.isfinite(std_error)
     value = np.where(usable, estimate, np.nan)
     error = np.where(usable, std_error, np.nan)
@@ -103,19 +95,7 @@ def normal_estimate(
     seconds: float = 0.0,
     df: float | None = None,
 ) -> Estimate:
-    """Return an estimate with its normal interval; without a finite standard error it is a failure.
-
-    Parameters
-    ----------
-    method, estimand, estimate, std_error, n_used, seconds
-        As in `Estimate`.
-    p_value
-        The method's own test; None for the Wald test.
-    failure
-        Why there may be no estimate; used only where there is none.
-    df
-        Degrees of freedom of the t distribution for limits and Wald test; None for the normal one.
-    """
+    """Return an estimate with its normal interval; without a finite standard error it is a failure."""
     if not (math.isfinite(estimate) and math.isfinite(std_error)):
         reason = failure or "not estimable from these data"
         return Estimate(method=method, estimand=estimand, n_used=n_used, failure=reason, seconds=seconds)
@@ -154,15 +134,7 @@ class Failed(Protocol):
 
 
 def failed(method: str, estimand: str, step: Failed) -> Estimate:
-    """Return the row of an estimand whose step gave nothing.
-
-    Parameters
-    ----------
-    method, estimand
-        As in `Estimate`.
-    step
-        Has the reason, its kind and the seconds.
-    """
+    """Return the row of an estimand whose step gave nothing."""
     return Estimate(
         method=method,
         estimand=estimand,

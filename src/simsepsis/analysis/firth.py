@@ -31,15 +31,6 @@ class _Penalized:
 def fit_firth(X: FloatArray, y: FloatArray, weights: FloatArray, *, tolerance: float, most: int) -> Fit:
     """Climb the penalized log likelihood with the modified score of Firth.
 
-    Parameters
-    ----------
-    X, y, weights
-        Checked arrays, shapes (n, p), (n,) and (n,).
-    tolerance
-        Largest g'H⁻¹g of the last step, for weights of 1.
-    most
-        Steps to try.
-
     References
     ----------
     Firth D. Biometrika 1993;80:27. Heinze G, Schemper M. Stat Med 2002;21:2409.

@@ -84,26 +84,6 @@ class WaldTests:
 def wald_tests(fit: Fit, *, df: float | None = None, level: float = 0.95) -> WaldTests:
     """Test each coefficient against zero and give its confidence interval.
 
-    Parameters
-    ----------
-    fit
-        The fitted regression.
-    df
-        Degrees of freedom of the t distribution (clusters minus columns for a small-sample GEE);
-        None for the normal distribution.
-    level
-        Confidence level of the interval.
-
-    Returns
-    -------
-    WaldTests
-        On the scale of the coefficients; NaN where nothing was estimated.
-
-    Raises
-    ------
-    UsageError
-        If the level is not between 0 and 1 or the degrees of freedom are not positive.
-
     References
     ----------
     Li P, Redden DT. Stat Med 2015;34:281, for t with few clusters.
@@ -126,19 +106,7 @@ def wald_tests(fit: Fit, *, df: float | None = None, level: float = 0.95) -> Wal
 
 
 def failed_fit(width: int, failure: str, *, iterations: int = 0, dropped: Sequence[int] = ()) -> Fit:
-    """Return the fit of a regression that gave nothing: all NaN, with the reason.
-
-    Parameters
-    ----------
-    width
-        Number of columns p.
-    failure
-        One sentence with the reason.
-    iterations
-        Steps taken before it failed.
-    dropped
-        Columns that had been left out.
-    """
+    """Return the fit of a regression that gave nothing: all NaN, with the reason."""
     empty = np.full(width, np.nan)
     return Fit(
         params=empty,
@@ -152,16 +120,7 @@ def failed_fit(width: int, failure: str, *, iterations: int = 0, dropped: Sequen
 
 
 def in_units(fit: Fit, units: FloatArray | None) -> Fit:
-    """Return the fit of columns that were divided by units as the fit of the columns themselves.
-
-    Parameters
-    ----------
-    fit
-        Regression on X / units.
-    units
-        Shape (p,); None for 1. The covariance of a column of 1e200 has no number but 0, while its standard
-        error has one. A coefficient beyond any number is a failure.
-    """
+    """Return the fit of columns that were divided by units as the fit of the columns themselves."""
     if units is None:
         return fit
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -184,22 +143,7 @@ def in_units(fit: Fit, units: FloatArray | None) -> Fit:
 def spread(
     kept: IntArray, width: int, params: FloatArray, covariance: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Put the results of the kept columns back into all columns, NaN elsewhere.
-
-    Parameters
-    ----------
-    kept
-        Indices of the columns that were fitted, shape (q,).
-    width
-        Number of all columns p.
-    params, covariance
-        Results for the kept columns, shapes (q,) and (q, q).
-
-    Returns
-    -------
-    tuple
-        Coefficients (p,), standard errors (p,) and covariance (p, p).
-    """
+    """Put the results of the kept columns back into all columns, NaN elsewhere."""
     if kept.size == width:
         return params, np.sqrt(np.diag(covariance)), covariance
     full_params = np.full(width, np.nan)

@@ -48,13 +48,7 @@ MODEL_COLUMNS = (
 
 
 def table_frames(found: Cells) -> dict[str, pd.DataFrame]:
-    """Return one frame per table, ``table1`` … ``table6`` and ``text``, with `TABLE_COLUMNS`.
-
-    Parameters
-    ----------
-    found
-        Every number by its key.
-    """
+    """Return one frame per table, ``table1`` … ``table6`` and ``text``, with `TABLE_COLUMNS`."""
     rows: dict[str, list[tuple[object, ...]]] = {}
     for (table, *key), value in found.items():
         rows.setdefault(table, []).append((*key, value))
@@ -119,11 +113,6 @@ def _pairs(result: ThesisResult, score: str, matched: MatchedSet) -> pd.DataFram
 
 def balance_frame(result: ThesisResult) -> pd.DataFrame:
     """Return the balance of every covariate and level before and after matching on each score.
-
-    Parameters
-    ----------
-    result
-        The whole analysis.
 
     Returns
     -------
@@ -215,11 +204,6 @@ def score_frame(result: ThesisResult) -> pd.DataFrame:
 
 def models_frame(result: ThesisResult) -> pd.DataFrame:
     """Return every coefficient of the propensity models and the GEEs, with `MODEL_COLUMNS`.
-
-    Parameters
-    ----------
-    result
-        The whole analysis.
 
     Returns
     -------

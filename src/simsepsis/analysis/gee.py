@@ -59,20 +59,7 @@ class ClusteredDesign:
 
 
 def clustered_design(X: ArrayLike, cluster: ArrayLike) -> ClusteredDesign:
-    """Check covariates and clusters and put them in order.
-
-    Parameters
-    ----------
-    X
-        Design matrix, shape (n, p), with the intercept column where one is wanted.
-    cluster
-        Cluster label of each row, shape (n,), in any order.
-
-    Raises
-    ------
-    DataError
-        If a value is missing or the shapes differ.
-    """
+    """Check covariates and clusters and put them in order."""
     design = design_matrix(X)
     units = column_units(design)
     design = design if units is None else design / units
@@ -182,15 +169,7 @@ def fit_clustered(
     moment: str = "statsmodels",
     start: ArrayLike | None = None,
 ) -> Fit:
-    """Fit one outcome on a checked design; see `fit_gee`.
-
-    Parameters
-    ----------
-    design
-        Covariates and clusters.
-    y, correlation, covariance, moment, start
-        As in `fit_gee`; the outcome is in the order of the data.
-    """
+    """Fit one outcome on a checked design; see `fit_gee`."""
     _check_options(correlation, covariance, moment)
     rows, width = design.X.shape
     outcome = binary_vector(y, "outcome", rows)

@@ -18,18 +18,6 @@ def corrected_scores(
 ) -> tuple[FloatArray, str | None]:
     """Enlarge the score of each cluster for its leverage on the estimate.
 
-    Parameters
-    ----------
-    covariance
-        ``"mancl_derouen"``: (I − Q)⁻¹ U; ``"kauermann_carroll"``: (I − Q)^(−1/2) U; ``"fay_graubard"``:
-        diag(1 − min(0.75, Q_jj))^(−1/2) U. Q = A B⁻¹, A = D'V⁻¹D of the cluster, B their sum.
-    scores
-        U of each cluster, shape (K, p).
-    breads
-        A of each cluster, shape (K, p, p).
-    factor, inverse
-        Lower Cholesky factor of B, and B⁻¹, shape (p, p).
-
     Returns
     -------
     tuple

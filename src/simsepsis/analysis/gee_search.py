@@ -35,22 +35,7 @@ def search(
     pairs: float,
     rows: float,
 ) -> tuple[FloatArray, int]:
-    """Solve the estimating equations from near the logistic regression, where that surely exists.
-
-    Parameters
-    ----------
-    columns, half_sign, edges
-        As in `simsepsis.analysis.gee_equations.Equations` and `Clusters`.
-    gram
-        X'X of the rows that are not separated, shape (p, p).
-    pairs, rows
-        What the moment estimator of α divides by; no pairs for independence.
-
-    Returns
-    -------
-    tuple
-        Coefficients, shape (p,), and the scoring steps taken: 0 where the search gave up.
-    """
+    """Solve the estimating equations from near the logistic regression, where that surely exists."""
     params, eta, sure = rough(columns, half_sign, gram)
     if not sure:
         return params, 0

@@ -14,13 +14,7 @@ from simsepsis.arrays import IntArray
 
 
 def cluster_codes(column: Values, place: Place) -> IntArray:
-    """Return the number of each patient's cluster from 0, in ascending order of the labels.
-
-    Raises
-    ------
-    DataError
-        If a patient has no cluster, or all have the same.
-    """
+    """Return the number of each patient's cluster from 0, in ascending order of the labels."""
     codes = _numbered(column, place)
     if (codes < 0).any():
         raise place.error(
@@ -50,13 +44,7 @@ def _numbered(column: Values, place: Place) -> IntArray:
 
 
 def identifiers(column: Values, place: Place) -> NDArray[Any]:
-    """Return the patients' identifiers.
-
-    Raises
-    ------
-    DataError
-        If one is missing, or stands twice.
-    """
+    """Return the patients' identifiers."""
     names: NDArray[Any] = column if isinstance(column, np.ndarray) else pd.Series(column).to_numpy()
     if _ascending(names):
         return names

@@ -26,30 +26,6 @@ RIDGE = 1e-8
 def impute(columns: ArrayLike, others: ArrayLike, *, cycles: int, rng: np.random.Generator) -> FloatArray:
     """Fill gaps by chained Bayesian linear regressions: one draw from the predictive distribution.
 
-    Parameters
-    ----------
-    columns
-        (k, n): numbers, NaN where missing.
-    others
-        (q, n): complete columns that predict them, without an intercept; the outcome and the treatment
-        belong here, or their associations with what is imputed are drawn towards nothing.
-    cycles
-        Rounds over all columns with gaps. One is enough where nobody lacks two of them.
-    rng
-        For the draws.
-
-    Returns
-    -------
-    FloatArray
-        (k, n): the columns without gaps.
-
-    Raises
-    ------
-    ConvergenceError
-        If a column has hardly more values than there are predictors.
-    DataError
-        If a value is no number or infinite, one of `others` is missing, or the lengths differ.
-
     Notes
     -----
     σ² is drawn as RSS/χ²(n − p), coefficients from N(β̂, σ²(X'X)⁻¹), values from N(xβ, σ²), under the usual
@@ -160,18 +136,6 @@ class Pooled:
 
 def pool(estimates: ArrayLike, std_errors: ArrayLike) -> Pooled:
     """Combine the estimates of several completed data sets.
-
-    Parameters
-    ----------
-    estimates, std_errors
-        (m,): one of each for every data set, m ≥ 2.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two, or a value is no number, missing or infinite.
-    ConvergenceError
-        If nothing has any spread, neither within nor between data sets.
 
     Notes
     -----

@@ -21,20 +21,7 @@ _WEIGHTS = 1e100
 
 
 def design_matrix(X: ArrayLike, rows: int | None = None) -> FloatArray:
-    """Return the covariates as a finite (n, p) float matrix.
-
-    Parameters
-    ----------
-    X
-        Anything array-like; one dimension is read as a single column.
-    rows
-        Number of rows there must be.
-
-    Raises
-    ------
-    DataError
-        If the shape is wrong, or a value is no number, missing or infinite.
-    """
+    """Return the covariates as a finite (n, p) float matrix."""
     matrix = number_array(X, "covariates")
     matrix = matrix[:, None] if matrix.ndim == 1 else matrix
     if matrix.ndim != 2 or (rows is not None and matrix.shape[0] != rows):
@@ -52,21 +39,11 @@ def design_matrix(X: ArrayLike, rows: int | None = None) -> FloatArray:
 def column_units(X: FloatArray) -> FloatArray | None:
     """Return the unit in which each column is of a size that its squares can be summed.
 
-    Parameters
-    ----------
-    X
-        Finite, shape (n, p).
-
     Returns
     -------
     FloatArray or None
         Powers of two, shape (p,), by which columns divide without rounding: 1 for a column of a usual size.
         None where all are.
-
-    Raises
-    ------
-    DataError
-        If one column holds huge and usual numbers, so that no unit suits both.
     """
     size = np.maximum(X.max(axis=0, initial=0.0), -X.min(axis=0, initial=0.0))
     extreme = (size > _EXTREME) | ((size < 1 / _EXTREME) & (size > 0))
@@ -85,22 +62,7 @@ def column_units(X: FloatArray) -> FloatArray | None:
 
 
 def finite_vector(values: ArrayLike, name: str, rows: int | None = None) -> FloatArray:
-    """Return values as a finite vector of floats.
-
-    Parameters
-    ----------
-    values
-        Anything array-like of one dimension.
-    name
-        What the values are, for the message.
-    rows
-        Number of values there must be.
-
-    Raises
-    ------
-    DataError
-        If the shape is wrong, or a value is no number, missing or infinite.
-    """
+    """Return values as a finite vector of floats."""
     vector = _vector(number_array(values, name), name, rows)
     if not np.isfinite(vector).all():
         row = int(np.flatnonzero(~np.isfinite(vector))[0])
@@ -116,22 +78,7 @@ def _vector(vector: FloatArray, name: str, rows: int | None) -> FloatArray:
 
 
 def binary_vector(values: ArrayLike, name: str, rows: int | None = None) -> FloatArray:
-    """Return a vector of zeros and ones as floats.
-
-    Parameters
-    ----------
-    values
-        Booleans or numbers 0 and 1.
-    name
-        What the values are, for the message.
-    rows
-        Number of values there must be.
-
-    Raises
-    ------
-    DataError
-        If a value is anything else.
-    """
+    """Return a vector of zeros and ones as floats."""
     vector = _vector(number_array(values, name, "give 0 or 1"), name, rows)
     if ((vector == 0) | (vector == 1)).all():
         return vector
@@ -141,24 +88,7 @@ def binary_vector(values: ArrayLike, name: str, rows: int | None = None) -> Floa
 
 
 def coefficients(values: ArrayLike, name: str, units: FloatArray | None, width: int) -> FloatArray:
-    """Return coefficients to begin with, for columns divided by their units.
-
-    Parameters
-    ----------
-    values
-        One for each column.
-    name
-        What the values are, for the message.
-    units
-        From `column_units`, shape (p,).
-    width
-        Number of columns.
-
-    Raises
-    ------
-    DataError
-        If the shape is wrong, or a value is no number, missing, or beyond any that a fit returns.
-    """
+    """Return coefficients to begin with, for columns divided by their units."""
     vector = finite_vector(values, name, width)
     with np.errstate(over="ignore"):
         scaled = vector if units is None else vector * units
@@ -169,20 +99,7 @@ def coefficients(values: ArrayLike, name: str, units: FloatArray | None, width: 
 
 
 def case_weights(weights: ArrayLike, rows: int) -> FloatArray:
-    """Return case weights, finite and none of them negative.
-
-    Parameters
-    ----------
-    weights
-        One weight for each row.
-    rows
-        Number of rows.
-
-    Raises
-    ------
-    DataError
-        If a weight is no number, missing, negative, or beyond what can be summed.
-    """
+    """Return case weights, finite and none of them negative."""
     vector = finite_vector(weights, "weights", rows)
     negative = np.flatnonzero(vector < 0)
     if negative.size:
@@ -197,22 +114,7 @@ def case_weights(weights: ArrayLike, rows: int) -> FloatArray:
 
 
 def label_codes(labels: ArrayLike, name: str, rows: int) -> IntArray:
-    """Return the labels of groups, clusters or strata as integers from 0, in sorted order of the labels.
-
-    Parameters
-    ----------
-    labels
-        One label for each row: numbers, text, dates or any other one type that sorts.
-    name
-        What the labels are, for the message.
-    rows
-        Number of rows.
-
-    Raises
-    ------
-    DataError
-        If there is not one label for each row, one is missing, or they are of several kinds.
-    """
+    """Return the labels of groups, clusters or strata as integers from 0, in sorted order of the labels."""
     values = _label_array(labels, name)
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}; give one label for each of the {rows} rows")

@@ -30,31 +30,11 @@ def fit_linear(
 ) -> Fit:
     """Estimate differences of means by linear regression with a sandwich covariance.
 
-    Parameters
-    ----------
-    X
-        Design matrix, shape (n, p), with the intercept column where one is wanted.
-    y
-        Outcome, a finite number, shape (n,).
-    weights
-        Case weights ≥ 0, shape (n,); None for 1. They go with independence only.
-    cluster
-        Cluster label of each row, shape (n,), in any order; None: each row by itself.
-    correlation, moment
-        Working correlation within clusters and its moment estimator, as in `simsepsis.analysis.gee.fit_gee`.
-
     Returns
     -------
     Fit
         `correlation` holds α. Columns that repeat earlier ones are `dropped`. A single cluster, or an
         impossible α, gives NaN with the reason.
-
-    Raises
-    ------
-    DataError
-        If a value is missing or the shapes differ.
-    UsageError
-        If weights are given with an exchangeable correlation.
 
     Notes
     -----

@@ -132,15 +132,6 @@ def sandwich_covariance(
 ) -> FloatArray:
     """Robust covariance of a (weighted) logistic regression, over rows or over clusters.
 
-    Parameters
-    ----------
-    X, y, weights
-        As given to `fit_logistic`.
-    fit
-        Its result.
-    cluster
-        Cluster label of each row, shape (n,); None: each row by itself.
-
     Returns
     -------
     FloatArray
@@ -177,25 +168,7 @@ def sandwich_covariance(
 
 
 def linear_predictor(X: ArrayLike, fit: Fit) -> FloatArray:
-    """Return the fitted log odds of each row; ±inf for rows that separation decides.
-
-    Parameters
-    ----------
-    X
-        Design matrix, shape (n, p), the one that was fitted.
-    fit
-        A logistic or GEE fit. Dropped columns count as 0, as in R's `predict`.
-
-    Returns
-    -------
-    FloatArray
-        Shape (n,). NaN where the fit gave nothing.
-
-    Raises
-    ------
-    DataError
-        If a value is no number, missing or infinite, or there are other columns than in the fit.
-    """
+    """Return the fitted log odds of each row; ±inf for rows that separation decides."""
     design = design_matrix(X)
     if design.shape[1] != fit.params.size:
         raise DataError(

@@ -70,22 +70,7 @@ def solve_logistic(
     heading: FloatArray | None = None,
     errors: bool = True,
 ) -> tuple[Reduction, LogisticSolution]:
-    """Fit a logistic regression, taking out whatever separation takes to infinity.
-
-    Parameters
-    ----------
-    X, y, weights
-        Checked arrays, shapes (n, p), (n,) and (n,) or None.
-    start
-        Coefficients to start from, shape (p,); None for zero.
-    heading, errors
-        As in `fit_logistic`.
-
-    Returns
-    -------
-    tuple
-        The rows and columns that have a finite solution, and the solution on these columns.
-    """
+    """Fit a logistic regression, taking out whatever separation takes to infinity."""
     reduction = whole(X, np.arange(X.shape[1]))
     suspected = (
         None if heading is None else reduce_separated(X, y, reduction, heading=heading, thorough=False)

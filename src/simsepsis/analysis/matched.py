@@ -64,26 +64,6 @@ def match_on_score(
 ) -> MatchedSet:
     """Fit the propensity score and match each treated patient to one control, or to several.
 
-    Parameters
-    ----------
-    cohort
-        The analysed patients.
-    names
-        Columns of the score.
-    spec
-        Scale, caliper, order, choice, ratio, replacement and columns to be matched exactly.
-    rng
-        For a random order or choice.
-    propensity
-        The score of these columns, where it has been fitted already.
-    near
-        As in `fit_propensity`.
-
-    Raises
-    ------
-    ConvergenceError
-        If no score or no pair could be found.
-
     Notes
     -----
     Patients whose treatment the model is certain of (separation) have no counterpart and are not matched.
@@ -122,15 +102,7 @@ def matched_set(
     matches: Matches,
     spec: AnalysisSpec,
 ) -> MatchedSet:
-    """Return the matched patients, with weights where matching made no pairs.
-
-    Parameters
-    ----------
-    cohort, names, propensity, matches
-        Analysed patients, columns of the score, the score and the pairs.
-    spec
-        Ratio and replacement.
-    """
+    """Return the matched patients, with weights where matching made no pairs."""
     treated, control = matches.treated, matches.control
     if spec.one_to_one:
         pair, weights = np.tile(np.arange(matches.n_pairs), 2), None
@@ -150,15 +122,7 @@ def matched_set(
 
 
 def exact_strata(cohort: CohortArrays, names: Sequence[str]) -> IntArray:
-    """Return the number of the stratum in which a patient may be matched, (n,).
-
-    Parameters
-    ----------
-    cohort
-        The analysed patients.
-    names
-        Columns that must agree.
-    """
+    """Return the number of the stratum in which a patient may be matched, (n,)."""
     codes = np.unique(cohort.block(names), axis=1, return_inverse=True)[1]
     return np.asarray(codes, np.int64).ravel()
 

@@ -160,22 +160,7 @@ def match_pairs(
 
 
 def caliper_width(score: FloatArray, treated: BoolArray, caliper: float | None, caliper_sd: str) -> float:
-    """Return the greatest distance allowed, in units of the score.
-
-    Parameters
-    ----------
-    score, treated
-        Scores and arms of the whole sample, shape (n,).
-    caliper, caliper_sd
-        As in `match_pairs`.
-
-    Raises
-    ------
-    UsageError
-        If the caliper is negative or NaN.
-    DataError
-        If an arm has one unit only and the SD is to be pooled.
-    """
+    """Return the greatest distance allowed, in units of the score."""
     if caliper is None:
         return float("inf")
     try:
@@ -195,13 +180,6 @@ def caliper_width(score: FloatArray, treated: BoolArray, caliper: float | None, 
 
 def match_weights(matches: Matches, n: int) -> FloatArray:
     """Weights of the matched sample for the effect in the treated, shape (n,).
-
-    Parameters
-    ----------
-    matches
-        Pairs.
-    n
-        Number of units in the sample that was matched.
 
     Returns
     -------

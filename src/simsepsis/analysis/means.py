@@ -48,18 +48,6 @@ class MeanComparison:
 def compare_means(cohort: CohortArrays, outcome: str) -> MeanComparison:
     """Compare the means of independent arms (Welch).
 
-    Parameters
-    ----------
-    cohort
-        The patients compared.
-    outcome
-        Column of the number.
-
-    Raises
-    ------
-    ConvergenceError
-        If an arm has a single patient.
-
     Notes
     -----
     Standard error √(s₁²/n₁ + s₀²/n₀), t with Satterthwaite's degrees of freedom. R: ``t.test(y ~ arm)``.
@@ -87,13 +75,6 @@ def compare_means(cohort: CohortArrays, outcome: str) -> MeanComparison:
 
 def compare_matched_means(matched: MatchedSet, outcome: str) -> MeanComparison:
     """Compare the means of matched arms, arms as independent.
-
-    Parameters
-    ----------
-    matched
-        The matched patients.
-    outcome
-        Column of the number.
 
     Notes
     -----
@@ -124,23 +105,6 @@ def compare_matched_means(matched: MatchedSet, outcome: str) -> MeanComparison:
 def paired_difference(matched: MatchedSet, outcome: str) -> tuple[float, float, float | None]:
     """Estimate the difference of means with a standard error that respects pairs, or matched sets.
 
-    Parameters
-    ----------
-    matched
-        The matched patients.
-    outcome
-        Column of the number.
-
-    Returns
-    -------
-    tuple
-        Difference, standard error, degrees of freedom of t (None: normal).
-
-    Raises
-    ------
-    ConvergenceError
-        If controls serve several treated patients, or there is a single pair.
-
     Notes
     -----
     Pairs: the paired t test. Sets of several controls: weighted means, sandwich over the sets.
@@ -158,22 +122,7 @@ def paired_difference(matched: MatchedSet, outcome: str) -> tuple[float, float, 
 
 
 def adjusted_difference(cohort: CohortArrays, outcome: str, spec: AnalysisSpec) -> Fit:
-    """Estimate the difference of means in all patients by linear regression on the score's covariates.
-
-    Parameters
-    ----------
-    cohort
-        The analysed patients.
-    outcome
-        Column of the number.
-    spec
-        Names the covariates. With a cluster the sandwich is over clusters, else over patients.
-
-    Returns
-    -------
-    Fit
-        Intercept, treatment, covariates. It is the effect in everybody if this is the same for all.
-    """
+    """Estimate the difference of means in all patients by linear regression on the score's covariates."""
     covariates, _ = design(cohort, spec.score_columns, spec.score_categories)
     X = np.column_stack([covariates[:, 0], cohort.treated, covariates[:, 1:]])
     return fit_linear(X, cohort.column(outcome), cluster=cohort.cluster)

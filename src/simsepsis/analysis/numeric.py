@@ -23,29 +23,7 @@ _ECHO = 60
 
 
 def number_array(values: ArrayLike, name: str, remedy: str = "give numbers") -> FloatArray:
-    """Return anything array-like as floating-point numbers; what is missing becomes NaN.
-
-    Parameters
-    ----------
-    values
-        Numbers or booleans in an array, list, Series or DataFrame; None, NaN, `pandas.NA` and masked values
-        are missing.
-    name
-        What the values are, for the message.
-    remedy
-        What to give instead, for the message.
-
-    Returns
-    -------
-    FloatArray
-        Of the shape of `values`.
-
-    Raises
-    ------
-    DataError
-        If a value is no real number (text, a date, a complex number, a list), or a whole number that no
-        floating-point number equals.
-    """
+    """Return anything array-like as floating-point numbers; what is missing becomes NaN."""
     if type(values) is np.ndarray and values.dtype == np.float64:
         return values
     if isinstance(values, pd.DataFrame):
@@ -124,13 +102,7 @@ def _float_of(value: Any) -> float:
 
 
 def place_of(place: tuple[int, ...]) -> str:
-    """Say where a value is: ``row 3, column 1``.
-
-    Parameters
-    ----------
-    place
-        Its index in an array.
-    """
+    """Say where a value is: ``row 3, column 1``."""
     names = {1: ("row",), 2: ("row", "column"), 3: ("table", "row", "column")}.get(len(place))
     if names is None:
         return f"place {place}" if place else "the value"
@@ -138,13 +110,7 @@ def place_of(place: tuple[int, ...]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message repeats it: on one line and not at length.
-
-    Parameters
-    ----------
-    value
-        Anything.
-    """
+    """Return a value as a message repeats it: on one line and not at length."""
     try:
         text = " ".join(repr(value.item() if isinstance(value, np.generic) else value).split())
     except ValueError:
@@ -163,26 +129,7 @@ def finite_number(
     endless: bool = False,
     error: type[SimsepsisError] = UsageError,
 ) -> float:
-    """Return one number of a stated range.
-
-    Parameters
-    ----------
-    value
-        A real number; no boolean, no text.
-    name
-        What it is, for the message.
-    above, least, below, most
-        The range; the first and third do not belong to it.
-    endless
-        Whether it may be infinite.
-    error
-        What to raise.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else.
-    """
+    """Return one number of a stated range."""
     plain = value.item() if isinstance(value, np.ndarray | np.generic) and np.ndim(value) == 0 else value
     number = _float_of(plain) if isinstance(plain, Real) and not isinstance(plain, bool) else math.nan
     if endless and number == math.inf:
@@ -200,54 +147,19 @@ def _range(above: float, least: float, below: float, most: float) -> str:
 
 
 def expressible(value: float, what: str) -> float:
-    """Return a result, unless it is too large for a number.
-
-    Parameters
-    ----------
-    value
-        The result.
-    what
-        What it is, for the message.
-
-    Raises
-    ------
-    UsageError
-        If it is infinite or NaN.
-    """
+    """Return a result, unless it is too large for a number."""
     if not math.isfinite(value):
         raise UsageError(f"{what} is beyond any number; give arguments nearer to 1")
     return value
 
 
 def confidence_level(level: object) -> float:
-    """Return a confidence level, between 0 and 1.
-
-    Parameters
-    ----------
-    level
-        For instance 0.95.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else.
-    """
+    """Return a confidence level, between 0 and 1."""
     return finite_number(level, "level", above=0.0, below=1.0)
 
 
 def normal_quantile(level: object) -> float:
-    """Return the half width of a two-sided normal interval in standard errors, 1.96 for 0.95.
-
-    Parameters
-    ----------
-    level
-        Confidence level.
-
-    Raises
-    ------
-    UsageError
-        If the level is not between 0 and 1.
-    """
+    """Return the half width of a two-sided normal interval in standard errors, 1.96 for 0.95."""
     inside = confidence_level(level)
     upper = 0.5 + inside / 2
     # near 1 the upper tail is lost in rounding, the lower one is not
@@ -255,22 +167,7 @@ def normal_quantile(level: object) -> float:
 
 
 def whole_number(value: object, name: str, *, least: int = 0) -> int:
-    """Return one whole number.
-
-    Parameters
-    ----------
-    value
-        A number without a fraction, up to 2⁵³.
-    name
-        What it is, for the message.
-    least
-        Least value.
-
-    Raises
-    ------
-    UsageError
-        If it is anything else.
-    """
+    """Return one whole number."""
     wrong = UsageError(f"{name} = {shown(value)}; give a whole number of at least {least}")
     try:
         number = finite_number(value, name, least=least, most=WHOLE)

@@ -56,34 +56,14 @@ class CrudeComparison:
 def compare_crude(
     cohort: CohortArrays, outcome: str, *, chi_square: ChiSquare = "plain", sides: Fisher = "two-sided"
 ) -> CrudeComparison:
-    """Count one outcome in both arms and test whether it is associated with the arm.
-
-    Parameters
-    ----------
-    cohort
-        The patients compared.
-    outcome
-        Column of the death.
-    chi_square, sides
-        As in `association_p_values`.
-    """
+    """Count one outcome in both arms and test whether it is associated with the arm."""
     table = _tables(cohort, outcome)[0]
     p_values = association_p_values(table[None], chi_square=chi_square, sides=sides)
     return CrudeComparison(table=table, p_value=float(p_values[0]))
 
 
 def compare_matched(matched: MatchedSet, outcome: str, spec: AnalysisSpec) -> CrudeComparison:
-    """Count one outcome in both matched arms, arms as independent, and test whether it goes with the arm.
-
-    Parameters
-    ----------
-    matched
-        The matched patients.
-    outcome
-        Column of the death.
-    spec
-        Names the tests.
-    """
+    """Count one outcome in both matched arms, arms as independent, and test whether it goes with the arm."""
     cohort, weights = matched.cohort, matched.weights
     if weights is None:
         return compare_crude(cohort, outcome, chi_square=spec.chi_square, sides=spec.fisher)
@@ -107,20 +87,6 @@ def association_p_values(
     tables: FloatArray, *, chi_square: ChiSquare = "plain", sides: Fisher = "two-sided"
 ) -> FloatArray:
     """Test association in many 2 × 2 tables: chi-square, or Fisher's exact test where counts are small.
-
-    Parameters
-    ----------
-    tables
-        (q, 2, 2): counts.
-    chi_square
-        ``plain`` or ``yates``.
-    sides
-        p value of Fisher's test: ``two-sided``, or ``one-sided`` for the tail in which the table lies.
-
-    Returns
-    -------
-    FloatArray
-        p values, (q,). NaN where a margin is empty.
 
     Notes
     -----
@@ -174,15 +140,7 @@ class ModelData:
 
 
 def used_adjusters(matched: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]:
-    """Return the transfusions and the adjuncts that enough matched patients received.
-
-    Parameters
-    ----------
-    matched
-        The matched patients.
-    spec
-        Names adjuncts and transfusions, and the least number of users.
-    """
+    """Return the transfusions and the adjuncts that enough matched patients received."""
     users = matched.block(spec.adjuncts).sum(axis=1)
     enough = (name for name, n in zip(spec.adjuncts, users, strict=True) if n >= spec.min_adjunct_users)
     return (*enough, *spec.transfusions)
@@ -191,19 +149,7 @@ def used_adjusters(matched: CohortArrays, spec: AnalysisSpec) -> tuple[str, ...]
 def model_data(
     matched: CohortArrays, spec: AnalysisSpec, *, extended: bool, weights: FloatArray | None = None
 ) -> ModelData:
-    """Return what the GEE of the matched patients adjusts for.
-
-    Parameters
-    ----------
-    matched
-        The matched patients.
-    spec
-        Names adjuncts, transfusions and later scores, and the least number of users.
-    extended
-        Add the later scores, for those who have them all.
-    weights
-        (n,): matching weights; None where all are 1.
-    """
+    """Return what the GEE of the matched patients adjusts for."""
     adjusters = used_adjusters(matched, spec)
     names = [spec.treatment, *adjusters]
     # In the order of the clusters, which the estimating equations would otherwise make for every outcome.
@@ -263,22 +209,7 @@ class AdjustedModel:
 
 
 def fit_adjusted(data: ModelData, outcome: str, spec: AnalysisSpec) -> AdjustedModel:
-    """Estimate conditional log odds ratios by GEE over clusters with robust standard errors.
-
-    Parameters
-    ----------
-    data
-        Patients and terms.
-    outcome
-        Column of the death; of a numeric outcome differences of means are estimated (identity link).
-    spec
-        Working correlation and its moment estimator. Where controls carry weights it is independence.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no cluster.
-    """
+    """Estimate conditional log odds ratios by GEE over clusters with robust standard errors."""
     if data.design is None:
         raise NotEstimableError("the spec names no column for the clusters")
     y = data.cohort.column(outcome)
@@ -327,22 +258,7 @@ class Interaction:
 
 
 def compare_strata(matched: MatchedSet, outcome: str, subgroup: Subgroup) -> Interaction:
-    """Test whether the odds ratio of one outcome is the same in both strata (Breslow–Day).
-
-    Parameters
-    ----------
-    matched
-        The matched patients.
-    outcome
-        Column of the death.
-    subgroup
-        The strata.
-
-    Raises
-    ------
-    NotEstimableError
-        If controls carry weights.
-    """
+    """Test whether the odds ratio of one outcome is the same in both strata (Breslow–Day)."""
     if matched.weights is not None:
         raise NotEstimableError("the Breslow–Day test counts patients, and controls carry weights here")
     cohort = matched.cohort
@@ -352,13 +268,7 @@ def compare_strata(matched: MatchedSet, outcome: str, subgroup: Subgroup) -> Int
 
 
 def upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
-    """Return which patients belong to the upper stratum of a subgroup, (n,).
-
-    Parameters
-    ----------
-    cohort, subgroup
-        The patients and the strata.
-    """
+    """Return which patients belong to the upper stratum of a subgroup, (n,)."""
     values = cohort.column(subgroup.column)
     if subgroup.at_least is not None:
         return np.asarray(values >= subgroup.at_least)
@@ -366,13 +276,7 @@ def upper_stratum(cohort: CohortArrays, subgroup: Subgroup) -> BoolArray:
 
 
 def log_odds_ratio_difference(tables: FloatArray) -> tuple[float, float]:
-    """Estimate the upper stratum's log odds ratio minus the lower one's, and its SE; NaN with a zero cell.
-
-    Parameters
-    ----------
-    tables
-        (2, 2, 2): lower and upper stratum.
-    """
+    """Estimate the upper stratum's log odds ratio minus the lower one's, and its SE; NaN with a zero cell."""
     lower, upper = (odds_ratio(table) for table in tables)
     if lower.failure or upper.failure:
         return math.nan, math.nan

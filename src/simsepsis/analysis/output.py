@@ -14,25 +14,7 @@ from simsepsis.study.published import open_study
 
 
 def write_analysis(analysis: Analysis, out: str | Path) -> tuple[Path, ...]:
-    """Write the frames of an analysis as CSV files.
-
-    Parameters
-    ----------
-    analysis
-        From `analyze`.
-    out
-        Folder; made if it does not exist.
-
-    Returns
-    -------
-    tuple
-        The files: ``tables/*.csv``, ``matched_pairs.csv``, ``estimates.csv``.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be made or written; then no file has been replaced.
-    """
+    """Write the frames of an analysis as CSV files."""
     return write_files(out, analysis_contents(analysis))
 
 

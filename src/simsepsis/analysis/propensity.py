@@ -65,20 +65,6 @@ def fit_propensity(
 ) -> Propensity:
     """Estimate the probability of treatment given covariates by logistic regression.
 
-    Parameters
-    ----------
-    cohort
-        The patients.
-    names
-        Covariates; categories become indicators of every level but the first, numbers enter linearly.
-    categories
-        Numbers among them that enter as categories.
-    near
-        A score of the same patients that shares terms with this one; its coefficients are where the search
-        begins, and what separated the arms is looked for first.
-    errors
-        Whether standard errors of the coefficients are wanted, as in `fit_logistic`.
-
     Notes
     -----
     Terms that repeat others are dropped in the order of `names`, as R's `glm` does, and named in the
@@ -109,18 +95,7 @@ def _known(near: Propensity, terms: Sequence[Term]) -> tuple[FloatArray, FloatAr
 def design(
     cohort: CohortArrays, names: Sequence[str], categories: Sequence[str] = ()
 ) -> tuple[FloatArray, tuple[Term, ...]]:
-    """Return the design matrix (n, p) with intercept, and its terms.
-
-    Parameters
-    ----------
-    cohort
-        The patients.
-    names
-        Columns; categories become indicators of every level but the first. Where a column has its
-        indicator of missing values, the mean stands for these.
-    categories
-        Numbers among them that are to be categories.
-    """
+    """Return the design matrix (n, p) with intercept, and its terms."""
     codes = {name: _level_codes(cohort, name, name in categories) for name in names}
     terms = [
         (name, level) for name, levels in codes.items() for level in (list(levels)[1:] if levels else [""])
@@ -162,13 +137,6 @@ def _named(columns: Sequence[int], terms: Sequence[Term]) -> str:
 def c_statistic(score: FloatArray, treated: BoolArray) -> float:
     """Estimate the probability that a treated patient's score exceeds an untreated one's (AUC).
 
-    Parameters
-    ----------
-    score
-        (n,): any increasing function of the propensity score; ties count one half.
-    treated
-        (n,): the arms.
-
     Notes
     -----
     The Mann–Whitney statistic over the number of pairs. R: ``pROC::auc``.
@@ -183,13 +151,6 @@ def c_statistic(score: FloatArray, treated: BoolArray) -> float:
 
 def overlap_summary(propensity: Propensity, treated: BoolArray) -> dict[str, float]:
     """Describe how far the arms' propensity scores overlap.
-
-    Parameters
-    ----------
-    propensity
-        The score.
-    treated
-        (n,): the arms.
 
     Returns
     -------

@@ -20,13 +20,6 @@ _PROJECTIONS = 4
 def independent_columns(X: FloatArray, gram: FloatArray | None = None) -> IntArray:
     """Find the columns that R would keep: each that is not a combination of kept columns before it.
 
-    Parameters
-    ----------
-    X
-        Design matrix, shape (n, p).
-    gram
-        X'X, shape (p, p), where it is known; then no column may be so large or small that it overflows.
-
     Returns
     -------
     IntArray
@@ -77,20 +70,7 @@ def _repeats(X: FloatArray, kept: IntArray, factor: FloatArray, column: int) -> 
 
 
 def combination_of(X: FloatArray, targets: FloatArray) -> FloatArray:
-    """Return the weights with which independent columns come nearest to others (least squares).
-
-    Parameters
-    ----------
-    X
-        Independent columns, shape (n, p).
-    targets
-        Other columns, shape (n, k).
-
-    Returns
-    -------
-    FloatArray
-        Shape (p, k).
-    """
+    """Return the weights with which independent columns come nearest to others (least squares)."""
     gram = X.T @ X
     factor, info = scipy.linalg.lapack.dpotrf(gram, lower=1)
     if info == 0 and well_conditioned(gram, factor):
@@ -113,17 +93,7 @@ def _projected(X: FloatArray, factor: FloatArray, targets: FloatArray) -> tuple[
 
 
 def well_conditioned(gram: FloatArray, factor: FloatArray, least: float = SURELY_INDEPENDENT) -> bool:
-    """Say whether every column of a cross-product is clearly new after those before it.
-
-    Parameters
-    ----------
-    gram
-        X'X, shape (p, p).
-    factor
-        Its lower Cholesky factor L; L_jj / √gram_jj is the share of the column's length that is new.
-    least
-        As `SURELY_INDEPENDENT`, which is for double precision.
-    """
+    """Say whether every column of a cross-product is clearly new after those before it."""
     return bool((_clearness(gram, factor) > least).all())
 
 

@@ -25,23 +25,6 @@ def average_ranks(values: FloatArray) -> FloatArray:
 def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
     """Mann–Whitney U test of each column: two-sided p-value, tie-corrected normal approximation.
 
-    Parameters
-    ----------
-    x
-        Values, shape (n, k), or (n,) for one column. NaN is left out, column by column.
-    group
-        0 or 1 for each row, shape (n,).
-
-    Returns
-    -------
-    FloatArray
-        p-values, shape (k,); 1 where all values are equal, NaN where a group is empty.
-
-    Raises
-    ------
-    DataError
-        If the shapes do not fit, a value is no number, or the group is not binary.
-
     Notes
     -----
     z = (U − n₁n₀/2)/√(n₁n₀/12 · [(n + 1) − Σ(t³ − t)/(n(n − 1))]), without continuity correction: the
@@ -61,13 +44,7 @@ def mann_whitney(x: ArrayLike, group: ArrayLike) -> FloatArray:
 
 
 def rank_p_values(counts: Sequence[IntArray]) -> FloatArray:
-    """Mann–Whitney p-values, shape (k,), as in `mann_whitney`.
-
-    Parameters
-    ----------
-    counts
-        Of each column, the members of both groups with each value, shape (2, m).
-    """
+    """Mann–Whitney p-values, shape (k,), as in `mann_whitney`."""
     sums = np.array([rank_sum(*count) for count in counts]).reshape(-1, 2)
     ones, others = np.array([count.sum(axis=1) for count in counts], np.float64).reshape(-1, 2).T
     n = ones + others

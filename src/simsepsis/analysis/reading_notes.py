@@ -18,15 +18,7 @@ _MOST = 8
 
 
 def reading_notes(cohort: CohortArrays, spec: AnalysisSpec, words: Mapping[str, Values]) -> tuple[str, ...]:
-    """Return what was decided when the cohort was read, one sentence each.
-
-    Parameters
-    ----------
-    cohort, spec
-        What was read, and by what.
-    words
-        Column of the treatment and of each outcome → its cells as they are in the file.
-    """
+    """Return what was decided when the cohort was read, one sentence each."""
     return (
         *_arms(cohort, spec, words[spec.treatment]),
         *(_event(cohort, name, cells) for name, cells in words.items() if name != spec.treatment),

@@ -63,18 +63,7 @@ _AFTER_THE_FILE = {
 
 
 def load_readings(path: Path) -> tuple[Reading, ...]:
-    """Return the readings of a TOML file, the literal one first; it alone where there is no file.
-
-    Parameters
-    ----------
-    path
-        Of a file with a list ``readings``, each with the attributes of `Reading`.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or is no such list.
-    """
+    """Return the readings of a TOML file, the literal one first; it alone where there is no file."""
     if not is_file(path):
         return (Reading(name=LITERAL, label=LITERAL, changes="nothing", concerns="nothing"),)
     try:
@@ -85,20 +74,7 @@ def load_readings(path: Path) -> tuple[Reading, ...]:
 
 
 def load_joint_readings(path: Path, readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """Return the readings of a TOML file that join several of its readings.
-
-    Parameters
-    ----------
-    path
-        Of a file that may have a list ``joint``, each with ``name``, ``label`` and the readings it ``joins``.
-    readings
-        Those that can be joined.
-
-    Raises
-    ------
-    DataError
-        If the list names a reading that the file does not have.
-    """
+    """Return the readings of a TOML file that join several of its readings."""
     known = {reading.name: reading for reading in readings}
     tables = read_toml(path, DataError).get("joint", []) if is_file(path) else []
     found = []
@@ -121,30 +97,7 @@ def run_readings(
     rng: np.random.Generator,
     spec: AnalysisSpec | None = None,
 ) -> dict[str, ThesisResult]:
-    """Run the thesis's analysis in several readings on one cohort.
-
-    Parameters
-    ----------
-    registry
-        One row per patient.
-    readings
-        The first one is run whole; of the others, only what differs from it. None: those of the study that
-        stands where none is named.
-    rng
-        For the random order of matching; every reading begins with the same state.
-    spec
-        What the readings change; None: that study's.
-
-    Returns
-    -------
-    dict
-        Name of the reading → result, in the order of `readings`.
-
-    Raises
-    ------
-    DataError
-        If the cohort cannot be taken.
-    """
+    """Run the thesis's analysis in several readings on one cohort."""
     spec, readings = spec or default_spec(), readings or open_study().readings
     done: list[tuple[Reading, ThesisResult]] = []
     for reading in readings:

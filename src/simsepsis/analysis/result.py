@@ -55,13 +55,6 @@ class Attempt(Generic[T]):
 def attempt(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Attempt[T]:
     """Run one step; a numerical or data failure becomes its reason.
 
-    Parameters
-    ----------
-    step
-        A function of one step.
-    args, kwargs
-        Its arguments.
-
     Notes
     -----
     Wrong settings and programming errors still raise: they are no property of the data.
@@ -87,17 +80,7 @@ def kind_of(error: Exception) -> FailureKind:
 def then(
     earlier: Attempt[S], step: Callable[Concatenate[S, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> Attempt[T]:
-    """Run a step on what an earlier one returned; if that failed, pass its reason on.
-
-    Parameters
-    ----------
-    earlier
-        The step before.
-    step
-        A function whose first argument is what the earlier step returned.
-    args, kwargs
-        Its other arguments.
-    """
+    """Run a step on what an earlier one returned; if that failed, pass its reason on."""
     if earlier.value is None:
         return Attempt(value=None, failure=earlier.failure, seconds=0.0, kind=earlier.kind)
     return attempt(step, earlier.value, *args, **kwargs)

@@ -52,17 +52,6 @@ def risks_of(
 ) -> Risks:
     """Return risks with the covariance that the patients' influences give.
 
-    Parameters
-    ----------
-    treated, control
-        The risks.
-    influence
-        (n, 2): how far each patient moves the two estimates; columns sum to 0.
-    n_used
-        Patients that they rest on.
-    cluster
-        (n,): numbers of the groups within which patients depend on each other; None: none do.
-
     Notes
     -----
     Covariance Σ d d', with d summed within clusters (sandwich without small-sample factor).
@@ -82,17 +71,6 @@ def compared_risks(
 ) -> Risks:
     """Estimate both arms' risks, or means, with weights that are taken as known.
 
-    Parameters
-    ----------
-    treated
-        (n,): the arms.
-    outcome
-        (n,): 0 or 1, or a number.
-    weights
-        (n,): weights ≥ 0; None for 1.
-    cluster
-        (n,): numbers of the groups within which patients depend on each other; None: none do.
-
     Notes
     -----
     p = Σwy/Σw in each arm; covariance Σ d d', with d the sum of w(y − p)/Σw over a cluster.
@@ -108,18 +86,6 @@ def compared_risks(
 
 def few_clusters(risks: Risks, clusters: int) -> tuple[Risks, float]:
     """Return risks with the covariance, and the degrees of freedom, that a number of clusters allows.
-
-    Parameters
-    ----------
-    risks
-        With the sandwich over clusters.
-    clusters
-        How many there are, K.
-
-    Raises
-    ------
-    ConvergenceError
-        If there is a single one.
 
     Notes
     -----
@@ -140,17 +106,6 @@ def risk_rows(
     seconds: float = 0.0,
 ) -> Iterator[Estimate]:
     """Yield log odds ratio, log risk ratio and risk difference of two risks.
-
-    Parameters
-    ----------
-    method, outcome, truth
-        For the names of the row.
-    risks
-        The risks; one outside (0, 1) fails the ratios.
-    df
-        Degrees of freedom of the t distribution for limits and tests; None for the normal one.
-    seconds
-        Wall time of the steps behind the rows.
 
     Notes
     -----

@@ -60,25 +60,6 @@ def reduce_separated(
     non-case, and not zero on these rows. Along that combination the likelihood rises for ever: the fitted
     probabilities of these rows go to 0 or 1 and the estimates of the rest go to their values without them.
 
-    Parameters
-    ----------
-    X
-        Design matrix, shape (n, p).
-    y
-        Outcome 0 or 1, shape (n,).
-    so_far
-        What has been taken out already.
-    heading
-        Newton step on the columns left, shape (q,), that should have been the last: under separation it is
-        close to a separating combination.
-    thorough
-        Whether to look for combinations too, not only for columns that separate on their own.
-
-    Returns
-    -------
-    Reduction or None
-        The smaller regression, or None when the present one has a finite solution, as far as was looked.
-
     References
     ----------
     Albert A, Anderson JA. Biometrika 1984;71:1. Konis K. DPhil thesis, Oxford 2007 (R: `detectseparation`).
@@ -212,17 +193,6 @@ def reduced_fit(
     log_likelihood: float | None = None,
 ) -> Fit:
     """Report a regression that was solved on its reduction.
-
-    Parameters
-    ----------
-    X
-        Whole design matrix, shape (n, p).
-    reduction
-        Rows and columns that were fitted.
-    params, covariance
-        Solution for the fitted columns, shapes (q,) and (q, q).
-    iterations, failure, correlation, log_likelihood
-        As in `Fit`. Separation is reported here and need not be in `failure`.
 
     Returns
     -------

@@ -39,13 +39,7 @@ LISTS = (
 
 
 def check_spec(spec: AnalysisSpec) -> None:
-    """Refuse settings that contradict each other or are unknown.
-
-    Raises
-    ------
-    UsageError
-        With the setting, its value and what it may be.
-    """
+    """Refuse settings that contradict each other or are unknown."""
     try:
         check_name(spec.name)
     except ValueError as error:

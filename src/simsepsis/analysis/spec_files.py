@@ -71,18 +71,7 @@ def load_spec(name_or_path: str | Path) -> AnalysisSpec:
 
 
 def study_spec(study: Study) -> AnalysisSpec:
-    """Return the analysis of a study in its literal reading, from its ``analysis.toml``.
-
-    Parameters
-    ----------
-    study
-        The study.
-
-    Raises
-    ------
-    DataError
-        As `load_spec`.
-    """
+    """Return the analysis of a study in its literal reading, from its ``analysis.toml``."""
     path = study.folder / "analysis.toml"
     return _complete(read_toml(path, DataError), f"{study.name}/{path.name}", study.key)
 

@@ -41,27 +41,7 @@ from simsepsis.threads import one_thread
 def run_thesis_analysis(
     registry: Registry, spec: AnalysisSpec | None = None, *, rng: np.random.Generator
 ) -> ThesisResult:
-    """Estimate what the thesis estimated: matched and adjusted effects of the treatment on death.
-
-    Parameters
-    ----------
-    registry
-        One row per patient, with the columns that the spec names.
-    spec
-        What to use; None for the thesis's literal reading.
-    rng
-        For the random order of matching. Each of the two scores has its own stream, spawned from it.
-
-    Returns
-    -------
-    ThesisResult
-        A step that fails leaves its reason there.
-
-    Raises
-    ------
-    DataError
-        If the cohort itself cannot be taken: see `simsepsis.analysis.encode.encode_cohort`.
-    """
+    """Estimate what the thesis estimated: matched and adjusted effects of the treatment on death."""
     spec = default_spec() if spec is None else spec
     cohort, flow = complete_cases(encode_cohort(registry, spec), spec)
     return analyse_patients(cohort, flow, spec, rng=rng)
@@ -75,19 +55,7 @@ def analyse_patients(
     rng: np.random.Generator,
     known: Known | None = None,
 ) -> ThesisResult:
-    """Estimate what the thesis estimated in patients who are complete; see `run_thesis_analysis`.
-
-    Parameters
-    ----------
-    cohort, flow
-        From `simsepsis.analysis.data.complete_cases`.
-    spec
-        What to do.
-    rng
-        For the random order of matching.
-    known
-        Steps that need not be run again.
-    """
+    """Estimate what the thesis estimated in patients who are complete; see `run_thesis_analysis`."""
     known = known or Known()
     names = score_columns(spec)
     matched: dict[str, Attempt[MatchedSet]] = {}

@@ -56,13 +56,6 @@ class Tally:
 def tally(column: FloatArray, members: Members) -> Tally:
     """Count the values of a column in each group.
 
-    Parameters
-    ----------
-    column
-        Shape (n,); NaN is left out.
-    members
-        The groups.
-
     Notes
     -----
     Numbers on a coarse grid are counted without being sorted, which is several times quicker.
@@ -72,22 +65,7 @@ def tally(column: FloatArray, members: Members) -> Tally:
 
 
 def level_counts(codes: FloatArray, members: Members, levels: int) -> IntArray:
-    """Count the levels of a category in each group.
-
-    Parameters
-    ----------
-    codes
-        Level of each patient, from 0, shape (n,); NaN is left out.
-    members
-        The groups.
-    levels
-        How many levels there are.
-
-    Returns
-    -------
-    IntArray
-        Members with each level, shape (groups, levels).
-    """
+    """Count the levels of a category in each group."""
     place = _steps(codes, 1.0, 0.0)
     return np.asarray(_count(place, members.rows, members.group, members.groups, levels))
 
@@ -178,13 +156,7 @@ def moments_of(value: FloatArray, count: IntArray) -> FloatArray:
 
 @njit(cache=True)
 def rank_sum(one: IntArray, other: IntArray) -> tuple[float, float]:
-    """Return the sum of the mid-ranks in one of two groups, and Σ(t³ − t) over all equal values.
-
-    Parameters
-    ----------
-    one, other
-        Members with each value, shape (m,).
-    """
+    """Return the sum of the mid-ranks in one of two groups, and Σ(t³ − t) over all equal values."""
     below, total, ties = 0.0, 0.0, 0.0
     for j in range(one.size):
         equal = float(one[j] + other[j])

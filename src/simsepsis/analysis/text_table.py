@@ -56,21 +56,7 @@ class TextTable:
 
 
 def read_text_table(path: Path, settings: Mapping[str, str]) -> TextTable:
-    """Return the cells of a delimited text file, compressed or not.
-
-    Parameters
-    ----------
-    path
-        The file.
-    settings
-        ``separator`` and ``encoding``, where they are not to be found out.
-
-    Raises
-    ------
-    DataError
-        If the file is not text in its encoding, has no header, two columns of one name, or a row with too
-        many or too few cells.
-    """
+    """Return the cells of a delimited text file, compressed or not."""
     text, encoding = _decoded(_bytes_of(path), path, settings.get("encoding"))
     declared = _DECLARED.match(text)
     text = text[declared.end() :] if declared else text

@@ -135,18 +135,7 @@ def analyze(registry: pd.DataFrame, spec: AnalysisSpec | None = None, *, seed: i
 
 
 def further_methods(spec: AnalysisSpec) -> tuple[str, ...]:
-    """Return the names of the methods that a spec asks for, those of groups spelled out.
-
-    Parameters
-    ----------
-    spec
-        Names methods.
-
-    Raises
-    ------
-    UsageError
-        If one is unknown, needs what only a simulator has, or estimates nothing of these outcomes.
-    """
+    """Return the names of the methods that a spec asks for, those of groups spelled out."""
     names, methods = method_names(spec.methods, spec), methods_of(spec)
     for name in names:
         method = methods[name]

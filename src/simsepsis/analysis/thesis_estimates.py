@@ -44,13 +44,6 @@ METHOD_OF_SCORE = {FIRST_SCORE: "psm", SECOND_SCORE: "psm_adjuncts"}
 def thesis_estimates(result: ThesisResult, methods: Collection[str] | None = None) -> tuple[Estimate, ...]:
     """Return one row per result of the thesis's analysis, failures included.
 
-    Parameters
-    ----------
-    result
-        The whole analysis.
-    methods
-        Names of the methods whose rows are wanted; None for all.
-
     Returns
     -------
     tuple
@@ -176,15 +169,6 @@ def cluster_rows(
     step: Attempt[MatchedSet], survival: Attempt[SurvivalComparison] | None, spec: AnalysisSpec
 ) -> Iterator[Estimate]:
     """Yield crude effects and the hazard ratio in matched patients, with errors that respect clusters.
-
-    Parameters
-    ----------
-    step
-        The matched patients.
-    survival
-        Their times; None where the spec names none.
-    spec
-        Names the outcomes.
 
     Notes
     -----

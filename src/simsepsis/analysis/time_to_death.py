@@ -84,19 +84,7 @@ class SurvivalComparison:
 
 
 def follow_up(time: FloatArray, event: FloatArray, treated: BoolArray, censoring: str | float) -> FollowUp:
-    """Return how long each patient counts as followed under a censoring rule.
-
-    Parameters
-    ----------
-    time
-        (n,): days to death or discharge.
-    event
-        (n,): 1 if the patient died in hospital.
-    treated
-        (n,): the arms.
-    censoring
-        As in `AnalysisSpec`.
-    """
+    """Return how long each patient counts as followed under a censoring rule."""
     died = event == 1.0
     if censoring in ("discharge", "administrative"):
         left = ~died if censoring == "discharge" else np.zeros_like(died)
@@ -112,18 +100,6 @@ def follow_up(time: FloatArray, event: FloatArray, treated: BoolArray, censoring
 
 def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalComparison:
     """Estimate the hazard ratio of death in matched patients by Cox regression.
-
-    Parameters
-    ----------
-    matched
-        The matched set.
-    spec
-        Names time and death, the censoring rule, and what the model adjusts for.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no time or no death.
 
     Notes
     -----
@@ -153,29 +129,12 @@ def compare_survival(matched: MatchedSet, spec: AnalysisSpec) -> SurvivalCompari
 
 
 def cox_by_pair(found: SurvivalComparison) -> Fit:
-    """Estimate the hazard ratio of death with the sandwich standard error over pairs or matched sets.
-
-    Parameters
-    ----------
-    found
-        The matched patients' times.
-    """
+    """Estimate the hazard ratio of death with the sandwich standard error over pairs or matched sets."""
     return _robust(found, found.pair)
 
 
 def cox_by_cluster(found: SurvivalComparison) -> Fit:
-    """Estimate the hazard ratio of death with the sandwich standard error over clusters.
-
-    Parameters
-    ----------
-    found
-        The matched patients' times.
-
-    Raises
-    ------
-    NotEstimableError
-        If the spec names no cluster.
-    """
+    """Estimate the hazard ratio of death with the sandwich standard error over clusters."""
     if found.cluster is None:
         raise NotEstimableError("the spec names no column for the clusters")
     return _robust(found, found.cluster)
@@ -187,20 +146,7 @@ def _robust(found: SurvivalComparison, groups: IntArray) -> Fit:
 
 
 def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, float]:
-    """Estimate the difference of restricted mean survival times, treated minus control, and its SE.
-
-    Parameters
-    ----------
-    found
-        The matched patients' times.
-    horizon
-        Day to which survival is counted.
-
-    Raises
-    ------
-    ConvergenceError
-        If the last patient of an arm left alive before the horizon.
-    """
+    """Estimate the difference of restricted mean survival times, treated minus control, and its SE."""
     arms = [_arm(found, side) for side in _sides(found)]
     (value1, error1), (value0, error0) = (_rmst(*arm, horizon) for arm in arms)
     if math.isnan(value1) or math.isnan(value0):
@@ -209,15 +155,7 @@ def rmst_difference(found: SurvivalComparison, horizon: float) -> tuple[float, f
 
 
 def short_follow_up(found: SurvivalComparison, horizon: float) -> str | None:
-    """Return why restricted means up to a horizon are unknown; None where both arms were followed so long.
-
-    Parameters
-    ----------
-    found
-        The matched patients' times.
-    horizon
-        Time to which survival is to be counted.
-    """
+    """Return why restricted means up to a horizon are unknown; None where both arms were followed so long."""
     times = found.follow_up
     ends: dict[str, float] = {}
     for arm, side in zip(("treated", "control"), _sides(found), strict=True):
@@ -255,11 +193,6 @@ def _rmst(
 def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
     """Estimate survival (Kaplan–Meier) and cumulative incidence of death of each matched arm.
 
-    Parameters
-    ----------
-    found
-        The matched patients' times.
-
     Returns
     -------
     DataFrame
@@ -288,13 +221,6 @@ def survival_curves(found: SurvivalComparison) -> pd.DataFrame:
 
 def survival_tests(found: SurvivalComparison, horizon: float) -> pd.DataFrame:
     """Return everything that compares the two survival curves, one row per quantity.
-
-    Parameters
-    ----------
-    found
-        The matched patients' times and Cox models.
-    horizon
-        Day to which restricted mean survival time is counted.
 
     Returns
     -------

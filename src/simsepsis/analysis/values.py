@@ -224,23 +224,7 @@ def yes_or_no(found: Distinct) -> list[float] | None:
 
 
 def truths(column: Values, place: Place, ones: Sequence[Scalar], key: str) -> NDArray[Any]:
-    """Return 1 where a column says yes, 0 where it says no, NaN where it says nothing.
-
-    Parameters
-    ----------
-    column, place
-        The cells, and where they stand.
-    ones
-        The values that mean 1; none where the column itself has to be clear.
-    key
-        What the spec calls these values: ``treated``, ``event`` or ``recode``.
-
-    Raises
-    ------
-    DataError
-        If the values are not 0/1 or yes/no and nothing says which mean 1, or if more than one other value is
-        left.
-    """
+    """Return 1 where a column says yes, 0 where it says no, NaN where it says nothing."""
     if not ones and isinstance(column, np.ndarray) and _zeros_and_ones(column):
         return column
     found = distinct(column, place)
@@ -303,13 +287,7 @@ def _line(found: Distinct, key: str, place: Place) -> str:
 
 
 def numbers(column: Values, place: Place, unit: TimeUnit = "days") -> NDArray[Any]:
-    """Return a column of numbers as numbers, with NaN where one is missing; time spans in `unit`.
-
-    Raises
-    ------
-    DataError
-        If a cell is text that is no number, a date, or a list.
-    """
+    """Return a column of numbers as numbers, with NaN where one is missing; time spans in `unit`."""
     if isinstance(column, np.ndarray):
         return column.astype(np.float64) if column.dtype.kind == "b" else column
     series = pd.Series(column) if isinstance(column, pd.Categorical) else column.infer_objects()
@@ -330,13 +308,7 @@ def numbers(column: Values, place: Place, unit: TimeUnit = "days") -> NDArray[An
 
 
 def is_category(column: Values, place: Place) -> bool:
-    """Whether a column has levels; one that mixes numbers with text is neither.
-
-    Raises
-    ------
-    DataError
-        If some cells are numbers and others text.
-    """
+    """Whether a column has levels; one that mixes numbers with text is neither."""
     if not is_text(column) or (isinstance(column, pd.Series) and column.dtype.kind in "mM"):
         return False
     found = distinct(column, place)

@@ -58,16 +58,6 @@ def _curve(duration: FloatArray, event: BoolArray, weights: FloatArray) -> _Curv
 def weighted_kaplan_meier(duration: FloatArray, event: BoolArray, weights: FloatArray) -> pd.DataFrame:
     """Estimate the survival function of weighted patients, the weights taken as known.
 
-    Parameters
-    ----------
-    duration, event, weights
-        (n,): time of event or censoring, whether the event came, weights > 0.
-
-    Returns
-    -------
-    DataFrame
-        As `simsepsis.analysis.survival.kaplan_meier`, with sums of weights as counts.
-
     Notes
     -----
     Standard error by the infinitesimal jackknife. R: ``survfit(Surv(duration, event) ~ 1, weights = w,
@@ -97,25 +87,7 @@ def weighted_kaplan_meier(duration: FloatArray, event: BoolArray, weights: Float
 def weighted_rmst(
     duration: FloatArray, event: BoolArray, weights: FloatArray, horizon: float
 ) -> tuple[float, float]:
-    """Estimate the restricted mean survival time of weighted patients and its standard error.
-
-    Parameters
-    ----------
-    duration, event, weights
-        As in `weighted_kaplan_meier`.
-    horizon
-        End of the area, > 0.
-
-    Returns
-    -------
-    tuple
-        Area and standard error; NaN where the last patient is censored before the horizon.
-
-    Raises
-    ------
-    UsageError
-        If the horizon is not positive.
-    """
+    """Estimate the restricted mean survival time of weighted patients and its standard error."""
     if not horizon > 0:
         raise UsageError(f"horizon {horizon} is not positive; give the time up to which survival is averaged")
     curve = _curve(duration, event, weights)

@@ -18,13 +18,7 @@ class Forgiving(io.FileIO):
     """A file that swallows what is written once its reader has gone, as ``head -1`` does."""
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write, or forget from here on: the reader, or the terminal, has gone.
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written for another reason, such as a full disk; once.
-        """
+        """Write, or forget from here on: the reader, or the terminal, has gone."""
         try:
             return super().write(data)
         except OSError as error:

@@ -142,13 +142,7 @@ def _clock_time(seconds: float) -> str:
 
 @contextmanager
 def progress_bar(words: str) -> Iterator[Shown]:
-    """Yield what shows progress on stderr, with the time remaining.
-
-    Parameters
-    ----------
-    words
-        What is counted.
-    """
+    """Yield what shows progress on stderr, with the time remaining."""
     screen = console(stderr=True)
     if not screen.is_terminal:
         log = Log(words=words, write=lambda line: screen.print(plain(line), soft_wrap=True))

@@ -22,11 +22,6 @@ def console(*, stderr: bool = False) -> Console:
     """Return the console for results: as wide as the terminal, fixed elsewhere.
 
     It takes words as they are: brackets are no markup and colons no pictures.
-
-    Parameters
-    ----------
-    stderr
-        Whether it is that for progress instead.
     """
     from rich.console import Console
 
@@ -42,19 +37,7 @@ def say(text: str) -> None:
 
 
 def show_table(frame: pd.DataFrame, title: str, columns: dict[str, str], right: Sequence[str] = ()) -> None:
-    """Print the named columns of a frame under the given heads.
-
-    Parameters
-    ----------
-    frame
-        One row per line; values are printed as they are.
-    title
-        What stands above.
-    columns
-        Column → head.
-    right
-        Columns to align to the right.
-    """
+    """Print the named columns of a frame under the given heads."""
     rows = frame[list(columns)].astype(str).itertuples(index=False)
     show_rows(rows, title, columns.values(), [columns[name] for name in right])
 

@@ -122,13 +122,7 @@ class RunFolder:
         return look.replicates if look is not None and look.enough else self.plan.run.most_replicates
 
     def last_look(self, cell: int, parts: tuple[Part, ...], after: Look | None = None) -> Look | None:
-        """Return the first look at a cell that found replicates enough, otherwise the last one there can be.
-
-        Returns
-        -------
-        Look or None
-            None where the plan has no target, or the cell too few replicates for a look.
-        """
+        """Return the first look at a cell that found replicates enough, else the last one there can be."""
         run = self.plan.run
         if not run.until_mcse or (after is not None and after.enough):
             return after
@@ -156,13 +150,7 @@ class RunFolder:
         columns: Iterable[str] = (),
         see: Callable[[pd.DataFrame], None] = lambda _: None,
     ) -> Iterator[Grid]:
-        """Yield the judged estimates of a cell, some outcomes and scales at a time, read part by part.
-
-        Yields
-        ------
-        Grid
-            At least one estimate is in it. The next one comes in its place.
-        """
+        """Yield the judged estimates of a cell, some outcomes and scales at a time, read part by part."""
         own, name = [part for part in parts if part.batch.cell == cell], self.cell(cell).name
         for pairs in self.shares(below):
             grid = empty_grid(cell, name, pairs, below)
@@ -220,18 +208,7 @@ class RunFolder:
 
 
 def open_run(path: Path | str) -> RunFolder:
-    """Return the run that a folder holds.
-
-    Parameters
-    ----------
-    path
-        A folder that `run_experiment` made.
-
-    Raises
-    ------
-    ExperimentError
-        If it is none, or its plan or a world cannot be trusted.
-    """
+    """Return the run that a folder holds."""
     path = Path(path)
     if not (path / PLAN).is_file():
         if not any((path / ESTIMATES).glob("*.parquet")):

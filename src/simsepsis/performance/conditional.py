@@ -51,13 +51,6 @@ class _Best:
 def predict(known: Vectors, wanted: Vectors, related: Sequence[Sequence[int]] = ()) -> Prediction:
     """Return the prediction of the wanted vector from the observed value of the known one.
 
-    Parameters
-    ----------
-    known, wanted
-        On the same replicates.
-    related
-        For each wanted coordinate, the known ones that are most akin to it.
-
     Notes
     -----
     Two regressions over the replicates are tried for each coordinate, a plain one on what is akin and a ridge

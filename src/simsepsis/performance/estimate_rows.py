@@ -77,13 +77,7 @@ class Rows:
 
 
 def read_rows(estimates: pd.DataFrame, settings: Settings) -> Rows:
-    """Check estimate rows and derive limits and verdicts.
-
-    Returns
-    -------
-    Rows
-        A row is a failure when `converged` is false or its estimate is not finite; it then has no values.
-    """
+    """Check estimate rows and derive limits and verdicts."""
     _check_columns(estimates)
     coded = {name: _coded(estimates, name) for name in (*KEYS, "replicate")}
     numbers = {name: _number(estimates, name) for name in NUMBERS}

@@ -135,13 +135,7 @@ class Judged:
     settings: Settings
 
     def collect(self, measure: Callable[[Block], FloatArray]) -> tuple[pd.DataFrame, FloatArray]:
-        """Return the keys and `n_sim` of every series, and k numbers of each, (g, k).
-
-        Parameters
-        ----------
-        measure
-            Gives k numbers for each series of a block, shape (k, s).
-        """
+        """Return the keys and `n_sim` of every series, and k numbers of each, (g, k)."""
         quiet = undefined_as_nan(measure)
         found = [(block.keys, quiet(block).T) for grid in self.grids for block in self._pieces(grid)]
         keys = pd.concat([keys for keys, _ in found])
@@ -207,17 +201,7 @@ def _families(grid: Grid) -> Iterator[tuple[slice, BoolArray]]:
 
 
 def empty_grid(cell: object, scenario: object, pairs: Iterable[Pair], replicates: int) -> Grid:
-    """Return a grid of one cell without rows.
-
-    Parameters
-    ----------
-    cell, scenario
-        Keys that all its rows have.
-    pairs
-        Methods and estimands that it has a series for.
-    replicates
-        Replicates from 0 that it has a place for.
-    """
+    """Return a grid of one cell without rows."""
     ordered = sorted(pairs, key=lambda pair: pair[::-1])
     keys = [(cell, scenario, method, estimand) for method, estimand in ordered]
     return _empty(pd.DataFrame(keys, columns=list(KEYS)), replicates)
@@ -230,17 +214,7 @@ def _empty(series: pd.DataFrame, replicates: int) -> Grid:
 
 
 def lay_out(estimates: pd.DataFrame, truth: Truth | None, settings: Settings) -> Judged:
-    """Lay estimate rows out: cells with the same number of replicates in one grid.
-
-    Parameters
-    ----------
-    estimates
-        Rows in any order.
-    truth
-        As of `summarize`; None where no truth is needed.
-    settings
-        How estimates are judged.
-    """
+    """Lay estimate rows out: cells with the same number of replicates in one grid."""
     attempted = available(estimates)
     if not attempted.any() and len(estimates):
         raise DataError(
@@ -295,14 +269,7 @@ def _twice(estimates: pd.DataFrame, rows: Rows) -> str:
 
 
 def true_values(truth: Truth | None) -> TrueValues:
-    """Return what gives each series its truth and the truth's MCSE; NaN without truths.
-
-    Parameters
-    ----------
-    truth
-        One row per value of the keys it has among cell, scenario, method and estimand. A dict holds for all
-        cells. Without `mcse`, the truth is taken as known.
-    """
+    """Return what gives each series its truth and the truth's MCSE; NaN without truths."""
     if truth is None:
         return lambda series: (np.full(len(series), np.nan), np.full(len(series), np.nan))
     table = truth if isinstance(truth, pd.DataFrame) else _frame(truth)

@@ -53,19 +53,7 @@ def measured_text(
     n_used: int | None = None,
     n_sim: int | None = None,
 ) -> str:
-    """Return a measure in its unit with its MCSE in brackets, such as ``94.8% (0.50)``.
-
-    Parameters
-    ----------
-    measure, estimand
-        Names; they decide the unit.
-    value, mcse, n_used
-        As in a performance table. With `n_used`, a share that all replicates agree on has its Wilson limit
-        in brackets, since its MCSE of 0 says nothing.
-    n_sim
-        Rows of the series; where the number rests on few of them they are told: ``70.8% (9.3; 24 of 100
-        rows)``. A truth rests on none.
-    """
+    """Return a measure in its unit with its MCSE in brackets, such as ``94.8% (0.50)``."""
     factor, unit = factor_and_unit(measure, estimand)
     rows = "" if n_used is None or n_sim is None or measure == "truth" else rows_text(n_used, n_sim)
     if n_used is not None and MEASURES[measure].unit == "proportion" and value in (0.0, 1.0) and mcse == 0.0:

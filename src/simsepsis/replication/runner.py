@@ -63,29 +63,7 @@ class ReplicateError(RuntimeError):
 def run_replicates(
     task: Callable[[int], T], n: int, *, jobs: int = -1, progress: Progress | None = None
 ) -> list[T]:
-    """Return ``[task(0), …, task(n − 1)]``, computed by several processes.
-
-    Parameters
-    ----------
-    task
-        Function of the replicate's number that can be pickled. It must draw its random numbers from streams
-        that depend on that number only; then the results do not depend on `jobs`.
-    n
-        Number of replicates, at least 1.
-    jobs
-        Number of worker processes; −1 for one per core, 1 to stay in this process. Every worker uses one
-        BLAS thread, this process too: with more, the last bits of a matrix product depend on their number.
-    progress
-        Called after each finished batch.
-
-    Raises
-    ------
-    UsageError
-        If `n` or `jobs` is out of range.
-    ReplicateError
-        If the task raises an error that is none of simsepsis's own; those come out as they are, with the
-        number of the replicate in front.
-    """
+    """Return ``[task(0), …, task(n − 1)]``, computed by several processes."""
     batches = _batches(n, _workers(jobs))
     results: dict[int, T] = {}
     for batch in run_batches(partial(_run_batch, task), batches, jobs=jobs):
@@ -119,20 +97,7 @@ def run_batches(
     backend: str = "loky",
     scheduler: str | None = None,
 ) -> Iterator[T]:
-    """Yield ``task(batch)`` of each batch as it is finished, in any order.
-
-    Parameters
-    ----------
-    task, batches
-        As in `Workers.spread`.
-    jobs, backend, scheduler
-        As in `open_workers`.
-
-    Raises
-    ------
-    UsageError, ExperimentError
-        As in `open_workers` and `Workers.spread`.
-    """
+    """Yield ``task(batch)`` of each batch as it is finished, in any order."""
     with open_workers(jobs=jobs, backend=backend, scheduler=scheduler) as workers:
         yield from workers.spread(task, batches)
 
@@ -182,24 +147,7 @@ class Workers:
 
 @contextmanager
 def open_workers(*, jobs: int = -1, backend: str = "loky", scheduler: str | None = None) -> Iterator[Workers]:
-    """Have workers ready while the context lasts.
-
-    Parameters
-    ----------
-    jobs
-        As in `run_replicates`; a cluster with an address has as many workers as it has.
-    backend
-        ``loky``: processes of this machine; ``dask``: a dask.distributed cluster; ``ray``: a ray cluster.
-    scheduler
-        Address of the cluster, such as ``tcp://host:8786`` for dask or ``auto`` for ray; None: a cluster of
-        this machine, which ends with the context and listens on its loopback address only (with ray unless
-        it was imported before, or the environment has `RAY_ON_THE_NETWORK` set).
-
-    Raises
-    ------
-    UsageError
-        If `jobs` is out of range, the backend is unknown or not installed, or the cluster does not answer.
-    """
+    """Have workers ready while the context lasts."""
     check_backend(backend, scheduler)
     with BACKENDS[backend].start(_workers(jobs), scheduler) as workers:
         yield workers

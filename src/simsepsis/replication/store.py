@@ -102,22 +102,7 @@ class Scan:
 
 
 def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
-    """Write the rows of a finished batch; after a crash the part is there whole, or not at all.
-
-    Parameters
-    ----------
-    folder
-        The run's folder of parts; it must exist.
-    batch
-        What the rows are; kept in the file.
-    rows
-        Estimate rows with the columns `KEYS`.
-
-    Raises
-    ------
-    OutputError
-        If the part cannot be written; other parts are untouched.
-    """
+    """Write the rows of a finished batch; after a crash the part is there whole, or not at all."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
     stamp = {STAMP: json.dumps(asdict(batch)).encode()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **stamp})
@@ -145,24 +130,7 @@ def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
 
 
 def scan_parts(folder: Path, belongs: Callable[[Batch], bool], *, move: bool = True) -> Scan:
-    """Read every part once, and move away what is no intact part of this run.
-
-    Parameters
-    ----------
-    folder
-        The run's folder of parts; one that does not exist holds none.
-    belongs
-        Whether a batch is one of this run.
-    move
-        Whether files may be moved; otherwise those that have not even the name of a part are passed over.
-
-    Raises
-    ------
-    OutputError
-        If a file cannot be moved away.
-    ExperimentError
-        If two parts hold the same replicates with different numbers.
-    """
+    """Read every part once, and move away what is no intact part of this run."""
     parts: list[Part] = []
     told: list[str] = []
     for path in sorted(folder.glob("*")):
@@ -224,20 +192,7 @@ def read_rows(
     columns: Iterable[str] | None = None,
     wanted: Wanted | None = None,
 ) -> pd.DataFrame:
-    """Return the rows of parts, sorted by `KEYS`, whatever the batches were that they came in.
-
-    Parameters
-    ----------
-    parts
-        Parts of one run.
-    below
-        Number of the first replicate that is left out; None: all are kept.
-    columns
-        Columns beside `KEYS`, text as categories, for tables too large to hold otherwise; None: all, as
-        written.
-    wanted
-        Column → values; only rows that have one of them in each of these columns are kept.
-    """
+    """Return the rows of parts, sorted by `KEYS`, whatever the batches were that they came in."""
     names = None if columns is None else [*KEYS, *columns]
     kept = [part for part in parts if below is None or part.batch.first < below]
     tables = [_table(part, names, below, wanted or {}) for part in kept]

@@ -180,13 +180,6 @@ def _within(numbers: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray
 def inside_of_replicates(comparison: pd.DataFrame, draws: FloatArray) -> FloatArray:
     """Return what share of the compared numbers each replicate has inside the intervals of the others.
 
-    Parameters
-    ----------
-    comparison
-        Rows of `compare`.
-    draws
-        (replicates, rows): the same numbers in the replicates.
-
     Notes
     -----
     What the printed numbers are held against: that many lie inside where the world is right. A replicate's
@@ -229,14 +222,7 @@ def curves_of(survival: Sequence[FloatArray], at_risk: Sequence[FloatArray]) -> 
 
 
 def failures_of(failures: Sequence[tuple[tuple[str, str], ...]]) -> pd.DataFrame:
-    """Return how often each step failed: ``step, replicates, first, reason``, the most frequent first.
-
-    Parameters
-    ----------
-    failures
-        (step, reason) of each replicate, in order. `first` is the first replicate in which the step
-        failed, and `reason` why it did there.
-    """
+    """Return how often each step failed: ``step, replicates, first, reason``, the most frequent first."""
     rows = [(step, number, reason) for number, failed in enumerate(failures) for step, reason in failed]
     frame = pd.DataFrame(rows, columns=["step", "replicate", "reason"])
     counted = frame.groupby("step", as_index=False).agg(

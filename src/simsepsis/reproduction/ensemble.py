@@ -93,21 +93,7 @@ def ensemble_of(
     jobs: int = -1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ensemble:
-    """Return how print lies among worlds that are calibrated anew.
-
-    Parameters
-    ----------
-    study
-        What was printed.
-    scenario
-        The world that is calibrated anew: each time to the tables of one of its own registries.
-    worlds
-        How many.
-    readings
-        Of the methods.
-    seed, jobs, progress
-        As of `reproduce`.
-    """
+    """Return how print lies among worlds that are calibrated anew."""
     keys = tuple(study.numbers)
     task = _World(scenario=scenario, seed=seed, keys=keys, study=study, readings=tuple(readings))
     draws = run_replicates(task, worlds, jobs=jobs, progress=progress)

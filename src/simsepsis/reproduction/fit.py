@@ -195,19 +195,7 @@ def goodness_of_fit(
     readings: tuple[Reading, ...],
     declared: tuple[str, ...] = (),
 ) -> Fit:
-    """Return how well a world fits a study's held-out numbers in each reading of the methods.
-
-    Parameters
-    ----------
-    study
-        What was printed.
-    draws
-        Name of the reading → (replicates, numbers), in the order of the study's numbers.
-    readings
-        The readings, for their words.
-    declared
-        What of the world was chosen after held-out numbers had been seen.
-    """
+    """Return how well a world fits a study's held-out numbers in each reading of the methods."""
     printed = study.printed(corrected=True)["printed"].to_numpy(np.float64)
     places = {key: place for place, key in enumerate(study.numbers)}
     items, before = items_of(study), before_items(study)

@@ -18,20 +18,7 @@ DIGITS = "%.6g"
 
 
 def write_reproduction(reproduction: Reproduction, out: Path | str) -> tuple[Path, ...]:
-    """Write the compared tables, the fit and the record of the run, and return their paths.
-
-    Parameters
-    ----------
-    reproduction
-        What to write.
-    out
-        Folder; made if it does not exist. Files of an earlier run are replaced once all new ones are there.
-
-    Raises
-    ------
-    OutputError
-        If the files cannot be written; nothing half-written is left.
-    """
+    """Write the compared tables, the fit and the record of the run, and return their paths."""
     return write_files(out, contents_of(reproduction))
 
 

@@ -95,21 +95,7 @@ class Reproduction:
         return f"simsepsis reproduce{study} {settings}{' --readings' if self.readings else ''}{more}"
 
     def save(self, out: str | Path, *, command: str | None = None) -> tuple[Path, ...]:
-        """Write tables, figures, record and report into a folder, and return their paths.
-
-        Parameters
-        ----------
-        out
-            Folder; made if it does not exist. Files of an earlier run are replaced once all new ones are
-            there.
-        command
-            What the report says that it was made by; None: `command`.
-
-        Raises
-        ------
-        OutputError
-            If the files cannot be written; nothing half-written is left.
-        """
+        """Write tables, figures, record and report into a folder, and return their paths."""
         files = opened("show.pages.reproduction", "files_of_reproduction")
         return write_files(out, files(self, command=command or self.command))
 

@@ -250,13 +250,7 @@ def _of_dataclass(
 
 
 def attributes_of(kind: Any) -> dict[str, str]:
-    """Return what the section Attributes of a docstring says of each name.
-
-    Parameters
-    ----------
-    kind
-        A class with a numpydoc docstring.
-    """
+    """Return what the section Attributes of a docstring says of each name."""
     section = (inspect.getdoc(kind) or "").partition("Attributes\n----------\n")[2]
     section = re.split(r"\n\n\w+\n-+\n", section)[0]
     heads = [match for match in re.finditer(r"^(\S.*)$", section, re.MULTILINE)]

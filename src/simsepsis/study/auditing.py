@@ -44,11 +44,6 @@ def audit_printed(printed: Printed) -> pd.DataFrame:
     A number is found wanting only where no unrounded number behind it, and no unrounded numbers
     behind those that it is set against, could make them agree.
 
-    Parameters
-    ----------
-    printed
-        The numbers of a study's tables.
-
     Returns
     -------
     DataFrame

@@ -225,18 +225,7 @@ def _renamed(frame: DataFrame, old: Arms, new: Arms) -> DataFrame:
 
 
 def read_layout(path: Path) -> Layout:
-    """Return the layout that a TOML file describes, and the default one where there is none.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read, or has an unknown key or a value of the wrong kind.
-    """
+    """Return the layout that a TOML file describes, and the default one where there is none."""
     from pydantic import TypeAdapter, ValidationError
 
     if not is_file(path):

@@ -151,21 +151,7 @@ def cells_of(frame: pd.DataFrame) -> dict[Key, Cell]:
 
 
 def read_tables(folder: Path, variables: Variables, layout: Layout) -> pd.DataFrame:
-    """Return every number of a folder of printed tables, one CSV file each.
-
-    Parameters
-    ----------
-    folder
-        With files of the columns `PRINTED_COLUMNS`.
-    variables, layout
-        Of the study.
-
-    Raises
-    ------
-    DataError
-        If there is no table, or a file breaks the form: a key that is double or unknown, a number that is
-        not what its text says.
-    """
+    """Return every number of a folder of printed tables, one CSV file each."""
     found = sorted(path.stem for path in folder.glob("*.csv"))
     names = [*layout.tables, *(name for name in found if name not in layout.tables)]
     if not names:
@@ -207,13 +193,7 @@ def read_numbers(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def check_printed(frame: pd.DataFrame, variables: Variables, layout: Layout) -> pd.DataFrame:
-    """Return the frame unchanged if every row has a legal, single key and a number that is its text.
-
-    Raises
-    ------
-    DataError
-        Otherwise, naming the first row that is wrong.
-    """
+    """Return the frame unchanged if every row has a legal, single key and a number that is its text."""
     doubles = frame[frame.duplicated(list(KEY))]
     if len(doubles):
         raise DataError(f"printed tables: {_address(doubles.iloc[0])} stands twice; keep one row")

@@ -90,13 +90,7 @@ class Study:
 
     @property
     def patients(self) -> Path:
-        """Return the path of the file of its patients.
-
-        Raises
-        ------
-        UsageError
-            If the study names none.
-        """
+        """Return the path of the file of its patients."""
         if not self.cohort:
             raise UsageError(
                 f'{self.folder / STUDY_FILE}: names no cohort; write cohort = "…" with the path of its '
@@ -169,12 +163,6 @@ class Study:
 
     def printed(self, *, corrected: bool = False) -> pd.DataFrame:
         """Return every number of the study's tables and results text, one row per number.
-
-        Parameters
-        ----------
-        corrected
-            If True, `printed` holds the corrected value where the audit proves a misprint or a number
-            computed from one. The correction is derived from the other printed numbers, never stored.
 
         Returns
         -------
@@ -262,13 +250,7 @@ class Study:
         return found
 
     def place(self, kind: str, name: str | Path) -> str | Path:
-        """Return the file of a name of `files`; a path, and a name of the default study, as they are.
-
-        Raises
-        ------
-        UsageError
-            If there is none.
-        """
+        """Return the file of a name of `files`; a path, and a name of the default study, as they are."""
         if self.name == DEFAULT or Path(name).suffix == ".toml":
             return name
         known = self.files(kind)
@@ -320,18 +302,7 @@ def is_study(folder: str | Path) -> bool:
 
 @cache
 def opened_before(name: str) -> Study:
-    """Return a study as it was when `open_study` last looked at its files, for those who ask often.
-
-    Parameters
-    ----------
-    name
-        As in `open_study`.
-
-    Raises
-    ------
-    UsageError
-        As `open_study`.
-    """
+    """Return a study as it was when `open_study` last looked at its files, for those who ask often."""
     if is_study(name):
         return _read(Path(name))
     for folder, package in _shipped():

@@ -131,16 +131,6 @@ def read_variables(path: Path) -> Variables:
 
     Columns are the attributes of `Variable`; those beside name, role and kind may be absent. Levels are
     written as ``closed = Closed ICU; open = Open ICU``, or without labels as ``closed; open``.
-
-    Parameters
-    ----------
-    path
-        Of the file, in UTF-8.
-
-    Raises
-    ------
-    DataError
-        With the line and what to write.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -123,27 +123,13 @@ _NOT_DEATH_ALONE = re.compile(
 
 
 def is_death(label: str) -> bool:
-    """Return whether an outcome is death and nothing else, by its label or name.
-
-    Parameters
-    ----------
-    label
-        Such as ``Death within 30 days``, ``in_hospital_death``, ``Death or dialysis`` (which is not).
-    """
+    """Return whether an outcome is death and nothing else, by its label or name."""
     words = label.casefold()
     return bool(_DEATH.search(words)) and not _NOT_DEATH_ALONE.search(words)
 
 
 def axis_label(label: str, unit: str) -> str:
-    """Return the name of an axis of time with its unit, once.
-
-    Parameters
-    ----------
-    label
-        Name of the time's column.
-    unit
-        Unit of time.
-    """
+    """Return the name of an axis of time with its unit, once."""
     if label.casefold() == unit:
         return f"Time ({unit})"
     return label if label.endswith(f"({unit})") else f"{label} ({unit})"

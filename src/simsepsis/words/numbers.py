@@ -106,17 +106,7 @@ def ratio(value: float) -> str:
 def with_interval(
     numbers: Iterable[float], write: Callable[[float], str] = ratio, *, joint: str = " to "
 ) -> str:
-    """Return an estimate with its interval, ``1.20 (0.92 to 1.58)``; a dash where there is none.
-
-    Parameters
-    ----------
-    numbers
-        The estimate and the ends of its interval.
-    write
-        How each is written.
-    joint
-        What stands between the ends.
-    """
+    """Return an estimate with its interval, ``1.20 (0.92 to 1.58)``; a dash where there is none."""
     value, low, high = numbers
     if math.isnan(value):
         return DASH
@@ -131,30 +121,14 @@ def decimals_of(numbers: Iterable[float]) -> int:
 
 
 def decimals_for(error: float, *, most: int = 4) -> int:
-    """Return the decimals at which a Monte Carlo standard error has two digits.
-
-    Parameters
-    ----------
-    error
-        The standard error, in the unit of print.
-    most
-        Decimals where it is 0, tiny or unknown.
-    """
+    """Return the decimals at which a Monte Carlo standard error has two digits."""
     if not error > 0.0:
         return min(most, 3)
     return max(0, min(most, 1 - math.floor(math.log10(error))))
 
 
 def error_text(error: float, decimals: int, *, exact: bool = True) -> str:
-    """Return a Monte Carlo standard error as it stands in brackets: ``0.06``, ``<0.01``, ``exact``.
-
-    Parameters
-    ----------
-    error, decimals
-        The error, and the decimals of what it belongs to.
-    exact
-        Whether an error of 0 is called exact; otherwise it is small.
-    """
+    """Return a Monte Carlo standard error as it stands in brackets: ``0.06``, ``<0.01``, ``exact``."""
     least = 10.0**-decimals
     if math.isnan(error):
         return "error unknown"

@@ -21,15 +21,7 @@ _UNBROKEN = re.compile(r"[^\s/\\]{81,}")
 
 
 def plain(text: str, *, keep: str = "") -> str:
-    r"""Return words in which what nobody sees is spelled out, such as ``\x1b``.
-
-    Parameters
-    ----------
-    text
-        Words from a file, a file's name or a command line.
-    keep
-        Characters that stay, such as line breaks.
-    """
+    r"""Return words in which what nobody sees is spelled out, such as ``\x1b``."""
     return HIDDEN.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
 
 
@@ -48,13 +40,7 @@ def literal(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a sentence repeats it: as TOML writes it, and cut to `LONGEST` letters.
-
-    Parameters
-    ----------
-    value
-        What was read.
-    """
+    """Return a value as a sentence repeats it: as TOML writes it, and cut to `LONGEST` letters."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime.date | datetime.time):
@@ -66,13 +52,7 @@ def shown(value: object) -> str:
 
 
 def one_sentence(text: str) -> str:
-    """Return a message on one line, in which no value takes more than `LONGEST` letters.
-
-    Parameters
-    ----------
-    text
-        The message; values stand in quotes or have no blanks.
-    """
+    """Return a message on one line, in which no value takes more than `LONGEST` letters."""
     line = plain(" ".join(text.split()))
     line = _QUOTED.sub(lambda found: f"{found[1]}{cut(found[2])}{found[1]}", line)
     line = _UNBROKEN.sub(lambda found: cut(found[0]), line)

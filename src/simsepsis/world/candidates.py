@@ -105,21 +105,7 @@ class Candidates(ABC):
         hazard_factor: float,
         support_ratio: float = 1.0,
     ) -> Course:
-        """Return everybody's course under a treatment, with the same luck under every one.
-
-        Parameters
-        ----------
-        treatment
-            Row of `log_hazard_ratio`, None for control.
-        log_hazard_ratio
-            Factor on that row.
-        delay
-            Days from the start of follow-up to randomization.
-        hazard_factor
-            Factor on the hazards of death.
-        support_ratio
-            Hazard of coming off organ support under the treatment, against control.
-        """
+        """Return everybody's course under a treatment, with the same luck under every one."""
 
     def subset(self, rows: IntArray) -> Self:
         """Return some of the candidates; a world with patients' own latent values cuts these too."""

@@ -46,15 +46,7 @@ class WorldChoice(Changed):
 
 
 def dotted(table: Changes, prefix: str = "") -> list[tuple[str, Any]]:
-    """Return nested tables as dotted keys.
-
-    Parameters
-    ----------
-    table
-        Key → value or table.
-    prefix
-        What stands before each key.
-    """
+    """Return nested tables as dotted keys."""
     pairs: list[tuple[str, Any]] = []
     for key, value in table.items():
         nested = isinstance(value, dict)
@@ -63,24 +55,7 @@ def dotted(table: Changes, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> Scenario:
-    """Return a scenario with changes, nothing in it solved yet.
-
-    Parameters
-    ----------
-    base
-        Name or path of a scenario.
-    changes
-        Dotted key → value.
-    place
-        Where the changes are written, for the message.
-    label
-        What the changed world is called.
-
-    Raises
-    ------
-    ExperimentError
-        If a key or value is not one of a scenario's.
-    """
+    """Return a scenario with changes, nothing in it solved yet."""
     scenario = load_scenario(base)
     values = scenario.model_dump(exclude_none=True)
     for key, value in changes.items():
@@ -93,24 +68,7 @@ def changed_scenario(base: str, changes: Changes, *, place: str, label: str) -> 
 
 
 def with_changed(values: Any, path: list[str], value: Any, place: str) -> Any:
-    """Return nested values with one of them replaced.
-
-    Parameters
-    ----------
-    values
-        Key → value or table, or a list.
-    path
-        Keys from the outside in; a number picks from a list, counted from 0, ``*`` means every part.
-    value
-        What takes its place.
-    place
-        Where the change is written, for the message.
-
-    Raises
-    ------
-    ExperimentError
-        If a key on the way has no parts, or a list has no such part.
-    """
+    """Return nested values with one of them replaced."""
     first, *rest = path
     if isinstance(values, list | tuple):
         if not first.isdecimal() or int(first) >= len(values):

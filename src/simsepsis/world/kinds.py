@@ -21,18 +21,7 @@ def kind_of(values: Mapping[str, Any]) -> type[Scenario]:
 
 
 def scenario_type(study: str = DEFAULT) -> type[Scenario]:
-    """Return the class of a study's scenarios.
-
-    Parameters
-    ----------
-    study
-        As in `open_study`.
-
-    Raises
-    ------
-    UsageError
-        If the study has no worlds.
-    """
+    """Return the class of a study's scenarios."""
     kind: type[Scenario] = room_of(study, "world.scenario").Scenario
     return kind
 
@@ -45,20 +34,7 @@ def regimen_of(study: str) -> type[Section]:
 
 
 def room_of(study: str, room: str) -> Any:
-    """Return a module of a study's own code.
-
-    Parameters
-    ----------
-    study
-        As in `open_study`.
-    room
-        Name of the module, such as ``describe.page``.
-
-    Raises
-    ------
-    UsageError
-        If the study has none.
-    """
+    """Return a module of a study's own code."""
     module = open_study(study).module(room)
     if module is None:
         raise UsageError(f"study '{study}' has no room '{room}'; what was asked for needs a study that has")

@@ -15,32 +15,13 @@ NOUNS = {"ademp": "experiment", "arms": "trial", "infer": "inference"}
 
 
 def plan_names(key: str) -> list[str]:
-    """Return the names of the plans of one kind that come with the package.
-
-    Parameters
-    ----------
-    key
-        One of `NOUNS`.
-    """
+    """Return the names of the plans of one kind that come with the package."""
     paths = sorted(shipped_folder("experiments").glob("*.toml"))
     return [path.stem for path in paths if key in tomllib.loads(path.read_text(encoding="utf-8"))]
 
 
 def find_plan(name_or_path: str | Path, key: str) -> Path:
-    """Return the file of a shipped plan or of a path.
-
-    Parameters
-    ----------
-    name_or_path
-        A name of `plan_names`, or the path of a ``.toml`` file.
-    key
-        One of `NOUNS`.
-
-    Raises
-    ------
-    ExperimentError
-        If there is none.
-    """
+    """Return the file of a shipped plan or of a path."""
     path = Path(name_or_path)
     if path.suffix == ".toml":
         if not is_file(path):
@@ -61,18 +42,7 @@ def find_plan(name_or_path: str | Path, key: str) -> Path:
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """Return what a plan's file says; its name is that of the file where it has none.
-
-    Parameters
-    ----------
-    path
-        Of a TOML file.
-
-    Raises
-    ------
-    ExperimentError
-        If it cannot be read as TOML, or has no name and the file's own is none.
-    """
+    """Return what a plan's file says; its name is that of the file where it has none."""
     document = read_toml(path, ExperimentError)
     if "name" in document:
         return document
@@ -83,15 +53,7 @@ def read_plan(path: Path) -> dict[str, Any]:
 
 
 def scenario_beside(base: str, folder: Path) -> str:
-    """Return a scenario's name as it is, its file by the whole path, looked for beside the plan first.
-
-    Parameters
-    ----------
-    base
-        Name or path of a scenario.
-    folder
-        Where the plan stands.
-    """
+    """Return a scenario's name as it is, its file by the whole path, looked for beside the plan first."""
     beside = folder / base
     if beside.suffix != ".toml":
         return base

@@ -66,22 +66,10 @@ class Scenario(Section, ABC):
 
     @abstractmethod
     def resolved(self) -> Scenario:
-        """Return the world with nothing left to solve.
-
-        Raises
-        ------
-        ScenarioError
-            If the world that is asked for does not exist; the message says what does.
-        """
+        """Return the world with nothing left to solve."""
 
     def recalibrated(self, *, seed: int) -> Scenario:
-        """Return the world calibrated anew to what a registry of its own would print, with other sites.
-
-        Raises
-        ------
-        UsageError
-            If it was not calibrated to printed tables.
-        """
+        """Return the world calibrated anew to what a registry of its own would print, with other sites."""
         raise UsageError(
             f"scenario '{self.name}' was not calibrated to printed tables, and cannot be so anew; leave "
             "out --ensemble"
@@ -99,22 +87,7 @@ class Scenario(Section, ABC):
 
     @abstractmethod
     def for_trial(self, *, sites: int, sampled: bool, place: str) -> Scenario:
-        """Return the world of a trial, whose effect is the trial's own: settled, with the trial's sites.
-
-        Parameters
-        ----------
-        sites
-            Number of sites.
-        sampled
-            Whether they are drawn from the population of sites, rather than being those of the world.
-        place
-            Name of the trial, for the message.
-
-        Raises
-        ------
-        ExperimentError
-            If the sites are not those of the world.
-        """
+        """Return the world of a trial, whose effect is the trial's own: settled, with the trial's sites."""
 
     @abstractmethod
     def candidates(self, draws: Draws, *, seed: int, n: int) -> Candidates:

@@ -70,15 +70,7 @@ def _lines(table: Mapping[str, Any], path: str, notes: Mapping[str, str]) -> Ite
 
 
 def scenario_toml(scenario: Scenario, notes: Mapping[str, str] | None = None) -> str:
-    """Return the scenario as TOML text that `load_scenario` reads back unchanged.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    notes
-        Dotted key → comment that goes above it, such as where its value comes from.
-    """
+    """Return the scenario as TOML text that `load_scenario` reads back unchanged."""
     values = scenario.model_dump(mode="json", exclude_none=True)
     return "\n".join(_lines(values, "", notes or {})) + "\n"
 

@@ -29,22 +29,12 @@ _KINDS = {"number": "a number", "ordinal": "points", "binary": "yes or no", "cat
 def check_study(study: Study) -> pd.DataFrame:
     """Return what is decided, doubtful and wrong in a study's own cohort.
 
-    Parameters
-    ----------
-    study
-        A study that names its cohort, as `open_study` gives it.
-
     Returns
     -------
     DataFrame
         One row each, in this order of `verdict`: ``decided``, ``doubtful``, ``wrong`` (what `analyze` would
         refuse, the first as it says it); `column` that it is about, `what` in words, `count` of patients,
         levels or clusters, `rows` of the file (from 1; the first five), `remedy`.
-
-    Raises
-    ------
-    UsageError
-        If the study names no cohort.
     """
     path = study.patients
     try:
@@ -82,15 +72,7 @@ def _differently_named(study: Study, spec: AnalysisSpec) -> Iterator[Doubt]:
 
 
 def check_cohort(path: str | Path, spec: AnalysisSpec) -> pd.DataFrame:
-    """Return what is decided, doubtful and wrong in a file under a spec, as `check_study`.
-
-    Parameters
-    ----------
-    path
-        The patients.
-    spec
-        What the analysis uses.
-    """
+    """Return what is decided, doubtful and wrong in a file under a spec, as `check_study`."""
     try:
         frame = read_cohort(path, spec)
     except SimsepsisError as error:

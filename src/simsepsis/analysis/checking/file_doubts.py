@@ -25,17 +25,7 @@ _ORDER = (("start", "discharge"), ("start", "death"), ("start", "last"), ("disch
 def file_doubts(
     frame: pd.DataFrame, facts: Mapping[str, ColumnFacts], date_format: str | None = None
 ) -> Iterator[Doubt]:
-    """Yield what is doubtful in a file.
-
-    Parameters
-    ----------
-    frame
-        As `read_cohort` gives it.
-    facts
-        Column → what stands in it.
-    date_format
-        How the file writes dates, where the spec says so.
-    """
+    """Yield what is doubtful in a file."""
     yield from _twice(frame, facts)
     dates = _dates(frame, facts, date_format)
     for earlier, later in _ORDER:

@@ -28,13 +28,7 @@ _MOST = 6
 
 
 def refusals(frame: pd.DataFrame, spec: AnalysisSpec) -> tuple[CohortArrays | None, list[Doubt]]:
-    """Return the cohort, None where it is refused, and every reason for that, the first as `analyze` says it.
-
-    Parameters
-    ----------
-    frame, spec
-        The patients, and what is asked of them.
-    """
+    """Return the cohort, None where it is refused, and every reason, the first as `analyze` says it."""
     try:
         further_methods(spec)
         cohort = encode_cohort(frame, spec)
@@ -88,17 +82,7 @@ def _read(file: CohortColumns, name: str, role: Any) -> None:
 
 
 def left_to_user(text: str, facts: Facts, place: str) -> Iterator[Doubt]:
-    """Yield the lines of a drafted spec that are left open, with what may be written there.
-
-    Parameters
-    ----------
-    text
-        Of the spec.
-    facts
-        Column → what stands in it.
-    place
-        What the file is called.
-    """
+    """Yield the lines of a drafted spec that are left open, with what may be written there."""
     document = tomllib.loads(text)
     for key in left_open(document):
         likely = _candidates(key, document, facts)

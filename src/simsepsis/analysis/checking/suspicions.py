@@ -51,18 +51,7 @@ class Seen:
 
 
 def suspicions(cohort: CohortArrays, spec: AnalysisSpec) -> Iterator[Doubt]:
-    """Yield what is doubtful in the patients of an analysis.
-
-    Parameters
-    ----------
-    cohort, spec
-        What was read, and by what.
-
-    Raises
-    ------
-    DataError
-        If nobody has complete data.
-    """
+    """Yield what is doubtful in the patients of an analysis."""
     analysed = complete_cases(cohort, spec)[0]
     score = attempt(fit_propensity, analysed, spec.score_columns, spec.score_categories, errors=False).value
     seen = Seen(spec=spec, cohort=cohort, analysed=analysed, score=score)

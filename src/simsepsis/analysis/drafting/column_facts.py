@@ -112,15 +112,7 @@ class ColumnFacts:
 
 
 def facts_of(name: str, cells: pd.Series) -> ColumnFacts:
-    """Return what stands in a column.
-
-    Parameters
-    ----------
-    name
-        Of the column.
-    cells
-        As `read_cohort` gives them.
-    """
+    """Return what stands in a column."""
     place = Place(source="", column=name, name=name, record=np.arange(cells.size))
     try:
         found = distinct(cells, place)

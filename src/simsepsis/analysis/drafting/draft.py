@@ -201,15 +201,7 @@ def _summary(frame: pd.DataFrame, facts: Facts, chosen: Chosen) -> list[str]:
 
 
 def what_is_left(draft: Draft, folder: str | Path) -> tuple[str, ...]:
-    """Return what the user has to do before the study can be analysed, one sentence each; nothing if nothing.
-
-    Parameters
-    ----------
-    draft
-        The draft.
-    folder
-        Where it was written.
-    """
+    """Return what the user has to do before the study can be analysed, one sentence each."""
     if not draft.open:
         return ()
     count = "One line is" if len(draft.open) == 1 else f"{len(draft.open)} lines are"

@@ -107,15 +107,7 @@ class Chosen:
 
 
 def choose(facts: Facts, given: Chosen) -> Chosen:
-    """Return what the columns are.
-
-    Parameters
-    ----------
-    facts
-        Column → what stands in it.
-    given
-        What the user named.
-    """
+    """Return what the columns are."""
     chosen = given
     for step in (_patient, _cluster, _outcomes, _time, _treatment, _start, _durations, _covariates):
         chosen = step(facts, chosen)

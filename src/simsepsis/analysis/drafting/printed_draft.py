@@ -42,13 +42,7 @@ class _Rows:
 
 
 def is_printed(path: str | Path) -> bool:
-    """Return whether a file is a printed table, a number in each row, and no table of patients.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-    """
+    """Return whether a file is a printed table, a number in each row, and no table of patients."""
     path = Path(path)
     if path.suffix.lower() != ".csv":
         return False

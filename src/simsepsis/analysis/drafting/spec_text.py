@@ -44,17 +44,7 @@ def entry(words: str, line: str) -> str:
 
 
 def spec_text(name: str, source: str, facts: Facts, chosen: Chosen) -> str:
-    """Return the spec of a drafted study.
-
-    Parameters
-    ----------
-    name
-        Of the study.
-    source
-        Name of the cohort's file.
-    facts, chosen
-        What stands in the columns, and what they are.
-    """
+    """Return the spec of a drafted study."""
     head = (
         f"The analysis of {source}, drafted by `simsepsis new`. Above each line stands why it was written "
         "so, "

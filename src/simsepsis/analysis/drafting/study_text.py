@@ -21,15 +21,7 @@ IN_SD = 0.3
 
 
 def study_text(name: str, title: str, cohort: str) -> str:
-    """Return ``study.toml``.
-
-    Parameters
-    ----------
-    name, title
-        Of the study.
-    cohort
-        Path of the cohort's file, from the study's folder.
-    """
+    """Return ``study.toml``."""
     words = "What this study is. The columns are in variables.csv, the analysis in analysis.toml."
     return (
         f"{remark(words)}\nname = {quoted(name)}\ntitle = {quoted(title)}\n"
@@ -87,13 +79,7 @@ FIRST = Path(__file__).with_name("first_experiment.txt")
 
 
 def experiment_text(facts: Facts, chosen: Chosen) -> str:
-    """Return ``experiments/first.toml``: no effect and one, a hidden confounder off and on, five methods.
-
-    Parameters
-    ----------
-    facts, chosen
-        What stands in the columns, and what they are; there is an outcome.
-    """
+    """Return ``experiments/first.toml``: no effect and one, a hidden confounder off and on, five methods."""
     outcome = (*chosen.all_outcomes, "OUTCOME")[0]
     number = not chosen.outcomes and bool(chosen.amounts)
     methods, estimands = _methods(chosen, outcome, number=number)

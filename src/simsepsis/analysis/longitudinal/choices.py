@@ -47,11 +47,6 @@ def fit_choice(what: str, rows: IntArray, X: FloatArray, y: FloatArray, *, free:
     """Fit what happened, y of 0 or 1, to a design of the same rows.
 
     The first `free` columns (visits) may decide what happens: no choice was made at such a visit.
-
-    Raises
-    ------
-    ConvergenceError
-        If the other columns do.
     """
     fit = fit_logistic(X, y)
     if fit.failure is not None and not (fit.separated and max(fit.separated) < free):
@@ -111,13 +106,7 @@ class Weights:
     cut: BoolArray
 
     def influence(self, by_row: FloatArray) -> FloatArray | float:
-        """Return how far persons move some targets by moving the models behind the weights, (n, t).
-
-        Parameters
-        ----------
-        by_row
-            (m, t): how far each row moves the targets, proportional to its weight.
-        """
+        """Return how far persons move some targets by moving the models behind the weights, (n, t)."""
         if not self.factors:
             return 0.0
         from_here = np.zeros((by_row.shape[0] + 1, by_row.shape[1]))
@@ -132,13 +121,7 @@ class Weights:
 
 
 def weights_of(factors: Sequence[Factor], start: IntArray, truncate: float | None) -> Weights:
-    """Return weights; with `truncate` none exceeds that quantile of them, which is taken as known.
-
-    Raises
-    ------
-    UsageError
-        If the quantile is none.
-    """
+    """Return weights; with `truncate` none exceeds that quantile of them, which is taken as known."""
     ratio = np.zeros(start.size)
     for factor in factors:
         ratio[factor.rows] += factor.sign * factor.choice.log_probability[factor.places]

@@ -84,15 +84,7 @@ class Hazard:
         return 1 - linear, -1 / (1 - linear)
 
     def influence(self, gradients: Sequence[FloatArray], rows: int) -> FloatArray:
-        """Return how far each row moves some targets, (rows, t).
-
-        Parameters
-        ----------
-        gradients
-            Of each period: derivatives of the targets by its coefficients, (1 + p, t).
-        rows
-            Number of all rows.
-        """
+        """Return how far each row moves some targets, (rows, t)."""
         found = np.zeros((rows, gradients[0].shape[1]))
         if self.kind == "additive":
             for (where, by_row), gradient in zip(self.moved, gradients, strict=True):
@@ -107,13 +99,7 @@ class Hazard:
 
 
 def fit_hazard(kind: str, periods: Sequence[AtRisk], *, continuous: bool) -> Hazard:
-    """Fit the hazard of all periods.
-
-    Raises
-    ------
-    UsageError
-        If there is no such hazard.
-    """
+    """Fit the hazard of all periods."""
     if kind == "additive":
         fits = [_aalen(period) for period in periods]
         return Hazard(

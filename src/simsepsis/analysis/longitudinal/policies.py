@@ -109,13 +109,7 @@ def _interval(value: FloatArray, error: FloatArray, difference: BoolArray) -> tu
 
 
 def asked_policies(policies: Sequence[str] | str, known: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the rows that are asked for, and the policies behind them.
-
-    Raises
-    ------
-    UsageError
-        If one is unknown.
-    """
+    """Return the rows that are asked for, and the policies behind them."""
     asked = [policies] if isinstance(policies, str) else [*policies]
     for name in asked:
         parts = str(name).split(MINUS)

@@ -94,15 +94,7 @@ def read_visits(
     duration: str | None,
     horizon: int,
 ) -> Visits:
-    """Return the visits up to the horizon, sorted.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, or the rows are no courses of persons from one first visit on.
-    UsageError
-        If the horizon lies beyond the visits.
-    """
+    """Return the visits up to the horizon, sorted."""
     names = [covariates] if isinstance(covariates, str) else [*covariates]
     _check_columns(long, {"id": id, "visit": visit, "treatment": treatment, "event": event}, names, duration)
     person, number = _persons(long[id], id), _whole_visits(long[visit], visit)

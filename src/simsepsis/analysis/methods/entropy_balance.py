@@ -23,23 +23,6 @@ STEPS = 200
 def balancing_weights(X: FloatArray, target: FloatArray) -> FloatArray:
     r"""Return the weights closest to equal ones under which the columns have given means.
 
-    Parameters
-    ----------
-    X
-        Covariates of the controls, (n, p).
-    target
-        Means of the treated, (p,).
-
-    Returns
-    -------
-    FloatArray
-        Weights above 0 that sum to 1, (n,).
-
-    Raises
-    ------
-    ConvergenceError
-        If no weights balance them, as where a mean lies beyond all controls.
-
     Notes
     -----
     :math:`w_i \propto e^{\lambda'(x_i - t)}`, with λ the minimum of the dual

@@ -164,17 +164,7 @@ def set_rows(task: Task, cohort: CohortArrays, weights: FloatArray) -> Iterator[
 
 
 def imbalance(columns: FloatArray, arms: FloatArray, part: FloatArray) -> FloatArray:
-    """Return absolute standardized differences between weighted arms; columns that do not vary are left out.
-
-    Parameters
-    ----------
-    columns
-        (k, n): what is compared.
-    arms
-        (n, 2): 1 where the patient belongs to the arm; their pooled SD is the unit.
-    part
-        (n, 2): weights that sum to 1 in each arm.
-    """
+    """Return absolute standardized differences between weighted arms; none where a column does not vary."""
     _, variances = group_moments(columns, arms)
     spread = pooled_sd(variances[:, 0], variances[:, 1])
     varied = spread > 0.0

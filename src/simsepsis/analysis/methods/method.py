@@ -118,13 +118,7 @@ class Method:
         return tuple(dict.fromkeys(Estimand.parse(name).population for name in self.estimands))
 
     def estimands_of(self, spec: AnalysisSpec) -> tuple[str, ...]:
-        """Return the names of its estimands under a spec, one for each row that it gives.
-
-        Parameters
-        ----------
-        spec
-            Names outcomes, the death of the survival analysis and the day of restricted means.
-        """
+        """Return the names of its estimands under a spec, one for each row that it gives."""
         values = {"event": spec.survival_event or "death", "horizon": f"{spec.rmst_horizon:g}"}
         names = (
             pattern.format(outcome=outcome, **values)

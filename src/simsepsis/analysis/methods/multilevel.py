@@ -26,16 +26,6 @@ SETTLED = 1e-4
 def random_intercepts(X: FloatArray, y: FloatArray, cluster: IntArray) -> tuple[FloatArray, float]:
     r"""Fit a logistic regression with a normal intercept for each cluster.
 
-    Returns
-    -------
-    tuple
-        Fitted log odds, the cluster's intercept in them, (n,), and the variance of the intercepts.
-
-    Raises
-    ------
-    ConvergenceError
-        If it has no solution.
-
     Notes
     -----
     Intercepts and coefficients maximize the likelihood times the intercepts' density; the variance is that of

@@ -63,22 +63,7 @@ class PatientDays:
 
 
 def patient_days(task: Task, recorded: FloatArray | None = None) -> PatientDays:
-    """Return the days on which treatment may start.
-
-    Parameters
-    ----------
-    task
-        Its registry.
-    recorded
-        What is known of each patient's days, (n, days, q); None: what the registry records.
-
-    Raises
-    ------
-    NotEstimableError
-        If the registry records no days, hours of start or stay.
-    ConvergenceError
-        If the start of treatment cannot be modelled.
-    """
+    """Return the days on which treatment may start."""
     cohort, design = known(task.shared.cohort), known(task.shared.design)
     course = course_of(task)
     stay = days_of_stay(task, cohort)

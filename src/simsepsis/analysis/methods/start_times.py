@@ -66,23 +66,7 @@ def start_column(spec: AnalysisSpec) -> tuple[str, float]:
 
 
 def start_times(registry: pd.DataFrame, cohort: CohortArrays, spec: AnalysisSpec) -> StartTimes | None:
-    """Return when treatment began; None where that is not recorded.
-
-    Parameters
-    ----------
-    registry
-        The patients as they were read.
-    cohort
-        Those of them who take part.
-    spec
-        Names the columns.
-
-    Raises
-    ------
-    DataError
-        If the column that the spec names is not there, a treated patient has no start, an untreated one has
-        one, or one is negative or after the end of follow-up.
-    """
+    """Return when treatment began; None where that is not recorded."""
     name, scale = start_column(spec)
     if name not in registry.columns:
         if spec.start:

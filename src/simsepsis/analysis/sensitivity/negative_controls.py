@@ -42,21 +42,11 @@ class Calibration:
     def apply(self, estimate: ArrayLike, std_error: ArrayLike) -> pd.Series | pd.DataFrame:
         """Return an estimate as it is after calibration.
 
-        Parameters
-        ----------
-        estimate, std_error
-            On the log scale, as the controls'; one number, or several of each.
-
         Returns
         -------
         Series or DataFrame
             estimate, std_error, ci_low, ci_high on the log scale, and p_value, of no effect against the null
             distribution; a row for each of several estimates.
-
-        Raises
-        ------
-        DataError
-            If a value is no number, a standard error is not above 0, or no truth fits an estimate.
 
         Notes
         -----

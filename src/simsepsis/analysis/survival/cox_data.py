@@ -55,21 +55,7 @@ def cox_data(
     weights: ArrayLike | None = None,
     strata: ArrayLike | None = None,
 ) -> CoxData:
-    """Check the data of a Cox regression.
-
-    Parameters
-    ----------
-    X, duration, event, entry, ties, weights, strata
-        As in `fit_cox`.
-
-    Raises
-    ------
-    DataError
-        If a value is no number or missing, a duration or weight is negative, or an entry is not before its
-        duration.
-    UsageError
-        If `ties` is unknown.
-    """
+    """Check the data of a Cox regression."""
     if ties not in TIES:
         raise UsageError(f"ties '{ties}' is unknown; choose one of {', '.join(TIES)}")
     dead = binary_vector(event, "event")
@@ -89,18 +75,7 @@ def cox_data(
 
 
 def sorted_likelihood(data: CoxData) -> tuple[PartialLikelihood, IntArray]:
-    """Sort rows by stratum and descending time, and index the risk sets.
-
-    Parameters
-    ----------
-    data
-        Checked data.
-
-    Returns
-    -------
-    tuple
-        The partial likelihood and the row of each sorted position. Rows of weight 0 are left out.
-    """
+    """Sort rows by stratum and descending time, and index the risk sets."""
     used = np.flatnonzero(data.weights > 0)
     strata = data.strata[used]
     by_time = -data.duration[used]
@@ -119,15 +94,7 @@ def sorted_likelihood(data: CoxData) -> tuple[PartialLikelihood, IntArray]:
 
 
 def with_columns(likelihood: PartialLikelihood, kept: IntArray | BoolArray) -> PartialLikelihood:
-    """Return the partial likelihood of some of the columns.
-
-    Parameters
-    ----------
-    likelihood
-        Partial likelihood of all columns.
-    kept
-        Indices or a mask of the columns.
-    """
+    """Return the partial likelihood of some of the columns."""
     return replace(likelihood, X=np.ascontiguousarray(likelihood.X[:, kept]))
 
 

@@ -25,11 +25,6 @@ class Monotone:
 def monotone_levels(likelihood: PartialLikelihood) -> Monotone | None:
     """Find a direction in which, at every event, the one who has it leads all those at risk.
 
-    Parameters
-    ----------
-    likelihood
-        The partial likelihood; every column varies.
-
     Returns
     -------
     Monotone or None

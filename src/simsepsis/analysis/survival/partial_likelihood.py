@@ -53,13 +53,7 @@ class RiskSets:
 
 
 def changes(values: FloatArray | IntArray) -> BoolArray:
-    """Tell which of some values differ from the one before; the first one does.
-
-    Parameters
-    ----------
-    values
-        Shape (n,).
-    """
+    """Tell which of some values differ from the one before; the first one does."""
     differs = np.ones(values.size, np.bool_)
     np.not_equal(values[1:], values[:-1], out=differs[1:])
     return differs
@@ -68,19 +62,7 @@ def changes(values: FloatArray | IntArray) -> BoolArray:
 def risk_sets(
     time_code: IntArray, event: FloatArray, stratum: IntArray, entry_code: IntArray | None, ties: str
 ) -> RiskSets:
-    """Index the risk sets of rows sorted by stratum and descending time.
-
-    Parameters
-    ----------
-    time_code, entry_code
-        Times as ranks 0, 1, 2 …, common to both, shape (n,); a row is at risk in (entry, time].
-    event
-        1 for a death, shape (n,).
-    stratum
-        Stratum codes, ascending, shape (n,).
-    ties
-        ``"efron"`` or ``"breslow"``.
-    """
+    """Index the risk sets of rows sorted by stratum and descending time."""
     top = 1 + int(max(time_code.max(), time_code.max() if entry_code is None else entry_code.max()))
     # the later time has the lower key, so that a risk set is a run of rows
     key = stratum * top + (top - 1 - time_code)

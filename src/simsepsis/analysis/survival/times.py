@@ -15,33 +15,14 @@ SAME = float(np.sqrt(np.finfo(np.float64).eps))
 
 
 def follow_up_times(duration: ArrayLike, rows: int) -> FloatArray:
-    """Return how long each row was followed, with near ties made ties.
-
-    Parameters
-    ----------
-    duration
-        Time of event or censoring, shape (n,).
-    rows
-        Number of rows.
-
-    Raises
-    ------
-    DataError
-        If a time is no number, missing, infinite or negative.
-    """
+    """Return how long each row was followed, with near ties made ties."""
     times = durations(duration, rows)
     cuts = _cuts(np.sort(times))
     return times if cuts is None else _snapped(times, cuts)
 
 
 def distinct_times(times: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return the different times in ascending order, near ties as one, and the place of each row among them.
-
-    Parameters
-    ----------
-    times
-        From `durations`, shape (n,).
-    """
+    """Return the different times, ascending, near ties as one, and the place of each row among them."""
     distinct, place = np.unique(times, return_inverse=True)
     cuts = _cuts(distinct)
     if cuts is None:
@@ -53,20 +34,6 @@ def intervals(
     entry: ArrayLike | None, duration: ArrayLike, rows: int
 ) -> tuple[FloatArray | None, FloatArray]:
     """Return when each row comes under observation (None: from the start) and how long it is followed.
-
-    Parameters
-    ----------
-    entry
-        Shape (n,); a time below 0 stands for the start. None: everybody from the start.
-    duration
-        Time of event or censoring, shape (n,).
-    rows
-        Number of rows.
-
-    Raises
-    ------
-    DataError
-        As `follow_up_times`, and if an entry is not before its duration.
 
     Notes
     -----
@@ -89,20 +56,7 @@ def intervals(
 
 
 def durations(duration: ArrayLike, rows: int) -> FloatArray:
-    """Return times, none of them negative, as they are.
-
-    Parameters
-    ----------
-    duration
-        Shape (n,).
-    rows
-        Number of rows.
-
-    Raises
-    ------
-    DataError
-        As `follow_up_times`.
-    """
+    """Return times, none of them negative, as they are."""
     times = finite_vector(duration, "duration", rows)
     if times.size and times.min() < 0:
         row = int(np.argmax(times < 0))

@@ -12,23 +12,7 @@ from simsepsis.errors import DataError
 
 
 def two_by_two_table(treated: ArrayLike, event: ArrayLike) -> FloatArray:
-    """Count a table, rows treated and control, columns event and no event.
-
-    Parameters
-    ----------
-    treated, event
-        Boolean or 0/1 vectors of one length.
-
-    Returns
-    -------
-    FloatArray
-        ``[[a, b], [c, d]]``, shape (2, 2).
-
-    Raises
-    ------
-    DataError
-        If a value is missing or not 0 or 1, or the lengths differ.
-    """
+    """Count a table, rows treated and control, columns event and no event."""
     arm = binary_vector(treated, "treated")
     case = binary_vector(event, "event", arm.size)
     a, treated_n, events, n = arm @ case, arm.sum(), case.sum(), arm.size
@@ -36,36 +20,12 @@ def two_by_two_table(treated: ArrayLike, event: ArrayLike) -> FloatArray:
 
 
 def pair_table(treated_event: ArrayLike, control_event: ArrayLike) -> FloatArray:
-    """Count matched pairs, rows the treated member's event and none, columns the control's.
-
-    Parameters
-    ----------
-    treated_event, control_event
-        Outcomes of the two members of each pair, shape (m,).
-
-    Returns
-    -------
-    FloatArray
-        ``[[both, treated only], [control only, neither]]``.
-    """
+    """Count matched pairs, rows the treated member's event and none, columns the control's."""
     return two_by_two_table(treated_event, control_event)
 
 
 def counts_of(table: ArrayLike, *, whole: bool = False) -> FloatArray:
-    """Return a table of finite counts ≥ 0.
-
-    Parameters
-    ----------
-    table
-        Two dimensions.
-    whole
-        Whether weighted or corrected counts are refused, as a test of counts must.
-
-    Raises
-    ------
-    DataError
-        If it is not a table, or a count is no number, negative, missing, or no whole number where it must be.
-    """
+    """Return a table of finite counts ≥ 0."""
     counts = number_array(table, "table", "give counts")
     if counts.ndim != 2:
         raise DataError(f"table has shape {counts.shape}; give rows and columns of counts")
@@ -73,20 +33,7 @@ def counts_of(table: ArrayLike, *, whole: bool = False) -> FloatArray:
 
 
 def cells(table: ArrayLike, *, whole: bool = False) -> tuple[float, float, float, float]:
-    """Return the four counts a, b, c, d of a 2 × 2 table.
-
-    Parameters
-    ----------
-    table
-        Shape (2, 2).
-    whole
-        As in `counts_of`.
-
-    Raises
-    ------
-    DataError
-        If it is not a 2 × 2 table of counts.
-    """
+    """Return the four counts a, b, c, d of a 2 × 2 table."""
     counts = counts_of(table, whole=whole)
     if counts.shape != (2, 2):
         raise DataError(
@@ -99,21 +46,7 @@ def cells(table: ArrayLike, *, whole: bool = False) -> tuple[float, float, float
 def strata_cells(
     tables: ArrayLike, *, whole: bool = False
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return the four counts of each table with at least one patient, shape (K,) each.
-
-    Parameters
-    ----------
-    tables
-        Shape (K, 2, 2).
-    whole
-        As in `counts_of`.
-
-    Raises
-    ------
-    DataError
-        If the shape is another, or a count is no number, negative, missing, or no whole number where it must
-        be.
-    """
+    """Return the four counts of each table with at least one patient, shape (K,) each."""
     counts = number_array(tables, "tables", "give counts")
     if counts.ndim != 3 or counts.shape[1:] != (2, 2):
         raise DataError(f"tables have shape {counts.shape}; give (strata, 2, 2)")

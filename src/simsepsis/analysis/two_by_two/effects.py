@@ -30,18 +30,6 @@ class Effect:
 def odds_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
     """Odds ratio ad/(bc) with its Wald interval on the log scale (Woolf).
 
-    Parameters
-    ----------
-    table
-        Counts, shape (2, 2).
-    level
-        Confidence level.
-
-    Returns
-    -------
-    Effect
-        With a zero cell: the limit 0 or inf (NaN if both diagonals have a zero), no interval, and the reason.
-
     References
     ----------
     Woolf B. Ann Hum Genet 1955;19:251.
@@ -54,13 +42,6 @@ def odds_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
 
 def risk_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
     """Risk ratio with its Wald interval on the log scale (Katz).
-
-    Parameters
-    ----------
-    table
-        Counts, shape (2, 2).
-    level
-        Confidence level.
 
     References
     ----------
@@ -75,15 +56,7 @@ def risk_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
 
 
 def risk_difference(table: ArrayLike, *, level: float = 0.95) -> Effect:
-    """Risk difference of two independent arms with its Wald interval.
-
-    Parameters
-    ----------
-    table
-        Counts, shape (2, 2).
-    level
-        Confidence level.
-    """
+    """Risk difference of two independent arms with its Wald interval."""
     a, b, c, d = cells(table)
     if a + b == 0 or c + d == 0:
         return undefined(np.nan, "an arm is empty")
@@ -94,13 +67,6 @@ def risk_difference(table: ArrayLike, *, level: float = 0.95) -> Effect:
 
 def paired_risk_difference(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
     """Risk difference of 1:1 matched pairs with the paired standard error.
-
-    Parameters
-    ----------
-    pairs
-        Counts of pairs, shape (2, 2), from `pair_table`.
-    level
-        Confidence level.
 
     Notes
     -----
@@ -119,15 +85,7 @@ def paired_risk_difference(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
 
 
 def paired_odds_ratio(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
-    """Conditional odds ratio b/c of 1:1 matched pairs.
-
-    Parameters
-    ----------
-    pairs
-        Counts of pairs, shape (2, 2), from `pair_table`.
-    level
-        Confidence level.
-    """
+    """Conditional odds ratio b/c of 1:1 matched pairs."""
     _, b, c, _ = cells(pairs)
     if b == 0 or c == 0:
         return undefined(ratio(b, c), "one kind of discordant pair is missing")
@@ -135,28 +93,14 @@ def paired_odds_ratio(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
 
 
 def ratio(up: float, down: float) -> float:
-    """Return a quotient, with inf for a positive number over zero and NaN for zero over zero.
-
-    Parameters
-    ----------
-    up, down
-        Numerator and denominator, both ≥ 0.
-    """
+    """Return a quotient, with inf for a positive number over zero and NaN for zero over zero."""
     if down == 0:
         return float("inf") if up > 0 else float("nan")
     return up / down
 
 
 def undefined(estimate: float, failure: str) -> Effect:
-    """Return an effect without interval or test.
-
-    Parameters
-    ----------
-    estimate
-        The limit of the measure, or NaN.
-    failure
-        Why there is no more.
-    """
+    """Return an effect without interval or test."""
     nothing = float("nan")
     return Effect(
         estimate=estimate,
@@ -169,34 +113,14 @@ def undefined(estimate: float, failure: str) -> Effect:
 
 
 def ratio_effect(estimate: float, log_error: float, level: float) -> Effect:
-    """Return a ratio with its interval and test from the log scale.
-
-    Parameters
-    ----------
-    estimate
-        The ratio, positive and finite.
-    log_error
-        Standard error of its logarithm.
-    level
-        Confidence level.
-    """
+    """Return a ratio with its interval and test from the log scale."""
     if log_error == 0:
         return undefined(estimate, "the standard error is zero, so there is no interval and no test")
     return _wald(float(estimate), float(np.log(estimate)), float(log_error), level, log=True)
 
 
 def difference_effect(estimate: float, error: float, level: float) -> Effect:
-    """Return a difference with its interval and test.
-
-    Parameters
-    ----------
-    estimate
-        The difference.
-    error
-        Its standard error.
-    level
-        Confidence level.
-    """
+    """Return a difference with its interval and test."""
     if error == 0:
         return undefined(estimate, "the standard error is zero, so there is no interval and no test")
     return _wald(float(estimate), float(estimate), float(error), level, log=False)

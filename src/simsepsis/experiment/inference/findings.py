@@ -129,15 +129,7 @@ class Inference:
         return max(self.weights, key=lambda name: self.weights[name])
 
     def draws(self, reading: str, kind: str) -> tuple[FloatArray, FloatArray]:
-        """Return values (m, quantities) and weights (m,) of draws of a distribution.
-
-        Parameters
-        ----------
-        reading
-            Name of one, or `ALL`.
-        kind
-            ``prior``; ``plain``: worlds are right; ``loose``: blocks may be off.
-        """
+        """Return values (m, quantities) and weights (m,) of draws of a distribution."""
         chosen = self.weights if reading == ALL else {reading: 1.0}
         parts = [
             (self._values(name, found), share * found.weights)
@@ -221,13 +213,7 @@ class Inference:
         }
 
     def save(self, out: str | Path) -> tuple[Path, ...]:
-        """Write tables, answer, figures and report into a folder, and return their paths.
-
-        Parameters
-        ----------
-        out
-            Folder; made if it does not exist.
-        """
+        """Write tables, answer, figures and report into a folder, and return their paths."""
         from simsepsis.rooms import opened
 
         pages = opened("show.pages.experiment.inference", "files_of_inference")(self)

@@ -28,15 +28,7 @@ DETECTED = 0.6
 
 
 def fidelity_files(found: Fidelity, *, command: str, seed: int) -> dict[str, bytes]:
-    """Return file name → content of all that ``simsepsis fit`` writes about how the world fits.
-
-    Parameters
-    ----------
-    found
-        As `fidelity` returns it.
-    command, seed
-        What to type to get the same page, and its seed.
-    """
+    """Return file name → content of all that ``simsepsis fit`` writes about how the world fits."""
     figures = fidelity_figures(found, version=version("simsepsis"))
     page = fidelity_page(found, figures, command=command, seed=seed)
     tables = {

@@ -36,17 +36,7 @@ SETTINGS = ("treatment", "effect", "unmeasured", "sites", "observation")
 def learned_world_files(
     scenario: FittedScenario, *, seed: int, population: int, command: str
 ) -> dict[str, bytes]:
-    """Return file name → content of all that ``simsepsis describe`` writes of a learned world.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    seed, population
-        Of the truths and of the patients that are shown; how many the truths rest on.
-    command
-        What to type to get the same page.
-    """
+    """Return file name → content of all that ``simsepsis describe`` writes of a learned world."""
     settled = scenario.resolved()
     truth = true_estimands(settled, population=population, seed=seed)
     cohort = generate_cohort(settled, seed=seed, n=PATIENTS)

@@ -20,18 +20,7 @@ REGISTRY_2007 = ("age", "male", "apache2", "sofa_total", "lactate", "culture_tak
 
 
 def as_in_2007(shared: Shared) -> Shared:
-    """Return the registry with the first Japanese registry's covariates as those of the score.
-
-    Parameters
-    ----------
-    shared
-        The thesis's registry and spec.
-
-    Raises
-    ------
-    NotEstimableError
-        If the registry lacks a column that they are made of.
-    """
+    """Return the registry with the first Japanese registry's covariates as those of the score."""
     registry, sources = shared.frame, (*SOFA_DAY1, "blood_culture", "age", "male", "apache2", "lactate")
     lacking = [name for name in sources if name not in registry.columns]
     if lacking:
@@ -44,20 +33,7 @@ def as_in_2007(shared: Shared) -> Shared:
 
 
 def as_in_claims(shared: Shared, *, procedures: bool) -> Shared:
-    """Return the registry without severity scores and laboratory values.
-
-    Parameters
-    ----------
-    shared
-        The thesis's registry and spec.
-    procedures
-        Whether adjuncts and transfusions, which are billed, stand in for severity.
-
-    Raises
-    ------
-    NotEstimableError
-        If no covariate is left.
-    """
+    """Return the registry without severity scores and laboratory values."""
     spec = shared.spec
     kept = tuple(name for name in spec.covariates if not _is_severity(name))
     billed = spec.adjusters if procedures else ()

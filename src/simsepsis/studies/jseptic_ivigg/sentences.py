@@ -115,15 +115,7 @@ def _pairs(evidence: Evidence) -> Iterator[str]:
 
 
 def later_sofa_keys(outcome: str, *, second: bool = False) -> tuple[Key, Key]:
-    """Return the adjusted odds ratio of IVIgG without and with SOFA of days 3 and 7 in the model.
-
-    Parameters
-    ----------
-    outcome
-        One of `OUTCOMES`.
-    second
-        Of the second score's patients instead of the first's.
-    """
+    """Return the adjusted odds ratio of IVIgG without and with SOFA of days 3 and 7 in the model."""
     if second:
         without, with_sofa = (
             Key("text", outcome, level, "odds_ratio", "after", "contrast")

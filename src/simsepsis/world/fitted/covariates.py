@@ -59,25 +59,7 @@ def draw_covariates(
     *,
     missing: float = 1.0,
 ) -> Covariates:
-    """Return covariates from the copula.
-
-    Parameters
-    ----------
-    profile
-        What was learned.
-    cluster
-        (n,) number of each patient's cluster.
-    effects
-        (clusters, models) effect of each on each predictor.
-    means
-        (clusters, normal variables) means in each.
-    fixed
-        (clusters, columns) which value all patients of a cluster share, −1 for none.
-    rng
-        The stream of patients.
-    missing
-        Factor on the shares of missing values.
-    """
+    """Return covariates from the copula."""
     tables, root = tabulated(profile), factor(profile)
     normal = rng.standard_normal((cluster.size, len(root)), dtype=np.float32)
     latent = normal @ root.T.astype(np.float32)

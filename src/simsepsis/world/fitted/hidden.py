@@ -35,15 +35,6 @@ def conditional_log_odds(score: FloatArray, hidden: FloatArray, unmeasured: Unme
     :math:`\operatorname{logit} P(T \mid x, u) = a(x) + \gamma u` with a(x) such that
     :math:`E_u P(T \mid x, u) = e(x)` for every patient: whatever u does, the measured covariates of both arms
     are as they were found.
-
-    Parameters
-    ----------
-    score
-        (n,) log odds given the covariates.
-    hidden
-        (n,) u.
-    unmeasured
-        Its kind and odds ratio.
     """
     slope = float(np.log(unmeasured.or_treatment))
     if unmeasured.kind == "none" or slope == 0.0:

@@ -370,18 +370,7 @@ def content_hash(text: str) -> str:
 
 
 def read_profile(path: Path) -> tuple[Profile, str]:
-    """Return a profile and the hash of its text.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-
-    Raises
-    ------
-    ScenarioError
-        If there is no such file, or what it says is not possible.
-    """
+    """Return a profile and the hash of its text."""
     if not is_file(path):
         raise ScenarioError(f"{path}: no such profile; keep it where `simsepsis fit` wrote it, or fit again")
     try:

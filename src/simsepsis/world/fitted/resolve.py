@@ -60,13 +60,7 @@ def _resolved(scenario: FittedScenario) -> FittedScenario:
 
 @one_thread()
 def resolve(scenario: FittedScenario) -> FittedScenario:
-    """Return the world with nothing left to solve.
-
-    Raises
-    ------
-    ScenarioError
-        If no world is as asked for; the message says what is reachable.
-    """
+    """Return the world with nothing left to solve."""
     done = scenario.solved is not None and scenario.effect.measure is None
     if done and scenario.unmeasured.crude == "free":
         return scenario

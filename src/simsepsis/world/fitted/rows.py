@@ -48,18 +48,7 @@ def rows_hash(rows: Rows) -> str:
 
 
 def read_rows(path: Path, wanted: str) -> Rows:
-    """Return the rows of a file.
-
-    Parameters
-    ----------
-    path, wanted
-        Of the file, and the hash of what it must hold.
-
-    Raises
-    ------
-    ScenarioError
-        If there is no such file, or it holds others.
-    """
+    """Return the rows of a file."""
     if not is_file(path):
         raise ScenarioError(
             f"{path}: no such rows; keep the file where `simsepsis fit` wrote it, or fit again"
@@ -96,21 +85,7 @@ def draw_rows(
     origin: IntArray,
     rng: np.random.Generator,
 ) -> Covariates:
-    """Return patients whose covariates are rows drawn with replacement from their own cluster.
-
-    Parameters
-    ----------
-    profile, rows
-        What was learned, and the rows.
-    cluster
-        (n,) number of each patient's cluster.
-    effects
-        (clusters, models) effect of each on each predictor.
-    origin
-        (clusters,) which of the source's clusters each is.
-    rng
-        The stream of patients.
-    """
+    """Return patients whose covariates are rows drawn with replacement from their own cluster."""
     ends = np.cumsum(np.bincount(rows.cluster))
     sizes = np.diff(ends, prepend=0)
     home = origin[cluster]

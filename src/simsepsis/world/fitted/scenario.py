@@ -187,13 +187,7 @@ class FittedScenario(world.Scenario):
 
     @cached_property
     def learned(self) -> Profile:
-        """Return what was learned.
-
-        Raises
-        ------
-        ScenarioError
-            If the file is gone or another one than the scenario was made with.
-        """
+        """Return what was learned."""
         profile, found = read_profile(Path(self.profile))
         if found != self.profile_hash:
             raise ScenarioError(

@@ -45,13 +45,6 @@ def starts_of(scenario: FittedScenario, people: People) -> Starts:
     untreated stay :math:`T_0` and the last start w. Whoever leaves before is never treated, which is what
     makes the time before treatment immortal. The start of a patient who is to be treated is drawn from the
     same hazard, given that it comes in time.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    people
-        Its patients.
     """
     start = scenario.learned.start
     if start is None:

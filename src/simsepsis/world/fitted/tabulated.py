@@ -74,13 +74,6 @@ def basis(column: Column, values: FloatArray) -> FloatArray:
               + (x-t_k)_+^3 \frac{t_{k-1}-t_j}{t_k-t_{k-1}}}{(t_k-t_1)^2},
 
     over the spread, as ``Hmisc::rcspline.eval`` of R has them (Harrell, Regression Modeling Strategies).
-
-    Parameters
-    ----------
-    column
-        The covariate.
-    values
-        (n,).
     """
     if column.kind == "category":
         return np.asarray(values == np.array(column.values[1:])[:, None], dtype=np.float64)

@@ -24,13 +24,6 @@ Path = tuple[str, ...]
 def changes_frame(base: Scenario, scenario: Scenario) -> pd.DataFrame:
     """Return every setting in which a scenario differs from its base, names left out.
 
-    Parameters
-    ----------
-    base
-        The scenario compared with.
-    scenario
-        The scenario described.
-
     Returns
     -------
     DataFrame
@@ -45,18 +38,7 @@ def changes_frame(base: Scenario, scenario: Scenario) -> pd.DataFrame:
 
 
 def solved_frame(asked: Scenario, settled: Scenario) -> pd.DataFrame:
-    """Return the coefficients that were solved for what a scenario asks.
-
-    Parameters
-    ----------
-    asked, settled
-        The scenario as written, and with nothing left to solve.
-
-    Returns
-    -------
-    DataFrame
-        ``key, asked, solved, meaning``: texts. The requests themselves are not among them.
-    """
+    """Return the coefficients that were solved for what a scenario asks."""
     rows = [
         (".".join(path), _text(old), _text(new), meaning_of(path))
         for path, old, new in _differences(asked, settled)
@@ -81,13 +63,7 @@ def _leaves(table: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, A
 
 
 def meaning_of(path: Path) -> str:
-    """Return what the schema says of a key; of a free key, what it says of the table that holds it.
-
-    Parameters
-    ----------
-    path
-        Parts of the dotted key.
-    """
+    """Return what the schema says of a key; of a free key, what it says of the table that holds it."""
     model: Any = Scenario
     meaning = ""
     for part in path:

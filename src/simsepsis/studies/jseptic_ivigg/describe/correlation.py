@@ -50,11 +50,6 @@ _DEEPEST = 0.7
 def correlation_rows(registry: pd.DataFrame, oracle: Oracle) -> pd.DataFrame:
     """Return Spearman's rank correlations of patients with complete day-1 data.
 
-    Parameters
-    ----------
-    registry, oracle
-        Patients and what only the simulator knows of them.
-
     Returns
     -------
     DataFrame
@@ -94,15 +89,7 @@ def correlation_label(name: str) -> str:
 
 @in_house_style
 def plot_correlations(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw the correlations as a triangle of numbers, darker where stronger, blue where positive.
-
-    Parameters
-    ----------
-    rows
-        As returned by `correlation_rows`.
-    note
-        Line with scenario, seed and version.
-    """
+    """Draw the correlations as a triangle of numbers, darker where stronger, blue where positive."""
     names = list(dict.fromkeys([*rows["column"], *rows["row"]]))
     size = _CELL * (len(names) - 1)
     figure = new_figure(size + 3.1, size + 1.95, note=note)

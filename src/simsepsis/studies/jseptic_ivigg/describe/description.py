@@ -95,27 +95,7 @@ class ScenarioDescription:
 def describe_scenario(
     scenario: world.Scenario, *, seed: int, n: int = PATIENTS, population: int = POPULATION
 ) -> ScenarioDescription:
-    """Return what a scenario changes and asks, what it makes of patients, and what is true in it.
-
-    Parameters
-    ----------
-    scenario
-        The world as written.
-    seed
-        Seed of all simulations.
-    n
-        Patients simulated for margins and pictures; not the size of the scenario's registry.
-    population
-        Patients simulated for the truth.
-
-    Raises
-    ------
-    UsageError
-        If `n` or `population` is too small to describe anything, or the seed is negative.
-    ScenarioError
-        If the scenario asks for a world that does not exist, or one in which (nearly) nobody or everybody
-        is given IVIgG.
-    """
+    """Return what a scenario changes and asks, what it makes of patients, and what is true in it."""
     if n < LEAST:
         raise UsageError(f"n = {n}: too few patients to describe a scenario; give {LEAST:,} or more")
     asked = own(scenario)

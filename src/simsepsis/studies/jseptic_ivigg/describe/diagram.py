@@ -61,18 +61,7 @@ class Rule(NamedTuple):
 
 
 def diagram_nodes(settled: Scenario) -> pd.DataFrame:
-    """Return the variables that the diagram of this scenario has.
-
-    Parameters
-    ----------
-    settled
-        A scenario with nothing left to solve.
-
-    Returns
-    -------
-    DataFrame
-        ``node`` (key) ``, label, detail`` (second line) ``, recorded`` (whether the registry has it).
-    """
+    """Return the variables that the diagram of this scenario has."""
     u, complete = settled.unmeasured, 1.0 - settled.observation.incomplete_day1
     at_random = "" if settled.observation.by_severity else ", at random"
     rows = [
@@ -108,13 +97,6 @@ def _covariates_text(settled: Scenario) -> str:
 
 def diagram_arrows(asked: Scenario, settled: Scenario, base: Scenario) -> pd.DataFrame:
     """Return the arrows that a scenario's switches make.
-
-    Parameters
-    ----------
-    asked, settled
-        The scenario as written, and with nothing left to solve.
-    base
-        A settled scenario to compare with.
 
     Returns
     -------

@@ -75,19 +75,7 @@ _MAIN = frozenset(_EFFECT)
 
 @in_house_style
 def plot_diagram(nodes: DataFrame, arrows: DataFrame, *, base: str, note: str = "") -> Figure:
-    """Draw who causes what in a scenario, each arrow with its size where it is one number.
-
-    Parameters
-    ----------
-    nodes
-        ``node, label, detail, recorded``.
-    arrows
-        ``source, target, label, new``.
-    base
-        Name of the scenario that new arrows are new against.
-    note
-        Line with scenario, seed and version.
-    """
+    """Draw who causes what in a scenario, each arrow with its size where it is one number."""
     figure = new_figure(_WIDTH, _HEIGHT, note=note)
     axes = add_panel(figure, 0, 0, _WIDTH, _HEIGHT)
     axes.set_axis_off()

@@ -45,13 +45,6 @@ _TICKS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0)
 def dose_rows(settled: Scenario, oracle: Oracle) -> pd.DataFrame:
     """Return the doses given and, where the effect depends on them, the response and the IgG reached.
 
-    Parameters
-    ----------
-    settled
-        A scenario with nothing left to solve.
-    oracle
-        What only the simulator knows of its patients.
-
     Returns
     -------
     DataFrame
@@ -120,17 +113,7 @@ def _levels(settled: Scenario, oracle: Oracle) -> pd.DataFrame:
 
 @in_house_style
 def plot_doses(rows: pd.DataFrame, *, target: float | None = None, note: str = "") -> Figure:
-    """Draw the doses given and, where there are such rows, the hazard ratio by dose and the IgG reached.
-
-    Parameters
-    ----------
-    rows
-        As returned by `dose_rows`.
-    target
-        IgG in g/L above which more does nothing, if there is such a level.
-    note
-        Line with scenario, seed and version.
-    """
+    """Draw the doses given and, where there are such rows, the hazard ratio by dose and the IgG reached."""
     panels = {name: part for name, part in rows.groupby("panel", sort=False)}
     figure = new_figure(_WIDTH, 4.1, note=note)
     room = 2.75 if len(panels) > 1 else _WIDTH - 1.1

@@ -56,11 +56,6 @@ def incidence_rows(oracle: Oracle) -> pd.DataFrame:
 
     Nobody is censored in a simulated registry, so the incidence is a plain proportion.
 
-    Parameters
-    ----------
-    oracle
-        What only the simulator knows.
-
     Returns
     -------
     DataFrame
@@ -93,11 +88,6 @@ def _curve(happens: BoolArray, when: FloatArray, chosen: BoolArray) -> pd.DataFr
 
 def risk_facts(oracle: Oracle) -> pd.DataFrame:
     """Return the risks of death in hospital of both arms, and what of their difference is the effect.
-
-    Parameters
-    ----------
-    oracle
-        What only the simulator knows.
 
     Returns
     -------
@@ -137,15 +127,7 @@ def _difference(first: FloatArray, second: FloatArray) -> tuple[float, float]:
 
 @in_house_style
 def plot_incidence(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw the cumulative incidences, one panel per event.
-
-    Parameters
-    ----------
-    rows
-        As returned by `incidence_rows`.
-    note
-        Line with scenario, seed and version.
-    """
+    """Draw the cumulative incidences, one panel per event."""
     figure = new_figure(10.9, 4.6, note=note)
     for place, (event, (title, _)) in enumerate(EVENTS.items()):
         axes = add_panel(figure, 0.75 + 3.42 * place, 0.95, 2.65, 2.85)

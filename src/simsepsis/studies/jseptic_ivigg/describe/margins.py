@@ -29,17 +29,6 @@ MARGIN_COLUMNS = (
 def margin_rows(settled: Scenario, *, patients: int, draws: int, seed: int) -> DataFrame:
     r"""Return every before-matching number of Tables 1 to 3, printed and in a large simulation.
 
-    Parameters
-    ----------
-    settled
-        A scenario with nothing left to solve.
-    patients
-        Patients to simulate, about.
-    draws
-        Registries to divide them into, which matters where each has its own ICUs.
-    seed
-        Seed of the simulation.
-
     Returns
     -------
     DataFrame

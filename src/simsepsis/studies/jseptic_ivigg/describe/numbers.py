@@ -18,15 +18,7 @@ Numbers = Mapping[str, Number]
 
 
 def numbers_of(frame: DataFrame, key: str) -> dict[str, Number]:
-    """Return key → value and Monte Carlo standard error.
-
-    Parameters
-    ----------
-    frame
-        Columns `key`, ``value, mcse``.
-    key
-        Name of the column that holds the keys.
-    """
+    """Return key → value and Monte Carlo standard error."""
     values = zip(frame["value"].astype(float), frame["mcse"].astype(float), strict=True)
     return dict(zip(frame[key], values, strict=True))
 

@@ -43,17 +43,7 @@ MARGINS = (
 
 
 def files_of(scenario: Scenario, *, seed: int, population: int, command: str) -> dict[str, bytes]:
-    """Return file name → content of all that ``simsepsis describe`` writes.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    seed, population
-        As of `describe_scenario`.
-    command
-        What to type to get the same page.
-    """
+    """Return file name → content of all that ``simsepsis describe`` writes."""
     description = describe_scenario(scenario, seed=seed, population=population)
     drawn = draw_description(description, version=version("simsepsis"))
     figures = written(drawn, open_study("jseptic-ivigg").layout)
@@ -63,13 +53,7 @@ def files_of(scenario: Scenario, *, seed: int, population: int, command: str) ->
 
 
 def description_contents(description: ScenarioDescription) -> dict[str, bytes]:
-    """Return file name → content of the numbers that no figure draws, and of the settled scenario.
-
-    Parameters
-    ----------
-    description
-        As returned by `describe_scenario`.
-    """
+    """Return file name → content of the numbers that no figure draws, and of the settled scenario."""
     tables = {
         f"tables/{name}.csv": csv_bytes(getattr(description, name), float_format="%.10g", lineterminator="\n")
         for name in TABLES
@@ -78,17 +62,7 @@ def description_contents(description: ScenarioDescription) -> dict[str, bytes]:
 
 
 def scenario_page(description: ScenarioDescription, figures: Sequence[Figure], *, command: str) -> Page:
-    """Return the page that says what a scenario is, and shows all of it.
-
-    Parameters
-    ----------
-    description
-        As returned by `describe_scenario`.
-    figures
-        Embedded, so the page needs nothing else.
-    command
-        What to type to get the same page.
-    """
+    """Return the page that says what a scenario is, and shows all of it."""
     diagram = tuple(item for item in figures if item.name == "diagram")
     others = tuple(item for item in figures if item.name != "diagram")
     return Page(

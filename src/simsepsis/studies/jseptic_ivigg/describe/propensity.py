@@ -44,11 +44,6 @@ _LABELS = {"treated": "IVIgG", "control": "Control"}
 def propensity_rows(oracle: Oracle) -> pd.DataFrame:
     """Return the histogram of the true propensity in each arm.
 
-    Parameters
-    ----------
-    oracle
-        What only the simulator knows.
-
     Returns
     -------
     DataFrame
@@ -65,11 +60,6 @@ def propensity_rows(oracle: Oracle) -> pd.DataFrame:
 
 def propensity_facts(oracle: Oracle) -> pd.DataFrame:
     """Return how far the true propensities of the arms overlap.
-
-    Parameters
-    ----------
-    oracle
-        What only the simulator knows.
 
     Returns
     -------
@@ -97,15 +87,7 @@ def _arms(oracle: Oracle) -> NDArray[np.str_]:
 
 @in_house_style
 def plot_propensity(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw the true propensity of both arms as mirrored histograms, each in percent of its arm.
-
-    Parameters
-    ----------
-    rows
-        As returned by `propensity_rows`.
-    note
-        Line with scenario, seed and version.
-    """
+    """Draw the true propensity of both arms as mirrored histograms, each in percent of its arm."""
     figure = new_figure(8.6, 4.9, note=note)
     axes = add_panel(figure, 0.95, 0.95, 7.25, 3.75)
     for arm, sign in _SIGNS.items():

@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 
 
 def draw_description(description: ScenarioDescription, *, version: str) -> tuple[Figure, ...]:
-    """Draw every figure of a scenario, the causal diagram first.
-
-    Parameters
-    ----------
-    description
-        As returned by `describe_scenario`.
-    version
-        Of simsepsis, for the captions.
-    """
+    """Draw every figure of a scenario, the causal diagram first."""
     note = (
         f"Scenario {description.scenario.name}, {description.n:,} patients, seed {description.seed}, "
         f"simsepsis {version}."

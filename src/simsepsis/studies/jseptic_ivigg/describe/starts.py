@@ -41,11 +41,6 @@ _GROUPS = {"start": "start IVIgG that day", "wait": "in the ICU, not yet started
 def start_rows(registry: pd.DataFrame, oracle: Oracle) -> pd.DataFrame:
     """Return how many had started by when, and how severe they were when they did.
 
-    Parameters
-    ----------
-    registry, oracle
-        Patients and what only the simulator knows of them.
-
     Returns
     -------
     DataFrame
@@ -64,11 +59,6 @@ def start_rows(registry: pd.DataFrame, oracle: Oracle) -> pd.DataFrame:
 
 def start_facts(oracle: Oracle) -> pd.DataFrame:
     """Return how late IVIgG starts.
-
-    Parameters
-    ----------
-    oracle
-        What only the simulator knows.
 
     Returns
     -------
@@ -117,15 +107,7 @@ def _mean(values: FloatArray, chosen: BoolArray) -> tuple[float, float, int]:
 
 @in_house_style
 def plot_starts(rows: pd.DataFrame, *, note: str = "") -> Figure:
-    """Draw the share of patients who have started by hour, and the severity of those who start by day.
-
-    Parameters
-    ----------
-    rows
-        As returned by `start_rows`.
-    note
-        Line with scenario, seed and version.
-    """
+    """Draw the share of patients who have started by hour, and the severity of those who start by day."""
     figure = new_figure(10.9, 4.5, note=note)
     _draw_shares(add_panel(figure, 0.8, 0.95, 4.0, 3.2), rows.loc[rows["panel"] == "share"])
     _draw_severity(add_panel(figure, 7.55, 0.95, 3.1, 3.2), rows.loc[rows["panel"] == "severity"])

@@ -101,15 +101,7 @@ def day_if_treated(simulated: Simulated) -> FloatArray:
 
 
 def assign_by_coin(world: World, simulated: Simulated, rng: np.random.Generator) -> Simulated:
-    """Return the same patients with IVIgG assigned by coin at the registry's rate, and given to all of them.
-
-    Parameters
-    ----------
-    world, simulated
-        The world and what happened in it.
-    rng
-        Random numbers of the mechanism "coin".
-    """
+    """Return the same patients with IVIgG assigned by coin at the registry's rate, and given to them."""
     heads = rng.random(simulated.uniform.size) < world.scenario.patients.ivigg_share
     return replace(simulated, ivigg_day=np.where(heads, day_if_treated(simulated), np.inf))
 

@@ -31,20 +31,7 @@ def printed_by(scenario: Scenario, *, seed: int, replicate: int) -> Targets:
 
 
 def recalibrate(scenario: Scenario, *, seed: int) -> Scenario:
-    """Return a scenario calibrated to the tables of one of its own registries, with ICUs drawn anew.
-
-    Parameters
-    ----------
-    scenario
-        The world.
-    seed
-        Of the registry and of the ICUs.
-
-    Raises
-    ------
-    ConvergenceError
-        If the tables of `ATTEMPTS` registries cannot be met.
-    """
+    """Return a scenario calibrated to the tables of one of its own registries, with ICUs drawn anew."""
     looked_at = scenario.fitted_after_looking
     added = [name for name, one in mechanisms().items() if one["words"] in looked_at]
     for attempt in range(ATTEMPTS):

@@ -102,17 +102,6 @@ def fit_calibration(
 ) -> Scenario:
     """Return the scenario fitted to the before-matching columns of Tables 1 to 3.
 
-    Parameters
-    ----------
-    added
-        Names of `mechanisms` beyond the first world's assumptions; None: all, none: ``thesis-v1``.
-    targets
-        What it is fitted to; None: the printed tables.
-    seed
-        Of the roster and the population.
-    say
-        Called with each step.
-
     Notes
     -----
     In order: roster and pooled margins from Table 1; hazards of death and discharge from Table 3, each
