@@ -42,7 +42,13 @@ def test_from_a_file_to_its_report(simsepsis, tmp_path, cohort):
     assert made.returncode == 0, made.stderr
     assert "left to you" not in made.stdout
     files = sorted(str(path.relative_to(tmp_path / "mine")) for path in (tmp_path / "mine").rglob("*.*"))
-    assert files == ["analysis.toml", "experiments/first.toml", "study.toml", "variables.csv"]
+    assert files == [
+        "analysis.toml",
+        "experiments/first.toml",
+        "study.toml",
+        "trials/first.toml",
+        "variables.csv",
+    ]
     looked = simsepsis("check", "mine", "--out", "looked")
     assert looked.returncode == 0
     assert "Wrong: nothing" in looked.stdout

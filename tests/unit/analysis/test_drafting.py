@@ -117,6 +117,7 @@ def test_a_number_may_be_the_outcome(tmp_path: Path) -> None:
     assert draft.open == ()
     assert spec["numeric_outcomes"] == ["cost"]
     assert "outcomes" not in spec
+    assert "trials/first.toml" not in draft.files  # a trial counts who has an event
     first = tomllib.loads(draft.files["experiments/first.toml"])
     assert first["world"]["set"]["effect.measure"] == "mean_difference"
     values = [cell["set"]["effect.value"] for cell in first["cells"]]

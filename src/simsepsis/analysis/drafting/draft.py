@@ -13,7 +13,7 @@ from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.drafting.column_facts import facts_of
 from simsepsis.analysis.drafting.guessed_roles import Chosen, Facts, choose
 from simsepsis.analysis.drafting.spec_text import spec_text
-from simsepsis.analysis.drafting.study_text import dictionary_text, experiment_text, study_text
+from simsepsis.analysis.drafting.study_text import dictionary_text, experiment_text, study_text, trial_text
 from simsepsis.analysis.spec_files import left_open
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.names import name_from
@@ -97,7 +97,7 @@ def draft_study(path: str | Path, folder: str | Path, named: Named | None = None
     >>> _ = path.write_text("treated,died,age\n1,0,70\n0,1,81\n1,1,64\n0,0,59\n")
     >>> draft = draft_study(path, "mine")
     >>> draft.open, sorted(draft.files)
-    ((), ['analysis.toml', 'experiments/first.toml', 'study.toml', 'variables.csv'])
+    ((), ['analysis.toml', 'experiments/first.toml', 'study.toml', 'trials/first.toml', 'variables.csv'])
     """
     path, folder = Path(path), Path(folder)
     try:
@@ -115,6 +115,8 @@ def draft_study(path: str | Path, folder: str | Path, named: Named | None = None
         SPEC_FILE: spec,
         "experiments/first.toml": experiment_text(facts, chosen),
     }
+    if chosen.outcomes:
+        files["trials/first.toml"] = trial_text(chosen)
     return Draft(files=files, open=_open_lines(spec), summary=tuple(_summary(frame, facts, chosen)))
 
 

@@ -1,4 +1,4 @@
-"""The texts of a drafted study's other files: what it is, its data dictionary and its first experiment."""
+"""The texts of a drafted study's other files: what it is, its data dictionary, its first experiment, its trial."""
 
 from __future__ import annotations
 
@@ -102,6 +102,23 @@ def experiment_text(facts: Facts, chosen: Chosen) -> str:
         value=f"{_effect(facts, outcome, number=number):g}",
         methods=", ".join(map(quoted, methods)),
         estimands=", ".join(map(quoted, estimands)),
+    )
+
+
+TRIAL = Path(__file__).with_name("first_trial.txt")
+"""The first trial, with places in braces."""
+
+
+def trial_text(chosen: Chosen) -> str:
+    """Return ``trials/first.toml``: the treatment against none, on the first outcome that happens or not."""
+    outcome = chosen.outcomes[0]
+    treatment = chosen.treatment or "TREATMENT"
+    arm = label_of(treatment)
+    return TRIAL.read_text("utf-8").format(
+        label=quoted(f"{arm} against none: {label_of(outcome)}"),
+        question=quoted(f"How many patients would a trial of '{treatment}' need?"),
+        arm=quoted(arm),
+        outcome=quoted(outcome),
     )
 
 
