@@ -1,4 +1,4 @@
-"""The texts of a drafted study's other files: what it is, its data dictionary, its first experiment, its trial."""
+"""The texts of a drafted study's other files: study, data dictionary, first experiment and first trial."""
 
 from __future__ import annotations
 
