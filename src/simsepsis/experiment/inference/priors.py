@@ -24,6 +24,7 @@ from simsepsis.study.published import DEFAULT, Study, is_study, open_study
 from simsepsis.truth import CONTRASTS
 from simsepsis.words import shown
 from simsepsis.world.changes import Changes, WorldChoice, changed_scenario, dotted
+from simsepsis.world.kinds import setting_words
 from simsepsis.world.plans import find_plan, read_plan, scenario_beside
 from simsepsis.world.scenario import Scenario
 from simsepsis.world.section import Name, Section
@@ -210,7 +211,7 @@ class InferencePlan(Section):
     @property
     def words(self) -> dict[str, str]:
         """Return what people call each setting and truth."""
-        names = self.study.setting_names
+        names = setting_words(self.infer.study)
         settings = {key: prior.words or names.get(key, key) for key, prior in self.infer.priors.items()}
         return settings | {name: Estimand.parse(name).label() for name in self.infer.truths}
 
