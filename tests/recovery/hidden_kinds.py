@@ -17,6 +17,7 @@ import pandas as pd
 
 from simsepsis.analysis.drafting.draft import Named
 from simsepsis.analysis.drafting.printed_draft import draft_printed
+from simsepsis.analysis.survival.kaplan_meier import kaplan_meier
 from simsepsis.files import write_files
 from simsepsis.fitting.bands import analysis_quantities, band
 from simsepsis.fitting.from_tables import fit_ensemble
@@ -36,6 +37,8 @@ class Hidden:
     quantities: tuple[str, ...]
     treatment: str = "treatment"
     cluster: str = ""
+    time: str = ""
+    days: tuple[float, ...] = ()
 
 
 def visits() -> Hidden:
@@ -72,6 +75,34 @@ def lung() -> Hidden:
     )
 
 
+def breast() -> Hidden:
+    """Return women with breast cancer: hormonal therapy or none, death or recurrence within six years."""
+    from lifelines.datasets import load_gbsg2
+
+    rows = load_gbsg2().rename(columns={"cens": "relapse", "time": "relapse_time"})
+    rows = rows.assign(
+        treatment=(rows["horTh"] == "yes").astype(int), post=(rows["menostat"] == "Post").astype(int)
+    )
+    return Hidden(
+        rows=rows[["treatment", "relapse", "relapse_time", "age", "post", "tsize", "pnodes"]],
+        outcome="relapse",
+        quantities=("psm_cox log_hr_relapse_matched", "cox_time_fixed log_hr_relapse_twin"),
+        time="relapse_time",
+        days=(365, 730, 1095, 1460, 1825),
+    )
+
+
+def curve_rows(frame: pd.DataFrame, hidden: Hidden) -> Iterator[Row]:
+    """Yield the Kaplan–Meier estimate of both arms at some days, and the end of follow-up."""
+    for arm, given in (("treated", 1), ("control", 0)):
+        own = frame[frame[hidden.treatment] == given]
+        curve = kaplan_meier(own[hidden.time], own[hidden.outcome])
+        for day in hidden.days:
+            alive = curve.loc[curve["time"] <= day, "survival"].min()
+            yield (hidden.outcome, f"{day:g}", "percent_by", arm, f"{100 * (1 - alive):.1f}")
+    yield (hidden.outcome, "", "follow_up", "", f"{frame[hidden.time].max():g}")
+
+
 def summary_rows(frame: pd.DataFrame, treatment: str, skip: Sequence[str] = ()) -> Iterator[Row]:
     """Yield counts of what is 0 or 1, and mean and SD of numbers, by arm."""
     for arm, own in (("treated", frame[frame[treatment] == 1]), ("control", frame[frame[treatment] == 0])):
@@ -101,8 +132,10 @@ def compared(hidden: Hidden, subsample: int, *, patients: int = 1_000, members: 
     rows = hidden.rows.sample(patients, random_state=subsample).reset_index(drop=True)
     with tempfile.TemporaryDirectory() as folder:
         named = Named(outcome=(hidden.outcome,), treated="treated")
-        skip = [hidden.cluster] if hidden.cluster else []
-        table = [(name, "", "clusters", "", str(rows[name].nunique())) for name in skip]
+        table = list(curve_rows(rows, hidden)) if hidden.time else []
+        if hidden.cluster:
+            table.append((hidden.cluster, "", "clusters", "", str(rows[hidden.cluster].nunique())))
+        skip = [hidden.cluster, *([hidden.outcome, hidden.time] if hidden.time else [])]
         table += summary_rows(rows, hidden.treatment, skip)
         study = study_of(table, Path(folder), named)
         printed = printed_cohort(study)
@@ -115,7 +148,7 @@ def compared(hidden: Hidden, subsample: int, *, patients: int = 1_000, members: 
     return table.reset_index()
 
 
-COHORTS = {"visits": visits, "lung": lung}
+COHORTS = {"visits": visits, "lung": lung, "breast": breast}
 
 
 def main(subsamples: int = 3, members: int = 12) -> None:

@@ -11,6 +11,7 @@ from simsepsis.fitting.learn import covariates_of
 from simsepsis.fitting.printed_cells import Cells, cells_by_arm
 from simsepsis.fitting.printed_clusters import ICCS, SIZES, PrintedClusters, printed_clusters
 from simsepsis.fitting.printed_margins import PrintedColumn, column_of
+from simsepsis.fitting.printed_survival import PrintedSurvival, printed_survival, unlike
 from simsepsis.study.printed import Printed
 from simsepsis.study.published import Study
 
@@ -35,8 +36,8 @@ class PrintedCohort:
         Outcome → outcomes that it includes.
     numbers
         Outcome that is a number → its printed columns.
-    clusters
-        What is printed of clusters; None for nothing.
+    clusters, survival
+        What is printed of clusters, and of a time to an event; None for nothing.
     notes
         What is not printed and therefore left out, one sentence each.
     """
@@ -50,6 +51,7 @@ class PrintedCohort:
     wider: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, PrintedColumn]
     clusters: PrintedClusters | None = None
+    survival: PrintedSurvival | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -100,8 +102,9 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
         }
         for wanted in ((*covariates_of(spec), *spec.adjusters), spec.numeric_outcomes)
     )
-    crude = dict(_crude(cells, study))
-    outcomes, clusters = (*crude, *amounts), printed_clusters(cells)
+    clusters, survival = printed_clusters(cells), printed_survival(cells, spec)
+    crude = dict(_crude(cells, study, survival))
+    outcomes = (*((survival.event,) if survival else ()), *crude, *amounts)
     for what, found in (("covariate", named), ("outcome", outcomes)):
         if not found:
             raise DataError(
@@ -111,20 +114,25 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     return PrintedCohort(
         study=study.key,
         source=f"printed tables of {study.title}",
-        spec=printed_spec(spec, tuple(named), outcomes, clusters),
+        spec=printed_spec(spec, tuple(named), outcomes, clusters, survival),
         sizes=(cells.arms[0].size, cells.arms[1].size),
         columns=named,
         crude=crude,
         wider={name: tuple(_parts(name, crude, study)) for name in crude},
         numbers=amounts,
         clusters=clusters,
-        notes=tuple(_notes(spec, (*named, *outcomes), clusters)),
+        survival=survival,
+        notes=tuple(_notes(spec, (*named, *outcomes), clusters, survival, cells.arms[0].size)),
     )
 
 
-def _crude(cells: Cells, study: Study) -> Iterator[tuple[str, tuple[float, float]]]:
+def _crude(
+    cells: Cells, study: Study, survival: PrintedSurvival | None
+) -> Iterator[tuple[str, tuple[float, float]]]:
     """Yield shares of outcomes in both arms, each before those that include it."""
+    over = survival.event if survival else ""
     own = [name for name in study.spec.outcomes if name in study.variables and cells.has(name)]
+    own = [name for name in own if name != over]
     for name in sorted(own, key=lambda name: len(list(_parts(name, own, study)))):
         treated, control = (row.event for row in cells.rows(study.variables[name]))
         yield name, (treated, control)
@@ -135,7 +143,13 @@ def _parts(name: str, outcomes: Collection[str], study: Study) -> Iterator[str]:
     return (part for part, whole in study.layout.parts.items() if whole == name and part in outcomes)
 
 
-def _notes(spec: AnalysisSpec, names: tuple[str, ...], clusters: PrintedClusters | None) -> Iterator[str]:
+def _notes(
+    spec: AnalysisSpec,
+    names: tuple[str, ...],
+    clusters: PrintedClusters | None,
+    survival: PrintedSurvival | None,
+    treated: float,
+) -> Iterator[str]:
     wanted = (*spec.covariates, *spec.adjusters, *spec.all_outcomes, *spec.durations, *spec.later_scores)
     left = [name for name in dict.fromkeys(wanted) if name not in names]
     if left:
@@ -149,7 +163,12 @@ def _notes(spec: AnalysisSpec, names: tuple[str, ...], clusters: PrintedClusters
         )
     elif spec.cluster:
         yield f"No table says how patients were spread over '{spec.cluster}'; there are no clusters."
-    if spec.survival_time:
+    if survival is not None:
+        yield from unlike(survival, treated)
+        other = [name for name in spec.outcomes if name in names and name != survival.event]
+        if other:
+            yield f"Drawn apart from the time to '{survival.event}': {', '.join(other)}."
+    elif spec.survival_time:
         yield f"No table has the times of '{spec.survival_time}'; there is no survival analysis."
 
 
@@ -158,6 +177,7 @@ def printed_spec(
     columns: tuple[str, ...],
     outcomes: tuple[str, ...],
     clusters: PrintedClusters | None = None,
+    survival: PrintedSurvival | None = None,
 ) -> AnalysisSpec:
     """Return an analysis without columns, clusters and times that are not printed, and rules for a file."""
 
@@ -183,13 +203,16 @@ def printed_spec(
         transfusions=transfusions,
         durations=(),
         later_scores=(),
-        survival_time=None,
-        survival_event=None,
+        survival_time=survival.time if survival else None,
+        survival_event=survival.event if survival else None,
         exact=kept(spec.exact),
         second_score=spec.second_score if adjuncts or transfusions else "none",
         cox_adjusted=False,
         subgroups=tuple(one for one in spec.subgroups if one.column in columns),
-        methods=("logistic",) if happens else ("overlap_weights",),
+        methods=(
+            "logistic" if happens else "overlap_weights",
+            *(("cox_time_fixed",) if survival else ()),
+        ),
         columns={},
         recode={},
         levels={name: levels for name, levels in spec.levels.items() if name in columns},

@@ -14,7 +14,8 @@ from simsepsis.fitting.assumed_prognosis import Population, crude_coefficients, 
 from simsepsis.fitting.printed_clusters import spread_of
 from simsepsis.fitting.printed_cohort import PrintedCohort
 from simsepsis.fitting.printed_margins import PrintedColumn
-from simsepsis.world.fitted.profile import NODES, Column, Later, Model, Profile
+from simsepsis.fitting.printed_survival import PrintedSurvival, hazards_of, spread_of_hazards
+from simsepsis.world.fitted.profile import NODES, Column, Later, Model, Profile, Survival
 from simsepsis.world.fitted.simulate import quantiles
 
 ROUNDS = 4
@@ -58,6 +59,38 @@ def outcome_models(
     for name, own in printed.numbers.items():
         models[name] = _number_model(profile, own.column, name, people, unit, c_statistic, rng)
     return models
+
+
+def survival_model(
+    printed: PrintedSurvival, profile: Profile, people: Population, unit: FloatArray, c_statistic: float
+) -> tuple[Survival, Model, float, tuple[float, float]]:
+    """Return follow-up that ends for all at once, its model, SD of clusters' effects, and crude events."""
+    values, homes = people.X @ unit, people.homes
+    spread, middle = spread_of_hazards(values, c_statistic), float(values.mean())
+    score, weights = spread * (values - middle), (people.chance, 1.0 - people.chance)
+    dead = float(
+        np.average([curve[-1][1] for curve in printed.curves], weights=[own.sum() for own in weights])
+    )
+    apart = spread_of(
+        homes.icc, dead, score, homes.outcome, homes.shares, lambda log: -np.expm1(-np.exp(log))
+    )
+    score = score + apart * homes.on_outcome
+    found = hazards_of(printed, score, people.chance)
+    hazards = np.diff(found.cumulative) / np.diff(found.cuts)
+    survival = Survival(
+        time=printed.time,
+        event=printed.event,
+        cuts=tuple(map(float, found.cuts)),
+        hazards=tuple(map(float, hazards)),
+        leaving=(0.0,) * hazards.size,
+        horizon=printed.end,
+    )
+    model = linear_model(profile, -spread * middle, spread * unit, found.log_ratio, kind="hazard")
+    treated, control = (
+        found.share(printed.end, score, own, treated=arm)
+        for own, arm in zip(weights, (True, False), strict=True)
+    )
+    return survival, model, apart, (treated, control)
 
 
 def linear_model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -14,12 +15,18 @@ from simsepsis.fitting.assumed_dependence import Correlations, assumed_correlati
 from simsepsis.fitting.assumed_prognosis import Population, Prognosis, direction
 from simsepsis.fitting.printed_clusters import Homes, draw_homes, with_effects, without_effects
 from simsepsis.fitting.printed_cohort import PrintedCohort
-from simsepsis.fitting.printed_outcomes import later_of, linear_model, means_of, outcome_models
+from simsepsis.fitting.printed_outcomes import (
+    later_of,
+    linear_model,
+    means_of,
+    outcome_models,
+    survival_model,
+)
 from simsepsis.fitting.refine import lower_triangle
 from simsepsis.fitting.tilt import Tilt, intercept_for, tilted
 from simsepsis.streams import stream, streams
 from simsepsis.world.fitted.covariates import draw_covariates
-from simsepsis.world.fitted.profile import Model, Profile
+from simsepsis.world.fitted.profile import Derived, Model, Profile
 from simsepsis.world.fitted.scenario import in_memory
 from simsepsis.world.fitted.simulate import place_patients, roster_of
 from simsepsis.world.fitted.tabulated import basis
@@ -74,9 +81,22 @@ def profile_of(
     unit = direction(people, factor * tilt.coefficients, correlation, rng)
     models = {"treatment": linear_model(profile, start, factor * tilt.coefficients)}
     found = outcome_models(printed, profile, people, unit, assumed.prognosis.c_statistic, rng)
+    update: dict[str, Any] = {}
+    if printed.survival is not None:
+        survival, model, apart, crude = survival_model(
+            printed.survival, profile, people, unit, assumed.prognosis.c_statistic
+        )
+        found |= {"event": (model, apart), "leaving": (Model(kind="hazard"), 0.0)}
+        event = printed.survival.event
+        update = {
+            "survival": survival,
+            "derived": {event: Derived()},
+            "crude": {**profile.crude, event: crude},
+        }
     models |= {name: model for name, (model, _) in found.items()}
     whole = profile.model_copy(
-        update={
+        update=update
+        | {
             "models": models,
             "later": later_of(printed),
             "clusters": with_effects(profile, homes, {name: spread for name, (_, spread) in found.items()}),

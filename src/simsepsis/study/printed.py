@@ -21,6 +21,7 @@ PRINTED_COLUMNS = (*KEY, "printed", "text", "bound", "decimals")
 LEGAL_STATISTICS = (
     *STATISTICS,
     *("mean", "sd", "risk_ratio", "risk_difference", "mean_difference", "clusters", "icc"),
+    *("percent_by", "median_time", "follow_up"),
 )
 SHORT_COLUMNS = ("variable", "statistic", "text")
 """Columns that a table must have; the others are empty, or follow from these."""

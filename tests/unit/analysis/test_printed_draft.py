@@ -190,6 +190,74 @@ def test_clusters_that_cannot_be_are_refused_by_their_place(tmp_path, wrong, wor
     assert "\n" not in str(refused.value)
 
 
+CURVES = {"drug": {"28": "20.0", "90": "32.0"}, "no drug": {"28": "15.0", "90": "25.0"}}
+
+
+def of_times(
+    curves: dict[str, dict[str, str]] = CURVES, *, end: str | None = "180", median: str | None = None
+) -> list[tuple[str, ...]]:
+    """Return a table that prints shares of the dead by some days, in place of their number."""
+    lines = [row for row in rows() if row[0] != "died"]
+    lines += [
+        ("died", day, "percent_by", arm, share) for arm, own in curves.items() for day, share in own.items()
+    ]
+    if median is not None:
+        lines += [("died", "", "median_time", arm, median) for arm in ARM]
+    return [*lines, ("died", "", "follow_up", "", end)] if end else lines
+
+
+def test_survival_is_printed_again_and_ends_for_all_at_once(tmp_path):
+    study = written(tmp_path, of_times())
+    assert (study.spec.survival_time, study.spec.survival_event) == ("died_time", "died")
+    assert 'estimands = ["rd_died", "log_hr_died"]' in (study.folder / "experiments/first.toml").read_text()
+    for world in fit_ensemble(study, members=3, seed=2):
+        registry = generate_cohort(world.scenario, seed=1, n=60_000).registry
+        assert (registry.loc[registry["died"] == 0, "died_time"] == 180).all()
+        for arm, (given, near) in {"drug": (1, 1.5), "no drug": (0, 0.8)}.items():
+            own = registry[registry["treatment"] == given]
+            for day, share in CURVES[arm].items():
+                dead = (own["died"] == 1) & (own["died_time"] <= float(day))
+                # The controls' curve is theirs, the treated have one hazard ratio.
+                assert 100 * dead.mean() == pytest.approx(float(share), abs=near)
+        assert world.profile.crude["died"][::-1] == pytest.approx(
+            registry.groupby("treatment")["died"].mean().tolist(), abs=0.015
+        )
+
+
+def test_a_median_is_a_half_by_its_day(tmp_path):
+    world = fit_ensemble(written(tmp_path, of_times({}, median="60")), members=1, seed=2)[0]
+    registry = generate_cohort(world.scenario, seed=1, n=40_000).registry
+    assert registry.groupby("treatment")["died_time"].median().tolist() == pytest.approx([60, 60], abs=2.5)
+
+
+def test_curves_that_cross_are_told(tmp_path):
+    crossed = {"drug": {"28": "5.0", "90": "40.0"}, "no drug": {"28": "20.0", "90": "25.0"}}
+    notes = printed_cohort(written(tmp_path, of_times(crossed))).notes
+    assert "not of proportional hazards: of the treated 5.0% are printed by 28" in " ".join(notes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (
+            {"curves": CURVES | {"drug": {"28": "20.0", "90": "12.0"}}},
+            "'12.0' means 12.0% by 90, but by 28 it was",
+        ),
+        ({"curves": CURVES | {"drug": {"28": "120"}}}, "'120' is no percentage; write 0 to 100"),
+        ({"curves": CURVES | {"drug": {"soon": "12"}}}, "level 'soon' is no time; write it as 28"),
+        ({"curves": CURVES | {"drug": {"400": "12"}}}, "is of time 400, and follow-up goes from 0 to 180"),
+        ({"curves": {"drug": {"28": "12"}}}, "of the arm 'no drug' no share or median is printed; add rows"),
+        ({"median": "500"}, "'500' is of time 500.*or leave the row out where the median was not reached"),
+        ({"end": None}, "nothing says when follow-up ended; add a row with variable = 'died'"),
+    ],
+)
+def test_survival_that_cannot_be_is_refused_by_its_place(tmp_path, wrong, words):
+    with pytest.raises(DataError, match=words) as refused:
+        printed_cohort(written(tmp_path, of_times(**wrong)))
+    assert "table1.csv" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_the_first_experiment_runs_through_all_worlds(tmp_path):
     draft = draft_printed(table(tmp_path, rows()), tmp_path / "mine")
     assert draft.files["experiments/first.toml"].count("[[cells]]") == 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ CONTRAST = ("contrast", "")
 """Arms of numbers that are of neither arm."""
 SITES = ("clusters", "icc")
 """Statistics of clusters, which stand without an arm."""
+TIMES = ("percent_by", "median_time", "follow_up")
+"""Statistics of a time to an event; the level of the first is a time."""
 COUNTED = {"count", "percent"}
 MEMBERS = 12
 """Worlds that the first experiment runs through, as many as `simsepsis fit --printed` makes."""
@@ -40,13 +42,15 @@ FIRST = Path(__file__).with_name("printed_experiment.txt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """What a table prints: its frame, its arms, kind and levels of each variable, and what clusters are."""
+    """What a table prints: its frame, its arms, kind and levels of each variable, clusters and times."""
 
     frame: pd.DataFrame
     arms: Arms
     kinds: Mapping[str, str]
     levels: Mapping[str, tuple[str, ...]]
     cluster: str | None
+    survival: str | None
+    end: float
 
 
 def is_printed(path: str | Path) -> bool:
@@ -141,7 +145,8 @@ def _rows(path: Path, named: Named) -> _Rows:
     frame = frame.assign(phase=frame["phase"].replace("", "before"))
     arms = _arms(tuple(dict.fromkeys(arm for arm in frame["arm"] if arm not in CONTRAST)), named, path)
     sites = frame["statistic"].isin(SITES)
-    own = frame[frame["arm"].isin(arms) & ~sites]
+    times = frame["statistic"].isin(TIMES)
+    own = frame[frame["arm"].isin(arms) & ~sites & ~times]
     kinds: dict[str, str] = {}
     levels: dict[str, tuple[str, ...]] = {}
     for variable, cells in own[own["variable"] != "n"].groupby("variable", sort=False):
@@ -153,7 +158,13 @@ def _rows(path: Path, named: Named) -> _Rows:
         kinds[str(variable)] = ("category" if found else "binary") if counted else "number"
         levels[str(variable)] = found if counted else ()
     cluster = next(iter(frame.loc[sites, "variable"]), None)
-    return _Rows(frame=frame, arms=arms, kinds=kinds, levels=levels, cluster=cluster)
+    survival = next(iter(frame.loc[times, "variable"]), None)
+    if survival is not None:
+        kinds[survival], levels[survival] = "binary", ()
+    end = frame.loc[frame["statistic"] == "follow_up", "printed"].max()
+    return _Rows(
+        frame=frame, arms=arms, kinds=kinds, levels=levels, cluster=cluster, survival=survival, end=end
+    )
 
 
 def _arms(found: Sequence[str], named: Named, path: Path) -> Arms:
@@ -189,6 +200,7 @@ def _outcomes(rows: _Rows, named: Named, path: Path) -> tuple[str, ...]:
                 "not, or is a number, so name one with a count, or mean and sd"
             )
     found = tuple(named.outcome) or tuple(name for name in binary if COLUMNS["outcome"].strength(name))
+    found = tuple(dict.fromkeys((*([rows.survival] if rows.survival else []), *found)))
     if not found:
         which = f" Write --outcome with one of {listed(binary, most=10)}, or" if binary else ""
         raise UsageError(
@@ -207,9 +219,23 @@ def _dictionary(rows: _Rows, treatment: str, outcomes: Sequence[str]) -> tuple[V
         if rows.cluster
         else []
     )
+    time = (
+        [
+            Variable(
+                name=time_of(rows.survival),
+                label=label_of(time_of(rows.survival)),
+                role="time",
+                kind="number",
+                low=0.0,
+            )
+        ]
+        if rows.survival
+        else []
+    )
     return (
         Variable(name=treatment, label=label_of(treatment), role="treatment", kind="binary"),
         *site,
+        *time,
         *(
             Variable(
                 name=name,
@@ -270,12 +296,31 @@ def _spec_text(
                 if (own := [name for name in outcomes if (rows.kinds[name] == "number") == number])
             ),
             *([entry("Printed by number.", f"cluster = {quoted(rows.cluster)}")] if rows.cluster else []),
+            *_times(rows),
             entry(
                 "Everything else that is printed: the score is made of it.",
                 f"covariates = {texts(covariates)}",
             ),
         ]
     )
+
+
+def _times(rows: _Rows) -> Iterator[str]:
+    """Yield what the spec says of a time to an event."""
+    if rows.survival is not None:
+        lines = [
+            f"survival_time = {quoted(time_of(rows.survival))}",
+            f"survival_event = {quoted(rows.survival)}",
+        ]
+        yield entry("Printed as shares by some times, or medians.", "\n".join(lines))
+        yield entry("All are followed up to the end that is printed.", 'censoring = "administrative"')
+        if rows.end > 0.0:
+            yield entry("To which restricted means are counted.", f"rmst_horizon = {rows.end:g}")
+
+
+def time_of(event: str) -> str:
+    """Return the column of the time to an event."""
+    return f"{event}_time"
 
 
 def _experiment_text(outcome: str, rows: _Rows) -> str:
@@ -289,5 +334,10 @@ def _experiment_text(outcome: str, rows: _Rows) -> str:
         outcome=outcome,
         cells=cells,
         first=f"{'md' if number else 'rd'}_{outcome}",
-        **comparison_texts(outcome, number=number, cluster=rows.cluster, event=None),
+        **comparison_texts(
+            outcome,
+            number=number,
+            cluster=rows.cluster,
+            event=rows.survival if rows.survival == outcome else None,
+        ),
     )
