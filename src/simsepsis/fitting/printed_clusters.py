@@ -12,6 +12,7 @@ from scipy.special import expit, gammaincinv
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import DataError
 from simsepsis.fitting.printed_cells import Cells
+from simsepsis.study.printed import OF_CLUSTERS
 from simsepsis.world.fitted.profile import Clusters, Profile
 
 ICCS = (0.0, 0.05, 0.15)
@@ -26,9 +27,6 @@ SIZES = 0.65
 
 LARGEST_SD = 12.0
 """Largest SD of clusters' effects that is tried."""
-
-STATISTICS = ("clusters", "icc")
-"""Statistics that say something of clusters, and of no arm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ def printed_clusters(cells: Cells) -> PrintedClusters | None:
     DataError
         If there cannot be so many, or the ICC is none.
     """
-    found = {key.statistic: key for key in cells.printed if key.statistic in STATISTICS}
+    found = {key.statistic: key for key in cells.printed if key.statistic in OF_CLUSTERS}
     patients = round(sum(arm.size for arm in cells.arms))
     if not found:
         return None

@@ -15,10 +15,8 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import DataError
 from simsepsis.fitting.printed_cells import Arm, Cells
 from simsepsis.study.layout import Key
+from simsepsis.study.printed import OF_TIMES
 from simsepsis.world.contrast import LARGEST_LOG_HAZARD_RATIO
-
-STATISTICS = ("percent_by", "median_time", "follow_up")
-"""Share with the event by the time that is the level, time by which half have it, end of all follow-up."""
 
 STRONGEST = 8.0
 """Largest SD of a log hazard that is tried."""
@@ -61,7 +59,7 @@ def printed_survival(cells: Cells, spec: AnalysisSpec) -> PrintedSurvival | None
     DataError
         If a share falls, a time is beyond the end, or something lacks.
     """
-    keys = [key for key in cells.printed if key.statistic in STATISTICS]
+    keys = [key for key in cells.printed if key.statistic in OF_TIMES]
     if not keys:
         return None
     event = keys[0].variable
@@ -83,13 +81,13 @@ def printed_survival(cells: Cells, spec: AnalysisSpec) -> PrintedSurvival | None
 
 def _curve(cells: Cells, event: str, arm: Arm, end: float) -> Curve:
     own = cells.found.get((event, arm.name), {})
-    found = sorted((_point(cells, key, end), key) for key in own.values() if key.statistic in STATISTICS[:2])
+    found = sorted((_point(cells, key, end), key) for key in own.values() if key.statistic in OF_TIMES[:2])
     if not found:
         named = getattr(cells.printed.layout.arms, arm.name)
-        place = cells.at(next(key for key in cells.printed if key.statistic in STATISTICS))
+        place = cells.at(next(key for key in cells.printed if key.statistic in OF_TIMES))
         raise DataError(
-            f"{place}: of the arm '{named}' no share or median is printed; add rows with variable = '{event}', "
-            f"statistic = 'percent_by', a time such as 28 as level, and arm = '{named}'"
+            f"{place}: of the arm '{named}' no share or median is printed; add rows with variable = "
+            f"'{event}', statistic = 'percent_by', a time such as 28 as level, and arm = '{named}'"
         )
     for ((before, more), _), ((time, share), key) in pairwise(found):
         if share < more:

@@ -18,10 +18,15 @@ from simsepsis.words.labels import PHASES, STATISTICS, Wording, in_a_sentence
 
 KEY = Key._fields
 PRINTED_COLUMNS = (*KEY, "printed", "text", "bound", "decimals")
+OF_CLUSTERS = ("clusters", "icc")
+"""Statistics of clusters, of no arm: their number, and the outcomes' ICC."""
+OF_TIMES = ("percent_by", "median_time", "follow_up")
+"""Share with the event by the time that is the level, time by which half have it, end of all follow-up."""
 LEGAL_STATISTICS = (
     *STATISTICS,
-    *("mean", "sd", "risk_ratio", "risk_difference", "mean_difference", "clusters", "icc"),
-    *("percent_by", "median_time", "follow_up"),
+    *("mean", "sd", "risk_ratio", "risk_difference", "mean_difference"),
+    *OF_CLUSTERS,
+    *OF_TIMES,
 )
 SHORT_COLUMNS = ("variable", "statistic", "text")
 """Columns that a table must have; the others are empty, or follow from these."""

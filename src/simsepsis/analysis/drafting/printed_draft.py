@@ -17,7 +17,7 @@ from simsepsis.analysis.drafting.vocabulary import COLUMNS, untreated_of
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.names import name_from
 from simsepsis.study.layout import ARMS, Arms, Layout
-from simsepsis.study.printed import SHORT_COLUMNS, check_printed, read_table
+from simsepsis.study.printed import OF_CLUSTERS, OF_TIMES, SHORT_COLUMNS, check_printed, read_table
 from simsepsis.study.variables import HEADER, Variable, Variables
 from simsepsis.words.numbers import listed
 
@@ -25,10 +25,6 @@ WRITTEN = ("variable", "level", "statistic", "phase", "arm", "text")
 """Columns of the table in the study's folder."""
 CONTRAST = ("contrast", "")
 """Arms of numbers that are of neither arm."""
-SITES = ("clusters", "icc")
-"""Statistics of clusters, which stand without an arm."""
-TIMES = ("percent_by", "median_time", "follow_up")
-"""Statistics of a time to an event; the level of the first is a time."""
 COUNTED = {"count", "percent"}
 MEMBERS = 12
 """Worlds that the first experiment runs through, as many as `simsepsis fit --printed` makes."""
@@ -144,8 +140,8 @@ def _rows(path: Path, named: Named) -> _Rows:
         raise DataError(f"{path.name}: has no row of phase 'before', before patients were matched; add them")
     frame = frame.assign(phase=frame["phase"].replace("", "before"))
     arms = _arms(tuple(dict.fromkeys(arm for arm in frame["arm"] if arm not in CONTRAST)), named, path)
-    sites = frame["statistic"].isin(SITES)
-    times = frame["statistic"].isin(TIMES)
+    sites = frame["statistic"].isin(OF_CLUSTERS)
+    times = frame["statistic"].isin(OF_TIMES)
     own = frame[frame["arm"].isin(arms) & ~sites & ~times]
     kinds: dict[str, str] = {}
     levels: dict[str, tuple[str, ...]] = {}
