@@ -81,7 +81,7 @@ def test_the_search_for_an_effect_knows_everybody_whom_it_does_not_simulate_agai
     def state(part, value):
         return coded(part.course(0, value), outcome)
 
-    settled = _settled(state, world)
+    settled = _settled(state, world, {})
     values = [-1.5, 1.5, 0.2, -0.4, 0.1, 0.15, -0.41, 0.0]
     assert all(np.array_equal(settled(value), state(world, value)) for value in values)
     assert not np.array_equal(settled(0.1), settled(0.15))

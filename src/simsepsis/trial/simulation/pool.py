@@ -125,11 +125,13 @@ class _World:
 
 
 def _settled(
-    state: Callable[[_World, float], NDArray[Any]], world: _World
+    state: Callable[[_World, float], NDArray[Any]],
+    world: _World,
+    known: dict[float, NDArray[Any]],
 ) -> Callable[[float], NDArray[Any]]:
-    """Return the function from a log hazard ratio to everybody's state under it."""
+    """Return the function from a log hazard ratio to everybody's state under it, some of them known."""
     # Whoever is in the same state at two values is in it between them, and is not simulated there again.
-    known: dict[float, NDArray[Any]] = {}
+    plain = replace(world, candidates=replace(world.candidates, columns={}))
 
     def at(value: float) -> NDArray[Any]:
         if value in known:
@@ -137,12 +139,12 @@ def _settled(
         below = max((x for x in known if x < value), default=None)
         above = min((x for x in known if x > value), default=None)
         if below is None or above is None:
-            found = state(world, value)
+            found = state(plain, value)
         else:
             found = known[below].copy()
             unsettled = np.flatnonzero(found != known[above])
             if unsettled.size:
-                part = replace(world, candidates=world.candidates.subset(unsettled))
+                part = replace(plain, candidates=plain.candidates.subset(unsettled))
                 found[unsettled] = state(part, value)
         known[value] = found
         return found
@@ -160,7 +162,7 @@ def _solve_control(world: _World) -> _World:
         course = replace(part, hazard_factor=float(np.exp(log_factor))).course(None, 0.0)
         return died(course, world.protocol.outcome) + 2 * course.eligible.astype(np.int8)
 
-    settled = _settled(state, world)
+    settled = _settled(state, world, {})
 
     def risk(log_factor: float) -> float:
         found = settled(log_factor)
@@ -205,8 +207,8 @@ def _solve_effect(world: _World, control: Course, responses: FloatArray) -> floa
     planned, arm = world.protocol.planned, world.protocol.effect_arm
     if planned.coefficient == 0.0:
         return 0.0
-    measure = _measure(world, control)
-    settled = _settled(lambda part, found: _state(part, part.course(arm, found)), world)
+    measure, known = _measure(world, control), {0.0: _state(world, control)}
+    settled = _settled(lambda part, found: _state(part, part.course(arm, found)), world, known)
 
     def value(log_hazard_ratio: float) -> float:
         return measure(settled(log_hazard_ratio))
