@@ -56,14 +56,15 @@ def test_more_worlds_join_those_that_are_stored_and_give_what_one_run_gives(fold
     assert len(after) == 15
     assert "Risk ratio of death within 30 days in those who were treated" in done.stdout
     # Deaths by arm say nothing of a hidden confounder of which they are the only trace.
-    assert "The data add little to the prior of: unmeasured.or_treatment" in done.stdout
+    assert "The data add little to the prior of: hidden odds ratio of treatment" in done.stdout
     at_once = infer(folder / "plan.toml", folder / "again", jobs=2)
     table = pd.read_csv(folder / "run" / "inference.csv")
     assert list(table) == list(POSTERIOR)
     pd.testing.assert_frame_equal(table, at_once.table, check_exact=False, rtol=1e-9)
     assert list(at_once.reading_table) == list(READINGS)
     assert all((folder / "run" / name).stat().st_size > 0 for name in FILES)
-    assert (folder / "run" / "figures" / "prior-and-posterior.svg").exists()
+    for figure in ("prior-and-posterior", "distances", "conflicts"):
+        assert (folder / "run" / "figures" / f"{figure}.svg").exists()
 
 
 def test_the_folder_of_another_inference_is_refused(folder, simsepsis_in) -> None:

@@ -134,3 +134,13 @@ def test_keys_come_from_the_code_itself():
     plan = {key.name: key for key in list_keys("experiment")}
     assert plan["run.seed"].type == "whole number, at least 0"
     assert plan["world.base"].example.startswith("base = ")
+
+
+@pytest.mark.parametrize(
+    "command", [("run", "mine/experiments/first.toml"), ("plan", "mine/trials/first.toml")]
+)
+def test_a_study_without_a_world_is_told_to_fit_one(simsepsis, tmp_path, cohort, command):
+    assert simsepsis("new", "mine", "--from", "cohort.csv").returncode == 0
+    said = sentence(simsepsis(*command))
+    assert f"{tmp_path / 'mine' / 'scenarios' / 'base.toml'}: no such scenario file" in said
+    assert f"write it with `simsepsis fit {tmp_path / 'mine'}`" in said

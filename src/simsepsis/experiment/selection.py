@@ -10,7 +10,7 @@ from simsepsis.experiment.claims import monte_carlo_limits
 from simsepsis.experiment.plan import Plan
 from simsepsis.experiment.requests import CELL, AnswerChoice, Choice, FigureChoice, hashable, listed
 from simsepsis.experiment.results import Run
-from simsepsis.study.published import open_study
+from simsepsis.world.kinds import setting_words
 
 
 def wanted_estimand(choice: Choice, plan: Plan) -> str:
@@ -77,7 +77,7 @@ def words_of(keys: list[str], values: tuple[object, ...]) -> str:
 
 def short(key: str) -> str:
     """Return what a setting is called: in words where it has a name, otherwise the last word of its key."""
-    return open_study().setting_names.get(key) or key.rpartition(".")[2].replace("_", " ")
+    return setting_words().get(key) or key.rpartition(".")[2].replace("_", " ")
 
 
 def value_text(value: object) -> str:

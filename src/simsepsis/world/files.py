@@ -26,11 +26,19 @@ def scenario_names() -> list[str]:
     return sorted(path.stem for path in shipped_folder("scenarios").glob("*.toml"))
 
 
+def _remedy(path: Path) -> str:
+    """Say what writes a file that is missing: a study's worlds are fitted."""
+    study = path.parent.parent
+    if path.parent.name == "scenarios" and is_file(study / "study.toml"):
+        return f"write it with `simsepsis fit {study}`"
+    return "give a path that exists or a shipped name"
+
+
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.suffix == ".toml":
         if not is_file(path):
-            raise ScenarioError(f"{path}: no such scenario file; give a path that exists or a shipped name")
+            raise ScenarioError(f"{path}: no such scenario file; {_remedy(path)}")
         return path
     known = scenario_names()
     if str(name_or_path) not in known:

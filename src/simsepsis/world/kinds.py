@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from simsepsis.documents import read_toml
 from simsepsis.errors import UsageError
 from simsepsis.study.published import DEFAULT, open_study
 from simsepsis.world.scenario import Scenario
@@ -31,6 +34,16 @@ def regimen_of(study: str) -> type[Section]:
     room = open_study(study).module("world.scenario")
     regimen: type[Section] = Section if room is None else room.Scenario.regimen
     return regimen
+
+
+def setting_words(study: str | None = None) -> dict[str, str]:
+    """Return what settings of worlds are called, by dotted key: the study's own words, else everybody's."""
+    return {**_common_words(), **open_study(study).setting_names}
+
+
+@cache
+def _common_words() -> dict[str, str]:
+    return read_toml(Path(__file__).with_name("settings.toml"), UsageError)
 
 
 def room_of(study: str, room: str) -> Any:

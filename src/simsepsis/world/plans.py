@@ -57,4 +57,4 @@ def scenario_beside(base: str, folder: Path) -> str:
     beside = folder / base
     if beside.suffix != ".toml":
         return base
-    return str((beside if is_file(beside) else Path(base)).resolve())
+    return str((Path(base) if is_file(Path(base)) and not is_file(beside) else beside).resolve())

@@ -149,10 +149,14 @@ def test_p_of_the_nearest_world_is_calibrated_and_small_where_none_fits(evidence
     for _ in range(60):
         world = rng.standard_normal(2) @ LOADINGS.T
         observed = rng.multivariate_normal(world, COVARIANCE)
-        ps.append(best_fit(replace(evidence, observed=observed), used)[1])
+        ps.append(best_fit(replace(evidence, observed=observed), used).p)
     assert scipy.stats.kstest(ps, "uniform").pvalue > 0.01
+    near = best_fit(evidence, used)
+    assert near.replicates.size == evidence.draws.shape[0] * evidence.draws.shape[1]
+    # P counts replicates as far as print, each fold with its own covariance.
+    assert near.p == pytest.approx((near.replicates >= near.mean_z2).mean(), abs=0.02)
     off = replace(evidence, observed=OBSERVED + np.array([0, 0, 0, 0, 8.0]))
-    assert best_fit(off, used)[1] < 0.01
+    assert best_fit(off, used).p < 0.01
 
 
 def test_two_results_that_no_world_gives_together_are_named(evidence: Evidence) -> None:

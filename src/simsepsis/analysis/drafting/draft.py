@@ -13,7 +13,13 @@ from simsepsis.analysis.cohort_file import read_cohort
 from simsepsis.analysis.drafting.column_facts import facts_of
 from simsepsis.analysis.drafting.guessed_roles import Chosen, Facts, choose
 from simsepsis.analysis.drafting.spec_text import spec_text
-from simsepsis.analysis.drafting.study_text import dictionary_text, experiment_text, study_text, trial_text
+from simsepsis.analysis.drafting.study_text import (
+    dictionary_text,
+    experiment_text,
+    is_number,
+    study_text,
+    trial_text,
+)
 from simsepsis.analysis.spec_files import left_open
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.names import name_from
@@ -115,7 +121,7 @@ def draft_study(path: str | Path, folder: str | Path, named: Named | None = None
         SPEC_FILE: spec,
         "experiments/first.toml": experiment_text(facts, chosen),
     }
-    if chosen.outcomes:
+    if not is_number(chosen):
         files["trials/first.toml"] = trial_text(chosen)
     return Draft(files=files, open=_open_lines(spec), summary=tuple(_summary(frame, facts, chosen)))
 

@@ -74,6 +74,11 @@ def _levels(column: ColumnFacts) -> str:
     return "" if any(";" in one or "=" in one for one in labels) else "; ".join(labels)
 
 
+def is_number(chosen: Chosen) -> bool:
+    """Return whether the first outcome is a number."""
+    return not chosen.outcomes and bool(chosen.amounts)
+
+
 FIRST = Path(__file__).with_name("first_experiment.txt")
 """The first experiment, with places in braces."""
 
@@ -81,7 +86,7 @@ FIRST = Path(__file__).with_name("first_experiment.txt")
 def experiment_text(facts: Facts, chosen: Chosen) -> str:
     """Return ``experiments/first.toml``: no effect and one, a hidden confounder off and on, five methods."""
     outcome = (*chosen.all_outcomes, "OUTCOME")[0]
-    number = not chosen.outcomes and bool(chosen.amounts)
+    number = is_number(chosen)
     methods, estimands = _methods(chosen, outcome, number=number)
     head = (
         "Four worlds, 200 cohorts in each, five methods. First `simsepsis fit` writes the world, then "
@@ -111,7 +116,7 @@ TRIAL = Path(__file__).with_name("first_trial.txt")
 
 def trial_text(chosen: Chosen) -> str:
     """Return ``trials/first.toml``: the treatment against none, on the first outcome that happens or not."""
-    outcome = chosen.outcomes[0]
+    outcome = (*chosen.outcomes, "OUTCOME")[0]
     treatment = chosen.treatment or "TREATMENT"
     arm = label_of(treatment)
     return TRIAL.read_text("utf-8").format(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -26,8 +27,28 @@ Quantities = Callable[[Evidence, Weighted], FloatArray]
 """From evidence and draws to what is reported of them, (m, quantities)."""
 
 
-def best_fit(evidence: Evidence, used: BoolArray) -> tuple[float, float, int]:
-    """Return the squared distance per result of the nearest world, its calibrated p, and that world's place.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NearestWorld:
+    """How near print comes to a world.
+
+    Attributes
+    ----------
+    mean_z2, place
+        Squared distance per result of the nearest world, and the world's place.
+    replicates
+        The same distance of every replicate from the world nearest to *it*, (worlds · replicates,).
+    p
+        How often a replicate lies as far as print.
+    """
+
+    mean_z2: float
+    place: int
+    replicates: FloatArray
+    p: float
+
+
+def best_fit(evidence: Evidence, used: BoolArray) -> NearestWorld:
+    """Return how near print comes to a world, and how near replicates do.
 
     Notes
     -----
@@ -37,7 +58,7 @@ def best_fit(evidence: Evidence, used: BoolArray) -> tuple[float, float, int]:
     """
     w, n = evidence.draws.shape[:2]
     fold = np.arange(w) % min(FOLDS, w)
-    below, all_told, distances = 0, 0, np.zeros(w)
+    below, distances, nearest = 0, np.zeros(w), []
     for number in range(fold.max() + 1):
         aside = fold == number
         emulator = evidence.of(~aside).emulator(used)
@@ -51,12 +72,15 @@ def best_fit(evidence: Evidence, used: BoolArray) -> tuple[float, float, int]:
         # Without the replicate its world's mean is farther by n/(n − 1) and rests on n − 1.
         place = np.arange(own.size)
         others[place, own] = others[place, own] * ((n + 1.0) / n) * n / (n - 1.0)
-        below += int((others.min(axis=1) >= observed.min()).sum())
-        all_told += own.size
+        nearest.append(others.min(axis=1))
+        below += int((nearest[-1] >= observed.min()).sum())
         distances += observed
-    nearest = int(np.argmin(distances))
-    mean = float(distances[nearest] / (fold.max() + 1) / used.sum())
-    return mean, (1 + below) / (1 + all_told), nearest
+    return NearestWorld(
+        mean_z2=float(distances.min() / (fold.max() + 1) / used.sum()),
+        place=int(np.argmin(distances)),
+        replicates=np.concatenate(nearest) / used.sum(),
+        p=(1 + below) / (1 + w * n),
+    )
 
 
 def _to_all(rows: FloatArray, means: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError
-from simsepsis.experiment.inference.checks import best_fit, conflicts, coverage, influence
+from simsepsis.experiment.inference.checks import NearestWorld, best_fit, conflicts, coverage, influence
 from simsepsis.experiment.inference.evidence import (
     IMPLAUSIBLE,
     Concluded,
@@ -67,15 +67,13 @@ class ReadingFound:
     ----------
     evidence, concluded
         What was simulated beside print, and the posterior.
-    mean_z2, p, world
-        Squared distance per result of the nearest world, its calibrated p, and the world's number.
+    nearest
+        How near print comes to a world.
     """
 
     evidence: Evidence
     concluded: Concluded
-    mean_z2: float
-    p: float
-    world: int
+    nearest: NearestWorld
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -164,7 +162,8 @@ class Inference:
                 *(found.concluded.emulator.axes.shape[1], found.concluded.emulator.r2),
                 *(found.concluded.plain.effective, found.concluded.loose.effective),
                 *(found.concluded.plain.log_evidence, found.concluded.loose.log_evidence),
-                *(self.weights[name], found.mean_z2, found.p, found.world),
+                *(self.weights[name], found.nearest.mean_z2, found.nearest.p),
+                int(self.simulated.numbers[found.nearest.place]),
             )
             for name, found in self.readings.items()
         ]
@@ -367,13 +366,8 @@ def _found(plan: InferencePlan, simulated: Simulated, notes: tuple[str, ...]) ->
     used = np.logical_and.reduce([one.used() for one in found.values()])
     readings = {}
     for name, one in found.items():
-        mean_z2, p, place = best_fit(one, used)
         readings[name] = ReadingFound(
-            evidence=one,
-            concluded=conclude(one, used),
-            mean_z2=mean_z2,
-            p=p,
-            world=int(simulated.numbers[place]),
+            evidence=one, concluded=conclude(one, used), nearest=best_fit(one, used)
         )
     empty = pd.DataFrame()
     whole = Inference(

@@ -24,6 +24,7 @@ from simsepsis.study.published import DEFAULT, Study, is_study, open_study
 from simsepsis.truth import CONTRASTS
 from simsepsis.words import shown
 from simsepsis.world.changes import Changes, WorldChoice, changed_scenario, dotted
+from simsepsis.world.kinds import setting_words
 from simsepsis.world.plans import find_plan, read_plan, scenario_beside
 from simsepsis.world.scenario import Scenario
 from simsepsis.world.section import Name, Section
@@ -210,7 +211,7 @@ class InferencePlan(Section):
     @property
     def words(self) -> dict[str, str]:
         """Return what people call each setting and truth."""
-        names = self.study.setting_names
+        names = setting_words(self.infer.study)
         settings = {key: prior.words or names.get(key, key) for key, prior in self.infer.priors.items()}
         return settings | {name: Estimand.parse(name).label() for name in self.infer.truths}
 
@@ -282,7 +283,19 @@ class InferencePlan(Section):
 
 
 def load_inference(name_or_path: str | Path) -> InferencePlan:
-    """Return the plan of an inference from a shipped file or a path."""
+    """Return the plan of an inference from a shipped file or a path.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a shipped plan, or path of a ``.toml`` file with an ``[infer]`` table.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such file, a key or value is not legal, a prior is of no setting of the world or goes
+        where the setting cannot, or the study has no printed results or readings of these names.
+    """
     path = find_plan(name_or_path, KEY)
     document = read_plan(path)
     if KEY not in document:

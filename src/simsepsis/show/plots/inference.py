@@ -1,4 +1,4 @@
-"""Prior beside posterior of every setting, and what dropping each block of results does."""
+"""Prior beside posterior, what drives it, how near a world comes to print, and which results conflict."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 _WIDE, _TALL, _ACROSS = 2.7, 1.15, 3
 _BINS = 40
+FEWEST_PAIRS = 3
+"""Pairs of results that need no map."""
+MOST_RESULTS = 24
+"""Results on the map: those of the pairs that lie farthest from every world."""
+SURELY = 0.05
+"""P, for all pairs together, below which a conflict is marked."""
 KINDS: dict[str, dict[str, Any]] = {
     "prior": {"color": MUTED, "linestyle": (0, (4, 2)), "label": "before the results"},
     "plain": {"color": OCHRE, "linestyle": "-", "label": "worlds taken to be right"},
@@ -45,8 +51,11 @@ def inference_figures(found: Inference) -> tuple[Figure, ...]:
     plan = found.plan
     note = f"Inference {plan.name}, seed {plan.infer.seed}, {len(found.simulated.numbers)} worlds."
     figures = [_prior_and_posterior(found, note)]
+    figures.append(_distances(found, note))
     if found.influence["dropped"].nunique() > 1:
         figures.append(_influence(found, note))
+    if len(found.conflicts) > FEWEST_PAIRS:
+        figures.append(_conflicts(found, note))
     return tuple(figures)
 
 
@@ -156,4 +165,111 @@ def plot_influence(rows: pd.DataFrame, words: str, *, note: str = "") -> Drawing
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel(words, color=INK, fontsize=TEXT)
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize=SMALL)
+    return figure
+
+
+def _distances(found: Inference, note: str) -> Figure:
+    words = dict(zip(found.reading_table["reading"], found.reading_table["words"], strict=True))
+    rows = pd.DataFrame(
+        [
+            (words[name], source, float(value))
+            for name, one in found.readings.items()
+            for source, values in (("replicate", one.nearest.replicates), ("print", [one.nearest.mean_z2]))
+            for value in values
+        ],
+        columns=["reading", "source", "distance"],
+    )
+    nearest = found.readings[found.leading].nearest
+    return Figure(
+        name="distances",
+        title="Does any world fit?",
+        caption=(
+            "Squared distance per result of print (line) from the world nearest to it, and of replicates "
+            f"(area) from the worlds nearest to them, in each reading. {note}"
+        ),
+        alt=f"Print at {nearest.mean_z2:.2f}, p {nearest.p:.3f}, in the most probable reading.",
+        draw=lambda: plot_distances(rows, note=note),
+        data=rows,
+    )
+
+
+@in_house_style
+def plot_distances(rows: pd.DataFrame, *, note: str = "") -> Drawing:
+    """Draw a panel for each reading: replicates' distances, and print's."""
+    readings = list(dict.fromkeys(rows["reading"]))
+    figure = new_figure(8.6, 0.95 + 1.45 * len(readings), note=note)
+    printed = rows.loc[rows["source"] == "print", "distance"].max()
+    farthest = max(printed, rows["distance"].quantile(0.998))
+    edges = np.linspace(0.0, 1.05 * farthest, 2 * _BINS + 1)
+    for number, reading in enumerate(reversed(readings)):
+        axes = add_panel(figure, 0.6, 0.8 + 1.45 * number, 7.7, 0.95)
+        part = rows[rows["reading"] == reading].groupby("source")["distance"]
+        replicates, printed = part.get_group("replicate"), float(part.get_group("print").iloc[0])
+        height, _ = np.histogram(replicates, bins=edges)
+        axes.stairs(100 * height / len(replicates), edges, color=MUTED, fill=True, alpha=0.35)
+        axes.axvline(printed, color=BLUE, linewidth=2.0)
+        side = "right" if printed > edges[_BINS] else "left"
+        axes.annotate(
+            f"print {printed:.2f}",
+            (printed, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if side == "right" else 4, 0),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            color=BLUE,
+            fontsize=SMALL,
+        )
+        axes.set_xlim(0.0, edges[-1])
+        axes.set_title(reading, fontsize=SMALL, loc="left")
+        axes.set_ylabel("Replicates (%)", fontsize=SMALL)
+        axes.tick_params(labelsize=SMALL, labelbottom=number == 0)
+        if number == 0:
+            axes.set_xlabel("Squared distance per result from the nearest world")
+    return figure
+
+
+def _conflicts(found: Inference, note: str) -> Figure:
+    rows = found.conflicts[found.conflicts["reading"] == found.leading]
+    # The pairs come farthest first.
+    names = list(dict.fromkeys(rows[["one", "other"]].to_numpy().ravel()))[:MOST_RESULTS]
+    rows = rows[rows["one"].isin(names) & rows["other"].isin(names)].reset_index(drop=True)
+    worst = rows.iloc[0]
+    return Figure(
+        name="conflicts",
+        title="What cannot come together",
+        caption=(
+            "Each square: two results' squared distance from the nearest of all worlds, in the most probable "
+            f"reading; a number where p for all pairs is below {SURELY:g}. {note}"
+        ),
+        alt=f"Farthest are {worst['one']} and {worst['other']}: {worst['distance']:.1f}.",
+        draw=lambda: plot_conflicts(rows, note=note),
+        data=rows,
+    )
+
+
+@in_house_style
+def plot_conflicts(rows: pd.DataFrame, *, note: str = "") -> Drawing:
+    """Draw the lower triangle of all pairs of results, the darker the farther apart."""
+    names = list(dict.fromkeys(rows[["one", "other"]].to_numpy().ravel()))
+    place = {name: number for number, name in enumerate(names)}
+    depth = np.full((len(names), len(names)), np.nan)
+    side, left = 0.34 * len(names), 4.1
+    figure = new_figure(left + side + 0.4, side + 1.3, note=note)
+    axes = add_panel(figure, left, 0.95, side, side)
+    for row in rows.itertuples():
+        low, high = sorted((place[row.one], place[row.other]))
+        depth[high, low] = row.distance
+        if row.p_all < SURELY:
+            axes.text(
+                low, high, f"{row.distance:.0f}", ha="center", va="center", fontsize=SMALL - 1, color="white"
+            )
+    # A pair at the limit of what is marked is dark already.
+    limit = -2.0 * np.log(SURELY / max(len(rows), 1))
+    axes.imshow(np.ma.masked_invalid(depth), cmap="Blues", vmin=0.0, vmax=1.3 * limit)
+    axes.set_yticks(
+        range(len(names)), [f"{wrapped(name, 62, lines=1)}  {k + 1}" for k, name in enumerate(names)]
+    )
+    axes.set_xticks(range(len(names)), [str(number + 1) for number in range(len(names))])
+    axes.tick_params(length=0, labelsize=SMALL - 1)
     return figure

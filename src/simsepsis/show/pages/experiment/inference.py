@@ -48,6 +48,10 @@ MOST = 12
 def inference_page(found: Inference, figures: Sequence[Figure]) -> Page:
     """Return the page."""
     plan = found.plan
+
+    def drawn(name: str) -> tuple[Figure, ...]:
+        return tuple(figure for figure in figures if figure.name == name)
+
     return Page(
         kind="experiment",
         title=plan.name,
@@ -55,10 +59,16 @@ def inference_page(found: Inference, figures: Sequence[Figure]) -> Page:
         answer=found.summary,
         sections=(
             Section("read", "How to read it", (READ, DISCREPANCY)),
-            Section("posterior", "Prior and posterior", (PRIORS, *figures[:1], *_posteriors(found))),
-            Section("readings", "Does any world fit?", tuple(_readings(found))),
-            Section("influence", "What drives the answer", (*figures[1:], *_influence(found))),
-            Section("conflicts", "What cannot come together", (CONFLICTS, _conflicts(found))),
+            Section(
+                "posterior",
+                "Prior and posterior",
+                (PRIORS, *drawn("prior-and-posterior"), *_posteriors(found)),
+            ),
+            Section("readings", "Does any world fit?", (*drawn("distances"), *_readings(found))),
+            Section("influence", "What drives the answer", (*drawn("influence"), *_influence(found))),
+            Section(
+                "conflicts", "What cannot come together", (CONFLICTS, *drawn("conflicts"), _conflicts(found))
+            ),
             Section("coverage", "Does it hold the truth?", (COVERAGE, _coverage(found))),
             how_made(_command(found), _facts(found)),
         ),
