@@ -121,7 +121,7 @@ def _analysis_row(
 
 def power_with(size: PlannedSize, left: float) -> float:
     """Return the power of planned patients by an analysis that leaves a part of the variance."""
-    return size.trial.with_total(size.n_randomized * size.assumptions.sparse / left).power
+    return size.with_total(size.n_randomized * size.assumptions.sparse / left).power
 
 
 def endpoint_tournament(bench: Bench, endpoints: Sequence[str] | None = None) -> pd.DataFrame:
