@@ -32,6 +32,8 @@ class PrintedCohort:
         Outcome → its share in the treated and in the control arm, the narrower outcome first.
     wider
         Outcome → outcomes that it includes.
+    numbers
+        Outcome that is a number → its printed columns.
     notes
         What is not printed and therefore left out, one sentence each.
     """
@@ -43,6 +45,7 @@ class PrintedCohort:
     columns: Mapping[str, PrintedColumn]
     crude: Mapping[str, tuple[float, float]]
     wider: Mapping[str, tuple[str, ...]]
+    numbers: Mapping[str, PrintedColumn]
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,10 +88,17 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     if numbers is None:
         numbers = study.numbers_of(study.printed(corrected=True))
     cells, spec = cells_by_arm(numbers), study.spec
-    wanted = dict.fromkeys((*covariates_of(spec), *spec.adjusters))
-    named = {name: study.variables[name] for name in wanted if name in study.variables and cells.has(name)}
-    crude = dict(_crude(cells, study, numbers))
-    for what, found in (("covariate", named), ("outcome", crude)):
+    named, amounts = (
+        {
+            name: column_of(study.variables[name], *cells.rows(study.variables[name]))
+            for name in dict.fromkeys(wanted)
+            if name in study.variables and cells.has(name)
+        }
+        for wanted in ((*covariates_of(spec), *spec.adjusters), spec.numeric_outcomes)
+    )
+    crude = dict(_crude(cells, study))
+    outcomes = (*crude, *amounts)
+    for what, found in (("covariate", named), ("outcome", outcomes)):
         if not found:
             raise DataError(
                 f"{study.folder / 'tables'}: no {what} of the analysis is printed by arm before matching; "
@@ -97,16 +107,17 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     return PrintedCohort(
         study=study.key,
         source=f"printed tables of {study.title}",
-        spec=printed_spec(spec, tuple(named), tuple(crude)),
+        spec=printed_spec(spec, tuple(named), outcomes),
         sizes=(cells.arms[0].size, cells.arms[1].size),
-        columns={name: column_of(variable, *cells.rows(variable)) for name, variable in named.items()},
+        columns=named,
         crude=crude,
         wider={name: tuple(_parts(name, crude, study)) for name in crude},
-        notes=tuple(_notes(spec, (*named, *crude))),
+        numbers=amounts,
+        notes=tuple(_notes(spec, (*named, *outcomes))),
     )
 
 
-def _crude(cells: Cells, study: Study, numbers: Printed) -> Iterator[tuple[str, tuple[float, float]]]:
+def _crude(cells: Cells, study: Study) -> Iterator[tuple[str, tuple[float, float]]]:
     """Yield shares of outcomes in both arms, each before those that include it."""
     own = [name for name in study.spec.outcomes if name in study.variables and cells.has(name)]
     for name in sorted(own, key=lambda name: len(list(_parts(name, own, study)))):
@@ -136,14 +147,15 @@ def printed_spec(spec: AnalysisSpec, columns: tuple[str, ...], outcomes: tuple[s
     def kept(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name in columns)
 
+    happens = tuple(name for name in spec.outcomes if name in outcomes)
     adjuncts, transfusions = kept(spec.adjuncts), kept(spec.transfusions)
     return replace(
         spec,
         treated=None,
         arms={},
         event=None,
-        outcomes=tuple(name for name in spec.outcomes if name in outcomes),
-        numeric_outcomes=(),
+        outcomes=happens,
+        numeric_outcomes=tuple(name for name in spec.numeric_outcomes if name in outcomes),
         cluster=None,
         patient=None,
         covariates=kept(spec.covariates),
@@ -160,7 +172,7 @@ def printed_spec(spec: AnalysisSpec, columns: tuple[str, ...], outcomes: tuple[s
         second_score=spec.second_score if adjuncts or transfusions else "none",
         cox_adjusted=False,
         subgroups=tuple(one for one in spec.subgroups if one.column in columns),
-        methods=("logistic",),
+        methods=("logistic",) if happens else ("overlap_weights",),
         columns={},
         recode={},
         levels={name: levels for name, levels in spec.levels.items() if name in columns},

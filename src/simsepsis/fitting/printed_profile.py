@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,19 +11,14 @@ from scipy.special import expit
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ConvergenceError
 from simsepsis.fitting.assumed_dependence import Correlations, assumed_correlations
-from simsepsis.fitting.assumed_prognosis import (
-    Population,
-    Prognosis,
-    crude_coefficients,
-    direction,
-    spread_for,
-)
+from simsepsis.fitting.assumed_prognosis import Population, Prognosis, direction
 from simsepsis.fitting.printed_cohort import PrintedCohort
+from simsepsis.fitting.printed_outcomes import later_of, linear_model, means_of, outcome_models
 from simsepsis.fitting.refine import lower_triangle
 from simsepsis.fitting.tilt import Tilt, intercept_for, tilted
 from simsepsis.streams import stream, streams
 from simsepsis.world.fitted.covariates import draw_covariates
-from simsepsis.world.fitted.profile import Column, Later, Model, Profile
+from simsepsis.world.fitted.profile import Model, Profile
 from simsepsis.world.fitted.scenario import in_memory
 from simsepsis.world.fitted.simulate import place_patients, roster_of
 from simsepsis.world.fitted.tabulated import basis
@@ -66,15 +61,10 @@ def profile_of(
     score = X @ (factor * tilt.coefficients)
     start = intercept_for(score, printed.share)
     people = Population(X=X, score=score + start, chance=expit(score + start))
-    models = {"treatment": _model(profile, start, factor * tilt.coefficients)}
-    models |= dict(
-        _outcome_models(printed, profile, people, factor * tilt.coefficients, assumed.prognosis, rng)
-    )
-    later = {
-        name: Later(role="outcome", model=name, column=_event(printed, name), implied_by=printed.wider[name])
-        for name in printed.crude
-    }
-    whole = profile.model_copy(update={"models": models, "later": later})
+    unit = direction(people, factor * tilt.coefficients, assumed.prognosis.correlation, rng)
+    models = {"treatment": linear_model(profile, start, factor * tilt.coefficients)}
+    models |= outcome_models(printed, profile, people, unit, assumed.prognosis.c_statistic, rng)
+    whole = profile.model_copy(update={"models": models, "later": later_of(printed)})
     return Profile.model_validate(whole.model_dump()), replace(assumed, typical=typical)
 
 
@@ -114,7 +104,7 @@ def _covariates_only(printed: PrintedCohort, matrix: FloatArray) -> Profile:
         columns={name: column.column for name, column in printed.columns.items()},
         correlation=lower_triangle(matrix),
         models={"treatment": Model(kind="logistic")},
-        crude=dict(printed.crude),
+        crude={**printed.crude, **{name: means_of(own, printed) for name, own in printed.numbers.items()}},
         labels=dict(printed.spec.labels),
     )
 
@@ -135,50 +125,3 @@ def _terms(profile: Profile) -> FloatArray:
         basis(column, values) for column, values in zip(profile.columns.values(), people.values, strict=True)
     ]
     return np.ascontiguousarray(np.concatenate(parts).T)
-
-
-def _model(profile: Profile, intercept: float, coefficients: FloatArray, treatment: float = 0.0) -> Model:
-    ends = np.cumsum([column.terms for column in profile.columns.values()])
-    parts = np.split(np.round(np.clip(coefficients, -100.0, 100.0), 6), ends[:-1])
-    return Model(
-        kind="logistic",
-        intercept=round(intercept, 6),
-        coefficients={
-            name: tuple(map(float, part)) for name, part in zip(profile.columns, parts, strict=True)
-        },
-        treatment=round(treatment, 6),
-    )
-
-
-def _outcome_models(
-    printed: PrintedCohort,
-    profile: Profile,
-    people: Population,
-    score: FloatArray,
-    assumed: Prognosis,
-    rng: np.random.Generator,
-) -> Iterator[tuple[str, Model]]:
-    """Yield the models of the outcomes: one prognosis for all, each with its own crude events."""
-    unit = direction(people, score, assumed.correlation, rng)
-    values = people.X @ unit
-    widest = max(printed.crude, key=lambda name: len(printed.wider[name]) == 0)
-    spread = spread_for(people, values - values.mean(), printed.crude[widest], assumed.c_statistic)
-    predictor = spread * values
-    chances: dict[str, FloatArray] = {}
-    for name, crude in printed.crude.items():
-        still = np.ones((2, predictor.size))
-        for part in printed.wider[name]:
-            still *= 1.0 - chances[part]
-        open_to = (people.chance, 1.0 - people.chance)
-        left = [float(np.average(one, weights=own)) for one, own in zip(still, open_to, strict=True)]
-        own = [1.0 - (1.0 - share) / max(rest, 1e-9) for share, rest in zip(crude, left, strict=True)]
-        bounded = tuple(min(max(share, 1e-4), 1.0 - 1e-4) for share in own)
-        control, treatment = crude_coefficients(people, predictor, (bounded[0], bounded[1]), 1.0 - still)
-        given = np.array([[treatment], [0.0]])
-        chances[name] = 1.0 - still * (1.0 - expit(control + given + predictor))
-        yield name, _model(profile, control, spread * unit, treatment)
-
-
-def _event(printed: PrintedCohort, name: str) -> Column:
-    share = float(np.average(printed.crude[name], weights=printed.sizes))
-    return Column(kind="binary", values=(0.0, 1.0), shares=(1.0 - share, share))

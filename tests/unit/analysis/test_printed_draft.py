@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # No command reads a draft back as numbers, so its parts are opened where they are.
@@ -86,6 +87,32 @@ def test_a_table_becomes_a_study_whose_worlds_print_it_again(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("outcome", "summary", "wanted"),
+    [
+        ("age", ("mean", "std"), [[68.0, 15.0], [66.1, 14.2]]),
+        ("score", ((0.25, 0.5, 0.75),), [[5, 7, 10], [6, 8.4, 12]]),
+    ],
+    ids=["mean and SD", "quartiles"],
+)
+def test_an_outcome_that_is_a_number_is_printed_again(tmp_path, outcome, summary, wanted):
+    lines = [(*row[:4], "8.4") if row[2:] == ("median", "drug", "9") else row for row in rows()]
+    draft = draft_printed(table(tmp_path, lines), tmp_path / "mine", Named(outcome=(outcome,)))
+    write_files(tmp_path / "mine", {name: text.encode() for name, text in draft.files.items()})
+    study = open_study(tmp_path / "mine")
+    assert study.spec.numeric_outcomes == (outcome,)
+    assert f'estimands = ["md_{outcome}"]' in draft.files["experiments/first.toml"]
+    for world in fit_ensemble(study, members=3, seed=1, as_printed=True):
+        registry = generate_cohort(world.scenario, seed=1, n=40_000).registry
+        arms = registry.groupby("treatment")[outcome]
+        found = arms.agg(list(summary)) if len(summary) == 2 else arms.quantile(list(summary[0])).unstack()
+        assert np.abs(found.to_numpy() - wanted).max() < 0.1 * arms.std().max()
+        if len(summary) == 2:
+            assert found["mean"].tolist() == pytest.approx([68.0, 66.1], abs=0.03 * 15)
+        means = world.profile.crude[outcome]
+        assert means[::-1] == pytest.approx(arms.mean().tolist(), abs=0.03 * arms.std().max())
+
+
 def test_the_first_experiment_runs_through_all_worlds(tmp_path):
     draft = draft_printed(table(tmp_path, rows()), tmp_path / "mine")
     assert draft.files["experiments/first.toml"].count("[[cells]]") == 12
@@ -95,7 +122,7 @@ def test_the_first_experiment_runs_through_all_worlds(tmp_path):
     ("changes", "named", "words"),
     [
         ({"died": (1.0, 2.0)}, {}, "which variable is the outcome"),
-        ({}, {"outcome": ("age",)}, "--outcome 'age': is a number"),
+        ({}, {"outcome": ("site",)}, "--outcome 'site': is a category"),
         ({}, {"outcome": ("dead",)}, "no such variable"),
         ({}, {"treated": "placebo"}, "--treated 'placebo'"),
         ({}, {"treatment": "age"}, "--treatment 'age'"),
