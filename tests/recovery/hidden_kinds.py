@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Hidden:
     outcome: str
     quantities: tuple[str, ...]
     treatment: str = "treatment"
+    cluster: str = ""
 
 
 def visits() -> Hidden:
@@ -56,7 +57,22 @@ def visits() -> Hidden:
     )
 
 
-def summary_rows(frame: pd.DataFrame, treatment: str, skip: tuple[str, ...] = ()) -> Iterator[Row]:
+def lung() -> Hidden:
+    """Return lung cancer patients of 18 institutions: women against men, death by the end of follow-up."""
+    from lifelines.datasets import load_lung
+
+    rows = load_lung().rename(columns={"inst": "hospital", "status": "dead", "ph.karno": "karnofsky"})
+    rows = rows.assign(treatment=(rows["sex"] == 2).astype(int))
+    rows = rows[["treatment", "dead", "hospital", "age", "karnofsky", "pat.karno"]].dropna()
+    return Hidden(
+        rows=rows.rename(columns={"pat.karno": "own_karnofsky"}),
+        outcome="dead",
+        quantities=("psm rd_dead_matched", "logistic log_or_dead_twin"),
+        cluster="hospital",
+    )
+
+
+def summary_rows(frame: pd.DataFrame, treatment: str, skip: Sequence[str] = ()) -> Iterator[Row]:
     """Yield counts of what is 0 or 1, and mean and SD of numbers, by arm."""
     for arm, own in (("treated", frame[frame[treatment] == 1]), ("control", frame[frame[treatment] == 0])):
         yield ("n", "", "count", arm, str(len(own)))
@@ -81,10 +97,14 @@ def study_of(rows: list[Row], folder: Path, named: Named) -> Study:
 
 def compared(hidden: Hidden, subsample: int, *, patients: int = 1_000, members: int = 12) -> pd.DataFrame:
     """Return the band and the hidden value of each quantity in one subsample."""
-    rows = hidden.rows.sample(min(patients, len(hidden.rows)), random_state=subsample).reset_index(drop=True)
+    patients = min(patients, round(0.8 * len(hidden.rows)))
+    rows = hidden.rows.sample(patients, random_state=subsample).reset_index(drop=True)
     with tempfile.TemporaryDirectory() as folder:
         named = Named(outcome=(hidden.outcome,), treated="treated")
-        study = study_of(list(summary_rows(rows, hidden.treatment)), Path(folder), named)
+        skip = [hidden.cluster] if hidden.cluster else []
+        table = [(name, "", "clusters", "", str(rows[name].nunique())) for name in skip]
+        table += summary_rows(rows, hidden.treatment, skip)
+        study = study_of(table, Path(folder), named)
         printed = printed_cohort(study)
         ensemble = fit_ensemble(printed, members=members, seed=100 * subsample)
         found = band(ensemble, printed.spec, seed=subsample).set_index("quantity")
@@ -95,11 +115,11 @@ def compared(hidden: Hidden, subsample: int, *, patients: int = 1_000, members: 
     return table.reset_index()
 
 
-COHORTS = {"visits": visits}
+COHORTS = {"visits": visits, "lung": lung}
 
 
 def main(subsamples: int = 3, members: int = 12) -> None:
-    """Write the table to stdout."""
+    """Write the tables to stdout."""
     for name, cohort in COHORTS.items():
         for subsample in range(1, subsamples + 1):
             print(compared(cohort(), subsample, members=members).assign(cohort=name).round(3).to_string())

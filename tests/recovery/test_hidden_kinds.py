@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.mark.parametrize("name", ["visits"])
+@pytest.mark.parametrize("name", ["visits", "lung"])
 def test_the_band_covers_what_the_rows_say(name):
     from hidden_kinds import COHORTS, compared
 

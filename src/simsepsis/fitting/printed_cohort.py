@@ -9,6 +9,7 @@ from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.errors import DataError
 from simsepsis.fitting.learn import covariates_of
 from simsepsis.fitting.printed_cells import Cells, cells_by_arm
+from simsepsis.fitting.printed_clusters import ICCS, SIZES, PrintedClusters, printed_clusters
 from simsepsis.fitting.printed_margins import PrintedColumn, column_of
 from simsepsis.study.printed import Printed
 from simsepsis.study.published import Study
@@ -34,6 +35,8 @@ class PrintedCohort:
         Outcome → outcomes that it includes.
     numbers
         Outcome that is a number → its printed columns.
+    clusters
+        What is printed of clusters; None for nothing.
     notes
         What is not printed and therefore left out, one sentence each.
     """
@@ -46,6 +49,7 @@ class PrintedCohort:
     crude: Mapping[str, tuple[float, float]]
     wider: Mapping[str, tuple[str, ...]]
     numbers: Mapping[str, PrintedColumn]
+    clusters: PrintedClusters | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -97,7 +101,7 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
         for wanted in ((*covariates_of(spec), *spec.adjusters), spec.numeric_outcomes)
     )
     crude = dict(_crude(cells, study))
-    outcomes = (*crude, *amounts)
+    outcomes, clusters = (*crude, *amounts), printed_clusters(cells)
     for what, found in (("covariate", named), ("outcome", outcomes)):
         if not found:
             raise DataError(
@@ -107,13 +111,14 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     return PrintedCohort(
         study=study.key,
         source=f"printed tables of {study.title}",
-        spec=printed_spec(spec, tuple(named), outcomes),
+        spec=printed_spec(spec, tuple(named), outcomes, clusters),
         sizes=(cells.arms[0].size, cells.arms[1].size),
         columns=named,
         crude=crude,
         wider={name: tuple(_parts(name, crude, study)) for name in crude},
         numbers=amounts,
-        notes=tuple(_notes(spec, (*named, *outcomes))),
+        clusters=clusters,
+        notes=tuple(_notes(spec, (*named, *outcomes), clusters)),
     )
 
 
@@ -130,18 +135,30 @@ def _parts(name: str, outcomes: Collection[str], study: Study) -> Iterator[str]:
     return (part for part, whole in study.layout.parts.items() if whole == name and part in outcomes)
 
 
-def _notes(spec: AnalysisSpec, names: tuple[str, ...]) -> Iterator[str]:
+def _notes(spec: AnalysisSpec, names: tuple[str, ...], clusters: PrintedClusters | None) -> Iterator[str]:
     wanted = (*spec.covariates, *spec.adjusters, *spec.all_outcomes, *spec.durations, *spec.later_scores)
     left = [name for name in dict.fromkeys(wanted) if name not in names]
     if left:
         yield f"Not printed by arm, or recorded later, and left out: {', '.join(left)}."
-    if spec.cluster:
+    if clusters is not None:
+        least, middle, most = (f"{icc:g}" for icc in ICCS)
+        what = "outcomes and treatment" if clusters.icc is None else "the treatment"
+        yield (
+            f"No ICC of {what} between the {clusters.number} clusters is printed: it is {least}, {middle} or "
+            f"{most}, by world; nor are their sizes, which vary by {SIZES:.0%}."
+        )
+    elif spec.cluster:
         yield f"No table says how patients were spread over '{spec.cluster}'; there are no clusters."
     if spec.survival_time:
         yield f"No table has the times of '{spec.survival_time}'; there is no survival analysis."
 
 
-def printed_spec(spec: AnalysisSpec, columns: tuple[str, ...], outcomes: tuple[str, ...]) -> AnalysisSpec:
+def printed_spec(
+    spec: AnalysisSpec,
+    columns: tuple[str, ...],
+    outcomes: tuple[str, ...],
+    clusters: PrintedClusters | None = None,
+) -> AnalysisSpec:
     """Return an analysis without columns, clusters and times that are not printed, and rules for a file."""
 
     def kept(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -156,7 +173,7 @@ def printed_spec(spec: AnalysisSpec, columns: tuple[str, ...], outcomes: tuple[s
         event=None,
         outcomes=happens,
         numeric_outcomes=tuple(name for name in spec.numeric_outcomes if name in outcomes),
-        cluster=None,
+        cluster=clusters.column if clusters else None,
         patient=None,
         covariates=kept(spec.covariates),
         score=kept(spec.score),

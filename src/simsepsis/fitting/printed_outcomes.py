@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from simsepsis.arrays import FloatArray
 from simsepsis.fitting.assumed_prognosis import Population, crude_coefficients, spread_for
+from simsepsis.fitting.printed_clusters import spread_of
 from simsepsis.fitting.printed_cohort import PrintedCohort
 from simsepsis.fitting.printed_margins import PrintedColumn
 from simsepsis.world.fitted.profile import NODES, Column, Later, Model, Profile
@@ -49,9 +50,9 @@ def outcome_models(
     unit: FloatArray,
     c_statistic: float,
     rng: np.random.Generator,
-) -> dict[str, Model]:
-    """Return the model of each outcome: one prognosis along `unit`, of this C-statistic."""
-    models: dict[str, Model] = {}
+) -> dict[str, tuple[Model, float]]:
+    """Return each outcome's model, its predictor along `unit`, and the SD of clusters' effects in it."""
+    models: dict[str, tuple[Model, float]] = {}
     if printed.crude:
         models |= _event_models(printed, profile, people, unit, c_statistic)
     for name, own in printed.numbers.items():
@@ -78,12 +79,14 @@ def linear_model(
 
 def _event_models(
     printed: PrintedCohort, profile: Profile, people: Population, unit: FloatArray, c_statistic: float
-) -> Iterator[tuple[str, Model]]:
+) -> Iterator[tuple[str, tuple[Model, float]]]:
     """Yield the models of what happens or not: one prognosis for all, each with its own crude events."""
     values = people.X @ unit
     widest = max(printed.crude, key=lambda name: len(printed.wider[name]) == 0)
     spread = spread_for(people, values - values.mean(), printed.crude[widest], c_statistic)
-    predictor = spread * values
+    share, homes = float(np.average(printed.crude[widest], weights=printed.sizes)), people.homes
+    apart = spread_of(homes.icc, share, spread * values, homes.outcome, homes.shares)
+    predictor = spread * values + apart * homes.on_outcome
     chances: dict[str, FloatArray] = {}
     for name, crude in printed.crude.items():
         still = np.ones((2, predictor.size))
@@ -96,7 +99,7 @@ def _event_models(
         control, treatment = crude_coefficients(people, predictor, (bounded[0], bounded[1]), 1.0 - still)
         given = np.array([[treatment], [0.0]])
         chances[name] = 1.0 - still * (1.0 - expit(control + given + predictor))
-        yield name, linear_model(profile, control, spread * unit, treatment)
+        yield name, (linear_model(profile, control, spread * unit, treatment), apart)
 
 
 def _number_model(
@@ -107,15 +110,20 @@ def _number_model(
     unit: FloatArray,
     c_statistic: float,
     rng: np.random.Generator,
-) -> Model:
+) -> tuple[Model, float]:
     r"""Return the model of a number: both arms have their printed means, together the printed margin.
 
     The C-statistic is the share of concordant pairs: of normal scores with a correlation ρ,
     :math:`1/2 + \arcsin(\rho)/\pi`.
     """
     correlation = float(np.sin(np.pi * (c_statistic - 0.5)))
-    rest = float(np.sqrt(1.0 - correlation**2))
-    score = correlation * (people.X @ unit) + rest * rng.standard_normal(people.chance.size)
+    apart = float(np.sqrt(people.homes.icc))
+    rest = float(np.sqrt(max(1.0 - correlation**2 - people.homes.icc, 0.0)))
+    score = (
+        correlation * (people.X @ unit)
+        + apart * people.homes.on_outcome
+        + rest * rng.standard_normal(people.chance.size)
+    )
     weights = np.array([people.chance, 1.0 - people.chance])
     size, ends = 1.0, np.zeros(2)
     for _ in range(ROUNDS):
@@ -123,7 +131,7 @@ def _number_model(
         ends = np.array([_shift(column, size * score, mean, own) for mean, own in means])
         every = size * score + ends[:, None]
         size /= float(np.sqrt(np.cov(every.ravel(), aweights=weights.ravel())))
-    return linear_model(
+    model = linear_model(
         profile,
         ends[1],
         size * correlation * unit,
@@ -131,6 +139,7 @@ def _number_model(
         kind="number",
         residual=round(size * rest, 6),
     )
+    return model, size * apart
 
 
 def _shift(column: Column, score: FloatArray, mean: float, weights: FloatArray) -> float:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
-from simsepsis.arrays import FloatArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
 from simsepsis.fitting.assumed_dependence import Correlations, assumed_correlations
 from simsepsis.fitting.assumed_prognosis import Population, Prognosis, direction
+from simsepsis.fitting.printed_clusters import Homes, draw_homes, with_effects, without_effects
 from simsepsis.fitting.printed_cohort import PrintedCohort
 from simsepsis.fitting.printed_outcomes import later_of, linear_model, means_of, outcome_models
 from simsepsis.fitting.refine import lower_triangle
@@ -44,11 +45,14 @@ class Assumption:
         Usual size of these, as there.
     prognosis
         What links covariates and outcome.
+    between
+        ICC of the treatment, and of the outcomes unless theirs is printed, if there are clusters.
     """
 
     correlations: Correlations
     typical: float
     prognosis: Prognosis
+    between: float
 
 
 def profile_of(
@@ -56,36 +60,57 @@ def profile_of(
 ) -> tuple[Profile, Assumption]:
     """Return a profile, and what was assumed for it in the end."""
     rng = stream(seed, "assumptions")
-    profile, X, tilt, typical = _scored(printed, assumed, rng, lenders)
+    correlation = assumed.prognosis.correlation
+    profile, X, homes, tilt, typical = _scored(printed, assumed, rng, stream(seed, "sites"), lenders)
     factor = 1.0 if as_printed else tilt.shrinkage
     score = X @ (factor * tilt.coefficients)
-    start = intercept_for(score, printed.share)
-    people = Population(X=X, score=score + start, chance=expit(score + start))
-    unit = direction(people, factor * tilt.coefficients, assumed.prognosis.correlation, rng)
+    start = intercept_for(score + homes.on_treatment, printed.share)
+    people = Population(
+        X=X,
+        score=score + start,
+        chance=expit(score + start + homes.on_treatment),
+        homes=homes,
+    )
+    unit = direction(people, factor * tilt.coefficients, correlation, rng)
     models = {"treatment": linear_model(profile, start, factor * tilt.coefficients)}
-    models |= outcome_models(printed, profile, people, unit, assumed.prognosis.c_statistic, rng)
-    whole = profile.model_copy(update={"models": models, "later": later_of(printed)})
+    found = outcome_models(printed, profile, people, unit, assumed.prognosis.c_statistic, rng)
+    models |= {name: model for name, (model, _) in found.items()}
+    whole = profile.model_copy(
+        update={
+            "models": models,
+            "later": later_of(printed),
+            "clusters": with_effects(profile, homes, {name: spread for name, (_, spread) in found.items()}),
+        }
+    )
     return Profile.model_validate(whole.model_dump()), replace(assumed, typical=typical)
 
 
 def _scored(
-    printed: PrintedCohort, assumed: Assumption, rng: np.random.Generator, lenders: Sequence[str]
-) -> tuple[Profile, FloatArray, Tilt, float]:
-    """Return a profile of covariates, a population of it as terms, its score, and the size that allows it."""
+    printed: PrintedCohort,
+    assumed: Assumption,
+    rng: np.random.Generator,
+    sites: np.random.Generator,
+    lenders: Sequence[str],
+) -> tuple[Profile, FloatArray, Homes, Tilt, float]:
+    """Return a profile of covariates, a population of it, its score, and the size that allows that."""
     columns = list(printed.columns.values())
     gap, within = (
         np.concatenate(parts) for parts in zip(*((one.gap, one.within) for one in columns), strict=True)
     )
-    typical = assumed.typical
+    typical, homes = assumed.typical, None
     for left in reversed(range(TRIES)):
         matrix = assumed_correlations(
             columns, assumed.correlations, rng, typical=typical, chance=printed.chance, lenders=lenders
         )
         profile = _covariates_only(printed, matrix)
-        X = _terms(profile)
+        X, home = _terms(profile)
+        homes = homes or draw_homes(
+            printed.clusters, profile, home, assumed.prognosis.correlation, assumed.between, sites
+        )
+        offset = 0.0 if printed.clusters is None else homes.on_treatment
         try:
-            tilt = tilted(X, gap, within, printed.share, patients=printed.patients)
-            return profile, X, tilt, typical
+            tilt = tilted(X, gap, within, printed.share, patients=printed.patients, offset=offset)
+            return profile, X, homes, tilt, typical
         except ConvergenceError:
             if left == 0 or typical == 0.0:
                 raise
@@ -106,11 +131,12 @@ def _covariates_only(printed: PrintedCohort, matrix: FloatArray) -> Profile:
         models={"treatment": Model(kind="logistic")},
         crude={**printed.crude, **{name: means_of(own, printed) for name, own in printed.numbers.items()}},
         labels=dict(printed.spec.labels),
+        clusters=without_effects(printed.clusters, len(matrix)),
     )
 
 
-def _terms(profile: Profile) -> FloatArray:
-    """Return a drawn population as terms of models, (n, terms)."""
+def _terms(profile: Profile) -> tuple[FloatArray, IntArray]:
+    """Return a drawn population as terms of models, (n, terms), and the cluster of each patient."""
     draw = streams(0)
     roster = roster_of(in_memory(profile), draw("icus"))
     people = draw_covariates(
@@ -124,4 +150,4 @@ def _terms(profile: Profile) -> FloatArray:
     parts = [
         basis(column, values) for column, values in zip(profile.columns.values(), people.values, strict=True)
     ]
-    return np.ascontiguousarray(np.concatenate(parts).T)
+    return np.ascontiguousarray(np.concatenate(parts).T), people.cluster

@@ -25,6 +25,8 @@ WRITTEN = ("variable", "level", "statistic", "phase", "arm", "text")
 """Columns of the table in the study's folder."""
 CONTRAST = ("contrast", "")
 """Arms of numbers that are of neither arm."""
+SITES = ("clusters", "icc")
+"""Statistics of clusters, which stand without an arm."""
 COUNTED = {"count", "percent"}
 MEMBERS = 12
 """Worlds that the first experiment runs through, as many as `simsepsis fit --printed` makes."""
@@ -38,12 +40,13 @@ FIRST = Path(__file__).with_name("printed_experiment.txt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """What a table prints: its frame, its arms, and the kind and levels of each variable."""
+    """What a table prints: its frame, its arms, kind and levels of each variable, and what clusters are."""
 
     frame: pd.DataFrame
     arms: Arms
     kinds: Mapping[str, str]
     levels: Mapping[str, tuple[str, ...]]
+    cluster: str | None
 
 
 def is_printed(path: str | Path) -> bool:
@@ -111,9 +114,7 @@ def draft_printed(path: str | Path, folder: str | Path, named: Named | None = No
             SPEC_FILE: _spec_text(name, path, treatment, outcomes, covariates, rows),
             f"tables/{path.stem}.csv": _csv(WRITTEN, rows.frame[list(WRITTEN)].to_dict("records")),
             "tables/layout.toml": _layout_text(path.stem, rows.arms),
-            "experiments/first.toml": _experiment_text(
-                outcomes[0], number=rows.kinds[outcomes[0]] == "number"
-            ),
+            "experiments/first.toml": _experiment_text(outcomes[0], rows),
         },
         open=(),
         summary=(
@@ -139,7 +140,8 @@ def _rows(path: Path, named: Named) -> _Rows:
         raise DataError(f"{path.name}: has no row of phase 'before', before patients were matched; add them")
     frame = frame.assign(phase=frame["phase"].replace("", "before"))
     arms = _arms(tuple(dict.fromkeys(arm for arm in frame["arm"] if arm not in CONTRAST)), named, path)
-    own = frame[frame["arm"].isin(arms)]
+    sites = frame["statistic"].isin(SITES)
+    own = frame[frame["arm"].isin(arms) & ~sites]
     kinds: dict[str, str] = {}
     levels: dict[str, tuple[str, ...]] = {}
     for variable, cells in own[own["variable"] != "n"].groupby("variable", sort=False):
@@ -150,7 +152,8 @@ def _rows(path: Path, named: Named) -> _Rows:
         counted = set(cells["statistic"]) <= COUNTED
         kinds[str(variable)] = ("category" if found else "binary") if counted else "number"
         levels[str(variable)] = found if counted else ()
-    return _Rows(frame=frame, arms=arms, kinds=kinds, levels=levels)
+    cluster = next(iter(frame.loc[sites, "variable"]), None)
+    return _Rows(frame=frame, arms=arms, kinds=kinds, levels=levels, cluster=cluster)
 
 
 def _arms(found: Sequence[str], named: Named, path: Path) -> Arms:
@@ -199,8 +202,14 @@ def _dictionary(rows: _Rows, treatment: str, outcomes: Sequence[str]) -> tuple[V
     if treatment in rows.kinds:
         raise UsageError(f"--treatment '{treatment}': is a row of the table; give the treatment another name")
     least = rows.frame[rows.frame["arm"].isin(rows.arms)].groupby("variable")["printed"].min()
+    site = (
+        [Variable(name=rows.cluster, label=label_of(rows.cluster), role="site", kind="")]
+        if rows.cluster
+        else []
+    )
     return (
         Variable(name=treatment, label=label_of(treatment), role="treatment", kind="binary"),
+        *site,
         *(
             Variable(
                 name=name,
@@ -260,6 +269,7 @@ def _spec_text(
                 for key, what, number in OUTCOMES
                 if (own := [name for name in outcomes if (rows.kinds[name] == "number") == number])
             ),
+            *([entry("Printed by number.", f"cluster = {quoted(rows.cluster)}")] if rows.cluster else []),
             entry(
                 "Everything else that is printed: the score is made of it.",
                 f"covariates = {texts(covariates)}",
@@ -268,8 +278,9 @@ def _spec_text(
     )
 
 
-def _experiment_text(outcome: str, *, number: bool) -> str:
+def _experiment_text(outcome: str, rows: _Rows) -> str:
     """Return the first experiment: no effect in each of the worlds."""
+    number = rows.kinds[outcome] == "number"
     cells = "\n".join(
         f'[[cells]]\nname = "world {place}"\nbase = "../scenarios/tables-{place:02d}.toml"\n'
         for place in range(1, MEMBERS + 1)
@@ -278,5 +289,5 @@ def _experiment_text(outcome: str, *, number: bool) -> str:
         outcome=outcome,
         cells=cells,
         first=f"{'md' if number else 'rd'}_{outcome}",
-        **comparison_texts(outcome, number=number, cluster=None, event=None),
+        **comparison_texts(outcome, number=number, cluster=rows.cluster, event=None),
     )
