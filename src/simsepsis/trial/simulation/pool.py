@@ -116,6 +116,7 @@ class _World:
             delay=self.protocol.population.hour / HOURS,
             hazard_factor=self.hazard_factor,
             support_ratio=self.protocol.effect.support_hazard_ratio,
+            discharge_ratio=self.protocol.effect.discharge_hazard_ratio,
         )
 
     def weights(self, eligible: BoolArray) -> FloatArray:
@@ -207,7 +208,9 @@ def _solve_effect(world: _World, control: Course, responses: FloatArray) -> floa
     planned, arm = world.protocol.planned, world.protocol.effect_arm
     if planned.coefficient == 0.0:
         return 0.0
-    measure, known = _measure(world, control), {0.0: _state(world, control)}
+    measure, effect = _measure(world, control), world.protocol.effect
+    alone = effect.support_hazard_ratio == effect.discharge_hazard_ratio == 1.0
+    known = {0.0: _state(world, control)} if alone else {}
     settled = _settled(lambda part, found: _state(part, part.course(arm, found)), world, known)
 
     def value(log_hazard_ratio: float) -> float:

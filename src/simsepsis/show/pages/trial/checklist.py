@@ -101,7 +101,7 @@ DELTA2 = (
         "DELTA2 3",
         "Target difference with the control group's risk, absolute and relative",
         SIZE,
-        _said("p_control", "support", "estimate_value", "rank_effect"),
+        _said("p_control", "support", "discharge", "estimate_value", "rank_effect"),
     ),
     Item("DELTA2 3", "Source of the control group's risk", SIZE, _said("control_risk", "p_control_mcse")),
     Item("DELTA2 4", "Allocation ratio, with a reason if it is unequal", SIZE, _ratio),

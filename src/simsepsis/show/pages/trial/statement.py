@@ -98,6 +98,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "risk_simulated": not plan.screened.given and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
         "support": protocol.effect.support_hazard_ratio != 1.0 and not protocol.support_alone,
+        "discharge": protocol.effect.discharge_hazard_ratio != 1.0,
         "based": bool(protocol.words.basis),
         "baseless": not (protocol.words.basis and protocol.words.rationale),
         "averaged": round(given.averaging, 2) != 1.0,

@@ -97,6 +97,12 @@ CLAUSES = (
         "Treatment is also taken to multiply the hazard of coming off organ support by {support}.",
         "あわせて、試験治療により臓器補助から離脱するハザードが{support}倍になると仮定した。",
     ),
+    Clause(
+        "discharge",
+        "Treatment is also taken to multiply the hazard of leaving alive, which competes with death, by "
+        "{discharge}.",
+        "あわせて、試験治療により、死亡と競合する生存退室・生存退院のハザードが{discharge}倍になると仮定した。",
+    ),
     Clause("based", "This difference is held to be {basis}.", "この差は{basis}と考えられる。"),
     Clause("rationale", "{rationale}", "{rationale}"),
     Clause(
