@@ -1,8 +1,8 @@
 """Runs that are stopped from outside by real signals, and go on.
 
 Every case is a process of its own, with its workers. The fast share has one of each kind: Ctrl-C, a closed
-terminal, nohup, a killed worker, two kills of the whole run, and two runs that want one folder; the slow
-tests have the other signals, ten kills, and three runs.
+terminal, nohup, a killed worker, a kill of the whole run, and two runs that want one folder; the slow
+tests have the other signals, two and ten kills, and three runs.
 """
 
 import contextlib
@@ -187,13 +187,11 @@ def killed_at_random_moments(undisturbed: Path, out: Path, jobs: Sequence[int], 
     assert_same_tables(out, undisturbed / "out")
 
 
-def test_a_run_killed_twice_ends_with_the_same_bits(undisturbed, tmp_path):
-    killed_at_random_moments(undisturbed, tmp_path / "out", jobs=(2, 1), seed=1)
-
-
-@pytest.mark.slow
-def test_a_run_killed_ten_times_ends_with_the_same_bits(undisturbed, tmp_path):
-    killed_at_random_moments(undisturbed, tmp_path / "out", jobs=(2,) * 10, seed=2)
+@pytest.mark.parametrize(
+    "jobs", [(2,), *(pytest.param(jobs, marks=pytest.mark.slow) for jobs in ((2, 1), (2,) * 10))], ids=len
+)
+def test_a_run_that_was_killed_ends_with_the_same_bits(undisturbed, tmp_path, jobs):
+    killed_at_random_moments(undisturbed, tmp_path / "out", jobs=jobs, seed=len(jobs))
 
 
 def test_a_run_to_a_target_shows_what_was_done_and_stops_at_the_most(undisturbed, tmp_path, simsepsis):

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from own_study import own_analysis, own_cohort, whole_report
+from tests.examples import with_slow
 
 from simsepsis.analysis.thesis_analysis import Analysis
 from simsepsis.errors import DataError
@@ -58,7 +59,11 @@ ODD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any]]] = 
 }
 
 
-@pytest.mark.parametrize("case", ODD)
+SLOW = {"everybody has the event", "two patients of each arm", "times are huge", "follow-up is short"}
+"""Like "nobody has the event", "one treated patient" and "times are tiny", and test_any_horizon."""
+
+
+@pytest.mark.parametrize("case", with_slow(ODD, SLOW))
 def test_no_odd_cohort_stops_the_report(case: str) -> None:
     change, settings = ODD[case]
     found = own_analysis(change(own_cohort(4000 if "clusters" in case else 400)), **settings)

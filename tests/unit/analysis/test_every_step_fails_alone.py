@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from own_cohorts import own_cohort, own_spec, row_of
+from tests.examples import with_slow
 
 from simsepsis.analysis.output import analysis_contents
 from simsepsis.analysis.sensitivity import sensitivity_table
@@ -79,6 +80,19 @@ KERNELS = {
 }
 
 
+STEPS = [(room, name) for room, names in KERNELS.items() for name in names]
+ONLY_ADJUSTED = {
+    ("analysis.outcomes", "fit_logistic"),
+    ("analysis.outcomes", "sandwich_covariance"),
+    ("analysis.means", "compared_risks"),
+    ("analysis.time_to_death", "weighted_kaplan_meier"),
+    ("analysis.time_to_death", "weighted_rmst"),
+}
+"""Steps that an analysis without adjuncts does not take; the fast tests try each step where it is taken."""
+CASES = [(*step, spec) for step in STEPS for spec in ("alone", "adjusted")]
+REPEATED = [(*step, "alone" if step in ONLY_ADJUSTED else "adjusted") for step in STEPS]
+
+
 @lru_cache
 def sound(spec: AnalysisSpec) -> Analysis:
     return analyze(COHORT, spec)
@@ -90,11 +104,10 @@ def page_of(analysis: Analysis) -> str:
     return analysis_page(analysis, [], sensitivity_table(analysis), source="own.csv", command="-").html
 
 
-@pytest.mark.parametrize("spec", [SPEC, ADJUSTED], ids=["alone", "adjusted"])
-@pytest.mark.parametrize(
-    ("room", "name"), [(room, name) for room, names in KERNELS.items() for name in names]
-)
-def test_a_kernel_that_raises(room: str, name: str, spec, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("case", with_slow(CASES, REPEATED), ids=" ".join)
+def test_a_kernel_that_raises(case: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    room, name, kind = case
+    spec = {"alone": SPEC, "adjusted": ADJUSTED}[kind]
     whole = sound(spec).estimates
 
     def broken(*_: object, **__: object) -> Callable[..., object]:

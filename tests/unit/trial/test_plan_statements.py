@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from typing import Any
 
 import pytest
+from tests.examples import with_slow
 
 from simsepsis.show.pages.trial.document import contents_of, document_of
 from simsepsis.trial import load_trial, simulate_trials, trial_names
@@ -121,19 +123,21 @@ def test_every_rule_for_efficacy_is_told_with_its_parameter_and_bounds(protocol,
     assert "無益性中止の規準は設けない" in ja
 
 
-@pytest.mark.parametrize("binding", [True, False])
-@pytest.mark.parametrize(
-    ("rule", "words"),
-    [
-        ({"spending": "hsd", "parameter": -1.0}, "by the Hwang–Shih–DeCani function (γ = −1)"),
-        ({"spending": "hsd"}, "by the Hwang–Shih–DeCani function (γ = −4)"),
-        ({"spending": "kim_demets"}, "by the Kim–DeMets function (ρ = 3)"),
-        ({"spending": "ld_pocock"}, "by the Lan–DeMets function of Pocock type"),
-        ({"spending": "ld_obrien_fleming"}, "by the Lan–DeMets function of O'Brien–Fleming type"),
-        ({"z": [0.0, 0.5]}, "at z = 0.000 and 0.500 or less, as stated in the protocol"),
-    ],
-)
-def test_every_rule_for_futility_is_told_with_its_bounds(protocol, rule, words, binding):
+RULES: list[tuple[dict[str, Any], str]] = [
+    ({"spending": "hsd", "parameter": -1.0}, "by the Hwang–Shih–DeCani function (γ = −1)"),
+    ({"spending": "hsd"}, "by the Hwang–Shih–DeCani function (γ = −4)"),
+    ({"spending": "kim_demets"}, "by the Kim–DeMets function (ρ = 3)"),
+    ({"spending": "ld_pocock"}, "by the Lan–DeMets function of Pocock type"),
+    ({"spending": "ld_obrien_fleming"}, "by the Lan–DeMets function of O'Brien–Fleming type"),
+    ({"z": [0.0, 0.5]}, "at z = 0.000 and 0.500 or less, as stated in the protocol"),
+]
+TOLD = [(number, binding) for number in range(len(RULES)) for binding in (True, False)]
+
+
+@pytest.mark.parametrize("case", with_slow(TOLD, TOLD[1::4] + TOLD[2::4]))
+def test_every_rule_for_futility_is_told_with_its_bounds(protocol, case):
+    number, binding = case
+    rule, words = RULES[number]
     looks = {"information": [0.4, 0.7, 1.0], "futility": rule | {"binding": binding}}
     document, text, ja = shown(protocol(), ONE_SIDED | {"looks": looks})
     for said in (text, ja):

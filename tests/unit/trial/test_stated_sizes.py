@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from tests.examples import with_slow
 
 from simsepsis.errors import UsageError
 from simsepsis.show.pages.trial.document import document_of
 from simsepsis.trial import planned_total
 from simsepsis.trial.planning import Effort, compute_plan
 
-WEAK = {"effect.value": 0.95, "run.trials": 40}
+WEAK = {"effect.value": 0.95, "run.trials": 20}
 CLUSTERS = WEAK | {"allocation.cluster_size": 6, "test.analysis": "gee"}
 STATED = {
     "patients": (WEAK | {"n_total": 300}, 300),
@@ -37,8 +38,9 @@ STATED = {
 }
 
 
-@pytest.mark.parametrize(("changes", "total"), STATED.values(), ids=STATED)
-def test_the_confirmation_by_simulation_changes_no_stated_size(protocol, changes, total):
+@pytest.mark.parametrize("case", with_slow(STATED, {"crossover", "wedge", "parallel by total"}))
+def test_the_confirmation_by_simulation_changes_no_stated_size(protocol, case):
+    changes, total = STATED[case]
     told = protocol(changes)
     plan = compute_plan(told, effort=Effort(jobs=1))
     assert plan.n_total == planned_total(told) == total

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from tests.examples import with_slow
 
 from simsepsis.errors import UsageError
 from simsepsis.trial import AdaptiveDesign, adaptive_risks, calibrate_adaptive, simulate_adaptive
@@ -26,7 +27,7 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", with_slow(SCENARIOS, {"none"}))
 def test_the_published_characteristics(scenario):
     risks, published, sd = SCENARIOS[scenario]
     found = simulate_adaptive(PUBLISHED, risks, trials=1_000, seed=3).characteristics()

@@ -19,7 +19,7 @@ def test_the_published_type_one_errors():
     assert (100 * errors).round(1).tolist() == [0.1, 1.7, 6.1, 13.4, 26.1, 44.9]
 
 
-@pytest.mark.parametrize("odds_ratio", [1.0, 0.3])
+@pytest.mark.parametrize("odds_ratio", [pytest.param(1.0, marks=pytest.mark.slow), 0.3])
 def test_exact_errors_are_those_of_drawn_trials(odds_ratio):
     mixture, rng, trials = PRIOR.robust(0.3), np.random.default_rng(2), 3_000
     odds = 0.35 / 0.65 * odds_ratio

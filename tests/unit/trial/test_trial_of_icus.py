@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from scipy.stats import ttest_ind
+from tests.examples import with_slow
 
 from simsepsis.streams import streams
 from simsepsis.trial import build_pool, design_fixed, planned_total, simulate_trials
@@ -34,12 +35,17 @@ WEDGE = MANY | {
 }
 
 
-@pytest.mark.parametrize(
-    ("changes", "trials"),
-    [(PARALLEL, 500), (CROSSOVER, 500), (CROSSOVER | {"allocation.cac": 0.0}, 500), (WEDGE, 200)],
-    ids=["parallel", "crossover", "crossover, ICUs change", "stepped wedge"],
-)
-def test_the_power_is_the_analytic_one(protocol, changes, trials):
+POWERS = {
+    "parallel": (PARALLEL, 500),
+    "crossover": (CROSSOVER, 500),
+    "crossover, ICUs change": (CROSSOVER | {"allocation.cac": 0.0}, 500),
+    "stepped wedge": (WEDGE, 200),
+}
+
+
+@pytest.mark.parametrize("case", with_slow(POWERS, {"crossover"}))
+def test_the_power_is_the_analytic_one(protocol, case):
+    changes, trials = POWERS[case]
     told = protocol(changes)
     found = simulate_trials(told, replicates=trials, jobs=1)
     expected = design_fixed(told).with_total(found.n_total).power
@@ -48,7 +54,9 @@ def test_the_power_is_the_analytic_one(protocol, changes, trials):
     assert abs(value) < 3 * mcse + 0.1 * found.measure("empirical_se")[0] ** 2
 
 
-@pytest.mark.parametrize(("analysis", "trials"), [("cluster_means", 700), ("gee", 350)])
+@pytest.mark.parametrize(
+    ("analysis", "trials"), [("cluster_means", 700), pytest.param("gee", 350, marks=pytest.mark.slow)]
+)
 def test_the_power_with_icus_of_unequal_size_is_that_of_the_plan(protocol, analysis, trials):
     changes = {"allocation.unit": "cluster_crossover", "test.analysis": analysis, "effect.value": 0.8}
     # In a large pool the effect on the average ICU is the one on the average patient, as the plan has it.
@@ -129,7 +137,7 @@ def test_registry_icus_differ_in_size(protocol):
 
 def test_the_correlation_of_a_world_does_not_follow_the_size_of_its_pool(protocol):
     sized = {"allocation.unit": "parallel_cluster", "test.analysis": "gee", "effect.value": 0.7}
-    small, large = (protocol(sized | {"run.pool": number}) for number in (10_000, 60_000))
+    small, large = (protocol(sized | {"run.pool": number}) for number in (10_000, 30_000))
     assert world_icc(small, build_pool(small)) == world_icc(large, build_pool(large))
     # The size follows the risk of the pool, which has its own error; the correlation adds none.
     given = {"endpoint.control_risk": 0.3}
@@ -151,7 +159,7 @@ def test_the_luck_of_few_patients_is_no_correlation():
     assert np.mean(found[1::2]) == pytest.approx(true + (1 - true) / each, rel=0.05)
 
 
-@pytest.mark.parametrize("icc", [None, 0.002, 0.08])
+@pytest.mark.parametrize("icc", with_slow([None, 0.002, 0.08], [0.002]))
 def test_simulated_icus_are_as_alike_as_is_planned(protocol, icc):
     """The variance of the difference of two arms of ICUs is what the ICC makes of it."""
     told = protocol(PARALLEL | {"allocation.icc": icc, "allocation.cluster_size": 30})

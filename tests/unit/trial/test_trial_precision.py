@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.examples import with_slow
 
 from simsepsis.streams import streams
 from simsepsis.trial import build_pool, simulate_trials
@@ -73,19 +74,18 @@ THREE = MANY[:3]
 OWN_SITES = {"sites": {"number": 30, "sampled": True, "sizes": "equal"}, "test.strata": THREE}
 
 
+SPARSE = {
+    "coin": {},
+    "loss": {"n_total": 400, "conduct.loss.share": 0.2},
+    "sites of its own": OWN_SITES,
+    "blocks": OWN_SITES | {"allocation": {"method": "blocks", "factors": THREE}},
+}
+
+
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"n_total": 400, "conduct.loss.share": 0.2},
-        OWN_SITES,
-        OWN_SITES | {"allocation": {"method": "blocks", "factors": THREE}},
-    ],
-    ids=["coin", "loss", "sites of its own", "blocks"],
-)
-def test_hundreds_of_strata_leave_the_power_of_the_formula(protocol, changes):
-    told = protocol(FEW | changes)
+@pytest.mark.parametrize("case", with_slow(SPARSE, {"coin", "sites of its own"}))
+def test_hundreds_of_strata_leave_the_power_of_the_formula(protocol, case):
+    told = protocol(FEW | SPARSE[case])
     pool = build_pool(told)
     size = planned_size(told, screen(told, pool))
     assert size.assumptions.sparse > 1.1

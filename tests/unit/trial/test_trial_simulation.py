@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from tests.examples import with_slow
 
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.trial import (
@@ -56,7 +57,7 @@ ENDPOINTS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", with_slow(ENDPOINTS, {"odds ratio", "ventilator-free days"}))
 def test_without_complications_the_power_is_the_analytic_one(protocol, name):
     told = protocol(BINARY | ENDPOINTS[name])
     total = planned_total(told)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from simsepsis.errors import UsageError
-from simsepsis.streams import stream
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.course import PARAMETERS, Supposed, hazards, judged
 from simsepsis.studies.jseptic_ivigg.world.calibration.fit import (
@@ -13,17 +12,23 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.fit import (
     mechanisms,
     mechanisms_without,
 )
-from simsepsis.studies.jseptic_ivigg.world.calibration.roster import fit_roster
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
 from simsepsis.world.files import load_scenario
 
+ADDED = ((), tuple(mechanisms()))
+
 
 @pytest.fixture(scope="module")
-def rosters():
-    """Return the roster of the first world, and that with all mechanisms."""
+def drafts():
+    """Return the draft of the first world, and that with all mechanisms."""
     targets = load_targets()
-    chosen = [load_assumptions(added)["between_icus"] for added in ((), tuple(mechanisms()))]
-    return [fit_roster(targets, between, 3195, stream(0, "icus")) for between in chosen]
+    return [draft(targets, load_assumptions(added), added, 0) for added in ADDED]
+
+
+@pytest.fixture(scope="module")
+def rosters(drafts):
+    """Return their rosters."""
+    return [scenario.icus.roster.model_dump() for scenario in drafts]
 
 
 def test_every_mechanism_says_what_it_is_and_where_it_comes_from():
@@ -40,10 +45,8 @@ def test_mechanisms_are_left_out_by_name():
         mechanisms_without(["early_death"])
 
 
-def test_a_draft_is_a_whole_scenario_that_tells_what_was_added():
-    targets = load_targets()
-    for added, name in (((), "thesis-v1"), (("early_deaths",), "thesis")):
-        scenario = draft(targets, load_assumptions(added), added, 0)
+def test_a_draft_is_a_whole_scenario_that_tells_what_was_added(drafts):
+    for scenario, added, name in zip(drafts, ADDED, ("thesis-v1", "thesis"), strict=True):
         assert scenario.name == name
         assert len(scenario.fitted_after_looking) == len(added)
         assert set(scenario.supports) == {"ventilator", "vasopressor", "rrt"}
