@@ -121,7 +121,7 @@ def test_plans_stand_side_by_side(simsepsis, tmp_path):
     rows = [[cell["text"] for cell in row] for row in record["rows"]]
     assert [row[0] for row in rows] == ["one", "two"]
     heads = [head["text"] for head in record["heads"]]
-    assert {"Randomized", "Power", "Deaths expected", "Cost"} <= set(heads)
+    assert {"Randomized", "Power", "Events expected", "Cost"} <= set(heads)
     assert rows[0][heads.index("Cost")] == "–" != rows[1][heads.index("Cost")]
     assert rows[0][heads.index("Randomized")] == rows[1][heads.index("Randomized")]
 

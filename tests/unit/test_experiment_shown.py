@@ -11,7 +11,9 @@ import pytest
 from simsepsis.experiment import answers_of, load_plan, run_experiment, summarize_run
 from simsepsis.experiment.requests import FigureChoice, figure_kinds
 from simsepsis.performance import wilson_limits
+from simsepsis.show.checklist import checklist
 from simsepsis.show.pages.experiment import experiment_page, plain_lines
+from simsepsis.show.pages.experiment.checklist import ADEMP_ITEMS, AUTHOR
 from simsepsis.show.pages.experiment.words import answer_lines, command_of
 from simsepsis.show.plots.experiment import zip_plot
 from simsepsis.show.plots.experiment.autopsy import autopsy_bars
@@ -72,6 +74,21 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def findings(run):
     return run
+
+
+def test_the_steps_of_a_simulation_study_are_answered_from_plan_and_results(findings):
+    found = checklist(ADEMP_ITEMS, findings, AUTHOR)
+    assert [item[0] for item in found["item"].unique()[:5]] == list("ADEMP")
+    open_items = found.loc[found["answered"] != "yes", "asks"].tolist()
+    assert open_items == ["A review of the literature for other methods", "Formulae of less usual measures"]
+    said = found.set_index("asks")["answer"]
+    assert said["Specific aims"] == "See <all>."
+    assert said["Factors and their levels"] == "n: 240, 300; observation.by_severity: 0.0, 1.0"
+    assert said["Number of replicates, and the error it leaves"].startswith("4 per cell of 4 planned")
+    failures, rows = (int(findings.progress[name].sum()) for name in ("failures", "rows"))
+    assert said["Missing estimates"].startswith(f"{failures} of {rows} rows have no estimate")
+    written = set(found["where"].str.partition(":")[0].str.rstrip("/")) - {""}
+    assert written - {path.name for path in findings.folder.path.iterdir()} <= {"report.html", "figures"}
 
 
 def choose(kind, **more):

@@ -182,10 +182,11 @@ def _written(
     from simsepsis.analysis.output import analysis_contents, layout_of
     from simsepsis.analysis.sensitivity import sensitivity_table
     from simsepsis.files import table_bytes, write_files
+    from simsepsis.show.checklist import checklist_file
     from simsepsis.show.drawers import drawn_by
     from simsepsis.show.figure import files_of, written
     from simsepsis.show.pages.analysis import analysis_page
-    from simsepsis.show.pages.analysis.checklist import checklist
+    from simsepsis.show.pages.analysis.checklist import AUTHOR, STROBE
     from simsepsis.show.plots.drawings import drawing_of
 
     drawn, left_out = drawing_of(analysis, source=source, version=version("simsepsis"))
@@ -194,7 +195,7 @@ def _written(
         sensitivity = sensitivity_table(analysis)
         contents = analysis_contents(analysis)
         contents["sensitivity.csv"] = table_bytes(Path("sensitivity.csv"), sensitivity)
-        contents["checklist.csv"] = table_bytes(Path("checklist.csv"), checklist(analysis))
+        contents |= checklist_file(STROBE, analysis, AUTHOR)
         page = analysis_page(
             analysis, figures, sensitivity, source=source, command=command, left_out=left_out
         )

@@ -35,7 +35,19 @@ class Cell:
 
 
 def cells_of(plan: Plan) -> tuple[Cell, ...]:
-    """Return the cells of a plan, with their worlds as asked for."""
+    """Return the cells of a plan, with their worlds as asked for.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+
+    Raises
+    ------
+    ExperimentError
+        If a key or value is not one of a scenario's, two cells are the same world, or the plan speaks of
+        cells that it does not have.
+    """
     cells: dict[int, Cell] = {}
     asked = worlds(plan)
     _check_named(plan, [name for name, _, _ in asked])

@@ -65,7 +65,22 @@ class Claim:
 
 
 def parse_claim(text: str, methods: Collection[str]) -> Claim:
-    """Return the claim that a text makes."""
+    """Return the claim that a text makes.
+
+    Parameters
+    ----------
+    text
+        ``[method] [estimand] measure in [low, high] [in cells part of their names]``; ``<``, ``<=``, ``>``
+        and ``>=`` with one number may stand in place of the range. Example:
+        ``psm log_or_hospital_death coverage in [0.93, 0.97] in cells or_treatment=1.0``.
+    methods
+        Methods of the plan.
+
+    Raises
+    ------
+    ValueError
+        If it does not parse or names a measure that does not exist.
+    """
     found = CLAIM.fullmatch(text.strip())
     example = "write it like 'psm coverage in [0.93, 0.97]'"
     if found is None:
@@ -104,6 +119,11 @@ def _range(found: re.Match[str], text: str) -> tuple[float, float]:
 def monte_carlo_limits(performance: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     """Return 95% Monte Carlo limits of every value of a performance table.
 
+    Parameters
+    ----------
+    performance
+        From `simsepsis.performance.summarize`.
+
     Notes
     -----
     Value ± 1.96 MCSE; for proportions at least as wide as the Wilson interval, since the MCSE is 0 where all
@@ -121,6 +141,15 @@ def monte_carlo_limits(performance: pd.DataFrame) -> tuple[FloatArray, FloatArra
 
 def judge(words: str, claim: Claim, performance: pd.DataFrame) -> pd.DataFrame:
     """Return what the numbers say to one claim, one row per series that it is about.
+
+    Parameters
+    ----------
+    words
+        What the claim is called.
+    claim
+        The claim.
+    performance
+        From `simsepsis.performance.summarize`.
 
     Returns
     -------

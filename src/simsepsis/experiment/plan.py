@@ -272,12 +272,34 @@ def experiment_names() -> list[str]:
 
 
 def find_experiment(name_or_path: str | Path) -> Path:
-    """Return the file of a shipped experiment or of a path."""
+    """Return the file of a shipped experiment or of a path.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of `experiment_names`, or the path of a ``.toml`` file.
+
+    Raises
+    ------
+    ExperimentError
+        If there is none.
+    """
     return find_plan(name_or_path, KEY)
 
 
 def load_plan(name_or_path: str | Path) -> Plan:
-    """Return the plan of a shipped experiment or of a TOML file."""
+    """Return the plan of a shipped experiment or of a TOML file.
+
+    Parameters
+    ----------
+    name_or_path
+        As in `find_experiment`.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such file, it is not TOML, or a key or value is not legal.
+    """
     path = find_experiment(name_or_path)
     try:
         plan = Plan.model_validate(_with_spec(read_plan(path), path.parent))

@@ -96,7 +96,26 @@ class Verified:
 
 @one_thread()
 def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | None = None) -> Replay:
-    """Compute one replicate of a run again."""
+    """Compute one replicate of a run again.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    cell
+        Name or key of the cell.
+    replicate
+        Number of the replicate; it need not have been run.
+    method
+        A method or group of methods; None: all of the plan.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder holds no run or no such cell.
+    UsageError
+        If the replicate or the method is impossible.
+    """
     folder = open_run(path)
     if replicate < 0:
         raise UsageError(f"replicate = {replicate}: replicates are counted from 0; give 0 or more")
@@ -126,6 +145,25 @@ def replay(path: str | Path, *, cell: str | int, replicate: int, method: str | N
 
 def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int = -1) -> Verified:
     """Compute a random share of the stored replicates, and of the worlds' truths, again and compare the bits.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    fraction
+        Share of the replicates of each world, and of the worlds whose truths are computed, above 0 and at
+        most 1; at least one of each.
+    seed
+        Which ones.
+    jobs
+        Worker processes; −1: one per core.
+
+    Raises
+    ------
+    ExperimentError
+        If the folder holds no run, no rows, or a file that cannot be trusted.
+    UsageError
+        If the fraction is impossible.
 
     Notes
     -----

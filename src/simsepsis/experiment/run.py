@@ -107,7 +107,18 @@ def run_experiment(
 
 
 def summarize_run(path: str | Path) -> Run:
-    """Write performance, verdicts and manifest again from the stored rows."""
+    """Write performance, verdicts and manifest again from the stored rows.
+
+    Parameters
+    ----------
+    path
+        A run folder; the run need not have come to its end.
+
+    Raises
+    ------
+    ExperimentError
+        If it is none, has no rows or truths, or a file of it cannot be trusted.
+    """
     begin = perf_counter()
     folder = open_run(path)
     lost = folder.lost

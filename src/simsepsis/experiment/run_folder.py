@@ -208,7 +208,18 @@ class RunFolder:
 
 
 def open_run(path: Path | str) -> RunFolder:
-    """Return the run that a folder holds."""
+    """Return the run that a folder holds.
+
+    Parameters
+    ----------
+    path
+        A folder that `run_experiment` made.
+
+    Raises
+    ------
+    ExperimentError
+        If it is none, or its plan or a world cannot be trusted.
+    """
     path = Path(path)
     if not (path / PLAN).is_file():
         if not any((path / ESTIMATES).glob("*.parquet")):

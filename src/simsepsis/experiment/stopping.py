@@ -62,7 +62,19 @@ def check_targets(targets: Targets) -> None:
 
 
 def parse_targets(text: str) -> dict[str, float]:
-    """Return the targets that a text names."""
+    """Return the targets that a text names.
+
+    Parameters
+    ----------
+    text
+        A number, for coverage and rejection, or ``NAME=NUMBER`` for other measures, separated by commas.
+        Example: ``0.005,bias=0.01``.
+
+    Raises
+    ------
+    UsageError
+        If it does not parse, or names a measure that does not exist.
+    """
     targets: dict[str, float] = {}
     for part in text.split(","):
         name, _, number = part.rpartition("=")
@@ -82,6 +94,11 @@ def parse_targets(text: str) -> dict[str, float]:
 
 def looks(most: int) -> Iterator[int]:
     """Yield the numbers of replicates at which a cell may end: 100, 125, 150, 175, 200, 250 … and the most.
+
+    Parameters
+    ----------
+    most
+        Replicates at which it ends in any case.
 
     Notes
     -----

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from simsepsis.arrays import FloatArray
+from simsepsis.fitting.printed_clusters import Homes
 from simsepsis.fitting.tilt import intercept_for
 
 STRONGEST = 6.0
@@ -33,11 +34,22 @@ class Prognosis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Population:
-    """A drawn population: (n, terms) covariates, (n,) log odds of treatment, (n,) probability of it."""
+    """A drawn population.
+
+    Attributes
+    ----------
+    X
+        (n, terms) covariates.
+    score, chance
+        (n,) log odds of treatment, and probability of it.
+    homes
+        Clusters.
+    """
 
     X: FloatArray
     score: FloatArray
     chance: FloatArray
+    homes: Homes
 
 
 def direction(

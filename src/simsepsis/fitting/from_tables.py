@@ -13,6 +13,7 @@ from simsepsis.files import write_files
 from simsepsis.fitting.assumed_dependence import CHOICES, LENDERS, TYPICAL, Correlations
 from simsepsis.fitting.assumed_prognosis import Prognosis
 from simsepsis.fitting.fit import LearnedWorld
+from simsepsis.fitting.printed_clusters import ICCS
 from simsepsis.fitting.printed_cohort import PrintedCohort, printed_cohort
 from simsepsis.fitting.printed_profile import Assumption, profile_of
 from simsepsis.streams import stream
@@ -38,6 +39,7 @@ def fit_tables(
     typical: float = TYPICAL,
     c_statistic: float = 0.7,
     correlation: float = 0.0,
+    between: float = ICCS[1],
     seed: int = 0,
     as_printed: bool = False,
     lenders: Sequence[str] = LENDERS,
@@ -56,6 +58,9 @@ def fit_tables(
         Between covariates, as in `assumed_correlations`.
     c_statistic, correlation
         Of the outcome by the covariates, 0.5 to 1; of that predictor with the log odds of treatment, −1 to 1.
+    between
+        ICC of the treatment between clusters, and of the outcomes if none is printed, 0 to 1; for tables that
+        print how many clusters there are.
     seed
         For all that is random in it.
     as_printed
@@ -79,7 +84,10 @@ def fit_tables(
     500
     """
     assumed = Assumption(
-        correlations=correlations, typical=typical, prognosis=_prognosis(c_statistic, correlation)
+        correlations=correlations,
+        typical=typical,
+        prognosis=_prognosis(c_statistic, correlation),
+        between=_between(between),
     )
     return profile_of(_printed(study), assumed, seed, as_printed=as_printed, lenders=lenders)[0]
 
@@ -90,6 +98,12 @@ def _prognosis(c_statistic: float, correlation: float) -> Prognosis:
     if not -1.0 <= correlation <= 1.0:
         raise UsageError(f"correlation = {correlation:g}: give -1 to 1")
     return Prognosis(c_statistic=c_statistic, correlation=correlation)
+
+
+def _between(icc: float) -> float:
+    if not 0.0 <= icc < 1.0:
+        raise UsageError(f"between = {icc:g}: an ICC is 0 or more and less than 1")
+    return icc
 
 
 def _printed(study: str | Path | Study | PrintedCohort) -> PrintedCohort:
@@ -115,13 +129,16 @@ def assumptions(members: int, seed: int) -> tuple[Assumption, ...]:
         raise UsageError(f"members = {members}: an ensemble needs at least one; give a positive number")
     rng = stream(seed, "assumptions")
     axes = [rng.permutation(np.linspace(*ends, members)) for ends in (TYPICALS, C_STATISTICS, CORRELATIONS)]
+    # From the moderate one on, so that a single member has some.
+    axes.append(rng.permutation(np.resize(np.roll(ICCS, -1), members)))
     return tuple(
         Assumption(
             correlations=CHOICES[place % len(CHOICES)],
             typical=float(typical),
             prognosis=Prognosis(c_statistic=float(c_statistic), correlation=float(correlation)),
+            between=float(between),
         )
-        for place, (typical, c_statistic, correlation) in enumerate(zip(*axes, strict=True))
+        for place, (typical, c_statistic, correlation, between) in enumerate(zip(*axes, strict=True))
     )
 
 
@@ -137,8 +154,8 @@ def fit_ensemble(
     """Return worlds that could all have printed a study's tables.
 
     They differ in what no table prints: correlations between covariates, how well these predict the outcome,
-    and whether those are treated who fare worse, or better, anyhow. In each, crude outcomes are the printed
-    ones, so that the true effect is what its confounding leaves.
+    whether those are treated who fare worse, or better, anyhow, and how far clusters differ. In each, crude
+    outcomes are the printed ones, so that the true effect is what its confounding leaves.
 
     Parameters
     ----------
@@ -175,6 +192,7 @@ def _world(
     label = (
         f"From {printed.source}: correlations {assumed.correlations}, usually {assumed.typical:.2f}, "
         f"prognosis C {own.c_statistic:.2f}, r {own.correlation:+.2f} with the score"
+        + (f", ICC between clusters {assumed.between:.2f}" if printed.clusters else "")
     )
     return PrintedWorld(
         scenario=in_memory(profile, kind="tables", name=name_of(number), label=label),

@@ -84,7 +84,7 @@ class Cells:
         if set(QUARTILES) <= set(cells):
             return self._quartiles(variable, arm, cells)
         raise DataError(
-            f"{self._at(next(iter(keys.values())))}: is not enough for a distribution; print mean and sd, or "
+            f"{self.at(next(iter(keys.values())))}: is not enough for a distribution; print mean and sd, or "
             "median, q1 and q3"
         )
 
@@ -97,9 +97,11 @@ class Cells:
             f"'{getattr(self.printed.layout.arms, arm.name)}'"
         )
 
-    def _at(self, key: Key) -> str:
+    def at(self, key: Key) -> str:
+        """Return where a number stands, and what stands there."""
         layout = self.printed.layout
-        arm = "" if key.arm in layout.arm_labels else f" ({getattr(layout.arms, key.arm)})"
+        unnamed = key.arm in ARMS and key.arm not in layout.arm_labels
+        arm = f" ({getattr(layout.arms, key.arm)})" if unnamed else ""
         return f"{key.table}.csv, {self.printed.where(key)}{arm}: '{self.printed[key].text}'"
 
     def _share(self, arm: Arm, keys: Mapping[tuple[str, str], Key], level: str) -> tuple[float, float] | None:
@@ -109,13 +111,13 @@ class Cells:
             number = self.printed[count].value
             if not 0 <= number <= arm.size:
                 raise DataError(
-                    f"{self._at(count)} of {arm.size:.0f} patients; write a count from 0 to {arm.size:.0f}"
+                    f"{self.at(count)} of {arm.size:.0f} patients; write a count from 0 to {arm.size:.0f}"
                 )
             return number / arm.size, 0.0
         if percent is not None:
             cell: Cell = self.printed[percent]
             if not 0.0 <= cell.value <= 100.0:
-                raise DataError(f"{self._at(percent)} is no percentage; write 0 to 100")
+                raise DataError(f"{self.at(percent)} is no percentage; write 0 to 100")
             return cell.value / 100.0, 0.5 * 10.0**-cell.decimals / 100.0
         return None
 
@@ -124,7 +126,7 @@ class Cells:
             share = self._share(arm, keys, "")
             if share is None:
                 raise DataError(
-                    f"{self._at(next(iter(keys.values())))}: says not how many have it; add its count, with "
+                    f"{self.at(next(iter(keys.values())))}: says not how many have it; add its count, with "
                     "an empty level"
                 )
             return np.array([1.0 - share[0], share[0]])
@@ -146,10 +148,10 @@ class Cells:
         self._refuse_outside(variable, cells["mean"])
         low, high = variable.low, variable.high
         if sd < 0.0:
-            raise DataError(f"{self._at(cells['sd'])} is no standard deviation; write 0 or more")
+            raise DataError(f"{self.at(cells['sd'])} is no standard deviation; write 0 or more")
         if low is not None and high is not None and sd**2 > (mean - low) * (high - mean) + 1e-12:
             raise DataError(
-                f"{self._at(cells['sd'])} is too large for a mean of {mean:g} between {low:g} and {high:g}; "
+                f"{self.at(cells['sd'])} is too large for a mean of {mean:g} between {low:g} and {high:g}; "
                 "correct it, or the limits in variables.csv"
             )
         return Row(arm=arm, mean=mean, sd=max(sd, 1e-6 * max(abs(mean), 1.0)))
@@ -160,7 +162,7 @@ class Cells:
         q1, median, q3 = (self.printed[cells[name]].value for name in QUARTILES)
         if not q1 <= median <= q3:
             raise DataError(
-                f"{self._at(cells['median'])} does not lie between the quartiles {q1:g} and {q3:g}; put "
+                f"{self.at(cells['median'])} does not lie between the quartiles {q1:g} and {q3:g}; put "
                 "them in order"
             )
         return Row(arm=arm, quartiles=(q1, median, q3))
@@ -173,7 +175,7 @@ class Cells:
             )
             limits = " and ".join(texts)
             raise DataError(
-                f"{self._at(key)} is impossible, as values are {limits}; correct it, or the limits of "
+                f"{self.at(key)} is impossible, as values are {limits}; correct it, or the limits of "
                 f"'{variable.name}' in variables.csv"
             )
 

@@ -9,6 +9,7 @@ from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.errors import DataError
 from simsepsis.fitting.learn import covariates_of
 from simsepsis.fitting.printed_cells import Cells, cells_by_arm
+from simsepsis.fitting.printed_clusters import ICCS, SIZES, PrintedClusters, printed_clusters
 from simsepsis.fitting.printed_margins import PrintedColumn, column_of
 from simsepsis.study.printed import Printed
 from simsepsis.study.published import Study
@@ -32,6 +33,10 @@ class PrintedCohort:
         Outcome → its share in the treated and in the control arm, the narrower outcome first.
     wider
         Outcome → outcomes that it includes.
+    numbers
+        Outcome that is a number → its printed columns.
+    clusters
+        What is printed of clusters; None for nothing.
     notes
         What is not printed and therefore left out, one sentence each.
     """
@@ -43,6 +48,8 @@ class PrintedCohort:
     columns: Mapping[str, PrintedColumn]
     crude: Mapping[str, tuple[float, float]]
     wider: Mapping[str, tuple[str, ...]]
+    numbers: Mapping[str, PrintedColumn]
+    clusters: PrintedClusters | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,10 +92,17 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     if numbers is None:
         numbers = study.numbers_of(study.printed(corrected=True))
     cells, spec = cells_by_arm(numbers), study.spec
-    wanted = dict.fromkeys((*covariates_of(spec), *spec.adjusters))
-    named = {name: study.variables[name] for name in wanted if name in study.variables and cells.has(name)}
-    crude = dict(_crude(cells, study, numbers))
-    for what, found in (("covariate", named), ("outcome", crude)):
+    named, amounts = (
+        {
+            name: column_of(study.variables[name], *cells.rows(study.variables[name]))
+            for name in dict.fromkeys(wanted)
+            if name in study.variables and cells.has(name)
+        }
+        for wanted in ((*covariates_of(spec), *spec.adjusters), spec.numeric_outcomes)
+    )
+    crude = dict(_crude(cells, study))
+    outcomes, clusters = (*crude, *amounts), printed_clusters(cells)
+    for what, found in (("covariate", named), ("outcome", outcomes)):
         if not found:
             raise DataError(
                 f"{study.folder / 'tables'}: no {what} of the analysis is printed by arm before matching; "
@@ -97,16 +111,18 @@ def printed_cohort(study: Study, numbers: Printed | None = None) -> PrintedCohor
     return PrintedCohort(
         study=study.key,
         source=f"printed tables of {study.title}",
-        spec=printed_spec(spec, tuple(named), tuple(crude)),
+        spec=printed_spec(spec, tuple(named), outcomes, clusters),
         sizes=(cells.arms[0].size, cells.arms[1].size),
-        columns={name: column_of(variable, *cells.rows(variable)) for name, variable in named.items()},
+        columns=named,
         crude=crude,
         wider={name: tuple(_parts(name, crude, study)) for name in crude},
-        notes=tuple(_notes(spec, (*named, *crude))),
+        numbers=amounts,
+        clusters=clusters,
+        notes=tuple(_notes(spec, (*named, *outcomes), clusters)),
     )
 
 
-def _crude(cells: Cells, study: Study, numbers: Printed) -> Iterator[tuple[str, tuple[float, float]]]:
+def _crude(cells: Cells, study: Study) -> Iterator[tuple[str, tuple[float, float]]]:
     """Yield shares of outcomes in both arms, each before those that include it."""
     own = [name for name in study.spec.outcomes if name in study.variables and cells.has(name)]
     for name in sorted(own, key=lambda name: len(list(_parts(name, own, study)))):
@@ -119,32 +135,45 @@ def _parts(name: str, outcomes: Collection[str], study: Study) -> Iterator[str]:
     return (part for part, whole in study.layout.parts.items() if whole == name and part in outcomes)
 
 
-def _notes(spec: AnalysisSpec, names: tuple[str, ...]) -> Iterator[str]:
+def _notes(spec: AnalysisSpec, names: tuple[str, ...], clusters: PrintedClusters | None) -> Iterator[str]:
     wanted = (*spec.covariates, *spec.adjusters, *spec.all_outcomes, *spec.durations, *spec.later_scores)
     left = [name for name in dict.fromkeys(wanted) if name not in names]
     if left:
         yield f"Not printed by arm, or recorded later, and left out: {', '.join(left)}."
-    if spec.cluster:
+    if clusters is not None:
+        least, middle, most = (f"{icc:g}" for icc in ICCS)
+        what = "outcomes and treatment" if clusters.icc is None else "the treatment"
+        yield (
+            f"No ICC of {what} between the {clusters.number} clusters is printed: it is {least}, {middle} or "
+            f"{most}, by world; nor are their sizes, which vary by {SIZES:.0%}."
+        )
+    elif spec.cluster:
         yield f"No table says how patients were spread over '{spec.cluster}'; there are no clusters."
     if spec.survival_time:
         yield f"No table has the times of '{spec.survival_time}'; there is no survival analysis."
 
 
-def printed_spec(spec: AnalysisSpec, columns: tuple[str, ...], outcomes: tuple[str, ...]) -> AnalysisSpec:
+def printed_spec(
+    spec: AnalysisSpec,
+    columns: tuple[str, ...],
+    outcomes: tuple[str, ...],
+    clusters: PrintedClusters | None = None,
+) -> AnalysisSpec:
     """Return an analysis without columns, clusters and times that are not printed, and rules for a file."""
 
     def kept(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in names if name in columns)
 
+    happens = tuple(name for name in spec.outcomes if name in outcomes)
     adjuncts, transfusions = kept(spec.adjuncts), kept(spec.transfusions)
     return replace(
         spec,
         treated=None,
         arms={},
         event=None,
-        outcomes=tuple(name for name in spec.outcomes if name in outcomes),
-        numeric_outcomes=(),
-        cluster=None,
+        outcomes=happens,
+        numeric_outcomes=tuple(name for name in spec.numeric_outcomes if name in outcomes),
+        cluster=clusters.column if clusters else None,
         patient=None,
         covariates=kept(spec.covariates),
         score=kept(spec.score),
@@ -160,7 +189,7 @@ def printed_spec(spec: AnalysisSpec, columns: tuple[str, ...], outcomes: tuple[s
         second_score=spec.second_score if adjuncts or transfusions else "none",
         cox_adjusted=False,
         subgroups=tuple(one for one in spec.subgroups if one.column in columns),
-        methods=("logistic",),
+        methods=("logistic",) if happens else ("overlap_weights",),
         columns={},
         recode={},
         levels={name: levels for name, levels in spec.levels.items() if name in columns},

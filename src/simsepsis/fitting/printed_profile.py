@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
 
-from simsepsis.arrays import FloatArray
+from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ConvergenceError
 from simsepsis.fitting.assumed_dependence import Correlations, assumed_correlations
-from simsepsis.fitting.assumed_prognosis import (
-    Population,
-    Prognosis,
-    crude_coefficients,
-    direction,
-    spread_for,
-)
+from simsepsis.fitting.assumed_prognosis import Population, Prognosis, direction
+from simsepsis.fitting.printed_clusters import Homes, draw_homes, with_effects, without_effects
 from simsepsis.fitting.printed_cohort import PrintedCohort
+from simsepsis.fitting.printed_outcomes import later_of, linear_model, means_of, outcome_models
 from simsepsis.fitting.refine import lower_triangle
 from simsepsis.fitting.tilt import Tilt, intercept_for, tilted
 from simsepsis.streams import stream, streams
 from simsepsis.world.fitted.covariates import draw_covariates
-from simsepsis.world.fitted.profile import Column, Later, Model, Profile
+from simsepsis.world.fitted.profile import Model, Profile
 from simsepsis.world.fitted.scenario import in_memory
 from simsepsis.world.fitted.simulate import place_patients, roster_of
 from simsepsis.world.fitted.tabulated import basis
@@ -49,11 +45,14 @@ class Assumption:
         Usual size of these, as there.
     prognosis
         What links covariates and outcome.
+    between
+        ICC of the treatment, and of the outcomes unless theirs is printed, if there are clusters.
     """
 
     correlations: Correlations
     typical: float
     prognosis: Prognosis
+    between: float
 
 
 def profile_of(
@@ -61,41 +60,57 @@ def profile_of(
 ) -> tuple[Profile, Assumption]:
     """Return a profile, and what was assumed for it in the end."""
     rng = stream(seed, "assumptions")
-    profile, X, tilt, typical = _scored(printed, assumed, rng, lenders)
+    correlation = assumed.prognosis.correlation
+    profile, X, homes, tilt, typical = _scored(printed, assumed, rng, stream(seed, "sites"), lenders)
     factor = 1.0 if as_printed else tilt.shrinkage
     score = X @ (factor * tilt.coefficients)
-    start = intercept_for(score, printed.share)
-    people = Population(X=X, score=score + start, chance=expit(score + start))
-    models = {"treatment": _model(profile, start, factor * tilt.coefficients)}
-    models |= dict(
-        _outcome_models(printed, profile, people, factor * tilt.coefficients, assumed.prognosis, rng)
+    start = intercept_for(score + homes.on_treatment, printed.share)
+    people = Population(
+        X=X,
+        score=score + start,
+        chance=expit(score + start + homes.on_treatment),
+        homes=homes,
     )
-    later = {
-        name: Later(role="outcome", model=name, column=_event(printed, name), implied_by=printed.wider[name])
-        for name in printed.crude
-    }
-    whole = profile.model_copy(update={"models": models, "later": later})
+    unit = direction(people, factor * tilt.coefficients, correlation, rng)
+    models = {"treatment": linear_model(profile, start, factor * tilt.coefficients)}
+    found = outcome_models(printed, profile, people, unit, assumed.prognosis.c_statistic, rng)
+    models |= {name: model for name, (model, _) in found.items()}
+    whole = profile.model_copy(
+        update={
+            "models": models,
+            "later": later_of(printed),
+            "clusters": with_effects(profile, homes, {name: spread for name, (_, spread) in found.items()}),
+        }
+    )
     return Profile.model_validate(whole.model_dump()), replace(assumed, typical=typical)
 
 
 def _scored(
-    printed: PrintedCohort, assumed: Assumption, rng: np.random.Generator, lenders: Sequence[str]
-) -> tuple[Profile, FloatArray, Tilt, float]:
-    """Return a profile of covariates, a population of it as terms, its score, and the size that allows it."""
+    printed: PrintedCohort,
+    assumed: Assumption,
+    rng: np.random.Generator,
+    sites: np.random.Generator,
+    lenders: Sequence[str],
+) -> tuple[Profile, FloatArray, Homes, Tilt, float]:
+    """Return a profile of covariates, a population of it, its score, and the size that allows that."""
     columns = list(printed.columns.values())
     gap, within = (
         np.concatenate(parts) for parts in zip(*((one.gap, one.within) for one in columns), strict=True)
     )
-    typical = assumed.typical
+    typical, homes = assumed.typical, None
     for left in reversed(range(TRIES)):
         matrix = assumed_correlations(
             columns, assumed.correlations, rng, typical=typical, chance=printed.chance, lenders=lenders
         )
         profile = _covariates_only(printed, matrix)
-        X = _terms(profile)
+        X, home = _terms(profile)
+        homes = homes or draw_homes(
+            printed.clusters, profile, home, assumed.prognosis.correlation, assumed.between, sites
+        )
+        offset = 0.0 if printed.clusters is None else homes.on_treatment
         try:
-            tilt = tilted(X, gap, within, printed.share, patients=printed.patients)
-            return profile, X, tilt, typical
+            tilt = tilted(X, gap, within, printed.share, patients=printed.patients, offset=offset)
+            return profile, X, homes, tilt, typical
         except ConvergenceError:
             if left == 0 or typical == 0.0:
                 raise
@@ -114,13 +129,14 @@ def _covariates_only(printed: PrintedCohort, matrix: FloatArray) -> Profile:
         columns={name: column.column for name, column in printed.columns.items()},
         correlation=lower_triangle(matrix),
         models={"treatment": Model(kind="logistic")},
-        crude=dict(printed.crude),
+        crude={**printed.crude, **{name: means_of(own, printed) for name, own in printed.numbers.items()}},
         labels=dict(printed.spec.labels),
+        clusters=without_effects(printed.clusters, len(matrix)),
     )
 
 
-def _terms(profile: Profile) -> FloatArray:
-    """Return a drawn population as terms of models, (n, terms)."""
+def _terms(profile: Profile) -> tuple[FloatArray, IntArray]:
+    """Return a drawn population as terms of models, (n, terms), and the cluster of each patient."""
     draw = streams(0)
     roster = roster_of(in_memory(profile), draw("icus"))
     people = draw_covariates(
@@ -134,51 +150,4 @@ def _terms(profile: Profile) -> FloatArray:
     parts = [
         basis(column, values) for column, values in zip(profile.columns.values(), people.values, strict=True)
     ]
-    return np.ascontiguousarray(np.concatenate(parts).T)
-
-
-def _model(profile: Profile, intercept: float, coefficients: FloatArray, treatment: float = 0.0) -> Model:
-    ends = np.cumsum([column.terms for column in profile.columns.values()])
-    parts = np.split(np.round(np.clip(coefficients, -100.0, 100.0), 6), ends[:-1])
-    return Model(
-        kind="logistic",
-        intercept=round(intercept, 6),
-        coefficients={
-            name: tuple(map(float, part)) for name, part in zip(profile.columns, parts, strict=True)
-        },
-        treatment=round(treatment, 6),
-    )
-
-
-def _outcome_models(
-    printed: PrintedCohort,
-    profile: Profile,
-    people: Population,
-    score: FloatArray,
-    assumed: Prognosis,
-    rng: np.random.Generator,
-) -> Iterator[tuple[str, Model]]:
-    """Yield the models of the outcomes: one prognosis for all, each with its own crude events."""
-    unit = direction(people, score, assumed.correlation, rng)
-    values = people.X @ unit
-    widest = max(printed.crude, key=lambda name: len(printed.wider[name]) == 0)
-    spread = spread_for(people, values - values.mean(), printed.crude[widest], assumed.c_statistic)
-    predictor = spread * values
-    chances: dict[str, FloatArray] = {}
-    for name, crude in printed.crude.items():
-        still = np.ones((2, predictor.size))
-        for part in printed.wider[name]:
-            still *= 1.0 - chances[part]
-        open_to = (people.chance, 1.0 - people.chance)
-        left = [float(np.average(one, weights=own)) for one, own in zip(still, open_to, strict=True)]
-        own = [1.0 - (1.0 - share) / max(rest, 1e-9) for share, rest in zip(crude, left, strict=True)]
-        bounded = tuple(min(max(share, 1e-4), 1.0 - 1e-4) for share in own)
-        control, treatment = crude_coefficients(people, predictor, (bounded[0], bounded[1]), 1.0 - still)
-        given = np.array([[treatment], [0.0]])
-        chances[name] = 1.0 - still * (1.0 - expit(control + given + predictor))
-        yield name, _model(profile, control, spread * unit, treatment)
-
-
-def _event(printed: PrintedCohort, name: str) -> Column:
-    share = float(np.average(printed.crude[name], weights=printed.sizes))
-    return Column(kind="binary", values=(0.0, 1.0), shares=(1.0 - share, share))
+    return np.ascontiguousarray(np.concatenate(parts).T), people.cluster

@@ -36,7 +36,15 @@ class Tilt:
     shrinkage: float
 
 
-def tilted(X: FloatArray, gap: FloatArray, within: FloatArray, share: float, *, patients: float) -> Tilt:
+def tilted(
+    X: FloatArray,
+    gap: FloatArray,
+    within: FloatArray,
+    share: float,
+    *,
+    patients: float,
+    offset: FloatArray | float = 0.0,
+) -> Tilt:
     r"""Return the score at which the arms differ as printed.
 
     With π the share of the treated, the mean of term j in the treated, times π, is to be
@@ -59,6 +67,8 @@ def tilted(X: FloatArray, gap: FloatArray, within: FloatArray, share: float, *, 
     patients
         Of the printed cohort, for the shrinkage :math:`(G - p) / G` of p terms and a likelihood ratio
         statistic G (van Houwelingen JC, le Cessie S. Stat Med 1990;9:1303).
+    offset
+        (n,) log odds that are added to the score.
 
     Raises
     ------
@@ -70,9 +80,11 @@ def tilted(X: FloatArray, gap: FloatArray, within: FloatArray, share: float, *, 
     goal = np.where(np.isnan(within), share * (middle + (1.0 - share) * gap), within * middle)
     wanted = np.where(spread > 0.0, (goal - share * middle) / scale, 0.0)
     design = np.column_stack([np.ones(len(X)), (X - middle) / scale])
-    beta, chance = _newton(design, np.concatenate([[share], wanted]))
+    beta, chance = _newton(design, np.concatenate([[share], wanted]), offset)
     gain = float((xlogy(chance, chance) + xlogy(1.0 - chance, 1.0 - chance)).mean())
-    gain -= float(xlogy(share, share) + xlogy(1.0 - share, 1.0 - share))
+    guess = expit(offset + intercept_for(offset, share)) if isinstance(offset, np.ndarray) else share
+    known = chance if isinstance(offset, np.ndarray) else np.float64(share)
+    gain -= float((xlogy(known, guess) + xlogy(1.0 - known, 1.0 - guess)).mean())
     statistic = 2.0 * patients * gain
     coefficients = beta[1:] / scale
     return Tilt(
@@ -82,21 +94,23 @@ def tilted(X: FloatArray, gap: FloatArray, within: FloatArray, share: float, *, 
     )
 
 
-def _newton(design: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _newton(
+    design: FloatArray, wanted: FloatArray, offset: FloatArray | float
+) -> tuple[FloatArray, FloatArray]:
     n, terms = design.shape
     beta = np.zeros(terms)
     beta[0] = np.log(wanted[0] / (1.0 - wanted[0]))
-    loss, chance, gap = _moments(design, beta, wanted)
+    loss, chance, gap = _moments(design, beta, wanted, offset)
     for _ in range(STEPS):
         if np.abs(gap).max() < TOLERANCE or (design @ beta).std() > WIDEST:
             break
         curve = (design * (chance * (1.0 - chance))[:, None]).T @ design / n
         curve[np.diag_indices(terms)] += RIDGE
         step, size = cho_solve(cho_factor(curve), gap), 1.0
-        trial = _moments(design, beta - step, wanted)
+        trial = _moments(design, beta - step, wanted, offset)
         while trial[0] > loss and size > SMALLEST_STEP:
             size /= 2.0
-            trial = _moments(design, beta - size * step, wanted)
+            trial = _moments(design, beta - size * step, wanted, offset)
         beta = beta - size * step
         loss, chance, gap = trial
     if np.abs(gap).max() < TOLERANCE and (design @ beta).std() <= WIDEST:
@@ -109,10 +123,10 @@ def _newton(design: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatAr
 
 
 def _moments(
-    design: FloatArray, beta: FloatArray, wanted: FloatArray
+    design: FloatArray, beta: FloatArray, wanted: FloatArray, offset: FloatArray | float
 ) -> tuple[float, FloatArray, FloatArray]:
     """Return what is minimized, the probabilities, and its gradient."""
-    score = design @ beta
+    score = design @ beta + offset
     chance = np.asarray(expit(score))
     loss = float(np.logaddexp(0.0, score).mean() - wanted @ beta)
     return loss, chance, design.T @ chance / len(design) - wanted

@@ -117,6 +117,14 @@ def ladder(
 ) -> pd.DataFrame:
     """Split the mean estimate of the last method of a ladder into truth and sources of error.
 
+    Parameters
+    ----------
+    estimates, truth
+        As for `summarize`.
+    ladders
+        Name → rungs, two at least of which the estimates must have; None: `ladders_of` the study that stands
+        where none is named.
+
     Returns
     -------
     DataFrame
@@ -125,6 +133,11 @@ def ladder(
         its truth is another one, how much (``non-collapsibility`` from a marginal to a conditional ratio,
         ``another population`` otherwise), and what it adds to the bias; last the mean estimate, which is the
         sum of all rows above.
+
+    Raises
+    ------
+    DataError, UsageError
+        As `summarize`.
 
     Notes
     -----

@@ -46,6 +46,13 @@ class Association(NamedTuple):
 def informative_failures(estimates: pd.DataFrame, *, alpha: float = 0.05) -> pd.DataFrame:
     """Test for each method that failed whether its failures go with the other methods' estimates.
 
+    Parameters
+    ----------
+    estimates
+        As for `summarize`.
+    alpha
+        Level of the flag `informative`, for all comparisons of one method, cell and estimand together.
+
     Returns
     -------
     DataFrame
@@ -56,6 +63,11 @@ def informative_failures(estimates: pd.DataFrame, *, alpha: float = 0.05) -> pd.
         bias; `p_location`, `p_spread`: Mann–Whitney tests of the other's estimates and of their distances
         from their median; `informative`: whether either is below alpha by Bonferroni. NaN where one group is
         empty.
+
+    Raises
+    ------
+    DataError
+        As `summarize`.
 
     Notes
     -----
@@ -121,6 +133,12 @@ _PLACE = "\0"
 
 def kinds_of_reasons(reasons: pd.DataFrame) -> pd.DataFrame:
     """Return how often each method failed for each kind of reason, the most frequent first.
+
+    Parameters
+    ----------
+    reasons
+        ``cell, method, failure, rows``: how often each reason was given; perhaps ``failure_kind``, which is
+        kept.
 
     Returns
     -------

@@ -201,7 +201,17 @@ def _families(grid: Grid) -> Iterator[tuple[slice, BoolArray]]:
 
 
 def empty_grid(cell: object, scenario: object, pairs: Iterable[Pair], replicates: int) -> Grid:
-    """Return a grid of one cell without rows."""
+    """Return a grid of one cell without rows.
+
+    Parameters
+    ----------
+    cell, scenario
+        Keys that all its rows have.
+    pairs
+        Methods and estimands that it has a series for.
+    replicates
+        Replicates from 0 that it has a place for.
+    """
     ordered = sorted(pairs, key=lambda pair: pair[::-1])
     keys = [(cell, scenario, method, estimand) for method, estimand in ordered]
     return _empty(pd.DataFrame(keys, columns=list(KEYS)), replicates)

@@ -24,6 +24,32 @@ def replicates_needed(
 ) -> int:
     """Number of replicates at which a measure reaches a Monte Carlo standard error.
 
+    Parameters
+    ----------
+    measure
+        Name in `MEASURES`.
+    mcse
+        The MCSE wanted, in the unit of the measure.
+    expected
+        Expected value of the measure: needed for proportions (`coverage`, `rejection`, `convergence` …); for
+        the two relative measures in percent, 0 unless given.
+    sd
+        SD over replicates of what the measure averages: of θ̂ for `bias`, `median_bias`, `empirical_se` and
+        `rmse`; of θ̂/θ for `relative_bias`; of (θ̂ − θ)² for `mse`; of SE for `model_se`; of the width for
+        `ci_width`; of |θ̂/θ| for `exaggeration`.
+    correlation
+        For `relative_precision`: of the two methods' estimates in the same replicates.
+
+    Returns
+    -------
+    int
+        Rounded up. Replicates that do not fail; for `exaggeration` and `wrong_sign`, that reject.
+
+    Raises
+    ------
+    UsageError
+        If the measure is unknown, a number it needs is missing, or a number is out of range.
+
     Notes
     -----
     Proportions p(1 − p)/mcse²; means SD²/mcse²; median bias (π/2)·SD²/mcse², empirical SE and RMSE
@@ -50,6 +76,18 @@ def replicates_needed(
 def replicates_from_pilot(n_used: int, mcse: float, target: float) -> int:
     """Number of replicates at which a measure reaches a Monte Carlo standard error, from a pilot's.
 
+    Parameters
+    ----------
+    n_used, mcse
+        Replicates and MCSE of the measure in the pilot.
+    target
+        The MCSE wanted.
+
+    Raises
+    ------
+    UsageError
+        If the target is not positive or the pilot has no MCSE.
+
     Notes
     -----
     n·(mcse/target)²: every MCSE falls with √n.
@@ -61,6 +99,13 @@ def replicates_from_pilot(n_used: int, mcse: float, target: float) -> int:
 
 def stopping_mcse(performance: pd.DataFrame, *, alpha: float = 0.05) -> pd.Series[float]:
     """Monte Carlo standard error that a stopping rule may trust, for each row of a performance table.
+
+    Parameters
+    ----------
+    performance
+        From `summarize`.
+    alpha
+        One minus the level of the Wilson interval.
 
     Returns
     -------

@@ -222,7 +222,14 @@ def curves_of(survival: Sequence[FloatArray], at_risk: Sequence[FloatArray]) -> 
 
 
 def failures_of(failures: Sequence[tuple[tuple[str, str], ...]]) -> pd.DataFrame:
-    """Return how often each step failed: ``step, replicates, first, reason``, the most frequent first."""
+    """Return how often each step failed: ``step, replicates, first, reason``, the most frequent first.
+
+    Parameters
+    ----------
+    failures
+        (step, reason) of each replicate, in order. `first` is the first replicate in which the step
+        failed, and `reason` why it did there.
+    """
     rows = [(step, number, reason) for number, failed in enumerate(failures) for step, reason in failed]
     frame = pd.DataFrame(rows, columns=["step", "replicate", "reason"])
     counted = frame.groupby("step", as_index=False).agg(

@@ -18,6 +18,7 @@ from simsepsis.documents import shipped_folder
 from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.study.published import Study, open_study, study_names
 from simsepsis.words import cut
+from simsepsis.world.section import meanings
 
 _NAMES = {
     str: "text",
@@ -220,7 +221,9 @@ def _of_model(model: type[BaseModel], given: Mapping[str, str], before: str = ""
             continue
         default = "" if field.is_required() else _default(field.get_default(call_default_factory=True))
         # A key without words of its own is explained by what it is a part of.
-        meaning = " ".join((field.description or (inspect.getdoc(model) or "").split("\n\n")[0]).split())
+        meaning = " ".join(
+            (meanings(model).get(name) or (inspect.getdoc(model) or "").split("\n\n")[0]).split()
+        )
         yield _key(f"{before}{name}", annotation, default, meaning, given)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.offer import Offer, Outcome, Phrase
+from simsepsis.trial.protocol.condition import SITE
+from simsepsis.trial.protocol.offer import SITES, Offer, Outcome, Phrase
 from simsepsis.words.numbers import DASH
 
 SCALES = {
@@ -36,11 +37,11 @@ TESTS = {
         "{covariates_ja}を共変量とするロジスティックモデルにより標準化した周辺リスクの検定",
     ),
     ("cluster_means", "two_proportions"): Phrase(
-        "a comparison of ICU-period means", "ICU・期間ごとの平均値の比較"
+        "a comparison of {site}-period means", "{site_ja}・期間ごとの平均値の比較"
     ),
     ("gee", "two_proportions"): Phrase(
-        "generalized estimating equations with ICUs as clusters",
-        "ICUをクラスターとする一般化推定方程式（GEE）",
+        "generalized estimating equations with {site}s as clusters",
+        "{site_ja}をクラスターとする一般化推定方程式（GEE）",
     ),
     ("unadjusted", "noninferiority"): Phrase("the Farrington–Manning test", "Farrington–Manning検定"),
     ("stratified", "noninferiority"): Phrase(
@@ -135,7 +136,7 @@ POWER_KINDS = {
 HYPOTHESES = {False: Phrase("superiority", "優越性"), True: Phrase("non-inferiority", "非劣性")}
 ASSIGNED = {
     False: Phrase("assigned to", "に割り付けられた"),
-    True: Phrase("of ICUs assigned to", "に割り付けられたICUの患者からなる"),
+    True: Phrase("of {site}s assigned to", "に割り付けられた{site_ja}の患者からなる"),
 }
 UNDER_NULL = {
     False: Phrase("with no effect at all", "効果が全くない場合"),
@@ -160,20 +161,20 @@ ICC_SOURCES = {
 ENROLMENT = {
     False: Phrase("{n_randomized} patients will be randomized", "計{n_randomized}例をランダム化する"),
     True: Phrase(
-        "{clusters} ICUs will be randomized and enrol {n_randomized} patients",
-        "{clusters}施設のICUをランダム化し、計{n_randomized}例を登録する",
+        "{clusters} {sites} will be randomized and enrol {n_randomized} patients",
+        "{clusters}{sites_ja}をランダム化し、計{n_randomized}例を登録する",
     ),
 }
 REMEDIES = {
     (False, True): Phrase(
-        "{icus_needed} ICUs, or {consent_needed} of eligible patients enrolled,",
-        "{icus_needed}施設のICU、または適格例の{consent_needed}の登録",
+        "{icus_needed} {sites}, or {consent_needed} of eligible patients enrolled,",
+        "{icus_needed}{sites_ja}、または適格例の{consent_needed}の登録",
     ),
-    (False, False): Phrase("{icus_needed} ICUs", "{icus_needed}施設のICU"),
+    (False, False): Phrase("{icus_needed} {sites}", "{icus_needed}{sites_ja}"),
     (True, True): Phrase("{consent_needed} of eligible patients enrolled", "適格例の{consent_needed}の登録"),
     (True, False): Phrase(
-        "{icus_needed} ICUs of the same size, with a new calculation,",
-        "同規模の{icus_needed}施設のICU（症例数の再計算を要する）",
+        "{icus_needed} {sites} of the same size, with a new calculation,",
+        "同規模の{icus_needed}{sites_ja}（症例数の再計算を要する）",
     ),
 }
 MULTIPLICITY = {
@@ -185,7 +186,7 @@ MULTIPLICITY = {
 }
 UNITS = {
     "individual": Phrase("patients are randomized one by one", "患者を個別にランダム化する"),
-    "parallel_cluster": Phrase("to one of two parallel groups each", "ICU単位の並行群間比較"),
+    "parallel_cluster": Phrase("to one of two parallel groups each", "{site_ja}単位の並行群間比較"),
     "cluster_crossover": Phrase(
         "to the order in which they use both treatments, one period each (cluster crossover)",
         "各期1治療ずつ両治療を用いる順序をランダム化するクラスター・クロスオーバー",
@@ -196,14 +197,13 @@ UNITS = {
     ),
 }
 CONTROLS_JA = {"placebo": "プラセボ", "usual care": "通常治療"}
-FACTORS = {"icu": Phrase("ICU", "ICU")}
 SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠", "<": "<", ">": ">"}
 
 
 def in_words(condition: str, offer: Offer, *, ja: bool = False) -> str:
     """Return a condition or factor such as ``age >= 65`` as people write it."""
-    if condition in FACTORS:
-        return FACTORS[condition][ja]
+    if condition == SITE:
+        return offer.site.phrase[ja]
     joints = ("または", "かつ") if ja else ("or", "and")
     space = "" if ja else " "
     parts = [
@@ -230,9 +230,12 @@ def listed(names: tuple[str, ...], offer: Offer, *, ja: bool = False) -> str:
 
 
 def words_of(offer: Offer) -> dict[str, str]:
-    """Return how a study calls its patients and its treatment, by their places in sentences."""
-    named = {"patients": offer.patients.phrase, "outside": offer.treatment.phrase}
-    return {f"{name}{'_ja' * ja}": phrase[ja] for name, phrase in named.items() for ja in (False, True)}
+    """Return how a study calls its patients, treatment and sites, by their places in sentences."""
+    site = offer.site.phrase
+    named = {"patients": offer.patients.phrase, "outside": offer.treatment.phrase, "site": site}
+    said = {f"{name}{'_ja' * ja}": phrase[ja] for name, phrase in named.items() for ja in (False, True)}
+    counted = SITES.ja if site.ja == SITES.ja else f"{SITES.ja}の{site.ja}"
+    return {**said, "sites": f"{site.en}s", "sites_ja": counted}
 
 
 def compared_outcome(protocol: TrialProtocol, name: str) -> Outcome:

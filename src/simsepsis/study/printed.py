@@ -18,7 +18,10 @@ from simsepsis.words.labels import PHASES, STATISTICS, Wording, in_a_sentence
 
 KEY = Key._fields
 PRINTED_COLUMNS = (*KEY, "printed", "text", "bound", "decimals")
-LEGAL_STATISTICS = (*STATISTICS, "mean", "sd", "risk_ratio", "risk_difference", "mean_difference")
+LEGAL_STATISTICS = (
+    *STATISTICS,
+    *("mean", "sd", "risk_ratio", "risk_difference", "mean_difference", "clusters", "icc"),
+)
 SHORT_COLUMNS = ("variable", "statistic", "text")
 """Columns that a table must have; the others are empty, or follow from these."""
 LEGAL_PHASES = (*PHASES, "")

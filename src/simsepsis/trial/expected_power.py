@@ -18,16 +18,16 @@ from simsepsis.trial.effect import effect_from_coefficient
 from simsepsis.trial.inputs import Level, number, positive, within
 from simsepsis.trial.priors import Component, Prior, named_prior
 from simsepsis.trial.sequential.design import SequentialDesign
-from simsepsis.trial.sizing.assumptions import AsRandomized
+from simsepsis.trial.sizing.size import PlannedSize
 
 _REACH = 8.5
 _IMPOSSIBLE = 1e-3
 _LARGEST = 1e9
 
 
-PlannedTrial = Design | SequentialDesign | AsRandomized
+PlannedTrial = Design | SequentialDesign | PlannedSize
 """A trial whose power is known at any effect."""
-TrialT = TypeVar("TrialT", Design, SequentialDesign, AsRandomized)
+TrialT = TypeVar("TrialT", Design, SequentialDesign, PlannedSize)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

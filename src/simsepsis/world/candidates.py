@@ -104,6 +104,7 @@ class Candidates(ABC):
         delay: float,
         hazard_factor: float,
         support_ratio: float = 1.0,
+        discharge_ratio: float = 1.0,
     ) -> Course:
         """Return everybody's course under a treatment, with the same luck under every one."""
 

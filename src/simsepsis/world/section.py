@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from collections.abc import Mapping
+from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -35,9 +40,7 @@ class Section(BaseModel):
     Values are of the kind declared: ``true`` and ``"0.5"`` are no numbers, ``1`` is not ``true``.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -50,6 +53,24 @@ class Section(BaseModel):
             name: tuple(value) if name in fixed and isinstance(value, list) else value
             for name, value in values.items()
         }
+
+
+@cache
+def meanings(section: type[BaseModel]) -> dict[str, str]:
+    """Return the fields of a section, and of what it is derived from, with what stands under their names."""
+    told: dict[str, str] = {}
+    # Read only when somebody asks: every command declares sections, and few explain them.
+    for part in (one for one in section.__mro__[::-1] if issubclass(one, BaseModel) and one is not BaseModel):
+        (declared,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        assert isinstance(declared, ast.ClassDef)
+        for field, text in pairwise(declared.body):
+            match field, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(meaning))),
+                ):
+                    told[name] = inspect.cleandoc(meaning)
+    return told
 
 
 def _is_tuple(annotation: Any) -> bool:

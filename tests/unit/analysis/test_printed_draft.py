@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 # No command reads a draft back as numbers, so its parts are opened where they are.
@@ -14,7 +16,7 @@ from simsepsis.errors import DataError, UsageError
 from simsepsis.files import write_files
 from simsepsis.fitting.from_tables import fit_ensemble
 from simsepsis.fitting.printed_cohort import printed_cohort
-from simsepsis.study.published import open_study
+from simsepsis.study.published import Study, open_study
 from simsepsis.world.cohort import generate_cohort
 
 HEADER = ("variable", "level", "statistic", "arm", "text")
@@ -86,6 +88,108 @@ def test_a_table_becomes_a_study_whose_worlds_print_it_again(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("outcome", "summary", "wanted"),
+    [
+        ("age", ("mean", "std"), [[68.0, 15.0], [66.1, 14.2]]),
+        ("score", ((0.25, 0.5, 0.75),), [[5, 7, 10], [6, 8.4, 12]]),
+    ],
+    ids=["mean and SD", "quartiles"],
+)
+def test_an_outcome_that_is_a_number_is_printed_again(tmp_path, outcome, summary, wanted):
+    lines = [(*row[:4], "8.4") if row[2:] == ("median", "drug", "9") else row for row in rows()]
+    study = written(tmp_path, lines, outcome=(outcome,))
+    assert study.spec.numeric_outcomes == (outcome,)
+    assert f'estimands = ["md_{outcome}"]' in (study.folder / "experiments" / "first.toml").read_text()
+    for world in fit_ensemble(study, members=3, seed=1, as_printed=True):
+        registry = generate_cohort(world.scenario, seed=1, n=40_000).registry
+        arms = registry.groupby("treatment")[outcome]
+        found = arms.agg(list(summary)) if len(summary) == 2 else arms.quantile(list(summary[0])).unstack()
+        assert np.abs(found.to_numpy() - wanted).max() < 0.1 * arms.std().max()
+        if len(summary) == 2:
+            assert found["mean"].tolist() == pytest.approx([68.0, 66.1], abs=0.03 * 15)
+        means = world.profile.crude[outcome]
+        assert means[::-1] == pytest.approx(arms.mean().tolist(), abs=0.03 * arms.std().max())
+
+
+def of_clusters(*, clusters: str = "24", icc: str | None = None) -> list[tuple[str, ...]]:
+    """Return a table that says how many hospitals there were."""
+    extra = [("hospital", "", "clusters", "", clusters)] * (clusters != "")
+    return [*rows(), *extra, *([("hospital", "", "icc", "", icc)] if icc else [])]
+
+
+def written(folder: Path, lines: list[tuple[str, ...]], **named: object) -> Study:
+    """Return the study that is drafted from a table."""
+    draft = draft_printed(table(folder, lines), folder / "mine", Named(**named))
+    write_files(folder / "mine", {name: text.encode() for name, text in draft.files.items()})
+    return open_study(folder / "mine")
+
+
+def anova_icc(values: pd.Series, cluster: pd.Series) -> float:
+    """Return the ICC of a one-way analysis of variance."""
+    groups = values.groupby(cluster)
+    n, k = groups.size(), groups.ngroups
+    between = (n * (groups.mean() - values.mean()) ** 2).sum() / (k - 1)
+    within = ((values - groups.transform("mean")) ** 2).sum() / (len(values) - k)
+    typical = (len(values) - (n**2).sum() / len(values)) / (k - 1)
+    return float((between - within) / (between + (typical - 1) * within))
+
+
+def test_clusters_without_an_icc_differ_from_world_to_world(tmp_path):
+    study = written(tmp_path, of_clusters())
+    assert study.spec.cluster == "hospital"
+    ensemble = fit_ensemble(study, members=6, seed=3)
+    assert sorted({world.assumption.between for world in ensemble}) == [0.0, 0.05, 0.15]
+    assert "No ICC of outcomes and treatment between the 24 clusters is printed" in ensemble[0].notes[-1]
+    for world in ensemble:
+        registry = generate_cohort(world.scenario, seed=1, n=60_000).registry
+        assert registry["hospital"].nunique() == 24
+        for name in ("died", "treatment"):
+            found = anova_icc(registry[name].astype(float), registry["hospital"])
+            # 24 clusters are drawn, and their effects have the stated variance weighted by size.
+            assert found == pytest.approx(
+                world.assumption.between, abs=0.3 * world.assumption.between + 0.003
+            )
+        crude = registry.groupby("treatment")["died"].mean().tolist()
+        assert crude == pytest.approx([170 / 640, 96 / 310], abs=0.015)
+
+
+def test_a_printed_icc_is_that_of_the_outcome(tmp_path):
+    ensemble = fit_ensemble(written(tmp_path, of_clusters(icc="0.10")), members=3, seed=3)
+    for world in ensemble:
+        registry = generate_cohort(world.scenario, seed=1, n=60_000).registry
+        assert anova_icc(registry["died"].astype(float), registry["hospital"]) == pytest.approx(
+            0.10, abs=0.03
+        )
+    assert len({world.assumption.between for world in ensemble}) == 3
+
+
+def test_clusters_of_a_number_keep_its_margin(tmp_path):
+    for world in fit_ensemble(written(tmp_path, of_clusters(), outcome=("age",)), members=3, seed=3):
+        registry = generate_cohort(world.scenario, seed=1, n=60_000).registry
+        assert registry["age"].std() == pytest.approx(14.8, rel=0.05)
+        found = anova_icc(registry["age"], registry["hospital"])
+        assert found == pytest.approx(world.assumption.between, abs=0.3 * world.assumption.between + 0.003)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"clusters": "5000"}, "ospital.*'5000' clusters of 950 patients; write a whole number"),
+        ({"clusters": "1"}, "'1' clusters of 950 patients"),
+        ({"clusters": "2.5"}, "'2.5' clusters"),
+        ({"icc": "1.4"}, "'1.4' is no ICC; write 0 or more"),
+        ({"icc": "-0.1"}, "'-0.1' is no ICC"),
+        ({"clusters": "", "icc": "0.05"}, "'0.05' stands alone; add the number of clusters"),
+    ],
+)
+def test_clusters_that_cannot_be_are_refused_by_their_place(tmp_path, wrong, words):
+    with pytest.raises(DataError, match=words) as refused:
+        printed_cohort(written(tmp_path, of_clusters(**wrong)))
+    assert "table1.csv" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_the_first_experiment_runs_through_all_worlds(tmp_path):
     draft = draft_printed(table(tmp_path, rows()), tmp_path / "mine")
     assert draft.files["experiments/first.toml"].count("[[cells]]") == 12
@@ -95,7 +199,7 @@ def test_the_first_experiment_runs_through_all_worlds(tmp_path):
     ("changes", "named", "words"),
     [
         ({"died": (1.0, 2.0)}, {}, "which variable is the outcome"),
-        ({}, {"outcome": ("age",)}, "--outcome 'age': is a number"),
+        ({}, {"outcome": ("site",)}, "--outcome 'site': is a category"),
         ({}, {"outcome": ("dead",)}, "no such variable"),
         ({}, {"treated": "placebo"}, "--treated 'placebo'"),
         ({}, {"treatment": "age"}, "--treatment 'age'"),

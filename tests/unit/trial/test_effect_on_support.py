@@ -9,7 +9,7 @@ from simsepsis.errors import ExperimentError
 from simsepsis.show.pages.trial.document import document_of
 from simsepsis.trial import build_pool, design_rank_sum, simulate_trials
 from simsepsis.trial.planning import Effort, compute_plan
-from simsepsis.trial.simulation.setting import UNSIZED, prepare
+from simsepsis.trial.simulation.setting import MANY, prepare
 from simsepsis.trial.simulation.truth import true_effects
 
 DAYS = {"endpoint.name": "ventilator_free_days", "run.pool": 20_000}
@@ -18,7 +18,7 @@ DAYS = {"endpoint.name": "ventilator_free_days", "run.pool": 20_000}
 def index(protocol, value, support):
     told = protocol(DAYS | {"effect.value": value, "effect.support_hazard_ratio": support})
     pool = build_pool(told)
-    return float(true_effects(prepare(told, pool, UNSIZED))[0, 0]), pool
+    return float(true_effects(prepare(told, pool, MANY))[0, 0]), pool
 
 
 def test_the_effect_on_ranks_is_that_of_deaths_and_that_of_duration(protocol):
@@ -54,7 +54,7 @@ def test_an_effect_on_support_alone_is_sized_by_what_it_does_to_the_days(protoco
     told = protocol(DAYS | ALONE | {"conduct.nonadherence.share": 0.1})
     plan = compute_plan(told, effort=Effort(replicates=0))
     pool = build_pool(told)
-    gap = true_effects(prepare(told, pool, UNSIZED))[0, 0]
+    gap = true_effects(prepare(told, pool, MANY))[0, 0]
     # Noether's formula knows no ties; what is sized is the effect as randomized.
     assert plan.n_total == pytest.approx(design_rank_sum(0.5 + float(gap)).n_total, rel=0.15)
     assert plan.size.n_undiluted == pytest.approx(0.81 * plan.size.n_fixed, rel=0.01)

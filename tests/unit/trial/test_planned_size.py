@@ -116,7 +116,7 @@ def test_the_mixture_is_the_weighted_mean_of_its_priors():
     priors = load_priors()
     weighted = [(0.3, priors["all_trials"]), (0.7, priors["sceptical"])]
     table = prior_table(size, weighted).set_index("prior")
-    expected = sum(weight * assurance(size.trial, prior).value for weight, prior in weighted)
+    expected = sum(weight * assurance(size, prior).value for weight, prior in weighted)
     assert table.loc["mixture", "assurance"] == pytest.approx(expected, abs=1e-12)
     assert (table["assurance"] < table["ceiling"]).all()
 

@@ -7,6 +7,7 @@ from simsepsis.errors import ExperimentError
 from simsepsis.trial import build_pool
 from simsepsis.trial.protocol.condition import parse_condition
 from simsepsis.trial.simulation.outcomes import coded, died
+from simsepsis.trial.simulation.pool import _settled, _World, draw_candidates
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import risks, true_effects
 from simsepsis.world.candidates import NEVER
@@ -69,6 +70,21 @@ def test_a_stated_control_risk_is_met_and_an_impossible_one_refused(protocol):
         ExperimentError, match=r"control_risk = 0.9 is not one that this population can have; between"
     ):
         build_pool(protocol({"endpoint.control_risk": 0.9}))
+
+
+@pytest.mark.parametrize("endpoint", ["death_28d", "win_ratio", "ventilator_free_days"])
+def test_the_search_for_an_effect_knows_everybody_whom_it_does_not_simulate_again(protocol, endpoint):
+    told = protocol({"population.hour": 24.0, "run.pool": 3_000})
+    outcome = told.offer.outcomes[endpoint]
+    world = _World(protocol=told, candidates=draw_candidates(told))
+
+    def state(part, value):
+        return coded(part.course(0, value), outcome)
+
+    settled = _settled(state, world, {})
+    values = [-1.5, 1.5, 0.2, -0.4, 0.1, 0.15, -0.41, 0.0]
+    assert all(np.array_equal(settled(value), state(world, value)) for value in values)
+    assert not np.array_equal(settled(0.1), settled(0.15))
 
 
 def test_only_who_meets_the_condition_and_is_in_the_icu_is_randomized(protocol):

@@ -8,7 +8,7 @@ import pytest
 from simsepsis.show.pages.trial.document import document_of
 from simsepsis.trial import build_pool
 from simsepsis.trial.planning import Effort, compute_plan
-from simsepsis.trial.simulation.setting import UNSIZED, prepare
+from simsepsis.trial.simulation.setting import MANY, prepare
 from simsepsis.trial.simulation.truth import risks, strategies_table, strategy_risks
 
 DEPART = {
@@ -20,7 +20,7 @@ DEPART = {
 def test_without_departures_all_strategies_are_one(protocol):
     told = protocol()
     pool = build_pool(told)
-    found = strategy_risks(prepare(told, pool, UNSIZED))
+    found = strategy_risks(prepare(told, pool, MANY))
     assert len(found) == 5
     for risk in found.values():
         np.testing.assert_allclose(risk, found["treatment_policy"])
@@ -29,7 +29,7 @@ def test_without_departures_all_strategies_are_one(protocol):
 
 def test_strategies_keep_their_identities(protocol):
     told = protocol(DEPART)
-    setting = prepare(told, build_pool(told), UNSIZED)
+    setting = prepare(told, build_pool(told), MANY)
     found = strategy_risks(setting)
     np.testing.assert_allclose(found["treatment_policy"], risks(setting))
     np.testing.assert_allclose(found["hypothetical"], risks(setting, as_randomized=False))
@@ -46,7 +46,7 @@ def test_strategies_keep_their_identities(protocol):
             "conduct.contamination": DEPART["conduct.contamination"] | {"by_severity": 0.0},
         }
     )
-    plain = strategy_risks(prepare(alike, build_pool(alike), UNSIZED))
+    plain = strategy_risks(prepare(alike, build_pool(alike), MANY))
     np.testing.assert_allclose(plain["principal_stratum"], plain["hypothetical"])
     np.testing.assert_allclose(plain["while_on_treatment"], (1 - shares) * plain["hypothetical"])
     mixed = plain["hypothetical"][1] + 0.2 * (plain["hypothetical"][0] - plain["hypothetical"][1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +135,36 @@ def test_an_adaptive_trial_from_a_file_is_the_one_from_python(tmp_path):
         found = simulate_adaptive(design, arms, trials=40, seed=seed).characteristics()
         for name, pair in found.items():
             assert rows.loc[(truth, name), ["value", "mcse"]].tolist() == pytest.approx(list(pair))
+
+
+ADAPTR = """
+[[arms]]
+name = "more IVIgG"
+grams_per_kg = 2.0
+[adaptive]
+looks = [300, 400, 500, 600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 1900, 2000]
+randomized = [400, 500, 600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 1900,
+  2000, 2000]
+superiority = 0.9814318
+equivalence = 0.9
+difference = 0.05
+least = 0.2
+risks = [0.25, 0.20, 0.30]
+"""
+IN_ITS_README = {
+    "null": {"superiority": (0.048, 0.214), "equivalence": (0.381, 0.486), "expected_n": (1749.6, 373.74)},
+    "planned": {"superiority": (0.731, 0.443), "equivalence": (0.146, 0.353), "expected_n": (1242.3, 531.19)},
+}
+"""Mean and standard deviation of 1,000 trials, README of adaptr 1.4.0."""
+
+
+def test_a_file_has_the_published_characteristics_of_an_adaptive_trial(tmp_path):
+    told = loaded(tmp_path, ADAPTR).changed({"run.trials": 1_000})
+    rows = adaptive_table(benched(told)).set_index(["truth", "measure"])
+    for truth, published in IN_ITS_README.items():
+        for name, (value, sd) in published.items():
+            found = rows.loc[(truth, name)]
+            assert abs(found["value"] - value) < 3 * math.hypot(found["mcse"], sd / math.sqrt(1_000)), name
 
 
 def test_its_threshold_is_searched_and_its_risks_are_those_of_the_world(tmp_path):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from simsepsis.analysis.drafting.draft import SPEC_FILE, Draft, Named
 from simsepsis.analysis.drafting.spec_text import entry, quoted, remark
-from simsepsis.analysis.drafting.study_text import label_of
+from simsepsis.analysis.drafting.study_text import comparison_texts, label_of
 from simsepsis.analysis.drafting.vocabulary import COLUMNS, untreated_of
 from simsepsis.errors import DataError, UsageError, did_you_mean
 from simsepsis.names import name_from
@@ -25,20 +25,28 @@ WRITTEN = ("variable", "level", "statistic", "phase", "arm", "text")
 """Columns of the table in the study's folder."""
 CONTRAST = ("contrast", "")
 """Arms of numbers that are of neither arm."""
+SITES = ("clusters", "icc")
+"""Statistics of clusters, which stand without an arm."""
 COUNTED = {"count", "percent"}
 MEMBERS = 12
 """Worlds that the first experiment runs through, as many as `simsepsis fit --printed` makes."""
+OUTCOMES = (
+    ("outcomes", "counts", False),
+    ("numeric_outcomes", "mean and SD, or quartiles", True),
+)
+"""Key of outcomes in the spec, how they are printed, and whether they are numbers."""
 FIRST = Path(__file__).with_name("printed_experiment.txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """What a table prints: its frame, its arms, and the kind and levels of each variable."""
+    """What a table prints: its frame, its arms, kind and levels of each variable, and what clusters are."""
 
     frame: pd.DataFrame
     arms: Arms
     kinds: Mapping[str, str]
     levels: Mapping[str, tuple[str, ...]]
+    cluster: str | None
 
 
 def is_printed(path: str | Path) -> bool:
@@ -103,10 +111,10 @@ def draft_printed(path: str | Path, folder: str | Path, named: Named | None = No
         files={
             "study.toml": _study_text(name, path),
             "variables.csv": _csv(HEADER, [_row(variable) for variable in dictionary]),
-            SPEC_FILE: _spec_text(name, path, treatment, outcomes, covariates),
+            SPEC_FILE: _spec_text(name, path, treatment, outcomes, covariates, rows),
             f"tables/{path.stem}.csv": _csv(WRITTEN, rows.frame[list(WRITTEN)].to_dict("records")),
             "tables/layout.toml": _layout_text(path.stem, rows.arms),
-            "experiments/first.toml": _experiment_text(outcomes[0]),
+            "experiments/first.toml": _experiment_text(outcomes[0], rows),
         },
         open=(),
         summary=(
@@ -132,7 +140,8 @@ def _rows(path: Path, named: Named) -> _Rows:
         raise DataError(f"{path.name}: has no row of phase 'before', before patients were matched; add them")
     frame = frame.assign(phase=frame["phase"].replace("", "before"))
     arms = _arms(tuple(dict.fromkeys(arm for arm in frame["arm"] if arm not in CONTRAST)), named, path)
-    own = frame[frame["arm"].isin(arms)]
+    sites = frame["statistic"].isin(SITES)
+    own = frame[frame["arm"].isin(arms) & ~sites]
     kinds: dict[str, str] = {}
     levels: dict[str, tuple[str, ...]] = {}
     for variable, cells in own[own["variable"] != "n"].groupby("variable", sort=False):
@@ -143,7 +152,8 @@ def _rows(path: Path, named: Named) -> _Rows:
         counted = set(cells["statistic"]) <= COUNTED
         kinds[str(variable)] = ("category" if found else "binary") if counted else "number"
         levels[str(variable)] = found if counted else ()
-    return _Rows(frame=frame, arms=arms, kinds=kinds, levels=levels)
+    cluster = next(iter(frame.loc[sites, "variable"]), None)
+    return _Rows(frame=frame, arms=arms, kinds=kinds, levels=levels, cluster=cluster)
 
 
 def _arms(found: Sequence[str], named: Named, path: Path) -> Arms:
@@ -167,21 +177,23 @@ def _arms(found: Sequence[str], named: Named, path: Path) -> Arms:
 
 
 def _outcomes(rows: _Rows, named: Named, path: Path) -> tuple[str, ...]:
-    """Return the outcomes, which happen or not: those that were named, or those whose name says so."""
+    """Return the outcomes: those that were named, or what happens or not and whose name says so."""
     binary = [variable for variable, kind in rows.kinds.items() if kind == "binary"]
     for name in named.outcome:
         if name not in rows.kinds:
             near = did_you_mean(name, rows.kinds) or f"; it has {listed(rows.kinds, most=10)}"
             raise UsageError(f"--outcome '{name}': {path.name} has no such variable{near}")
-        if name not in binary:
+        if rows.kinds[name] == "category":
             raise UsageError(
-                f"--outcome '{name}': is a {rows.kinds[name]} in {path.name}; an outcome of a printed world "
-                "happens or not, so name one whose counts are printed"
+                f"--outcome '{name}': is a category in {path.name}; an outcome of a printed world happens or "
+                "not, or is a number, so name one with a count, or mean and sd"
             )
     found = tuple(named.outcome) or tuple(name for name in binary if COLUMNS["outcome"].strength(name))
     if not found:
         which = f" Write --outcome with one of {listed(binary, most=10)}, or" if binary else ""
-        raise UsageError(f"{path.name}: which variable is the outcome?{which} add its counts by arm")
+        raise UsageError(
+            f"{path.name}: which variable is the outcome?{which} add its counts by arm, or name a number"
+        )
     return found
 
 
@@ -190,8 +202,14 @@ def _dictionary(rows: _Rows, treatment: str, outcomes: Sequence[str]) -> tuple[V
     if treatment in rows.kinds:
         raise UsageError(f"--treatment '{treatment}': is a row of the table; give the treatment another name")
     least = rows.frame[rows.frame["arm"].isin(rows.arms)].groupby("variable")["printed"].min()
+    site = (
+        [Variable(name=rows.cluster, label=label_of(rows.cluster), role="site", kind="")]
+        if rows.cluster
+        else []
+    )
     return (
         Variable(name=treatment, label=label_of(treatment), role="treatment", kind="binary"),
+        *site,
         *(
             Variable(
                 name=name,
@@ -229,7 +247,12 @@ def _layout_text(table: str, arms: Arms) -> str:
 
 
 def _spec_text(
-    name: str, path: Path, treatment: str, outcomes: Sequence[str], covariates: Sequence[str]
+    name: str,
+    path: Path,
+    treatment: str,
+    outcomes: Sequence[str],
+    covariates: Sequence[str],
+    rows: _Rows,
 ) -> str:
     """Return the spec of the analysis that is tried on the table's worlds."""
 
@@ -241,7 +264,12 @@ def _spec_text(
         [
             f"{remark(head)}\nname = {quoted(name)}\n",
             entry("0 and 1 in the patients that are simulated.", f"treatment = {quoted(treatment)}"),
-            entry("Printed by arm, as counts.", f"outcomes = {texts(outcomes)}"),
+            *(
+                entry(f"Printed by arm, as {what}.", f"{key} = {texts(own)}")
+                for key, what, number in OUTCOMES
+                if (own := [name for name in outcomes if (rows.kinds[name] == "number") == number])
+            ),
+            *([entry("Printed by number.", f"cluster = {quoted(rows.cluster)}")] if rows.cluster else []),
             entry(
                 "Everything else that is printed: the score is made of it.",
                 f"covariates = {texts(covariates)}",
@@ -250,10 +278,16 @@ def _spec_text(
     )
 
 
-def _experiment_text(outcome: str) -> str:
+def _experiment_text(outcome: str, rows: _Rows) -> str:
     """Return the first experiment: no effect in each of the worlds."""
+    number = rows.kinds[outcome] == "number"
     cells = "\n".join(
-        f'[[cells]]\nname = "world {number}"\nbase = "../scenarios/tables-{number:02d}.toml"\n'
-        for number in range(1, MEMBERS + 1)
+        f'[[cells]]\nname = "world {place}"\nbase = "../scenarios/tables-{place:02d}.toml"\n'
+        for place in range(1, MEMBERS + 1)
     )
-    return FIRST.read_text("utf-8").format(outcome=outcome, cells=cells)
+    return FIRST.read_text("utf-8").format(
+        outcome=outcome,
+        cells=cells,
+        first=f"{'md' if number else 'rd'}_{outcome}",
+        **comparison_texts(outcome, number=number, cluster=rows.cluster, event=None),
+    )

@@ -87,7 +87,6 @@ def experiment_text(facts: Facts, chosen: Chosen) -> str:
     """Return ``experiments/first.toml``: no effect and one, a hidden confounder off and on, five methods."""
     outcome = (*chosen.all_outcomes, "OUTCOME")[0]
     number = is_number(chosen)
-    methods, estimands = _methods(chosen, outcome, number=number)
     head = (
         "Four worlds, 200 cohorts in each, five methods. First `simsepsis fit` writes the world, then "
         "`simsepsis "
@@ -98,15 +97,9 @@ def experiment_text(facts: Facts, chosen: Chosen) -> str:
         question=quoted(
             f"How biased and how precise are the usual analyses of '{outcome}' in a cohort like this one?"
         ),
-        estimands_in_words=quoted(
-            "Difference of means." if number else "Risk difference, and what else the methods give."
-        ),
-        methods_in_words=quoted(f"Unadjusted, matched, weighted and others: {', '.join(methods)}."),
-        measure=quoted("mean_difference" if number else "risk_difference"),
         outcome=quoted(outcome),
         value=f"{_effect(facts, outcome, number=number):g}",
-        methods=", ".join(map(quoted, methods)),
-        estimands=", ".join(map(quoted, estimands)),
+        **comparison_texts(outcome, number=number, cluster=chosen.cluster, event=chosen.event),
     )
 
 
@@ -127,17 +120,26 @@ def trial_text(chosen: Chosen) -> str:
     )
 
 
-def _methods(chosen: Chosen, outcome: str, *, number: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return five methods that the columns permit, and what they estimate."""
+def comparison_texts(outcome: str, *, number: bool, cluster: str | None, event: str | None) -> dict[str, str]:
+    """Return the places of an experiment: five methods that the columns permit, and what they estimate."""
+    methods = ["crude", "psm", "iptw", "overlap_weights" if number else "aipw"]
+    estimands = [f"md_{outcome}" if number else f"rd_{outcome}"]
     if number:
-        fifth = "psm_gee" if chosen.cluster else "psm_paired_se"
-        return ("crude", "psm", "iptw", "overlap_weights", fifth), (f"md_{outcome}",)
-    usual = ("crude", "psm", "iptw", "aipw")
-    if chosen.cluster:
-        return (*usual, "gee_full"), (f"rd_{outcome}", f"log_or_{outcome}")
-    if chosen.event:
-        return (*usual, "psm_cox"), (f"rd_{outcome}", f"log_hr_{chosen.event}")
-    return (*usual, "logistic"), (f"rd_{outcome}", f"log_or_{outcome}")
+        methods.append("psm_gee" if cluster else "psm_paired_se")
+    elif event and not cluster:
+        methods.append("psm_cox")
+        estimands.append(f"log_hr_{event}")
+    else:
+        methods.append("gee_full" if cluster else "logistic")
+        estimands.append(f"log_or_{outcome}")
+    words = "Difference of means." if number else "Risk difference, and what else the methods give."
+    return {
+        "estimands_in_words": quoted(words),
+        "methods_in_words": quoted(f"Unadjusted, matched, weighted and others: {', '.join(methods)}."),
+        "measure": quoted("mean_difference" if number else "risk_difference"),
+        "methods": ", ".join(map(quoted, methods)),
+        "estimands": ", ".join(map(quoted, estimands)),
+    }
 
 
 def _effect(facts: Facts, outcome: str, *, number: bool) -> float:

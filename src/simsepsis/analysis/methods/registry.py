@@ -55,6 +55,11 @@ def methods_of(spec: AnalysisSpec) -> Mapping[str, Method]:
 
     Among them are the interaction tests of the spec's subgroups, those of the study that stands where none is
     named, and the methods that its study has of its own.
+
+    Parameters
+    ----------
+    spec
+        Names the subgroups and the study.
     """
     return _methods(spec.subgroups, DEFAULT if spec.own else str(spec.study))
 

@@ -80,7 +80,28 @@ def run_methods(
     twin: Registry | None = None,
     spec: AnalysisSpec | None = None,
 ) -> pd.DataFrame:
-    """Return the estimates of several methods on one registry; what they share is computed once."""
+    """Return the estimates of several methods on one registry; what they share is computed once.
+
+    Parameters
+    ----------
+    names
+        Names of `METHODS` or `GROUPS`.
+    registry, oracle, twin, spec
+        As in `run_method`.
+    draw
+        Name of a mechanism → its generator, as `simsepsis.streams.streams` gives it for a seed and replicate.
+        No method's numbers depend on which others run.
+
+    Returns
+    -------
+    DataFrame
+        As `run_method`; ``seconds`` are those of the method and of the shared steps that it uses.
+
+    Raises
+    ------
+    UsageError
+        As in `run_method`.
+    """
     return estimates_frame(method_rows(names, registry, draw=draw, oracle=oracle, twin=twin, spec=spec))
 
 
@@ -94,7 +115,21 @@ def method_rows(
     spec: AnalysisSpec | None = None,
     limit: float | None = None,
 ) -> list[Estimate]:
-    """Return what `run_methods` does as a list, for those who collect rows of many registries."""
+    """Return what `run_methods` does as a list, for those who collect rows of many registries.
+
+    Parameters
+    ----------
+    names, registry, draw, oracle, twin, spec
+        As in `run_methods`.
+    limit
+        Seconds that each method, and each step that methods share, may take; then it is a failure. None: as
+        long as it takes.
+
+    Raises
+    ------
+    UsageError
+        As in `run_method`.
+    """
     if oracle is not None and len(oracle.propensity) != len(registry):
         raise UsageError(
             f"the oracle knows {len(oracle.propensity)} patients and the registry has {len(registry)}; "
@@ -120,7 +155,20 @@ def method_rows(
 
 
 def method_names(names: Iterable[str], spec: AnalysisSpec | None = None) -> tuple[str, ...]:
-    """Return the names of methods, those of groups spelled out, each once."""
+    """Return the names of methods, those of groups spelled out, each once.
+
+    Parameters
+    ----------
+    names
+        Names of `methods_of` the spec, or of `GROUPS`.
+    spec
+        Names the subgroups, each of which has a test ``breslow_day_<name>``.
+
+    Raises
+    ------
+    UsageError
+        If one is neither.
+    """
     spec = spec or default_spec()
     methods, found = methods_of(spec), dict[str, None]()
     for name in names:

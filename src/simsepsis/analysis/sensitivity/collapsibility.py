@@ -18,6 +18,18 @@ _STEP = 0.5
 def marginal_log_odds_ratio(intercept: float, log_odds_ratio: float, sd: float) -> float:
     r"""Log odds ratio averaged over a normal covariate that both arms share.
 
+    Parameters
+    ----------
+    intercept, log_odds_ratio
+        α and β of the conditional model logit p = α + β·arm + σz.
+    sd
+        Standard deviation σ of the covariate's contribution, from 0 to 100.
+
+    Raises
+    ------
+    UsageError
+        If the standard deviation is outside this range, or an argument is no finite number.
+
     Notes
     -----
     :math:`\operatorname{logit} E\,\operatorname{expit}(\alpha + \beta + \sigma z) -
@@ -49,6 +61,16 @@ def _marginal(mean: float, sd: float) -> float:
 
 def attenuated_log_odds_ratio(log_odds_ratio: float, sd: float) -> float:
     r"""Approximate marginal log odds ratio, :math:`\beta/\sqrt{1 + (16\sqrt 3/(15\pi))^2 \sigma^2}`.
+
+    Parameters
+    ----------
+    log_odds_ratio, sd
+        As in `marginal_log_odds_ratio`, to which this is the usual shortcut, a few percent off.
+
+    Raises
+    ------
+    UsageError
+        If the standard deviation is negative, or an argument is no finite number.
 
     References
     ----------

@@ -14,6 +14,18 @@ _LARGEST = math.log(sys.float_info.max)
 def bounding_factor(with_treatment: float, with_outcome: float) -> float:
     """Greatest factor by which confounding can move a risk ratio: RR_EU·RR_UD/(RR_EU + RR_UD − 1).
 
+    Parameters
+    ----------
+    with_treatment
+        Greatest ratio between the arms of the probability of a level of the confounder, ≥ 1.
+    with_outcome
+        Greatest ratio of the risk between levels of the confounder, ≥ 1.
+
+    Raises
+    ------
+    UsageError
+        If one is less than 1 or no finite number; invert a ratio below 1.
+
     References
     ----------
     Ding P, VanderWeele TJ. Epidemiology 2016;27:368.
@@ -30,6 +42,18 @@ def binary_confounder_bias(effect: float, treated: float, control: float) -> flo
     Exact for risk ratios that are the same with and without the confounder; for odds and hazard ratios it
     holds when the outcome is rare.
 
+    Parameters
+    ----------
+    effect
+        Risk ratio Γ of the confounder.
+    treated, control
+        Its prevalence p₁ and p₀ in the arms.
+
+    Raises
+    ------
+    UsageError
+        If the effect is not positive, a prevalence is outside [0, 1], or the result is beyond any number.
+
     References
     ----------
     Lin DY, Psaty BM, Kronmal RA. Biometrics 1998;54:948.
@@ -45,6 +69,18 @@ def binary_confounder_bias(effect: float, treated: float, control: float) -> flo
 def normal_confounder_bias(effect: float, difference: float) -> float:
     """Observed over adjusted risk ratio with a normal confounder of equal variance in both arms: Γ^Δ.
 
+    Parameters
+    ----------
+    effect
+        Risk ratio Γ per unit of the confounder.
+    difference
+        Its mean in the treated minus that in the controls, Δ.
+
+    Raises
+    ------
+    UsageError
+        If the effect is not positive, the difference no finite number, or the result beyond any number.
+
     References
     ----------
     Lin DY, Psaty BM, Kronmal RA. Biometrics 1998;54:948.
@@ -55,6 +91,18 @@ def normal_confounder_bias(effect: float, difference: float) -> float:
 
 def tipping_effect(limit: float, difference: float) -> float:
     """Risk ratio per unit that a normal confounder needs to bring a limit to 1: b^(1/Δ).
+
+    Parameters
+    ----------
+    limit
+        Limit b of the confidence interval nearest to 1.
+    difference
+        Mean of the confounder in the treated minus that in the controls, Δ ≠ 0.
+
+    Raises
+    ------
+    UsageError
+        If the limit is not positive, the difference 0, or the result beyond any number.
 
     References
     ----------
@@ -67,7 +115,25 @@ def tipping_effect(limit: float, difference: float) -> float:
 
 
 def tipping_number(limit: float, effect: float, difference: float) -> float:
-    """Independent confounders of one strength that bring a limit to 1: log b/(Δ log g)."""
+    """Independent confounders of one strength that bring a limit to 1: log b/(Δ log g).
+
+    Parameters
+    ----------
+    limit
+        Limit b of the confidence interval nearest to 1.
+    effect, difference
+        Risk ratio g per unit of each confounder, and the difference Δ of its means.
+
+    Returns
+    -------
+    float
+        Negative where these confounders move the limit away from 1.
+
+    Raises
+    ------
+    UsageError
+        If one confounder moves nothing, or a ratio is not positive.
+    """
     distance = math.log(positive_ratio(limit, "limit"))
     pull = finite_number(difference, "difference") * math.log(positive_ratio(effect, "effect"))
     if pull == 0.0:

@@ -66,6 +66,11 @@ def _e_value(ratio: float) -> float:
 def risk_ratio_of_odds_ratio(odds_ratio: float) -> float:
     """Risk ratio that an odds ratio of a common outcome (more than 15%) stands for: its square root.
 
+    Parameters
+    ----------
+    odds_ratio
+        Odds ratio. That of a rare outcome is a risk ratio as it stands.
+
     References
     ----------
     VanderWeele TJ. Biometrics 2020;76:746.
@@ -75,6 +80,11 @@ def risk_ratio_of_odds_ratio(odds_ratio: float) -> float:
 
 def risk_ratio_of_hazard_ratio(hazard_ratio: float) -> float:
     """Risk ratio that a hazard ratio of a common outcome stands for: (1 − ½^√HR)/(1 − ½^√(1/HR)).
+
+    Parameters
+    ----------
+    hazard_ratio
+        Hazard ratio. That of a rare outcome is a risk ratio as it stands.
 
     References
     ----------
@@ -86,6 +96,21 @@ def risk_ratio_of_hazard_ratio(hazard_ratio: float) -> float:
 
 def risk_ratio_of_mean_difference(difference: float, std_error: float = 0.0) -> tuple[float, float, float]:
     """Risk ratio that a standardized mean difference stands for: exp(0.91 d), with exp(0.91 d ± 1.78 SE).
+
+    Parameters
+    ----------
+    difference, std_error
+        Difference in standard deviations, and its standard error.
+
+    Returns
+    -------
+    tuple
+        Risk ratio, lower and upper limit.
+
+    Raises
+    ------
+    UsageError
+        If the standard error is negative, an argument no finite number, or a result beyond any number.
 
     References
     ----------

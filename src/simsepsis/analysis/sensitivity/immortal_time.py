@@ -85,6 +85,21 @@ def _quotient(up: float, down: float, what: str) -> float:
 def person_time(duration: ArrayLike, event: ArrayLike, start: ArrayLike) -> PersonTime:
     """Add up person-time and deaths of a cohort.
 
+    Parameters
+    ----------
+    duration
+        (n,): time to death or censoring.
+    event
+        (n,): 1 for death.
+    start
+        (n,): time at which treatment starts, inf for the never treated.
+
+    Raises
+    ------
+    DataError
+        If a value is no number or missing, a time is negative, or treatment starts before 0 or after the end
+        of follow-up.
+
     References
     ----------
     Suissa S. Am J Epidemiol 2008;167:492.
@@ -118,6 +133,22 @@ def expected_person_time(
     death_rate: float, start_rate: float, rate_ratio: float, horizon: float
 ) -> PersonTime:
     r"""Return the mean person-time and deaths of one patient under constant hazards.
+
+    Parameters
+    ----------
+    death_rate
+        Hazard λ of death without treatment, > 0.
+    start_rate
+        Hazard μ of the start of treatment, > 0.
+    rate_ratio
+        Hazard ratio θ of treatment, > 0.
+    horizon
+        End of follow-up τ, > 0.
+
+    Raises
+    ------
+    UsageError
+        If one is not positive, or the horizon is out of all proportion to the rates.
 
     Notes
     -----

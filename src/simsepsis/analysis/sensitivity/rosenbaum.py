@@ -17,6 +17,23 @@ from simsepsis.errors import UsageError
 def rosenbaum_p_value(b: int, c: int, gamma: float) -> float:
     """Greatest one-sided p value of McNemar's exact test under hidden bias Γ.
 
+    Parameters
+    ----------
+    b, c
+        Discordant pairs for and against the direction that is tested.
+    gamma
+        Γ ≥ 1: two patients of a pair may differ by this factor in their odds of treatment.
+
+    Returns
+    -------
+    float
+        P(X ≥ b) for X binomial with b + c trials and probability Γ/(1 + Γ), the observed point included.
+
+    Raises
+    ------
+    UsageError
+        If a count is negative or no whole number, or Γ is below 1.
+
     References
     ----------
     Rosenbaum PR. Observational Studies, 2nd ed., 2002, section 4.3.2.
@@ -64,6 +81,21 @@ def rosenbaum_gamma(b: int, c: int, alpha: float = 0.05) -> float:
 def wilcoxon_p_value(differences: ArrayLike, gamma: float) -> float:
     """Greatest one-sided p value of Wilcoxon's signed-rank test under hidden bias Γ (normal approximation).
 
+    Parameters
+    ----------
+    differences
+        Treated minus control of each pair, (n,), signed so that the direction tested is positive; zeros are
+        left out, ties share their mean rank.
+    gamma
+        Γ ≥ 1.
+
+    Raises
+    ------
+    DataError
+        If a difference is no number, missing or infinite.
+    UsageError
+        If Γ is below 1 or every difference is 0.
+
     Notes
     -----
     z = (T − p⁺Σr)/√(Σr²·p⁺(1 − p⁺)), with p⁺ = Γ/(1 + Γ) and r the ranks. R: ``rbounds::psens``.
@@ -81,11 +113,25 @@ def wilcoxon_p_value(differences: ArrayLike, gamma: float) -> float:
 def wilcoxon_gamma(differences: ArrayLike, alpha: float = 0.05) -> float:
     """Greatest hidden bias Γ under which Wilcoxon's signed-rank test stays at or below a level.
 
+    Parameters
+    ----------
+    differences
+        As in `wilcoxon_p_value`.
+    alpha
+        Level, at most 0.5.
+
     Returns
     -------
     float
         1 where the test is not significant even without hidden bias; inf where every difference is positive
         and the level 0.5, which no bias exceeds.
+
+    Raises
+    ------
+    DataError
+        If a difference is no number, missing or infinite.
+    UsageError
+        If the level is outside (0, 0.5] or every difference is 0.
 
     Notes
     -----

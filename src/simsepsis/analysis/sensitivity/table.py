@@ -73,6 +73,16 @@ def results_of(later: str) -> dict[str, tuple[str, str]]:
 def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float = 0.05) -> pd.DataFrame:
     """Return how sensitive each matched result is to unmeasured confounding.
 
+    Parameters
+    ----------
+    analysis
+        From `analyze`.
+    target
+        True risk ratio that a confounder is to have turned into the observed one; 1 for no effect. With 0.81
+        the table says what could hide that effect.
+    alpha
+        One-sided level of the Rosenbaum bound.
+
     Returns
     -------
     DataFrame
@@ -83,6 +93,11 @@ def sensitivity_table(analysis: Analysis, *, target: float = 1.0, alpha: float =
         the treated, that brings the limit to `target` (1 where the interval holds it); gamma, the
         Rosenbaum bound of the pairs in the direction observed (NaN where the result is not one of pairs
         alone); failure.
+
+    Raises
+    ------
+    UsageError
+        If the target is not positive or the level is outside (0, 1).
     """
     rows, results = [], results_of(analysis.result.spec.later.name)
     for estimate in analysis.estimates.to_dict("records"):

@@ -144,11 +144,25 @@ def _interval(
 def log_rank(duration: ArrayLike, event: ArrayLike, group: ArrayLike) -> tuple[float, float]:
     """Log-rank test that survival is the same in all groups.
 
+    Parameters
+    ----------
+    duration
+        Time of event or censoring, 0 or more, shape (n,).
+    event
+        1 for an event, 0 for censoring, shape (n,).
+    group
+        Group label, shape (n,), of one kind (all numbers or all text); two or more groups.
+
     Returns
     -------
     tuple
         Chi-square statistic with groups − 1 degrees of freedom, and its p-value; NaN where no event tells the
         groups apart.
+
+    Raises
+    ------
+    DataError
+        As `kaplan_meier`, and if a label is missing or labels are of several kinds.
 
     Notes
     -----
@@ -190,11 +204,27 @@ def _log_rank_statistic(at_risk: FloatArray, events: FloatArray) -> tuple[float,
 def rmst(duration: ArrayLike, event: ArrayLike, horizon: float) -> tuple[float, float]:
     """Restricted mean survival time, the area under the Kaplan–Meier curve up to a horizon.
 
+    Parameters
+    ----------
+    duration
+        Time of event or censoring, ≥ 0, shape (n,).
+    event
+        1 for an event, 0 for censoring, shape (n,).
+    horizon
+        End of the area, > 0, in units of the durations; inf for the whole curve.
+
     Returns
     -------
     tuple
         Area and its standard error √Σ A_j² d_j/(n_j(n_j − d_j)), A_j the area after time j. NaN beyond
         `farthest_horizon`, where the last patient is censored before the horizon and the curve is unknown.
+
+    Raises
+    ------
+    DataError
+        As `kaplan_meier`.
+    UsageError
+        If the horizon is not positive.
 
     Notes
     -----
@@ -226,6 +256,11 @@ def rmst(duration: ArrayLike, event: ArrayLike, horizon: float) -> tuple[float, 
 def farthest_horizon(duration: ArrayLike, event: ArrayLike) -> float:
     """Return the largest horizon up to which restricted mean survival time is known.
 
+    Parameters
+    ----------
+    duration, event
+        As in `rmst`.
+
     Returns
     -------
     float
@@ -247,11 +282,27 @@ def _farthest(table: _LifeTable, survival: FloatArray) -> float:
 def cumulative_incidence(duration: ArrayLike, cause: ArrayLike, *, level: float = 0.95) -> pd.DataFrame:
     """Aalen–Johansen cumulative incidence of each cause with the other causes as competing events.
 
+    Parameters
+    ----------
+    duration
+        Time of the first event or of censoring, 0 or more, shape (n,).
+    cause
+        0 for censoring, 1, 2, … for the cause, shape (n,).
+    level
+        Confidence level of the plain interval.
+
     Returns
     -------
     DataFrame
         cause, time, at_risk, events, incidence, std_error, ci_low, ci_high: for each cause that occurs one
         row for each distinct time, ascending. Without any event, cause 1 with incidence 0.
+
+    Raises
+    ------
+    DataError
+        As `kaplan_meier`, and if a cause is no whole number of 0 or more.
+    UsageError
+        If the level is not between 0 and 1.
 
     References
     ----------

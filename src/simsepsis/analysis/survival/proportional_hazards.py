@@ -61,11 +61,28 @@ def proportional_hazards_test(
 ) -> ProportionalHazardsTest:
     """Score test that adding x·g(t) to a Cox regression changes nothing (Grambsch–Therneau).
 
+    Parameters
+    ----------
+    fit
+        The Cox regression, from `fit_cox` with the same data and options.
+    X, duration, event, entry, ties, weights, strata
+        As in `fit_cox`.
+    transform
+        g(t): ``"km"`` 1 − the Kaplan–Meier survival just before t, ``"rank"`` the rank of t among all rows,
+        ``"log"`` or ``"identity"``.
+
     Returns
     -------
     ProportionalHazardsTest
         R: ``cox.zph(fit, transform)`` of survival 3.0 and later, which computes the exact score test. Where
         events are at one time, or a covariate varies at one of them only, there is none; `failure` says so.
+
+    Raises
+    ------
+    DataError
+        As `fit_cox`, and if the covariates are not those of the fit.
+    UsageError
+        If the transform is unknown, or its logarithm does not exist.
 
     References
     ----------

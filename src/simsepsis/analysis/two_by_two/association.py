@@ -29,6 +29,18 @@ class AssociationTest:
 def chi_square(table: ArrayLike, *, yates: bool = False) -> AssociationTest:
     """Pearson's chi-square test of no association, with or without Yates's correction.
 
+    Parameters
+    ----------
+    table
+        Counts, shape (r, c); Yates's correction for 2 × 2 only.
+    yates
+        Move each observed count towards the expected one by 0.5, or by all of a smaller difference.
+
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more: weights are no patients, and have another variance.
+
     Notes
     -----
     Empty rows and columns are left out. R: ``chisq.test(table, correct = yates)``.
@@ -47,7 +59,13 @@ def chi_square(table: ArrayLike, *, yates: bool = False) -> AssociationTest:
 
 
 def smallest_expected(table: ArrayLike) -> float:
-    """Smallest expected count under no association; Fisher's test is the custom below 5."""
+    """Smallest expected count under no association; Fisher's test is the custom below 5.
+
+    Parameters
+    ----------
+    table
+        Counts, shape (r, c).
+    """
     counts = counts_of(table)
     total = counts.sum()
     return float((counts.sum(axis=1)[:, None] * counts.sum(axis=0) / total).min()) if total else 0.0
@@ -55,6 +73,20 @@ def smallest_expected(table: ArrayLike) -> float:
 
 def fisher(table: ArrayLike, *, sides: str = "two-sided") -> AssociationTest:
     """Fisher's exact test; the statistic is the sample odds ratio.
+
+    Parameters
+    ----------
+    table
+        Counts, shape (2, 2).
+    sides
+        ``"two-sided"`` (tables no more likely than the observed one), ``"less"`` or ``"greater"``.
+
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more.
+    UsageError
+        If the side is unknown.
 
     Notes
     -----
@@ -102,6 +134,20 @@ def _hypergeometric(counts: FloatArray, treated: float, control: float, events: 
 
 def mcnemar(pairs: ArrayLike, *, exact: bool = False, correction: bool = False) -> AssociationTest:
     """McNemar's test of equal risks in matched pairs.
+
+    Parameters
+    ----------
+    pairs
+        Counts of pairs, shape (2, 2), from `pair_table`.
+    exact
+        Binomial test of the discordant pairs; the statistic is then the smaller of the two counts.
+    correction
+        Edwards's continuity correction, (|b − c| − 1)²/(b + c).
+
+    Raises
+    ------
+    DataError
+        If a count is no whole number of 0 or more.
 
     References
     ----------

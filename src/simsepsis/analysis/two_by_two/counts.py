@@ -12,7 +12,23 @@ from simsepsis.errors import DataError
 
 
 def two_by_two_table(treated: ArrayLike, event: ArrayLike) -> FloatArray:
-    """Count a table, rows treated and control, columns event and no event."""
+    """Count a table, rows treated and control, columns event and no event.
+
+    Parameters
+    ----------
+    treated, event
+        Boolean or 0/1 vectors of one length.
+
+    Returns
+    -------
+    FloatArray
+        ``[[a, b], [c, d]]``, shape (2, 2).
+
+    Raises
+    ------
+    DataError
+        If a value is missing or not 0 or 1, or the lengths differ.
+    """
     arm = binary_vector(treated, "treated")
     case = binary_vector(event, "event", arm.size)
     a, treated_n, events, n = arm @ case, arm.sum(), case.sum(), arm.size
@@ -20,7 +36,18 @@ def two_by_two_table(treated: ArrayLike, event: ArrayLike) -> FloatArray:
 
 
 def pair_table(treated_event: ArrayLike, control_event: ArrayLike) -> FloatArray:
-    """Count matched pairs, rows the treated member's event and none, columns the control's."""
+    """Count matched pairs, rows the treated member's event and none, columns the control's.
+
+    Parameters
+    ----------
+    treated_event, control_event
+        Outcomes of the two members of each pair, shape (m,).
+
+    Returns
+    -------
+    FloatArray
+        ``[[both, treated only], [control only, neither]]``.
+    """
     return two_by_two_table(treated_event, control_event)
 
 

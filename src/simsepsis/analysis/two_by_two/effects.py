@@ -30,6 +30,18 @@ class Effect:
 def odds_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
     """Odds ratio ad/(bc) with its Wald interval on the log scale (Woolf).
 
+    Parameters
+    ----------
+    table
+        Counts, shape (2, 2).
+    level
+        Confidence level.
+
+    Returns
+    -------
+    Effect
+        With a zero cell: the limit 0 or inf (NaN if both diagonals have a zero), no interval, and the reason.
+
     References
     ----------
     Woolf B. Ann Hum Genet 1955;19:251.
@@ -42,6 +54,13 @@ def odds_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
 
 def risk_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
     """Risk ratio with its Wald interval on the log scale (Katz).
+
+    Parameters
+    ----------
+    table
+        Counts, shape (2, 2).
+    level
+        Confidence level.
 
     References
     ----------
@@ -56,7 +75,15 @@ def risk_ratio(table: ArrayLike, *, level: float = 0.95) -> Effect:
 
 
 def risk_difference(table: ArrayLike, *, level: float = 0.95) -> Effect:
-    """Risk difference of two independent arms with its Wald interval."""
+    """Risk difference of two independent arms with its Wald interval.
+
+    Parameters
+    ----------
+    table
+        Counts, shape (2, 2).
+    level
+        Confidence level.
+    """
     a, b, c, d = cells(table)
     if a + b == 0 or c + d == 0:
         return undefined(np.nan, "an arm is empty")
@@ -67,6 +94,13 @@ def risk_difference(table: ArrayLike, *, level: float = 0.95) -> Effect:
 
 def paired_risk_difference(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
     """Risk difference of 1:1 matched pairs with the paired standard error.
+
+    Parameters
+    ----------
+    pairs
+        Counts of pairs, shape (2, 2), from `pair_table`.
+    level
+        Confidence level.
 
     Notes
     -----
@@ -85,7 +119,15 @@ def paired_risk_difference(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
 
 
 def paired_odds_ratio(pairs: ArrayLike, *, level: float = 0.95) -> Effect:
-    """Conditional odds ratio b/c of 1:1 matched pairs."""
+    """Conditional odds ratio b/c of 1:1 matched pairs.
+
+    Parameters
+    ----------
+    pairs
+        Counts of pairs, shape (2, 2), from `pair_table`.
+    level
+        Confidence level.
+    """
     _, b, c, _ = cells(pairs)
     if b == 0 or c == 0:
         return undefined(ratio(b, c), "one kind of discordant pair is missing")

@@ -36,6 +36,13 @@ class BreslowDay:
 def mantel_haenszel(tables: ArrayLike, *, level: float = 0.95) -> Effect:
     """Common odds ratio over strata (Mantel–Haenszel) with the interval of Robins, Breslow and Greenland.
 
+    Parameters
+    ----------
+    tables
+        Counts, shape (K, 2, 2).
+    level
+        Confidence level.
+
     Notes
     -----
     Σ ad/n ÷ Σ bc/n. R: ``mantelhaen.test``.

@@ -44,7 +44,13 @@ class Answer:
 
 
 def answers_of(run: Run) -> tuple[Answer, ...]:
-    """Return the answers of a run in words."""
+    """Return the answers of a run in words.
+
+    Parameters
+    ----------
+    run
+        As returned by `run_experiment`.
+    """
     choices = run.plan.answers or default_answers(run)
     return tuple(
         Answer(kind=choice.kind, title=choice.title, sentences=tuple(ANSWERING[choice.kind](choice, run)))

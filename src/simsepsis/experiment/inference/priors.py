@@ -283,7 +283,19 @@ class InferencePlan(Section):
 
 
 def load_inference(name_or_path: str | Path) -> InferencePlan:
-    """Return the plan of an inference from a shipped file or a path."""
+    """Return the plan of an inference from a shipped file or a path.
+
+    Parameters
+    ----------
+    name_or_path
+        Name of a shipped plan, or path of a ``.toml`` file with an ``[infer]`` table.
+
+    Raises
+    ------
+    ExperimentError
+        If there is no such file, a key or value is not legal, a prior is of no setting of the world or goes
+        where the setting cannot, or the study has no printed results or readings of these names.
+    """
     path = find_plan(name_or_path, KEY)
     document = read_plan(path)
     if KEY not in document:

@@ -35,8 +35,8 @@ def prior_table(
                 "label": prior.components[0].label or name,
                 **_interval(prior),
                 "weight": weights.get(name, 0.0),
-                "assurance": assurance(size.trial, prior).value,
-                "ceiling": assurance_ceiling(size.trial, prior),
+                "assurance": assurance(size, prior).value,
+                "ceiling": assurance_ceiling(size, prior),
                 "worthwhile": _beyond(prior, size.assumptions.effect, size.assumptions.p_control),
                 "source": prior.source,
             }

@@ -26,7 +26,7 @@ from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.precision import variance_left
 from simsepsis.trial.simulation.screen import screen
-from simsepsis.trial.simulation.setting import UNSIZED, prepare
+from simsepsis.trial.simulation.setting import prepare, unsized
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.truth import risks
 from simsepsis.trial.sizing.size import PlannedSize, plan_size
@@ -121,7 +121,7 @@ def _analysis_row(
 
 def power_with(size: PlannedSize, left: float) -> float:
     """Return the power of planned patients by an analysis that leaves a part of the variance."""
-    return size.trial.with_total(size.n_randomized * size.assumptions.sparse / left).power
+    return size.with_total(size.n_randomized * size.assumptions.sparse / left).power
 
 
 def endpoint_tournament(bench: Bench, endpoints: Sequence[str] | None = None) -> pd.DataFrame:
@@ -280,7 +280,7 @@ def _enriched(bench: Bench, protocol: TrialProtocol, everybody: Pool, where: str
     try:
         condition = protocol.parsed(where)
         pool = everybody.among(condition) if condition.groups else everybody
-        control, treated = risks(prepare(protocol, pool, UNSIZED))[[0, protocol.effect_arm + 1]].tolist()
+        control, treated = risks(unsized(protocol, pool))[[0, protocol.effect_arm + 1]].tolist()
         found = pool.eligible_share, control, treated, treated / control
         row = dict(zip(row, found, strict=True))
         total = planned_size(protocol, screen(protocol, pool, as_found=True)).n_randomized

@@ -50,27 +50,28 @@ def compute_plan(
 ) -> TrialPlan:
     """Return the plan of a trial: by formulas, then simulated on the cohort."""
     spent = effort or Effort()
-    chosen = _seeded(protocol, spent)
-    tally = Tally(show=progress or (lambda done, total: None), parts=_parts(chosen))
+    chosen, simulates = _seeded(protocol, spent), spent.replicates != 0
+    parts = _parts(chosen) if simulates else {}
+    tally = Tally(show=progress or (lambda done, total: None), parts=parts)
     seconds: dict[str, float] = {}
     with _timed(seconds, "population"):
         pool = build_pool(chosen)
         screened = screen(chosen, pool)
     size, jobs, store = planned_size(chosen, screened), spent.jobs, spent.store
     bench = Bench(protocol=chosen, size=size, pool=pool, jobs=jobs, progress=tally, store=store)
-    simulates, simulated = spent.replicates != 0, NOT_SIMULATED
+    simulated = NOT_SIMULATED
     with _timed(seconds, "simulation"):
         if simulates:
             bench, simulated = _simulated(bench, tally)
     with _timed(seconds, "formulas"):
-        parts = _analytic(chosen, screened, bench.size)
+        computed = _analytic(chosen, screened, bench.size)
     with _timed(seconds, "comparisons"):
         tables = simulated["tables"] | (_compared(bench, tally) if simulates else {})
         tables |= {"strategies": strategies_table(chosen, pool)}
         tables |= {name: build(bench) for name, build in BY_FORMULA.items()}
-    parts |= simulated | {"tables": {name: table for name, table in tables.items() if len(table)}}
+    computed |= simulated | {"tables": {name: table for name, table in tables.items() if len(table)}}
     tally.end()
-    return TrialPlan(protocol=chosen, screened=screened, **parts, seconds=seconds)
+    return TrialPlan(protocol=chosen, screened=screened, **computed, seconds=seconds)
 
 
 def _seeded(protocol: TrialProtocol, effort: Effort) -> TrialProtocol:

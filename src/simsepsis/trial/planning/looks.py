@@ -16,13 +16,13 @@ from simsepsis.trial.sizing.size import PlannedSize
 
 def boundary_table(size: PlannedSize) -> pd.DataFrame:
     """Return the looks of a trial with what they mean; no rows for a trial without looks."""
-    trial = size.trial.design
+    trial = size.design
     if not isinstance(trial, SequentialDesign):
         return pd.DataFrame()
     planned = trial.drift_at(trial.effect)
     table = look_table(trial)
     return table.assign(
-        randomized=table["n_cum"] / size.trial.counted,
+        randomized=table["n_cum"] / size.counted,
         **_whole_deaths(trial, table),
         stop_null=np.diff(table["cumulative_stop_null"], prepend=0.0),
         stop_planned=np.diff(table["cumulative_stop_planned"], prepend=0.0),
@@ -70,7 +70,7 @@ def _at_interim(plan: Boundaries, planned: float) -> dict[str, list[float]]:
 
 def expected_sizes(size: PlannedSize) -> dict[str, float]:
     """Return the randomized patients whose outcome is known or lost when the trial stops, on average."""
-    trial = size.trial.design
+    trial = size.design
     if not isinstance(trial, SequentialDesign):
         return {"null": float(size.n_randomized), "planned": float(size.n_randomized)}
     planned = trial.drift_at(trial.effect)

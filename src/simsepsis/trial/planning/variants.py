@@ -19,7 +19,7 @@ from simsepsis.trial.planning.companions import Bench
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.schema import Borrowing
 from simsepsis.trial.simulation.pool import Pool, build_pool
-from simsepsis.trial.simulation.setting import UNSIZED, prepare
+from simsepsis.trial.simulation.setting import unsized
 from simsepsis.trial.simulation.truth import risks
 
 MOST_TRIALS = 1_000
@@ -32,7 +32,7 @@ AROUND = (-0.1, -0.05, 0.0, 0.05, 0.1)
 
 def adaptive_risks(protocol: TrialProtocol, pool: Pool | None = None) -> tuple[float, ...]:
     """Return the risks of a protocol's arms as randomized in its world, control first."""
-    return tuple(risks(prepare(protocol, pool or build_pool(protocol), UNSIZED)).tolist())
+    return tuple(risks(unsized(protocol, pool or build_pool(protocol))).tolist())
 
 
 def adaptive_table(bench: Bench) -> pd.DataFrame:

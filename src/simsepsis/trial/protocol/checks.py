@@ -106,6 +106,11 @@ def _effect(protocol: TrialProtocol) -> None:
             f"effect.support_hazard_ratio = {effect.support_hazard_ratio:g} without an effect on deaths is "
             "for a benefit (above 1) on days without organ support, and no priors; state an effect on deaths"
         )
+    if effect.discharge_hazard_ratio != 1.0 and protocol.planned.coefficient == 0.0:
+        raise UsageError(
+            f"effect.discharge_hazard_ratio = {effect.discharge_hazard_ratio:g} goes with an effect on "
+            "deaths, which has to be told beside it; state one"
+        )
     if effect.margin is not None:
         _margin(protocol, effect.margin)
     elif protocol.planned.coefficient and protocol.benefit != (effect.aim == "benefit"):

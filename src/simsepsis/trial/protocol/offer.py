@@ -108,6 +108,10 @@ class Doses(Section):
     values: tuple[float, ...]
 
 
+SITES = Phrase("site", "施設")
+"""What recruits, where a study has no word of its own for it."""
+
+
 class Offer(Section):
     """What the trials of a study may be about. What its files do not say follows from its other files."""
 
@@ -117,6 +121,10 @@ class Offer(Section):
     """Who is screened."""
     treatment: Text
     """What controls must not get."""
+    site: Text = Text(en=SITES.en, ja=SITES.ja)
+    """What recruits; the plural takes an s."""
+    time_zero: Text = Text(en="when they are found eligible", ja="適格と判定された時点")
+    """When patients are randomized, or enrolled."""
     calibration: Text
     """What the world rests on."""
     plan: dict[str, Any]
@@ -205,11 +213,19 @@ def _words(study: Study) -> Wording:
     return replace(study.wording, own=study.spec.labels)
 
 
+def _as_noun(words: Wording, name: str) -> str:
+    """Return an outcome as a sentence has it: a column that says who died as death, another in quotes."""
+    said = words.said(name)
+    if said.lower() != name.lower():
+        return literal(said)
+    return "death" if is_death(said) else f"“{literal(said)}”"
+
+
 def _outcomes(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the outcomes of a study's analysis, and the time to its event."""
     spec, words, horizon = study.spec, _words(study), round(study.spec.rmst_horizon)
     for name in spec.outcomes:
-        said, label = literal(words.said(name)), literal(words.row(name))
+        said, label = _as_noun(words, name), literal(words.row(name))
         dated = name == spec.survival_event and spec.censoring == "administrative"
         yield (
             name,
@@ -223,7 +239,7 @@ def _outcomes(study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
         )
     if spec.survival_event and spec.time_unit == "days":
         label = words.row(spec.survival_event)
-        said = "death" if is_death(label) else literal(words.said(spec.survival_event))
+        said = "death" if is_death(label) else _as_noun(words, spec.survival_event)
         yield (
             "time_to_death" if is_death(label) else "time_to_event",
             {

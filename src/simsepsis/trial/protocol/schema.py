@@ -104,6 +104,9 @@ class PlannedEffect(Section):
     support_hazard_ratio: Positive = 1.0
     """Hazard of coming off organ support, treated against control, beside the effect on deaths; alone where
     that is none, for days without support."""
+    discharge_hazard_ratio: Positive = 1.0
+    """Hazard of leaving alive, which competes with death, treated against control, beside the effect on
+    deaths."""
     margin: float | None = None
     """Non-inferiority: the worst effect, on the same scale, that is no reason to reject treatment."""
     aim: Literal["benefit", "harm"] = "benefit"

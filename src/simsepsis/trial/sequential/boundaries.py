@@ -102,11 +102,7 @@ class Boundaries:
 
     def drift(self, power: float) -> float:
         """Return the drift θ√I_max at which the trial has a given power."""
-        fixed = self.level.z + self.level.z_power(power)
-        high = 1.1 * fixed + 0.5
-        while self.power(high) < power:
-            high *= 1.2
-        return root_of(lambda drift: self.power(drift) - power, 0.0, high)
+        return _drift(self, power)
 
     def inflation(self, power: float) -> float:
         """Return maximum information over that of the fixed design with the same errors."""
@@ -136,6 +132,15 @@ class Boundaries:
         """Return the expected information at the end, as a fraction of the maximum."""
         stop = self.stopping_probabilities(drift, follow_futility=follow_futility)["stop"].to_numpy()
         return float(stop @ self.information)
+
+
+@lru_cache(maxsize=256)
+def _drift(plan: Boundaries, power: float) -> float:
+    """Return the drift at which boundaries have a power, once for all effects."""
+    high = 1.1 * (plan.level.z + plan.level.z_power(power)) + 0.5
+    while plan.power(high) < power:
+        high *= 1.2
+    return root_of(lambda drift: plan.power(drift) - power, 0.0, high)
 
 
 @lru_cache(maxsize=64)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtr, ndtri, stdtrit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
@@ -28,6 +28,9 @@ LEVEL = 0.95
 TAIL = 0.5 * (1.0 - LEVEL)
 DRIFTS: FloatArray = np.linspace(-14.0, 16.0, 151)
 SCORES: FloatArray = np.linspace(-7.0, 9.0, 81)
+
+
+Curve = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,9 +85,7 @@ def adjusted(z: FloatArray, look: IntArray, looks: Looks, test: Test, comparison
 
 
 @lru_cache(maxsize=16)
-def _tables(
-    looks: Looks, test: Test, comparisons: int
-) -> tuple[tuple[PchipInterpolator, PchipInterpolator, PchipInterpolator, PchipInterpolator], ...]:
+def _tables(looks: Looks, test: Test, comparisons: int) -> tuple[tuple[Curve, ...], ...]:
     """Return for each look the curves of median, limits and −Φ⁻¹(p) against z, drifts in units of z."""
     boundaries = boundaries_of(looks, test, comparisons)
     # (drifts, looks, scores) probability of a result at least as extreme.
@@ -93,9 +94,17 @@ def _tables(
     curves = []
     for index, time in enumerate(boundaries.information):
         drifts = np.array([_drifts(extreme[:, index, k]) for k in range(SCORES.size)]).T
-        quantiles = [PchipInterpolator(SCORES, row * np.sqrt(float(time))) for row in drifts]
-        curves.append((*quantiles, PchipInterpolator(SCORES, -ndtri(np.clip(null[index], 1e-16, 1 - 1e-16)))))
+        quantiles = [_curve(SCORES, row * np.sqrt(float(time))) for row in drifts]
+        curves.append((*quantiles, _curve(SCORES, -ndtri(np.clip(null[index], 1e-16, 1 - 1e-16)))))
     return tuple(curves)
+
+
+def _curve(x: FloatArray, y: FloatArray) -> Curve:
+    """Return a monotone curve through points."""
+    # Plans by formulas alone do not wait for it.
+    from scipy.interpolate import PchipInterpolator
+
+    return PchipInterpolator(x, y)  # type: ignore[no-any-return]
 
 
 def _drifts(extreme: FloatArray) -> FloatArray:
@@ -103,7 +112,7 @@ def _drifts(extreme: FloatArray) -> FloatArray:
     inside = (extreme > 1e-14) & (extreme < 1.0 - 1e-14)
     probits, drifts = ndtri(extreme[inside]), DRIFTS[inside]
     order = np.flatnonzero(np.diff(probits, prepend=-np.inf) > 1e-12)
-    curve = PchipInterpolator(probits[order], drifts[order])
+    curve = _curve(probits[order], drifts[order])
     return np.asarray(curve(ndtri([0.5, TAIL, 1.0 - TAIL])))
 
 

@@ -97,7 +97,7 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
         raise UsageError(f"{protocol.name}: {_too_many(protocol, assumptions, size.n_randomized)}")
     if protocol.test.assurance is None:
         return size
-    assured = design_for_assurance(size.trial, protocol.prior, protocol.test.assurance)
+    assured = design_for_assurance(size, protocol.prior, protocol.test.assurance)
     blocks = math.ceil(assured.n_total / size.n_randomized * size.arms[0])
     return plan_size(
         assumptions, n_randomized=max(size.n_randomized, blocks * round(size.n_randomized / size.arms[0]))

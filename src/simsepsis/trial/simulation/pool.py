@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,7 @@ class _World:
             delay=self.protocol.population.hour / HOURS,
             hazard_factor=self.hazard_factor,
             support_ratio=self.protocol.effect.support_hazard_ratio,
+            discharge_ratio=self.protocol.effect.discharge_hazard_ratio,
         )
 
     def weights(self, eligible: BoolArray) -> FloatArray:
@@ -124,18 +125,50 @@ class _World:
         return patient_weights(icu, _rates(icu, "equal" if alike else self.protocol.sites.sizes))
 
 
+def _settled(
+    state: Callable[[_World, float], NDArray[Any]],
+    world: _World,
+    known: dict[float, NDArray[Any]],
+) -> Callable[[float], NDArray[Any]]:
+    """Return the function from a log hazard ratio to everybody's state under it, some of them known."""
+    # Whoever is in the same state at two values is in it between them, and is not simulated there again.
+    plain = replace(world, candidates=replace(world.candidates, columns={}))
+
+    def at(value: float) -> NDArray[Any]:
+        if value in known:
+            return known[value]
+        below = max((x for x in known if x < value), default=None)
+        above = min((x for x in known if x > value), default=None)
+        if below is None or above is None:
+            found = state(plain, value)
+        else:
+            found = known[below].copy()
+            unsettled = np.flatnonzero(found != known[above])
+            if unsettled.size:
+                part = replace(plain, candidates=plain.candidates.subset(unsettled))
+                found[unsettled] = state(part, value)
+        known[value] = found
+        return found
+
+    return at
+
+
 def _solve_control(world: _World) -> _World:
     """Return the world whose control risk is the stated one."""
     asked = world.protocol.endpoint.control_risk
     if asked is None:
         return world
 
-    @cache
+    def state(part: _World, log_factor: float) -> NDArray[np.int8]:
+        course = replace(part, hazard_factor=float(np.exp(log_factor))).course(None, 0.0)
+        return died(course, world.protocol.outcome) + 2 * course.eligible.astype(np.int8)
+
+    settled = _settled(state, world, {})
+
     def risk(log_factor: float) -> float:
-        scaled = replace(world, hazard_factor=float(np.exp(log_factor)))
-        course = scaled.course(None, 0.0)
-        events = died(course, world.protocol.outcome)[course.eligible]
-        return float(events @ world.weights(course.eligible))
+        found = settled(log_factor)
+        eligible = found > 1
+        return float((found % 2 == 1)[eligible] @ world.weights(eligible))
 
     limit = float(np.log(FOLD))
     ends = risk(-limit), risk(limit)
@@ -148,38 +181,42 @@ def _solve_control(world: _World) -> _World:
     return replace(world, hazard_factor=float(np.exp(found)))
 
 
-def _measure(world: _World, control: Course) -> Callable[[Course], float]:
-    """Return the function from a treated course to the planned effect's measure."""
-    outcome, scale = world.protocol.outcome, str(world.protocol.effect.scale)
-    eligible = control.eligible
-    weights = world.weights(eligible)
-    if scale not in CONTRASTS:
-        shares = _shares(control, world, weights)
-        return lambda course: float(getattr(compare_pairs(shares, _shares(course, world, weights)), scale))
-    untreated = died(control, outcome)[eligible]
-    return lambda course: CONTRASTS[scale](
-        Risks(treated=died(course, outcome)[eligible], untreated=untreated, weights=weights)
-    )[0]
+def _measure(world: _World, control: Course) -> Callable[[NDArray[Any]], float]:
+    """Return the function from everybody's state under treatment to the planned effect's measure."""
+    scale, weights = str(world.protocol.effect.scale), world.weights(control.eligible)
+    untreated = _state(world, control)
+    if scale in CONTRASTS:
+        return lambda treated: CONTRASTS[scale](Risks(treated=treated, untreated=untreated, weights=weights))[
+            0
+        ]
+    number = categories(world.protocol.outcome)
+
+    def shares(codes: NDArray[Any]) -> FloatArray:
+        return np.bincount(codes, weights=weights, minlength=number).astype(np.float64)
+
+    return lambda treated: float(getattr(compare_pairs(shares(untreated), shares(treated)), scale))
 
 
-def _shares(course: Course, world: _World, weights: FloatArray) -> FloatArray:
-    outcome = world.protocol.outcome
-    codes = coded(course, outcome)[course.eligible]
-    return np.bincount(codes, weights=weights, minlength=categories(outcome)).astype(np.float64)
+def _state(world: _World, course: Course) -> NDArray[Any]:
+    """Return what the planned effect is measured on: whether patients die, or their categories."""
+    on_risks = str(world.protocol.effect.scale) in CONTRASTS
+    return (died if on_risks else coded)(course, world.protocol.outcome)
 
 
-def _solve_effect(world: _World, control: Course) -> float:
+def _solve_effect(world: _World, control: Course, responses: FloatArray) -> float:
     """Return the log hazard ratio at which the planned effect holds in the arm that it is stated for."""
     planned, arm = world.protocol.planned, world.protocol.effect_arm
     if planned.coefficient == 0.0:
         return 0.0
-    measure = _measure(world, control)
+    measure, effect = _measure(world, control), world.protocol.effect
+    alone = effect.support_hazard_ratio == effect.discharge_hazard_ratio == 1.0
+    known = {0.0: _state(world, control)} if alone else {}
+    settled = _settled(lambda part, found: _state(part, part.course(arm, found)), world, known)
 
-    @cache
     def value(log_hazard_ratio: float) -> float:
-        return measure(world.course(arm, log_hazard_ratio))
+        return measure(settled(log_hazard_ratio))
 
-    scale = float(np.mean(world.candidates.log_hazard_ratio[arm]))
+    scale = float(np.mean(responses[arm]))
     if scale <= 0.0:
         raise ExperimentError(
             f"{world.protocol.name}: arm '{world.protocol.arms[arm].name}' gets a dose at which the world's "
@@ -219,19 +256,19 @@ def null_pool(protocol: TrialProtocol, pool: Pool) -> Pool:
 def _pool(protocol: TrialProtocol) -> Pool:
     """Return the population of a protocol from which all that it does not depend on has been taken."""
     candidates = draw_candidates(protocol)
-    world = _solve_control(_World(protocol=protocol, candidates=candidates))
-    control = world.course(None, 0.0)
-    coefficient = _solve_effect(world, control)
-    there = replace(world, candidates=candidates.subset(np.flatnonzero(control.eligible)))
-    treated = len(there.candidates.log_hazard_ratio)
-    chosen = there.candidates
+    everybody = _solve_control(_World(protocol=protocol, candidates=candidates))
+    untreated = everybody.course(None, 0.0)
+    rows = np.flatnonzero(untreated.eligible)
+    world, control = replace(everybody, candidates=candidates.subset(rows)), untreated.subset(rows)
+    coefficient, chosen = _solve_effect(world, control, candidates.log_hazard_ratio), world.candidates
+    treated = range(len(chosen.log_hazard_ratio))
     return Pool(
         icu=chosen.icu,
         first=np.searchsorted(chosen.icu, np.arange(int(chosen.icu[-1]) + 2)),
         rates=_rates(chosen.icu, protocol.sites.sizes),
         severity=chosen.severity,
         columns=chosen.columns,
-        courses=tuple(there.course(treatment, coefficient) for treatment in (None, *range(treated))),
+        courses=(control, *(world.course(treatment, coefficient) for treatment in treated)),
         arms=len(protocol.arms),
         eligible_share=chosen.icu.size / candidates.screened,
         log_hazard_ratio=coefficient,

@@ -15,7 +15,7 @@ from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, world_icc
 from simsepsis.trial.simulation.precision import Precision, precision_of
-from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
+from simsepsis.trial.simulation.setting import Setting, unsized
 from simsepsis.trial.simulation.truth import distributions, risks, true_effects
 
 
@@ -39,7 +39,7 @@ class Screened:
 
 def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Screened:
     """Return what a population means for the size of a trial."""
-    setting = prepare(protocol, pool, UNSIZED)
+    setting = unsized(protocol, pool)
     stated = None if as_found else protocol.endpoint.control_risk
     deaths = [died(course, protocol.outcome) for course in pool.courses]
     taken = [float(setting.weights @ dead) for dead in deaths]

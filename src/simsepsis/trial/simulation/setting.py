@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from simsepsis.trial.simulation.adjusted import covariate_matrix
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
 from simsepsis.trial.simulation.pool import Pool, icc_drawn, patient_weights
 
-UNSIZED = 1_000_000
+MANY = 1_000_000
 """Size of a trial of which only the population is asked."""
 
 
@@ -121,6 +122,12 @@ def prepare(protocol: TrialProtocol, pool: Pool, n_total: int) -> Setting:
             "later or randomize more"
         )
     return setting
+
+
+@lru_cache(maxsize=4)
+def unsized(protocol: TrialProtocol, pool: Pool) -> Setting:
+    """Return the setting of a trial of so many patients that its size says nothing."""
+    return prepare(protocol, pool, MANY)
 
 
 def _covariates(protocol: TrialProtocol, pool: Pool) -> FloatArray:

@@ -13,7 +13,7 @@ from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.comparison import compare
 from simsepsis.trial.simulation.outcomes import categories
 from simsepsis.trial.simulation.pool import Pool
-from simsepsis.trial.simulation.setting import UNSIZED, Setting, prepare
+from simsepsis.trial.simulation.setting import Setting, unsized
 
 GROUPS = 50
 """Parts of the pool from whose spread the error of its rates is estimated."""
@@ -158,7 +158,7 @@ def strategies_table(protocol: TrialProtocol, pool: Pool) -> pd.DataFrame:
         return pd.DataFrame()
     scale = protocol.scale if protocol.scale in RISK_SCALES else "risk_difference"
     rows = []
-    for name, risks in strategy_risks(prepare(protocol, pool, UNSIZED)).items():
+    for name, risks in strategy_risks(unsized(protocol, pool)).items():
         control, treated = float(risks[0]), float(risks[1 + protocol.effect_arm])
         effect = effect_between(control, treated, scale, horizon=protocol.outcome.day or 1.0).value
         rows.append(

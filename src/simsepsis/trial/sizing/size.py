@@ -14,34 +14,78 @@ from simsepsis.trial.designs.design import Design, RankedDeaths, fixed_design
 from simsepsis.trial.designs.log_rank import design_log_rank
 from simsepsis.trial.designs.noninferiority import design_noninferiority
 from simsepsis.trial.designs.two_proportions import design_binary
-from simsepsis.trial.effect import effect_between, inflated_for_loss
-from simsepsis.trial.inputs import positive
+from simsepsis.trial.effect import Effect, effect_between, inflated_for_loss
+from simsepsis.trial.inputs import Level, positive
 from simsepsis.trial.sequential.design import SequentialDesign, sequential_design
-from simsepsis.trial.sizing.assumptions import AsRandomized, Assumptions, Clusters
+from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSize:
-    """A sample size with its steps."""
+    """A sample size with its steps, told in randomized patients and in effects of treatment taken."""
 
     assumptions: Assumptions
-    trial: AsRandomized
+    design: Design | SequentialDesign
     n_undiluted: float
     n_fixed: float
     n_clustered: float
     n_sequential: float
     n_randomized: int
     reference: str
-    cluster_size: float | None
+
+    @property
+    def counted(self) -> float:
+        """Share of all randomized whose outcome the design counts."""
+        return self.assumptions.counted / self.assumptions.sparse
+
+    @property
+    def cluster_size(self) -> float | None:
+        """Patients with an outcome of an ICU and period, where ICUs are randomized."""
+        clusters = self.assumptions.clusters
+        return self.design.n_total / clusters.cells if clusters else None
+
+    @property
+    def n_total(self) -> float:
+        """Patients randomized, all arms, not rounded."""
+        return self.design.n_total / self.counted
 
     @property
     def power(self) -> float:
-        """Power of the whole patients, computed anew; never the target."""
-        return self.trial.power
+        """Power of these patients, computed anew; never the target."""
+        return self.power_at(self.assumptions.effect)
 
-    def of(self, n_randomized: float) -> AsRandomized:
+    @property
+    def p_control(self) -> float:
+        """Risk of controls who stay with their arm."""
+        return self.assumptions.p_control
+
+    @property
+    def level(self) -> Level:
+        """Type I error and sides."""
+        return self.design.level
+
+    @property
+    def direction(self) -> float:
+        """Side of the planned effect."""
+        return self.design.direction
+
+    @property
+    def horizon(self) -> float | None:
+        """Day by which events count, or None."""
+        return self.design.horizon
+
+    def power_at(self, effect: Effect) -> float:
+        """Return the power at another effect of treatment taken."""
+        return self.design.power_at(replace(self.assumptions, effect=effect).diluted_effect)
+
+    def with_total(self, n_total: float) -> PlannedSize:
+        """Return the same design with another number of randomized patients."""
+        design = self.design.with_total(n_total * self.counted)
+        return replace(self, design=design, n_randomized=round(n_total))
+
+    def of(self, n_randomized: float) -> PlannedSize:
         """Return the same trial with another number of patients, in the ICUs that there are."""
-        return plan_size(self.assumptions, n_randomized=round(n_randomized)).trial
+        return plan_size(self.assumptions, n_randomized=round(n_randomized))
 
     @property
     def arms(self) -> tuple[int, int]:
@@ -65,7 +109,7 @@ class PlannedSize:
 
 def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> PlannedSize:
     """Sample size of a trial with all that inflates it, rounded up, and its power computed anew."""
-    undiluted, clusters = replace(assumptions, nonadherence=0.0, contamination=0.0), assumptions.clusters
+    undiluted = replace(assumptions, nonadherence=0.0, contamination=0.0)
     counted = assumptions.counted / assumptions.sparse
     fixed = _fixed(assumptions)
     clustered = _clustered(fixed, assumptions, n_randomized and n_randomized * counted)
@@ -74,24 +118,15 @@ def plan_size(assumptions: Assumptions, *, n_randomized: int | None = None) -> P
         trial = sequential_design(clustered, assumptions.boundaries)
     needed = trial.n_total * assumptions.sparse
     randomized = n_randomized or whole_patients(inflated_for_loss(needed, assumptions.loss), assumptions)
-    reached = AsRandomized(
-        design=trial.with_total(randomized * counted),
-        p_control=assumptions.p_control,
-        effect=assumptions.effect,
-        nonadherence=assumptions.nonadherence,
-        contamination=assumptions.contamination * assumptions.open_label,
-        counted=counted,
-    )
     return PlannedSize(
         assumptions=assumptions,
-        trial=reached,
+        design=trial.with_total(randomized * counted),
         n_undiluted=_fixed(undiluted).n_total,
         n_fixed=fixed.n_total,
         n_clustered=clustered.n_total,
         n_sequential=needed,
         n_randomized=randomized,
         reference=fixed.reference,
-        cluster_size=reached.design.n_total / clusters.cells if clusters else None,
     )
 
 
@@ -221,7 +256,7 @@ def detectable(size: PlannedSize) -> float:
 
     def missing(change: float) -> float:
         treated = control - change if lowers else control + change
-        return size.trial.power_at(effect_between(control, treated, "risk_difference")) - target
+        return size.power_at(effect_between(control, treated, "risk_difference")) - target
 
     most = room * (1.0 - SMALLEST_RISK)
     if missing(most) < 0:

@@ -237,8 +237,10 @@ def fate_of(
     people: People,
     given: float | FloatArray,
     begins: float | FloatArray = 0.0,
+    *,
+    leaving: float = 0.0,
 ) -> Fate:
-    """Return what becomes of patients who are given the treatment (1) or not (0), and when it begins."""
+    """Return what becomes of patients by treatment (1 or 0), its begin and what it does to leaving."""
     profile, survival = scenario.learned, scenario.learned.survival
     shift = _shift(scenario, people)
     ratio = _ratio(scenario, people)
@@ -253,7 +255,7 @@ def fate_of(
         change = profile.models["leaving"].treatment if scenario.effect.as_found else 0.0
         cuts, luck = np.array(survival.cuts), people.luck
         dead = _reached(cuts, survival.hazards, luck.event, score, given * effect, begins)
-        left = _reached(cuts, survival.leaving, luck.leaving, leave, given * change, begins)
+        left = _reached(cuts, survival.leaving, luck.leaving, leave, given * change + leaving, begins)
         time, event, lifetime = _follow_up(survival, dead, np.minimum(left, cuts[-1]))
         found[survival.event] = event.astype(np.float64)
         for name, derived in profile.derived.items():

@@ -57,6 +57,7 @@ class Candidates(candidates.Candidates):
         delay: float,
         hazard_factor: float,
         support_ratio: float = 1.0,
+        discharge_ratio: float = 1.0,
     ) -> Course:
         """Return everybody's course under a treatment, None for control."""
         if support_ratio != 1.0:
@@ -64,13 +65,19 @@ class Candidates(candidates.Candidates):
                 f"effect.support_hazard_ratio = {support_ratio:g}, but a world learned from a file has no "
                 "days of organ support; remove it"
             )
+        if discharge_ratio != 1.0 and self.world.learned.survival is None:
+            raise ExperimentError(
+                f"effect.discharge_hazard_ratio = {discharge_ratio:g}, but this world, learned from a file "
+                "without times, knows no discharge; remove it"
+            )
         row = np.zeros(self.icu.size) if treatment is None else self.log_hazard_ratio[treatment]
         solved = self.world.solved
         assert solved is not None
         harder = solved.model_copy(update={"shift": solved.shift + float(np.log(hazard_factor))})
         effect = self.world.effect.model_copy(update={"log_ratio": 1.0})
         world = self.world.model_copy(update={"solved": harder, "effect": effect})
-        fate = fate_of(world, self.people, log_hazard_ratio * row)
+        leaving = 0.0 if treatment is None else float(np.log(discharge_ratio))
+        fate = fate_of(world, self.people, log_hazard_ratio * row, leaving=leaving)
         event = {name: fate.outcomes[name] == 1.0 for name in world.learned.outcomes}
         if fate.time is None or fate.event is None:
             dead = event[world.outcome] if world.outcome in event else np.zeros(self.icu.size, np.bool_)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pandas as pd
-
 from simsepsis.analysis.spec import AnalysisSpec
 from simsepsis.analysis.thesis_analysis import Analysis
+from simsepsis.show.checklist import Item
 from simsepsis.show.plots.arms import wording_of
-
-CHECKLIST_COLUMNS = ("item", "asks", "answer")
-AUTHOR = "for the author"
-"""The answer where no file knows it."""
 
 
 def _named(names: tuple[str, ...], spec: AnalysisSpec) -> str:
@@ -83,41 +78,33 @@ def _spec(of: Callable[[AnalysisSpec], str]) -> Callable[[Analysis], str]:
     return lambda analysis: of(analysis.result.spec)
 
 
-ITEMS: tuple[tuple[str, str, str | Callable[[Analysis], str]], ...] = (
-    ("1", "The design, in title and abstract", AUTHOR),
-    ("2–3", "Background and aims", AUTHOR),
-    ("5", "Setting, places and dates", AUTHOR),
-    ("6a", "Who was eligible", _eligible),
-    ("6b", "How patients were matched", _matching),
-    ("7", "Treatment", _spec(lambda spec: _named((spec.treatment,), spec))),
-    ("7", "Outcomes", _spec(lambda spec: _named(spec.all_outcomes, spec))),
-    ("7", "Covariates", _spec(lambda spec: _named(spec.covariates, spec))),
-    (
-        "9",
-        "What was done against bias",
-        "balance before and after matching: tables/balance.csv",
+REPORT = "report.html"
+STROBE = (
+    Item("1", "The design, in title and abstract"),
+    Item("2–3", "Background and aims"),
+    Item("5", "Setting, places and dates"),
+    Item("6a", "Who was eligible", REPORT, _eligible),
+    Item("6b", "How patients were matched", REPORT, _matching),
+    Item("7", "Treatment", REPORT, _spec(lambda spec: _named((spec.treatment,), spec))),
+    Item("7", "Outcomes", REPORT, _spec(lambda spec: _named(spec.all_outcomes, spec))),
+    Item("7", "Covariates", REPORT, _spec(lambda spec: _named(spec.covariates, spec))),
+    Item("9", "What was done against bias", "tables/balance.csv", "balance before and after matching"),
+    Item("10", "How the size came about"),
+    Item("12a", "Statistical methods", REPORT, _methods),
+    Item(
+        "12b", "Subgroups", REPORT, _spec(lambda spec: ", ".join(s.label for s in spec.subgroups) or "none")
     ),
-    ("10", "How the size came about", AUTHOR),
-    ("12a", "Statistical methods", _methods),
-    ("12b", "Subgroups", _spec(lambda spec: ", ".join(s.label for s in spec.subgroups) or "none")),
-    ("12c", "Missing values", _missing),
-    ("12e", "Sensitivity analyses", "hidden confounding: sensitivity.csv"),
-    ("13", "Patients at each stage", _numbers),
-    ("14", "Patients described", "tables/table1.csv"),
-    ("15", "Events in each arm", _events),
-    ("16", "Estimates, unadjusted and adjusted, with 95% intervals", "estimates.csv"),
-    ("18–21", "Discussion: result, limits, interpretation, generalizability", AUTHOR),
-    ("22", "Funding", AUTHOR),
+    Item("12c", "Missing values", REPORT, _missing),
+    Item("12e", "Sensitivity analyses", "sensitivity.csv", "hidden confounding"),
+    Item("13", "Patients at each stage", REPORT, _numbers),
+    Item(
+        "14", "Patients described", "tables/table1.csv", "covariates of both arms, before and after matching"
+    ),
+    Item("15", "Events in each arm", REPORT, _events),
+    Item("16", "Estimates with 95% intervals", "estimates.csv", "unadjusted and adjusted"),
+    Item("18–21", "Discussion: result, limits, interpretation, generalizability"),
+    Item("22", "Funding"),
 )
-"""Item, what it asks, and the answer or what gives it."""
-
-
-def checklist(analysis: Analysis) -> pd.DataFrame:
-    """Return item, what it asks, and the answer; what no file knows is left to the author.
-
-    References
-    ----------
-    von Elm E et al. (STROBE). Lancet 2007;370:1453.
-    """
-    rows = [(item, asks, say if isinstance(say, str) else say(analysis)) for item, asks, say in ITEMS]
-    return pd.DataFrame(rows, columns=list(CHECKLIST_COLUMNS))
+"""Items of a cohort study (von Elm E et al. Lancet 2007;370:1453)."""
+AUTHOR = "author"
+"""Who answers what no file knows."""

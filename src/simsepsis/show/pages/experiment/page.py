@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from simsepsis.environment import versions
 from simsepsis.files import write_gallery
+from simsepsis.show.checklist import checklist_file
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Block, Bullets, Line, Page, Section, Terms, glossary, how_made
+from simsepsis.show.pages.experiment.checklist import ADEMP_ITEMS, AUTHOR
 from simsepsis.show.pages.experiment.tables import (
     autopsy_table,
     bounds_table,
@@ -191,4 +193,5 @@ def _contents(shown: Shown) -> dict[str, bytes]:
         for name in TABLES
     }
     page = {"report.html": experiment_page(shown.findings, shown.figures, shown.answer).html.encode()}
-    return _figures(shown) | tables | {"answer.md": answer.encode()} | page
+    items = checklist_file(ADEMP_ITEMS, shown.findings, AUTHOR)
+    return _figures(shown) | tables | items | {"answer.md": answer.encode()} | page

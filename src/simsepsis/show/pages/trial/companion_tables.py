@@ -221,7 +221,7 @@ ADAPTIVE = {
     "equivalence": ("Stops because arms are alike", percent),
     "inconclusive": ("Ends without a result", percent),
     "expected_n": ("Patients randomized, mean", people),
-    "expected_events": ("Deaths, mean", people),
+    "expected_events": ("Events, mean", people),
 }
 
 

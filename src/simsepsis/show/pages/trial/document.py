@@ -52,8 +52,8 @@ def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:
 
 PACE: tuple[Column, ...] = (
     ("Pace, of the planned", lambda r: percent(r.pace, digits=0)),
-    ("ICUs", lambda r: count(r.icus)),
-    ("Patients a month, all ICUs open", lambda r: decimal(r.per_month, digits=1)),
+    ("Sites", lambda r: count(r.icus)),
+    ("Patients a month, all sites open", lambda r: decimal(r.per_month, digits=1)),
     ("Months to the last patient", lambda r: decimal(r.months_accrual, digits=1)),
     ("Months to the last outcome", lambda r: decimal(r.months_outcome, digits=1)),
     ("Randomized while outcomes mature", lambda r: count(r.overrun)),
@@ -73,8 +73,8 @@ STEP_WORDS = {
     "treated": "Treatment group",
     "control_analysed": "Control group, outcome known",
     "treated_analysed": "Treatment group, outcome known",
-    "control_deaths": "Control group, deaths if the plan is right",
-    "treated_deaths": "Treatment group, deaths if the plan is right",
+    "control_deaths": "Control group, events if the plan is right",
+    "treated_deaths": "Treatment group, events if the plan is right",
 }
 
 

@@ -112,6 +112,7 @@ def _stated(plan: TrialPlan) -> Facts:
         "power_target": short_percent(given.power),
         "effect": plain(protocol.effect.value),
         "support": plain(protocol.effect.support_hazard_ratio),
+        "discharge": plain(protocol.effect.discharge_hazard_ratio),
         "strata": words(listed(protocol.test.strata, offer)),
         "strata_ja": words(listed(protocol.test.strata, offer, ja=True)),
         "covariates": words(listed(protocol.test.covariates, offer)),

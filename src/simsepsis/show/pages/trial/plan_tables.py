@@ -15,7 +15,7 @@ from simsepsis.trial.planning.record import TrialPlan
 STEPS = (
     ("always", "Fixed design, nobody departs from the protocol", "n_undiluted"),
     ("diluted", "Difference diluted by departures", "n_fixed"),
-    ("clustered", "Design effect of randomized ICUs", "n_clustered"),
+    ("clustered", "Design effect of randomized sites", "n_clustered"),
     ("looks", "Interim analyses", "n_looked"),
     ("sparse", "Strata with one group only", "n_needed"),
     ("solved", "Loss, all arms, whole patients in each", "n_randomized"),
@@ -75,11 +75,11 @@ LOOKS: tuple[Column, ...] = (
     ("Look", lambda r: count(r.look)),
     ("Information", lambda r: short_percent(round(r.information_fraction, 4))),
     ("Patients randomized with outcome due", lambda r: count(r.randomized)),
-    ("Deaths expected, no effect / planned", lambda r: _pair(r.cum_events_null, r.cum_events_planned)),
+    ("Events expected, no effect / planned", lambda r: _pair(r.cum_events_null, r.cum_events_planned)),
     ("z", lambda r: decimal(r.z, digits=3)),
     ("Nominal p", lambda r: p_value(r.nominal_p)),
     ("Effect at the boundary", lambda r: _at_boundary(r)),
-    ("Deaths at the boundary, treated v control", lambda r: _deaths(r)),
+    ("Events at the boundary, treated v control", lambda r: _deaths(r)),
     ("α spent", lambda r: decimal(r.cumulative_alpha, digits=4)),
     ("Futility z", lambda r: decimal(r.futility_z, digits=3)),
 )
@@ -159,7 +159,7 @@ MEASURES: dict[str, tuple[str, Callable[[float, float], Fact]]] = {
     "expected_n": ("Patients randomized, mean", people),
     "sd_n": ("Patients randomized, SD", people),
     "p90_n": ("Patients randomized, 90th percentile", people),
-    "expected_deaths": ("Deaths, mean", people),
+    "expected_deaths": ("Events, mean", people),
     "expected_months": ("Months to the end, mean", months),
     "p90_months": ("Months to the end, 90th percentile", months),
     "bias": ("Bias of the estimate", third),
@@ -233,7 +233,7 @@ SIMULATED_LOOKS: tuple[Column, ...] = (
     ("Harm", lambda r: percent(r.harm, r.harm_mcse)),
     ("Futility", lambda r: percent(r.futility, r.futility_mcse)),
     ("Stopped by here", lambda r: percent(r.cumulative_stop, r.cumulative_stop_mcse)),
-    ("Deaths if it goes on to here", lambda r: count(r.mean_deaths)),
+    ("Events if it goes on to here", lambda r: count(r.mean_deaths)),
     ("Months", lambda r: decimal(r.mean_months, digits=1)),
 )
 
@@ -323,7 +323,7 @@ def sensitivity_table(plan: TrialPlan) -> Table:
 def _ranked(plan: TrialPlan) -> str:
     if plan.size.assumptions.ranked is None:
         return ""
-    return ", and on the primary outcome in proportion to the deaths averted"
+    return ", and on the primary outcome in proportion to the events averted"
 
 
 def _marked(cell: Fact, planned: bool) -> Fact:

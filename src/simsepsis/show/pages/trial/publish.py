@@ -9,8 +9,10 @@ from pathlib import Path
 from simsepsis.environment import versions
 from simsepsis.errors import UsageError
 from simsepsis.files import check_folder, write_files
+from simsepsis.show.checklist import checklist_file
 from simsepsis.show.figure import Figure, files_of
 from simsepsis.show.page import Aside, Block, Page, Section, how_made
+from simsepsis.show.pages.trial.checklist import ITEMS, TEAM, Answers
 from simsepsis.show.pages.trial.document import SECTIONS, Document, contents_of, document_of
 from simsepsis.threads import one_thread
 from simsepsis.trial.planning import Effort, Progress, TrialPlan, compute_plan
@@ -94,6 +96,8 @@ def plan_trial(
 ) -> TrialPlan:
     """Plan a randomized trial: ``plan.json``, ``plan.md``, ``plan-ja.md``, ``report.html`` and ``figures/``.
 
+    ``checklist.csv`` has the items of DELTA2 and SPIRIT: which the plan answers, where, and in what words.
+
     The simulated trials are kept in ``trials/`` as they come: a plan that was cut off, or whose words or
     priors have changed, simulates only what is lacking.
 
@@ -147,6 +151,7 @@ def plan_contents(plan: TrialPlan, *, command: str) -> dict[str, bytes]:
     return (
         contents_of(document)
         | files_of(figures)
+        | checklist_file(ITEMS, Answers(document), TEAM)
         | {"report.html": plan_page(document, figures).html.encode()}
     )
 

@@ -29,7 +29,7 @@ COLUMNS: tuple[Column, ...] = (
     ("Simulated power", lambda r: percent(r.simulated_power, _error(r.mcse))),
     ("Expected patients, no effect", lambda r: count(r.expected_null)),
     ("Expected patients, planned effect", lambda r: count(r.expected_planned)),
-    ("Deaths expected", lambda r: count(r.deaths)),
+    ("Events expected", lambda r: count(r.deaths)),
     ("Months to the last outcome", lambda r: decimal(r.months, digits=1)),
     ("Cost", lambda r: count(r.cost)),
 )

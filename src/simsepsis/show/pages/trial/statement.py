@@ -9,9 +9,10 @@ reporting the sample size calculation for a randomised controlled trial. BMJ 201
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from simsepsis.show.pages.trial.facts import FEASIBLE_MONTHS, Facts, consent_needed
-from simsepsis.show.pages.trial.statement_clauses import CLAUSES, PARAGRAPH
+from simsepsis.show.pages.trial.statement_clauses import CLAUSES, PARAGRAPH, Clause
 from simsepsis.show.trial_words import (
     ASSIGNED,
     BASES,
@@ -55,15 +56,22 @@ class Words(dict[str, str]):
 
 def statement(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> tuple[str, ...]:
     """Return the paragraphs of the sample-size statement of a protocol."""
-    holding = conditions_of(plan)
-    filled = Words(_texts(plan, facts), statement_phrases(plan), ja=ja)
     paragraphs: list[list[str]] = [[]]
-    for clause in CLAUSES:
+    for clause, text in sentences(plan, facts, ja=ja):
         if clause is PARAGRAPH:
             paragraphs.append([])
-        elif clause.holds in holding:
-            paragraphs[-1].append((clause.ja if ja else clause.en).format_map(filled))
-    return tuple(("" if ja else " ").join(sentences) for sentences in paragraphs)
+        else:
+            paragraphs[-1].append(text)
+    return tuple(("" if ja else " ").join(told) for told in paragraphs)
+
+
+def sentences(plan: TrialPlan, facts: Facts, *, ja: bool = False) -> Iterator[tuple[Clause, str]]:
+    """Yield the clauses that hold of a plan, filled."""
+    holding = conditions_of(plan)
+    filled = Words(_texts(plan, facts), statement_phrases(plan), ja=ja)
+    for clause in CLAUSES:
+        if clause.holds in holding:
+            yield clause, (clause.ja if ja else clause.en).format_map(filled)
 
 
 def _texts(plan: TrialPlan, facts: Facts) -> dict[str, str]:
@@ -90,6 +98,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "risk_simulated": not plan.screened.given and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
         "support": protocol.effect.support_hazard_ratio != 1.0 and not protocol.support_alone,
+        "discharge": protocol.effect.discharge_hazard_ratio != 1.0,
         "based": bool(protocol.words.basis),
         "baseless": not (protocol.words.basis and protocol.words.rationale),
         "averaged": round(given.averaging, 2) != 1.0,

@@ -27,8 +27,8 @@ CLAUSES = (
     ),
     Clause(
         "clustered",
-        "This is a {hypothesis} trial in which ICUs, not patients, are randomized: {unit}.",
-        "本試験は患者ではなくICUをランダム化する{hypothesis}試験である（{unit}）。",
+        "This is a {hypothesis} trial in which {site}s, not patients, are randomized: {unit}.",
+        "本試験は患者ではなく{site_ja}をランダム化する{hypothesis}試験である（{unit}）。",
     ),
     Clause(
         "always",
@@ -97,6 +97,12 @@ CLAUSES = (
         "Treatment is also taken to multiply the hazard of coming off organ support by {support}.",
         "あわせて、試験治療により臓器補助から離脱するハザードが{support}倍になると仮定した。",
     ),
+    Clause(
+        "discharge",
+        "Treatment is also taken to multiply the hazard of leaving alive, which competes with death, by "
+        "{discharge}.",
+        "あわせて、試験治療により、死亡と競合する生存退室・生存退院のハザードが{discharge}倍になると仮定した。",
+    ),
     Clause("based", "This difference is held to be {basis}.", "この差は{basis}と考えられる。"),
     Clause("rationale", "{rationale}", "{rationale}"),
     Clause(
@@ -153,41 +159,41 @@ CLAUSES = (
     ),
     Clause(
         "clustered",
-        "With an intracluster correlation of {icc} ({icc_source}){with_cac} and {cluster_size} patients "
-        "with a "
-        "known outcome per ICU and period in {clusters} ICUs, the design effect is {design_effect}, and "
-        "{n_clustered} patients are needed.",
-        "級内相関係数を{icc}（{icc_source}）{with_cac}とし、{clusters}施設のICUで各期{cluster_size}例の転帰"
+        "With an intracluster correlation of {icc} ({icc_source}){with_cac} and {cluster_size} patients with "
+        "a known outcome per {site} and period in {clusters} {sites}, the design effect is {design_effect}, "
+        "and {n_clustered} patients are needed.",
+        "級内相関係数を{icc}（{icc_source}）{with_cac}とし、{clusters}{sites_ja}で"
+        "1{site_ja}当たり各期{cluster_size}例の転帰"
         "が判明すると"
         "すると、デザイン効果は{design_effect}となり、{n_clustered}例が必要となる。",
     ),
     Clause(
         "periods",
-        "At {icu_month} patients per ICU and month, each of the {periods} periods lasts {period_months} "
+        "At {icu_month} patients per {site} and month, each of the {periods} periods lasts {period_months} "
         "months.",
-        "1施設当たり月{icu_month}例の登録を見込むと、{periods}期の各期間は{period_months}か月となる。",
+        "1{site_ja}当たり月{icu_month}例の登録を見込むと、{periods}期の各期間は{period_months}か月となる。",
     ),
     Clause(
         "weighted_icus",
-        "The design effect includes ICUs of unequal size, weighted by their patients (coefficient of "
+        "The design effect includes {site}s of unequal size, weighted by their patients (coefficient of "
         "variation "
         "{size_cv}), and a t test on {clusters_df} degrees of freedom.",
-        "このデザイン効果には、ICUの規模の不均一（患者数による重み付け、変動係数{size_cv}）と自由度"
+        "このデザイン効果には、{site_ja}の規模の不均一（患者数による重み付け、変動係数{size_cv}）と自由度"
         "{clusters_df}のt検定を考慮した。",
     ),
     Clause(
         "alike_icus",
-        "The design effect includes that every ICU counts alike whatever its size, which takes "
+        "The design effect includes that every {site} counts alike whatever its size, which takes "
         "{size_inverse} "
-        "times the patients of ICUs of one size, and a t test on {clusters_df} degrees of freedom.",
-        "このデザイン効果には、規模にかかわらず各ICUを等しく扱うこと（規模が同じ場合の{size_inverse}倍の患者"
+        "times the patients of {site}s of one size, and a t test on {clusters_df} degrees of freedom.",
+        "このデザイン効果には、規模にかかわらず各{site_ja}を等しく扱うこと（規模が同じ場合の{size_inverse}倍の患者"
         "を"
         "要する）と自由度{clusters_df}のt検定を考慮した。",
     ),
     Clause(
         "individual",
-        "Patients are randomized one by one within ICUs, so that no design effect applies.",
-        "ランダム化は各ICU内で患者ごとに行うため、クラスターによるデザイン効果は見込まない。",
+        "Patients are randomized one by one within {site}s, so that no design effect applies.",
+        "ランダム化は各{site_ja}内で患者ごとに行うため、クラスターによるデザイン効果は見込まない。",
     ),
     Clause(
         "looks",
@@ -313,9 +319,9 @@ CLAUSES = (
     ),
     Clause(
         "always",
-        "With {icus} ICUs that each screen {screened_rate} {patients} a month, {eligible_share} of them "
+        "With {icus} {sites} that each screen {screened_rate} {patients} a month, {eligible_share} of them "
         "eligible and {consent} of these enrolled, accrual takes {months} months.",
-        "{icus}施設のICUで1施設当たり月{screened_rate}例の{patients_ja}がスクリーニングを受け、その"
+        "{icus}{sites_ja}で1施設当たり月{screened_rate}例の{patients_ja}がスクリーニングを受け、その"
         "{eligible_share}が適格、適格例の{consent}が登録されるとすると、登録期間は{months}か月となる。",
     ),
     Clause(

@@ -58,12 +58,12 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "individual",
-        "Patients of one ICU are in both arms, so no design effect applies (ICC {icc_world}); an analysis "
+        "Patients of one {site} are in both arms, so no design effect applies (ICC {icc_world}); an analysis "
         "that leaves out what the randomization is stratified by is conservative.",
     ),
     (
         "clustered",
-        "Randomizing ICUs multiplies the number of patients by {design_effect}.",
+        "Randomizing {site}s multiplies the number of patients by {design_effect}.",
     ),
     (
         "mixed",
@@ -93,7 +93,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     ),
     (
         "always",
-        "{icus} ICUs enrol {per_month} patients a month: {months} months to the last patient, "
+        "{icus} {sites} enrol {per_month} patients a month: {months} months to the last patient, "
         "{months_slow} at {pace_slow} of the pace.",
     ),
     (
@@ -105,13 +105,13 @@ SENTENCES: tuple[tuple[str, str], ...] = (
 
 def summary(plan: TrialPlan, facts: Facts) -> tuple[str, ...]:
     """Return a plan in a few sentences."""
-    texts = {name: fact.text for name, fact in facts.items()}
+    texts = {name: fact.text for name, fact in facts.items()} | words_of(plan.protocol.offer)
     texts["risk"] = risk_phrase(plan).en.format_map(texts)
     scale = SCALES[plan.protocol.planned.name].en
     texts["scale"] = f"{'an' if scale[0] in 'aeiou' else 'a'} {scale}"
     phrases = statement_phrases(plan)
     texts |= {name: phrases[name].en.format_map(texts) for name in ("claim", "under_null", "remedy")}
-    cells = "{clusters} ICUs to randomize with {n_randomized} patients"
+    cells = "{clusters} {sites} to randomize with {n_randomized} patients"
     one_by_one = "{n_randomized} patients to randomize"
     texts["enrolled"] = (cells if plan.protocol.allocation.clustered else one_by_one).format_map(texts)
     holding = conditions_of(plan) | (set(VARIANTS) & set(plan.tables))
@@ -124,20 +124,20 @@ ATTRIBUTES: tuple[tuple[Phrase, Phrase], ...] = (
     (
         Phrase("Population", "対象集団"),
         Phrase(
-            "{population}, {enrolled} {randomized_hour} hours after admission to the ICU.",
-            "{population}（ICU入室{randomized_hour}時間後に{enrolled}）。",
+            "{population}, {enrolled} {time_zero}.",
+            "{population}（{time_zero}に{enrolled}）。",
         ),
     ),
     (
         Phrase("Treatment condition", "試験治療"),
         Phrase(
-            "{treatment}, first dose at randomization, on top of usual care.",
+            "{treatment}, begun at randomization, on top of usual care.",
             "{treatment_ja}（通常治療に上乗せ）。",
         ),
     ),
     (
         Phrase("Alternative condition", "対照治療"),
-        Phrase("{control}, on top of usual care.", "{control_ja}（通常治療に上乗せ）。"),
+        Phrase("{alternative}.", "{alternative}。"),
     ),
     (Phrase("Variable", "変数（評価項目）"), Phrase("{endpoint}", "{endpoint}。")),
     (
@@ -221,6 +221,10 @@ def _phrases(plan: TrialPlan) -> dict[str, Phrase]:
     return {
         "population": Phrase(*map(literal, population)) if population[0] else _population(protocol),
         "enrolled": Phrase("enrolled", "登録") if clustered else Phrase("randomized", "ランダム化"),
+        "time_zero": protocol.offer.time_zero.phrase,
+        "alternative": Phrase("{control}", "{control_ja}")
+        if protocol.control == "usual care"
+        else Phrase("{control}, on top of usual care", "{control_ja}（通常治療に上乗せ）"),
         "endpoint": protocol.outcome.phrase,
         "death": _DEATHS.get(kind, _DEATHS["ranked"]),
         "follow_up": Phrase("followed to the end of the stay", "退院まで追跡")
@@ -246,8 +250,8 @@ def _population(protocol: TrialProtocol) -> Phrase:
     en, ja = (literal(text) for text in patients)
     everybody = where == EVERYBODY
     return Phrase(
-        f"{en[:1].upper()}{en[1:]} of the ICU{'' if everybody else f' with {said[0]}'}",
-        f"{'' if everybody else f'{said[1]}の'}ICUの{ja}",
+        f"{en[:1].upper()}{en[1:]}{'' if everybody else f' with {said[0]}'}",
+        f"{'' if everybody else f'{said[1]}の'}{ja}",
     )
 
 

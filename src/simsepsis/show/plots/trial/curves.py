@@ -192,6 +192,6 @@ def plot_accrual(curve: DataFrame, *, n_randomized: int, note: str = "") -> Figu
             fontsize=SMALL + 0.5,
         )
     thousands(axes, "yaxis")
-    axes.set_xlabel("Months from the opening of the first ICU")
+    axes.set_xlabel("Months from the opening of the first site")
     axes.set_ylabel("Patients randomized (expected)")
     return figure

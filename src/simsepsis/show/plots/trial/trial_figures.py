@@ -219,9 +219,9 @@ def flow_figure(plan: TrialPlan, note: str) -> Figure:
         "randomized": f"Randomized\n{numbers['randomized']}",
         "control": f"Control group\n{numbers['control']}",
         "treated": f"Treatment group\n{numbers['treated']}",
-        "control_analysed": f"Outcome known: {numbers['control_analysed']}\ndeaths expected: "
+        "control_analysed": f"Outcome known: {numbers['control_analysed']}\nevents expected: "
         f"{deaths['control']}",
-        "treated_analysed": f"Outcome known: {numbers['treated_analysed']}\ndeaths expected: "
+        "treated_analysed": f"Outcome known: {numbers['treated_analysed']}\nevents expected: "
         f"{deaths['treated']}",
     }
     return Figure(

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.world.section import meanings
 
 CHANGE_COLUMNS = ("key", "base", "here", "meaning")
 SOLVED_COLUMNS = ("key", "asked", "solved", "meaning")
@@ -69,7 +70,7 @@ def meaning_of(path: Path) -> str:
     for part in path:
         if isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
             field = model.model_fields[part]
-            meaning, model = field.description or "", _model_in(field.annotation)
+            meaning, model = meanings(model).get(part, ""), _model_in(field.annotation)
         else:
             model = _model_in(model)
     return " ".join(meaning.replace("`", "").split())

@@ -161,6 +161,7 @@ def _stay(
     left: tuple[float, float],
     start: float,
     factor: float,
+    leaving: float,
     edges: FloatArray,
 ) -> tuple[float, bool]:
     """Return when and how one patient's stay ends: two competing piecewise-constant hazards.
@@ -180,7 +181,7 @@ def _stay(
             own_leave = np.exp(offsets[1] + slopes[1] * severity)
             fresh = False
         at_death, left_death = _first_crossing(low, high, death[k] * own_death, start, factor, left_death)
-        at_leave, left_leave = _first_crossing(low, high, leave[k] * own_leave, np.inf, 1.0, left_leave)
+        at_leave, left_leave = _first_crossing(low, high, leave[k] * own_leave, start, leaving, left_leave)
         if at_death <= at_leave and at_death < np.inf:
             return at_death, True
         if at_leave < np.inf:
@@ -197,6 +198,7 @@ def _run(
     slopes: FloatArray,
     start: FloatArray,
     factor: FloatArray,
+    leaving: float,
     edges: FloatArray,
 ) -> tuple[FloatArray, BoolArray, FloatArray, BoolArray]:
     n = len(path)
@@ -213,6 +215,7 @@ def _run(
             (thresholds[i, 0], thresholds[i, 1]),
             start[i],
             factor[i],
+            leaving,
             edges,
         )
         if icu_death[i]:
@@ -228,15 +231,21 @@ def _run(
             (thresholds[i, 2], thresholds[i, 3]),
             start[i],
             factor[i],
+            leaving,
             edges,
         )
     return icu_time, icu_death, hospital_time, hospital_death
 
 
 def run_course(
-    course: Course, fate: Fate, *, start: FloatArray | None = None, log_hazard_ratio: FloatArray | None = None
+    course: Course,
+    fate: Fate,
+    *,
+    start: FloatArray | None = None,
+    log_hazard_ratio: FloatArray | None = None,
+    leaving: float = 1.0,
 ) -> Exits:
-    """Return how patients leave, given when treatment starts and what it does to the hazard of death.
+    """Return how patients leave, given when treatment starts and what it does to death and to leaving alive.
 
     Notes
     -----
@@ -255,6 +264,7 @@ def run_course(
         slopes,
         nobody if start is None else start,
         factor,
+        leaving,
         EDGES,
     )
     return Exits(

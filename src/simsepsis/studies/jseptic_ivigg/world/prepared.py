@@ -44,8 +44,6 @@ class Latents:
         Standard deviation of severity within an ICU.
     mean
         (ICUs, d) case-mix means beyond the factors.
-    cdf
-        (d, m) distribution function of each latent variable on `Z_GRID`, over all ICUs.
     """
 
     names: tuple[str, ...]
@@ -54,7 +52,6 @@ class Latents:
     factor_mean: FloatArray
     factor_sd: float
     mean: FloatArray
-    cdf: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,9 +131,6 @@ def _latents(patients: Patients, roster: Roster) -> Latents:
     shared = (loadings[0] * factor_sd) ** 2 + (loadings[1:] ** 2).sum(axis=0)
     _check_room(names, between + shared)
     unique = np.sqrt(1.0 - between - shared)
-    within = np.sqrt(1.0 - between)
-    scores = (Z_GRID[None, None, :] - total[:, :, None]) / within[None, :, None]
-    cdf = np.average(ndtr(scores), weights=weights, axis=0)
     return Latents(
         names=names,
         loadings=loadings,
@@ -144,22 +138,31 @@ def _latents(patients: Patients, roster: Roster) -> Latents:
         factor_mean=severity,
         factor_sd=factor_sd,
         mean=mean,
-        cdf=cdf,
     )
 
 
-def _values(patients: Patients, latents: Latents) -> dict[str, FloatArray]:
-    values = {}
-    for name, margin in patients.continuous.items():
-        p = latents.cdf[latents.names.index(name)]
-        values[name] = pooled_quantiles(margin, patients.ivigg_share, p)
+def _distributions(latents: Latents, weights: FloatArray) -> dict[str, FloatArray]:
+    """Return variable → (m,) distribution function of its latent score on `Z_GRID`, over all ICUs."""
+    total = latents.mean + np.outer(latents.factor_mean, latents.loadings[0])
+    within = np.sqrt(1.0 - np.average(total**2, weights=weights, axis=0))
+    scores = (Z_GRID[None, None, :] - total[:, :, None]) / within[None, :, None]
+    return dict(zip(latents.names, np.average(ndtr(scores), weights=weights, axis=0), strict=True))
+
+
+def _values(patients: Patients, cdf: dict[str, FloatArray]) -> dict[str, FloatArray]:
+    values = {
+        name: pooled_quantiles(margin, patients.ivigg_share, cdf[name])
+        for name, margin in patients.continuous.items()
+    }
     for name, lab in patients.labs.items():
         low, high = np.log(lab.low), np.log(lab.high)
         values[name] = np.exp(np.clip(np.log(lab.median) + lab.log_sd * Z_GRID, low, high))
     return values
 
 
-def _cuts(patients: Patients, latents: Latents) -> tuple[dict[str, FloatArray], dict[str, IntArray]]:
+def _cuts(
+    patients: Patients, cdf: dict[str, FloatArray]
+) -> tuple[dict[str, FloatArray], dict[str, IntArray]]:
     levels: dict[str, FloatArray] = {name: np.asarray(p) for name, p in patients.ordinal.items()}
     levels |= {name: np.array([1.0 - p, p]) for name, p in patients.binary.items()}
     levels["admission_route"] = np.array(
@@ -168,10 +171,7 @@ def _cuts(patients: Patients, latents: Latents) -> tuple[dict[str, FloatArray], 
     joint, decoding = joint_infection_table(patients)
     levels["infection"] = joint
     latent_of = {"admission_route": "route"}
-    cuts = {
-        name: cut_points(p, Z_GRID, latents.cdf[latents.names.index(latent_of.get(name, name))])
-        for name, p in levels.items()
-    }
+    cuts = {name: cut_points(p, Z_GRID, cdf[latent_of.get(name, name)]) for name, p in levels.items()}
     return cuts, decoding
 
 
@@ -182,8 +182,9 @@ def build_world(scenario: Scenario) -> World:
     registry = scenario.icus.model_copy(update={"kind": "registry", "number": None})
     roster = draw_icus(registry, stream(0, "icus"))
     latents = _latents(patients, roster)
-    cuts, decoding = _cuts(patients, latents)
-    values = _values(patients, latents)
+    cdf = _distributions(latents, np.asarray(roster.size, dtype=np.float64))
+    cuts, decoding = _cuts(patients, cdf)
+    values = _values(patients, cdf)
     bases = {name: _number_basis(margin.ivigg, values[name]) for name, margin in patients.continuous.items()}
     return World(
         scenario=scenario,

@@ -61,15 +61,16 @@ class Candidates(candidates.Candidates):
         delay: float,
         hazard_factor: float,
         support_ratio: float = 1.0,
+        discharge_ratio: float = 1.0,
     ) -> Course:
         """Return everybody's course under a treatment, None for control."""
         hazards = _scaled(self.hazards, hazard_factor)
         ventilator = self.ventilator if treatment is None else self.ventilator / support_ratio
-        if treatment is None or log_hazard_ratio == 0.0:
+        if treatment is None or (log_hazard_ratio == 0.0 and discharge_ratio == 1.0):
             return _course_of(run_course(hazards, self.fate), ventilator, delay)
         effect = log_hazard_ratio * self.log_hazard_ratio[treatment]
         start = np.full(self.icu.size, delay)
-        exits = run_course(hazards, self.fate, start=start, log_hazard_ratio=effect)
+        exits = run_course(hazards, self.fate, start=start, log_hazard_ratio=effect, leaving=discharge_ratio)
         return _course_of(exits, ventilator, delay)
 
     def subset(self, rows: IntArray) -> Self:
