@@ -54,5 +54,6 @@ def test_a_run_and_its_workers_open_no_statistics_that_only_inference_needs():
 
 def test_drawing_is_not_opened_before_the_patients_were_found_right(tmp_path):
     (tmp_path / "cohort.csv").write_text("a,b\n1,2\n")
-    assert "pandas" in opened(tmp_path, "analyze cohort.csv")
-    assert "matplotlib" not in opened(tmp_path, "analyze cohort.csv")
+    found = opened(tmp_path, "analyze cohort.csv")
+    assert "pandas" in found
+    assert "matplotlib" not in found

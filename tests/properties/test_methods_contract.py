@@ -141,7 +141,7 @@ def test_awful_cohorts_give_numbers_or_reasons(registry_of: Maker, name: str) ->
 CORRUPT = sorted(set(AWFUL) - {"nobody", "no column", "text", "the same patient"})
 
 
-@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, fast=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.integers(2, 90),
     seed=st.integers(0, 999),

@@ -295,16 +295,19 @@ class Made:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"order": "closest"},
+        {"order": "closest", "second_score": "none", "correlation": "independence"},
         {"order": "largest", "select": "random_in_caliper"},
-        {"select": "random_in_caliper", "scale": "ps"},
         {"caliper": None},
         {"caliper": 0.05, "caliper_sd": "raw"},
         {"censoring": "day28_alive"},
         {"censoring": 14.0},
         {"censoring": "administrative"},
-        {"second_score": "none", "correlation": "independence"},
-        {"missing": {"wbc": "indicator"}, "score_categories": ("sirs_day1",)},
+        {
+            "missing": {"wbc": "indicator"},
+            "score_categories": ("sirs_day1",),
+            "select": "random_in_caliper",
+            "scale": "ps",
+        },
     ],
 )
 def test_every_reading_of_the_spec_runs_every_method(

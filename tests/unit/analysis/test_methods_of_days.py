@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
+from tests.examples import with_slow
 
 from simsepsis import generate_cohort, load_scenario
 from simsepsis.analysis.methods import run_method, trials_by_day, weighted_by_day
@@ -204,7 +205,7 @@ def policy_truths(effect: float) -> dict[str, float]:
     return truths
 
 
-@pytest.mark.parametrize("effect", [0.0, -0.7])
+@pytest.mark.parametrize("effect", with_slow([0.0, -0.7], [0.0]))
 def test_the_g_formula_finds_the_effect_of_policies(effect: float) -> None:
     truths = policy_truths(effect)
     rows = run_method("g_formula", ward(9_000, 3, effect), seed=1, spec=SPEC)

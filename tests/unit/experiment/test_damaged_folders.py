@@ -147,7 +147,9 @@ def test_damage_to_one_file_of_each_kind_is_harmless_or_said(finished, run, tmp_
     rng = random.Random(damage.__name__)
     kinds = {(path.parent.name, path.suffix): path.relative_to(run) for path in files_of(run)}
     assert len(kinds) == 6
-    for number, place in enumerate(kinds.values()):
+    # Of the other damages each meets every second kind; the slow test tries them all.
+    which, step = DAMAGES.index(damage), 1 if damage in (flip, delete) else 2
+    for number, place in enumerate([*kinds.values()][which % step :: step]):
         copy = tmp_path / str(number)
         shutil.copytree(run, copy)
         damage(copy / place, copy, rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -30,16 +31,23 @@ def followers(policy: str) -> pd.DataFrame:
     return COURSES[~departs.groupby(COURSES["person"]).cummax()]
 
 
+@cache
+def without_covariates() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the models by the time itself and by visit, for every policy."""
+    return marginal_structural_model(COURSES, **ALONE), marginal_structural_model(COURSES, **BY_VISIT)
+
+
 @pytest.mark.parametrize("policy", ["always", "never"])
 def test_without_covariates_the_model_is_kaplan_meier_among_followers(policy: str):
     rows = followers(policy)
-    found = survival(marginal_structural_model(COURSES, **ALONE), policy)
+    alone, by_visit = without_covariates()
+    found = survival(alone, policy)
     last = rows.groupby("person").last()
     curve = kaplan_meier(last["visit"] + last["time"], last["died"])
     expected = [curve.loc[curve["time"] <= k, "survival"].iloc[-1] for k in range(1, 6)]
     assert_allclose(found, expected, rtol=1e-4)
     deaths = rows.groupby("visit")["died"].mean()
-    found = survival(marginal_structural_model(COURSES, **BY_VISIT), policy)
+    found = survival(by_visit, policy)
     assert_allclose(found, np.cumprod(1 - deaths), rtol=1e-12)
 
 
