@@ -40,7 +40,7 @@ def test_from_a_file_to_bias_and_coverage(simsepsis, tmp_path, study):
 
     planned = simsepsis("plan", "mine/trials/first.toml", "--replicates", 0, "--out", "trial")
     assert planned.returncode == 0, planned.stderr
-    assert "the risk of dead" in planned.stdout
+    assert "the risk of death" in planned.stdout
 
     made = simsepsis("generate", "base", "--study", "mine", "--seed", 2, "-o", "made.csv")
     assert made.returncode == 0, made.stderr

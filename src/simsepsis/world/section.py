@@ -10,7 +10,15 @@ from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from simsepsis.names import check_name
 
@@ -53,6 +61,16 @@ class Section(BaseModel):
             name: tuple(value) if name in fixed and isinstance(value, list) else value
             for name, value in values.items()
         }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe each field in the schema by what stands under its name."""
+        schema = handler(core)
+        described = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, meaning in meanings(cls).items():
+            if name in described:
+                described[name].setdefault("description", meaning)
+        return schema
 
 
 @cache

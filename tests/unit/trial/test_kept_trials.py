@@ -86,7 +86,9 @@ def test_damage_to_kept_trials_is_mended_with_the_same_bits(protocol, tmp_path):
         lambda path: path.write_bytes(path.read_bytes()[:-9]),
         lambda path: path.write_bytes(b""),
         lambda path: path.unlink(),
-        lambda path: shutil.copy(path, path.with_name(f"1{path.name[1:]}")),
+        lambda path: shutil.copy(
+            path, path.with_name(f"{'0' if path.name[0] == '1' else '1'}{path.name[1:]}")
+        ),
         lambda path: shutil.copy(path, path.with_name("mine.npz")),
         lambda path: path.write_bytes(rng.randbytes(99)),
         lambda path: (path.unlink(), path.mkdir()),
