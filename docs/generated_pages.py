@@ -108,6 +108,13 @@ def _methods() -> Iterator[str]:
         yield from ("", f"## {group}", "", *_table(("method", "what it is", "needs"), rows))
 
 
+MADE_BY = {
+    "reproduction": "simsepsis reproduce",
+    "thesis_inference": "simsepsis infer thesis_inference",
+}
+"""Folder of figures that no experiment or plan of its name made → the command that did."""
+
+
 def _gallery(out: Path) -> Iterator[str]:
     """Yield every stored figure with the command that makes it."""
     yield from ("# Gallery", "", "Figures of the shipped experiments, as they are stored with the package.")
@@ -115,9 +122,8 @@ def _gallery(out: Path) -> Iterator[str]:
         pictures = sorted(folder.glob("*.png"))
         if not pictures:
             continue
-        trial = folder.name.startswith("trial-")
-        command = {True: f"simsepsis plan {folder.name}", False: f"simsepsis run {folder.name}"}[trial]
-        command = "simsepsis reproduce" if folder.name == "reproduction" else command
+        verb = "plan" if folder.name.startswith("trial-") else "run"
+        command = MADE_BY.get(folder.name, f"simsepsis {verb} {folder.name}")
         yield from ("", f"## {folder.name}", "", "```sh", command, "```", "")
         for picture in pictures:
             copy = out / f"{folder.name}-{picture.name}"

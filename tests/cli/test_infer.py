@@ -97,6 +97,12 @@ def test_a_wrong_plan_is_refused_in_one_sentence(tmp_path, simsepsis, wrong) -> 
     assert expected in refused(simsepsis("infer", "plan.toml"))
 
 
+@pytest.mark.parametrize(("option", "value", "least"), [("--worlds", 2, 8), ("--replicates", 2, 3)])
+def test_too_few_worlds_or_replicates_are_refused(simsepsis, option, value, least) -> None:
+    said = refused(simsepsis("infer", "thesis_inference", option, value, "--out", "run"))
+    assert f"{option[2:]} = {value}: input should be greater than or equal to {least}" in said
+
+
 def test_a_study_without_printed_results_is_refused(tmp_path, simsepsis) -> None:
     shipped = open_study("rhc").folder
     for name in (

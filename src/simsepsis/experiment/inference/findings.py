@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 from scipy.special import logsumexp
 
 from simsepsis.arrays import FloatArray
+from simsepsis.documents import sentence
 from simsepsis.errors import ExperimentError
 from simsepsis.experiment.inference.checks import NearestWorld, best_fit, conflicts, coverage, influence
 from simsepsis.experiment.inference.evidence import (
@@ -317,7 +319,10 @@ def _changed(plan: InferencePlan, worlds: int | None, replicates: int | None) ->
         values |= {"worlds": worlds, "waves": ()}
     if replicates is not None:
         values |= {"replicates": replicates}
-    settings = type(plan.infer).model_validate(values)
+    try:
+        settings = type(plan.infer).model_validate(values)
+    except ValidationError as error:
+        raise ExperimentError(f"{plan.name}: {sentence(error, type(plan.infer))}") from error
     return plan.model_copy(update={"infer": settings})
 
 

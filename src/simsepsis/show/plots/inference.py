@@ -169,16 +169,7 @@ def plot_influence(rows: pd.DataFrame, words: str, *, note: str = "") -> Drawing
 
 
 def _distances(found: Inference, note: str) -> Figure:
-    words = dict(zip(found.reading_table["reading"], found.reading_table["words"], strict=True))
-    rows = pd.DataFrame(
-        [
-            (words[name], source, float(value))
-            for name, one in found.readings.items()
-            for source, values in (("replicate", one.nearest.replicates), ("print", [one.nearest.mean_z2]))
-            for value in values
-        ],
-        columns=["reading", "source", "distance"],
-    )
+    rows = pd.DataFrame(list(_steps(found)), columns=["reading", "source", "distance", "share"])
     nearest = found.readings[found.leading].nearest
     return Figure(
         name="distances",
@@ -193,20 +184,31 @@ def _distances(found: Inference, note: str) -> Figure:
     )
 
 
+def _steps(found: Inference) -> Iterator[tuple[str, str, float, float]]:
+    """Yield where each step of the replicates' distances begins, with their share in %, and print."""
+    words = dict(zip(found.reading_table["reading"], found.reading_table["words"], strict=True))
+    told = [one.nearest for one in found.readings.values()]
+    farthest = max(max(one.mean_z2, float(np.quantile(one.replicates, 0.998))) for one in told)
+    edges = np.linspace(0.0, 1.05 * farthest, 2 * _BINS + 1)
+    for reading, one in zip(found.readings, told, strict=True):
+        counts, _ = np.histogram(one.replicates, bins=edges)
+        for edge, count in zip(edges, counts, strict=False):
+            yield words[reading], "replicates", float(edge), 100.0 * float(count) / one.replicates.size
+        yield words[reading], "print", one.mean_z2, float("nan")
+
+
 @in_house_style
 def plot_distances(rows: pd.DataFrame, *, note: str = "") -> Drawing:
     """Draw a panel for each reading: replicates' distances, and print's."""
     readings = list(dict.fromkeys(rows["reading"]))
     figure = new_figure(8.6, 0.95 + 1.45 * len(readings), note=note)
-    printed = rows.loc[rows["source"] == "print", "distance"].max()
-    farthest = max(printed, rows["distance"].quantile(0.998))
-    edges = np.linspace(0.0, 1.05 * farthest, 2 * _BINS + 1)
     for number, reading in enumerate(reversed(readings)):
         axes = add_panel(figure, 0.6, 0.8 + 1.45 * number, 7.7, 0.95)
-        part = rows[rows["reading"] == reading].groupby("source")["distance"]
-        replicates, printed = part.get_group("replicate"), float(part.get_group("print").iloc[0])
-        height, _ = np.histogram(replicates, bins=edges)
-        axes.stairs(100 * height / len(replicates), edges, color=MUTED, fill=True, alpha=0.35)
+        part = rows[rows["reading"] == reading].set_index("source")
+        steps, printed = part.loc["replicates"], float(part.at["print", "distance"])
+        begins = steps["distance"].to_numpy()
+        edges = np.append(begins, begins[-1] + begins[1])
+        axes.stairs(steps["share"], edges, color=MUTED, fill=True, alpha=0.35)
         axes.axvline(printed, color=BLUE, linewidth=2.0)
         side = "right" if printed > edges[_BINS] else "left"
         axes.annotate(

@@ -249,8 +249,8 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
     gaps = np.abs(found.fun)
     if gaps.max() > 1.0:
         raise ScenarioError(
-            f"unmeasured: with an odds ratio of {scenario.unmeasured.or_treatment} and a hazard ratio of "
-            f"{scenario.unmeasured.hr_death} crude mortality stays {gaps.max():.1f} standard errors from "
+            f"unmeasured: with an odds ratio of {scenario.unmeasured.or_treatment:.3g} and a hazard ratio of "
+            f"{scenario.unmeasured.hr_death:.3g} crude mortality stays {gaps.max():.1f} standard errors from "
             f"Table 3; {REMEDIES[scenario.unmeasured.crude]}"
         )
     held = _held(scenario, found.x)
