@@ -55,19 +55,7 @@ class Population:
 def direction(
     people: Population, coefficients: FloatArray, correlation: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Return coefficients of a predictor of SD 1 with this correlation with the score, otherwise random.
-
-    Parameters
-    ----------
-    people
-        Who is drawn.
-    coefficients
-        (terms,) of the score.
-    correlation
-        With the score.
-    rng
-        For the rest.
-    """
+    """Return coefficients of a predictor of SD 1 with this correlation with the score, otherwise random."""
     spread = people.X.std(axis=0)
     other = np.where(spread > 0.0, rng.standard_normal(spread.size) / np.maximum(spread, 1e-9), 0.0)
     along = people.score.std()
@@ -86,19 +74,7 @@ def direction(
 def crude_coefficients(
     people: Population, predictor: FloatArray, crude: tuple[float, float], earlier: FloatArray | None = None
 ) -> tuple[float, float]:
-    """Return intercept and treatment coefficient at which both arms have their printed share of events.
-
-    Parameters
-    ----------
-    people
-        Who is drawn.
-    predictor
-        (n,) of the outcome.
-    crude
-        Share in the treated and in the control arm, among those for whom it is still open.
-    earlier
-        (2, n) probability, if treated and if not, that it is no longer open; None for nobody.
-    """
+    """Return intercept and treatment coefficient at which both arms have their printed share of events."""
     weights = (people.chance, 1.0 - people.chance)
     open_to = (
         weights if earlier is None else [w * (1.0 - gone) for w, gone in zip(weights, earlier, strict=True)]

@@ -26,19 +26,6 @@ def band(
 ) -> pd.DataFrame:
     """Return every number of an analysis as the band over an ensemble.
 
-    Parameters
-    ----------
-    ensemble
-        Worlds that could all have printed the tables.
-    spec
-        The analysis; of columns that the worlds have.
-    seed
-        For cohorts and for the random order of matching.
-    replicates
-        Cohorts of each world.
-    n
-        Patients in each; None for as many as the tables have.
-
     Returns
     -------
     DataFrame
@@ -73,17 +60,7 @@ def _settled(scenario: FittedScenario) -> FittedScenario:
 
 
 def analysis_quantities(registry: Registry, spec: AnalysisSpec, *, seed: int) -> dict[str, float]:
-    """Return the numbers of an analysis by name; none where a cohort cannot be analysed.
-
-    Parameters
-    ----------
-    registry
-        One row per patient.
-    spec
-        The analysis.
-    seed
-        For the random order of matching.
-    """
+    """Return the numbers of an analysis by name; none where a cohort cannot be analysed."""
     try:
         analysis = analyze(pd.DataFrame(registry), spec, seed=seed)
         score, balance = analysis.scores.iloc[0], analysis.balance

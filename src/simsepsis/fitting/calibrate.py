@@ -25,15 +25,6 @@ def calibrated(profile: Profile, means: Mapping[str, float], rows: Rows | None =
 
     Each model was fitted on real patients. Generated covariates hang together a little differently, so that
     its mean may be off; one number of each model mends that, in the order in which they draw.
-
-    Parameters
-    ----------
-    profile
-        What was learned.
-    means
-        Column → its mean in the cohort.
-    rows
-        Patients' own covariates, where these are drawn.
     """
     world = in_memory(profile, rows=rows).resolved()
     people = solve_population(world)

@@ -223,13 +223,6 @@ def nearest(matrix: FloatArray, weights: FloatArray) -> FloatArray:
     Rows of a square L of length 1 give correlations :math:`L L^\top`; the weighted sum of squares of what
     they differ by is minimized over L, from the matrix without its negative eigenvalues (Higham NJ. IMA J
     Numer Anal 2002;22:329 has the problem; the factor keeps weights cheap).
-
-    Parameters
-    ----------
-    matrix
-        Symmetric.
-    weights
-        How much each entry counts.
     """
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2.0)
     if values.min() >= LEAST_EIGENVALUE:

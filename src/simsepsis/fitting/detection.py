@@ -44,15 +44,6 @@ def detect(names: Sequence[str], real: CohortArrays, made: Sequence[CohortArrays
 
     Every classifier is fitted on one half of both and judged on the other, so that what is learned by chance
     does not count.
-
-    Parameters
-    ----------
-    names
-        Covariates.
-    real, made
-        The source and the generated cohorts.
-    seed
-        Of the halves.
     """
     rng = np.random.default_rng(seed)
     own = _areas(names, real, made[0], rng)

@@ -86,21 +86,7 @@ class Fidelity:
 def fidelity(
     world: FittedWorld, registry: Registry, spec: AnalysisSpec, *, seed: int, cohorts: int = COHORTS
 ) -> Fidelity:
-    """Return a world beside its source.
-
-    Parameters
-    ----------
-    world
-        As `fit_world` returns it.
-    registry
-        What it was fitted to.
-    spec
-        The study's analysis.
-    seed
-        Of the generated cohorts.
-    cohorts
-        How many are generated.
-    """
+    """Return a world beside its source."""
     drawn = [
         generate_cohort(world.scenario, seed=seed, replicate=number, oracle=False).records
         for number in range(cohorts)

@@ -25,13 +25,6 @@ def survival_of(time: FloatArray, event: BoolArray, spec: AnalysisSpec) -> tuple
 
     Whole numbers of days stand for the day that ends, or begins where some are 0, so they are taken to be in
     the middle of it.
-
-    Parameters
-    ----------
-    time, event
-        (n,) follow-up, and whether it ended with the event.
-    spec
-        Says who is censored, and to which time means are counted.
     """
     decimals = decimals_of(time)
     rounding = "none"
@@ -87,17 +80,6 @@ def fit_hazards(
     :math:`\Lambda_0(t_i) e^{\eta_i}`: the predictor is fitted with the log cumulative hazard as offset, then
     :math:`h_k = D_k / \sum_i e^{\eta_i} t_{ik}`, until nothing changes. Time after a start counts
     :math:`e^\beta` times, with :math:`e^\beta` the events after starts over those expected without effect.
-
-    Parameters
-    ----------
-    time, ended
-        (n,) follow-up, and whether it ended this way.
-    cuts
-        Ends of the pieces.
-    score_given
-        From the log cumulative baseline hazards to the predictor, (n,) both.
-    since
-        (n,) when a treatment started that acts from then on, infinite for never; None for none.
     """
     spent = exposure_in(time, cuts)
     after = spent - exposure_in(np.minimum(time, time if since is None else since), cuts)

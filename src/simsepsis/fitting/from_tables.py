@@ -156,20 +156,6 @@ def fit_ensemble(
     They differ in what no table prints: correlations between covariates, how well these predict the outcome,
     whether those are treated who fare worse, or better, anyhow, and how far clusters differ. In each, crude
     outcomes are the printed ones, so that the true effect is what its confounding leaves.
-
-    Parameters
-    ----------
-    study, as_printed, lenders
-        As in `fit_tables`.
-    members
-        How many.
-    seed
-        For all that is random in them.
-
-    Raises
-    ------
-    DataError, UsageError, ConvergenceError
-        As `fit_tables`.
     """
     printed = _printed(study)
     return tuple(
@@ -210,22 +196,7 @@ def name_of(number: int) -> str:
 def fit_printed(
     study_folder: str | Path | Study, out_folder: str | Path, *, members: int = MEMBERS, seed: int = 0
 ) -> tuple[Path, ...]:
-    """Write the worlds that could have printed a study's tables: ``scenarios/tables-01.toml`` and so on.
-
-    Parameters
-    ----------
-    study_folder
-        Of the study, or its name.
-    out_folder
-        In which ``scenarios`` is made if it is not there.
-    members, seed
-        As in `fit_ensemble`.
-
-    Raises
-    ------
-    DataError, UsageError, ConvergenceError
-        As `fit_tables`.
-    """
+    """Write the worlds that could have printed a study's tables: ``scenarios/tables-01.toml`` and so on."""
     files: dict[str, bytes] = {}
     for world in fit_ensemble(study_folder, members=members, seed=seed):
         files |= world.files(world.scenario.name)

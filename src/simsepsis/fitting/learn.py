@@ -39,28 +39,7 @@ def learn(
     begins: FloatArray | None = None,
     recorded: tuple[str, float] = ("", 1.0),
 ) -> tuple[Profile, list[str]]:
-    """Return what was learned of a cohort, and what was decided, one sentence each.
-
-    Parameters
-    ----------
-    cohort
-        Everybody who takes part, as `encode_cohort` gives them.
-    spec
-        Names the columns.
-    study
-        Name of the study.
-    minimum
-        Patients that every number rests on at least.
-    begins
-        (n,) time to the start of treatment, infinite in the untreated; None where it was not recorded.
-    recorded
-        Column of starts, and what is recorded in it per unit of follow-up.
-
-    Raises
-    ------
-    DataError
-        If an arm, or those with or without an outcome, are fewer than `minimum`.
-    """
+    """Return what was learned of a cohort, and what was decided, one sentence each."""
     _refuse_too_few(cohort, spec, minimum)
     state = _begun(cohort, spec, minimum)
     later = fit_before(state, minimum)

@@ -30,23 +30,7 @@ def learn_column(
     bend: bool,
     constant: bool = False,
 ) -> Column:
-    """Return the margin of a column.
-
-    Parameters
-    ----------
-    values
-        (n,) numbers, or numbers of levels; NaN is missing.
-    kind
-        Of the cohort's column: ``number``, ``ordinal``, ``binary`` or ``category``.
-    levels
-        Words for the levels of a category.
-    minimum
-        Patients that each share and quantile rests on at least; rarer values join their neighbours.
-    bend
-        Whether models may bend along a number.
-    constant
-        Whether all patients of a cluster share a value, so that shares of values describe any number.
-    """
+    """Return the margin of a column."""
     known = values[~np.isnan(values)]
     if known.size < minimum:
         # So few that nothing may be told of them: the column is constant.

@@ -181,13 +181,7 @@ class Cells:
 
 
 def cells_by_arm(printed: Printed) -> Cells:
-    """Return the printed numbers of patients before matching.
-
-    Raises
-    ------
-    DataError
-        If the size of an arm is not printed.
-    """
+    """Return the printed numbers of patients before matching."""
     found: dict[tuple[str, str], dict[tuple[str, str], Key]] = {}
     for phase in PHASES:
         for key in printed:

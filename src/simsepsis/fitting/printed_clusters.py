@@ -72,13 +72,7 @@ class Homes:
 
 
 def printed_clusters(cells: Cells) -> PrintedClusters | None:
-    """Return what is printed of clusters; None where nothing is.
-
-    Raises
-    ------
-    DataError
-        If there cannot be so many, or the ICC is none.
-    """
+    """Return what is printed of clusters; None where nothing is."""
     found = {key.statistic: key for key in cells.printed if key.statistic in OF_CLUSTERS}
     patients = round(sum(arm.size for arm in cells.arms))
     if not found:
@@ -179,17 +173,6 @@ def spread_of(
 
     That is :math:`\mathrm{var}(p_j) / p(1 - p)` with :math:`p_j` the share in cluster j, which analyses of
     variance estimate.
-
-    Parameters
-    ----------
-    icc, share
-        Its value; p.
-    score
-        (n,) predictor of patients without their cluster.
-    unit, shares
-        (clusters,) effects of SD 1; share of patients in each.
-    risk
-        From a predictor to the probability of the event.
     """
     if icc == 0.0:
         return 0.0

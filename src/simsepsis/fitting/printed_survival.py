@@ -52,13 +52,7 @@ class Hazards:
 
 
 def printed_survival(cells: Cells, spec: AnalysisSpec) -> PrintedSurvival | None:
-    """Return what is printed of a time to an event; None where nothing is.
-
-    Raises
-    ------
-    DataError
-        If a share falls, a time is beyond the end, or something lacks.
-    """
+    """Return what is printed of a time to an event; None where nothing is."""
     keys = [key for key in cells.printed if key.statistic in OF_TIMES]
     if not keys:
         return None
@@ -130,15 +124,7 @@ def spread_of_hazards(unit: FloatArray, c_statistic: float) -> float:
 
 
 def hazards_of(printed: PrintedSurvival, score: FloatArray, chance: FloatArray) -> Hazards:
-    """Return hazards at which the controls have their printed curve, and the treated theirs on the whole.
-
-    Parameters
-    ----------
-    printed
-        Both curves.
-    score, chance
-        (n,) log hazard of a population without its baseline; probability of treatment.
-    """
+    """Return hazards at which the controls have their printed curve, and the treated theirs on the whole."""
     treated, control = printed.curves
     times = np.array([0.0, *dict(control)])
     reached = [_exposure(share, score, 1.0 - chance) for share in dict(control).values()]

@@ -34,13 +34,6 @@ def refined(profile: Profile, scores: Scores) -> Profile:
     a variance, and correlations that are not possible together had to be mended. So patients are generated,
     their correlations computed as those of the source were, and what differs is added,
     :math:`\rho \leftarrow \rho + \lambda (r - r') / (a_1 b_1)`, for a few rounds; the best of them counts.
-
-    Parameters
-    ----------
-    profile
-        What was learned so far.
-    scores
-        Of the source.
     """
     wanted, trust = observed_correlations(scores.values), reliability(scores)
     weights = weights_of(scores)

@@ -62,19 +62,6 @@ def fit_regression(
     σ² is found in rounds from the intercepts and their variances (Laplace; `lme4::glmer` of R). The shrinkage
     factor is :math:`(G - p) / G` with G the likelihood ratio statistic of p terms (van Houwelingen JC, le
     Cessie S. Stat Med 1990;9:1303).
-
-    Parameters
-    ----------
-    X
-        (n, terms), columns of about unit SD.
-    y
-        (n,).
-    family
-        ``logistic``, ``poisson`` or ``number``.
-    cluster, clusters
-        (n,) number of the cluster, and how many there are.
-    offset
-        (n,) added to the predictor.
     """
     n, terms = X.shape
     base = np.zeros(n) if offset is None else offset

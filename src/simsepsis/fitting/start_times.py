@@ -21,19 +21,7 @@ AT_ONCE = -0.5
 def fit_starts(
     state: Learning, earlier: Mapping[str, float], begins: FloatArray, recorded: tuple[str, float]
 ) -> tuple[Fit, Start]:
-    """Fit the hazard of starting, and what of the covariates makes it higher.
-
-    Parameters
-    ----------
-    state
-        What is known of the cohort; the model `treatment` is added.
-    earlier
-        Columns that came before the treatment.
-    begins
-        (n,) time to the start, infinite in the untreated.
-    recorded
-        Its column, and what is recorded in it per unit of follow-up.
-    """
+    """Fit the hazard of starting, and what of the covariates makes it higher."""
     spec, cohort = state.spec, state.cohort
     names = [name for name in (spec.survival_time, spec.survival_event) if name]
     rows, survival, stay = known_rows(state, *names), None, np.full(cohort.n, np.inf)

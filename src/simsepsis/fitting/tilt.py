@@ -53,27 +53,6 @@ def tilted(
     :math:`\beta' t - \overline{\log(1 + e^{x'\beta})}`, which is concave, as in a logistic regression
     (weights instead: Hainmueller J. Polit Anal 2012;20:25), so that Newton's method finds the one maximum.
     The control arm follows from everybody.
-
-    Parameters
-    ----------
-    X
-        (n, terms) of a large population.
-    gap
-        (terms,) printed mean of the treated less that of the controls.
-    within
-        (terms,) printed share of the treated among those with a level; NaN for a number.
-    share
-        Of the treated.
-    patients
-        Of the printed cohort, for the shrinkage :math:`(G - p) / G` of p terms and a likelihood ratio
-        statistic G (van Houwelingen JC, le Cessie S. Stat Med 1990;9:1303).
-    offset
-        (n,) log odds that are added to the score.
-
-    Raises
-    ------
-    ConvergenceError
-        If no score of this population gives these means.
     """
     middle, spread = X.mean(axis=0), X.std(axis=0)
     scale = np.where(spread > 0.0, spread, 1.0)
