@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simsepsis import load_trial, open_study
 from simsepsis.errors import ExperimentError
 from simsepsis.show.pages.trial.document import document_of
 from simsepsis.studies.jseptic_ivigg.world.course import run_course
@@ -70,6 +71,16 @@ def test_days_without_support_are_solved_for_with_it(protocol, support):
     told = protocol(changes)
     found = float(true_effects(unsized(told, build_pool(told)))[0, 0])
     assert 0.5 + found == pytest.approx(0.55, abs=1e-3)
+
+
+def test_it_is_refused_where_nobody_leaves_before_the_end():
+    told = load_trial(open_study("rhc").place("trials", "catheter"), "rhc").changed(
+        {"effect.discharge_hazard_ratio": 1.3, "run.pool": 2_000}
+    )
+    with pytest.raises(
+        ExperimentError, match=r"discharge_hazard_ratio = 1\.3, but in this world.* nobody leaves"
+    ):
+        build_pool(told)
 
 
 def test_it_is_refused_without_an_effect_on_deaths(protocol):

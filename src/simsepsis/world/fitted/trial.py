@@ -65,10 +65,11 @@ class Candidates(candidates.Candidates):
                 f"effect.support_hazard_ratio = {support_ratio:g}, but a world learned from a file has no "
                 "days of organ support; remove it"
             )
-        if discharge_ratio != 1.0 and self.world.learned.survival is None:
+        survival = self.world.learned.survival
+        if discharge_ratio != 1.0 and (survival is None or not any(survival.leaving)):
             raise ExperimentError(
-                f"effect.discharge_hazard_ratio = {discharge_ratio:g}, but this world, learned from a file "
-                "without times, knows no discharge; remove it"
+                f"effect.discharge_hazard_ratio = {discharge_ratio:g}, but in this world, learned from a "
+                "file, nobody leaves before the end of follow-up; remove it"
             )
         row = np.zeros(self.icu.size) if treatment is None else self.log_hazard_ratio[treatment]
         solved = self.world.solved
@@ -85,7 +86,6 @@ class Candidates(candidates.Candidates):
         else:
             passed = np.minimum(np.ceil(np.maximum(fate.lifetime - delay, 1.0)), NEVER)
             day, eligible = np.where(np.isfinite(fate.lifetime), passed, NEVER), fate.time > delay
-            survival = world.learned.survival
             if survival is not None:
                 event = {survival.event: fate.event} | event
         alive = np.where(day <= LIMIT_DAYS, 0, LIMIT_DAYS)
