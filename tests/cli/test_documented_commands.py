@@ -19,7 +19,7 @@ from simsepsis.trial.planning import Effort, compute_plan
 from simsepsis.trial.planning.companions import Bench
 from simsepsis.trial.planning.variants import adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.schema import VARIANTS
+from simsepsis.trial.protocol.other_designs import VARIANTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

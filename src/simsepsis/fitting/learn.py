@@ -15,6 +15,7 @@ from simsepsis.fitting.dependence import cluster_means, correlations, scores_of
 from simsepsis.fitting.follow_up import derived_day, fit_hazards, survival_of
 from simsepsis.fitting.later_columns import fit_after, fit_before, fit_outcomes
 from simsepsis.fitting.learning import Learning, bounded, columns_of, hazard_score, known_rows
+from simsepsis.fitting.level_order import levels_in_order
 from simsepsis.fitting.margins import learn_column
 from simsepsis.fitting.refine import lower_triangle, refined
 from simsepsis.fitting.start_times import fit_starts, shown_starts
@@ -119,6 +120,7 @@ def _begun(cohort: CohortArrays, spec: AnalysisSpec, minimum: int) -> Learning:
         )
         for name in names
     }
+    columns = levels_in_order(columns, {name: cohort.column(name) for name in columns})
     parts, spans, indicators, at = [], {}, {}, 0
     usable = np.ones(cohort.n, dtype=np.bool_)
     for name, column in columns.items():

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.unit.trial.stents import stent_study
 
 from simsepsis import load_trial, open_study
 from simsepsis.errors import ExperimentError
@@ -81,6 +82,41 @@ def test_it_is_refused_where_nobody_leaves_before_the_end():
         ExperimentError, match=r"discharge_hazard_ratio = 1\.3, but in this world.* nobody leaves"
     ):
         build_pool(told)
+
+
+@pytest.fixture(scope="module")
+def leavers(tmp_path_factory):
+    """Return a plan in a world fitted to a cohort of which most leave before the end of follow-up."""
+    place = stent_study(tmp_path_factory.mktemp("leavers"), mean_stay=40.0)
+    return load_trial(place / "plan.toml", str(place)).changed({"run.pool": 20_000})
+
+
+def test_in_a_fitted_world_it_is_a_factor_on_the_hazard_that_was_learned(leavers):
+    candidates = draw_candidates(leavers)
+    told = {"log_hazard_ratio": 0.0, "delay": 0.0, "hazard_factor": 1.0}
+    control, sooner = (candidates.course(row, **told, discharge_ratio=1.6) for row in (None, 0))
+    survival = candidates.world.learned.survival
+    faster = survival.model_copy(update={"leaving": tuple(1.6 * rate for rate in survival.leaving)})
+    learned = candidates.world.learned.model_copy(update={"survival": faster})
+    world = candidates.world.model_copy(update={"learned": learned})
+    expected = replace(candidates, world=world).course(None, **told)
+    np.testing.assert_array_equal(sooner.event["dead"], expected.event["dead"])
+    # Whoever leaves sooner is seen to die less often, and nobody's own time to death changes.
+    assert np.all(sooner.event["dead"] <= control.event["dead"])
+    assert 0.6 < sooner.event["dead"].mean() / control.event["dead"].mean() < 0.95
+    np.testing.assert_array_equal(sooner.death_day, control.death_day)
+
+
+def test_in_a_fitted_world_the_planned_effect_on_deaths_holds_beside_it(leavers):
+    plain, told = build_pool(leavers), leavers.changed({"effect.discharge_hazard_ratio": 1.3})
+    pool = build_pool(told)
+    control, treated = risks(unsized(told, pool), as_randomized=False)
+    assert treated / control == pytest.approx(0.7, abs=5e-3)
+    assert plain.log_hazard_ratio < pool.log_hazard_ratio < 0.0
+    plan = compute_plan(told, effort=Effort(replicates=0))
+    assert "hazard of leaving alive, which competes with death, by 1.3." in " ".join(
+        document_of(plan, command="").statement
+    )
 
 
 def test_it_is_refused_without_an_effect_on_deaths(protocol):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simsepsis.trial.planning.accrual import expected_patients, months_to, patients_per_month
-from simsepsis.trial.protocol.schema import Sites
+from simsepsis.trial.protocol.sections import Sites
 
 
 def test_without_start_up_accrual_is_a_straight_line():

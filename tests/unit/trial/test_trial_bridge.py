@@ -8,7 +8,7 @@ import pytest
 
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.trial import load_trial, trial_names
-from simsepsis.trial.protocol.schema import MeasuredBias, PriorWeight
+from simsepsis.trial.protocol.prior_weight import MeasuredBias, PriorWeight
 
 HEAD = "cell,scenario,method,estimand,measure,value,mcse,n_used,n_sim\n"
 ROWS = (

@@ -5,87 +5,19 @@ from __future__ import annotations
 import re
 import shutil
 
-import numpy as np
-import pandas as pd
 import pytest
+from tests.unit.trial.stents import stent_study
 
-from simsepsis import load_trial, open_study
+from simsepsis import load_trial
 from simsepsis.errors import ExperimentError
-from simsepsis.fitting.fit import fit_world
 from simsepsis.show.pages.trial import plan_contents
 from simsepsis.trial.planning import Effort, compute_plan
-
-VARIABLES = """name,label,role,kind,group,unit,levels,low,high
-clinic,Clinic,site,,id,,,,
-years,Age,covariate,number,patient,years,,0,120
-bmi,Body mass index,covariate,number,patient,kg/m²,,10,80
-region,Region,covariate,category,patient,,north; south; west,,
-stent,Stent,treatment,binary,treatment,,,0,1
-dead,Death,outcome,binary,outcome,,,0,1
-days,Days of follow-up,time,number,duration,days,,0,90
-"""
-ANALYSIS = """name = "stents"
-treatment = "stent"
-cluster = "clinic"
-outcomes = ["dead"]
-survival_time = "days"
-survival_event = "dead"
-censoring = "administrative"
-rmst_horizon = 90
-covariates = ["years", "bmi", "region"]
-second_score = "none"
-
-[[subgroups]]
-name = "old"
-column = "years"
-at_least = 65
-"""
-PLAN = """label = "Stent against none"
-question = "Does it lower death?"
-control = "no stent"
-[world]
-base = "base.toml"
-[[arms]]
-name = "stent"
-[endpoint]
-name = "dead"
-[effect]
-scale = "risk_ratio"
-value = 0.7
-[test]
-analysis = "stratified"
-[conduct]
-contamination = { share = 0.05 }
-[run]
-trials = 20
-pool = 4000
-"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Return the folder of a study with a world that was fitted to a cohort and a plan beside it."""
-    place = tmp_path_factory.mktemp("stents")
-    (place / "study.toml").write_text('name = "stents"\ntitle = "A registry of stents"\n', encoding="utf-8")
-    (place / "variables.csv").write_text(VARIABLES, encoding="utf-8")
-    (place / "analysis.toml").write_text(ANALYSIS, encoding="utf-8")
-    (place / "plan.toml").write_text(PLAN, encoding="utf-8")
-    rng = np.random.default_rng(3)
-    years = rng.normal(64, 10, 1200).round()
-    time = rng.exponential(np.exp(5.6 - 0.04 * (years - 64)))
-    cohort = pd.DataFrame(
-        {
-            "clinic": rng.integers(1, 7, 1200),
-            "years": years,
-            "bmi": rng.normal(26, 4, 1200).round(1),
-            "region": rng.choice(["north", "south", "west"], 1200),
-            "stent": rng.random(1200) < 0.4,
-            "dead": time < 90,
-            "days": np.minimum(np.ceil(time), 90.0),
-        }
-    ).astype({"stent": int, "dead": int})
-    fit_world(cohort, open_study(place).spec).save(place)
-    return place
+    return stent_study(tmp_path_factory.mktemp("stents"))
 
 
 def told(folder, **changes):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from simsepsis.arrays import FloatArray
-from simsepsis.trial.protocol.schema import Sites
+from simsepsis.trial.protocol.sections import Sites
 from simsepsis.trial.sizing.size import PlannedSize
 
 DAYS_PER_MONTH = 365.25 / 12.0

@@ -18,7 +18,8 @@ from simsepsis.performance.mcse import mean_of
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.schema import VARIANTS, Arm
+from simsepsis.trial.protocol.other_designs import VARIANTS
+from simsepsis.trial.protocol.sections import Arm
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
 from simsepsis.trial.simulation.from_protocol import planned_size

@@ -17,7 +17,7 @@ from simsepsis.trial.effect import effect_between
 from simsepsis.trial.ordinal import design_ordinal, rank_estimands, shifted
 from simsepsis.trial.planning.companions import Bench
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.protocol.schema import Borrowing
+from simsepsis.trial.protocol.other_designs import Borrowing
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.setting import unsized
 from simsepsis.trial.simulation.truth import risks

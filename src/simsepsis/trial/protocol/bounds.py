@@ -17,7 +17,7 @@ from simsepsis.trial.sequential.planning import design_group_sequential
 from simsepsis.trial.sequential.spending import SPENDING, Futility, spent_by
 
 if TYPE_CHECKING:
-    from simsepsis.trial.protocol.schema import FutilityRule, Looks, Test
+    from simsepsis.trial.protocol.testing import FutilityRule, Looks, Test
 
 
 @lru_cache(maxsize=64)

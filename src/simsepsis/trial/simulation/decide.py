@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.trial.protocol.bounds import boundaries_of
-from simsepsis.trial.protocol.schema import Looks, Test
+from simsepsis.trial.protocol.testing import Looks, Test
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.inference import exceedances
 from simsepsis.trial.simulation.batch import Results, planned_side

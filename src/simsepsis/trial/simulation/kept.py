@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simsepsis.errors import ExperimentError
 from simsepsis.files import write_files
-from simsepsis.trial.protocol.schema import VARIANTS
+from simsepsis.trial.protocol.other_designs import VARIANTS
 from simsepsis.trial.simulation.batch import Results, batches, joined
 from simsepsis.trial.simulation.setting import Setting
 

@@ -19,7 +19,9 @@ from simsepsis.threads import one_thread
 from simsepsis.trial.endpoints import compare_pairs
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import Condition
-from simsepsis.trial.protocol.schema import VARIANTS, Allocation, Looks, Test, Words
+from simsepsis.trial.protocol.other_designs import VARIANTS
+from simsepsis.trial.protocol.sections import Allocation, Words
+from simsepsis.trial.protocol.testing import Looks, Test
 from simsepsis.trial.simulation.outcomes import categories, coded, died
 from simsepsis.world.candidates import Candidates, Course, Draws
 from simsepsis.world.changes import changed_scenario

@@ -14,7 +14,7 @@ from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import SITE
-from simsepsis.trial.protocol.schema import Departure, Loss
+from simsepsis.trial.protocol.sections import Departure, Loss
 from simsepsis.trial.simulation.adjusted import covariate_matrix
 from simsepsis.trial.simulation.outcomes import Categories, coded, died
 from simsepsis.trial.simulation.pool import Pool, icc_drawn, patient_weights

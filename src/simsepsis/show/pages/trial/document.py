@@ -31,7 +31,7 @@ from simsepsis.show.trial_tables_ja import japanese
 from simsepsis.show.trial_words import compared_outcome
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol.offer import Outcome
-from simsepsis.trial.protocol.schema import VARIANTS
+from simsepsis.trial.protocol.other_designs import VARIANTS
 
 
 def tables_of(plan: TrialPlan, facts: Facts) -> tuple[Table, ...]:

@@ -17,7 +17,7 @@ from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import EVERYBODY
 from simsepsis.trial.protocol.offer import Phrase
-from simsepsis.trial.protocol.schema import VARIANTS
+from simsepsis.trial.protocol.other_designs import VARIANTS
 from simsepsis.words import literal
 
 SENTENCES: tuple[tuple[str, str], ...] = (

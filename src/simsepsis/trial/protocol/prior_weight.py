@@ -1,0 +1,114 @@
+"""Beliefs about the effect in a plan: shipped or stated priors, with the bias of the method behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from simsepsis.estimand import Estimand
+from simsepsis.trial.effect import RATIOS, SCALES
+from simsepsis.trial.inputs import chosen
+from simsepsis.trial.priors import COHORT, Prior, bridge_prior, load_priors, prior_from_interval
+from simsepsis.trial.protocol.bias import MEASURED_ON, Bias, measured_bias
+from simsepsis.trial.protocol.sections import refusing
+from simsepsis.world.section import Section
+
+
+class MeasuredBias(Section):
+    """Where the bias of a method is to be read."""
+
+    performance: str
+    """``performance.csv`` of an experiment, beside the plan or from the working folder."""
+    method: str
+    """Method behind the estimate."""
+    estimand: str
+    """What it estimates, on the scale of the estimate."""
+    scenarios: tuple[str, ...] = ()
+    """Worlds of the experiment held possible, each as likely as the others; absent: all of them."""
+
+    @property
+    def measured(self) -> Bias:
+        """The bias over the worlds."""
+        return measured_bias(self.performance, self.method, self.estimand, self.scenarios)
+
+
+class PriorWeight(Section):
+    """A prior for the effect, shipped or stated, and its weight."""
+
+    name: str
+    """One of the study's priors, or a new name."""
+    weight: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Weight in the mixture."""
+    label: str = ""
+    """What the texts call a new prior; absent: its name."""
+    estimate: float | None = None
+    """Of a new prior: effect, with `low`, `high` and `scale`."""
+    low: float | None = None
+    """Lower 95% limit."""
+    high: float | None = None
+    """Upper 95% limit."""
+    scale: str | None = None
+    """Scale of the three."""
+    source: str = ""
+    """Where they are from."""
+    bias: MeasuredBias | None = None
+    """Of an observational estimate: what the experiments measured of its method."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        own = {"estimate": self.estimate, "low": self.low, "high": self.high, "scale": self.scale}
+        missing = [name for name, value in own.items() if value is None]
+        if missing and len(missing) < len(own):
+            raise ValueError(f"has no {missing[0]}; a prior of your own has estimate, low, high and scale")
+        if self.estimate is not None and self.low is not None and self.high is not None:
+            with refusing():
+                chosen(str(self.scale), SCALES, "scale")
+            if not self.low < self.estimate < self.high:
+                raise ValueError(
+                    f"estimate = {self.estimate:g} is not between low = {self.low:g} and high = "
+                    f"{self.high:g}; give the interval as low, high"
+                )
+            if self.scale in RATIOS and self.low <= 0.0:
+                raise ValueError(f"low = {self.low:g} of a {self.scale} is not above 0; give a positive one")
+        return self
+
+    @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        scale = MEASURED_ON.get(self.scale or "")
+        if self.bias is not None and Estimand.parse(self.bias.estimand).scale != scale:
+            raise ValueError(
+                f"bias of {self.bias.estimand} is not on the scale of the estimate ({self.scale}); name an "
+                f"estimand that begins with {scale or 'one of ' + ', '.join(MEASURED_ON.values())}"
+            )
+        return self
+
+    def prior(self, study: str | None = None) -> Prior:
+        """Return the prior itself."""
+        if self.estimate is None or self.low is None or self.high is None:
+            known = load_priors(study)
+            return known[chosen(self.name, known, "name")]
+        stated = prior_from_interval(
+            self.estimate,
+            self.low,
+            self.high,
+            scale=str(self.scale),
+            name=self.name,
+            label=self.label,
+            source=self.source,
+        )
+        if self.bias is None:
+            return stated
+        told, off = stated.components[0], self.bias.measured
+        corrected = bridge_prior(
+            told.mean,
+            told.sd,
+            off.mean,
+            off.mcse,
+            scale=told.scale,
+            weights={COHORT: 1.0},
+            bias_sd=off.sd,
+            name=self.name,
+        )
+        return replace(corrected, source=f"{self.source}; bias of {self.bias.method} from simulation")
