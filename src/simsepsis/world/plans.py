@@ -17,7 +17,7 @@ NOUNS = {"ademp": "experiment", "arms": "trial", "infer": "inference"}
 def plan_names(key: str) -> list[str]:
     """Return the names of the plans of one kind that come with the package."""
     paths = sorted(shipped_folder("experiments").glob("*.toml"))
-    return [path.stem for path in paths if key in tomllib.loads(path.read_text(encoding="utf-8"))]
+    return [path.stem for path in paths if _has(path, key)]
 
 
 def find_plan(name_or_path: str | Path, key: str) -> Path:
@@ -27,18 +27,24 @@ def find_plan(name_or_path: str | Path, key: str) -> Path:
         if not is_file(path):
             raise ExperimentError(f"{path}: no such plan; give a path that exists or a shipped name")
         return path
-    known = plan_names(key)
-    if str(name_or_path) not in known and str(name_or_path) in plan_names("infer"):
+    shipped = {one.stem: one for one in shipped_folder("experiments").glob("*.toml")}.get(str(name_or_path))
+    # The other plans are read only where the one that is named is of another kind.
+    if shipped is not None and _has(shipped, key):
+        return shipped
+    if shipped is not None and _has(shipped, "infer"):
         raise ExperimentError(
             f"'{name_or_path}' is an inference; type `simsepsis infer {name_or_path}` in place of this"
         )
-    if str(name_or_path) not in known:
-        near = did_you_mean(str(name_or_path), known)
-        raise ExperimentError(
-            f"{NOUNS[key]} '{name_or_path}' is unknown{near}; shipped are {', '.join(known)}, or give the "
-            "path of a .toml file"
-        )
-    return shipped_folder("experiments") / f"{name_or_path}.toml"
+    known = plan_names(key)
+    near = did_you_mean(str(name_or_path), known)
+    raise ExperimentError(
+        f"{NOUNS[key]} '{name_or_path}' is unknown{near}; shipped are {', '.join(known)}, or give the "
+        "path of a .toml file"
+    )
+
+
+def _has(path: Path, key: str) -> bool:
+    return key in tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def read_plan(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from scipy.special import ndtr
 
@@ -150,40 +150,16 @@ class Design:
         return replace(self.with_total(float(sum(arms))), ratio=arms[1] / arms[0])
 
 
-def fixed_design(
-    endpoint: Endpoint,
-    effect: Effect,
-    level: Level,
-    power: float,
-    *,
-    ratio: float,
-    formula: str,
-    reference: str,
-    p_control: float | None = None,
-    horizon: float | None = None,
-    notes: tuple[str, ...] = (),
-) -> Design:
-    """Return the design that has a power at an effect."""
-    told = endpoint.signal(effect)
-    if told.delta == 0:
+def fixed_design(endpoint: Endpoint, effect: Effect, level: Level, power: float, **told: Any) -> Design:
+    """Return the design that has a power at an effect; `told` are further fields of it."""
+    found = endpoint.signal(effect)
+    if found.delta == 0:
         raise UsageError(
             f"{effect.name}={effect.value:g} is no effect, so no sample size detects it; plan for an effect"
         )
-    needed = replace(told, delta=abs(told.delta)).total(level.z, level.z_power(power))
-    return Design(
-        endpoint=endpoint,
-        formula=formula,
-        reference=reference,
-        effect=effect,
-        alpha=level.alpha,
-        sides=level.sides,
-        power=power,
-        ratio=ratio,
-        n_total=needed,
-        p_control=p_control,
-        horizon=horizon,
-        notes=notes,
-    )
+    needed = replace(found, delta=abs(found.delta)).total(level.z, level.z_power(power))
+    shared: dict[str, Any] = {"alpha": level.alpha, "sides": level.sides, "power": power}
+    return Design(endpoint=endpoint, effect=effect, n_total=needed, **shared, **told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from simsepsis.estimand import Estimand
 from simsepsis.trial.adaptive import AdaptiveDesign
@@ -14,14 +14,14 @@ from simsepsis.trial.designs.design import Design
 from simsepsis.trial.designs.follow_up import design_follow_up
 from simsepsis.trial.ordinal import design_ordinal
 from simsepsis.trial.protocol.prior_weight import MeasuredBias
-from simsepsis.trial.protocol.sections import Share, refusing
-from simsepsis.world.section import NonNegative, OpenProbability, Positive, Section
+from simsepsis.trial.protocol.sections import Checked, Share
+from simsepsis.world.section import NonNegative, OpenProbability, Positive
 
 VARIANTS = ("adaptive", "borrowing", "ordinal", "follow_up")
 """Keys of other designs of the same trial, which are told beside it."""
 
 
-class Adaptive(Section):
+class Adaptive(Checked):
     """The plan's arms in a Bayesian adaptive trial of its event, beside the plan."""
 
     looks: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
@@ -45,11 +45,9 @@ class Adaptive(Section):
     risks: tuple[OpenProbability, ...] | None = None
     """Risks of the arms, control first; absent: those of the plan's world, as randomized."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        with refusing():
-            _ = self.design
-        return self
+    def check(self) -> None:
+        """Raise where there is no such trial."""
+        _ = self.design
 
     @property
     def design(self) -> AdaptiveDesign:
@@ -63,7 +61,7 @@ class Adaptive(Section):
         )
 
 
-class Borrowing(Section):
+class Borrowing(Checked):
     """Controls of a registry or of earlier trials, borrowed for the plan's event."""
 
     events: tuple[Annotated[int, Field(ge=0)], ...] = ()
@@ -89,13 +87,11 @@ class Borrowing(Section):
     bias: MeasuredBias | None = None
     """How far off the source is, as experiments measured it on the log odds ratio: the error in each."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        with refusing():
-            _ = self.prior
+    def check(self) -> None:
+        """Raise where there is no such prior."""
+        _ = self.prior
         if self.bias is not None and Estimand.parse(self.bias.estimand).scale != "log_or":
             raise ValueError(f"bias of {self.bias.estimand} is not on the log odds ratio; name one of it")
-        return self
 
     @property
     def prior(self) -> BetaMixture:
@@ -106,7 +102,7 @@ class Borrowing(Section):
         return BetaMixture(weights=(1.0,), a=(a,), b=(b,)).robust(self.robust)
 
 
-class Ordinal(Section):
+class Ordinal(Checked):
     """Ordered categories in place of the plan's endpoint, compared under proportional odds."""
 
     control: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...]
@@ -114,14 +110,12 @@ class Ordinal(Section):
     odds_ratio: Positive
     """Odds of a better category, treated against control."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        with refusing():
-            design_ordinal(self.control, self.odds_ratio)
-        return self
+    def check(self) -> None:
+        """Raise where there is no such trial."""
+        design_ordinal(self.control, self.odds_ratio)
 
 
-class FollowUp(Section):
+class FollowUp(Checked):
     """Time to an event when patients enter over time and are followed to the trial's end."""
 
     hazard_ratio: Positive
@@ -139,13 +133,11 @@ class FollowUp(Section):
     dropout: NonNegative = 0.0
     """Hazard of being lost."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
+    def check(self) -> None:
+        """Raise where there is no such trial."""
         if (self.hazard is None) == (self.median is None):
             raise ValueError("give either hazard or median, such as median = 20")
-        with refusing():
-            self.design("schoenfeld", 0.05, 2, 0.9, 1.0)
-        return self
+        self.design("schoenfeld", 0.05, 2, 0.9, 1.0)
 
     def design(self, formula: str, alpha: float, sides: int, power: float, ratio: float) -> Design:
         """Return the trial by a formula."""

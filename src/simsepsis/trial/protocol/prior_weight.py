@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from simsepsis.estimand import Estimand
 from simsepsis.trial.effect import RATIOS, SCALES
 from simsepsis.trial.inputs import chosen
 from simsepsis.trial.priors import COHORT, Prior, bridge_prior, load_priors, prior_from_interval
 from simsepsis.trial.protocol.bias import MEASURED_ON, Bias, measured_bias
-from simsepsis.trial.protocol.sections import refusing
+from simsepsis.trial.protocol.sections import Checked
 from simsepsis.world.section import Section
 
 
@@ -34,7 +34,7 @@ class MeasuredBias(Section):
         return measured_bias(self.performance, self.method, self.estimand, self.scenarios)
 
 
-class PriorWeight(Section):
+class PriorWeight(Checked):
     """A prior for the effect, shipped or stated, and its weight."""
 
     name: str
@@ -56,15 +56,14 @@ class PriorWeight(Section):
     bias: MeasuredBias | None = None
     """Of an observational estimate: what the experiments measured of its method."""
 
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def check(self) -> None:
+        """Raise where a stated prior is not whole, or its bias is on another scale."""
         own = {"estimate": self.estimate, "low": self.low, "high": self.high, "scale": self.scale}
         missing = [name for name, value in own.items() if value is None]
         if missing and len(missing) < len(own):
             raise ValueError(f"has no {missing[0]}; a prior of your own has estimate, low, high and scale")
         if self.estimate is not None and self.low is not None and self.high is not None:
-            with refusing():
-                chosen(str(self.scale), SCALES, "scale")
+            chosen(str(self.scale), SCALES, "scale")
             if not self.low < self.estimate < self.high:
                 raise ValueError(
                     f"estimate = {self.estimate:g} is not between low = {self.low:g} and high = "
@@ -72,17 +71,12 @@ class PriorWeight(Section):
                 )
             if self.scale in RATIOS and self.low <= 0.0:
                 raise ValueError(f"low = {self.low:g} of a {self.scale} is not above 0; give a positive one")
-        return self
-
-    @model_validator(mode="after")
-    def _one_scale(self) -> Self:
         scale = MEASURED_ON.get(self.scale or "")
         if self.bias is not None and Estimand.parse(self.bias.estimand).scale != scale:
             raise ValueError(
                 f"bias of {self.bias.estimand} is not on the scale of the estimate ({self.scale}); name an "
                 f"estimand that begins with {scale or 'one of ' + ', '.join(MEASURED_ON.values())}"
             )
-        return self
 
     def prior(self, study: str | None = None) -> Prior:
         """Return the prior itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -24,6 +24,7 @@ from simsepsis.trial.protocol.prior_weight import PriorWeight
 from simsepsis.trial.protocol.sections import (
     Allocation,
     Arm,
+    Checked,
     Conduct,
     Endpoint,
     PlannedEffect,
@@ -38,13 +39,13 @@ from simsepsis.trial.protocol.testing import Looks, Test
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.world.changes import Changes, WorldChoice, with_changed
 from simsepsis.world.files import load_scenario
-from simsepsis.world.section import Name, Section
+from simsepsis.world.section import Name
 
 LONG_LAG_DAYS = 60.0
 """Days by which nearly all stays have ended; deaths in hospital have no fixed day. Judgement."""
 
 
-class TrialProtocol(Section):
+class TrialProtocol(Checked):
     """A trial as it is planned, before anything is computed."""
 
     name: Name
@@ -113,11 +114,9 @@ class TrialProtocol(Section):
             told["sites"] = {**({"number": found} if found else {}), **sites}
         return told
 
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        with refusing():
-            check(self)
-        return self
+    def check(self) -> None:
+        """Raise where parts contradict each other."""
+        check(self)
 
     @property
     def offer(self) -> Offer:

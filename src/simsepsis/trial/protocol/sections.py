@@ -24,6 +24,19 @@ def refusing() -> Iterator[None]:
         raise ValueError(str(error)) from error
 
 
+class Checked(Section):
+    """A table whose values are also checked together."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        with refusing():
+            self.check()
+        return self
+
+    def check(self) -> None:
+        """Raise where values contradict each other."""
+
+
 class Population(Section):
     """Who is randomized, and when."""
 
@@ -64,7 +77,7 @@ class Endpoint(Section):
     """Risk of death under control; absent: that of the world. Hazards of death are scaled to meet it."""
 
 
-class PlannedEffect(Section):
+class PlannedEffect(Checked):
     """The effect that the trial is planned for: treated as randomized and given, against control."""
 
     value: float
@@ -87,16 +100,14 @@ class PlannedEffect(Section):
     aim: Literal["benefit", "harm"] = "benefit"
     """What the trial is to find: an effect on the other side is refused as a slip."""
 
-    @model_validator(mode="after")
-    def _with_scale(self) -> Self:
+    def check(self) -> None:
+        """Raise where the effect has no scale or is none on it."""
         if self.scale is None:
             raise ValueError(
                 f'value = {self.value:g} has no scale; write scale = "risk_ratio" beside it, or another of '
                 f"{', '.join(SCALES)}"
             )
-        with refusing():
-            _ = self.stated
-        return self
+        _ = self.stated
 
     @property
     def stated(self) -> Effect:
@@ -115,7 +126,7 @@ class Run(Section):
     """Eligible patients with their courses under every arm, from whom the trials draw."""
 
 
-class Allocation(Section):
+class Allocation(Checked):
     """Who is randomized: patients or ICUs."""
 
     unit: Literal["individual", "parallel_cluster", "cluster_crossover", "stepped_wedge"] = "individual"
@@ -137,8 +148,8 @@ class Allocation(Section):
     cac: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     """Correlation in another period over that in the same one. 1: ICUs do not change between periods."""
 
-    @model_validator(mode="after")
-    def _of_clusters_only(self) -> Self:
+    def check(self) -> None:
+        """Raise where patients are randomized by what is for ICUs."""
         if self.unit == "individual" and self.icc is not None:
             raise ValueError(
                 f"icc = {self.icc:g} with unit = 'individual' asks for a design effect that does not exist: "
@@ -154,7 +165,6 @@ class Allocation(Section):
                 if self.steps is None
                 else f"steps = {self.steps} is for a stepped wedge, not for unit = '{self.unit}'; remove it"
             )
-        return self
 
     @property
     def clustered(self) -> bool:

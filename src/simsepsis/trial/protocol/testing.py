@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from simsepsis.trial.inputs import Level
-from simsepsis.trial.protocol.sections import refusing
+from simsepsis.trial.protocol.sections import Checked
 from simsepsis.world.section import OpenProbability, Section
 
 
-class Test(Section):
+class Test(Checked):
     """How the primary hypothesis is tested."""
 
     __test__ = False
@@ -37,11 +37,9 @@ class Test(Section):
     multiplicity: Literal["dunnett", "closed", "bonferroni"] = "closed"
     """Several arms: single-step or step-down against the same control, or α shared out."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        with refusing():
-            Level(alpha=self.alpha, sides=self.sides)
-        return self
+    def check(self) -> None:
+        """Raise where there is no such level."""
+        _ = self.level
 
     @property
     def level(self) -> Level:
@@ -49,7 +47,7 @@ class Test(Section):
         return Level(alpha=self.alpha, sides=self.sides)
 
 
-class FutilityRule(Section):
+class FutilityRule(Checked):
     """When a trial without promise stops."""
 
     spending: str = "hsd"
@@ -69,8 +67,8 @@ class FutilityRule(Section):
     followed: bool = True
     """Whether the simulated trials stop for it; a rule that binds is always followed."""
 
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
+    def check(self) -> None:
+        """Raise where there are two rules."""
         stated = {
             "z": self.z,
             "conditional_power": self.conditional_power,
@@ -81,7 +79,6 @@ class FutilityRule(Section):
             raise ValueError(f"{' and '.join(told)} are two rules; keep one")
         if told and told[0] != "z" and self.binding:
             raise ValueError(f"binding = true does not go with {told[0]}, which rests on the efficacy bounds")
-        return self
 
 
 class Looks(Section):
