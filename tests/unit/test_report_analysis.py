@@ -26,7 +26,7 @@ def analysis(registry: pd.DataFrame) -> Analysis:
 
 
 class Balanced(HTMLParser):
-    """Fails on a tag that is closed in the wrong order; collects ids, links, and what surrounds what is wide."""
+    """Fails on a tag closed in the wrong order; collects ids, links, and what surrounds what is wide."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
