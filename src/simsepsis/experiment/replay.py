@@ -18,7 +18,7 @@ from simsepsis.analysis.methods.time_limit import time_limit
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.errors import ExperimentError, UsageError
 from simsepsis.experiment.cells import Cell
-from simsepsis.experiment.replicates import do_batch, draw_cohorts, estimate_replicates, work_of
+from simsepsis.experiment.replicates import draw_cohorts, estimate_replicates, rows_of, work_of
 from simsepsis.experiment.results import joined
 from simsepsis.experiment.run_folder import RunFolder, open_run
 from simsepsis.experiment.sealed import version_of
@@ -185,9 +185,9 @@ def verify(path: str | Path, *, fraction: float = 0.02, seed: int = 0, jobs: int
     ]
     different, different_truths = [], []
     with open_workers(jobs=jobs) as workers:
-        for done in workers.spread(do_batch, works):
-            stored = chosen[(done.batch.cell, done.batch.first)]
-            different.append(_different(stored, done.rows, COMPARED))
+        for rows in workers.spread(rows_of, works):
+            stored = chosen[(int(rows["cell"].iloc[0]), int(rows["replicate"].iloc[0]))]
+            different.append(_different(stored, rows, COMPARED))
         for again in workers.spread(true_values, truth_works):
             stored = truths[int(again["cell"].iloc[0])]
             different_truths.append(_different(stored, again, TRUTH_COMPARED))

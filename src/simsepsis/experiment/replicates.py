@@ -26,9 +26,10 @@ from simsepsis.replication import (
     Part,
     Workers,
     missing_replicates,
+    part_content,
     read_rows,
     remove_drafts,
-    write_part,
+    store_part,
 )
 from simsepsis.streams import streams
 from simsepsis.world.cohort import Cohort, generate_cohort
@@ -37,23 +38,40 @@ ROW_KEYS = ("cell", "scenario", "replicate")
 """Columns in front of the columns of an estimate."""
 
 
+Series = tuple[int, str, str]
+"""Cell, method and estimand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Of judged rows: how many have no estimate; of each series how many intervals cover, of how many."""
+
+    failures: int
+    intervals: Mapping[Series, tuple[int, int]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A batch, its settled cell, the analysis, the seed, and the seconds that a method may take."""
+    """A batch, its settled cell, the analysis, the seed, the truths judged, and a method's time limit."""
 
     batch: Batch
     cell: Cell
     spec: AnalysisSpec
     seed: int
+    truth: Mapping[Series, float]
     method_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Done:
-    """A finished batch: its rows, and how long it took."""
+    """A finished batch: the content of its part, what is counted of it, and how long it took.
+
+    Workers prepare both, so that the process that gathers from hundreds of them has only to write.
+    """
 
     batch: Batch
-    rows: pd.DataFrame
+    content: bytes
+    counts: Counts
     seconds: float
 
     @property
@@ -62,17 +80,40 @@ class Done:
         return self.batch.last - self.batch.first + 1
 
 
-def work_of(folder: RunFolder, cell: Cell, first: int, last: int, methods: tuple[str, ...]) -> Work:
+def work_of(
+    folder: RunFolder,
+    cell: Cell,
+    first: int,
+    last: int,
+    methods: tuple[str, ...],
+    truth: Mapping[Series, float] | None = None,
+) -> Work:
     """Return what a run asks of some replicates of a cell."""
-    batch = Batch(run=folder.run, cell=cell.key, first=first, last=last, methods=methods)
-    run = folder.plan.run
-    return Work(batch=batch, cell=cell, spec=run.analysis, seed=run.seed, method_seconds=run.method_seconds)
+    batch, run = (
+        Batch(run=folder.run, cell=cell.key, first=first, last=last, methods=methods),
+        folder.plan.run,
+    )
+    return Work(
+        batch=batch,
+        cell=cell,
+        spec=run.analysis,
+        seed=run.seed,
+        truth=truth or {},
+        method_seconds=run.method_seconds,
+    )
 
 
 def do_batch(work: Work) -> Done:
-    """Return the rows of a batch."""
+    """Compute a batch, and prepare what is stored and counted of it."""
     begin = perf_counter()
-    rows = estimate_replicates(
+    rows = rows_of(work)
+    content, counts = part_content(work.batch, rows), counted(rows, work.truth)
+    return Done(batch=work.batch, content=content, counts=counts, seconds=perf_counter() - begin)
+
+
+def rows_of(work: Work) -> pd.DataFrame:
+    """Return the rows of a batch."""
+    return estimate_replicates(
         work.cell,
         range(work.batch.first, work.batch.last + 1),
         work.batch.methods,
@@ -80,7 +121,21 @@ def do_batch(work: Work) -> Done:
         spec=work.spec,
         limit=work.method_seconds,
     )
-    return Done(batch=work.batch, rows=rows, seconds=perf_counter() - begin)
+
+
+def counted(rows: pd.DataFrame, truth: Mapping[Series, float]) -> Counts:
+    """Count the rows of the series whose truth is given."""
+    failures, intervals = 0, {}
+    for name, own in rows.groupby(["cell", "method", "estimand"], sort=False, observed=True):
+        value = truth.get(name)
+        if value is None:
+            continue
+        used = own["converged"].to_numpy(dtype=bool)
+        covered = (own["ci_low"].to_numpy() <= value) & (value <= own["ci_high"].to_numpy())
+        failures += int((~used).sum())
+        if used.any():
+            intervals[name] = (int((covered & used).sum()), int(used.sum()))
+    return Counts(failures=failures, intervals=intervals)
 
 
 def estimate_replicates(
@@ -190,9 +245,6 @@ class Standing:
 Progress = Callable[[Standing], None]
 """Called after each stored batch."""
 
-Series = tuple[int, str, str]
-"""Cell, method and estimand."""
-
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
@@ -204,21 +256,16 @@ class Tally:
     failures: int = 0
     intervals: dict[Series, FloatArray] = field(default_factory=dict)
 
-    def add(self, rows: pd.DataFrame, replicates: int) -> None:
+    def add(self, counts: Counts, replicates: int) -> None:
         """Count a batch."""
         self.done += replicates
-        self.failures += int((~rows["converged"]).sum())
-        self.see(rows)
+        self.failures += counts.failures
+        self.see(counts)
 
-    def see(self, rows: pd.DataFrame) -> None:
-        """Let rows count for the Monte Carlo error only, as those of an earlier call do."""
-        used = rows[rows["converged"]]
-        for name, own in used.groupby(["cell", "method", "estimand"], sort=False, observed=True):
-            truth = self.truth.get(name)
-            if truth is not None:
-                covered = (own["ci_low"] <= truth) & (truth <= own["ci_high"])
-                so_far = self.intervals.get(name, np.zeros(2))
-                self.intervals[name] = so_far + np.array([covered.sum(), len(own)])
+    def see(self, counts: Counts) -> None:
+        """Let a batch count for the Monte Carlo error only, as those of an earlier call do."""
+        for name, added in counts.intervals.items():
+            self.intervals[name] = self.intervals.get(name, np.zeros(2)) + np.array(added)
 
     def standing(self, total: int) -> Standing:
         """Return how the run stands."""
@@ -292,7 +339,8 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
     scan = folder.scan(mend=True)
     parts, tally, pace = list(scan.parts), _tally(folder), Pace(workers=workers.n)
     for part in parts if progress is not None else ():
-        tally.see(read_rows([part], columns=JUDGED_COLUMNS, wanted={"estimand": folder.judged}))
+        rows = read_rows([part], columns=JUDGED_COLUMNS, wanted={"estimand": folder.judged})
+        tally.see(counted(rows, tally.truth))
     found: dict[int, Look | None] = {}
     while True:
         found = {one.key: folder.last_look(one.key, tuple(parts), found.get(one.key)) for one in folder.cells}
@@ -301,11 +349,11 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
             return Computed(parts=tuple(parts), notes=scan.set_aside, replicates=tally.done)
         pace.left = sum(last - first + 1 for _, first, last, _ in spans)
         total = tally.done + pace.left + sum(_later(folder, look) for look in found.values())
-        with closing(workers.spread(do_batch, _works(folder, spans, pace))) as results:
+        with closing(workers.spread(do_batch, _works(folder, spans, pace, tally.truth))) as results:
             for done in results:
-                parts.append(write_part(folder.path / ESTIMATES, done.batch, done.rows))
+                parts.append(store_part(folder.path / ESTIMATES, done.batch, done.content))
                 pace.measured(done.replicates, done.seconds)
-                tally.add(done.rows[done.rows["estimand"].isin(folder.judged)], done.replicates)
+                tally.add(done.counts, done.replicates)
                 if progress is not None:
                     progress(tally.standing(total))
 
@@ -345,11 +393,12 @@ def _later(folder: RunFolder, look: Look | None) -> int:
     return max(0, int(expected) - _goal(folder, look))
 
 
-def _works(folder: RunFolder, spans: list[Span], pace: Pace) -> Iterator[Work]:
+def _works(folder: RunFolder, spans: list[Span], pace: Pace, truth: Mapping[Series, float]) -> Iterator[Work]:
     """Yield batches of the size that the pace asks for when their turn comes."""
     for cell, start, end, methods in spans:
+        own = {series: value for series, value in truth.items() if series[0] == cell.key}
         first = start
         while first <= end:
             last = first + pace.take(end - first + 1) - 1
-            yield work_of(folder, cell, first, last, methods)
+            yield work_of(folder, cell, first, last, methods, own)
             first = last + 1

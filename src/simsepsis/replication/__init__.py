@@ -14,10 +14,12 @@ from simsepsis.replication.store import (
     Scan,
     Wanted,
     missing_replicates,
+    part_content,
     read_rows,
     remove_drafts,
     scan_parts,
     set_aside,
+    store_part,
     write_part,
 )
 
@@ -31,11 +33,13 @@ __all__ = [
     "check_backend",
     "missing_replicates",
     "open_workers",
+    "part_content",
     "read_rows",
     "remove_drafts",
     "run_batches",
     "run_replicates",
     "scan_parts",
     "set_aside",
+    "store_part",
     "write_part",
 ]

@@ -101,14 +101,23 @@ class Scan:
     set_aside: tuple[str, ...]
 
 
-def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
-    """Write the rows of a finished batch; after a crash the part is there whole, or not at all."""
+def part_content(batch: Batch, rows: pd.DataFrame) -> bytes:
+    """Return the content of the part that holds the rows of a finished batch, made by who computed them."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
     stamp = {STAMP: json.dumps(asdict(batch)).encode()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **stamp})
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
-    content = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def write_part(folder: Path, batch: Batch, rows: pd.DataFrame) -> Part:
+    """Write the rows of a finished batch."""
+    return store_part(folder, batch, part_content(batch, rows))
+
+
+def store_part(folder: Path, batch: Batch, content: bytes) -> Part:
+    """Write the part of a finished batch; after a crash it is there whole, or not at all."""
     path = folder / batch.file_name(content)
     draft = folder / f"{DRAFT}{os.getpid()}-{path.name}"
     try:
