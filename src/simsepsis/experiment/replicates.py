@@ -337,7 +337,7 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
     """Compute and store what a run lacks, round by round up to the next look at each cell."""
     remove_drafts(folder.path / ESTIMATES)
     scan = folder.scan(mend=True)
-    parts, tally, pace = list(scan.parts), _tally(folder), Pace(workers=workers.n)
+    parts, tally, pace = list(scan.parts), tally_of(folder), Pace(workers=workers.n)
     for part in parts if progress is not None else ():
         rows = read_rows([part], columns=JUDGED_COLUMNS, wanted={"estimand": folder.judged})
         tally.see(counted(rows, tally.truth))
@@ -358,7 +358,8 @@ def compute_missing(folder: RunFolder, workers: Workers, progress: Progress | No
                     progress(tally.standing(total))
 
 
-def _tally(folder: RunFolder) -> Tally:
+def tally_of(folder: RunFolder) -> Tally:
+    """Return the empty count of a run."""
     truth = folder.truth()
     truth = truth[truth["estimand"].isin(folder.judged)]
     series = zip(truth["cell"], truth["method"], truth["estimand"], strict=True)
