@@ -28,4 +28,5 @@ numpydoc_xref_param_type = False
 
 html_theme = "furo"
 html_title = f"simsepsis {release}"
-html_static_path: list[str] = []
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]

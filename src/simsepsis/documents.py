@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +65,7 @@ def is_file(path: Path) -> bool:
 def read_toml(path: Path, refusal: type[SimsepsisError]) -> dict[str, Any]:
     """Return what a TOML file says."""
     try:
-        document = tomllib.loads(_text(path))
-        _check_parts(document)
+        return deepcopy(_parsed(_text(path)))
     except RecursionError:
         raise refusal(
             f"{path}: is nested too deeply; a document has up to {DEEPEST} tables in one another"
@@ -76,6 +77,15 @@ def read_toml(path: Path, refusal: type[SimsepsisError]) -> dict[str, Any]:
         raise refusal(f"{path}: cannot be read as TOML ({error}); correct it there") from error
     except ValueError as error:
         raise refusal(f"{path}: {_reason(error)}") from error
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the document of a text; the worlds of a plan all begin with the same one."""
+    if _ENDLESS_KEY.search(text):
+        raise RecursionError
+    document = tomllib.loads(text)
+    _check_parts(document)
     return document
 
 
@@ -96,12 +106,9 @@ def _text(path: Path) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ValueError("is written in UTF-16; save it as UTF-8")
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"is no text in UTF-8 (byte {error.start + 1}); save it as UTF-8") from None
-    if _ENDLESS_KEY.search(text):
-        raise RecursionError
-    return text
 
 
 def _check_parts(document: dict[str, Any]) -> None:

@@ -36,6 +36,9 @@ methods = ["crude", "psm"]
 estimands = ["rd_hospital_death"]
 replicates = 4
 seed = 5
+
+[[figures]]
+kind = "zip"
 """
 LINES = {
     "": ((), None),

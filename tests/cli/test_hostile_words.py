@@ -117,7 +117,8 @@ def test_an_experiment_of_hostile_claims_and_cells(simsepsis, tmp_path, quick_pl
     claims = "\n".join(f"{json.dumps(words)} = 'convergence >= 0.5'" for words in (*HOSTILE, ALL))
     accept = re.search(r"^\[accept\].*?(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
     text = text.replace(accept[0], f"[accept]\n{claims}\n\n")
-    (tmp_path / "hostile.toml").write_text(text, encoding="utf-8")
+    # What is hostile here stands in no figure; one is drawn.
+    (tmp_path / "hostile.toml").write_text(f'{text}\n[[figures]]\nkind = "zip"\n', encoding="utf-8")
     result = simsepsis("run", "hostile.toml", "--out", "out", "--replicates", "4", "--jobs", "1")
     check_terminal(result)
     check_files(tmp_path / "out")

@@ -27,13 +27,16 @@ EACH = 120
 """Replicates of each cell: so many that a run outlives its first batches."""
 BOTH = 2 * EACH
 PROGRAM = str(Path(sys.executable).with_name("simsepsis"))
+FIGURE = '\n[[figures]]\nkind = "zip"\n'
+"""One figure, where a plan without figures has eight: what ends a run draws it."""
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, quick_plan_text):
     """Return the folder of a plan and a run of it that nobody disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "go.toml").write_text(quick_plan_text(("replicates = 6\n", f"replicates = {EACH}\n")))
+    plan = quick_plan_text(("replicates = 6\n", f"replicates = {EACH}\n")) + FIGURE
+    (folder / "go.toml").write_text(plan)
     run_experiment(folder / "go.toml", folder / "out", jobs=1)
     return folder
 

@@ -26,24 +26,30 @@ def analysis(registry: pd.DataFrame) -> Analysis:
 
 
 class Balanced(HTMLParser):
-    """Fails on a tag that is closed in the wrong order; collects ids and links."""
+    """Fails on a tag closed in the wrong order; collects ids, links, and what surrounds what is wide."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.open: list[str] = []
+        self.classes: list[str] = []
         self.ids: list[str] = []
         self.targets: set[str] = set()
+        self.around: dict[str, set[str]] = {"table": set(), "img": set()}
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.ids += [str(found["id"])] if "id" in found else []
         self.targets |= {str(found["href"])[1:]} if tag == "a" else set()
+        if tag in self.around:
+            self.around[tag].add(self.classes[-1])
         if tag not in {"meta", "img", "br"}:
             self.open.append(tag)
+            self.classes.append(str(found.get("class")))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self.classes.pop()
 
 
 def page_of(analysis: Analysis, **options: object):
@@ -62,6 +68,8 @@ def test_page_is_sound_and_shows_every_figure(analysis: Analysis) -> None:
     assert html.count("data:image/svg+xml;base64,") == len(plates)
     assert "<script" not in html
     assert COMMAND in html
+    assert page.around == {"table": {"scroll"}, "img": {"scroll"}}
+    assert html.count('<caption><span class="held">') == html.count("<caption")
 
 
 def test_answer_tells_the_matched_result_with_its_numbers(analysis: Analysis) -> None:

@@ -73,8 +73,12 @@ def _with_model(world: FittedScenario, name: str, model: Model) -> FittedScenari
 def _moved(people: People, profile: Profile, model: str, shift: float) -> People:
     """Return the patients with one predictor moved."""
     predictors = people.covariates.predictors.copy()
-    predictors[tabulated(profile).models.index(model)] += shift
+    predictors[_place(profile, model)] += shift
     return replace(people, covariates=replace(people.covariates, predictors=predictors))
+
+
+def _place(profile: Profile, model: str) -> int:
+    return tabulated(profile).models.index(model)
 
 
 def _drawn(world: FittedScenario, people: People, name: str) -> FloatArray:
@@ -85,16 +89,18 @@ def _drawn(world: FittedScenario, people: People, name: str) -> FloatArray:
     survival = world.learned.survival
     if survival is not None and name == survival.event and fate.event is not None:
         return fate.event.astype(np.float64)
-    return record_later(world, people, fate, given)[name]
+    return record_later(world, people, fate, given, until=name)[name]
 
 
 def _shifted(world: FittedScenario, people: People, name: str, means: Mapping[str, float]) -> Model:
     """Return the model of an event whose intercept gives the event's share."""
     model_name = _model_of(world.learned, name)
     model = world.learned.models[model_name]
+    moved, place = _moved(people, world.learned, model_name, 0.0), _place(world.learned, model_name)
 
     def gap(shift: float) -> float:
-        moved = _moved(people, world.learned, model_name, shift)
+        # In its own copy, as the predictors of all models are too many to be copied at each step.
+        np.add(people.covariates.predictors[place], shift, out=moved.covariates.predictors[place])
         if name in world.learned.later and world.learned.later[name].role == "before":
             # It is drawn with the patients: its share is that of its probabilities.
             score = predictor(world.learned, model_name, moved.covariates, moved.before)
@@ -123,7 +129,7 @@ def _standardized(world: FittedScenario, people: People, name: str) -> Model:
     if profile.survival is not None and fate.event is not None:
         earlier[profile.survival.event] = fate.event.astype(np.float64)
     if profile.later[name].role == "after":
-        earlier |= record_later(world, people, fate, given)
+        earlier |= record_later(world, people, fate, given, until=name)
     score = predictor(profile, model_name, people.covariates, earlier) + model.treatment * given
     explained = min(float(score.var()), 0.999)
     return model.model_copy(

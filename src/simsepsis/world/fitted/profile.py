@@ -353,15 +353,15 @@ class Profile(Section):
         return _lines(values, "") + "\n"
 
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _lines(value: object, indent: str) -> str:
     if isinstance(value, dict) and value:
         inner = indent + " "
-        parts = (
-            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_lines(one, inner)}"
-            for key, one in value.items()
-        )
+        parts = (f"{inner}{_json(key)}: {_lines(one, inner)}" for key, one in value.items())
         return "{\n" + ",\n".join(parts) + f"\n{indent}}}"
-    return json.dumps(value, ensure_ascii=False)
+    return _json(value)
 
 
 def content_hash(text: str) -> str:

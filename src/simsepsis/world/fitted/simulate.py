@@ -403,17 +403,20 @@ def quantiles(column: Column, normal: FloatArray) -> FloatArray:
 
 
 def record_later(
-    scenario: FittedScenario, people: People, fate: Fate, given: FloatArray
+    scenario: FittedScenario, people: People, fate: Fate, given: FloatArray, *, until: str = ""
 ) -> dict[str, FloatArray]:
-    """Return what is recorded after the outcomes, of the arm that each patient was in."""
+    """Return what is recorded after the outcomes, of the arm that each patient was in, up to a column."""
     profile, survival = scenario.learned, scenario.learned.survival
     found = dict(people.before) | dict(fate.outcomes)
     if survival is not None and fate.event is not None:
         found[survival.event] = fate.event.astype(np.float64)
     for name, later in profile.later.items():
+        if until in found:
+            break
         if later.role == "after":
             add = given * profile.models[later.model].treatment
             found[name] = draw_later(profile, later, people.covariates, add, found, people.luck.later[name])
-    for name, uniform in people.luck.absent.items():
-        found[name] = np.where(uniform < profile.later[name].column.missing, np.nan, found[name])
+    for name in people.luck.absent.keys() & found.keys():
+        absent = people.luck.absent[name] < profile.later[name].column.missing
+        found[name] = np.where(absent, np.nan, found[name])
     return found

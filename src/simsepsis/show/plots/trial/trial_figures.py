@@ -48,8 +48,8 @@ def _figures(plan: TrialPlan, note: str) -> Iterator[Figure]:
 
 def power_figure(plan: TrialPlan, note: str) -> Figure:
     """Show power over patients."""
-    short = SHORT_SCALES[plan.size.assumptions.effect.name]
-    effects = plan.power.drop_duplicates("share").set_index("share")["effect"]
+    short, power = SHORT_SCALES[plan.size.assumptions.effect.name], plan.power
+    effects = power.drop_duplicates("share").set_index("share")["effect"]
     labels = {
         share: f"{short} {effect:.3g}".replace("-", "−")
         + (" (the plan)" if share == 1.0 else f" ({share:.0%} of the difference)")
@@ -62,10 +62,8 @@ def power_figure(plan: TrialPlan, note: str) -> Figure:
         caption="Power by formula, looks, departures and loss included, for the planned effect and parts "
         f"of it. {note}",
         alt=f"Power rises with patients; {plan.n_total:,} have {plan.size.power:.1%} at the planned effect.",
-        draw=lambda: plot_power(
-            plan.power, n_randomized=plan.n_total, target=target, labels=labels, note=note
-        ),
-        data=plan.power,
+        draw=lambda: plot_power(power, n_randomized=plan.n_total, target=target, labels=labels, note=note),
+        data=power,
     )
 
 
@@ -116,8 +114,8 @@ def boundaries_figure(plan: TrialPlan, note: str) -> Figure:
 def assurance_figure(plan: TrialPlan, note: str) -> Figure:
     """Show assurance with its ceilings."""
     told = plan.priors.set_index("prior")["label"]
-    short = short_labels(plan.protocol.study) | PRIORS
-    labels = {name: short.get(name, str(told[name])) for name in plan.assurance["prior"].unique()}
+    short, curve = short_labels(plan.protocol.study) | PRIORS, plan.assurance
+    labels = {name: short.get(name, str(told[name])) for name in curve["prior"].unique()}
     last = plan.priors.iloc[-1]
     return Figure(
         name="assurance",
@@ -126,14 +124,15 @@ def assurance_figure(plan: TrialPlan, note: str) -> Figure:
         f"which no number of patients exceeds. {note}",
         alt=f"{labels[str(last['prior'])]}: assurance {last['assurance']:.0%} with the planned patients, "
         f"ceiling {last['ceiling']:.0%}.",
-        draw=lambda: plot_assurance(plan.assurance, n_randomized=plan.n_total, labels=labels, note=note),
-        data=plan.assurance,
+        draw=lambda: plot_assurance(curve, n_randomized=plan.n_total, labels=labels, note=note),
+        data=curve,
     )
 
 
 def sensitivity_figure(plan: TrialPlan, note: str) -> Figure:
     """Show power over two wrong assumptions."""
-    worst, given = float(plan.attenuation["power"].min()), plan.size.assumptions
+    given, power = plan.size.assumptions, plan.attenuation
+    worst = float(power["power"].min())
     return Figure(
         name="sensitivity",
         title="If control risk and effect are not as planned",
@@ -141,13 +140,13 @@ def sensitivity_figure(plan: TrialPlan, note: str) -> Figure:
         alt=f"The power of the planned patients falls to {worst:.0%} where control risk and effect are "
         "lowest.",
         draw=lambda: plot_sensitivity(
-            plan.attenuation,
+            power,
             target=given.power,
             planned=given.p_control,
             n_randomized=plan.n_total,
             note=note,
         ),
-        data=plan.attenuation,
+        data=power,
     )
 
 
@@ -197,15 +196,15 @@ def _restricted(rows: pd.DataFrame, named: Mapping[str, str], offer: Offer) -> s
 
 def accrual_figure(plan: TrialPlan, note: str) -> Figure:
     """Show accrual."""
-    months = plan.pace["months_accrual"]
+    months, accrual = plan.pace["months_accrual"], plan.accrual
     return Figure(
         name="accrual",
         title="Accrual",
         caption=f"Expected accrual at the planned pace, two thirds and half of it. {note}",
         alt=f"Accrual takes {months.iloc[0]:.0f} months at the planned pace, {months.iloc[-1]:.0f} at half "
         "of it.",
-        draw=lambda: plot_accrual(plan.accrual, n_randomized=plan.n_total, note=note),
-        data=plan.accrual,
+        draw=lambda: plot_accrual(accrual, n_randomized=plan.n_total, note=note),
+        data=accrual,
     )
 
 
