@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +15,12 @@ from simsepsis.arrays import FloatArray
 from simsepsis.errors import UsageError
 from simsepsis.trial.inputs import positive, probability, within
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
-RISKS: FloatArray = 0.5 * (_NODES + 1.0)
-"""Risks over which beta densities are integrated."""
-MASS: FloatArray = 0.5 * _WEIGHTS
+
+@lru_cache(maxsize=1)
+def _grid() -> tuple[FloatArray, FloatArray]:
+    """Return risks over which beta densities are integrated, and their weights; made on first use."""
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    return 0.5 * (nodes + 1.0), 0.5 * weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +64,12 @@ class BetaMixture:
         )
 
     def density(self) -> FloatArray:
-        """Return the density over `RISKS`."""
+        """Return the density over the grid of risks."""
+        risks, _ = _grid()
         parts = zip(self.weights, self.a, self.b, strict=True)
-        found = np.zeros_like(RISKS)
+        found = np.zeros_like(risks)
         for weight, a, b in parts:
-            found += weight * np.exp((a - 1.0) * np.log(RISKS) + (b - 1.0) * np.log1p(-RISKS) - betaln(a, b))
+            found += weight * np.exp((a - 1.0) * np.log(risks) + (b - 1.0) * np.log1p(-risks) - betaln(a, b))
         return found
 
     @property
@@ -153,9 +157,10 @@ def borrowing_power(
     [0.1, 6.1, 44.9]
     """
     probability(threshold, "threshold")
-    control = np.array([prior.posterior(x, n_control).density() for x in range(n_control + 1)]) * MASS
+    risks, mass = _grid()
+    control = np.array([prior.posterior(x, n_control).density() for x in range(n_control + 1)]) * mass
     events = np.arange(n_treated + 1)[:, None]
-    above = betaincc(1.0 + events, 1.0 + n_treated - events, RISKS)
+    above = betaincc(1.0 + events, 1.0 + n_treated - events, risks)
     better = control @ (1.0 - above if lower_is_better else above).T
     found = []
     for risk in np.atleast_1d(np.asarray(p_control, np.float64)):
