@@ -205,14 +205,16 @@ def test_a_method_that_raises_is_rows_with_the_reason_and_the_others_stay(small,
         raise LookupError("a defect")
 
     in_place_of(real, replace(real, function=broken), monkeypatch)
-    out = tmp_path / "broken"
-    run = run_experiment(folder / "small.toml", out, jobs=1, replicates=2)
+    out, calls = tmp_path / "broken", []
+    run = run_experiment(folder / "small.toml", out, jobs=1, replicates=2, progress=calls.append)
     rows = open_run(out).rows()
     psm, crude = (rows[rows["method"] == name] for name in ("psm", "crude"))
     assert set(psm["failure"]) == {"LookupError: a defect"}
     assert not psm["converged"].any()
     assert crude["converged"].all()
     assert run.failures == len(psm[psm["estimand"] == "rd_hospital_death_matched"])
+    # Workers count what they compute, and the last word on progress is the table's.
+    assert calls[-1].failures == run.failures
     expected = rows_of(folder / "out").query("method == 'crude' and replicate < 2")
     pd.testing.assert_frame_equal(
         crude.drop(columns="seconds").reset_index(drop=True), expected.reset_index(drop=True)
