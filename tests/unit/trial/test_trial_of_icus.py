@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy.stats import ttest_ind
@@ -148,9 +146,9 @@ def test_the_luck_of_few_patients_is_no_correlation():
     rng = np.random.default_rng(1)
     icus, each = 300, 40
     risk = rng.beta(0.25 * 49, 0.75 * 49, icus)
-    pool = SimpleNamespace(icu=np.repeat(np.arange(icus), each), rates=np.full(icus, 1 / icus))
+    icu = np.repeat(np.arange(icus), each)
     found = [
-        icu_correlation(pool, (rng.random(icus * each) < np.repeat(risk, each)).astype(float), chance=chance)
+        icu_correlation(icu, (rng.random(icus * each) < np.repeat(risk, each)).astype(float), chance=chance)
         for _ in range(40)
         for chance in (False, True)
     ]

@@ -237,13 +237,18 @@ def _solve_effect(world: _World, control: Course, responses: FloatArray) -> floa
 @one_thread()
 def build_pool(protocol: TrialProtocol) -> Pool:
     """Return the finite population of a protocol, from the protocol's seed."""
+    return _pool(_of_population(protocol))
+
+
+def _of_population(protocol: TrialProtocol) -> TrialProtocol:
+    """Return a protocol without all that its population does not depend on."""
     # The hazards of death are scaled to the stated control risk, and the hazard ratio is solved for the
     # planned effect, both exactly in this population, with common random numbers: on the average patient,
     # or on the average ICU where the analysis counts every ICU alike.
     test = Test(analysis=ICUS_ALIKE) if protocol.test.analysis == ICUS_ALIKE else Test()
     told = {"label": "", "question": "", "test": test, "looks": Looks(), "priors": (), "n_total": None}
     told |= {"words": Words(), "published": (), **dict.fromkeys(VARIANTS)}
-    return _pool(protocol.model_copy(update=told | {"allocation": Allocation()}))
+    return protocol.model_copy(update=told | {"allocation": Allocation()})
 
 
 def null_pool(protocol: TrialProtocol, pool: Pool) -> Pool:
@@ -258,10 +263,7 @@ def null_pool(protocol: TrialProtocol, pool: Pool) -> Pool:
 def _pool(protocol: TrialProtocol) -> Pool:
     """Return the population of a protocol from which all that it does not depend on has been taken."""
     candidates = draw_candidates(protocol)
-    everybody = _solve_control(_World(protocol=protocol, candidates=candidates))
-    untreated = everybody.course(None, 0.0)
-    rows = np.flatnonzero(untreated.eligible)
-    world, control = replace(everybody, candidates=candidates.subset(rows)), untreated.subset(rows)
+    world, control = _under_control(protocol, candidates)
     coefficient, chosen = _solve_effect(world, control, candidates.log_hazard_ratio), world.candidates
     treated = range(len(chosen.log_hazard_ratio))
     return Pool(
@@ -276,6 +278,14 @@ def _pool(protocol: TrialProtocol) -> Pool:
         log_hazard_ratio=coefficient,
         hazard_factor=world.hazard_factor,
     )
+
+
+def _under_control(protocol: TrialProtocol, candidates: Candidates) -> tuple[_World, Course]:
+    """Return the world of the eligible, at the stated control risk, and their course without treatment."""
+    everybody = _solve_control(_World(protocol=protocol, candidates=candidates))
+    untreated = everybody.course(None, 0.0)
+    rows = np.flatnonzero(untreated.eligible)
+    return replace(everybody, candidates=candidates.subset(rows)), untreated.subset(rows)
 
 
 PROBE = 20_000
@@ -317,12 +327,12 @@ REFERENCE = 200_000
 """Patients from whom the ICC of a world is taken, whatever the population that trials draw from."""
 
 
-def icu_correlation(pool: Pool, values: FloatArray, *, chance: bool = False) -> float:
+def icu_correlation(icu: IntArray, values: FloatArray, *, chance: bool = False) -> float:
     """Return the correlation ρ of two patients of one ICU, ICUs counted alike."""
-    counts = np.bincount(pool.icu, minlength=pool.rates.size)
+    counts = np.bincount(icu)
     seen = counts > 1
     n = counts[seen]
-    means = np.bincount(pool.icu, weights=values, minlength=pool.rates.size)[seen] / n
+    means = np.bincount(icu, weights=values)[seen] / n
     overall = float(means.mean())
     luck = 0.0 if chance else float((means * (1.0 - means) / (n - 1.0)).mean()) * (1.0 - 1.0 / n.size)
     return max(float(means.var()) - luck, 0.0) / (overall * (1.0 - overall))
@@ -334,16 +344,24 @@ def world_icc(protocol: TrialProtocol, pool: Pool) -> float:
         return protocol.allocation.icc
     if protocol.allocation.clustered and protocol.run.pool != REFERENCE:
         run = protocol.run.model_copy(update={"pool": REFERENCE})
-        pool = build_pool(protocol.model_copy(update={"run": run}))
-    return icu_correlation(pool, _deaths(protocol, pool))
+        return _reference_icc(_of_population(protocol.model_copy(update={"run": run})))
+    return icu_correlation(pool.icu, _deaths(protocol, pool.courses[0]))
+
+
+@lru_cache(maxsize=4)
+def _reference_icc(protocol: TrialProtocol) -> float:
+    """Return the ICC of a population in which nobody is treated, whose effect need not be solved for that."""
+    world, control = _under_control(protocol, draw_candidates(protocol))
+    return icu_correlation(world.candidates.icu, _deaths(protocol, control))
 
 
 def icc_drawn(protocol: TrialProtocol, pool: Pool) -> tuple[float, float]:
     """Return the ICC that trials of ICUs should have, and that of the pool as it is; parameters as above."""
     if not protocol.allocation.clustered:
         return 0.0, 0.0
-    return world_icc(protocol, pool), icu_correlation(pool, _deaths(protocol, pool), chance=True)
+    deaths = _deaths(protocol, pool.courses[0])
+    return world_icc(protocol, pool), icu_correlation(pool.icu, deaths, chance=True)
 
 
-def _deaths(protocol: TrialProtocol, pool: Pool) -> FloatArray:
-    return died(pool.courses[0], protocol.outcome).astype(np.float64)
+def _deaths(protocol: TrialProtocol, control: Course) -> FloatArray:
+    return died(control, protocol.outcome).astype(np.float64)
