@@ -128,7 +128,8 @@ NUMBERS = re.compile(
 )
 """Names to be passed over, and numbers or lists of numbers."""
 
-_PLACE = "\0"
+_PLACE = "\N{OBJECT REPLACEMENT CHARACTER}"
+"""Stands for a number; a NUL would not do, at which pandas ends a text when it groups."""
 
 
 def kinds_of_reasons(reasons: pd.DataFrame) -> pd.DataFrame:

@@ -65,3 +65,17 @@ def test_an_apostrophe_opens_no_name():
 def test_nothing_failed():
     assert kinds().columns.tolist() == ["method", "failure", "rows", "cells"]
     assert len(kinds()) == 0
+
+
+def test_reasons_that_part_only_behind_their_first_number_are_two_kinds():
+    table = kinds(
+        (1, "a", "columns 13 predict 7 rows; correlation -0.007 is impossible in 151 rows", 2),
+        (1, "a", "columns 12 predict 4 rows; no convergence in 50 steps", 3),
+        (2, "a", "columns 14 predict 9 rows; correlation -0.009 is impossible in 80 rows", 1),
+        (2, "a", "columns 11 predict 4 rows; no convergence in 50 steps", 1),
+    )
+    assert table["failure"].tolist() == [
+        "columns 11 to 12 predict 4 rows; no convergence in 50 steps",
+        "columns 13 to 14 predict 7 to 9 rows; correlation -0.009 to -0.007 is impossible in 80 to 151 rows",
+    ]
+    assert table["rows"].tolist() == [4, 3]
