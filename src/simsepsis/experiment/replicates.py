@@ -89,12 +89,9 @@ def work_of(
     truth: Mapping[Series, float] | None = None,
 ) -> Work:
     """Return what a run asks of some replicates of a cell."""
-    batch, run = (
-        Batch(run=folder.run, cell=cell.key, first=first, last=last, methods=methods),
-        folder.plan.run,
-    )
+    run = folder.plan.run
     return Work(
-        batch=batch,
+        batch=Batch(run=folder.run, cell=cell.key, first=first, last=last, methods=methods),
         cell=cell,
         spec=run.analysis,
         seed=run.seed,

@@ -49,7 +49,7 @@ def learn_column(
 
 def _category(known: FloatArray, levels: Sequence[str], minimum: int) -> Column:
     counts = _joined_levels(np.bincount(known.astype(np.int64), minlength=len(levels)).astype(float), minimum)
-    # The most frequent first: what is drawn level by level is then seen by most patients (`level_order`).
+    # The most frequent first, unless `level_order` finds an order that goes better with numbers.
     order = np.argsort(-counts, kind="stable")
     return Column(
         kind="category",

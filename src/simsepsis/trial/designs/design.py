@@ -158,8 +158,15 @@ def fixed_design(endpoint: Endpoint, effect: Effect, level: Level, power: float,
             f"{effect.name}={effect.value:g} is no effect, so no sample size detects it; plan for an effect"
         )
     needed = replace(found, delta=abs(found.delta)).total(level.z, level.z_power(power))
-    shared: dict[str, Any] = {"alpha": level.alpha, "sides": level.sides, "power": power}
-    return Design(endpoint=endpoint, effect=effect, n_total=needed, **shared, **told)
+    return Design(
+        endpoint=endpoint,
+        effect=effect,
+        n_total=needed,
+        alpha=level.alpha,
+        sides=level.sides,
+        power=power,
+        **told,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
