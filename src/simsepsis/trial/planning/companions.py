@@ -14,7 +14,6 @@ from scipy.special import ndtri
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError, UsageError
-from simsepsis.performance.mcse import mean_of
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.protocol import TrialProtocol
@@ -167,6 +166,8 @@ def _rejections(simulation: TrialSimulation) -> FloatArray:
 
 
 def _endpoint_row(name: str, simulation: TrialSimulation, own: TrialSimulation) -> dict[str, object]:
+    from simsepsis.performance.mcse import mean_of
+
     power, mcse = simulation.measure("rejection")
     gap = mean_of(_rejections(simulation) - _rejections(own))
     truth = simulation.truth[simulation.truth["measure"] != "risk"].iloc[simulation.protocol.effect_arm]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
-from simsepsis.analysis.fit import Fit
-from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.trial.protocol.condition import Known
 from simsepsis.trial.simulation.pool import Pool
+
+if TYPE_CHECKING:
+    from simsepsis.analysis.fit import Fit
 
 Slopes = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 """Risks under treatment and control → effect, and its slopes on the two."""
@@ -82,6 +84,8 @@ def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, ar
 
 def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit] | None:
     """Return the columns that have finite coefficients and their fit; None if an arm has none."""
+    from simsepsis.analysis.logistic import fit_logistic
+
     while True:
         fit = fit_logistic(design, dead)
         finite = np.isfinite(fit.params)

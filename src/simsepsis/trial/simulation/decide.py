@@ -24,6 +24,9 @@ from simsepsis.trial.simulation.setting import Setting
 DECISIONS = ("none", "efficacy", "harm", "futility")
 """How a trial ends: no rejection at the last look, or through one of the bounds."""
 
+ANY, ALL = "any arm", "all arms"
+"""Among the arms: a rejection in one of them, and in every one."""
+
 LEVEL = 0.95
 TAIL = 0.5 * (1.0 - LEVEL)
 DRIFTS: FloatArray = np.linspace(-14.0, 16.0, 151)

@@ -15,7 +15,7 @@ from simsepsis.trial.planning.accrual import patients_per_month
 from simsepsis.trial.planning.companions import power_with
 from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.sequential.spending import spending_parameter
-from simsepsis.trial.simulation.characteristics import ANY
+from simsepsis.trial.simulation.decide import ANY
 from simsepsis.words import numbers
 from simsepsis.words.numbers import DASH, error_text, fixed
 
