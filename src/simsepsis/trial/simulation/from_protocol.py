@@ -104,6 +104,17 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     )
 
 
+def size_error(size: PlannedSize, screened: Screened) -> float:
+    """Return the Monte Carlo error that a population leaves a solved number of patients, as a part of it."""
+    given = size.assumptions
+    if given.ranked is not None and screened.effect_error == 0.0:
+        return 0.0
+    risk = given.p_control + screened.p_control_mcse
+    moved = replace(given, p_control=risk, ranked=given.ranked and replace(given.ranked, p_control=risk))
+    by_risk = math.log(plan_size(moved).n_sequential / plan_size(given).n_sequential)
+    return math.hypot(by_risk, 2.0 * screened.effect_error)
+
+
 ROUNDS, CLOSE = 50, 1e-4
 
 

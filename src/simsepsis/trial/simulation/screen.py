@@ -16,7 +16,7 @@ from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, world_icc
 from simsepsis.trial.simulation.precision import Precision, precision_of
 from simsepsis.trial.simulation.setting import Setting, unsized
-from simsepsis.trial.simulation.truth import distributions, risks, true_effects
+from simsepsis.trial.simulation.truth import distributions, effect_error, risks, true_effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +25,7 @@ class Screened:
 
     p_control: float
     p_control_mcse: float
+    effect_error: float
     given: bool
     effect: Effect
     eligible: float
@@ -48,6 +49,7 @@ def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Sc
     return Screened(
         p_control=taken[0] if stated is None else stated,
         p_control_mcse=spread if stated is None else 0.0,
+        effect_error=effect_error(setting) if _brought(protocol) else 0.0,
         given=stated is not None,
         effect=_found(protocol, taken) if as_found or _of_ranks(protocol) else protocol.planned,
         eligible=pool.eligible_share,
@@ -63,6 +65,11 @@ def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Sc
 
 def _of_ranks(protocol: TrialProtocol) -> bool:
     return protocol.planned.name == protocol.outcome.rank_scale
+
+
+def _brought(protocol: TrialProtocol) -> bool:
+    """Return whether the sample size is about an effect that the planned one brings with it in the world."""
+    return protocol.outcome.kind != "event" and not _of_ranks(protocol)
 
 
 def _found(protocol: TrialProtocol, taken: list[float]) -> Effect:

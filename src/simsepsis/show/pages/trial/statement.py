@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from simsepsis.show.pages.trial.facts import FEASIBLE_MONTHS, Facts, consent_needed
+from simsepsis.show.pages.trial.facts import FEASIBLE_MONTHS, SURE, Facts, consent_needed, patients_error
 from simsepsis.show.pages.trial.statement_clauses import CLAUSES, PARAGRAPH, Clause
 from simsepsis.show.trial_words import (
     ASSIGNED,
@@ -125,6 +125,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "simulated": plan.simulated_trials > 0,
         "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
         "gains": plan.screened.precision.left(plan.size.n_analysed) < 1.0,
+        "unsure": not patients_error(plan) <= SURE,
         "sparse": given.sparse > 1.0,
         "checked": "analyses" in plan.tables and protocol.test.analysis != "unadjusted",
     }

@@ -52,6 +52,11 @@ SENTENCES: tuple[tuple[str, str], ...] = (
         "Departures from the arms dilute the difference from {rd} to {rd_itt} percentage points.",
     ),
     (
+        "unsure",
+        "The number of patients has a Monte Carlo standard error of {n_mcse}, because it rests on {pool} "
+        "simulated patients; run.pool = {pool_larger} would make that {n_mcse_larger}.",
+    ),
+    (
         "looks",
         "With the planned looks {expected_planned} patients are expected if the plan is right, "
         "{expected_null} {under_null}.",
