@@ -6,10 +6,9 @@ import pytest
 from simsepsis.errors import ExperimentError
 from simsepsis.trial import build_pool
 from simsepsis.trial.protocol.condition import parse_condition
-from simsepsis.trial.simulation.from_protocol import assumptions_of, size_error
+from simsepsis.trial.simulation.from_protocol import screen, size_error
 from simsepsis.trial.simulation.outcomes import coded, died
 from simsepsis.trial.simulation.pool import _settled, _World, draw_candidates
-from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import risks, true_effects
 from simsepsis.trial.sizing.size import plan_size
@@ -72,7 +71,7 @@ def test_the_error_of_the_number_of_patients_is_how_far_populations_differ(proto
     for seed in range(12):
         told = protocol(changes | {"run.pool": 5_000, "run.seed": seed})
         screened = screen(told, build_pool(told))
-        size = plan_size(assumptions_of(told, screened))
+        size = plan_size(screened.assumptions)
         found.append((np.log(size.n_sequential), size_error(size, screened)))
     numbers, errors = np.array(found).T
     # The spread of twelve has an error of its own of a fifth.
@@ -82,7 +81,7 @@ def test_the_error_of_the_number_of_patients_is_how_far_populations_differ(proto
 def test_an_effect_on_ranks_that_is_stated_leaves_no_error(protocol):
     told = protocol({"endpoint.name": "win_ratio", "effect": {"scale": "win_ratio", "value": 1.2}})
     screened = screen(told, build_pool(told))
-    assert size_error(plan_size(assumptions_of(told, screened)), screened) == 0.0
+    assert size_error(plan_size(screened.assumptions), screened) == 0.0
 
 
 def test_no_effect_leaves_every_course_alone(protocol):

@@ -21,11 +21,10 @@ from simsepsis.trial.protocol.other_designs import VARIANTS
 from simsepsis.trial.protocol.sections import Arm
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
-from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.precision import variance_left
-from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare, unsized
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.truth import risks

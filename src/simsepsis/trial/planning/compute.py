@@ -23,9 +23,8 @@ from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.planning.variants import BY_FORMULA, adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import BATCH
-from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.from_protocol import Screened, planned_size, screen
 from simsepsis.trial.simulation.pool import build_pool
-from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation
 from simsepsis.trial.simulation.truth import strategies_table
 from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, whole_patients

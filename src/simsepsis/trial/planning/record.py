@@ -10,7 +10,7 @@ from simsepsis.trial.planning.accrual import accrual_curve
 from simsepsis.trial.planning.belief import assurance_curve
 from simsepsis.trial.planning.grids import power_lines, sensitivity_map
 from simsepsis.trial.protocol import TrialProtocol
-from simsepsis.trial.simulation.screen import Screened
+from simsepsis.trial.simulation.from_protocol import Screened
 from simsepsis.trial.sizing.size import PlannedSize
 
 

@@ -85,6 +85,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
     rule, futility = protocol.looks.futility, given.futility
     stated = rule is not None and rule.z is not None
     by_power = rule is not None and (rule.conditional_power or rule.predictive_power) is not None
+    given_risk = protocol.endpoint.control_risk is not None
     of_deaths = protocol.effect.margin is None and not protocol.support_alone
     held = {
         "always": True,
@@ -94,8 +95,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "support_alone": protocol.support_alone,
         "noninferiority": protocol.effect.margin is not None,
         "risk_worded": worded,
-        "risk_given": plan.screened.given and not worded,
-        "risk_simulated": not plan.screened.given and not worded,
+        "risk_given": given_risk and not worded,
+        "risk_simulated": not given_risk and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
         "support": protocol.effect.support_hazard_ratio != 1.0 and not protocol.support_alone,
         "discharge": protocol.effect.discharge_hazard_ratio != 1.0,
