@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.trial.protocol.bounds import boundaries_of
-from simsepsis.trial.protocol.testing import Looks, Test
+from simsepsis.trial.protocol.testing import Looks, Test, boundaries_of
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.inference import exceedances
 from simsepsis.trial.simulation.batch import Results, planned_side

@@ -13,7 +13,7 @@ from simsepsis.show.trial_words import CONTROLS_JA, listed
 from simsepsis.trial.effect import RISK_SCALES, effect_between, effect_from_coefficient
 from simsepsis.trial.planning.accrual import patients_per_month
 from simsepsis.trial.planning.companions import power_with
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.protocol.sections import MOST_PATIENTS
 from simsepsis.trial.sequential.spending import spending_parameter
 from simsepsis.trial.simulation.decide import ANY

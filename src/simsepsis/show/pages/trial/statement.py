@@ -35,7 +35,7 @@ from simsepsis.show.trial_words import (
     words_of,
 )
 from simsepsis.trial.effect import RISK_SCALES
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.offer import Phrase
 from simsepsis.trial.sizing.assumptions import Assumptions

@@ -13,7 +13,7 @@ from simsepsis.show.pages.trial.statement import (
 )
 from simsepsis.show.table import Table
 from simsepsis.show.trial_words import SCALES, in_words, words_of
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import EVERYBODY
 from simsepsis.trial.protocol.offer import Phrase
