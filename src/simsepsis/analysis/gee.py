@@ -31,7 +31,7 @@ CORRELATIONS = ("exchangeable", "independence")
 MOMENTS = ("statsmodels", "geepack")
 _MAX_ITERATIONS = 60
 _RUNAWAY = 1e6
-"""Growth of a step's squared length over the shortest before from which no search returns; those that did, 40."""
+"""Growth of a step's squared length over the shortest before; searches that came back had grown by 40."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
