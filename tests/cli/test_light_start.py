@@ -52,6 +52,13 @@ def test_a_run_and_its_workers_open_no_statistics_that_only_inference_needs():
     assert done.stdout == "False\n"
 
 
+def test_a_plan_by_formulas_opens_no_room_that_only_simulated_trials_need():
+    rooms = ("simsepsis.performance", "simsepsis.analysis.logistic", "simsepsis.analysis.gee", "joblib")
+    program = f"import sys; import simsepsis.show.pages.trial; print(set({rooms}) & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_drawing_is_not_opened_before_the_patients_were_found_right(tmp_path):
     (tmp_path / "cohort.csv").write_text("a,b\n1,2\n")
     found = opened(tmp_path, "analyze cohort.csv")
