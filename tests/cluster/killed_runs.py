@@ -1,4 +1,4 @@
-"""A run on a cluster that loses its workers in the middle: what the scripts beside this one have in common."""
+"""A run on a cluster that loses workers in the middle: what the scripts beside this one have in common."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     pip install '.[dask,ray]'
     python tests/cluster/two_hosts.py
 
-By hand as root on Linux: the hosts are network namespaces, which reach this machine, and each other, by a bridge
+By hand as root on Linux: hosts are network namespaces, which reach this machine and each other by a bridge
 only. Says what was compared; ends with 1 where anything differs.
 """
 
