@@ -113,7 +113,7 @@ def dask_cluster(folder: Path) -> Iterator[str]:
 
 
 def has_all(logs: list[Path], words: str) -> Callable[[], bool]:
-    """Return whether all logs have some words, as a question that can be asked again; end where one failed."""
+    """Return whether all logs have some words, as a question to be asked again; end where one failed."""
 
     def holds() -> bool:
         texts = [log.read_text(encoding="utf-8") for log in logs]
@@ -129,7 +129,7 @@ def has_all(logs: list[Path], words: str) -> Callable[[], bool]:
 def ray_cluster(folder: Path) -> Iterator[str]:
     """Start a head without workers here and a node of one processor on each host; all know one token."""
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    os.environ["RAY_raylet_start_wait_time_s"] = str(PATIENCE)
+    os.environ |= {"RAY_raylet_start_wait_time_s": str(PATIENCE)}
     start = [BIN / "ray", "start", "--block", "--disable-usage-stats"]
     address = f"{HERE}:6379"
     with ExitStack() as stack:
