@@ -85,6 +85,7 @@ WRONG = {
     "unknown block": ("seed = 5", 'seed = 5\nblocks = ["befor"]', "did you mean 'before'"),
     "unknown truth": ("log_rr_dth30_att", "log_hr_dth30_att", "no contrast of risks"),
     "no [infer]": (PLAN[PLAN.index("[infer]") :], "", "no [infer] table"),
+    "unknown seed": ("seed = 5", 'seed = 5\nworld_seeds = ["icus.sed"]', "infer.world_seeds: icus"),
     "few worlds": ("worlds = 12", "worlds = 2", "worlds"),
 }
 

@@ -10,7 +10,7 @@ from simsepsis.performance.goodness_of_fit import Vectors
 from simsepsis.reproduction import reproduce
 from simsepsis.reproduction.ensemble import REPLICATES, between_within, judge_worlds
 from simsepsis.studies.jseptic_ivigg.world.calibration.anew import KEPT, printed_by, recalibrate
-from simsepsis.studies.jseptic_ivigg.world.calibration.fit import mechanisms
+from simsepsis.studies.jseptic_ivigg.world.calibration.assumed import mechanisms
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
 from simsepsis.study.published import open_study
 from simsepsis.world.files import load_scenario

@@ -14,6 +14,8 @@ from simsepsis.errors import DataError, UsageError
 
 Denominator = Literal["pooled", "treated", "control"]
 
+_FEW_LEVELS = 1000
+"""Whole numbers below this are counted, others are put in order first."""
 _CANCELLED = 1e-6
 """Share of a sum of squares about the common mean below which that about a group's own mean is taken anew."""
 
@@ -165,12 +167,23 @@ def ecdf_distances(values: FloatArray, treated: BoolArray) -> tuple[FloatArray, 
 
 
 def _ecdf_distance(values: FloatArray, treated: BoolArray) -> tuple[float, float]:
-    order = np.argsort(values)
-    ranked, arm = values[order], treated[order]
-    known = ~np.isnan(ranked)
-    sizes = [max(int((side & known).sum()), 1) for side in (arm, ~arm)]
-    step = np.where(known, np.where(arm, 1 / sizes[0], -1 / sizes[1]), 0.0)
-    distance = np.abs(np.cumsum(step))[:-1]
-    last = ranked[1:] - ranked[:-1] > 0
-    counted = np.where(last, distance, 0.0)
-    return counted.sum() / max(int(last.sum()), 1), counted.max()
+    known = ~np.isnan(values)
+    arms = [values[known & side] for side in (treated, ~treated)]
+    counts = _counts_of(arms)
+    steps = [count / max(arm.size, 1) for count, arm in zip(counts, arms, strict=True)]
+    distance = np.abs(np.cumsum(steps[0] - steps[1]))[:-1]
+    return distance.sum() / max(distance.size, 1), distance.max(initial=0.0)
+
+
+def _counts_of(arms: list[FloatArray]) -> list[FloatArray]:
+    """Return how often each distinct value of the arms stands in each of them, in ascending order."""
+    lowest = min((arm.min(initial=0.0) for arm in arms), default=0.0)
+    highest = max((arm.max(initial=0.0) for arm in arms), default=0.0)
+    whole = lowest >= 0.0 and highest < _FEW_LEVELS
+    if whole and all((arm == np.floor(arm)).all() for arm in arms):
+        counts = [np.bincount(arm.astype(np.int64), minlength=int(highest) + 1) for arm in arms]
+        there = counts[0] + counts[1] > 0
+        return [count[there].astype(np.float64) for count in counts]
+    distinct, place = np.unique(np.concatenate(arms), return_inverse=True)
+    parts = np.split(place, [arms[0].size])
+    return [np.bincount(part, minlength=distinct.size).astype(np.float64) for part in parts]

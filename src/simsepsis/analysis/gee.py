@@ -30,6 +30,8 @@ from simsepsis.threads import one_thread
 CORRELATIONS = ("exchangeable", "independence")
 MOMENTS = ("statsmodels", "geepack")
 _MAX_ITERATIONS = 60
+_RUNAWAY = 1e6
+"""Growth of a step's squared length over the shortest before; searches that came back had grown by 40."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -279,7 +281,7 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray) -> Fit:
         return reduced_fit(request.design.X, reduction, params, np.empty((0, 0)), iterations=0)
     equations = _equations(request, reduction)
     failure = _hopeless(equations)
-    iteration, length = 0, np.inf
+    iteration, length, shortest = 0, np.inf, np.inf
     while failure is None and length >= TOLERANCE:
         iteration += 1
         state = equations.at(params)
@@ -291,6 +293,9 @@ def _solve(request: _Request, reduction: Reduction, params: FloatArray) -> Fit:
         score = state.score()
         step = scipy.linalg.lapack.dpotrs(factor, score, lower=1)[0]
         length = float(step @ score)
+        shortest = min(shortest, length)
+        if not length <= _RUNAWAY * shortest:
+            failure = f"no convergence: after {iteration} scoring steps they only grow"
         longest = float(np.abs(step @ equations.columns).max())
         params = params + min(1.0, LONGEST_STRIDE / max(longest, LONGEST_STRIDE)) * step
         if iteration == _MAX_ITERATIONS and length >= TOLERANCE:

@@ -125,7 +125,7 @@ def calibrate(
     if check:
         raise typer.Exit(_check(load_scenario(scenario), patients, seed + 1, out))
     calibration = room_of(DEFAULT, "world.calibration.fit")
-    added = calibration.mechanisms_without(without or ())
+    added = room_of(DEFAULT, "world.calibration.assumed").mechanisms_without(without or ())
     fitted = calibration.fit_calibration(added, seed=seed, say=lambda line: say(f"  {line}"))
     (path,) = write_files(out, {f"{fitted.name}.toml": calibration.calibrated_toml(fitted).encode()})
     status = _check(fitted, patients, seed + 1, out)

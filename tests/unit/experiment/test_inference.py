@@ -33,10 +33,14 @@ OBSERVED = np.array([0.9, 1.6, -0.4, 0.3, 0.1])
 NAMES = ("first", "second")
 
 
-def linear(worlds: int, replicates: int, *, seed: int = 1, bend: float = 0.0) -> Evidence:
+def linear(
+    worlds: int, replicates: int, *, seed: int = 1, bend: float = 0.0, anew: np.ndarray | None = None
+) -> Evidence:
     rng = np.random.default_rng(seed)
     deviates = candidates(2, seed)[:worlds]
     means = deviates @ LOADINGS.T + bend * (deviates**2).sum(axis=1, keepdims=True)
+    if anew is not None:
+        means = means + rng.standard_normal((worlds, 1)) * anew
     noise = rng.multivariate_normal(np.zeros(5), COVARIANCE, size=(worlds, replicates))
     return Evidence(
         working=lambda normal: normal,
@@ -50,9 +54,11 @@ def linear(worlds: int, replicates: int, *, seed: int = 1, bend: float = 0.0) ->
     )
 
 
-def exact(observed: np.ndarray = OBSERVED, kept: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+def exact(
+    observed: np.ndarray = OBSERVED, kept: slice = slice(None), within: np.ndarray = COVARIANCE
+) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and covariance of the posterior of the two settings."""
-    loadings, inverse = LOADINGS[kept], np.linalg.inv(COVARIANCE[kept, kept])
+    loadings, inverse = LOADINGS[kept], np.linalg.inv(within[kept, kept])
     covariance = np.linalg.inv(np.eye(2) + loadings.T @ inverse @ loadings)
     return covariance @ loadings.T @ inverse @ observed[kept], covariance
 
@@ -75,6 +81,17 @@ def test_the_posterior_in_closed_form_is_recovered(evidence: Evidence) -> None:
 def test_the_evidence_is_that_of_print_over_the_prior(evidence: Evidence) -> None:
     whole = scipy.stats.multivariate_normal(np.zeros(5), COVARIANCE + LOADINGS @ LOADINGS.T)
     assert conclude(evidence).plain.log_evidence == pytest.approx(whole.logpdf(OBSERVED), abs=0.15)
+
+
+def test_what_is_drawn_anew_in_every_world_widens_the_posterior_as_in_closed_form() -> None:
+    anew = np.array([1.0, 1.5, 0.5, 0.0, 0.0])
+    found = conclude(linear(600, 24, anew=anew)).plain
+    mean, covariance = exact(within=COVARIANCE + np.outer(anew, anew))
+    sd = np.sqrt(np.diagonal(covariance))
+    assert sd[0] > 1.2 * np.sqrt(exact()[1][0, 0])
+    # The surface rests on 600 worlds, each a new draw.
+    assert_allclose(found.mean(found.points), mean, atol=0.15 * sd.min())
+    assert_allclose(found.sd(found.points), sd, rtol=0.08)
 
 
 def test_print_far_from_the_prior_is_found_too() -> None:

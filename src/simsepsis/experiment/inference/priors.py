@@ -148,6 +148,8 @@ class InferSettings(Section):
     """Patients on whom each world's truths are computed."""
     seed: Annotated[int, Field(ge=0)]
     """Seed of all random numbers."""
+    world_seeds: tuple[str, ...] = ()
+    """Dotted keys of seeds that are each world's number, so that what they draw is new in every world."""
 
     @field_validator("priors", mode="before")
     @classmethod
@@ -213,7 +215,8 @@ class InferencePlan(Section):
         """Return what people call each setting and truth."""
         names = setting_words(self.infer.study)
         settings = {key: prior.words or names.get(key, key) for key, prior in self.infer.priors.items()}
-        return settings | {name: Estimand.parse(name).label() for name in self.infer.truths}
+        seeds = {key: names.get(key, key) for key in self.infer.world_seeds}
+        return settings | seeds | {name: Estimand.parse(name).label() for name in self.infer.truths}
 
     def working(self, normal: FloatArray) -> FloatArray:
         """Return points (…, settings) on the working scale from standard normal deviates."""
@@ -225,12 +228,12 @@ class InferencePlan(Section):
         priors = self.infer.priors.values()
         return np.stack([prior.values(normal[..., k]) for k, prior in enumerate(priors)], axis=-1)
 
-    def scenario(self, values: FloatArray, label: str = "") -> Scenario:
-        """Return the world with these values, nothing in it solved yet."""
-        changes = dict(self.world.set)
+    def scenario(self, values: FloatArray, number: int = 0) -> Scenario:
+        """Return the world of a number with these values, nothing in it solved yet."""
+        changes = self.world.set | dict.fromkeys(self.infer.world_seeds, number)
         for (key, prior), value in zip(self.infer.priors.items(), values.tolist(), strict=True):
             changes |= {key: value} | {other: factor * value for other, factor in prior.also.items()}
-        return changed_scenario(self.world.base, changes, place="infer.priors", label=label or self.name)
+        return changed_scenario(self.world.base, changes, place="infer.priors", label=f"world {number}")
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -332,6 +335,8 @@ def check_inference(plan: InferencePlan) -> None:
             f"them into {plan.study.folder / 'tables'}"
         )
     _ = plan.blocks, plan.readings
+    seeds = dict.fromkeys(plan.infer.world_seeds, 0)
+    changed_scenario(plan.world.base, plan.world.set | seeds, place="infer.world_seeds", label="")
     for place, key in enumerate(plan.keys):
         deviates = np.zeros((3, len(plan.keys)))
         deviates[:, place] = (-Z_99, 0.0, Z_99)

@@ -98,7 +98,7 @@ class SimulatedWorld:
         columns = [*result_names(plan), *plan.infer.truths]
         start = {"cell": ordered.world, "estimand": ""}
         try:
-            world = plan.scenario(plan.values(deviates), f"world {ordered.world}").resolved()
+            world = plan.scenario(plan.values(deviates), ordered.world).resolved()
         except ScenarioError as error:
             nothing = dict.fromkeys(columns, np.nan)
             rows = [

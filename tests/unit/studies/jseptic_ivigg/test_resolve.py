@@ -5,8 +5,9 @@ import pytest
 
 from simsepsis.errors import ScenarioError
 from simsepsis.studies.jseptic_ivigg.world.calibration.check import check_calibration
+from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import treatment_mark
 from simsepsis.studies.jseptic_ivigg.world.effect import Effect, Regimen, Unmeasured
-from simsepsis.studies.jseptic_ivigg.world.people import Icus
+from simsepsis.studies.jseptic_ivigg.world.people import Anew, Icus
 from simsepsis.studies.jseptic_ivigg.world.prepared import build_world
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve, resolve_scenario
 from simsepsis.world.cohort import generate_cohort
@@ -162,6 +163,26 @@ def test_impossible_requests_say_what_is_reachable(scenario, words):
 def test_impossible_values_are_refused_when_written(build, words):
     with pytest.raises(ValueError, match=words):
         build()
+
+
+def test_icus_drawn_anew_keep_their_traits_and_have_the_asked_spread():
+    icus = THESIS.icus.model_copy(update={"anew": Anew(seed=3, sd={"death": 0.8})})
+    world = resolve(THESIS.model_copy(update={"icus": icus}))
+    new, old, size = world.icus.roster, THESIS.icus.roster, np.array(THESIS.icus.roster.size)
+    assert world.icus.anew is None
+    assert (new.size, new.beds, new.type, new.policy) == (old.size, old.beds, old.type, old.policy)
+    assert abs(np.corrcoef(new.death, old.death)[0, 1]) < 0.5
+    spread = [
+        np.sqrt(np.cov(values, aweights=size, ddof=0)) for values in (new.death, new.severity, old.severity)
+    ]
+    np.testing.assert_allclose(spread, [0.8, 0.25, 0.25], atol=0.002)
+    assert world.treatment.solved_for == treatment_mark(world) != THESIS.treatment.solved_for
+
+
+def test_a_world_that_draws_no_icus_anew_has_the_hash_it_had():
+    assert "anew" not in THESIS.model_dump()["icus"]
+    anew = THESIS.model_copy(update={"icus": THESIS.icus.model_copy(update={"anew": Anew(seed=0)})})
+    assert anew.hash != THESIS.hash
 
 
 def test_icus_that_differ_more_than_patients_can_are_refused():

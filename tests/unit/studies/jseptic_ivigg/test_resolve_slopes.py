@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from simsepsis.studies.jseptic_ivigg.world.resolve import STEP, resolve_scenario, slopes_of
+from simsepsis.studies.jseptic_ivigg.world.resolve import STEP, Slopes, resolve_scenario
 from simsepsis.world.files import load_scenario
 
 
@@ -19,7 +19,22 @@ def test_slopes_of_counts_are_known_at_zero():
     exact = np.diag(risk * (1 - risk))
     # A step moves n·slope·STEP patients, whose number varies like a binomial one.
     error = np.sqrt(exact / (shares.size * STEP)) + STEP * exact
-    assert (np.abs(slopes_of(deaths, at, STEP) - exact) <= 4 * error).all()
+    assert (np.abs(Slopes(deaths)(at) - exact) <= 4 * error).all()
+
+
+def test_later_slopes_agree_with_the_last_move_and_ask_for_nothing():
+    asked = []
+
+    def curved(values):
+        asked.append(values)
+        return np.array([values[0] ** 2 + values[1], np.exp(values[1]) - values[0]])
+
+    slopes = Slopes(curved)
+    first, then = np.array([0.3, -0.2]), np.array([0.5, 0.1])
+    slopes(first)
+    asked.clear()
+    np.testing.assert_allclose(slopes(then) @ (then - first), curved(then) - curved(first), atol=1e-12)
+    assert {tuple(values) for values in asked} == {tuple(first), tuple(then)}
 
 
 @pytest.mark.slow

@@ -90,6 +90,7 @@ def _facts(found: Inference) -> Iterator[tuple[str, str]]:
 
 def _posteriors(found: Inference) -> Iterator[Block]:
     lines = [f"{found.plan.words[key]}: {prior.text}." for key, prior in found.plan.infer.priors.items()]
+    lines += [f"{found.plan.words[key]}: drawn anew in every world." for key in found.plan.infer.world_seeds]
     yield Bullets(tuple(lines), small=True)
     for reading in (ALL,) if len(found.readings) > 1 else tuple(found.readings):
         rows = found.table[found.table["reading"] == reading]

@@ -127,12 +127,12 @@ def _draw(axes: Axes, rows: pd.DataFrame, names: list[str], levels: tuple[float,
             )
             axes.plot(line["at"], line["value"], linewidth=1.6, markersize=4.5, zorder=3, **look)
             ends.append((name, float(line["at"].iloc[-1]), float(line["value"].iloc[-1])))
-    mark_few_rows(axes, rows["at"].to_numpy(np.float64), rows)
     places = rows.drop_duplicates("at").sort_values("at")
     if places["at"].min() > 0 and places["at"].max() >= WIDE_RANGE * places["at"].min():
         axes.set_xscale("log")
         axes.minorticks_off()
     axes.set_xticks(places["at"], places["x"])
+    mark_few_rows(axes, rows["at"].to_numpy(np.float64), rows)
     _name_lines(axes, ends)
 
 

@@ -21,7 +21,7 @@ from simsepsis.performance.text import (
     plain_text,
     rows_text,
 )
-from simsepsis.show.style import BLUE, INK, MUTED, OCHRE, SMALL, TEXT, spread
+from simsepsis.show.style import BLUE, INK, MUTED, OCHRE, SMALL, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,13 @@ UNITS = {"%": "%", " points": "percentage points", " days": "days"}
 
 UPRIGHT_CHARACTER, UPRIGHT_LINE = 0.088, 0.19
 """Width of a character, and height of a line, of an axis's name, inches."""
-_APART = 0.085
-"""Least distance between words above points at one place, of the height of the panel."""
+_LETTER, _RING = 4.2, 4.0
+"""Width of a small letter, and how far from the middle of a ring words stay, points."""
+_POINT = np.array([2.5, 2.5])
+"""Half of a point's width and height, points."""
+_SIDES = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)])
+"""Where words may stand, the best first: above, below, right, left, at the corners."""
+
 _FEWEST = 12
 """Characters that a line has in any case."""
 
@@ -131,22 +136,46 @@ def draw_reference(axes: Axes, value: float | None, *, upright: bool) -> None:
 
 
 def mark_few_rows(axes: Axes, at: FloatArray, rows: pd.DataFrame) -> None:
-    """Ring the points whose number rests on few of its rows, and write above each how many these are."""
+    """Ring the points whose number rests on few of its rows, and write how many where there is room.
+
+    The limits and scales of the axes must be as they will stay.
+    """
     from matplotlib.patheffects import withStroke
 
-    few = (few_rows(rows) & rows["value"].notna()).to_numpy()
-    own, tall = rows[few].assign(at=np.asarray(at)[few]), np.diff(axes.get_ylim())[0]
+    known = rows["value"].notna().to_numpy()
+    points = rows.assign(at=np.asarray(at))[known]
+    own = points[few_rows(points)].sort_values(["at", "value"])
     ring = {"markersize": 10, "markerfacecolor": "none", "markeredgecolor": INK, "markeredgewidth": 0.9}
-    axes.plot(own["at"], own["value"], "o", zorder=4, **ring)
-    for x, points in own.sort_values("value").groupby("at"):
-        heights = spread(points["value"].to_numpy(np.float64), _APART * float(tall))
-        for height, used, tried in zip(heights, points["n_used"], points["n_sim"], strict=True):
-            words = rows_text(used, tried).removesuffix(" rows")
-            low = height < axes.get_ylim()[1] - _APART * 1.5 * float(tall)
-            place = {"xytext": (0, 7 if low else -7), "ha": "center", "va": "bottom" if low else "top"}
-            halo = [withStroke(linewidth=2.6, foreground="white")]
-            look = {"fontsize": SMALL - 1, "path_effects": halo, "zorder": 6, "annotation_clip": False}
-            axes.annotate(words, (float(x), height), textcoords="offset points", **place, **look)
+    axes.plot(own["at"], own["value"], "o", zorder=4, scalex=False, scaley=False, **ring)
+    counts = zip(own["n_used"], own["n_sim"], strict=True)
+    words = [rows_text(used, tried).removesuffix(" rows") for used, tried in counts]
+    look = {"fontsize": SMALL - 1, "ha": "center", "va": "center", "zorder": 6}
+    halo = [withStroke(linewidth=2.6, foreground="white")]
+    for text, place in zip(words, _free_places(axes, points, own, words), strict=True):
+        if place is not None:
+            axes.annotate(text, place, path_effects=halo, **look)
+
+
+def _free_places(
+    axes: Axes, points: pd.DataFrame, own: pd.DataFrame, words: Sequence[str]
+) -> Iterator[tuple[float, float] | None]:
+    """Yield where words go beside their points: inside the panel, on no point and on no other words."""
+    axes.get_xlim(), axes.get_ylim()  # matplotlib settles the limits when asked
+    pixel = axes.figure.dpi / 72.0
+    corners = axes.transAxes.transform([(0, 0), (1, 1)])
+    taken = [(xy, _POINT * pixel) for xy in axes.transData.transform(points[["at", "value"]])]
+    for xy, text in zip(axes.transData.transform(own[["at", "value"]]), words, strict=True):
+        half = np.array([_LETTER * len(text), 1.2 * SMALL]) * pixel / 2.0
+        steps = [step * (half + _RING * pixel) for step in _SIDES]
+        for place in (xy + step for step in steps):
+            inside = (place - half >= corners[0]).all() and (place + half <= corners[1]).all()
+            if inside and all((np.abs(place - other) >= half + room).any() for other, room in taken):
+                taken.append((place, half))
+                x, y = axes.transData.inverted().transform(place)
+                yield float(x), float(y)
+                break
+        else:
+            yield None
 
 
 def list_rows(axes: Axes, labels: Sequence[str]) -> None:

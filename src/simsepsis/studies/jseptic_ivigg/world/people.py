@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from simsepsis.studies.jseptic_ivigg.world import tables
 from simsepsis.world.section import (
@@ -54,6 +54,28 @@ class Roster(Section):
         return self
 
 
+class Anew(Section):
+    """Random effects of the registry's ICUs, drawn anew."""
+
+    seed: Annotated[int, Field(ge=0)]
+    """Which draw."""
+    sd: dict[
+        Literal[
+            "ivigg",
+            "ivigg_elsewhere",
+            "beds_and_policy",
+            "adjuncts",
+            "death",
+            "severity",
+            "age",
+            "infection",
+            "route",
+        ],
+        Positive,
+    ] = Field(default_factory=dict)
+    """Standard deviations between ICUs, where they are not those that the calibration assumes."""
+
+
 class Icus(Section):
     """Which ICUs a replicate has."""
 
@@ -65,6 +87,14 @@ class Icus(Section):
     """Factor on all differences between ICUs beyond their traits: 0 makes ICUs with equal traits equal."""
     roster: Roster
     """The registry's ICUs."""
+    anew: Anew | None = None
+    """Draws the roster's random effects anew, its sizes and traits kept."""
+
+    @model_serializer(mode="wrap")
+    def _told(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not asked for, so that worlds from before it was known keep their hash."""
+        values: dict[str, Any] = serialize(self)
+        return values if self.anew is not None else {k: v for k, v in values.items() if k != "anew"}
 
     @model_validator(mode="after")
     def _number_needs_sampling(self) -> Self:

@@ -12,13 +12,15 @@ from scipy.optimize import brentq, least_squares
 
 from simsepsis.arrays import BoolArray, FloatArray
 from simsepsis.errors import ConvergenceError, ScenarioError
-from simsepsis.streams import streams
+from simsepsis.streams import stream, streams
+from simsepsis.studies.jseptic_ivigg.world.calibration.assumed import declared_mechanisms, load_assumptions
 from simsepsis.studies.jseptic_ivigg.world.calibration.population import (
     Population,
     draw_population,
     treated_population,
     untreated_course,
 )
+from simsepsis.studies.jseptic_ivigg.world.calibration.roster import effects_anew
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import ARMS, load_targets
 from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import (
     TiltStart,
@@ -47,6 +49,9 @@ REGISTRIES = 30
 
 STEP = 0.02
 """Length of the steps for slopes of mortality by log hazards: some fifty deaths of those simulated."""
+
+NEAR_ENOUGH = 0.01
+"""Standard errors of a printed mortality that count as none: two deaths of those simulated."""
 
 LOWEST_DECAYS, HIGHEST_DECAYS = (-3.0, -1.5, -0.5), (8.0, 5.0, 3.0)
 """Ends of the search for the decay, the farthest first: at an extreme one the margins may be out of reach."""
@@ -158,6 +163,21 @@ def _solve_margins(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
     return solved, reached
 
 
+# --- the ICUs drawn anew ---------------------------------------------------------------------------
+
+
+def _draw_icus_anew(scenario: Scenario) -> Scenario:
+    """Return the scenario with the random effects of its ICUs that it asks for."""
+    anew = scenario.icus.anew
+    if anew is None:
+        return scenario
+    assumed = load_assumptions(declared_mechanisms(scenario.fitted_after_looking))["between_icus"]
+    rng = stream(anew.seed, "icus")
+    roster = effects_anew(scenario.icus.roster, load_targets(), assumed | anew.sd, rng)
+    icus = scenario.icus.model_copy(update={"roster": roster, "anew": None})
+    return scenario.model_copy(update={"icus": icus})
+
+
 # --- crude mortality held -------------------------------------------------------------------------
 
 
@@ -220,11 +240,29 @@ def _crude_gaps(population: Population, scenario: Scenario, start: TiltStart) ->
     return np.array(gaps)
 
 
-def slopes_of(function: Callable[[FloatArray], FloatArray], values: FloatArray, step: float) -> FloatArray:
-    """Return the slopes of a step function by differences over steps of one length, (outputs, values)."""
-    here = function(values)
-    ahead = [function(values + step * axis) for axis in np.eye(values.size)]
-    return np.stack([(there - here) / step for there in ahead], axis=1)
+@dataclass(slots=True)
+class Slopes:
+    """Slopes of a step function by differences at first, then corrected by what each move has shown.
+
+    Broyden CG. Math Comp 1965;19:577.
+    """
+
+    function: Callable[[FloatArray], FloatArray]
+    at: FloatArray | None = None
+    known: FloatArray | None = None
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return the (outputs, values) slopes at some values."""
+        here = self.function(values)
+        if self.known is None or self.at is None:
+            ahead = [self.function(values + STEP * axis) for axis in np.eye(values.size)]
+            self.known = np.stack([(there - here) / STEP for there in ahead], axis=1)
+        else:
+            moved = values - self.at
+            unforeseen = here - self.function(self.at) - self.known @ moved
+            self.known = self.known + np.outer(unforeseen, moved) / (moved @ moved)
+        self.at = values.copy()
+        return self.known
 
 
 def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
@@ -236,17 +274,18 @@ def _hold_crude(population: Population, scenario: Scenario) -> tuple[Scenario, t
         key = values.tobytes()
         if key not in known:
             known[key] = _crude_gaps(population, _held(scenario, values), start)
-        return known[key]
+        return np.where(np.abs(known[key]) < NEAR_ENOUGH, 0.0, known[key])
 
     found = least_squares(
         gaps_at,
         first,
-        jac=lambda values: slopes_of(gaps_at, values, STEP),
+        jac=Slopes(gaps_at),
         x_scale=0.1,
-        max_nfev=12,
+        ftol=1e-2,
+        max_nfev=20,
         bounds=(first - LARGEST_LOG_HAZARD_RATIO, first + LARGEST_LOG_HAZARD_RATIO),
     )
-    gaps = np.abs(found.fun)
+    gaps = np.abs(known[found.x.tobytes()])
     if gaps.max() > 1.0:
         raise ScenarioError(
             f"unmeasured: with an odds ratio of {scenario.unmeasured.or_treatment:.3g} and a hazard ratio of "
@@ -346,11 +385,11 @@ def _solve_effect(scenario: Scenario) -> tuple[Scenario, tuple[Reached, ...]]:
 def resolve_scenario(scenario: Scenario) -> Resolution:
     """Return the scenario with every request turned into coefficients, and how well each is met.
 
-    In order: timing, the treated margins of Table 1 (with u, if there is one), crude mortality where
-    it is held, the effect as stated. What was already solved is left alone, so that the thesis's own
-    scenario comes back as it is.
+    In order: ICUs drawn anew, timing, the treated margins of Table 1 (with u, if there is one), crude
+    mortality where it is held, the effect as stated. What was already solved is left alone, so that the
+    thesis's own scenario comes back as it is.
     """
-    solved, margins = _solve_margins(scenario)
+    solved, margins = _solve_margins(_draw_icus_anew(scenario))
     free = solved.unmeasured.model_copy(update={"crude": "free"})
     solved = solved.model_copy(update={"unmeasured": free})
     solved, effect = _solve_effect(solved)

@@ -5,13 +5,13 @@ import pytest
 
 from simsepsis.errors import UsageError
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
-from simsepsis.studies.jseptic_ivigg.world.calibration.course import PARAMETERS, Supposed, hazards, judged
-from simsepsis.studies.jseptic_ivigg.world.calibration.fit import (
-    draft,
+from simsepsis.studies.jseptic_ivigg.world.calibration.assumed import (
     load_assumptions,
     mechanisms,
     mechanisms_without,
 )
+from simsepsis.studies.jseptic_ivigg.world.calibration.course import PARAMETERS, Supposed, hazards, judged
+from simsepsis.studies.jseptic_ivigg.world.calibration.fit import draft
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import load_targets
 from simsepsis.world.files import load_scenario
 

@@ -6,7 +6,8 @@ from simsepsis.analysis.cells import cells
 from simsepsis.analysis.thesis_analysis import run_thesis_analysis
 from simsepsis.errors import ConvergenceError
 from simsepsis.streams import stream
-from simsepsis.studies.jseptic_ivigg.world.calibration.fit import fit_calibration, mechanisms
+from simsepsis.studies.jseptic_ivigg.world.calibration.assumed import declared_mechanisms
+from simsepsis.studies.jseptic_ivigg.world.calibration.fit import fit_calibration
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import Targets, fitted_cells, targets_of
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.study.layout import Key
@@ -32,8 +33,7 @@ def printed_by(scenario: Scenario, *, seed: int, replicate: int) -> Targets:
 
 def recalibrate(scenario: Scenario, *, seed: int) -> Scenario:
     """Return a scenario calibrated to the tables of one of its own registries, with ICUs drawn anew."""
-    looked_at = scenario.fitted_after_looking
-    added = [name for name, one in mechanisms().items() if one["words"] in looked_at]
+    added = declared_mechanisms(scenario.fitted_after_looking)
     for attempt in range(ATTEMPTS):
         targets = printed_by(scenario, seed=seed, replicate=attempt)
         try:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from simsepsis.errors import UsageError, did_you_mean
 from simsepsis.streams import stream
+from simsepsis.studies.jseptic_ivigg.world.calibration.assumed import load_assumptions, mechanisms
 from simsepsis.studies.jseptic_ivigg.world.calibration.care import fit_adjuncts, fit_support, fit_transfusion
 from simsepsis.studies.jseptic_ivigg.world.calibration.course import Supposed, fit_course, hazards, judged
 from simsepsis.studies.jseptic_ivigg.world.calibration.margins import fit_patients
@@ -20,38 +17,9 @@ from simsepsis.studies.jseptic_ivigg.world.calibration.targets import Targets, l
 from simsepsis.studies.jseptic_ivigg.world.calibration.tilt import treatment_mark, treatment_section
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.threads import one_thread
-from simsepsis.world.files import merged
 from simsepsis.world.write import scenario_toml
 
 Say = Callable[[str], None]
-
-
-@cache
-def mechanisms() -> Mapping[str, Mapping[str, Any]]:
-    """Return what was added to the first world after held-out numbers had been looked at, by name."""
-    return _read("mechanisms.toml")
-
-
-def mechanisms_without(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the `mechanisms` that are left without some, or without all."""
-    known = mechanisms()
-    for name in names:
-        if name not in (*known, "all"):
-            near = did_you_mean(name, known) or f"; known are all, {', '.join(known)}"
-            raise UsageError(f"--without {name}: there is no such mechanism{near}")
-    return () if "all" in names else tuple(name for name in known if name not in names)
-
-
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
-
-
-def load_assumptions(added: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the assumptions that the calibration takes as given, with those of some `mechanisms`."""
-    assumptions = _read("assumptions.toml")
-    for name in added:
-        assumptions = merged(assumptions, mechanisms()[name]["assumptions"])
-    return assumptions
 
 
 def draft(targets: Targets, assumptions: dict[str, Any], added: Sequence[str], seed: int) -> Scenario:

@@ -12,6 +12,8 @@ from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.studies.jseptic_ivigg.columns import COLUMNS
 from simsepsis.studies.jseptic_ivigg.world.calibration.targets import Targets
 from simsepsis.studies.jseptic_ivigg.world.icus import EFFECTS
+from simsepsis.studies.jseptic_ivigg.world.people import Roster
+from simsepsis.studies.jseptic_ivigg.world.predictor import ROSTER_TRAITS
 from simsepsis.studies.jseptic_ivigg.world.treatment import BED_STEPS
 
 N_ICUS = 42
@@ -139,7 +141,7 @@ def _effects(
     between: dict[str, float],
     codes: dict[str, IntArray],
     sizes: IntArray,
-    rate: FloatArray,
+    treated: FloatArray,
     rng: np.random.Generator,
 ) -> dict[str, FloatArray]:
     """Return random effects with exactly the stated standard deviations and correlations.
@@ -156,7 +158,8 @@ def _effects(
         known = np.column_stack([known, effects[name]])
         if name == "ivigg" and {"ivigg_elsewhere", "beds_and_policy"} & set(between):
             habit = _habit(effects[name], between, codes, sizes)
-            known = np.column_stack([known, habit, expit(logit(rate) + habit)])
+            share = expit(logit(np.clip(treated, 0.01, 0.99)) + habit)
+            known = np.column_stack([known, habit, share])
     shared = between["adjuncts_with_ivigg"]
     effects["adjuncts"] = shared * effects["ivigg"] + np.sqrt(1.0 - shared**2) * effects["adjuncts"]
     emergency = codes["icu_type"] == COLUMNS["icu_type"].level_names.index("er")
@@ -165,6 +168,15 @@ def _effects(
     scaled["ivigg"] = _habit(effects["ivigg"], between, codes, sizes)
     scaled["route"] = scaled["route"] + shift - np.average(shift, weights=sizes)
     return {name: np.round(value, 3) for name, value in scaled.items()}
+
+
+def _treated_by_policy(codes: dict[str, IntArray], targets: Targets) -> FloatArray:
+    """Return how much more often than all patients each ICU's are given IVIgG, by its policy."""
+    rate = [
+        targets.proportion("dic_policy", level, "ivigg") / targets.pooled("dic_policy", level)
+        for level in COLUMNS["dic_policy"].level_names
+    ]
+    return np.array(rate)[codes["dic_policy"]]
 
 
 def fit_roster(
@@ -176,18 +188,11 @@ def fit_roster(
     for name in ICUS_WITH:
         wanted = np.array([targets.pooled(name, level) for level in COLUMNS[name].level_names])
         codes[name] = _swap_search(codes[name], _category_loss(sizes, wanted), rng, step=False)
-    rate = [
-        targets.proportion("dic_policy", level, "ivigg") / targets.pooled("dic_policy", level)
-        for level in COLUMNS["dic_policy"].level_names
-    ]
-    by_policy = np.array(rate)[codes["dic_policy"]]
-    treated = sizes * by_policy
-    codes["icu_beds"] = _swap_search(codes["icu_beds"], _beds_loss(sizes, treated), rng, step=True)
-    share = np.clip(by_policy * targets.share, 0.01, 0.99)
-    effects = _effects(between, codes, sizes, share, rng)
+    rate = _treated_by_policy(codes, targets)
+    codes["icu_beds"] = _swap_search(codes["icu_beds"], _beds_loss(sizes, sizes * rate), rng, step=True)
+    effects = _effects(between, codes, sizes, rate * targets.share, rng)
     traits = {
-        field: [COLUMNS[name].level_names[code] for code in codes[name]]
-        for name, field in (("icu_type", "type"), ("icu_model", "model"), ("dic_policy", "policy"))
+        ROSTER_TRAITS[name]: [COLUMNS[name].level_names[code] for code in codes[name]] for name in ICUS_WITH
     }
     return {
         "size": sizes.tolist(),
@@ -195,3 +200,17 @@ def fit_roster(
         **traits,
         **{name: value.tolist() for name, value in effects.items()},
     }
+
+
+def effects_anew(
+    roster: Roster, targets: Targets, between: dict[str, float], rng: np.random.Generator
+) -> Roster:
+    """Return the roster with its sizes and traits, and random effects drawn anew."""
+    codes = {
+        name: np.array([COLUMNS[name].level_names.index(of) for of in getattr(roster, ROSTER_TRAITS[name])])
+        for name in ICUS_WITH
+    }
+    codes["icu_beds"] = np.array(roster.beds)
+    rate = _treated_by_policy(codes, targets) * targets.share
+    effects = _effects(between, codes, np.array(roster.size), rate, rng)
+    return roster.model_copy(update={name: value.tolist() for name, value in effects.items()})
