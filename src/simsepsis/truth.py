@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -125,38 +125,43 @@ def _log_hazard_ratio(
     return float(fit.params[0]), float(fit.std_errors[0])
 
 
-def truth_rows(outcomes: Outcomes, weights: FloatArray, population: str) -> Iterator[dict[str, object]]:
-    """Yield the truth of every estimand in the population that the weights make."""
-    size = int(np.count_nonzero(weights))
-    for endpoint in outcomes.treated.event:
-        risks = Risks(
-            treated=outcomes.treated.event[endpoint],
-            untreated=outcomes.untreated.event[endpoint],
-            weights=weights,
-        )
+def _contrasts(
+    outcomes: Outcomes, weights: FloatArray
+) -> Iterator[tuple[Estimand, Callable[[], tuple[float, float]]]]:
+    """Yield each estimand, of no population yet, and what computes its value and Monte Carlo error."""
+    treated, untreated = outcomes.treated, outcomes.untreated
+    for endpoint in treated.event:
+        risks = Risks(treated=treated.event[endpoint], untreated=untreated.event[endpoint], weights=weights)
         for scale, contrast in CONTRASTS.items():
-            yield _row(Estimand(scale, endpoint, population), contrast(risks), size)
-        if endpoint in outcomes.treated.time:
-            hazards = _log_hazard_ratio(outcomes, endpoint, weights)
-            yield _row(Estimand("log_hr", endpoint, population), hazards, size)
-    event, horizon = outcomes.treated.survival, f"{outcomes.treated.horizon:g}"
+            yield Estimand(scale, endpoint), partial(contrast, risks)
+        if endpoint in treated.time:
+            yield Estimand("log_hr", endpoint), partial(_log_hazard_ratio, outcomes, endpoint, weights)
+    event, horizon = treated.survival, f"{treated.horizon:g}"
     if event:
-        hazards = _log_hazard_ratio(outcomes, event, weights, competing=True)
-        yield _row(Estimand("log_shr", f"{event}_{horizon}", population), hazards, size)
+        hazards = partial(_log_hazard_ratio, outcomes, event, weights, competing=True)
+        yield Estimand("log_shr", f"{event}_{horizon}"), hazards
         deaths = Risks(
-            treated=outcomes.treated.lifetime <= outcomes.treated.horizon,
-            untreated=outcomes.untreated.lifetime <= outcomes.untreated.horizon,
+            treated=treated.lifetime <= treated.horizon,
+            untreated=untreated.lifetime <= untreated.horizon,
             weights=weights,
         )
-        yield _row(Estimand("cid", f"{event}_{horizon}", population), risk_difference(deaths), size)
-        yield _row(Estimand("rmst", horizon, population), _rmst_difference(outcomes, weights), size)
-    for name, treated in outcomes.treated.number.items():
-        means = Risks(treated=treated, untreated=outcomes.untreated.number[name], weights=weights)
-        yield _row(Estimand("md", name, population), risk_difference(means), size)
+        yield Estimand("cid", f"{event}_{horizon}"), partial(risk_difference, deaths)
+        yield Estimand("rmst", horizon), partial(_rmst_difference, outcomes, weights)
+    for name, numbers in treated.number.items():
+        means = Risks(treated=numbers, untreated=untreated.number[name], weights=weights)
+        yield Estimand("md", name), partial(risk_difference, means)
 
 
-def _row(estimand: Estimand, value: tuple[float, float], population: int) -> dict[str, object]:
-    return {"estimand": estimand.name, "value": value[0], "mcse": value[1], "population": population}
+def truth_rows(
+    outcomes: Outcomes, weights: FloatArray, population: str, wanted: Collection[str] | None = None
+) -> Iterator[dict[str, object]]:
+    """Yield the truths in the population that the weights make: of the estimands wanted, None for all."""
+    size = int(np.count_nonzero(weights))
+    for estimand, contrast in _contrasts(outcomes, weights):
+        name = estimand.of(population).name
+        if wanted is None or name in wanted:
+            value, mcse = contrast()
+            yield {"estimand": name, "value": value, "mcse": mcse, "population": size}
 
 
 def _matched_treated(registry: Registry, spec: AnalysisSpec, rng: np.random.Generator) -> IntArray:
@@ -198,24 +203,37 @@ def _as_randomized(in_all: list[dict[str, object]]) -> Iterator[dict[str, object
 
 
 @lru_cache(maxsize=32)
-def _truth(scenario: Scenario, population: int, seed: int, matched: bool) -> pd.DataFrame:
+def _truth(
+    scenario: Scenario, population: int, seed: int, matched: bool, wanted: frozenset[str] | None
+) -> pd.DataFrame:
     outcomes = scenario.potential_outcomes(population=population, seed=seed)
     everybody = np.ones_like(outcomes.propensity)
     chance = outcomes.propensity
-    in_all = list(truth_rows(outcomes, everybody, "ate"))
-    rows = [*truth_rows(outcomes, chance, "att"), *in_all, *_as_randomized(in_all)]
-    rows += truth_rows(outcomes, chance * (1.0 - chance), "ato")
+    of_twins = None if wanted is None else wanted | {Estimand.parse(name).of("ate").name for name in wanted}
+    in_all = list(truth_rows(outcomes, everybody, "ate", of_twins))
+    rows = [*truth_rows(outcomes, chance, "att", wanted), *in_all, *_as_randomized(in_all)]
+    rows += truth_rows(outcomes, chance * (1.0 - chance), "ato", wanted)
     for policy, compared in outcomes.under().items():
-        rows += truth_rows(compared, everybody, policy)
+        rows += truth_rows(compared, everybody, policy, wanted)
     if matched:
         kept = matched_outcomes(scenario, population=population, seed=seed)
-        rows += truth_rows(kept, np.ones_like(kept.propensity), "matched")
-    return pd.DataFrame(rows, columns=list(TRUTH_COLUMNS))
+        rows += truth_rows(kept, np.ones_like(kept.propensity), "matched", wanted)
+    table = pd.DataFrame(rows, columns=list(TRUTH_COLUMNS))
+    if wanted is None:
+        return table
+    for name in sorted(wanted.difference(table["estimand"])):
+        raise UsageError(f"estimand '{name}': the world has no such truth")
+    return table[table["estimand"].isin(wanted)].reset_index(drop=True)
 
 
 @one_thread()
 def true_estimands(
-    scenario: Scenario, *, population: int = 500_000, seed: int, matched: bool = False
+    scenario: Scenario,
+    *,
+    population: int = 500_000,
+    seed: int,
+    matched: bool = False,
+    estimands: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Return the truth of every estimand with its Monte Carlo standard error.
 
@@ -238,6 +256,8 @@ def true_estimands(
     matched
         Whether to add the truths of the matched set, which takes as many matched registries as make up
         the population.
+    estimands
+        Names of those wanted; None for all. Hazard ratios take most of the time.
 
     Returns
     -------
@@ -247,8 +267,9 @@ def true_estimands(
     Raises
     ------
     UsageError
-        If the population is too small for a truth.
+        If the population is too small for a truth, or the world has no truth of a name.
     """
     if population < 100:
         raise UsageError(f"population = {population}: too few patients for a truth; give 100 or more")
-    return _truth(scenario, population, seed, matched).copy()
+    wanted = None if estimands is None else frozenset(estimands)
+    return _truth(scenario, population, seed, matched, wanted).copy()

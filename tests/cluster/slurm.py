@@ -17,17 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PLAN = ("size-2007", "--replicates", "400")
-MUNGE = ("key-file", "socket", "pid-file", "seed-file", "log-file")
-TABLES = ("performance.csv", "accept.csv", "ladder.csv", "answer.md")
-PATIENCE = 900.0
-"""Seconds that anything is waited for."""
+from killed_runs import PATIENCE, PLAN, said, simsepsis, stored, tables, wait_for
 
+ROOT = Path(__file__).resolve().parents[2]
+MUNGE = ("key-file", "socket", "pid-file", "seed-file", "log-file")
 CONFIGURATION = """\
 ClusterName=here
 SlurmctldHost={host}(127.0.0.1)
@@ -175,38 +172,6 @@ def run_on(address: str, out: Path) -> list[str]:
     """Return the command that runs the plan on a scheduler."""
     place = ["--backend", "dask", "--scheduler", address, "--out", str(out)]
     return [sys.executable, "-m", "simsepsis", "run", *PLAN, *place]
-
-
-def simsepsis(*words: str) -> None:
-    """Run a command that must succeed."""
-    subprocess.run([sys.executable, "-m", "simsepsis", *words], check=True, stdout=subprocess.DEVNULL)
-
-
-def said(*command: str) -> str:
-    """Return what a command prints."""
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60).stdout
-
-
-def stored(out: Path) -> int:
-    """Return how many batches a run has stored."""
-    return len(list((out / "estimates").glob("*"))) if out.is_dir() else 0
-
-
-def tables(out: Path) -> dict[str, bytes]:
-    """Return the tables of a finished run."""
-    return {
-        name: (out / name).read_bytes()
-        for name in ("performance.csv", "accept.csv", "ladder.csv", "answer.md")
-    }
-
-
-def wait_for(holds: Callable[[], bool], what: str) -> None:
-    """Wait until something holds, but not for ever."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > end:
-            raise SystemExit(f"waited {PATIENCE:.0f} seconds for {what}")
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":

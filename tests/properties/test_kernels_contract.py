@@ -44,9 +44,18 @@ CAUSE = np.array([0, 1, 2, 0, 1, 2, 1, 0, 1, 1, 2, 0, 0, 1])
 WEIGHTS = RNG.random(N) + 0.5
 TABLE = [[5, 7], [3, 9]]
 HOLED = np.where(RNG.random((2, N)) < 0.2, np.nan, RNG.normal(size=(2, N)))
-FITTED, HAZARDS = fit_logistic(X, Y), survival.fit_cox(Z, TIME, Y)
 
 Kernel = tuple[Callable[..., object], dict[str, Any]]
+
+
+@cache
+def fitted() -> Fit:
+    return fit_logistic(X, Y)
+
+
+@cache
+def hazards() -> Fit:
+    return survival.fit_cox(Z, TIME, Y)
 
 
 def rates(found: sens.PersonTime) -> tuple[float, ...]:
@@ -80,11 +89,11 @@ KERNELS: dict[str, Kernel] = {
         {**ROWS, "cluster": PAIR},
     ),
     "sandwich": (
-        lambda **k: sandwich_covariance(fit=FITTED, **k),
+        lambda **k: sandwich_covariance(fit=fitted(), **k),
         {**ROWS, "weights": WEIGHTS, "cluster": PAIR},
     ),
-    "linear_predictor": (lambda X: linear_predictor(X, FITTED), {"X": X}),
-    "wald_tests": (lambda **k: wald_tests(FITTED, **k), {"df": 5.0, "level": 0.9}),
+    "linear_predictor": (lambda X: linear_predictor(X, fitted()), {"X": X}),
+    "wald_tests": (lambda **k: wald_tests(fitted(), **k), {"df": 5.0, "level": 0.9}),
     "conditional": (fit_conditional_logistic, {"X": Z, "y": Y, "strata": PAIR}),
     "cox": (survival.fit_cox, {"X": Z, **FOLLOWED, "weights": WEIGHTS}),
     "cox_breslow": (lambda **k: survival.fit_cox(**k, ties="breslow"), {"X": Z, **FOLLOWED}),
@@ -92,7 +101,7 @@ KERNELS: dict[str, Kernel] = {
         survival.fit_cox,
         {"X": Z, **FOLLOWED, "entry": TIME - 1, "strata": ARM, "cluster": PAIR},
     ),
-    "hazards": (lambda **k: survival.proportional_hazards_test(HAZARDS, **k), {"X": Z, **FOLLOWED}),
+    "hazards": (lambda **k: survival.proportional_hazards_test(hazards(), **k), {"X": Z, **FOLLOWED}),
     "trend": (trend, {"X": Z, **FOLLOWED}),
     "kaplan_meier": (survival.kaplan_meier, FOLLOWED),
     "kaplan_meier_log_log": (

@@ -1,6 +1,7 @@
 """The truth: exact where it is exact, consistent with a world randomized by coin."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from simsepsis.analysis.methods.method import MATCHED_SET
@@ -66,6 +67,16 @@ def test_the_coin_knows_nothing_of_patients():
         m = means[name]
         gap = abs(m.loc[1, "mean"] - m.loc[0, "mean"])
         assert gap < 4 * np.sqrt((m["var"] / m["size"]).sum())
+
+
+def test_what_is_wanted_is_what_it_is_among_all():
+    wanted = ("rmst28_difference_ato", "log_hr_hospital_death_att", "rd_hospital_death_twin")
+    found = true_estimands(RR081, population=4_000, seed=5, estimands=wanted)
+    among_all = true_estimands(RR081, population=4_000, seed=5).query("estimand in @wanted")
+    assert sorted(found["estimand"]) == sorted(wanted)
+    pd.testing.assert_frame_equal(found, among_all.reset_index(drop=True), check_exact=True)
+    with pytest.raises(UsageError, match="estimand 'rd_hospital_deth_att': the world has no such truth"):
+        true_estimands(RR081, population=4_000, seed=5, estimands=("rd_hospital_deth_att",))
 
 
 def test_matched_truth_is_about_matched_patients():

@@ -123,9 +123,8 @@ def _truths(method: Method, spec: AnalysisSpec, parts: Sequence[Kept]) -> Iterat
     """Yield the truths of one method in all the patients whom it matched."""
     outcomes = join_outcomes([part.outcomes for part in parts])
     weights = np.concatenate([part.weights for part in parts])
-    given = method.estimands_of(spec)
     if method.subgroup is None:
-        yield from (row for row in truth_rows(outcomes, weights, "matched") if row["estimand"] in given)
+        yield from truth_rows(outcomes, weights, "matched", method.estimands_of(spec))
         return
     upper = np.concatenate([part.upper for part in parts])
     for outcome in spec.outcomes:
@@ -222,7 +221,7 @@ def _joined(table: pd.DataFrame, work: TruthWork) -> pd.DataFrame:
     own = pd.concat([part for part in (twins, matched) if len(part)] or [twins], ignore_index=True)
     population = table["estimand"].map(_population)
     is_own = population.isin(("twin", "matched"))
-    marginal = _contrasts(work, set(population[~is_own]))
+    marginal = _contrasts(work, set(population[~is_own]), set(table["estimand"]))
     parts = (
         table[~is_own].merge(marginal, on="estimand", how="left"),
         table[is_own].merge(own, on=["method", "estimand"], how="left"),
@@ -236,8 +235,8 @@ def _population(name: str) -> str:
     return Estimand.parse(name).population
 
 
-def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
-    """Return the contrasts of potential outcomes in each population that is asked for."""
+def _contrasts(work: TruthWork, populations: set[str], wanted: set[str]) -> pd.DataFrame:
+    """Return the contrasts of potential outcomes that are asked for."""
     columns = ["estimand", "value", "mcse", "population"]
     if not populations:
         return pd.DataFrame(columns=columns)
@@ -246,11 +245,14 @@ def _contrasts(work: TruthWork, populations: set[str]) -> pd.DataFrame:
     chance = outcomes.propensity
     weights = {"att": chance, "ate": np.ones_like(chance), "ato": chance * (1.0 - chance)}
     rows = [
-        row for name in weights if name in populations for row in truth_rows(outcomes, weights[name], name)
+        row
+        for name in weights
+        if name in populations
+        for row in truth_rows(outcomes, weights[name], name, wanted)
     ]
     for policy, compared in outcomes.under().items():
         if policy in populations:
-            rows += truth_rows(compared, weights["ate"], policy)
+            rows += truth_rows(compared, weights["ate"], policy, wanted)
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -296,7 +296,9 @@ def _summed(
         for i in range(gone, late_to[g]):
             _add(values, entered[i], -1.0, total, lost)
         row, gone = stop_to[g], late_to[g]
-        sums[g] = total + lost
+        # a whole row at once takes three seconds to compile
+        for a in range(total.size):
+            sums[g, a] = total[a] + lost[a]
     return sums
 
 
