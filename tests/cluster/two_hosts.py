@@ -1,7 +1,7 @@
 """Run a plan on workers of two hosts with networks of their own, cut one off in the middle, compare the bits.
 
     pip install '.[dask,ray]'
-    python tests/cluster/two_hosts.py
+    python tests/cluster/two_hosts.py [dask] [ray]
 
 By hand as root on Linux: hosts are network namespaces, which reach this machine and each other by a bridge
 only. Says what was compared; ends with 1 where anything differs.
@@ -31,9 +31,9 @@ def main() -> int:
         folder = Path(name)
         simsepsis("run", *PLAN, "--jobs", "1", "--out", str(folder / "alone"))
         same = {}
-        for backend, cluster in (("dask", dask_cluster), ("ray", ray_cluster)):
+        for backend in sys.argv[1:] or CLUSTERS:
             out = folder / backend
-            with cluster(folder) as address:
+            with CLUSTERS[backend](folder) as address:
                 lose_a_host(backend, address, out)
             simsepsis("verify", str(out))
             same[backend] = tables(out) == tables(folder / "alone")
@@ -113,14 +113,23 @@ def dask_cluster(folder: Path) -> Iterator[str]:
 
 
 def has_all(logs: list[Path], words: str) -> Callable[[], bool]:
-    """Return whether all logs have some words, as a question that can be asked again."""
-    return lambda: all(words in log.read_text(encoding="utf-8") for log in logs)
+    """Return whether all logs have some words, as a question to be asked again; end where one failed."""
+
+    def holds() -> bool:
+        texts = [log.read_text(encoding="utf-8") for log in logs]
+        failed = next((text for text in texts if "Traceback" in text), None)
+        if failed is not None:
+            raise SystemExit(failed)
+        return all(words in text for text in texts)
+
+    return holds
 
 
 @contextmanager
 def ray_cluster(folder: Path) -> Iterator[str]:
     """Start a head without workers here and a node of one processor on each host; all know one token."""
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ |= {"RAY_raylet_start_wait_time_s": str(PATIENCE)}
     start = [BIN / "ray", "start", "--block", "--disable-usage-stats"]
     address = f"{HERE}:6379"
     with ExitStack() as stack:
@@ -135,6 +144,8 @@ def ray_cluster(folder: Path) -> Iterator[str]:
         wait_for(has_all(logs, "Ray runtime started"), "two ray nodes")
         yield address
 
+
+CLUSTERS = {"dask": dask_cluster, "ray": ray_cluster}
 
 if __name__ == "__main__":
     sys.exit(main())

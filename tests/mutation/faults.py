@@ -409,7 +409,7 @@ FAULTS = (
     ),
     Fault(
         "a second stage forgets what the first has used of its bound",
-        "trial/sequential/reestimate.py",
+        "trial/sequential/interim.py",
         "cut = (float(boundaries.z[1]) - seen * math.sqrt(first)) / math.sqrt(rest)",
         "cut = float(boundaries.z[1])",
         ("unit/trial/test_trial_reestimate.py",),

@@ -18,8 +18,7 @@ from simsepsis.trial import (
 )
 from simsepsis.trial.planning.companions import PLAIN as UNADJUSTED
 from simsepsis.trial.planning.companions import power_with
-from simsepsis.trial.simulation.from_protocol import planned_size
-from simsepsis.trial.simulation.screen import screen
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from simsepsis import analyze, fit_gee, fit_logistic, generate_cohort, run_method, true_estimands
-from simsepsis.threads import one_thread
+from simsepsis.threads import one_thread, side_by_side
 from simsepsis.world.files import load_scenario
 
 
@@ -52,6 +52,16 @@ def test_blocks_that_overlap_in_time_keep_one_thread_until_the_last_one_ends():
         leave.set()
         assert other.result() == {1}
         assert blas_threads() == before
+
+
+def test_parts_come_back_in_their_order_and_with_their_errors():
+    def work(part: int) -> float:
+        return 12 / part
+
+    assert side_by_side(work, [4, 3, 2]) == [3.0, 4.0, 6.0]
+    assert side_by_side(work, [3]) == [4.0]
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(work, [3, 0])
 
 
 def bits(value) -> list[bytes]:

@@ -25,9 +25,9 @@ HOMES = {
     "sequential.boundaries": "Boundaries",
     "sequential.design": "SequentialDesign look_table sequential_design",
     "sequential.inference": "adjusted_inference",
-    "sequential.interim": "conditional_power predictive_power repeated_confidence_interval",
+    "sequential.interim": "conditional_power predictive_power reestimate_blinded reestimate_size "
+    "reestimation_characteristics repeated_confidence_interval",
     "sequential.planning": "design_group_sequential update_boundaries",
-    "sequential.reestimate": "reestimate_blinded reestimate_size reestimation_characteristics",
     "sequential.spending": "Futility",
     "simulation.from_protocol": "design_fixed planned_total",
     "simulation.pool": "Pool build_pool",

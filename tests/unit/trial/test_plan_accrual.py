@@ -36,7 +36,7 @@ def test_formula_and_simulated_trials_agree_on_months(plan):
 
 
 def test_little_of_the_effect_comes_from_15_g_where_it_rises_with_the_dose(plan):
-    assert 0.1 < plan.screened.open_label < 0.35
+    assert 0.1 < plan.screened.assumptions.open_label < 0.35
     doses = plan.tables["doses"]
     assert doses["risk_ratio"].is_monotonic_decreasing
     assert doses["risk_ratio"].iloc[-1] == pytest.approx(0.6, abs=0.001)

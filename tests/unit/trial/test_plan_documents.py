@@ -128,6 +128,22 @@ def test_an_outcome_of_ranks_is_sized_by_its_own_distribution(protocol):
     assert draw_plan(told.plan, version="0")[2].name == "boundaries"
 
 
+def test_a_population_too_small_for_the_number_of_patients_says_how_far_it_may_be_off(protocol):
+    def told(changes):
+        found = compute_plan(protocol({"run.pool": 2_000} | changes), effort=Effort(replicates=0))
+        facts = facts_of(found)
+        return [text for text in summary(found, facts) if "run.pool" in text], facts
+
+    (sentence,), facts = told({})
+    assert "rests on 2,000 simulated patients" in sentence
+    larger, error = facts["pool_larger"].value, facts["n_mcse"].value
+    assert f"run.pool = {larger} would" in sentence
+    assert facts["n_mcse_larger"].value <= 0.01 < error
+    assert error * (2_000 / larger) ** 0.5 == pytest.approx(facts["n_mcse_larger"].value)
+    assert told({"endpoint.control_risk": 0.3})[0] == []
+    assert told({"n_total": 500})[0] == []
+
+
 def test_every_arm_has_its_patients_and_their_comparisons_one_level(protocol):
     several = [{"name": "low", "grams_per_kg": 0.9}, {"name": "high", "grams_per_kg": 1.5, "ratio": 2.0}]
     told = planned_document(protocol, {"arms": several, "conduct.nonadherence.share": 0.1})

@@ -11,8 +11,7 @@ from simsepsis.show.pages.trial.document import document_of
 from simsepsis.trial import Effect, build_pool, design_noninferiority, simulate_trials
 from simsepsis.trial.designs.noninferiority import farrington_manning, margin_of, restricted_risks
 from simsepsis.trial.planning import Effort, compute_plan
-from simsepsis.trial.simulation.from_protocol import planned_size
-from simsepsis.trial.simulation.screen import screen
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 
 SAME = {"risk_difference": 0.0, "risk_ratio": 1.0, "odds_ratio": 1.0}
 MARGINS = {"risk_difference": 0.08, "risk_ratio": 1.3, "odds_ratio": 1.5}

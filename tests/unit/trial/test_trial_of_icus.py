@@ -8,9 +8,8 @@ from tests.examples import with_slow
 from simsepsis.streams import streams
 from simsepsis.trial import build_pool, design_fixed, planned_total, simulate_trials
 from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
-from simsepsis.trial.simulation.from_protocol import assumptions_of
+from simsepsis.trial.simulation.from_protocol import screen
 from simsepsis.trial.simulation.pool import icu_correlation, world_icc
-from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.sizing.size import plan_size
 
@@ -60,7 +59,7 @@ def test_the_power_with_icus_of_unequal_size_is_that_of_the_plan(protocol, analy
     # In a large pool the effect on the average ICU is the one on the average patient, as the plan has it.
     told = protocol(changes | {"test.power": 0.8, "run.pool": 60_000})
     pool = build_pool(told)
-    size = plan_size(assumptions_of(told, screen(told, pool)))
+    size = plan_size(screen(told, pool).assumptions)
     found = simulate_trials(told, replicates=trials, jobs=1, n_total=size.n_randomized, pool=pool)
     assert abs(found.measure("rejection")[0] - size.power) < 3 * np.sqrt(0.8 * 0.2 / trials)
     assert design_fixed(told, pool).with_total(size.n_randomized).power == pytest.approx(size.power, abs=0.02)

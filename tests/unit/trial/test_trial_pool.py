@@ -6,10 +6,12 @@ import pytest
 from simsepsis.errors import ExperimentError
 from simsepsis.trial import build_pool
 from simsepsis.trial.protocol.condition import parse_condition
+from simsepsis.trial.simulation.from_protocol import screen, size_error
 from simsepsis.trial.simulation.outcomes import coded, died
 from simsepsis.trial.simulation.pool import _settled, _World, draw_candidates
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import risks, true_effects
+from simsepsis.trial.sizing.size import plan_size
 from simsepsis.world.candidates import NEVER
 
 ON_RISKS = [
@@ -51,6 +53,35 @@ def test_an_effect_on_ranks_holds_in_the_pool(protocol, endpoint, scale, value):
     told = protocol({"endpoint.name": endpoint, "effect": {"scale": scale, "value": value}})
     found = true_effects(prepare(told, build_pool(told), 1_000))[0, 0]
     assert (np.exp(found) if scale == "win_ratio" else 0.5 + found) == pytest.approx(value, abs=1e-3)
+
+
+SIZED = [
+    {},
+    {"endpoint.name": "ventilator_free_days", "effect": {"scale": "risk_ratio", "value": 0.7}},
+    {
+        "endpoint": {"name": "time_to_death", "horizon": 60},
+        "effect": {"scale": "hazard_ratio", "value": 0.8, "horizon": 60},
+    },
+]
+
+
+@pytest.mark.parametrize("changes", SIZED)
+def test_the_error_of_the_number_of_patients_is_how_far_populations_differ(protocol, changes):
+    found = []
+    for seed in range(12):
+        told = protocol(changes | {"run.pool": 5_000, "run.seed": seed})
+        screened = screen(told, build_pool(told))
+        size = plan_size(screened.assumptions)
+        found.append((np.log(size.n_sequential), size_error(size, screened)))
+    numbers, errors = np.array(found).T
+    # The spread of twelve has an error of its own of a fifth.
+    assert np.std(numbers, ddof=1) / np.mean(errors) == pytest.approx(1.0, abs=0.5)
+
+
+def test_an_effect_on_ranks_that_is_stated_leaves_no_error(protocol):
+    told = protocol({"endpoint.name": "win_ratio", "effect": {"scale": "win_ratio", "value": 1.2}})
+    screened = screen(told, build_pool(told))
+    assert size_error(plan_size(screened.assumptions), screened) == 0.0
 
 
 def test_no_effect_leaves_every_course_alone(protocol):

@@ -9,9 +9,8 @@ from tests.examples import with_slow
 from simsepsis.streams import streams
 from simsepsis.trial import build_pool, simulate_trials
 from simsepsis.trial.simulation.draw import draw_trial, tally
-from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 from simsepsis.trial.simulation.precision import _expected_weights, precision_of, variance_left
-from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare
 
 STRATA = {"test.analysis": "stratified", "test.strata": ("icu", "apache2 >= 29")}

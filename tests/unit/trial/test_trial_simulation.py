@@ -19,8 +19,7 @@ from simsepsis.trial import (
 from simsepsis.trial.planning.companions import Bench, endpoint_tournament, enrichment_map
 from simsepsis.trial.planning.compute import confirm_size
 from simsepsis.trial.simulation.decide import SCORES, adjusted, stop
-from simsepsis.trial.simulation.from_protocol import assumptions_of, planned_size
-from simsepsis.trial.simulation.screen import screen
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 from simsepsis.trial.simulation.setting import prepare
 from simsepsis.trial.simulation.truth import risks
 from simsepsis.trial.sizing.size import plan_size
@@ -320,7 +319,7 @@ def test_enrichment_pays_where_treatment_works_better(protocol):
 def test_a_size_is_confirmed_or_corrected(protocol):
     told = protocol(BINARY)
     pool = build_pool(told)
-    assumptions = assumptions_of(told, screen(told, pool))
+    assumptions = screen(told, pool).assumptions
 
     def simulate(patients: int, null: bool):
         return simulate_trials(told, replicates=600, jobs=1, n_total=patients, null=null, pool=pool)

@@ -15,8 +15,7 @@ from simsepsis.trial import AdaptiveDesign, adaptive_risks, build_pool, load_tri
 from simsepsis.trial.planning import Effort, compute_plan
 from simsepsis.trial.planning.companions import Bench
 from simsepsis.trial.planning.variants import adaptive_table
-from simsepsis.trial.simulation.from_protocol import planned_size
-from simsepsis.trial.simulation.screen import screen
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 
 PLAN = """
 question = "Does it lower death by day 28?"

@@ -14,7 +14,6 @@ from scipy.special import ndtri
 
 from simsepsis.arrays import FloatArray
 from simsepsis.errors import ExperimentError, UsageError
-from simsepsis.performance.mcse import mean_of
 from simsepsis.streams import streams
 from simsepsis.trial.effect import effect_between
 from simsepsis.trial.protocol import TrialProtocol
@@ -22,11 +21,10 @@ from simsepsis.trial.protocol.other_designs import VARIANTS
 from simsepsis.trial.protocol.sections import Arm
 from simsepsis.trial.simulation.batch import BATCH
 from simsepsis.trial.simulation.draw import draw_trial, tally
-from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.from_protocol import planned_size, screen
 from simsepsis.trial.simulation.outcomes import died
 from simsepsis.trial.simulation.pool import Pool, build_pool
 from simsepsis.trial.simulation.precision import variance_left
-from simsepsis.trial.simulation.screen import screen
 from simsepsis.trial.simulation.setting import prepare, unsized
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation, simulate_trials
 from simsepsis.trial.simulation.truth import risks
@@ -167,6 +165,8 @@ def _rejections(simulation: TrialSimulation) -> FloatArray:
 
 
 def _endpoint_row(name: str, simulation: TrialSimulation, own: TrialSimulation) -> dict[str, object]:
+    from simsepsis.performance.mcse import mean_of
+
     power, mcse = simulation.measure("rejection")
     gap = mean_of(_rejections(simulation) - _rejections(own))
     truth = simulation.truth[simulation.truth["measure"] != "risk"].iloc[simulation.protocol.effect_arm]

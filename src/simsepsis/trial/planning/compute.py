@@ -1,4 +1,4 @@
-"""From a protocol to its plan: every part, in the order in which one needs the other."""
+"""The plan of a trial: every number that answers a protocol, in the order in which one needs the other."""
 
 from __future__ import annotations
 
@@ -14,21 +14,102 @@ import pandas as pd
 from scipy.special import ndtri
 
 from simsepsis.errors import UsageError
-from simsepsis.trial.planning.accrual import accrual_table, patient_flow
-from simsepsis.trial.planning.belief import prior_table
+from simsepsis.trial.planning.accrual import accrual_curve, accrual_table, patient_flow
+from simsepsis.trial.planning.belief import assurance_curve, prior_table
 from simsepsis.trial.planning.companions import COMPANIONS, Bench, analyses_table, companion_trials
-from simsepsis.trial.planning.grids import sensitivity_table, size_grid
+from simsepsis.trial.planning.grids import power_lines, sensitivity_map, sensitivity_table, size_grid
 from simsepsis.trial.planning.looks import boundary_table, expected_sizes
-from simsepsis.trial.planning.record import TrialPlan
 from simsepsis.trial.planning.variants import BY_FORMULA, adaptive_table
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import BATCH
-from simsepsis.trial.simulation.from_protocol import planned_size
+from simsepsis.trial.simulation.from_protocol import Screened, planned_size, screen
 from simsepsis.trial.simulation.pool import build_pool
-from simsepsis.trial.simulation.screen import Screened, screen
 from simsepsis.trial.simulation.simulate import Progress, TrialSimulation
 from simsepsis.trial.simulation.truth import strategies_table
 from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, whole_patients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrialPlan:
+    """A planned trial.
+
+    Attributes
+    ----------
+    protocol
+        What was asked.
+    screened
+        Control risk and eligibility.
+    size
+        Patients, by steps.
+    looks
+        The looks and what they mean (`boundary_table`); no rows without looks.
+    expected
+        Expected randomized patients at the end: null, planned.
+    grid
+        Patients over control risk × effect × power (`size_grid`).
+    sensitivity
+        One assumption at a time (`sensitivity_table`).
+    priors
+        Assurance of the trial.
+    pace, flow
+        Months and the flow of patients.
+    operating
+        Operating characteristics of the simulated trials: truth, measure, value, mcse.
+    simulated_trials
+        Trials behind them; 0 where nothing was simulated.
+    detectable
+        Smallest reduction of risk that these patients detect with the target power; NaN if none.
+    tables
+        Further simulated tables by name: endpoints, enrichment, doses, replay.
+    seconds
+        Part of the computation → seconds.
+    """
+
+    protocol: TrialProtocol
+    screened: Screened
+    size: PlannedSize
+    looks: pd.DataFrame
+    expected: dict[str, float]
+    grid: pd.DataFrame
+    sensitivity: pd.DataFrame
+    priors: pd.DataFrame
+    pace: pd.DataFrame
+    flow: pd.DataFrame
+    operating: pd.DataFrame
+    simulated_trials: int
+    detectable: float
+    tables: dict[str, pd.DataFrame]
+    seconds: dict[str, float]
+
+    @property
+    def power(self) -> pd.DataFrame:
+        """Power over patients (`power_lines`)."""
+        return power_lines(self.size)
+
+    @property
+    def attenuation(self) -> pd.DataFrame:
+        """Power over control risk × attenuation (`sensitivity_map`)."""
+        return sensitivity_map(self.size)
+
+    @property
+    def assurance(self) -> pd.DataFrame:
+        """Assurance over patients."""
+        return assurance_curve(self.size, self.protocol.weighted, self.protocol.study)
+
+    @property
+    def accrual(self) -> pd.DataFrame:
+        """Expected accrual by month."""
+        return accrual_curve(self.size, self.protocol.sites, self.screened.eligible)
+
+    @property
+    def name(self) -> str:
+        """Short name of the trial."""
+        return self.protocol.name
+
+    @property
+    def n_total(self) -> int:
+        """Patients to randomize, all arms."""
+        return self.size.n_randomized
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from simsepsis.study.published import DEFAULT
 from simsepsis.trial.designs.noninferiority import margin_of
 from simsepsis.trial.effect import Effect
 from simsepsis.trial.priors import Prior, mix_priors
-from simsepsis.trial.protocol.bounds import boundaries_of
 from simsepsis.trial.protocol.checks import check
 from simsepsis.trial.protocol.condition import Condition, parse_condition
 from simsepsis.trial.protocol.offer import Offer, Outcome, offer_of
@@ -35,7 +34,7 @@ from simsepsis.trial.protocol.sections import (
     Words,
     refusing,
 )
-from simsepsis.trial.protocol.testing import Looks, Test
+from simsepsis.trial.protocol.testing import Looks, Test, boundaries_of
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.world.changes import Changes, WorldChoice, with_changed
 from simsepsis.world.files import load_scenario

@@ -115,6 +115,10 @@ class PlannedEffect(Checked):
         return Effect(value=self.value, scale=self.scale, horizon=self.horizon)
 
 
+MOST_PATIENTS = 5_000_000
+"""Patients that a population may have."""
+
+
 class Run(Section):
     """How much is simulated."""
 
@@ -122,7 +126,7 @@ class Run(Section):
     """Trials."""
     seed: Annotated[int, Field(ge=0)] = 20260101
     """Seed of all random numbers."""
-    pool: Annotated[int, Field(ge=1_000, le=5_000_000)] = 200_000
+    pool: Annotated[int, Field(ge=1_000, le=MOST_PATIENTS)] = 200_000
     """Eligible patients with their courses under every arm, from whom the trials draw."""
 
 

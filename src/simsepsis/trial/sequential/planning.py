@@ -15,7 +15,6 @@ from simsepsis.trial.inputs import Level, chosen, positive, probability, within
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.solve import (
     EfficacyTest,
-    Solution,
     beta_spending_bounds,
     haybittle_peto_bounds,
     shaped_bounds,
@@ -211,8 +210,7 @@ def _bounds(
     if stop is None:
         return _efficacy(test, rule), None
     if stop.z is None:
-        solution = _beta_spending(test, rule, stop, clock, level, held)
-        return solution.upper, solution.lower
+        return _beta_spending(test, rule, stop, clock, level, held)
     upper = _efficacy(test, rule)
     lower = np.append(_stated_bounds(stop, upper.size), upper[-1])
     if np.any(lower[:-1] >= upper[:-1]):
@@ -234,7 +232,7 @@ def _efficacy(test: EfficacyTest, rule: _Rule) -> FloatArray:
 
 def _beta_spending(
     test: EfficacyTest, rule: _Rule, stop: Futility, clock: FloatArray, level: Level, held: FloatArray
-) -> Solution:
+) -> tuple[FloatArray, FloatArray]:
     errors = rule.errors
     if errors is None and stop.binding:
         raise UsageError(
@@ -244,10 +242,10 @@ def _beta_spending(
     if errors is None:
         errors = test.spent(_efficacy(test, rule))
     beta = _beta_errors(stop, clock)
-    if level.sides == 2:
-        start = level.z + level.z_power(1.0 - float(beta.sum()))
-        return wedge_bounds(test, _efficacy(test, rule), beta, start=start, held=held)
     start = level.z + level.z_power(1.0 - float(beta.sum()))
+    if level.sides == 2:
+        upper = _efficacy(test, rule)
+        return upper, wedge_bounds(test, upper, beta, start=start, held=held)
     return beta_spending_bounds(test, errors, beta, binding=stop.binding, start=start, held=held)
 
 

@@ -46,14 +46,17 @@ class EfficacyTest:
         """Return the probability under the null hypothesis of crossing each upper bound."""
         return exits(self.times, self.lower_for(upper), upper, 0.0, fineness=self.fineness).upper
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Solution:
-    """Bounds (K,) and the drift at which the β of the futility rule is spent exactly."""
-
-    upper: FloatArray
-    lower: FloatArray
-    drift: float
+    def advance(
+        self,
+        paths: Paths,
+        look: int,
+        bounds: tuple[float, float],
+        drift: float = 0.0,
+        hole: tuple[float, float] = (0.0, 0.0),
+    ) -> Paths:
+        """Return the trials that go on after a look."""
+        time, ahead = float(self.times[look]), next_after(self.times, look)
+        return advance(paths, time, bounds, drift, next_time=ahead, fineness=self.fineness, hole=hole)
 
 
 def root_of(function: Callable[[float], float], low: float, high: float) -> float:
@@ -99,9 +102,7 @@ def spending_bounds(test: EfficacyTest, errors: FloatArray) -> FloatArray:
         upper[look] = upper_bound(paths, float(time), float(errors[look]))
         if upper[look] == -math.inf:
             raise _unspendable(look, float(errors[look]))
-        bounds = (float(test.lower_for(upper)[look]), float(upper[look]))
-        ahead = next_after(test.times, look)
-        paths = advance(paths, float(time), bounds, 0.0, next_time=ahead, fineness=test.fineness)
+        paths = test.advance(paths, look, (float(test.lower_for(upper)[look]), float(upper[look])))
     return upper
 
 
@@ -147,8 +148,8 @@ def beta_spending_bounds(
     binding: bool,
     start: float,
     held: FloatArray,
-) -> Solution:
-    """Return efficacy bounds, futility bounds and the drift at which both errors are spent exactly."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return the efficacy and the futility bounds with which both errors are spent exactly."""
 
     def excess(drift: float) -> float:
         return _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding, held=held)[1]
@@ -159,19 +160,19 @@ def beta_spending_bounds(
     while excess(low) < 0:
         low *= 0.9
     drift = root_of(excess, low, high)
-    solution, left = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding, held=held)
+    bounds, left = _both_bounds(test, alpha_errors, beta_errors, drift, binding=binding, held=held)
     if abs(left) > _UNSOLVED:
         raise UsageError(
             f"no bounds spend both alpha={alpha_errors.sum():g} and beta={beta_errors.sum():g} at these "
             "looks; spend less beta early, or use binding=False"
         )
-    return solution
+    return bounds
 
 
 def wedge_bounds(
     test: EfficacyTest, upper: FloatArray, beta_errors: FloatArray, *, start: float, held: FloatArray
-) -> Solution:
-    """Return the bounds of |Z| that spend β between two-sided efficacy bounds, and the drift."""
+) -> FloatArray:
+    """Return the bounds of |Z| that spend β between two-sided efficacy bounds."""
 
     def tried(drift: float) -> tuple[FloatArray, float]:
         inner, paths, owed = np.zeros(upper.size), begin(), 0.0
@@ -182,11 +183,7 @@ def wedge_bounds(
             )
             width = max(float(inner[look]), 0.0)
             owed = error - within(paths, time, (-width, width), drift) if look < held.size else 0.0
-            ahead = next_after(test.times, look)
-            hole = (-width, width)
-            paths = advance(
-                paths, time, (-top, top), drift, next_time=ahead, fineness=test.fineness, hole=hole
-            )
+            paths = test.advance(paths, look, (-top, top), drift, (-width, width))
         inner[-1] = last = float(upper[-1])
         return inner, within(paths, 1.0, (-last, last), drift) - float(beta_errors[-1]) - owed
 
@@ -196,8 +193,7 @@ def wedge_bounds(
     low = 0.98 * start
     while tried(low)[1] < 0:
         low *= 0.9
-    drift = root_of(lambda one: tried(one)[1], low, high)
-    return Solution(upper=upper, lower=tried(drift)[0], drift=drift)
+    return tried(root_of(lambda one: tried(one)[1], low, high))[0]
 
 
 def _inner_bound(paths: Paths, time: float, error: float, drift: float, cap: float) -> float:
@@ -218,7 +214,7 @@ def _both_bounds(
     *,
     binding: bool,
     held: FloatArray,
-) -> tuple[Solution, float]:
+) -> tuple[tuple[FloatArray, FloatArray], float]:
     """Return the bounds at a drift, and how much of β is overspent at the last look."""
     upper, lower = np.full(test.times.size, np.inf), np.full(test.times.size, -np.inf)
     null, other = begin(), begin()
@@ -233,11 +229,9 @@ def _both_bounds(
             owed = error - below(other, time, float(lower[look]), drift)
         else:
             lower[look], owed = lower_bound(other, time, error, drift, float(upper[look])), 0.0
-        ahead = next_after(test.times, look)
-        relied = lower[look] if binding else -np.inf
         bounds = float(lower[look]), float(upper[look])
-        null = advance(null, time, (float(relied), bounds[1]), 0.0, next_time=ahead, fineness=test.fineness)
-        other = advance(other, time, bounds, drift, next_time=ahead, fineness=test.fineness)
+        null = test.advance(null, look, (bounds[0] if binding else -math.inf, bounds[1]))
+        other = test.advance(other, look, bounds, drift)
     lower[last] = upper[last]
     overspent = below(other, 1.0, float(upper[last]), drift) - float(beta_errors[last]) - owed
-    return Solution(upper=upper, lower=lower, drift=drift), overspent
+    return (upper, lower), overspent

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
-from simsepsis.analysis.fit import Fit
-from simsepsis.analysis.logistic import fit_logistic
 from simsepsis.arrays import FloatArray, IntArray
 from simsepsis.trial.protocol.condition import Known
 from simsepsis.trial.simulation.pool import Pool
+
+if TYPE_CHECKING:
+    from simsepsis.analysis.fit import Fit
 
 Slopes = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 """Risks under treatment and control → effect, and its slopes on the two."""
@@ -46,23 +47,16 @@ def covariate_matrix(pool: Pool, names: tuple[str, ...], known: Known) -> FloatA
     return np.column_stack(columns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Standardized:
-    """Marginal risks of each arm, (arms,), and their covariance, (arms, arms); NaN where the fit failed."""
-
-    risks: FloatArray
-    covariance: FloatArray
-
-
-def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, arms: int) -> Standardized:
-    r"""Return the risk of each arm, standardized over all patients of the trial."""
+def standardized_risks(
+    covariates: FloatArray, arm: IntArray, dead: IntArray, arms: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return each arm's risk standardized over all patients, and their covariance; NaN if the fit failed."""
     # Ge M et al. Drug Inf J 2011;45:481. Ye T et al. Stat Theory Relat Fields 2023;7:159. R: ``RobinCar``.
     n = arm.size
     assigned = (arm[:, None] == np.arange(1, arms)).astype(np.float64)
     fitted = _fit(np.column_stack([np.ones(n), assigned, covariates]), dead, arms)
     if fitted is None:
-        nothing = np.full(arms, np.nan)
-        return Standardized(risks=nothing, covariance=np.full((arms, arms), np.nan))
+        return np.full(arms, np.nan), np.full((arms, arms), np.nan)
     design, fit = fitted
     residual = dead - expit(design @ fit.params)
     scores = residual[:, None] * (design @ fit.covariance) * n
@@ -77,11 +71,13 @@ def standardized_risks(covariates: FloatArray, arm: IntArray, dead: IntArray, ar
             slope[one] = weight.mean()
         means[one] = risk.mean()
         influence[:, one] = risk - means[one] + scores @ slope
-    return Standardized(risks=means, covariance=influence.T @ influence / n**2)
+    return means, influence.T @ influence / n**2
 
 
 def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit] | None:
     """Return the columns that have finite coefficients and their fit; None if an arm has none."""
+    from simsepsis.analysis.logistic import fit_logistic
+
     while True:
         fit = fit_logistic(design, dead)
         finite = np.isfinite(fit.params)
@@ -92,9 +88,10 @@ def _fit(design: FloatArray, dead: IntArray, arms: int) -> tuple[FloatArray, Fit
         design = design[:, finite]
 
 
-def contrast_of(standardized: Standardized, scale: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+def contrast_of(
+    risks: FloatArray, covariance: FloatArray, scale: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return z of the risk difference (positive for fewer deaths), effect and standard error of each arm."""
-    risks, covariance = standardized.risks, standardized.covariance
     p1, p0 = risks[1:], np.full(risks.size - 1, risks[0])
 
     def error(up: FloatArray, down: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from simsepsis.streams import Streams, streams
 from simsepsis.trial.simulation.adjusted import contrast_of, standardized_risks
 from simsepsis.trial.simulation.clusters import compare_clusters, draw_clusters
 from simsepsis.trial.simulation.comparison import Compared, compare
-from simsepsis.trial.simulation.draw import DAYS_PER_MONTH, Drawn, draw_trial, tally
+from simsepsis.trial.simulation.draw import DAYS_PER_MONTH, Drawn, deaths, draw_trial, tally
 from simsepsis.trial.simulation.setting import Setting
 
 BATCH = 100
@@ -102,7 +102,7 @@ def _adjusted(setting: Setting, drawn: Drawn) -> FloatArray:
         rows = np.flatnonzero(drawn.observed[:due])
         covariates = setting.covariates[drawn.patient[rows]]
         found = standardized_risks(covariates, drawn.arm[rows], dead[rows], len(setting.ratio))
-        looks.append(contrast_of(found, setting.protocol.scale))
+        looks.append(contrast_of(*found, setting.protocol.scale))
     return np.array(looks).transpose(1, 0, 2)
 
 
@@ -132,16 +132,6 @@ def against_margin(setting: Setting, compared: Compared, z: FloatArray) -> Float
 def planned_side(setting: Setting) -> float:
     """Return 1 where the trial is to show a benefit, −1 where it is to show harm."""
     return -1.0 if setting.protocol.effect.aim == "harm" else 1.0
-
-
-def deaths(setting: Setting, drawn: Drawn) -> IntArray:
-    """Return patients with a known outcome by look, arm and whether they died, cumulative over looks."""
-    arms = len(setting.ratio)
-    look = np.searchsorted(setting.at_looks[:-1], np.arange(drawn.patient.size), side="right")
-    key = (look * arms + drawn.arm) * 2 + setting.dead[drawn.course, drawn.patient]
-    shape = (len(setting.at_looks), arms, 2)
-    counts = np.bincount(key[drawn.observed], minlength=int(np.prod(shape))).reshape(shape)
-    return np.asarray(np.cumsum(counts, axis=0))
 
 
 def look_months(setting: Setting, drawn: Drawn) -> FloatArray:

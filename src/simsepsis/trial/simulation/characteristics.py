@@ -11,13 +11,11 @@ from simsepsis.arrays import FloatArray
 from simsepsis.performance.mcse import Measured, mean_of, proportion_of
 from simsepsis.performance.measures import bias, coverage, empirical_se, median_bias, model_se
 from simsepsis.trial.simulation.batch import Results
-from simsepsis.trial.simulation.decide import DECISIONS
+from simsepsis.trial.simulation.decide import ALL, ANY, DECISIONS
 from simsepsis.trial.simulation.setting import Setting
 from simsepsis.trial.simulation.truth import LABELS
 
 COLUMNS = ("arm", "measure", "value", "mcse", "n_sim")
-ANY = "any arm"
-ALL = "all arms"
 
 
 def characteristics(setting: Setting, trials: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri, stdtr
 
-from simsepsis.analysis.gee import fit_gee
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.streams import Streams
 from simsepsis.trial.cluster import stepped_wedge_schedule
@@ -173,6 +172,8 @@ def _contrast(groups: list[tuple[FloatArray, FloatArray]], scale: str) -> tuple[
 
 def _by_gee(setting: Setting, trial: Clustered) -> tuple[float, float, float]:
     """Estimate the log odds ratio by GEE, periods as categories: exchangeable, or else independent."""
+    from simsepsis.analysis.gee import fit_gee
+
     drawn, seen = trial.drawn, trial.drawn.observed
     periods = np.arange(1, trial.schedule.shape[1])
     treated = trial.schedule[drawn.site, trial.period][seen]

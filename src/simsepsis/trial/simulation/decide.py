@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
-from simsepsis.trial.protocol.bounds import boundaries_of
-from simsepsis.trial.protocol.testing import Looks, Test
+from simsepsis.trial.protocol.testing import Looks, Test, boundaries_of
 from simsepsis.trial.sequential.boundaries import Boundaries
 from simsepsis.trial.sequential.inference import exceedances
 from simsepsis.trial.simulation.batch import Results, planned_side
@@ -23,6 +22,9 @@ from simsepsis.trial.simulation.setting import Setting
 
 DECISIONS = ("none", "efficacy", "harm", "futility")
 """How a trial ends: no rejection at the last look, or through one of the bounds."""
+
+ANY, ALL = "any arm", "all arms"
+"""Among the arms: a rejection in one of them, and in every one."""
 
 LEVEL = 0.95
 TAIL = 0.5 * (1.0 - LEVEL)

@@ -9,7 +9,7 @@ import numpy as np
 
 from simsepsis.arrays import BoolArray, FloatArray, IntArray
 from simsepsis.streams import Streams
-from simsepsis.trial.simulation.outcomes import categories
+from simsepsis.trial.simulation.outcomes import Categories, categories
 from simsepsis.trial.simulation.pool import Pool
 from simsepsis.trial.simulation.setting import Setting
 
@@ -174,12 +174,23 @@ def _months(setting: Setting, gaps: FloatArray) -> FloatArray:
 
 def tally(setting: Setting, drawn: Drawn) -> IntArray:
     """Return known outcomes by look, stratum, arm and category, cumulative over looks."""
-    protocol = setting.protocol
-    kinds, arms = categories(protocol.outcome), len(setting.ratio)
-    strata = setting.strata.number(protocol.sites.number)
+    strata = setting.strata.number(setting.protocol.sites.number)
+    place = 0 if strata == 1 else setting.strata.strata(drawn.site, drawn.patient)
+    return _by_look(setting, drawn, setting.codes, (strata, categories(setting.protocol.outcome)), place)
+
+
+def deaths(setting: Setting, drawn: Drawn) -> IntArray:
+    """Return patients with a known outcome by look, arm and whether they died, cumulative over looks."""
+    return _by_look(setting, drawn, setting.dead, (1, 2), 0)[:, 0]
+
+
+def _by_look(
+    setting: Setting, drawn: Drawn, codes: Categories, kinds: tuple[int, int], stratum: IntArray | int
+) -> IntArray:
+    """Return patients with a known outcome by look, stratum, arm and code; `kinds`: strata, and codes."""
+    shape = (len(setting.at_looks), kinds[0], len(setting.ratio), kinds[1])
     look = np.searchsorted(setting.at_looks[:-1], np.arange(drawn.patient.size), side="right")
-    key = look if strata == 1 else look * strata + setting.strata.strata(drawn.site, drawn.patient)
-    key = (key * arms + drawn.arm) * kinds + setting.codes[drawn.course, drawn.patient]
-    shape = (len(setting.at_looks), strata, arms, kinds)
+    key = (look * shape[1] + stratum) * shape[2] + drawn.arm
+    key = key * shape[3] + codes[drawn.course, drawn.patient]
     counts = np.bincount(key[drawn.observed], minlength=int(np.prod(shape))).reshape(shape)
     return np.asarray(np.cumsum(counts, axis=0))

@@ -1,21 +1,28 @@
-"""The protocol as the formulas see it, and how many patients they ask for."""
+"""The protocol as the formulas see it: what its world says of its patients, and how many they ask for."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from simsepsis.errors import UsageError
 from simsepsis.threads import one_thread
-from simsepsis.trial.designs.design import Design
-from simsepsis.trial.effect import effect_between
+from simsepsis.trial.cluster import inverse_size, size_variation
+from simsepsis.trial.designs.design import Design, RankedDeaths
+from simsepsis.trial.effect import Effect, effect_between
+from simsepsis.trial.endpoints import design_ventilator_free_days, design_win_ratio_ordinal
 from simsepsis.trial.expected_power import design_for_assurance
 from simsepsis.trial.inputs import Level
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.clusters import degrees_of_freedom
 from simsepsis.trial.simulation.multiplicity import dunnett_critical_value
-from simsepsis.trial.simulation.pool import Pool, build_pool
-from simsepsis.trial.simulation.screen import Screened, screen
+from simsepsis.trial.simulation.outcomes import died
+from simsepsis.trial.simulation.pool import Pool, build_pool, world_icc
+from simsepsis.trial.simulation.precision import Precision, precision_of
+from simsepsis.trial.simulation.setting import Setting, unsized
+from simsepsis.trial.simulation.truth import distributions, effect_error, risks, true_effects
 from simsepsis.trial.sizing.assumptions import Assumptions, Clusters
 from simsepsis.trial.sizing.size import PlannedSize, detectable, plan_size, single_look
 
@@ -26,15 +33,31 @@ FORMULAS = {"log_rank": "schoenfeld", "ranks": "u_statistic"}
 """Test → its formula; pooled for two proportions."""
 
 
-def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
-    """Return what the sample size of a protocol rests on."""
-    test, compared = TESTS[protocol.outcome.kind], protocol.arms[protocol.effect_arm]
-    days = protocol.outcome.days
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Screened:
+    """What the world says of its patients under the protocol, and what the sample size rests on with it."""
+
+    assumptions: Assumptions
+    p_control_mcse: float
+    effect_error: float
+    eligible: float
+    icc: float
+    precision: Precision
+
+
+def screen(protocol: TrialProtocol, pool: Pool, *, as_found: bool = False) -> Screened:
+    """Return what a population means for the size of a trial."""
+    setting = unsized(protocol, pool)
+    stated = None if as_found else protocol.endpoint.control_risk
+    taken = [float(setting.weights @ died(course, protocol.outcome)) for course in pool.courses]
+    spread = math.sqrt(taken[0] * (1.0 - taken[0]) * float(setting.weights @ setting.weights))
+    icc, test, days = world_icc(protocol, pool), TESTS[protocol.outcome.kind], protocol.outcome.days
+    compared = protocol.arms[protocol.effect_arm]
     every = 1.0 + sum(arm.ratio for arm in protocol.arms)
-    return Assumptions(
+    assumptions = Assumptions(
         test=test,
-        p_control=screened.p_control,
-        effect=screened.effect,
+        p_control=taken[0] if stated is None else stated,
+        effect=_found(protocol, taken) if as_found or _of_ranks(protocol) else protocol.planned,
         alpha=level_per_comparison(protocol).alpha,
         sides=protocol.test.sides,
         power=protocol.test.power,
@@ -44,36 +67,100 @@ def assumptions_of(protocol: TrialProtocol, screened: Screened) -> Assumptions:
         nonadherence=protocol.conduct.nonadherence.share,
         contamination=protocol.conduct.contamination.share,
         loss=protocol.conduct.loss.share,
-        open_label=screened.open_label,
+        open_label=_part(taken, protocol.effect_arm, pool.arms),
         compared=(1.0 + compared.ratio) / every,
         randomization=protocol.allocation.unit,
-        clusters=_clusters(protocol, screened),
+        clusters=_clusters(protocol, pool, icc),
         horizon=days if days != float("inf") else None,
-        averaging=screened.averaging,
-        ranked=screened.ranked,
+        averaging=_averaging(setting),
+        ranked=_ranked(setting),
         margin=protocol.effect.margin,
+    )
+    return Screened(
+        assumptions=assumptions,
+        p_control_mcse=spread if stated is None else 0.0,
+        effect_error=effect_error(setting) if _brought(protocol) else 0.0,
+        eligible=pool.eligible_share,
+        icc=icc,
+        precision=precision_of(setting),
     )
 
 
-def _clusters(protocol: TrialProtocol, screened: Screened) -> Clusters | None:
-    allocation = protocol.allocation
+def _clusters(protocol: TrialProtocol, pool: Pool, icc: float) -> Clusters | None:
+    allocation, sizes = protocol.allocation, pool.rates[pool.rates > 0.0]
     if not allocation.clustered:
         return None
+    by_gee, wedge = protocol.test.analysis == "gee", allocation.unit == "stepped_wedge"
+    known = 1.0 - protocol.conduct.loss.share
     return Clusters(
-        icc=screened.icc,
+        icc=icc,
         cac=None if allocation.unit == "parallel_cluster" else allocation.cac,
         number=protocol.sites.number,
-        cv=screened.size_cv,
-        inverse=screened.size_inverse,
+        cv=size_variation(sizes)[1] if by_gee and not wedge else 0.0,
+        inverse=1.0 if by_gee or wedge else inverse_size(sizes),
         df=degrees_of_freedom(protocol),
-        size=None if allocation.cluster_size is None else _known(protocol, allocation.cluster_size),
+        size=None if allocation.cluster_size is None else allocation.cluster_size * known,
         steps=allocation.steps,
     )
 
 
-def _known(protocol: TrialProtocol, patients: float) -> float:
-    """Return of randomized patients those whose outcome will be known."""
-    return patients * (1.0 - protocol.conduct.loss.share)
+def _of_ranks(protocol: TrialProtocol) -> bool:
+    return protocol.planned.name == protocol.outcome.rank_scale
+
+
+def _brought(protocol: TrialProtocol) -> bool:
+    """Return whether the sample size is about an effect that the planned one brings with it in the world."""
+    return protocol.outcome.kind != "event" and not _of_ranks(protocol)
+
+
+def _found(protocol: TrialProtocol, taken: list[float]) -> Effect:
+    """Return the effect of the population, as a risk ratio where the plan's scale is not one of risks."""
+    scale = "risk_ratio" if _of_ranks(protocol) else protocol.planned.name
+    arms = taken[0], taken[1 + protocol.effect_arm]
+    return effect_between(*arms, scale, horizon=protocol.planned.horizon)
+
+
+def _part(taken: list[float], arm: int, arms: int) -> float:
+    """Return the risk difference under open-label treatment as a part of that in the arm of the plan."""
+    planned = taken[1 + arm] - taken[0]
+    if len(taken) == 1 + arms or planned == 0.0:
+        return 1.0
+    return (taken[-1] - taken[0]) / planned
+
+
+def _averaging(setting: Setting) -> float:
+    if setting.protocol.outcome.kind != "time":
+        return 1.0
+    arm = setting.protocol.effect_arm
+    control, treated = (float(risk) for risk in risks(setting)[[0, arm + 1]])
+    if control == treated:
+        return 1.0
+    at_end = math.log(math.log1p(-treated) / math.log1p(-control))
+    return float(true_effects(setting.unstratified())[0, arm]) / at_end
+
+
+def _ranked(setting: Setting) -> RankedDeaths | None:
+    """Return what a patient tells by ranks, unstratified, departures from the arms included."""
+    protocol, arm = setting.protocol, setting.protocol.effect_arm + 1
+    if protocol.outcome.rank_scale is None:
+        return None
+    shares = distributions(setting.unstratified())[0, 0]
+    control, treated = (float(risk) for risk in risks(setting)[[0, arm]])
+    alone = protocol.support_alone
+    if np.array_equal(shares[0], shares[arm]) or (control == treated and not alone):
+        return None
+    sized = {"free_days": design_ventilator_free_days, "win_ratio": design_win_ratio_ordinal}
+    design = sized[protocol.outcome.kind](shares[0], shares[arm], ratio=float(setting.ratio[arm]))
+    told = design.endpoint.signal(design.effect)
+    return RankedDeaths(
+        scale=design.effect.name,
+        slope=0.0 if alone else told.delta / (control - treated),
+        base=told.delta / protocol.conduct.adhering if alone else 0.0,
+        sd_null=told.sd_null,
+        sd_true=told.sd_true,
+        reference=design.reference,
+        p_control=control,
+    )
 
 
 def level_per_comparison(protocol: TrialProtocol) -> Level:
@@ -89,7 +176,7 @@ def level_per_comparison(protocol: TrialProtocol) -> Level:
 
 def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     """Return the patients that power and assurance need by formula, or the stated ones."""
-    size = _size_with_strata(assumptions_of(protocol, screened), screened, protocol.stated_total)
+    size = _size_with_strata(screened, protocol.stated_total)
     assumptions = size.assumptions
     if protocol.stated_total is not None:
         return size
@@ -104,11 +191,23 @@ def planned_size(protocol: TrialProtocol, screened: Screened) -> PlannedSize:
     )
 
 
+def size_error(size: PlannedSize, screened: Screened) -> float:
+    """Return the Monte Carlo error that a population leaves a solved number of patients, as a part of it."""
+    given = size.assumptions
+    if given.ranked is not None and screened.effect_error == 0.0:
+        return 0.0
+    risk = given.p_control + screened.p_control_mcse
+    moved = replace(given, p_control=risk, ranked=given.ranked and replace(given.ranked, p_control=risk))
+    by_risk = math.log(plan_size(moved).n_sequential / plan_size(given).n_sequential)
+    return math.hypot(by_risk, 2.0 * screened.effect_error)
+
+
 ROUNDS, CLOSE = 50, 1e-4
 
 
-def _size_with_strata(assumptions: Assumptions, screened: Screened, stated: int | None) -> PlannedSize:
+def _size_with_strata(screened: Screened, stated: int | None) -> PlannedSize:
     """Return a size with what sparse strata of the analysis cost, which depends on the size itself."""
+    assumptions = screened.assumptions
     size = plan_size(assumptions, n_randomized=stated)
     for _ in range(ROUNDS):
         left = screened.precision.left(size.n_analysed)
@@ -161,7 +260,7 @@ def design_fixed(protocol: TrialProtocol, pool: Pool | None = None) -> Design:
     ratio: variance of the U-statistic; ICUs randomized: design effect of the stated ICC or that of the
     population.
     """
-    return single_look(assumptions_of(protocol, screen(protocol, pool or build_pool(protocol))))
+    return single_look(screen(protocol, pool or build_pool(protocol)).assumptions)
 
 
 def planned_total(protocol: TrialProtocol, pool: Pool | None = None) -> int:

@@ -134,7 +134,7 @@ def _adjusted(setting: Setting) -> float:
     seen = np.flatnonzero(drawn.observed)
     patient, given = drawn.patient[seen], drawn.arm[seen]
     dead = setting.dead[drawn.course[seen], patient].astype(np.int64)
-    covariance = standardized_risks(setting.covariates[patient], given, dead, arms).covariance
+    _, covariance = standardized_risks(setting.covariates[patient], given, dead, arms)
     adjusted = covariance[0, 0] + covariance[arm, arm] - 2.0 * covariance[0, arm]
     sizes = np.bincount(given, minlength=arms)[[0, arm]]
     crude = np.bincount(given, dead, minlength=arms)[[0, arm]] / sizes

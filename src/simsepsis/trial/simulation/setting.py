@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
@@ -136,28 +135,31 @@ def _covariates(protocol: TrialProtocol, pool: Pool) -> FloatArray:
     return covariate_matrix(pool, protocol.test.covariates, protocol.offer.known)
 
 
-def _with_mean(share: float, log_odds: NDArray[np.float64], weights: FloatArray) -> FloatArray:
-    """Return probabilities with given differences of log odds and a given weighted mean."""
+def _with_mean(share: float, log_odds: FloatArray, place: IntArray, weights: FloatArray) -> FloatArray:
+    """Return probabilities with a weighted mean: each its place among given differences of log odds."""
 
     def gap(intercept: float) -> float:
-        return float(np.average(expit(intercept + log_odds), weights=weights)) - share
+        return float(np.average(expit(intercept + log_odds)[place], weights=weights)) - share
 
     centre, reach = float(logit(share)), float(np.abs(log_odds).max()) + 1.0
     found = float(brentq(gap, centre - reach, centre + reach))
-    return np.asarray(expit(found + log_odds))
+    return np.asarray(expit(found + log_odds)[place])
 
 
 def _departure(departure: Departure, pool: Pool) -> FloatArray | None:
     if departure.share == 0.0:
         return None
-    return _with_mean(departure.share, departure.by_severity * pool.severity, pool.weights)
+    if departure.by_severity == 0.0:
+        return _with_mean(departure.share, np.zeros(1), np.zeros(pool.size, np.int64), pool.weights)
+    log_odds = departure.by_severity * pool.severity
+    return _with_mean(departure.share, log_odds, np.arange(pool.size), pool.weights)
 
 
 def _loss(loss: Loss, pool: Pool, protocol: TrialProtocol) -> FloatArray | None:
     """Return probabilities of loss whose mean over the arms as given is the stated share."""
     if loss.share == 0.0:
         return None
-    dead = np.array([died(course, protocol.outcome) for course in pool.courses], dtype=np.float64)
+    dead = np.array([died(course, protocol.outcome) for course in pool.courses], dtype=np.int64)
     weights = np.tile(pool.weights, (len(dead), 1))
     weights[pool.arms + 1 :] = 0.0
-    return _with_mean(loss.share, np.log(loss.dead_odds_ratio) * dead, weights)
+    return _with_mean(loss.share, np.array([0.0, np.log(loss.dead_odds_ratio)]), dead, weights)

@@ -14,7 +14,6 @@ from simsepsis.files import sole_use
 from simsepsis.threads import one_thread
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.simulation.batch import Batches, Results, batches, joined
-from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
 from simsepsis.trial.simulation.decide import trial_rows
 from simsepsis.trial.simulation.from_protocol import planned_total
 from simsepsis.trial.simulation.kept import Kept, kept_in
@@ -133,6 +132,9 @@ def simulate_trials(
     error of their own. Every mechanism of a trial (sites, recruitment, accrual, randomization, departures,
     loss) has its own stream of random numbers, so that protocols that differ in one share the others.
     """
+    # Summaries of simulated trials need rooms that a plan by formulas never opens.
+    from simsepsis.trial.simulation.characteristics import characteristics, look_characteristics
+
     number = protocol.run.trials if replicates is None else replicates
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise UsageError(f"replicates = {number}: give a whole number of 1 or more")

@@ -113,6 +113,18 @@ def risk_parts(setting: Setting, *, as_randomized: bool) -> FloatArray:
     return np.array([np.bincount(part, weights * arm) / total for arm in expected]).T
 
 
+def effect_error(setting: Setting) -> float:
+    """Return the Monte Carlo error of an effect that the planned risks bring with them, as a part of it."""
+    protocol, arm = setting.protocol, setting.protocol.effect_arm
+    control, treated = risk_parts(setting, as_randomized=True)[:, [0, 1 + arm]].T
+    found = true_effects(setting.unstratified(), GROUPS)[:, arm]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at_end = np.log(np.log1p(-treated) / np.log1p(-control))
+        by_risks = at_end if protocol.outcome.kind == "time" else control - treated
+        share = 0.0 if protocol.support_alone else found.mean() / by_risks.mean()
+        return float(_error(found - share * by_risks) / abs(found.mean()))
+
+
 def _error(parts: FloatArray) -> FloatArray:
     # A part of a small pool may have no deaths and so no ratio: the error is then unknown, NaN.
     with np.errstate(invalid="ignore"):

@@ -61,6 +61,15 @@ def test_no_effect_means_the_same_course_for_every_start():
         assert np.array_equal(getattr(untreated, name), getattr(treated, name)), name
 
 
+def test_many_patients_at_a_time_leave_as_they_do_in_parts(monkeypatch):
+    settled, effect = fate(1000), np.full(1000, -0.5)
+    whole = run_course(constant_course(-3.0, -2.0), settled, log_hazard_ratio=effect)
+    monkeypatch.setattr("simsepsis.studies.jseptic_ivigg.world.course.MANY", 300)
+    parts = run_course(constant_course(-3.0, -2.0), settled, log_hazard_ratio=effect)
+    for name in ("icu_time", "icu_death", "hospital_time", "hospital_death"):
+        assert np.array_equal(getattr(whole, name), getattr(parts, name))
+
+
 def test_an_effect_acts_only_after_the_start():
     settled = fate()
     course = constant_course(-2.0, -2.0)

@@ -14,7 +14,7 @@ from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
 from simsepsis.show.trial_words import SHORT_SCALES, compared_outcome, listed, population_labels
 from simsepsis.trial.effect import effect_from_coefficient
 from simsepsis.trial.planning.companions import replayed
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.words.labels import in_a_sentence
 
 

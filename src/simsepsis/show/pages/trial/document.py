@@ -29,7 +29,7 @@ from simsepsis.show.pages.trial.summary import estimand_table, summary
 from simsepsis.show.table import Column, Table, tabulated
 from simsepsis.show.trial_tables_ja import japanese
 from simsepsis.show.trial_words import compared_outcome
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.protocol.offer import Outcome
 from simsepsis.trial.protocol.other_designs import VARIANTS
 

@@ -13,9 +13,11 @@ from simsepsis.show.trial_words import CONTROLS_JA, listed
 from simsepsis.trial.effect import RISK_SCALES, effect_between, effect_from_coefficient
 from simsepsis.trial.planning.accrual import patients_per_month
 from simsepsis.trial.planning.companions import power_with
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
+from simsepsis.trial.protocol.sections import MOST_PATIENTS
 from simsepsis.trial.sequential.spending import spending_parameter
-from simsepsis.trial.simulation.characteristics import ANY
+from simsepsis.trial.simulation.decide import ANY
+from simsepsis.trial.simulation.from_protocol import size_error
 from simsepsis.words import numbers
 from simsepsis.words.numbers import DASH, error_text, fixed
 
@@ -82,6 +84,7 @@ def facts_of(plan: TrialPlan) -> Facts:
     return {
         **_stated(plan),
         **_risks(plan),
+        **_population(plan),
         **_patients(plan),
         **_looks(plan),
         **_clusters(plan),
@@ -160,6 +163,30 @@ def _arm_sizes(plan: TrialPlan) -> Facts:
         "arm_sizes": words(f"{listed_en} and {count(control).text} to the control group"),
         "arm_sizes_ja": words(f"{listed_ja}、対照群{count(control).text}例"),
         "n_known": count(plan.n_total * (1.0 - plan.size.assumptions.loss)),
+    }
+
+
+SURE = 0.01
+"""Monte Carlo error of the number of patients, as a part of it, up to which it need not be told."""
+
+
+def patients_error(plan: TrialPlan) -> float:
+    """Return the Monte Carlo error of the number of patients as a part of it; that of a stated one is 0."""
+    return 0.0 if plan.protocol.stated_total is not None else size_error(plan.size, plan.screened)
+
+
+def _population(plan: TrialPlan) -> Facts:
+    """Return what the simulated population leaves open, and what a larger one would; nothing if little."""
+    error, pool = patients_error(plan), plan.protocol.run.pool
+    if error <= SURE:
+        return {}
+    wanted = pool * (error / SURE) ** 2
+    larger = math.ceil(wanted / 10_000) * 10_000 if wanted < MOST_PATIENTS else MOST_PATIENTS
+    return {
+        "pool": count(pool),
+        "pool_larger": Fact(value=larger, text=str(larger)),
+        "n_mcse": percent(error),
+        "n_mcse_larger": percent(error * math.sqrt(pool / max(larger, pool))),
     }
 
 

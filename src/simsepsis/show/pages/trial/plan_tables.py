@@ -10,7 +10,7 @@ from simsepsis.show.pages.trial.facts import NONE, Facts, count, decimal, p_valu
 from simsepsis.show.pages.trial.statement import conditions_of
 from simsepsis.show.table import Cell, Column, Fact, Table, tabulated
 from simsepsis.show.trial_words import SHORT_SCALES
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 
 STEPS = (
     ("always", "Fixed design, nobody departs from the protocol", "n_undiluted"),

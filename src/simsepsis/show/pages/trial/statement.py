@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from simsepsis.show.pages.trial.facts import FEASIBLE_MONTHS, Facts, consent_needed
+from simsepsis.show.pages.trial.facts import FEASIBLE_MONTHS, SURE, Facts, consent_needed, patients_error
 from simsepsis.show.pages.trial.statement_clauses import CLAUSES, PARAGRAPH, Clause
 from simsepsis.show.trial_words import (
     ASSIGNED,
@@ -35,7 +35,7 @@ from simsepsis.show.trial_words import (
     words_of,
 )
 from simsepsis.trial.effect import RISK_SCALES
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.offer import Phrase
 from simsepsis.trial.sizing.assumptions import Assumptions
@@ -85,6 +85,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
     rule, futility = protocol.looks.futility, given.futility
     stated = rule is not None and rule.z is not None
     by_power = rule is not None and (rule.conditional_power or rule.predictive_power) is not None
+    given_risk = protocol.endpoint.control_risk is not None
     of_deaths = protocol.effect.margin is None and not protocol.support_alone
     held = {
         "always": True,
@@ -94,8 +95,8 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "support_alone": protocol.support_alone,
         "noninferiority": protocol.effect.margin is not None,
         "risk_worded": worded,
-        "risk_given": plan.screened.given and not worded,
-        "risk_simulated": not plan.screened.given and not worded,
+        "risk_given": given_risk and not worded,
+        "risk_simulated": not given_risk and not worded,
         "estimated_otherwise": protocol.scale != given.effect.name and protocol.scale in RISK_SCALES,
         "support": protocol.effect.support_hazard_ratio != 1.0 and not protocol.support_alone,
         "discharge": protocol.effect.discharge_hazard_ratio != 1.0,
@@ -125,6 +126,7 @@ def conditions_of(plan: TrialPlan) -> set[str]:
         "simulated": plan.simulated_trials > 0,
         "enlarged": "tried" in plan.tables and len(plan.tables["tried"]) > 1,
         "gains": plan.screened.precision.left(plan.size.n_analysed) < 1.0,
+        "unsure": not patients_error(plan) <= SURE,
         "sparse": given.sparse > 1.0,
         "checked": "analyses" in plan.tables and protocol.test.analysis != "unadjusted",
     }

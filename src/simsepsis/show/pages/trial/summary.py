@@ -13,7 +13,7 @@ from simsepsis.show.pages.trial.statement import (
 )
 from simsepsis.show.table import Table
 from simsepsis.show.trial_words import SCALES, in_words, words_of
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.protocol import TrialProtocol
 from simsepsis.trial.protocol.condition import EVERYBODY
 from simsepsis.trial.protocol.offer import Phrase
@@ -50,6 +50,11 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (
         "diluted",
         "Departures from the arms dilute the difference from {rd} to {rd_itt} percentage points.",
+    ),
+    (
+        "unsure",
+        "The number of patients has a Monte Carlo standard error of {n_mcse}, because it rests on {pool} "
+        "simulated patients; run.pool = {pool_larger} would make that {n_mcse_larger}.",
     ),
     (
         "looks",

@@ -12,7 +12,7 @@ from simsepsis.show.plots.trial.curves import plot_accrual, plot_assurance, plot
 from simsepsis.show.plots.trial.flow import plot_flow
 from simsepsis.show.plots.trial.maps import plot_endpoints, plot_enrichment, plot_sensitivity
 from simsepsis.show.trial_words import SCALES, SHORT_SCALES, compared_outcome, population_labels
-from simsepsis.trial.planning.record import TrialPlan
+from simsepsis.trial.planning.compute import TrialPlan
 from simsepsis.trial.priors import short_labels
 from simsepsis.trial.protocol.offer import Offer
 

@@ -12,6 +12,7 @@ from simsepsis.studies.jseptic_ivigg.world.outcome import Course, Hazard
 from simsepsis.studies.jseptic_ivigg.world.patients import Patients
 from simsepsis.studies.jseptic_ivigg.world.predictor import linear_predictor
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
+from simsepsis.threads import side_by_side
 
 PATH_DAYS = 14
 """Days for which severity changes; it stays where it is after that."""
@@ -20,6 +21,9 @@ EDGES: FloatArray = np.array(
     [*range(29), 35, 42, 49, 56, 70, 84, 100, 120, 150, 180, 240, 300, 365], dtype=np.float64
 )
 """Days from ICU admission between which hazards are constant. Whoever is left at the end is discharged."""
+
+MANY = 40_000
+"""Patients at a time, where there are so many that one core after the other would take long."""
 
 CAUSES = ("icu_death", "icu_discharge", "ward_death", "hospital_discharge")
 
@@ -66,7 +70,7 @@ class Fate:
         return Fate(path=self.path[rows], offsets=self.offsets[rows], thresholds=self.thresholds[rows])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _add_noise(path: FloatArray, shocks: FloatArray, kept: float, fresh: float) -> None:
     """Add first-order autoregressive noise to each row of a path, none on its first day."""
     for i in range(len(path)):
@@ -133,7 +137,7 @@ def _day_terms(course: Course) -> FloatArray:
     )
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _first_crossing(
     low: float, high: float, hazard: float, start: float, factor: float, left: float
 ) -> tuple[float, float]:
@@ -150,7 +154,7 @@ def _first_crossing(
     return np.inf, left - after
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _stay(
     entry: float,
     path: FloatArray,
@@ -189,7 +193,7 @@ def _stay(
     return edges[-1], False
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _run(
     path: FloatArray,
     offsets: FloatArray,
@@ -253,23 +257,16 @@ def run_course(
     exact within the day, and makes the course without effect the same for every start.
     """
     n = len(fate.path)
-    nobody = np.full(n, np.inf)
+    begin = np.full(n, np.inf) if start is None else start
     factor = np.ones(n) if log_hazard_ratio is None else np.exp(log_hazard_ratio)
-    slopes = np.array([h.severity for h in _hazards(course)])
-    icu_time, icu_death, hospital_time, hospital_death = _run(
-        fate.path,
-        fate.offsets,
-        fate.thresholds,
-        np.exp(_day_terms(course)),
-        slopes,
-        nobody if start is None else start,
-        factor,
-        leaving,
-        EDGES,
-    )
-    return Exits(
-        icu_time=icu_time,
-        icu_death=icu_death,
-        hospital_time=hospital_time,
-        hospital_death=hospital_death,
-    )
+    terms, slopes = np.exp(_day_terms(course)), np.array([h.severity for h in _hazards(course)])
+
+    def leaving_of(first: int) -> tuple[FloatArray | BoolArray, ...]:
+        rows = slice(first, first + MANY)
+        own = fate.path[rows], fate.offsets[rows], fate.thresholds[rows]
+        return tuple(_run(*own, terms, slopes, begin[rows], factor[rows], leaving, EDGES))
+
+    parts = side_by_side(leaving_of, range(0, max(n, 1), MANY))
+    names = ("icu_time", "icu_death", "hospital_time", "hospital_death")
+    columns = map(np.concatenate, zip(*parts, strict=True))
+    return Exits(**dict(zip(names, columns, strict=True)))

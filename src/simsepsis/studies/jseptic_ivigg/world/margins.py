@@ -17,7 +17,7 @@ Z_GRID: FloatArray = np.linspace(-Z_LIMIT, Z_LIMIT, Z_STEPS + 1)
 """Standard normal scores at which every tabulated function of a latent variable is known."""
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def tabulated(z: FloatArray, table: FloatArray) -> FloatArray:
     """Return a function tabulated on `Z_GRID` at `z`, linear in between and constant beyond.
 
@@ -32,7 +32,7 @@ def tabulated(z: FloatArray, table: FloatArray) -> FloatArray:
     return out
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def graded(z: FloatArray, cuts: FloatArray) -> IntArray:
     """Return how many of a few increasing cut points each of `z` reaches.
 

@@ -22,6 +22,7 @@ from simsepsis.studies.jseptic_ivigg.world.prepared import World
 from simsepsis.studies.jseptic_ivigg.world.resolve import resolve
 from simsepsis.studies.jseptic_ivigg.world.scenario import Scenario
 from simsepsis.studies.jseptic_ivigg.world.supports import LIMIT_DAYS, days_until_exit, days_wanted
+from simsepsis.threads import side_by_side
 from simsepsis.world import candidates
 from simsepsis.world.candidates import NEVER, Course, Draws
 
@@ -119,10 +120,10 @@ def trial_world(scenario: Scenario, *, sites: int, sampled: bool, place: str) ->
 def draw_candidates(scenario: Scenario, draws: Draws, *, seed: int, n: int) -> Candidates:
     """Return those of `n` patients whom a trial could randomize."""
     dosed = [_with_dose(scenario, Regimen(**treatment)) for treatment in draws.treatments]
-    blocks = blocks_of(scenario, seed=seed, n=n)
-    return replace(
-        _joined([_block(draws, world, dosed, icu, draw) for world, icu, draw in blocks]), screened=n
+    blocks = side_by_side(
+        lambda block: _block(draws, dosed, *block), tuple(blocks_of(scenario, seed=seed, n=n))
     )
+    return replace(_joined(blocks), screened=n)
 
 
 def _with_dose(scenario: Scenario, dose: Regimen) -> Scenario:
@@ -130,7 +131,7 @@ def _with_dose(scenario: Scenario, dose: Regimen) -> Scenario:
     return scenario.model_copy(update={"dose": one})
 
 
-def _block(draws: Draws, world: World, dosed: Sequence[Scenario], icu: IntArray, draw: Streams) -> Candidates:
+def _block(draws: Draws, dosed: Sequence[Scenario], world: World, icu: IntArray, draw: Streams) -> Candidates:
     scenario = world.scenario
     patients = draw_patients(world, icu, draw)
     # The same stream for every dose: the same patients have the same endogenous IgG.
