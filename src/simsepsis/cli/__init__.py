@@ -6,11 +6,12 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import pairwise
 
-import typer
+import typer.main
 
 from simsepsis.cli import own_studies, studies, thesis, trials, worlds
 from simsepsis.cli.app import app
@@ -72,11 +73,17 @@ def _given(message: str, arguments: list[str]) -> str:
     return ""
 
 
+@cache
+def _program() -> Callable[..., int | None]:
+    """Return the parser of all commands, which takes longer to build than many a command to run."""
+    return typer.main.get_command(app)
+
+
 def _run(arguments: list[str]) -> int:
     """Return the exit status of one command line; every refusal is one sentence on stderr."""
     try:
         with _ended_politely():
-            return int(app(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
+            return int(_program()(arguments, prog_name="simsepsis", standalone_mode=False) or 0)
     except InterruptedRunError as stop:
         return _fail(str(stop), INTERRUPTED)
     except SimsepsisError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def find_plan(name_or_path: str | Path, key: str) -> Path:
     )
 
 
+@cache
 def _has(path: Path, key: str) -> bool:
     return key in tomllib.loads(path.read_text(encoding="utf-8"))
 

@@ -13,7 +13,8 @@ def schema_keys(schema: dict, root: dict, before: str = "") -> set[str]:
     found = set()
     for name, value in schema.get("properties", {}).items():
         found.add(before + name)
-        for part in (value, *value.get("anyOf", ())):
+        # Pydantic before 2.9 writes a reference with other words beside it as a list of one.
+        for part in (value, *value.get("anyOf", ()), *value.get("allOf", ())):
             if "$ref" in part:
                 found |= schema_keys(root["$defs"][part["$ref"].split("/")[-1]], root, f"{before}{name}.")
     return found

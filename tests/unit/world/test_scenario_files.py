@@ -125,13 +125,15 @@ def test_every_field_says_what_it_is():
 def test_the_exported_schema_is_the_current_one():
     path = Path(__file__).parents[3] / "scenarios" / "schema.json"
     exported, current = path.read_text(encoding="utf-8"), scenario_schema()
-    # Pydantic before 2.9 writes a reference with other words beside it as a list of one.
+    # Pydantic before 2.9 writes a reference with words beside it as a list of one, and no names of keys.
     assert exported == current or '"allOf"' in current
-    assert json.loads(exported) == json.loads(current, object_hook=_unwrapped)
+    assert json.loads(exported, object_hook=_plain) == json.loads(current, object_hook=_plain)
 
 
-def _unwrapped(part: dict) -> dict:
+def _plain(part: dict) -> dict:
     (reference,) = part.pop("allOf", [{}])
+    if isinstance(part.get("propertyNames"), dict):
+        del part["propertyNames"]
     return part | reference
 
 
