@@ -67,8 +67,8 @@ FAULTS = (
     Fault(
         "the effect in the treated is averaged with the weights of the untreated",
         "truth.py",
-        'truth_rows(outcomes, chance, "att")',
-        'truth_rows(outcomes, 1.0 - chance, "att")',
+        'truth_rows(outcomes, chance, "att", wanted)',
+        'truth_rows(outcomes, 1.0 - chance, "att", wanted)',
         TRUTH,
     ),
     Fault(
