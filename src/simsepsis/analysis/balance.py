@@ -177,8 +177,8 @@ def _ecdf_distance(values: FloatArray, treated: BoolArray) -> tuple[float, float
 
 def _counts_of(arms: list[FloatArray]) -> list[FloatArray]:
     """Return how often each distinct value of the arms stands in each of them, in ascending order."""
-    lowest = min((arm.min(initial=0.0) for arm in arms), default=0.0)
-    highest = max((arm.max(initial=0.0) for arm in arms), default=0.0)
+    lowest = min(arm.min(initial=0.0) for arm in arms)
+    highest = max(arm.max(initial=0.0) for arm in arms)
     whole = lowest >= 0.0 and highest < _FEW_LEVELS
     if whole and all((arm == np.floor(arm)).all() for arm in arms):
         counts = [np.bincount(arm.astype(np.int64), minlength=int(highest) + 1) for arm in arms]
